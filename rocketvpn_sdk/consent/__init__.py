@@ -1,0 +1,5 @@
+"""What holds on this device now: who agreed to what, and the one question that everyone asks."""
+
+from rocketvpn_sdk.consent.permit import Permit
+
+__all__ = ["Permit"]

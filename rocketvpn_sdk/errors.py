@@ -1,0 +1,471 @@
+"""Everything the SDK raises, in one tree.
+
+::
+
+    RocketVPNError
+    ├── ConfigurationError          what the app passed in cannot work
+    │   ├── PolicyInvalid           the policy document, with the line
+    │   ├── EventUndeclared         an event class or its field is not in the policy
+    │   └── OperationUndeclared     a call the policy does not know
+    ├── NotAllowed                  a rule of the policy says no
+    │   ├── EgressBlocked           … to something leaving the device
+    │   └── NotCorrectable          … to a correction
+    ├── ValueRefused                a value that the call cannot take
+    ├── VaultError                  what rests on the device
+    │   ├── VaultLocked, VaultClosed, VaultBusy, VaultFull, VaultReadOnly
+    │   ├── VaultUnsafe, VaultDamaged, VaultOutdated, VaultTooNew
+    │   └── SecretStoreError
+    │       ├── SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt
+    ├── BindingError                order number ↔ device
+    │   ├── NotBound, AlreadyBound
+    │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
+    ├── AuthenticationError
+    │   └── AuthenticationRequired, AuthenticationFailed, BrowserRequired
+    ├── TransportError              between here and the server
+    │   ├── ServerUnreachable, ServerTimeout
+    │   └── CertificateUntrusted, PinMismatch
+    ├── ServerError                 the answer makes no sense, or the server failed
+    ├── RequestRefused              the server understood and said no
+    │   └── Conflict, RateLimited
+    └── ReceiptInvalid              a receipt that proves nothing
+
+Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
+(``str(error)``), an ``action`` (what to do) and ``retry_at`` (seconds since the epoch, where waiting helps).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rocketvpn_sdk.messages import translate
+from rocketvpn_sdk.wire import Device, ProblemItem
+
+
+class RocketVPNError(Exception):
+    """The base of every error of this SDK."""
+
+    code: ClassVar[str] = "error"
+    sentence: ClassVar[str] = "Something went wrong."
+    remedy: ClassVar[str] = ""
+
+    def __init__(self, *, retry_at: float | None = None, **params: Any) -> None:
+        self.params = params
+        self.retry_at = retry_at
+        super().__init__(params)
+
+    @property
+    def action(self) -> str:
+        """What to do about it, in a sentence; empty where nothing can be done."""
+        return translate(self.remedy).format(**self.params)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (translate(self.sentence).format(**self.params), self.action) if part)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.params, self.retry_at)
+
+
+def _rebuild(kind: type[RocketVPNError], params: dict[str, Any], retry_at: float | None) -> RocketVPNError:
+    return kind(retry_at=retry_at, **params)
+
+
+# ---------------------------------------------------------------- configuration
+
+
+class ConfigurationError(RocketVPNError):
+    """``Config`` holds something that cannot work; ``problem`` says what."""
+
+    code = "configuration-invalid"
+    sentence = "The configuration cannot work: {problem}."
+    remedy = "Correct it where the app builds its Config."
+
+
+class PolicyInvalid(ConfigurationError):
+    """The policy document is not valid; ``path``, ``line`` (from 1; 0: unknown) and ``problem`` say where and why."""
+
+    code = "policy-invalid"
+    sentence = "{path}, line {line}: {problem}."
+    remedy = "Correct the policy document; `rocketvpn policy lint` checks it."
+
+
+class EventUndeclared(ConfigurationError):
+    """An event that the policy or ``Config(events=...)`` does not know; ``event`` and ``problem`` say which and why."""
+
+    code = "event-undeclared"
+    sentence = "The event {event!r} cannot be recorded: {problem}."
+    remedy = "Declare it in the policy, or leave it out of the event class."
+
+
+class OperationUndeclared(ConfigurationError):
+    """A call of an operation that the policy does not declare; ``operation`` and ``problem``."""
+
+    code = "operation-undeclared"
+    sentence = "The operation {operation!r} cannot be called: {problem}."
+    remedy = "Declare it under [[operation]] in the policy, or correct the call."
+
+
+# ---------------------------------------------------------------- rules
+
+
+class NotAllowed(RocketVPNError):
+    """A rule of the policy says no; ``rule`` is the clause and ``reason`` its sentence."""
+
+    code = "not-allowed"
+    sentence = "The privacy policy does not allow this ({rule}): {reason}"
+    remedy = "Nothing was stored or sent."
+
+
+class EgressBlocked(NotAllowed):
+    """Something would have left the device that may not; raised before any socket opens.
+
+    ``operation``, ``rule``, ``reason``.
+    """
+
+    code = "egress-blocked"
+    sentence = "{operation!r} was stopped before it left this device ({rule}): {reason}"
+    remedy = "Nothing was sent."
+
+
+class NotCorrectable(NotAllowed):
+    """``field`` cannot be corrected; ``correctable`` lists those that can."""
+
+    code = "not-correctable"
+    sentence = "The field {field!r} cannot be corrected."
+    remedy = "These can: {correctable}. For anything else, ask through {contact}."
+
+
+class ValueRefused(RocketVPNError):
+    """A value that a call cannot take: ``name`` says which argument, ``problem`` why. The value is not repeated."""
+
+    code = "value-refused"
+    sentence = "The value of {name!r} cannot be used: {problem}."
+    remedy = "Correct it and call again; nothing was changed."
+
+
+# ---------------------------------------------------------------- the vault
+
+
+class VaultError(RocketVPNError):
+    """The base of what can be wrong with what rests on this device."""
+
+    code = "vault-error"
+    sentence = "The vault cannot be used: {problem}."
+
+
+class VaultLocked(VaultError):
+    """The vault is open, not unlocked."""
+
+    code = "vault-locked"
+    sentence = "The vault is locked."
+    remedy = "Call unlock() first; it may ask the user."
+
+
+class VaultClosed(VaultError):
+    """This object was closed, or the vault was deleted or reset, here or by another process."""
+
+    code = "vault-closed"
+    sentence = "The vault is closed: {problem}."
+    remedy = "Open it again."
+
+
+class VaultBusy(VaultError):
+    """Another process held the vault's lock for too long."""
+
+    code = "vault-busy"
+    sentence = "Another process is using the vault and did not finish in {seconds:g} seconds."
+    remedy = "Try again; nothing was changed."
+
+
+class VaultFull(VaultError):
+    """The disk is full."""
+
+    code = "vault-full"
+    sentence = "There is no room left on the disk that holds {folder}."
+    remedy = "Free some room and try again; what was stored before is whole."
+
+
+class VaultReadOnly(VaultError):
+    """The folder cannot be written to."""
+
+    code = "vault-read-only"
+    sentence = "{folder} cannot be written to."
+    remedy = "Make it writable for this user, or choose another data_dir."
+
+
+class VaultUnsafe(VaultError):
+    """The folder is a link, belongs to someone else, or is open to others."""
+
+    code = "vault-unsafe"
+    sentence = "{path} is not safe for private data: {problem}."
+    remedy = "Correct that, or choose another data_dir; nothing was written."
+
+
+class VaultDamaged(VaultError):
+    """A stored byte is not what was written; ``part`` names the piece. Nothing was moved or wiped."""
+
+    code = "vault-damaged"
+    sentence = "The vault is damaged or was tampered with: {part}."
+    remedy = "Put the folder back from a copy, or start anew with RocketVPN.reset(config)."
+
+
+class VaultOutdated(VaultError):
+    """The folder is an older copy than the secret store knows of."""
+
+    code = "vault-outdated"
+    sentence = "This folder is an older copy of the vault; its keys were destroyed since."
+    remedy = "Start anew with RocketVPN.reset(config), then bind again."
+
+
+class VaultTooNew(VaultError):
+    """The vault was made by a newer version of the SDK: ``format``."""
+
+    code = "vault-too-new"
+    sentence = "The vault was written in format {format} by a newer version of this software."
+    remedy = "Update the app; nothing was changed."
+
+
+class SecretStoreError(VaultError):
+    """The base of what can be wrong with where the root key lives; ``store`` names it."""
+
+    code = "secret-store-error"
+    sentence = "The {store} cannot be used: {problem}."
+
+
+class SecretStoreUnavailable(SecretStoreError):
+    """There is no (trustworthy) secret store, or it does not answer."""
+
+    code = "secret-store-unavailable"
+    sentence = "The {store} does not answer: {problem}."
+    remedy = "Start the keyring service, or pass Config(secrets=PassphraseSecrets(...)) on a machine without one."
+
+
+class SecretStoreLocked(SecretStoreError):
+    """The store is locked, its prompt was dismissed, or the passphrase is wrong."""
+
+    code = "secret-store-locked"
+    sentence = "The {store} is locked: {problem}."
+    remedy = "Unlock it and try again; nothing was changed."
+
+
+class SecretMissing(SecretStoreError):
+    """The store answers, and has no key for this vault."""
+
+    code = "secret-missing"
+    sentence = "The {store} has no key for this vault."
+    remedy = "Bring the entry back (without it nothing here can be read), or start anew with RocketVPN.reset(config)."
+
+
+class SecretCorrupt(SecretStoreError):
+    """The store has an entry for this vault that is no key of its."""
+
+    code = "secret-corrupt"
+    sentence = "The {store} holds something else in the place of this vault's key."
+    remedy = "Put the entry back, or start anew with RocketVPN.reset(config)."
+
+
+# ---------------------------------------------------------------- binding
+
+
+class BindingError(RocketVPNError):
+    """The base of what can be wrong between an order number and this device."""
+
+    code = "binding-error"
+
+
+class NotBound(BindingError):
+    """The call needs a bound device."""
+
+    code = "not-bound"
+    sentence = "This device is not bound to an order."
+    remedy = "Bind it with device.bind(order_number)."
+
+
+class AlreadyBound(BindingError):
+    """This profile is bound already."""
+
+    code = "already-bound"
+    sentence = "This device is bound to an order already."
+    remedy = "Unbind it first, or use another profile."
+
+
+class OrderNotFound(BindingError):
+    """The server knows no such order."""
+
+    code = "order-not-found"
+    sentence = "There is no such order."
+    remedy = "Check the order number in the confirmation of the purchase."
+
+
+class OrderExpired(BindingError):
+    """The order has run out."""
+
+    code = "order-expired"
+    sentence = "This order has expired."
+    remedy = "Renew it, then bind again."
+
+
+class DeviceLimitReached(BindingError):
+    """The order has all the devices it allows: ``devices`` lists them."""
+
+    code = "device-limit-reached"
+    sentence = "The order is in use on {count} devices, as many as it allows: {names}."
+    remedy = "Bind with replace=<device id> to put this device in the place of one of them."
+
+    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **_: Any) -> None:
+        self.devices = tuple(devices)
+        names = ", ".join(device.name for device in self.devices)
+        super().__init__(devices=self.devices, count=len(self.devices), names=names, retry_at=retry_at)
+
+
+class DeviceRevoked(BindingError):
+    """The server no longer accepts this device."""
+
+    code = "device-revoked"
+    sentence = "This device was removed from the order."
+    remedy = "Bind it again if it is yours; what is stored here stays until you delete it."
+
+
+# ---------------------------------------------------------------- authentication
+
+
+class AuthenticationError(RocketVPNError):
+    """The base of what can be wrong with proving who calls."""
+
+    code = "authentication-error"
+
+
+class AuthenticationRequired(AuthenticationError):
+    """The call needs the user (an e-mailed code) and there is no ``authenticator``; ``hint``: where the code went."""
+
+    code = "authentication-required"
+    sentence = "This needs the code that was sent to {hint}."
+    remedy = "Pass Config(authenticator=...) and call again."
+
+
+class AuthenticationFailed(AuthenticationError):
+    """The proof of who calls was refused; ``reason`` is the server's code."""
+
+    code = "authentication-failed"
+    sentence = "The server did not accept the authentication ({reason})."
+    remedy = "Try again with a fresh code; after too many wrong ones, wait."
+
+
+class BrowserRequired(AuthenticationError):
+    """The server wants this done on its web pages."""
+
+    code = "browser-required"
+    sentence = "The server asks to go on in a browser."
+    remedy = "Open the operator's web page and bind there."
+
+
+# ---------------------------------------------------------------- transport
+
+
+class TransportError(RocketVPNError):
+    """The base of what can be wrong between here and the server. ``host``."""
+
+    code = "transport-error"
+
+
+class ServerUnreachable(TransportError):
+    """No connection: no network, the server is down, or something cut it."""
+
+    code = "server-unreachable"
+    sentence = "{host} cannot be reached ({problem})."
+    remedy = "Check the connection and try again; what was queued is kept."
+
+
+class ServerTimeout(TransportError):
+    """No whole answer in time."""
+
+    code = "server-timeout"
+    sentence = "{host} did not answer within {seconds:g} seconds."
+    remedy = "Try again later; what was queued is kept."
+
+
+class CertificateUntrusted(TransportError):
+    """The certificate's chain, name or dates do not hold; ``problem`` is OpenSSL's sentence."""
+
+    code = "certificate-untrusted"
+    sentence = "{host} showed a certificate that is not trusted ({problem}); nothing was sent."
+    remedy = "Check this device's clock; in a hotel or café, sign in to its network; else someone may be listening."
+
+
+class PinMismatch(TransportError):
+    """The chain is valid, yet none of its keys is pinned."""
+
+    code = "pin-mismatch"
+    sentence = "{host} showed a valid certificate with a key that this app does not expect; nothing was sent."
+    remedy = "Someone may be listening on this network: try another one; if it stays, update the app."
+
+
+# ---------------------------------------------------------------- the server's answers
+
+
+class ServerError(RocketVPNError):
+    """The server failed, or its answer makes no sense; ``operation``, ``status`` and ``problem``."""
+
+    code = "server-error"
+    sentence = "The server's answer to {operation!r} cannot be used ({problem})."
+    remedy = "Try again later; nothing was changed here."
+
+
+class RequestRefused(RocketVPNError):
+    """The server understood the request and refused it; ``operation``, ``reason`` (its problem code), ``items``."""
+
+    code = "request-refused"
+    sentence = "The server refused {operation!r} ({reason}){details}."
+    remedy = "Nothing was changed."
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        reason: str,
+        items: tuple[ProblemItem, ...] = (),
+        retry_at: float | None = None,
+        **params: Any,
+    ) -> None:
+        self.items = tuple(items)
+        params["details"] = "".join(f"; {item.pointer or '/'}: {item.detail}" for item in self.items)
+        super().__init__(operation=operation, reason=reason, items=self.items, retry_at=retry_at, **params)
+
+
+class Conflict(RequestRefused):
+    """The value changed at the server since it was read; ``here`` and ``there`` are both values, by field."""
+
+    code = "conflict"
+    sentence = "The data was changed elsewhere in the meantime."
+    remedy = "Look at both values (error.here, error.there) and correct again; nothing was changed."
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        reason: str = "precondition-failed",
+        here: dict[str, Any] | None = None,
+        there: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> None:
+        # Personal values: attributes for the app to show, not params that end in a log.
+        self.here, self.there = here or {}, there or {}
+        super().__init__(operation=operation, reason=reason, **params)
+
+
+class RateLimited(RequestRefused):
+    """Too many requests; ``retry_at`` says when to come back."""
+
+    code = "rate-limited"
+    sentence = "The server asks to slow down."
+    remedy = "Try again later."
+
+
+class ReceiptInvalid(RocketVPNError):
+    """A receipt whose signature, issuer or content does not hold; ``problem`` says which."""
+
+    code = "receipt-invalid"
+    sentence = "The receipt proves nothing: {problem}."
+    remedy = "Ask for it again; if it stays, ask the operator."

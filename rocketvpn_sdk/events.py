@@ -1,0 +1,66 @@
+"""The event bus: what the SDK tells the app; what an app records is a ``journal.Event``.
+
+Event classes live beside what emits them. A callback runs on the thread that emitted, or wherever the app's
+``dispatch`` puts it; one that raises is logged by type alone and stops nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+
+log = logging.getLogger(__name__)
+
+Dispatch = Callable[[Callable[[], None]], None]
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of everything the bus carries."""
+
+
+N = TypeVar("N", bound=Notification)
+
+
+def call_directly(callback: Callable[[], None]) -> None:
+    """Run ``callback`` on the emitting thread: the default dispatch."""
+    callback()
+
+
+class EventBus:
+    """Subscriptions by notification type; a subscription to a base class hears its subclasses too."""
+
+    def __init__(self, dispatch: Dispatch = call_directly) -> None:
+        self._dispatch = dispatch
+        self._lock = threading.Lock()
+        self._subscriptions: list[tuple[type[Notification], Callable[[Any], None]]] = []
+
+    def subscribe(self, kind: type[N], callback: Callable[[N], None]) -> Callable[[], None]:
+        """Call ``callback`` with every notification of ``kind``; return a function that ends the subscription."""
+        entry = (kind, callback)
+        with self._lock:
+            self._subscriptions.append(entry)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                if entry in self._subscriptions:
+                    self._subscriptions.remove(entry)
+
+        return unsubscribe
+
+    def emit(self, notification: Notification) -> None:
+        """Hand ``notification`` to every subscriber of its type."""
+        with self._lock:
+            callbacks = [callback for kind, callback in self._subscriptions if isinstance(notification, kind)]
+        for callback in callbacks:
+            self._dispatch(lambda callback=callback: _run(callback, notification))  # type: ignore[misc] # mypy cannot type a lambda's default
+
+
+def _run(callback: Callable[[Any], None], notification: Notification) -> None:
+    try:
+        callback(notification)
+    except Exception as error:  # noqa: BLE001 - an app's callback may raise anything; it must not stop the SDK
+        log.error("a subscriber of %s raised %s", type(notification).__name__, type(error).__name__)

@@ -1,0 +1,44 @@
+"""Every bound of the SDK, in one frozen value."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds on reads, retries, sizes and waits. Times are in seconds, sizes in bytes.
+
+    The defaults suit a desktop app; a test or a slow link may pass its own to ``Config(limits=...)``.
+    """
+
+    # The network (see wire.md: every answer is bounded in time and size).
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    write_timeout: float = 10.0
+    total_timeout: float = 30.0
+    """One call, all its tries together."""
+    max_response_bytes: int = 1 << 20
+    max_json_depth: int = 16
+    retry_attempts: int = 3
+
+    # The journal.
+    batch_records: int = 256
+    batch_bytes: int = 64 << 10
+    flush_interval: float = 1.0
+    locked_records: int = 1000
+    """Records kept in memory while the vault is locked; what comes after is counted and dropped."""
+    log_bytes: int = 16 << 20
+    """Sealed bytes of the ``log`` stream; beyond it the oldest blocks go first."""
+    message_chars: int = 4096
+    """A log message longer than this is cut before it is scrubbed."""
+
+    # The vault.
+    secret_timeout: float = 60.0
+    """One call to the secret store, which may be waiting for the user at its prompt."""
+    busy_timeout: float = 10.0
+    """Waiting for another process's write."""
+    keyring_settle: float = 15.0
+    """Some keyrings answer before they have written: the old root's bridge stays this long."""
+    rotation_owed_within: float = 24 * 3600.0
+
+    close_timeout: float = 5.0

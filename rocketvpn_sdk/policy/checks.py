@@ -1,0 +1,170 @@
+"""What must hold between the parts of a policy document: each finding is a load error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from rocketvpn_sdk.policy.values import Duration
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.policy.document import Document, Field, Operation
+
+Finding = tuple[str, int, str, str]
+"""Table, its index, the key, and the problem."""
+
+_TABLES = ("category", "purpose", "recipient", "field", "event", "operation")
+_EXACT_KINDS = ("enum", "integer", "boolean")
+_TRANSFORM_FITS = {
+    "truncate_ip": ("ip_address",),
+    "coarsen_time": ("time",),
+    "bucket": ("integer",),
+    "version": ("version",),
+    "pseudonym": ("text", "email", "ip_address"),
+    "scrub": ("text",),
+}
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+def check_references(document: Document) -> Iterator[Finding]:
+    """Yield what is wrong in ``document``, in the order in which it is written."""
+    yield from _header(document)
+    for table in _TABLES:
+        yield from _unique(table, getattr(document, table))
+    yield from _sentences(document)
+    for index, recipient in enumerate(document.recipient):
+        if not any(text.strip() for text in recipient.safeguard.values()):
+            yield "recipient", index, "safeguard", f"the recipient {recipient.id!r} has no safeguard (S2)"
+    for index, field in enumerate(document.field):
+        yield from _field(document, index, field)
+    for index, event in enumerate(document.event):
+        for problem in event_problems(document, event.purpose, event.fields):
+            yield "event", index, "fields", f"the event {event.id!r} {problem}"
+    for index, operation in enumerate(document.operation):
+        yield from _operation(document, index, operation)
+
+
+def event_problems(document: Document, purpose: str, fields: Sequence[str]) -> Iterator[str]:
+    """Yield why an event with ``purpose`` over ``fields`` is not one the policy allows."""
+    if purpose not in {part.id for part in document.purpose}:
+        yield f"names the purpose {purpose!r}, which the policy does not declare"
+        return
+    declared = {part.id: part for part in document.field}
+    for name in fields:
+        if name not in declared:
+            yield f"has the field {name!r}, which the policy does not declare"
+        elif purpose not in declared[name].purposes:
+            yield f"uses the field {name!r} for {purpose!r}, which is none of its purposes"
+        elif declared[name].retention.device is None:
+            yield f"has the field {name!r}, which the policy does not keep on the device"
+
+
+def _header(document: Document) -> Iterator[Finding]:
+    if document.version < 1:
+        yield "", 0, "version", "the version must be 1 or more"
+    if document.effective < document.published:
+        yield "", 0, "effective", "a policy cannot take effect before it is published"
+    if document.notice_days < 0:
+        yield "", 0, "notice_days", "the notice period must be 0 days or more"
+
+
+def _unique(table: str, parts: Sequence[_Named]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for index, part in enumerate(parts):
+        if part.id in seen:
+            yield table, index, "id", f"the {table} {part.id!r} is declared twice"
+        seen.add(part.id)
+
+
+def _sentences(document: Document) -> Iterator[Finding]:
+    languages = set(document.title)
+    for table in _TABLES:
+        for index, part in enumerate(getattr(document, table)):
+            missing = languages - {language for language, text in part.sentence.items() if text.strip()}
+            if missing:
+                yield (
+                    table,
+                    index,
+                    "sentence",
+                    f"the {table} {part.id!r} has no sentence in {', '.join(sorted(missing))}",
+                )
+
+
+def _field(document: Document, index: int, field: Field) -> Iterator[Finding]:
+    purposes = {part.id for part in document.purpose}
+    recipients = {part.id for part in document.recipient}
+    caps = {part.id: part.cap for part in document.category}
+    if not field.purposes:
+        yield "field", index, "purposes", f"the field {field.id!r} has no purpose"
+    for purpose in field.purposes:
+        if purpose not in purposes:
+            yield "field", index, "purposes", f"the purpose {purpose!r} is not declared"
+    for recipient in field.recipients:
+        if recipient not in recipients:
+            yield "field", index, "recipients", f"the recipient {recipient!r} is not declared"
+    if field.category not in caps:
+        yield "field", index, "category", f"the category {field.category!r} is not declared"
+        return
+    for place in ("device", "server"):
+        kept: Duration | None = getattr(field.retention, place)
+        cap: Duration = getattr(caps[field.category], place)
+        if kept is not None and cap < kept:
+            yield (
+                "field",
+                index,
+                "retention",
+                f"{kept} on the {place} is longer than {field.category!r} allows ({cap})",
+            )
+    yield from _transform(index, field)
+
+
+def _transform(index: int, field: Field) -> Iterator[Finding]:
+    name, kind = field.transform.name, field.type.kind
+    if name in _TRANSFORM_FITS and kind not in _TRANSFORM_FITS[name]:
+        yield "field", index, "transform", f"{name} does not apply to a field of type {kind!r}"
+    if name == "keep" and field.source == "observed" and kind not in _EXACT_KINDS:
+        yield "field", index, "transform", f"an observed field of type {kind!r} cannot be kept as it is"
+    if kind == "enum" and not field.type.values:
+        yield "field", index, "type", "an enum needs its values"
+    if kind == "integer" and (field.type.min is None or field.type.max is None):
+        yield "field", index, "type", "an integer needs min and max"
+    try:
+        re.compile(field.type.pattern)
+    except re.error as error:
+        yield "field", index, "type", f"the pattern is not a regular expression: {error}"
+
+
+def _operation(document: Document, index: int, operation: Operation) -> Iterator[Finding]:
+    fields = {part.id: part for part in document.field}
+    if operation.purpose not in {part.id for part in document.purpose}:
+        yield "operation", index, "purpose", f"the purpose {operation.purpose!r} is not declared"
+    if operation.recipient not in {part.id for part in document.recipient}:
+        yield "operation", index, "recipient", f"the recipient {operation.recipient!r} is not declared"
+    for name in operation.fields:
+        if name not in fields:
+            yield "operation", index, "fields", f"the field {name!r} is not declared"
+        elif operation.purpose not in fields[name].purposes:
+            yield "operation", index, "fields", f"the field {name!r} is not there for {operation.purpose!r}"
+        elif operation.recipient not in fields[name].recipients:
+            yield "operation", index, "fields", f"the field {name!r} may not go to {operation.recipient!r}"
+    yield from _members(index, operation)
+
+
+def _members(index: int, operation: Operation) -> Iterator[Finding]:
+    for member, name in operation.names.items():
+        if name not in operation.fields:
+            yield (
+                "operation",
+                index,
+                "names",
+                f"the member {member!r} stands for {name!r}, which is not in its fields",
+            )
+    known = {*operation.fields, *operation.protocol, *operation.names}
+    for member in re.findall(r"{(\w+)}", operation.path):
+        if member not in known:
+            yield "operation", index, "path", f"{{{member}}} in the path is not declared"

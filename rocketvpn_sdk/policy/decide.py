@@ -1,0 +1,130 @@
+"""The one question: may this field be used for this purpose by this recipient now, how, and until when?
+
+Pure, and no by default. Whatever collects, uses, keeps or sends asks it (through ``consent.permit``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from rocketvpn_sdk.policy.document import Field, Policy, Purpose, Recipient
+from rocketvpn_sdk.policy.values import Transform
+
+ON_DEVICE = "device"
+"""The recipient that stands for this device itself."""
+
+_DROP = Transform("drop")
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """What the user said about a purpose, or about a purpose and a third party."""
+
+    state: Literal["granted", "denied", "withdrawn"]
+    until: float | None = None
+    """Seconds since the epoch; ``None``: until withdrawn."""
+
+    def live(self, now: float) -> bool:
+        """Whether it allows anything at ``now``."""
+        return self.state == "granted" and (self.until is None or now < self.until)
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds on this device today. The default is a device on which nobody said anything."""
+
+    consents: Mapping[str, Consent] = {}
+    """By purpose, or by ``purpose/recipient`` for a third party."""
+    adult: bool | None = None
+    """``None``: not asked yet, and treated as a minor."""
+    guardian: bool = False
+    """A guardian confirmed this policy version."""
+    collect: bool = True
+    """``Config(collect=False)`` makes this false."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """The answer."""
+
+    allowed: bool
+    transform: Transform
+    keep_until: float | None
+    """Seconds since the epoch; ``None``: while the device is bound. Without meaning where not allowed."""
+    rule: str
+    """The clause that decided."""
+    sentence: str
+
+
+def decide(policy: Policy, state: State, field: str, purpose: str, recipient: str, now: float) -> Decision:
+    """Decide whether ``field`` may be used for ``purpose`` by ``recipient`` at ``now`` (seconds since the epoch).
+
+    ``recipient`` is ``ON_DEVICE`` for keeping something here. Pure; never raises on unknown names, but says no.
+    """
+    facts = policy.fields.get(field)
+    if facts is None:
+        return _no("U7", f"The policy does not declare the field {field!r}.")
+    reason = policy.purposes.get(purpose)
+    if reason is None:
+        return _no("U7", f"The policy does not declare the purpose {purpose!r}.")
+    if purpose not in facts.purposes:
+        return _no("U7", f"{field!r} is not there for {purpose!r}.")
+    refusal = _collecting(state, facts) or _consented(state, facts, reason, now)
+    if refusal:
+        return refusal
+    if recipient == ON_DEVICE:
+        kept = facts.retention.device
+    else:
+        receiver = policy.recipients.get(recipient)
+        if receiver is None or recipient not in facts.recipients:
+            return _no("S1", f"{field!r} may not go to {recipient!r}.")
+        refusal = _third_party(state, reason, receiver, now)
+        if refusal:
+            return refusal
+        kept = facts.retention.server
+    if kept is None:
+        return _no("R1", f"The policy gives {field!r} no time to be kept there.")
+    keep_until = None if kept.text == "bound" else now + kept.seconds
+    return Decision(True, facts.transform, keep_until, reason.clause, reason.sentence["en"])
+
+
+def purpose_allowed(policy: Policy, state: State, purpose: str, recipient: str, now: float) -> Decision:
+    """Decide whether anything at all may be done for ``purpose`` with ``recipient``: for calls that carry no field."""
+    reason = policy.purposes.get(purpose)
+    if reason is None:
+        return _no("U7", f"The policy does not declare the purpose {purpose!r}.")
+    receiver = policy.recipients.get(recipient)
+    if receiver is None:
+        return _no("S1", f"The policy does not declare the recipient {recipient!r}.")
+    refusal = _consented(state, None, reason, now) or _third_party(state, reason, receiver, now)
+    return refusal or Decision(True, _DROP, now, reason.clause, reason.sentence["en"])
+
+
+def _no(rule: str, sentence: str) -> Decision:
+    return Decision(False, _DROP, 0.0, rule, sentence)
+
+
+def _collecting(state: State, field: Field) -> Decision | None:
+    if not state.collect and field.source == "observed":
+        return _no("C2", "This app was set to collect nothing.")
+    return None
+
+
+def _consented(state: State, field: Field | None, purpose: Purpose, now: float) -> Decision | None:
+    optional = purpose.necessity == "consent" or (field is not None and field.optional)
+    if optional and state.adult is not True and not state.guardian:
+        return _no("M1", "For someone under 18, or of unknown age, this needs a guardian's agreement.")
+    if purpose.necessity == "consent":
+        consent = state.consents.get(purpose.id)
+        if consent is None or not consent.live(now):
+            return _no(purpose.clause, f"Nobody agreed to {purpose.id!r}.")
+    return None
+
+
+def _third_party(state: State, purpose: Purpose, recipient: Recipient, now: float) -> Decision | None:
+    if recipient.kind != "third_party":
+        return None
+    consent = state.consents.get(f"{purpose.id}/{recipient.id}")
+    if consent is None or not consent.live(now):
+        return _no("S1", f"Nobody agreed that {recipient.id!r} receives anything for {purpose.id!r}.")
+    return None

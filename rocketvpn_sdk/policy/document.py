@@ -1,0 +1,252 @@
+"""The policy document: read from TOML, checked whole, and then never changed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from rocketvpn_sdk.errors import PolicyInvalid
+from rocketvpn_sdk.policy.checks import check_references
+from rocketvpn_sdk.policy.lines import Lines
+from rocketvpn_sdk.policy.values import Duration, Transform
+
+Text = dict[str, str]
+"""One sentence, by language (BCP 47)."""
+
+Identity = Literal["none", "key", "device", "user"]
+"""How a call says who it is: not at all; by a proof of the device's key; by the device's token; by the user's."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Cap(_Part, frozen=True, kw_only=True):
+    """The longest retention that a category allows."""
+
+    device: Duration
+    server: Duration
+
+
+class Category(_Part, frozen=True, kw_only=True):
+    """A kind of information, and how long any of it may be kept."""
+
+    id: str
+    cap: Cap
+    sentence: Text
+
+
+class Purpose(_Part, frozen=True, kw_only=True):
+    """Why something is done; ``necessity`` says whether that needs the user's consent."""
+
+    id: str
+    clause: str
+    necessity: Literal["necessary", "consent"]
+    dpv: str
+    sentence: Text
+
+
+class Recipient(_Part, frozen=True, kw_only=True):
+    """Who may receive something; what it runs on; what holds it to this policy."""
+
+    id: str
+    kind: Literal["operator", "affiliate", "third_party"]
+    hosts: tuple[str, ...]
+    safeguard: Text
+    sentence: Text
+
+
+class FieldType(_Part, frozen=True, kw_only=True):
+    """What a field's values look like. ``max`` is a length for texts, a bound for integers."""
+
+    kind: Literal["text", "secret", "email", "enum", "integer", "boolean", "time", "version", "ip_address"]
+    values: tuple[str, ...] = ()
+    min: int | None = None
+    max: int | None = None
+    pattern: str = ""
+
+
+class Retention(_Part, frozen=True, kw_only=True):
+    """How long a field is kept, by place; a place without a duration does not keep it."""
+
+    device: Duration | None = None
+    server: Duration | None = None
+
+
+class Field(_Part, frozen=True, kw_only=True):
+    """One piece of information: why it is held, by whom, for how long, and how it is minimised first."""
+
+    id: str
+    category: str
+    clause: str
+    source: Literal["user", "observed", "sdk"]
+    type: FieldType
+    transform: Transform
+    purposes: tuple[str, ...]
+    recipients: tuple[str, ...]
+    retention: Retention
+    correctable: bool = False
+    optional: bool = False
+    dpv: str
+    sentence: Text
+
+
+class EventRule(_Part, frozen=True, kw_only=True):
+    """An event that the policy itself names; an app may declare more over the same fields."""
+
+    id: str
+    purpose: str
+    fields: tuple[str, ...]
+    sentence: Text
+
+
+class Operation(_Part, frozen=True, kw_only=True):
+    """A call to a recipient: the only kind of thing that may leave the device."""
+
+    id: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    purpose: str
+    recipient: str
+    identity: Identity
+    fields: tuple[str, ...] = ()
+    protocol: tuple[str, ...] = ()
+    """Members that carry no information about a person."""
+    names: dict[str, str] = {}
+    """The field behind a member whose name differs."""
+    sentence: Text
+
+    def field_of(self, member: str) -> str:
+        """Return the id of the field that the request's ``member`` carries."""
+        return self.names.get(member, member)
+
+
+class Minors(_Part, frozen=True, kw_only=True):
+    """M1 to M3: the age, the advice, and the text for guardians."""
+
+    age: int
+    advice: Text
+    guardian: Text
+
+
+class Rights(_Part, frozen=True, kw_only=True):
+    """Which rights exist, and which of them ask for a fresh proof of who is asking (A4)."""
+
+    offered: tuple[str, ...]
+    step_up: tuple[str, ...]
+
+
+class Document(_Part, frozen=True, kw_only=True):
+    """The document as it is written."""
+
+    policy_id: str
+    version: int
+    published: date
+    effective: date
+    contact: str
+    notice_days: int = 30
+    title: Text
+    category: tuple[Category, ...]
+    purpose: tuple[Purpose, ...]
+    recipient: tuple[Recipient, ...]
+    field: tuple[Field, ...]
+    event: tuple[EventRule, ...] = ()
+    operation: tuple[Operation, ...]
+    minors: Minors
+    rights: Rights
+
+
+class Policy:
+    """A checked policy document, with its parts by id. Immutable."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.purposes: Mapping[str, Purpose] = {part.id: part for part in document.purpose}
+        self.recipients: Mapping[str, Recipient] = {part.id: part for part in document.recipient}
+        self.fields: Mapping[str, Field] = {part.id: part for part in document.field}
+        self.events: Mapping[str, EventRule] = {part.id: part for part in document.event}
+        self.operations: Mapping[str, Operation] = {part.id: part for part in document.operation}
+
+    @property
+    def version(self) -> int:
+        """The version, a whole number that only grows."""
+        return self.document.version
+
+    @property
+    def contact(self) -> str:
+        """Where questions go (P3)."""
+        return self.document.contact
+
+    @cached_property
+    def correctable(self) -> tuple[str, ...]:
+        """The ids of the fields that the user can correct (A2)."""
+        return tuple(field.id for field in self.document.field if field.correctable)
+
+    def with_hosts(self, recipient: str, hosts: tuple[str, ...]) -> Policy:
+        """Return this policy with other ``hosts`` for ``recipient``: for a sandbox or an operator's own server."""
+        parts = tuple(
+            msgspec.structs.replace(part, hosts=hosts) if part.id == recipient else part
+            for part in self.document.recipient
+        )
+        return Policy(msgspec.structs.replace(self.document, recipient=parts))
+
+    def __repr__(self) -> str:
+        return f"Policy({self.document.policy_id!r}, version={self.version})"
+
+
+def _from_text(kind: type, value: Any) -> Any:
+    if kind in (Duration, Transform) and isinstance(value, str):
+        return kind(value)
+    raise ValueError(f"expected a text for {kind.__name__.lower()}")
+
+
+def parse_policy(text: str, *, path: str = "policy") -> Policy:
+    """Read a policy from TOML ``text``; ``path`` is what errors call it.
+
+    Raises:
+        PolicyInvalid: with the line and what is wrong there.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        raise PolicyInvalid(path=path, line=int(line[1]) if line else 0, problem=f"not TOML: {error}") from None
+    lines = Lines(text)
+    try:
+        document = msgspec.convert(raw, Document, dec_hook=_from_text)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `")
+        unknown = re.search(r"`(\w+)`", message)
+        line_number = lines.find_path(where.rstrip("`") or "$", unknown[1] if unknown else "")
+        raise PolicyInvalid(path=path, line=line_number, problem=message) from None
+    for table, index, key, problem in check_references(document):
+        raise PolicyInvalid(path=path, line=lines.find(table, index, key), problem=problem)
+    return Policy(document)
+
+
+def load_policy(path: Path) -> Policy:
+    """Read the policy in the file at ``path``.
+
+    Raises:
+        PolicyInvalid: the file cannot be read, or what is in it is not a valid policy.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyInvalid(path=str(path), line=0, problem=f"cannot be read ({type(error).__name__})") from None
+    return parse_policy(text, path=str(path))
+
+
+@cache
+def bundled_policy() -> Policy:
+    """Return the policy that ships with the SDK."""
+    text = resources.files("rocketvpn_sdk.policy").joinpath("rocketvpn.toml").read_text("utf-8")
+    return parse_policy(text, path="rocketvpn.toml")

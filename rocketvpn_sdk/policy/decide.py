@@ -16,6 +16,9 @@ from rocketvpn_sdk.policy.values import Transform
 ON_DEVICE = "device"
 """The recipient that stands for this device itself."""
 
+RIGHTS = "rights"
+"""The purpose of the calls with which the user exercises a right."""
+
 _DROP = Transform("drop")
 
 
@@ -111,7 +114,9 @@ def _collecting(state: State, field: Field) -> Decision | None:
 
 
 def _consented(state: State, field: Field | None, purpose: Purpose, now: float) -> Decision | None:
-    optional = purpose.necessity == "consent" or (field is not None and field.optional)
+    # Exercising a right over what is held already is no new giving of it: a minor may see and correct, too.
+    giving = field is not None and field.optional and purpose.id != RIGHTS
+    optional = purpose.necessity == "consent" or giving
     if optional and state.adult is not True and not state.guardian:
         return _no("M1", "For someone under 18, or of unknown age, this needs a guardian's agreement.")
     if purpose.necessity == "consent":

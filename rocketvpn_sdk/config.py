@@ -1,0 +1,124 @@
+"""``Config``: everything that an app decides, in one frozen value, checked when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rocketvpn_sdk.clock import Clock, SystemClock
+from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.events import Dispatch, call_directly
+from rocketvpn_sdk.journal.event import Event
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
+from rocketvpn_sdk.vault.secrets import KeyringSecrets, SecretStore
+from rocketvpn_sdk.wire import Challenge
+
+Authenticator = Callable[[Challenge], str | None]
+"""Asks the user for the code that a challenge names; ``None``: the user cancelled."""
+
+_APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
+_PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
+
+
+@dataclass(frozen=True, repr=False)
+class Config:
+    """What an app decides.
+
+    Args:
+        server: the server's address, ``https://host[:port]``.
+        app_id: the app's own name in reverse domain form (``org.example.vpn``); also its OAuth client id.
+        profile: separates two orders on one device.
+        data_dir: the vault's folder; default: the platform's data folder for ``app_id`` and ``profile``.
+        secrets: where the root key lives; default: the operating system's keyring.
+        trust: a file of CA certificates (PEM); default: the operating system's trust store.
+        pins: ``sha256/<base64>`` of public keys (SPKI), one of which the server's chain must have; two or more, or none.
+        policy: a policy or the file of one; default: the one that ships with the SDK.
+        events: the app's event classes.
+        authenticator: asks the user for an e-mailed code; without one, such calls raise ``AuthenticationRequired``.
+        dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
+        collect: ``False`` keeps no journal at all; binding and rights work all the same.
+        proxy: the URL of an HTTP proxy; the environment's proxy settings are never read.
+        clock: the time, for tests.
+        limits: the bounds.
+
+    Raises:
+        ConfigurationError: a value cannot work; the sentence says which and why.
+        PolicyInvalid: the policy's file is not valid.
+    """
+
+    server: str
+    app_id: str
+    _: KW_ONLY
+    profile: str = "default"
+    data_dir: Path | None = None
+    secrets: SecretStore | None = None
+    trust: Path | None = None
+    pins: Sequence[str] = ()
+    policy: Policy | Path | None = None
+    events: Sequence[type[Event]] = ()
+    authenticator: Authenticator | None = None
+    dispatch: Dispatch = call_directly
+    collect: bool = True
+    proxy: str | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        _check_server(self.server)
+        _check(_APP_ID.fullmatch(self.app_id), "app_id must look like org.example.vpn")
+        _check(_PROFILE.fullmatch(self.profile), "profile may have letters, digits, - and _, at most 40")
+        _check(len(self.pins) != 1, "give at least two pins, so that one lost key does not lock everybody out, or none")
+        _check(all(_PIN.fullmatch(pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
+        _check(self.trust is None or self.trust.is_file(), "the file of CA certificates (trust) is not there")
+        if isinstance(self.policy, Path):
+            object.__setattr__(self, "policy", load_policy(self.policy))
+
+    @property
+    def origin(self) -> str:
+        """The server's address without a slash at its end."""
+        return self.server.rstrip("/")
+
+    @property
+    def resolved_policy(self) -> Policy:
+        """The policy in force."""
+        return self.policy if isinstance(self.policy, Policy) else bundled_policy()
+
+    @property
+    def folder(self) -> Path:
+        """The vault's folder."""
+        if self.data_dir is not None:
+            return self.data_dir
+        from platformdirs import user_data_path
+
+        return user_data_path(self.app_id, appauthor=False, roaming=False) / "rocketvpn" / self.profile
+
+    @property
+    def resolved_secrets(self) -> SecretStore:
+        """Where the root key lives."""
+        return self.secrets or KeyringSecrets(timeout=self.limits.secret_timeout)
+
+    def __repr__(self) -> str:
+        return f"Config({self.server!r}, {self.app_id!r}, profile={self.profile!r})"
+
+
+def _check(holds: object, problem: str) -> None:
+    if not holds:
+        raise ConfigurationError(problem=problem)
+
+
+def _check_server(server: str) -> None:
+    try:
+        parts = urlsplit(server)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        raise ConfigurationError(problem="server is not an address") from None
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password)
+    _check(
+        parts.scheme == "https" and parts.hostname and bare,
+        "server must be an https address and nothing more, such as https://api.example.org",
+    )

@@ -1,0 +1,85 @@
+"""The app's ``logging`` records, scrubbed and sealed; never raises into the app's own logging call."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from functools import lru_cache
+from pathlib import PurePath
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rocketvpn_sdk.journal.event import LogMessage
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.journal.journal import Journal
+
+_OWN = "rocketvpn_sdk"
+_LEVELS = (
+    (logging.CRITICAL, "CRITICAL"),
+    (logging.ERROR, "ERROR"),
+    (logging.WARNING, "WARNING"),
+    (logging.INFO, "INFO"),
+)
+_DEEPEST = 32
+"""Frames kept of a traceback, from where it was raised."""
+
+
+class JournalHandler(logging.Handler):
+    """Records log lines in the journal; add it with ``logging.getLogger().addHandler(...)``.
+
+    The SDK's own loggers are left out. A line that is logged while another one is being recorded on the same thread (by
+    a library that logs while we seal) is left out too. What cannot be recorded is counted in ``failed``.
+    """
+
+    def __init__(self, journal: Journal, level: int | str = logging.NOTSET) -> None:
+        super().__init__(level)
+        self._journal = journal
+        self._compiled = journal.compiled(LogMessage)
+        self._name = lru_cache(maxsize=1024)(journal.scrubber.scrub)
+        self._busy = threading.local()
+        self.failed = 0
+
+    def createLock(self) -> None:  # noqa: N802 - logging's own name
+        """Go without logging's lock: the journal has its own, and a handler's lock held across a seal can deadlock."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Scrub and keep ``record``; flush at once from ERROR on."""
+        if record.name == _OWN or record.name.startswith(_OWN + ".") or getattr(self._busy, "now", False):
+            return
+        self._busy.now = True
+        try:
+            self._journal.keep(self._compiled, self._values(record))
+            if record.levelno >= logging.ERROR:
+                self._journal.flush()
+        except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
+            self.failed += 1
+        finally:
+            self._busy.now = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Count it; logging's own would print the unscrubbed line."""
+        del record
+        self.failed += 1
+
+    def flush(self) -> None:
+        """Seal what is buffered, as far as that is possible now."""
+        try:
+            self._journal.flush()
+        except Exception:  # noqa: BLE001 - logging.shutdown calls this at exit
+            self.failed += 1
+
+    def _values(self, record: logging.LogRecord) -> tuple[Any, ...]:
+        """Return the values of ``LogMessage``'s fields, in their order."""
+        level = next((name for number, name in _LEVELS if record.levelno >= number), "DEBUG")
+        error = _describe(record.exc_info[1], record.exc_info[2]) if record.exc_info and record.exc_info[1] else None
+        return level, self._name(record.name), record.getMessage(), error
+
+
+def _describe(error: BaseException, trace: TracebackType | None) -> str:
+    """Return an error's type, text and the lines it went through, without paths; its text is scrubbed afterwards."""
+    frames = traceback.extract_tb(trace, limit=-_DEEPEST)
+    lines = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__module__}.{type(error).__qualname__}: {error} [{lines}]"

@@ -1,0 +1,260 @@
+"""Recording and reading: an event is minimised before it is kept, and kept sealed."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.errors import EventUndeclared, VaultError, VaultLocked
+from rocketvpn_sdk.journal.compiled import CompiledEvent
+from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
+from rocketvpn_sdk.journal.flusher import Flusher
+from rocketvpn_sdk.journal.retention import Retention
+from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.policy import check_events
+from rocketvpn_sdk.vault import SealedLog, Vault
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.journal.handler import JournalHandler
+
+_PERMIT_LIFE = 60.0
+"""Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
+
+_Waiting = tuple[CompiledEvent, float, dict[str, Any]]
+
+
+class Entry(MaskedRepr, msgspec.Struct, frozen=True):
+    """A record, as it is kept: minimised."""
+
+    at: datetime
+    """To the resolution that the policy allows."""
+    event: str
+    purpose: str
+    fields: dict[str, Any]
+
+
+class JournalStats(msgspec.Struct, frozen=True):
+    """How much the journal holds."""
+
+    records: int
+    oldest: datetime | None
+    newest: datetime | None
+    waiting: int
+    """Recorded, not yet sealed."""
+    dropped: int
+    """Not kept: the vault was locked for too long, or the disk did not take it."""
+    refused: int
+    """Not kept: the policy, a missing consent, or collect mode said no."""
+    by_event: dict[str, int]
+
+
+class Journal:
+    """Events and log lines of the app, minimised and sealed. Thread-safe.
+
+    Args:
+        vault: where they are kept.
+        log: the vault's ``log`` stream.
+        permit: whether an event may be kept now.
+        clock: the time.
+        limits: the bounds.
+        own_hosts: the operator's host names, which scrubbing leaves alone.
+    """
+
+    def __init__(
+        self, vault: Vault, log: SealedLog, permit: Permit, clock: Clock, limits: Limits, own_hosts: Iterable[str] = ()
+    ) -> None:
+        self.limits = limits
+        self.scrubber = Scrubber(own_hosts=frozenset(own_hosts))
+        self._vault = vault
+        self._log = log
+        self._permit = permit
+        self._clock = clock
+        self._retention = Retention(vault)
+        self._flusher = Flusher(self._flush_quietly, limits.flush_interval)
+        self._lock = threading.Lock()
+        self._events: dict[type[Event], CompiledEvent] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._dropped = 0
+        self._refused = 0
+
+    # ------------------------------------------------------------ recording
+
+    def register(self, kinds: Iterable[type[Event]]) -> None:
+        """Check event classes against the policy and prepare their minimisation; ``LogMessage`` is always there.
+
+        Raises:
+            EventUndeclared: the policy does not allow one of them.
+        """
+        classes = (LogMessage, *kinds)
+        shapes = {kind: shape_of(kind) for kind in classes}
+        check_events(self._permit.policy, shapes.values())
+        self._events = {
+            kind: CompiledEvent(self._permit.policy, shape, self.scrubber) for kind, shape in shapes.items()
+        }
+
+    def record(self, event: Event) -> None:
+        """Minimise ``event`` and keep it, unless the policy, a missing consent or collect mode says no.
+
+        Raises:
+            EventUndeclared: its class was not in ``Config(events=...)``.
+            VaultError: a full batch could not be stored; it is kept in memory.
+        """
+        compiled = self._events.get(type(event))
+        if compiled is None:
+            raise EventUndeclared(
+                event=event.__event__[0] or type(event).__name__, problem="it is not in Config(events=...)"
+            )
+        self.keep(compiled, msgspec.structs.astuple(event))  # type: ignore[type-var] # its metaclass is msgspec's
+
+    def compiled(self, kind: type[Event]) -> CompiledEvent:
+        """Return the prepared form of an event class: for the handler, which records without making an event."""
+        return self._events[kind]
+
+    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> None:
+        """Minimise and buffer ``values``, in the order of the event's fields."""
+        now = self._clock.time()
+        if now >= compiled.checked_until:
+            compiled.allowed = compiled.ask(self._permit)
+            compiled.checked_until = now + _PERMIT_LIFE
+        if not compiled.allowed:
+            self._refused += 1
+            return
+        if not self._vault.unlocked:
+            self._wait(compiled, now, compiled.minimise(values, None))
+            return
+        key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
+        self._append(compiled, now, compiled.minimise(values, key))
+
+    def _append(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
+        record = (compiled.purpose, compiled.name, fields)
+        self._log.append(compiled.purpose, compiled.retention, record, at=compiled.coarsen(now))
+        if self._log.buffered >= self.limits.batch_records:
+            self.flush()
+        else:
+            self._flusher.arm()
+
+    def _wait(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
+        with self._lock:
+            if len(self._waiting) >= self.limits.locked_records:
+                self._dropped += 1
+            else:
+                self._waiting.append((compiled, now, fields))
+
+    def unlocked(self) -> None:
+        """Take over what was recorded while the vault was locked, and purge what is past its time."""
+        self._retention.purge()
+        with self._lock:
+            waiting, self._waiting = self._waiting, deque()
+        for compiled, now, fields in waiting:
+            self._append(compiled, now, fields)
+
+    def flush(self) -> None:
+        """Seal what is buffered; it survives a kill when this returns.
+
+        Raises:
+            VaultError: nothing was written; the records stay in memory, up to a bound.
+        """
+        try:
+            self._log.commit()
+        except VaultError:
+            if self._log.buffered > self.limits.locked_records:
+                self._dropped += self._log.discard()
+            raise
+
+    def _flush_quietly(self) -> None:
+        with suppress(VaultError):  # nobody to tell on this thread; flush() and stats() say it
+            self.flush()
+
+    def handler(self, level: int | str = 0) -> JournalHandler:
+        """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
+        from rocketvpn_sdk.journal.handler import JournalHandler
+
+        return JournalHandler(self, level)
+
+    # ------------------------------------------------------------ reading
+
+    def read(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        event: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Entry]:
+        """Yield entries by time, oldest first; ``limit`` gives the newest ones. Never one past its retention.
+
+        Raises:
+            VaultLocked: unlock first.
+            VaultDamaged: the log is not what was written.
+        """
+        if not self._vault.unlocked:
+            raise VaultLocked
+        self._retention.purge_daily()
+        entries = self._entries(since.timestamp() if since else None, until.timestamp() if until else None, event)
+        return entries if limit is None else iter(deque(entries, maxlen=max(limit, 0)))
+
+    def _entries(self, since: float | None, until: float | None, event: str | None) -> Iterator[Entry]:
+        for at, (purpose, name, fields) in self._log.read(since=since, until=until):
+            if event in (None, name):
+                yield Entry(utc(at), name, purpose, fields)
+
+    def purge_daily(self) -> None:
+        """Purge if the last purge was a day ago; the root's rotation is then owed.
+
+        Raises:
+            VaultLocked: unlock first.
+        """
+        self._retention.purge_daily()
+
+    def purge(self) -> int:
+        """Destroy the keys of what is past its retention, now; return how many (R1).
+
+        Raises:
+            VaultLocked: unlock first.
+        """
+        dropped = self._retention.purge()
+        if dropped:
+            self._vault.rotate()
+        self._log.forget_tails()
+        return dropped
+
+    def stats(self) -> JournalStats:
+        """Count what is held.
+
+        Raises:
+            VaultLocked: unlock first.
+        """
+        records, oldest, newest = 0, None, None
+        by_event: dict[str, int] = {}
+        for entry in self.read():
+            records += 1
+            oldest, newest = oldest or entry.at, entry.at
+            by_event[entry.event] = by_event.get(entry.event, 0) + 1
+        waiting = len(self._waiting) + self._log.buffered
+        return JournalStats(records, oldest, newest, waiting, self._dropped, self._refused, by_event)
+
+    # ------------------------------------------------------------ the end
+
+    def forget(self) -> None:
+        """Drop what is in memory: its keys were destroyed."""
+        with self._lock:
+            self._waiting.clear()
+        self._log.discard()
+        self._log.forget_tails()
+        self._retention.sweep()
+
+    def close(self) -> None:
+        """Flush, and stop the thread that flushes."""
+        self._flusher.stop(self.limits.close_timeout)
+        if self._vault.unlocked:
+            self._flush_quietly()

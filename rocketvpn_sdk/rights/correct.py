@@ -1,0 +1,82 @@
+"""Correction (A2): declared fields only, checked here first, and never over somebody else's change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.errors import Conflict, NotAllowed, NotCorrectable, ServerError, ValueRefused
+from rocketvpn_sdk.rights.outcome import Here, Outcome, Server
+from rocketvpn_sdk.transport import Api, check_value
+
+_GIVING = "service"
+"""Putting in a value where there was none is giving information, not correcting it: M1 applies."""
+
+
+class Correction:
+    """Corrects what the server holds; this device keeps no copy of it.
+
+    Args:
+        api: the calls.
+        permit: whether a minor may add what was not there.
+        clock: the time.
+    """
+
+    def __init__(self, api: Api, permit: Permit, clock: Clock) -> None:
+        self._api = api
+        self._permit = permit
+        self._clock = clock
+
+    def correct(self, changes: Mapping[str, str | None]) -> Outcome:
+        """Correct fields; see ``Rights.correct``."""
+        self._check(changes)
+        before = self._api.call("data.view", answer=wire.ServerData)
+        held = {field.id: field.value for field in before.value.fields}
+        for field, value in changes.items():
+            if value is not None and held.get(field) is None:
+                self._check_giving(field)
+        if before.etag is None:
+            raise ServerError(operation="data.view", status=200, problem="it has no version to correct against")
+        try:
+            after = self._api.call(
+                "data.correct",
+                answer=wire.ServerData,
+                body=dict(changes),
+                media=wire.MERGE_PATCH_JSON,
+                headers={"If-Match": before.etag},
+            ).value
+        except Conflict as conflict:
+            raise self._conflict(changes, conflict) from None
+        self._confirm(changes, after)
+        return Outcome(here=Here(done=True, at=utc(self._clock.time())), server=Server(state="confirmed"))
+
+    def _check(self, changes: Mapping[str, str | None]) -> None:
+        policy = self._api.policy
+        if not changes:
+            raise ValueRefused(name="changes", problem="there is nothing in it")
+        for field, value in changes.items():
+            if field not in policy.correctable:
+                raise NotCorrectable(field=field, correctable=", ".join(policy.correctable), contact=policy.contact)
+            if value is None and not policy.fields[field].optional:
+                raise ValueRefused(name=field, problem="it cannot be left empty")
+            if value is not None:
+                check_value(policy.fields[field], field, value)
+
+    def _check_giving(self, field: str) -> None:
+        decision = self._permit.field(field, _GIVING, self._api.policy.operations["data.correct"].recipient)
+        if not decision.allowed:
+            raise NotAllowed(rule=decision.rule, reason=decision.sentence)
+
+    def _conflict(self, changes: Mapping[str, str | None], conflict: Conflict) -> Conflict:
+        now = {field.id: field.value for field in self._api.call("data.view", answer=wire.ServerData).value.fields}
+        there = {field: now.get(field) for field in changes}
+        return Conflict(operation=str(conflict.params["operation"]), here=dict(changes), there=there)
+
+    def _confirm(self, changes: Mapping[str, str | None], after: wire.ServerData) -> None:
+        """Read back: the answer must hold what was asked for."""
+        held: dict[str, Any] = {field.id: field.value for field in after.fields}
+        if any(held.get(field) != value for field, value in changes.items()):
+            raise ServerError(operation="data.correct", status=200, problem="it did not take the correction")

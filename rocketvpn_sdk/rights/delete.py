@@ -1,0 +1,172 @@
+"""Deletion: gone here at once, offline too; the server is told as soon as it can be, until it has confirmed."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from typing import Any
+
+import msgspec
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError
+from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.identity import CREDENTIALS, Credentials
+from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
+from rocketvpn_sdk.rights.plan import DeletionPlan
+from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.transport import Api
+from rocketvpn_sdk.transport.courier import Courier, problem_code
+from rocketvpn_sdk.vault import Queue, QueueItem, Vault
+from rocketvpn_sdk.vault.vault import CLOCK
+
+OPERATION = "rights.request"
+_STATES: dict[str, ServerState] = {
+    "waiting": "waiting_for_connection",
+    "waiting_for_user": "waiting_for_user",
+    "refused": "refused",
+    "accepted": "in_progress",
+}
+
+
+class DeletionConfirmed(Notification, frozen=True, kw_only=True):
+    """The server confirmed a deletion; for ``device`` and ``account`` the vault is gone now too."""
+
+    scope: wire.Scope
+    receipt: Receipt
+
+
+class Deletion:
+    """Carries a deletion through its states: ``gone_here`` → ``waiting_for_user`` → ``confirmed``.
+
+    Args:
+        vault: what is destroyed.
+        journal: told to forget what it buffered.
+        api: the calls.
+        queue: where the erasure ticket rests until the server has confirmed.
+        courier: delivers it.
+        clock: the time.
+        events: where ``DeletionConfirmed`` goes.
+    """
+
+    def __init__(
+        self,
+        *,
+        vault: Vault,
+        journal: Journal,
+        api: Api,
+        queue: Queue,
+        courier: Courier,
+        clock: Clock,
+        events: EventBus,
+    ) -> None:
+        self._vault = vault
+        self._journal = journal
+        self._api = api
+        self._queue = queue
+        self._courier = courier
+        self._clock = clock
+        self._events = events
+
+    def delete(self, plan: DeletionPlan) -> Outcome:
+        """Do what ``plan`` says; see ``Rights.delete``."""
+        ticket = self._ticket(plan.scope)
+        here = self._destroy_here(plan.scope, ticket)
+        if ticket is None:
+            if plan.scope != "logs":
+                self._vault.destroy()
+            return Outcome(here=here, server=Server(state="not_needed"))
+        return Outcome(here=here, server=self.follow(ticket, interactive=True))
+
+    def tickets(self) -> tuple[QueueItem, ...]:
+        """Return the deletions that the server has not confirmed yet."""
+        return tuple(item for item in self._queue.items() if item.operation == OPERATION)
+
+    def follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
+        """Take a deletion as far as it goes now; without ``interactive`` the user is not asked."""
+        if ticket.reference is None:
+            ticket, answer = self._courier.deliver(ticket, wire.RightsRequest, interactive=interactive)
+            if answer is None:
+                return Server(state=_STATES[ticket.state], problem=ticket.problem)
+            ticket = msgspec.structs.replace(ticket, reference=answer.value.request_id)
+            self._queue.update(ticket)
+        try:
+            return self._conclude(ticket, ticket.reference or "")
+        except ReceiptInvalid:
+            raise
+        except RocketVPNError as error:
+            return Server(state="in_progress", problem=problem_code(error), request_id=ticket.reference)
+
+    def forget_now(self) -> None:
+        """Drop every erasure ticket without waiting for the server, and with it what is left of the vault.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; calling it again goes on.
+        """
+        whole = any(ticket.body["scope"] != "logs" for ticket in self.tickets())
+        for ticket in self.tickets():
+            self._queue.remove(ticket)
+        if whole:
+            self._vault.destroy()
+
+    def _ticket(self, scope: wire.Scope) -> QueueItem | None:
+        """Return the request to the server; nothing to tell it where this device is not bound."""
+        if self._vault.get(CREDENTIALS, Credentials) is None:
+            return None
+        return QueueItem(
+            id=secrets.token_hex(8),
+            operation=OPERATION,
+            body={"exercise": "deletion", "scope": scope},
+            created_at=self._clock.time(),
+            idempotency_key=str(uuid.uuid4()),
+        )
+
+    def _destroy_here(self, scope: wire.Scope, ticket: QueueItem | None) -> Here:
+        """Destroy everything in scope in one transaction with writing the ticket; then rotate the root."""
+        now = self._clock.time()
+        with self._vault.shredding() as change:
+            if scope == "logs":
+                destroyed = change.shred(lambda lane: lane.stream == "log", now)
+            else:
+                destroyed = change.shred(lambda _: True, now)
+                # What signs the request stays until the server has confirmed it, and nothing else.
+                change.drop_all_documents(keep=(CREDENTIALS, CLOCK) if ticket else (CLOCK,))
+            if ticket is not None:
+                self._queue.add(change, ticket)
+        self._journal.forget()
+        self._api.sent.forget()
+        owed = self._vault.status().rotation_owed_since is not None
+        return Here(done=True, at=utc(now), keys_destroyed=destroyed, rotation_owed=owed)
+
+    def _conclude(self, ticket: QueueItem, request_id: str) -> Server:
+        status = self._api.call("rights.status", answer=wire.RightsRequest, path={"request_id": request_id}).value
+        if status.status in ("denied", "revoked", "expired"):
+            refused = msgspec.structs.replace(ticket, state="refused", problem=status.reason or status.status)
+            self._queue.update(refused)
+            return Server(state="refused", problem=refused.problem, request_id=request_id)
+        if status.status != "fulfilled":
+            return Server(state="in_progress", request_id=request_id)
+        receipt = self._receipt(ticket, request_id)
+        scope: wire.Scope = ticket.body["scope"]
+        if scope == "logs":
+            self._queue.remove(ticket)
+        else:
+            self._vault.destroy()
+        self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
+        return Server(state="confirmed", request_id=request_id, receipt=receipt)
+
+    def _receipt(self, ticket: QueueItem, request_id: str) -> Receipt:
+        token = self._api.call("rights.receipt", answer=str, path={"request_id": request_id}).value
+        keys = self._api.call("server.keys", answer=dict[str, Any]).value
+        return check_receipt(
+            token,
+            keys,
+            issuer=self._api.server,
+            request_id=request_id,
+            device_id=self._api.session.device().credentials.device_id,
+            scope=ticket.body["scope"],
+            requested_at=ticket.created_at,
+            now=self._clock.time(),
+        )

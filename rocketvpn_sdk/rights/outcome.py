@@ -1,0 +1,59 @@
+"""The one shape in which rights answer: what is done here, and what the server has said so far."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.masking import MaskedRepr
+
+ServerState = Literal[
+    "not_needed",
+    "waiting_for_connection",
+    "waiting_for_user",
+    "in_progress",
+    "confirmed",
+    "refused",
+]
+
+
+class Here(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done on this device. It is done when the call returns, offline too."""
+
+    done: bool
+    at: datetime
+    keys_destroyed: int = 0
+    rotation_owed: bool = False
+    """The keys are dropped, but the secret store could not be reached to put their root out of reach too."""
+
+
+class Receipt(MaskedRepr, msgspec.Struct, frozen=True, kw_only=True):
+    """The operator's signed word about an erasure, with what it takes to check it again later."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("token",)
+
+    token: str
+    """The JWS as the server sent it."""
+    keys: dict[str, object]
+    """The JWK set it was checked against."""
+    claims: wire.Receipt
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server has said so far."""
+
+    state: ServerState
+    problem: str | None = None
+    """The code of the last error."""
+    request_id: str | None = None
+    receipt: Receipt | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a right."""
+
+    here: Here
+    server: Server

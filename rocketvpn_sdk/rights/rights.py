@@ -1,0 +1,134 @@
+"""``rocket.rights``: see, correct, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.rights.correct import Correction
+from rocketvpn_sdk.rights.delete import Deletion
+from rocketvpn_sdk.rights.outcome import Outcome, Server
+from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of
+from rocketvpn_sdk.rights.report import Report
+from rocketvpn_sdk.rights.view import View
+from rocketvpn_sdk.transport import Api, SentEntry
+
+
+class Rights:
+    """The user's rights over their data (policy clauses A1 to A4, R2).
+
+    Args:
+        api: the calls.
+        view, correction, deletion: the parts.
+        clock: the time.
+    """
+
+    def __init__(self, *, api: Api, view: View, correction: Correction, deletion: Deletion, clock: Clock) -> None:
+        self._api = api
+        self._view = view
+        self._correction = correction
+        self._deletion = deletion
+        self._clock = clock
+
+    def view(self) -> Report:
+        """Return everything held about the user, on this device and at the server (A1).
+
+        Works offline: ``server_answered`` is then false, and ``server_problem`` says why.
+
+        Raises:
+            VaultLocked: unlock first.
+            VaultDamaged: what is held here is not what was written.
+        """
+        return self._view.view()
+
+    def correct(self, changes: Mapping[str, str | None]) -> Outcome:
+        """Correct fields at the server (A2); ``None`` removes an optional one.
+
+        Raises:
+            NotCorrectable: the policy does not let this field be corrected; the error lists those it does.
+            ValueRefused: a value does not fit; nothing was sent.
+            NotAllowed: a minor would add what was not there (M1).
+            Conflict: it was changed elsewhere meanwhile; the error has both values.
+            NotBound, AuthenticationError, TransportError, ServerError: as for any call; nothing was changed.
+        """
+        return self._correction.correct(changes)
+
+    def plan_delete(self, scope: wire.Scope) -> DeletionPlan:
+        """Return what a deletion would do, without doing it.
+
+        Args:
+            scope: ``logs`` (the app's log), ``device`` (everything about this device), ``account`` (everything).
+
+        Raises:
+            ValueRefused: no such scope.
+            VaultLocked: unlock first.
+        """
+        if scope not in CONSEQUENCES:
+            raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
+        asked, stays, devices = self._ask_server(scope)
+        return DeletionPlan(
+            scope=scope,
+            made_at=utc(self._clock.time()),
+            goes=places_of(self._api.policy, scope),
+            stays=stays,
+            other_devices=devices,
+            server_asked=asked,
+            consequences=CONSEQUENCES[scope],
+        )
+
+    def delete(self, plan: DeletionPlan) -> Outcome:
+        """Delete (A3): everything in scope is destroyed here at once, offline too; then the server is told.
+
+        Until the server has confirmed, a sealed erasure ticket stays (the request and what signs it). ``sync()`` takes
+        it further; ``forget_now()`` drops it. Once ``account`` or ``device`` is confirmed, the vault is gone: folder
+        and secrets.
+
+        Raises:
+            VaultError: nothing was deleted.
+            ReceiptInvalid: the server's receipt does not hold; the deletion here is done, the ticket stays.
+        """
+        return self._deletion.delete(plan)
+
+    def resume(self, *, interactive: bool = True) -> tuple[Server, ...]:
+        """Take every deletion that the server has not confirmed yet a step further; return where each stands.
+
+        Raises:
+            ReceiptInvalid: as for ``delete``.
+        """
+        return tuple(self._deletion.follow(ticket, interactive=interactive) for ticket in self._deletion.tickets())
+
+    def forget_now(self) -> None:
+        """Drop the erasure ticket of a deletion without waiting for the server; nothing is left here then.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; calling it again goes on.
+        """
+        self._deletion.forget_now()
+
+    def sent(self) -> Iterator[SentEntry]:
+        """Yield what left this device through this component, oldest first: field names, never values."""
+        return self._view.sent()
+
+    def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
+        if scope == "logs":
+            return True, (), ()
+        try:
+            held = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
+            devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
+        except VaultError:
+            raise
+        except RocketVPNError:
+            return False, (), ()
+        stays = tuple(
+            KeptField(field.id, self._sentence(field.id), field.hold.basis, field.hold.until)
+            for field in held
+            if field.hold is not None
+        )
+        others = tuple(device.name for device in devices if not device.current) if scope == "account" else ()
+        return True, stays, others
+
+    def _sentence(self, field: str) -> str:
+        declared = self._api.policy.fields.get(field)
+        return declared.sentence["en"] if declared else ""

@@ -1,0 +1,43 @@
+"""A clock that tests turn."""
+
+from __future__ import annotations
+
+import threading
+
+from rocketvpn_sdk.clock import Clock
+
+
+class FakeClock(Clock):
+    """A wall clock that stands still until ``advance``; thread-safe."""
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self._lock = threading.Lock()
+        self._wall = float(start)
+        self._monotonic = 0.0
+
+    def time(self) -> float:
+        """Return the wall clock, in seconds since the Unix epoch."""
+        with self._lock:
+            return self._wall
+
+    def monotonic(self) -> float:
+        """Return the seconds that were advanced so far."""
+        with self._lock:
+            return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Let ``seconds`` pass.
+
+        Raises:
+            ValueError: time does not run backwards; ``set_back`` is a user who turns the clock.
+        """
+        if seconds < 0:
+            raise ValueError("time does not run backwards")
+        with self._lock:
+            self._wall += seconds
+            self._monotonic += seconds
+
+    def set_back(self, seconds: float) -> None:
+        """Turn the wall clock back, as a user or a bad battery does; the monotonic clock goes on."""
+        with self._lock:
+            self._wall -= seconds

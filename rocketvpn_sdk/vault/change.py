@@ -1,0 +1,221 @@
+"""One write transaction on an unlocked vault: documents, lane keys, shredding; ends by renewing the MACs."""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.vault import sealing
+from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, update_head
+from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
+from rocketvpn_sdk.vault.lanes import Lane, epoch_dead
+
+INDEX_LANE = 0
+"""The ``keys`` row of the key that turns documents' names into slots."""
+
+
+class Keys:
+    """The root in force, and the keys it has opened so far in this process."""
+
+    def __init__(self, root: RootKey, index: bytes) -> None:
+        self.root = root
+        self._index = index
+        self._opened: dict[bytes, bytes] = {}
+
+    def slot(self, name: str) -> bytes:
+        """Return where the document ``name`` stands; names cannot be read from the file."""
+        return hmac.digest(self._index, name.encode(), "sha256")[:16]
+
+    def open(self, key_id: bytes, wrapped: bytes, *, part: str) -> bytes:
+        """Return the key ``key_id``, unwrapped once."""
+        key = self._opened.get(key_id)
+        if key is None:
+            key = self._opened[key_id] = self.root.unwrap(wrapped, part=part)
+        return key
+
+    def __repr__(self) -> str:
+        return "Keys(…)"
+
+
+class LaneRow(msgspec.Struct, frozen=True):
+    """Where a lane stands."""
+
+    id: int
+    lane: Lane
+    first_sequence: int
+    first_link: bytes
+    next_sequence: int
+    link: bytes
+    shredded_at: float
+
+
+_LANE_COLUMNS = "id, stream, purpose, retention, first_sequence, first_link, next_sequence, link, shredded_at"
+
+
+def lane_rows(db: sqlite3.Connection) -> list[LaneRow]:
+    """Return every lane."""
+    rows = db.execute(f"SELECT {_LANE_COLUMNS} FROM lanes ORDER BY id")  # noqa: S608 - a constant
+    return [LaneRow(row[0], Lane(*row[1:4]), *row[4:]) for row in rows]
+
+
+class Change:
+    """What can be done inside a write transaction; made by ``Vault.write``."""
+
+    def __init__(self, db: sqlite3.Connection, keys: Keys, head: Head) -> None:
+        self.db = db
+        self.keys = keys
+        self._head = head
+        self._manifest_touched = False
+        self._heads_touched = False
+
+    @property
+    def _vault_id(self) -> bytes:
+        return self.keys.root.vault_id
+
+    def touch_manifest(self) -> None:
+        """Check the manifest before the first change to what it covers: a forgery must not be signed by accident."""
+        if not self._manifest_touched:
+            check_manifest(self.db, self.keys.root, self._head)
+            self._manifest_touched = True
+
+    def touch_heads(self) -> None:
+        """Check the lanes' ends before the first append, for the same reason."""
+        if not self._heads_touched:
+            check_heads(self.db, self.keys.root, self._head)
+            self._heads_touched = True
+
+    # ------------------------------------------------------------ documents
+
+    def put(self, name: str, value: msgspec.Struct) -> None:
+        """Write the document ``name`` under a key of its own, new at every write."""
+        self.touch_manifest()
+        slot = self.keys.slot(name)
+        row = self.db.execute("SELECT version FROM documents WHERE slot = ?", (slot,)).fetchone()
+        version = row[0] + 1 if row else 1
+        key, key_id = new_key(), new_id()
+        data = sealing.document_data(self._vault_id, key_id, slot, version)
+        sealed = sealing.seal_document(key, data, msgspec.json.encode([name, value]))
+        self.db.execute(
+            "INSERT OR REPLACE INTO documents (slot, key_id, version, wrapped, sealed) VALUES (?, ?, ?, ?, ?)",
+            (slot, key_id, version, self.keys.root.wrap(key), sealed),
+        )
+
+    def drop(self, *names: str) -> None:
+        """Destroy the keys of documents; names that are not there are fine."""
+        self.touch_manifest()
+        self.db.executemany("DELETE FROM documents WHERE slot = ?", [(self.keys.slot(name),) for name in names])
+
+    def drop_all_documents(self, *, keep: Iterable[str] = ()) -> None:
+        """Destroy the keys of all documents but those in ``keep``."""
+        self.touch_manifest()
+        kept = [self.keys.slot(name) for name in keep]
+        marks = ", ".join("?" for _ in kept)
+        self.db.execute(f"DELETE FROM documents WHERE slot NOT IN ({marks})", kept)  # noqa: S608 - only question marks
+
+    # ------------------------------------------------------------ lanes
+
+    def lane(self, lane: Lane) -> LaneRow:
+        """Return the row of ``lane``, made where it is new."""
+        found = self.find_lane(lane)
+        if found:
+            return found
+        self.touch_manifest()
+        self.touch_heads()
+        self.db.execute(
+            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link)"
+            " VALUES (?, ?, ?, 0, ?, 0, ?)",
+            (lane.stream, lane.purpose, lane.retention, sealing.GENESIS, sealing.GENESIS),
+        )
+        made = self.find_lane(lane)
+        if made is None:  # pragma: no cover - it was written one line above
+            raise VaultDamaged(part="its list of lanes")
+        return made
+
+    def find_lane(self, lane: Lane) -> LaneRow | None:
+        """Return the row of ``lane``, or ``None``."""
+        row = self.db.execute(
+            f"SELECT {_LANE_COLUMNS} FROM lanes WHERE stream = ? AND purpose = ? AND retention = ?",  # noqa: S608 - a constant
+            (lane.stream, lane.purpose, lane.retention),
+        ).fetchone()
+        return LaneRow(row[0], lane, *row[4:]) if row else None
+
+    def epoch_key(self, row: LaneRow, epoch: int) -> tuple[bytes, bytes]:
+        """Return the id and the key of a lane's ``epoch``, made where it is new."""
+        found = self.db.execute(
+            "SELECT key_id, wrapped FROM keys WHERE lane = ? AND epoch = ? AND wrapped IS NOT NULL", (row.id, epoch)
+        ).fetchone()
+        if found:
+            return found[0], self.keys.open(found[0], found[1], part="the key of a log")
+        self.touch_manifest()
+        key, key_id = new_key(), new_id()
+        wrapped = self.keys.root.wrap(key)
+        self.db.execute(
+            "INSERT INTO keys (key_id, lane, epoch, wrapped) VALUES (?, ?, ?, ?)", (key_id, row.id, epoch, wrapped)
+        )
+        return key_id, self.keys.open(key_id, wrapped, part="the key of a log")
+
+    def shred(self, which: Callable[[Lane], bool], now: float) -> int:
+        """Destroy every key of the lanes that ``which`` picks, and mark them, so that no buffered record comes back."""
+        self.touch_manifest()
+        dropped = 0
+        for row in lane_rows(self.db):
+            if which(row.lane):
+                dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
+                self.db.execute("UPDATE lanes SET shredded_at = max(shredded_at, ?) WHERE id = ?", (now, row.id))
+        return dropped
+
+    def expire(self, now: float) -> int:
+        """Destroy the keys of epochs past their retention; return how many."""
+        dropped = 0
+        for row in lane_rows(self.db):
+            live = self.db.execute("SELECT epoch FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,))
+            for (epoch,) in live.fetchall():
+                if epoch_dead(row.lane.seconds, epoch, now):
+                    self.touch_manifest()
+                    dropped += self.db.execute(f"{_TOMBSTONE} AND epoch = ?", (row.id, epoch)).rowcount
+        return dropped
+
+    # ------------------------------------------------------------ the end
+
+    def owe_rotation(self, now: float) -> None:
+        """Note that keys were dropped which the present root could still open elsewhere."""
+        self.touch_manifest()
+        if self._head.owed_since is None:
+            update_head(self.db, owed_since=now)
+
+    def finish(self) -> None:
+        """Renew the MACs over what changed."""
+        if self._manifest_touched:
+            update_head(self.db, manifest=manifest(self.db, self.keys.root))
+        if self._heads_touched:
+            update_head(self.db, heads=heads(self.db, self.keys.root))
+
+
+_TOMBSTONE = "UPDATE keys SET wrapped = NULL WHERE wrapped IS NOT NULL AND lane = ?"
+
+
+def read_document(db: sqlite3.Connection, keys: Keys, name: str) -> Any:
+    """Return the JSON value of the document ``name``, or ``None``.
+
+    Raises:
+        VaultDamaged: it is not what was written.
+    """
+    slot = keys.slot(name)
+    row = db.execute("SELECT key_id, version, wrapped, sealed FROM documents WHERE slot = ?", (slot,)).fetchone()
+    if row is None:
+        return None
+    key_id, version, wrapped, sealed = row
+    part = f"the document {name!r}"
+    key = keys.root.unwrap(wrapped, part=part)
+    payload = sealing.open_document(
+        key, sealing.document_data(keys.root.vault_id, key_id, slot, version), sealed, part=part
+    )
+    written_name, value = msgspec.json.decode(payload)
+    if written_name != name:
+        raise VaultDamaged(part=part)
+    return value

@@ -1,0 +1,131 @@
+"""The vault's first row, and the two MACs that hold everything else in place."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import sqlite3
+import struct
+from typing import Any
+
+import msgspec
+
+from rocketvpn_sdk.errors import VaultClosed, VaultDamaged, VaultTooNew
+from rocketvpn_sdk.vault.keys import RootKey
+from rocketvpn_sdk.vault.sealing import FORMAT
+
+_COLUMNS = (
+    "format, vault_id, root_id, generation, planned, retired, bridge, settled_at, owed_since, closed, manifest, heads"
+)
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The row that says which root opens this vault, and how far a rotation is."""
+
+    format: int
+    vault_id: bytes
+    root_id: bytes
+    generation: int
+    planned: bytes | None
+    retired: bytes | None
+    bridge: bytes | None
+    settled_at: float | None
+    """When the retired root's bridge may be taken down."""
+    owed_since: float | None
+    """Since when a rotation is owed."""
+    closed: bool
+    manifest: bytes
+    heads: bytes
+
+
+def read_head(db: sqlite3.Connection) -> Head:
+    """Return the head row.
+
+    Raises:
+        VaultDamaged: there is none, or it is not what it should be.
+        VaultTooNew: a newer version wrote it.
+        VaultClosed: the vault was deleted or reset.
+    """
+    row = db.execute(f"SELECT {_COLUMNS} FROM head").fetchone()  # noqa: S608 - a constant
+    try:
+        head = msgspec.convert(dict(zip(Head.__struct_fields__, row or (), strict=True)), Head, strict=False)
+    except (ValueError, msgspec.ValidationError):
+        raise VaultDamaged(part="the head of the vault") from None
+    if head.format > FORMAT:
+        raise VaultTooNew(format=head.format)
+    if head.closed:
+        raise VaultClosed(problem="it was deleted")
+    return head
+
+
+def update_head(db: sqlite3.Connection, **values: Any) -> None:
+    """Set columns of the head row."""
+    columns = ", ".join(f"{name} = ?" for name in values)
+    db.execute(f"UPDATE head SET {columns}", tuple(values.values()))  # noqa: S608 - names come from our own code
+
+
+def manifest(db: sqlite3.Connection, root: RootKey) -> bytes:
+    """Return the MAC over what changes seldom: keys, tombstones, documents, where each lane begins, what is owed."""
+    head = db.execute("SELECT format, vault_id, generation, owed_since, closed FROM head").fetchone()
+    content = [
+        b"head",
+        *_cells(head),
+        b"lanes",
+        *_rows(db, "id, stream, purpose, retention, first_sequence, first_link, shredded_at", "lanes", "id"),
+        b"keys",
+        *_rows(db, "key_id, lane, epoch, wrapped", "keys", "key_id"),
+        b"documents",
+        *_rows(db, "slot, key_id, version, wrapped, sealed", "documents", "slot"),
+    ]
+    return root.mac(b"manifest", root.root_id + _digest(content))
+
+
+def heads(db: sqlite3.Connection, root: RootKey) -> bytes:
+    """Return the MAC over what every append changes: the newest link of each lane."""
+    return root.mac(b"heads", root.root_id + _digest(_rows(db, "id, next_sequence, link", "lanes", "id")))
+
+
+def check_manifest(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
+    """Check that keys, documents and lanes are those last written.
+
+    Raises:
+        VaultDamaged: one was removed, altered, added or put back from an older copy.
+    """
+    if not hmac.compare_digest(manifest(db, root), head.manifest):
+        raise VaultDamaged(part="its list of keys and documents is not the one last written")
+
+
+def check_heads(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
+    """Check that each lane ends where it was last written to.
+
+    Raises:
+        VaultDamaged: a lane was cut, extended or exchanged.
+    """
+    if not hmac.compare_digest(heads(db, root), head.heads):
+        raise VaultDamaged(part="a log does not end where it was last written to")
+
+
+def _rows(db: sqlite3.Connection, columns: str, table: str, order: str) -> list[bytes]:
+    rows = db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}")  # noqa: S608 - constants
+    return [cell for row in rows for cell in _cells(row)]
+
+
+def _cells(row: tuple[Any, ...]) -> list[bytes]:
+    return [_cell(value) for value in row]
+
+
+def _cell(value: object) -> bytes:
+    if isinstance(value, bytes):
+        return b"b" + hashlib.sha256(value).digest()
+    if isinstance(value, float):
+        return b"f" + struct.pack(">d", value)
+    return f"{type(value).__name__[0]}{value}".encode()
+
+
+def _digest(cells: list[bytes]) -> bytes:
+    """Hash the cells, each with its length, so that no two lists share a digest."""
+    digest = hashlib.sha256()
+    for cell in cells:
+        digest.update(struct.pack(">I", len(cell)))
+        digest.update(cell)
+    return digest.digest()

@@ -1,0 +1,41 @@
+"""Lanes and epochs, pure: which key a record is sealed under, and when that key dies."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.policy import Duration
+
+_EPOCHS = (30 * DAY, 7 * DAY, DAY)
+
+
+class Lane(msgspec.Struct, frozen=True):
+    """Records that share a stream, a purpose and a retention, and so their keys' lives."""
+
+    stream: str
+    purpose: str
+    retention: str
+
+    @property
+    def seconds(self) -> float:
+        """The retention in seconds; infinite while bound."""
+        return Duration(self.retention).seconds
+
+
+def epoch_length(retention: float) -> float:
+    """Return the longest of a month, a week and a day that is at most a seventh of ``retention``; at least a day."""
+    return next((length for length in _EPOCHS if length <= retention / 7), DAY)
+
+
+def epoch_of(retention: float, at: float) -> int:
+    """Return the start of the epoch that ``at`` falls into, in seconds since the Unix epoch."""
+    length = epoch_length(retention)
+    return int(at // length * length)
+
+
+def epoch_dead(retention: float, epoch: int, now: float) -> bool:
+    """Whether the epoch's key must be gone at ``now``: it dies at its start plus the retention, so *at most* then."""
+    return not math.isinf(retention) and now >= epoch + retention

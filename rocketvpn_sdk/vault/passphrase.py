@@ -1,0 +1,171 @@
+"""A secret store for machines without a keyring: one file, sealed under a passphrase."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from rocketvpn_sdk.errors import ConfigurationError, SecretCorrupt, SecretStoreLocked, SecretStoreUnavailable
+from rocketvpn_sdk.vault.secrets import SecretStore
+
+FILE = "root.key"
+_NONCE_BYTES = 12
+_KNOWN = b"rocketvpn/passphrase/v1"
+
+
+class Argon2Parameters(msgspec.Struct, frozen=True):
+    """RFC 9106 §4, the second recommended choice: 64 MiB, 3 passes, 4 lanes."""
+
+    salt: Annotated[bytes, msgspec.Meta(min_length=16, max_length=64)]
+    # The bounds keep a tampered file from asking for all the memory there is, or for almost none.
+    memory_kib: Annotated[int, msgspec.Meta(ge=19 * 1024, le=1024 * 1024)] = 64 * 1024
+    iterations: Annotated[int, msgspec.Meta(ge=2, le=16)] = 3
+    lanes: Annotated[int, msgspec.Meta(ge=1, le=16)] = 4
+
+    def derive(self, passphrase: str) -> bytes:
+        """Return the 32-byte key for ``passphrase``."""
+        kdf = Argon2id(
+            salt=self.salt, length=32, iterations=self.iterations, lanes=self.lanes, memory_cost=self.memory_kib
+        )
+        return kdf.derive(passphrase.encode())
+
+
+class _Content(msgspec.Struct, frozen=True):
+    format: int
+    argon2id: Argon2Parameters
+    check: bytes
+    """A known text sealed under the passphrase's key: tells a wrong passphrase from a damaged file."""
+    entries: dict[str, bytes]
+
+
+class PassphraseSecrets(SecretStore):
+    """Root keys in ``root.key`` beside the vault, under a key that Argon2id (RFC 9106) derives from a passphrase.
+
+    Args:
+        passphrase: the passphrase, or a function that asks for it (called once, at the first use).
+        path: where the file is; by default ``root.key`` in the vault's folder.
+    """
+
+    label = "passphrase store"
+
+    def __init__(self, passphrase: str | Callable[[], str], *, path: Path | None = None) -> None:
+        if passphrase == "":
+            raise ConfigurationError(problem="the passphrase is empty")
+        self._passphrase = passphrase
+        self._path = path
+        self._key: bytes | None = None
+        self._salt = b""
+
+    def beside(self, folder: Path) -> SecretStore:
+        """Return this store with its file in ``folder``, unless it was given a path."""
+        return self if self._path else PassphraseSecrets(self._passphrase, path=folder / FILE)
+
+    def get(self, name: str) -> bytes | None:
+        """See ``SecretStore.get``."""
+        content = self._read()
+        if content is None or name not in content.entries:
+            return None
+        sealed = content.entries[name]
+        try:
+            return AESGCM(self._unlock(content)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode())
+        except (InvalidTag, ValueError):
+            raise SecretCorrupt(store=self.label) from None
+
+    def set(self, name: str, secret: bytes) -> None:
+        """See ``SecretStore.set``."""
+        content = self._read() or self._new()
+        sealed = _seal(self._unlock(content), secret, name.encode())
+        self._write(msgspec.structs.replace(content, entries={**content.entries, name: sealed}))
+
+    def delete(self, name: str) -> None:
+        """See ``SecretStore.delete``; the file goes with its last entry."""
+        content = self._read()
+        if content is None or name not in content.entries:
+            return
+        self._unlock(content)
+        entries = {other: sealed for other, sealed in content.entries.items() if other != name}
+        if entries:
+            self._write(msgspec.structs.replace(content, entries=entries))
+        else:
+            self._file.unlink(missing_ok=True)
+
+    @property
+    def _file(self) -> Path:
+        if self._path is None:
+            raise ConfigurationError(problem="PassphraseSecrets has no file yet; pass it to Config, or give it a path")
+        return self._path
+
+    def _new(self) -> _Content:
+        parameters = Argon2Parameters(os.urandom(16))
+        self._key, self._salt = parameters.derive(self._ask()), parameters.salt
+        return _Content(1, parameters, _seal(self._key, _KNOWN, b"check"), {})
+
+    def _read(self) -> _Content | None:
+        try:
+            text = self._file.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SecretStoreUnavailable(store=self.label, problem=error.strerror or "it cannot be read") from None
+        try:
+            content = msgspec.json.decode(text, type=_Content)
+        except (msgspec.DecodeError, msgspec.ValidationError):
+            raise SecretCorrupt(store=self.label) from None
+        if content.format != 1:
+            raise SecretCorrupt(store=self.label)
+        return content
+
+    def _unlock(self, content: _Content) -> bytes:
+        if self._key is None or self._salt != content.argon2id.salt:
+            key = content.argon2id.derive(self._ask())
+            try:
+                AESGCM(key).decrypt(content.check[:_NONCE_BYTES], content.check[_NONCE_BYTES:], b"check")
+            except (InvalidTag, ValueError):
+                raise SecretStoreLocked(store=self.label, problem="the passphrase is not the right one") from None
+            self._key, self._salt = key, content.argon2id.salt
+        return self._key
+
+    def _ask(self) -> str:
+        return self._passphrase if isinstance(self._passphrase, str) else self._passphrase()
+
+    def _write(self, content: _Content) -> None:
+        """Replace the file as a whole: a crash leaves the old one or the new one."""
+        folder = self._file.parent
+        try:
+            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".root.key.")  # made with mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(msgspec.json.encode(content))
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).replace(self._file)
+            except BaseException:
+                Path(name).unlink(missing_ok=True)
+                raise
+            _sync(folder)
+        except OSError as error:
+            raise SecretStoreUnavailable(store=self.label, problem=error.strerror or "it cannot be written") from None
+
+
+def _seal(key: bytes, secret: bytes, data: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, secret, data)
+
+
+def _sync(folder: Path) -> None:
+    """Make the replacement itself durable, where folders can be synced."""
+    with suppress(OSError):  # Windows cannot open a folder; the file's own content is synced already
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,166 @@
+"""Changing the root key, safe at every step and across processes (the numbers are those of docs/vault-format.md).
+
+Dropping a wrapped key is not enough: it may still stand in the write-ahead log, in a copy of the folder, or in an SSD's
+spare cells. Once the root that opens it is gone from the secret store, none of those can be opened.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.errors import SecretStoreError, SecretStoreUnavailable, VaultBusy, VaultDamaged
+from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, read_head, update_head
+from rocketvpn_sdk.vault.keys import RootKey, generation_name, secret_name
+from rocketvpn_sdk.vault.secrets import SecretStore
+from rocketvpn_sdk.vault.store import Store
+
+
+class Rotation:
+    """The steps; the caller holds the vault's own lock. Secret-store calls never run under vault.db's write lock.
+
+    Args:
+        store: the files.
+        secrets: where roots live.
+        clock: the wall clock decides when a bridge may go.
+        settle: seconds after which a keyring is believed to have written what it said it has.
+    """
+
+    def __init__(self, store: Store, secrets: SecretStore, clock: Clock, *, settle: float) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._clock = clock
+        self._settle = settle
+
+    def rotate(self, old: RootKey) -> tuple[RootKey, SecretStoreError | None]:
+        """Replace ``old`` by a new root; return that, and why the old one could not be removed yet, if so.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now: the old root still holds, and nothing was lost.
+            VaultBusy: another process rotated meanwhile.
+        """
+        with self._store.exclusively():
+            self.repair(old)
+            new = RootKey.new(old.vault_id)
+            self._plan(old, new)  # 0
+            self._deposit(new)  # 1
+            self._change_over(old, new)  # 2
+            try:
+                self._retire(new)  # 3 (step 4 comes later: see settle)
+            except SecretStoreError as error:
+                return new, error  # still owed: repair() goes on from here
+        self._store.truncate_wal()  # 5
+        return new, None
+
+    def repair(self, root: RootKey) -> None:
+        """Clear what a process that died in mid-rotation left behind. The caller holds ``lock.db``."""
+        head = read_head(self._store.db)
+        if head.planned is not None:
+            self._secrets.delete(secret_name(head.vault_id, head.planned))
+            with self._store.transaction(durable=True) as db:
+                update_head(db, planned=None)
+        if head.retired is not None:
+            self._retire(root)
+
+    def settle(self, root: RootKey) -> None:
+        """Step 4: once enough time has passed, confirm both entries and take the bridge down."""
+        head = read_head(self._store.db)
+        if head.retired is None or head.root_id != root.root_id:
+            return
+        waiting = (head.settled_at or 0.0) - self._clock.time()
+        if 0 < waiting <= self._settle:  # a clock set back must not keep the bridge up for longer
+            return
+        with self._store.exclusively():
+            self._retire(root)
+            with self._store.transaction(durable=True) as db:
+                update_head(db, retired=None, bridge=None, settled_at=None)
+        self._store.truncate_wal()
+
+    def _plan(self, old: RootKey, new: RootKey) -> None:
+        with self._store.transaction(durable=True) as db:
+            self._expect(db, old)
+            update_head(db, planned=new.root_id)
+
+    def _deposit(self, new: RootKey) -> None:
+        self._secrets.set(new.name, new.stored)
+        if self._secrets.get(new.name) != new.stored:
+            raise SecretStoreUnavailable(store=self._secrets.label, problem="it did not keep what it was given")
+
+    def _change_over(self, old: RootKey, new: RootKey) -> None:
+        with self._store.transaction(durable=True) as db:
+            head = self._expect(db, old)
+            if head.planned != new.root_id:
+                raise VaultBusy(seconds=0)
+            check_manifest(db, old, head)
+            check_heads(db, old, head)
+            rewrap(db, old, new)
+            update_head(
+                db,
+                root_id=new.root_id,
+                generation=head.generation + 1,
+                planned=None,
+                retired=old.root_id,
+                bridge=old.bridge_to(new),
+                settled_at=self._clock.time() + self._settle,
+            )
+            update_head(db, manifest=manifest(db, new), heads=heads(db, new))
+
+    def _retire(self, root: RootKey) -> None:
+        """Make sure that the present root is kept and the retired one is gone; only then nothing is owed any more."""
+        head = read_head(self._store.db)
+        if head.retired is None or head.root_id != root.root_id or head.retired == root.root_id:
+            raise VaultDamaged(part="the head of the vault")
+        if self._secrets.get(root.name) != root.stored:
+            self._secrets.set(root.name, root.stored)  # the store forgot it: we still hold it
+        self._secrets.set(generation_name(root.vault_id), str(head.generation).encode())
+        name = secret_name(head.vault_id, head.retired)
+        self._secrets.delete(name)
+        if self._secrets.get(name) is not None:
+            raise SecretStoreUnavailable(store=self._secrets.label, problem="it did not remove the old key")
+        with self._store.transaction(durable=True) as db:
+            check_manifest(db, root, read_head(db))
+            update_head(db, owed_since=None)
+            update_head(db, manifest=manifest(db, root))
+
+    def _expect(self, db: sqlite3.Connection, root: RootKey) -> Head:
+        head = read_head(db)
+        if head.root_id != root.root_id:
+            raise VaultBusy(seconds=0)
+        return head
+
+
+def rewrap(db: sqlite3.Connection, old: RootKey, new: RootKey) -> None:
+    """Wrap every key that stays by the new root."""
+    for table, name, part in (("keys", "key_id", "a key of a log"), ("documents", "slot", "the key of a document")):
+        rows = db.execute(f"SELECT {name}, wrapped FROM {table} WHERE wrapped IS NOT NULL").fetchall()  # noqa: S608 - constants
+        db.executemany(
+            f"UPDATE {table} SET wrapped = ? WHERE {name} = ?",  # noqa: S608 - constants
+            [(new.wrap(old.unwrap(wrapped, part=part)), row) for row, wrapped in rows],
+        )
+
+
+def open_root(secrets: SecretStore, head: Head) -> RootKey | None:
+    """Return the vault's present root from the secret store, over the bridge if the store has lost it, or ``None``.
+
+    Raises:
+        SecretStoreError: the store cannot be used, or holds something else.
+    """
+    stored = secrets.get(secret_name(head.vault_id, head.root_id))
+    if stored is not None:
+        return RootKey.from_stored(head.vault_id, head.root_id, stored, store=secrets.label)
+    if head.bridge is None or head.retired is None:
+        return None
+    before = secrets.get(secret_name(head.vault_id, head.retired))
+    if before is None:
+        return None
+    old = RootKey.from_stored(head.vault_id, head.retired, before, store=secrets.label)
+    return old.cross(head.bridge, head.root_id)
+
+
+def known_generation(secrets: SecretStore, vault_id: bytes) -> int:
+    """Return the newest generation that the secret store knows of; 0 where it knows none or cannot say."""
+    try:
+        stored = secrets.get(generation_name(vault_id))
+        return int(stored) if stored else 0
+    except (SecretStoreError, ValueError):
+        return 0

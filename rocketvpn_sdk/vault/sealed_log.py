@@ -1,0 +1,314 @@
+"""Append-only streams of records: batched, compressed, sealed, chained lane by lane.
+
+Each lane has a chain of its own: it only ever shrinks from its front (its epochs die in order), so destroying one
+purpose's keys never touches another's chain.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import threading
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.policy import Duration
+from rocketvpn_sdk.vault import sealing
+from rocketvpn_sdk.vault.change import Change, Keys, LaneRow, lane_rows
+from rocketvpn_sdk.vault.keys import derive
+from rocketvpn_sdk.vault.lanes import Lane, epoch_dead, epoch_of
+from rocketvpn_sdk.vault.vault import Vault
+
+Record = tuple[float, Any]
+"""When (seconds since the epoch) and what (a JSON value)."""
+
+_Batch = dict[tuple[Lane, int], list[tuple[float, Record]]]
+"""By lane and epoch; each record with the time at which it was appended."""
+_at = itemgetter(0)
+
+
+class _Tail(msgspec.Struct, frozen=True):
+    """A lane's last block, as this process wrote it: re-sealed with what comes next until it is full."""
+
+    sequence: int
+    previous: bytes
+    link: bytes
+    key_id: bytes
+    records: list[Record]
+
+
+class _Block(msgspec.Struct, frozen=True):
+    sequence: int
+    key_id: bytes
+    digest: bytes
+    sealed: bytes | None
+
+
+class SealedLog:
+    """One stream (``log``, ``sent``, ``decisions``). Thread-safe.
+
+    Args:
+        vault: where it is kept.
+        stream: its name.
+        durable: commits survive a power cut (for what the user did), not only a kill.
+        block_records: a block is re-sealed until it holds this many.
+    """
+
+    def __init__(self, vault: Vault, stream: str, *, durable: bool = False, block_records: int | None = None) -> None:
+        self._vault = vault
+        self._stream = stream
+        self._durable = durable
+        self._block_records = block_records or vault.limits.batch_records
+        self._lock = threading.RLock()
+        self._batch: _Batch = {}
+        self._buffered = 0
+        self._tails: dict[Lane, _Tail] = {}
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._pseudonym_keys: dict[tuple[Lane, int], bytes] = {}
+
+    # ------------------------------------------------------------ writing
+
+    def lane(self, purpose: str, retention: Duration) -> Lane:
+        """Return the lane for ``purpose`` and ``retention``."""
+        lane = self._lanes.get((purpose, retention.text))
+        if lane is None:
+            lane = self._lanes[purpose, retention.text] = Lane(self._stream, purpose, retention.text)
+        return lane
+
+    def append(self, purpose: str, retention: Duration, record: Any, *, at: float | None = None) -> None:
+        """Buffer ``record``; ``at`` is the time stored with it, now by default."""
+        lane = self.lane(purpose, retention)
+        now = self._vault.clock.time()
+        with self._lock:
+            self._batch.setdefault((lane, epoch_of(lane.seconds, now)), []).append(
+                (now, (now if at is None else at, record))
+            )
+            self._buffered += 1
+
+    @property
+    def buffered(self) -> int:
+        """How many records wait for ``commit``."""
+        return self._buffered
+
+    def commit(self) -> None:
+        """Seal and store what is buffered; durable for a kill (or a power cut, see ``durable``) when it returns.
+
+        Raises:
+            VaultError: nothing was written; what was buffered stays buffered.
+        """
+        with self._lock:
+            batch, self._batch, buffered, self._buffered = self._batch, {}, self._buffered, 0
+            if not batch:
+                return
+            try:
+                with self._vault.write(durable=self._durable) as change:
+                    tails = self._write(change, batch)
+            except BaseException:
+                for key, records in batch.items():
+                    self._batch[key] = records + self._batch.get(key, [])
+                self._buffered += buffered
+                raise
+            self._tails.update(tails)
+
+    def discard(self) -> int:
+        """Forget what is buffered; return how many records that was."""
+        with self._lock:
+            dropped, self._batch, self._buffered = self._buffered, {}, 0
+            return dropped
+
+    def _write(self, change: Change, batch: _Batch) -> dict[Lane, _Tail]:
+        change.touch_heads()
+        tails: dict[Lane, _Tail] = {}
+        for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
+            row = change.lane(lane)
+            kept = [record for appended, record in records if appended >= row.shredded_at]
+            if kept:
+                key_id, key = change.epoch_key(row, epoch)
+                tails[lane] = self._extend(change, row, tails.get(lane) or self._tails.get(lane), key_id, key, kept)
+        return tails
+
+    def _extend(
+        self, change: Change, row: LaneRow, tail: _Tail | None, key_id: bytes, key: bytes, records: list[Record]
+    ) -> _Tail:
+        """Append ``records``: into the last block where there is room and it is ours, and into new ones."""
+        sequence, previous, start = row.next_sequence, row.link, 0
+        if tail and tail.link == row.link and tail.key_id == key_id and len(tail.records) < self._block_records:
+            sequence, previous = tail.sequence, tail.previous
+            records, start = tail.records + records, 0
+        while True:
+            part = records[start : start + self._block_records]
+            made = self._seal(change, row, sequence, previous, key_id, key, part)
+            start += len(part)
+            if start >= len(records):
+                break
+            sequence, previous = sequence + 1, made.link
+        change.db.execute(
+            "UPDATE lanes SET next_sequence = ?, link = ? WHERE id = ?", (sequence + 1, made.link, row.id)
+        )
+        return made
+
+    def _seal(
+        self,
+        change: Change,
+        row: LaneRow,
+        sequence: int,
+        previous: bytes,
+        key_id: bytes,
+        key: bytes,
+        records: list[Record],
+    ) -> _Tail:
+        data = sealing.block_data(change.keys.root.vault_id, key_id, sequence, previous)
+        sealed = sealing.seal_block(key, data, records)
+        digest = sealing.digest(data, sealed)
+        change.db.execute(
+            "INSERT INTO blocks (lane, sequence, key_id, digest, sealed) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (lane, sequence) DO UPDATE SET key_id = excluded.key_id, digest = excluded.digest,"
+            " sealed = excluded.sealed",
+            (row.id, sequence, key_id, digest, sealed),
+        )
+        return _Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
+
+    def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
+        """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
+        lane = self.lane(purpose, retention)
+        epoch = epoch_of(lane.seconds, self._vault.clock.time())
+        with self._lock:
+            cached = self._pseudonym_keys.get((lane, epoch))
+            if cached is None:
+                with self._vault.write(durable=self._durable) as change:
+                    _, key = change.epoch_key(change.lane(lane), epoch)
+                cached = derive(key, b"", b"pseudonym")
+                self._pseudonym_keys = {(lane, epoch): cached, **self._pseudonym_keys}
+            return cached
+
+    def forget_tails(self) -> None:
+        """Drop what is cached of lanes that were shredded: plain records and keys made from theirs."""
+        with self._lock:
+            self._tails.clear()
+            self._pseudonym_keys.clear()
+
+    # ------------------------------------------------------------ reading
+
+    def read(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        purpose: str | None = None,
+    ) -> Iterator[Record]:
+        """Yield records by time, oldest first; never one past its retention, even before the purge ran.
+
+        Raises:
+            VaultDamaged: a block is missing, reordered, altered, exchanged or cut off.
+        """
+        self.commit()
+        now = self._vault.now()
+        with self._vault.read() as (change, keys):
+            opened = [
+                self._open_lane(change, keys, row, now)
+                for row in lane_rows(change.db)
+                if row.lane.stream == self._stream and purpose in (None, row.lane.purpose)
+            ]
+        lower, upper = -math.inf if since is None else since, math.inf if until is None else until
+        for record in heapq.merge(*(records() for records in opened), key=_at):
+            if lower <= record[0] < upper:
+                yield record
+
+    def _open_lane(self, change: Change, keys: Keys, row: LaneRow, now: float) -> Callable[[], Iterator[Record]]:
+        """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated."""
+        wanted: list[tuple[bytes, bytes, bytes]] = []
+        epochs = _live_keys(change, keys, row, now)
+        for block, previous in walk_chain(change, row):
+            data = sealing.block_data(keys.root.vault_id, block.key_id, block.sequence, previous)
+            if block.sealed is not None and block.key_id in epochs:
+                wanted.append((epochs[block.key_id], data, block.sealed))
+        part = f"a block of the {row.lane.stream!r} stream"
+        seconds = row.lane.seconds
+
+        def records() -> Iterator[Record]:
+            for key, data, sealed in wanted:
+                for at, record in sealing.open_block(key, data, sealed, part=part):
+                    if now < at + seconds:
+                        yield at, record
+
+        return records
+
+
+def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[_Block, bytes]]:
+    """Yield a lane's blocks, each with the link before it.
+
+    Raises:
+        VaultDamaged: the chain does not lead from the lane's first link to its last.
+    """
+    link, expected = row.first_link, row.first_sequence
+    where = f"the {row.lane.stream!r} stream"
+    rows = change.db.execute(
+        "SELECT sequence, key_id, digest, sealed FROM blocks WHERE lane = ? ORDER BY sequence", (row.id,)
+    )
+    for cells in rows:
+        block = _Block(*cells)
+        if block.sequence != expected:
+            raise VaultDamaged(part=f"block {expected} of {where} is missing")
+        if block.sealed is not None:
+            data = sealing.block_data(change.keys.root.vault_id, block.key_id, block.sequence, link)
+            if sealing.digest(data, block.sealed) != block.digest:
+                raise VaultDamaged(part=f"block {expected} of {where} was altered")
+        yield block, link
+        link, expected = sealing.link(link, block.digest), expected + 1
+    if link != row.link or expected != row.next_sequence:
+        raise VaultDamaged(part=f"{where} is cut off or was extended")
+
+
+def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float) -> dict[bytes, bytes]:
+    found = change.db.execute(
+        "SELECT key_id, epoch, wrapped FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,)
+    )
+    return {
+        key_id: keys.open(key_id, wrapped, part="the key of a log")
+        for key_id, epoch, wrapped in found.fetchall()
+        if not epoch_dead(row.lane.seconds, epoch, now)
+    }
+
+
+def sweep(change: Change, *, most_bytes: int) -> int:
+    """Remove ciphertext whose key is gone, oldest first, at most ``most_bytes``; return the bytes removed.
+
+    The digest stays while an older block does, so that the chain can still be checked.
+    """
+    removed = 0
+    dead = change.db.execute(
+        "SELECT b.id, length(b.sealed) FROM blocks b LEFT JOIN keys k ON k.key_id = b.key_id AND k.wrapped IS NOT NULL"
+        " WHERE b.sealed IS NOT NULL AND k.key_id IS NULL ORDER BY b.lane, b.sequence"
+    ).fetchall()
+    for block, size in dead:
+        if removed and removed + size > most_bytes:
+            break
+        change.db.execute("UPDATE blocks SET sealed = NULL WHERE id = ?", (block,))
+        removed += size
+    for row in lane_rows(change.db):
+        _advance(change, row)
+    return removed
+
+
+def _advance(change: Change, row: LaneRow) -> None:
+    """Move a lane's beginning past blocks that are empty, and forget the tombstones that nothing refers to."""
+    sequence, link = row.first_sequence, row.first_link
+    blocks = change.db.execute(
+        "SELECT sequence, digest, sealed IS NULL FROM blocks WHERE lane = ? ORDER BY sequence", (row.id,)
+    )
+    for number, digest, empty in blocks.fetchall():
+        if not empty or number != sequence:
+            break
+        sequence, link = sequence + 1, sealing.link(link, digest)
+    if sequence != row.first_sequence:
+        change.touch_manifest()
+        change.db.execute("DELETE FROM blocks WHERE lane = ? AND sequence < ?", (row.id, sequence))
+        change.db.execute("UPDATE lanes SET first_sequence = ?, first_link = ? WHERE id = ?", (sequence, link, row.id))
+    unused = "lane = ? AND wrapped IS NULL AND key_id NOT IN (SELECT key_id FROM blocks WHERE lane = ?)"
+    if change.db.execute(f"SELECT 1 FROM keys WHERE {unused}", (row.id, row.id)).fetchone():  # noqa: S608 - a constant
+        change.touch_manifest()
+        change.db.execute(f"DELETE FROM keys WHERE {unused}", (row.id, row.id))  # noqa: S608 - a constant

@@ -1,0 +1,170 @@
+"""Where root keys live: the interface, and the OS keyring behind it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from rocketvpn_sdk.errors import SecretCorrupt, SecretStoreError, SecretStoreLocked, SecretStoreUnavailable
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+T = TypeVar("T")
+
+SERVICE = "rocketvpn-sdk"
+_TRUSTED = {
+    "linux": ("keyring.backends.SecretService", "Keyring"),
+    "darwin": ("keyring.backends.macOS", "Keyring"),
+    "win32": ("keyring.backends.Windows", "WinVaultKeyring"),
+}
+
+
+class SecretStore(ABC):
+    """Keeps small secrets by name. Every implementation passes ``rocketvpn_sdk.testing.SecretStoreContract``.
+
+    Raises (every method):
+        SecretStoreUnavailable: there is no store, or it does not answer.
+        SecretStoreLocked: it is locked, or the user dismissed its prompt.
+        SecretCorrupt: what it holds was not written by this class.
+    """
+
+    label: str = "secret store"
+    """What people call it, in errors."""
+
+    @abstractmethod
+    def get(self, name: str) -> bytes | None:
+        """Return the secret, or ``None`` where there is none. Never changes anything."""
+
+    @abstractmethod
+    def set(self, name: str, secret: bytes) -> None:
+        """Store the secret; when it returns, ``get`` returns it."""
+
+    @abstractmethod
+    def delete(self, name: str) -> None:
+        """Remove the secret; one that is not there is fine."""
+
+    def beside(self, folder: Path) -> SecretStore:
+        """Return the store to use for the vault in ``folder``: itself, unless it keeps a file of its own there."""
+        del folder
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class KeyringSecrets(SecretStore):
+    """The operating system's own store: Secret Service, macOS Keychain, Windows Credential Locker.
+
+    The backend is made here from an allow-list, since ``PYTHON_KEYRING_BACKEND`` and ``keyringrc.cfg`` can slip in one
+    that stores nothing or stores plain text. Every call runs in a worker with a deadline, since a locked store waits
+    for its prompt.
+
+    Args:
+        timeout: seconds that one call may take, the user's time at the prompt included.
+    """
+
+    label = "system keyring"
+
+    def __init__(self, *, timeout: float = 60.0) -> None:
+        self._timeout = timeout
+        self._backend: KeyringBackend | None = None
+
+    def get(self, name: str) -> bytes | None:
+        """See ``SecretStore.get``."""
+        text = self._run(lambda backend: backend.get_password(_service(name), _user(name)))
+        if text is None:
+            return None
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise SecretCorrupt(store=self.label) from None
+
+    def set(self, name: str, secret: bytes) -> None:
+        """See ``SecretStore.set``; reads the entry back, since some stores say yes and keep nothing."""
+        text = base64.b64encode(secret).decode()
+        self._run(lambda backend: backend.set_password(_service(name), _user(name), text))
+        if self._run(lambda backend: backend.get_password(_service(name), _user(name))) != text:
+            raise SecretStoreUnavailable(store=self.label, problem="it did not keep what it was given")
+
+    def delete(self, name: str) -> None:
+        """See ``SecretStore.delete``."""
+
+        def remove(backend: KeyringBackend) -> None:
+            if backend.get_password(_service(name), _user(name)) is not None:
+                backend.delete_password(_service(name), _user(name))
+
+        self._run(remove)
+
+    def _run(self, call: Callable[[KeyringBackend], T]) -> T:
+        def work() -> T:
+            if self._backend is None:
+                self._backend = _trusted_backend()
+            return call(self._backend)
+
+        try:
+            return _within(self._timeout, work, store=self.label)
+        except SecretStoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a dead bus leaks FileNotFoundError, EOFError, jeepney's own, …
+            raise _translate(error, self.label) from None
+
+
+def _service(name: str) -> str:
+    return f"{SERVICE}/{name}"
+
+
+def _user(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _trusted_backend() -> KeyringBackend:
+    """Return the platform's store, if it is one of those trusted.
+
+    Raises:
+        RuntimeError: it is not there.
+    """
+    import sys
+    from importlib import import_module
+
+    module, name = _TRUSTED.get(sys.platform, _TRUSTED["linux"])
+    backend: type[KeyringBackend] = getattr(import_module(module), name)
+    if not backend.viable:
+        raise RuntimeError("no trusted keyring backend")
+    return backend()
+
+
+def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:
+    """Run ``work`` on a daemon thread and wait for at most ``seconds``: one that hangs must not hang the app's exit."""
+    result: list[T] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(work())
+        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
+            raised.append(error)
+
+    worker = threading.Thread(target=run, name="rocketvpn-keyring", daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if raised:
+        raise raised[0]
+    if not result:
+        raise SecretStoreLocked(store=store, problem=f"it did not answer within {seconds:g} seconds")
+    return result[0]
+
+
+def _translate(error: Exception, store: str) -> SecretStoreError:
+    from keyring.errors import KeyringLocked
+
+    if isinstance(error, KeyringLocked):
+        return SecretStoreLocked(
+            store=store, problem="it must be unlocked, and its prompt was dismissed or cannot be shown"
+        )
+    return SecretStoreUnavailable(store=store, problem=type(error).__name__)

@@ -1,0 +1,413 @@
+"""The vault: one folder, one root key; documents here, logs in ``sealed_log``."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from rocketvpn_sdk.clock import Clock, Mark
+from rocketvpn_sdk.errors import (
+    SecretMissing,
+    SecretStoreError,
+    VaultBusy,
+    VaultClosed,
+    VaultDamaged,
+    VaultLocked,
+    VaultOutdated,
+    VaultTooNew,
+)
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.vault import folder as folders
+from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys, read_document
+from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, read_head, update_head
+from rocketvpn_sdk.vault.keys import RootKey, generation_name, new_id, new_key, secret_name
+from rocketvpn_sdk.vault.rotation import Rotation, known_generation, open_root
+from rocketvpn_sdk.vault.sealing import FORMAT
+from rocketvpn_sdk.vault.secrets import SecretStore
+from rocketvpn_sdk.vault.store import Store
+
+T = TypeVar("T", bound=msgspec.Struct)
+CLOCK = "clock"
+_TRIES = 3
+
+
+class VaultStatus(msgspec.Struct, frozen=True):
+    """How the vault is."""
+
+    state: Literal["locked", "unlocked", "closed"]
+    folder: str
+    secrets: str
+    """What holds the root key."""
+    rotation_owed_since: float | None = None
+    """Seconds since the epoch; ``None``: every dropped key is out of reach."""
+    generation: int = 0
+
+
+class Vault:
+    """What rests on this device. Thread-safe; several processes of one user may hold the same folder.
+
+    Args:
+        folder: where the files are.
+        secrets: where the root key lives.
+        clock: the time.
+        limits: the bounds.
+    """
+
+    def __init__(self, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits) -> None:
+        """Open the files, without the secret store.
+
+        Raises:
+            VaultError: the folder or the files cannot be used.
+        """
+        self.folder = folder
+        self.clock = clock
+        self.limits = limits
+        self._secrets = secrets.beside(folder)
+        self._store = Store(folder, busy_timeout=limits.busy_timeout)
+        self._rotation = Rotation(self._store, self._secrets, clock, settle=limits.keyring_settle)
+        self._lock = threading.RLock()
+        self._keys: Keys | None = None
+        self._closed = ""
+        self._mark = Mark()
+        self._verified_version = -1
+        _open_vaults.add(self)
+
+    # ------------------------------------------------------------ open, unlock, close
+
+    @property
+    def unlocked(self) -> bool:
+        """Whether documents and logs can be read and written."""
+        return self._keys is not None and not self._closed
+
+    def unlock(self) -> None:
+        """Fetch the root key (the user may be asked) and check the vault; makes it where it is new.
+
+        Raises:
+            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt: see there; nothing was changed.
+            VaultOutdated, VaultDamaged, VaultTooNew: see there; nothing was changed.
+        """
+        with self._lock:
+            self._require_open()
+            if self._keys is not None:
+                return
+            self._finish_removal()
+            if not self._store.has_schema():
+                self._create()
+            keys = self._load_keys()
+            with self._store.snapshot() as db:
+                head = read_head(db)
+                check_manifest(db, keys.root, head)
+                check_heads(db, keys.root, head)
+            self._keys = keys
+            self._mark = self.get(CLOCK, Mark) or Mark()
+            self._tidy(head)
+
+    def close(self) -> None:
+        """Forget the keys and close the files; calling it again is fine."""
+        with self._lock:
+            if self._closed:
+                return
+            if self._keys is not None:
+                self._store.truncate_wal()
+            self._shut("it was closed")
+
+    def _shut(self, why: str) -> None:
+        self._keys = None
+        self._closed = why
+        _open_vaults.discard(self)
+        self._store.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise VaultClosed(problem=self._closed)
+
+    def _require_keys(self) -> Keys:
+        self._require_open()
+        if self._keys is None:
+            raise VaultLocked
+        return self._keys
+
+    def _create(self) -> None:
+        with self._store.exclusively():
+            if self._store.has_schema():
+                return  # another process was first
+            vault_id = new_id()
+            root = RootKey.new(vault_id)
+            self._secrets.set(root.name, root.stored)
+            try:
+                with self._store.transaction(durable=True) as db:
+                    self._store.create_schema(db)
+                    db.execute(
+                        "INSERT INTO head (id, format, vault_id, root_id, generation, manifest, heads)"
+                        " VALUES (1, ?, ?, ?, 1, x'', x'')",
+                        (FORMAT, vault_id, root.root_id),
+                    )
+                    db.execute(
+                        "INSERT INTO keys (key_id, lane, epoch, wrapped) VALUES (?, ?, 0, ?)",
+                        (new_id(), INDEX_LANE, root.wrap(new_key())),
+                    )
+                    update_head(db, manifest=manifest(db, root), heads=heads(db, root))
+            except BaseException:
+                self._secrets.delete(root.name)  # nothing was sealed under it yet
+                raise
+
+    def _load_keys(self) -> Keys:
+        """Fetch the root that the file names now; only a fresh look may say that it is missing."""
+        head = self._read_head()
+        for _ in range(_TRIES):
+            root = open_root(self._secrets, head)
+            if root is not None:
+                if known_generation(self._secrets, head.vault_id) > head.generation:
+                    raise VaultOutdated
+                return self._keys_of(root)
+            seen, head = head, self._read_head()
+            if head.root_id == seen.root_id:
+                break
+        if known_generation(self._secrets, head.vault_id) > head.generation:
+            raise VaultOutdated
+        raise SecretMissing(store=self._secrets.label)
+
+    def _read_head(self) -> Head:
+        with self._store.snapshot() as db:
+            return read_head(db)
+
+    def _keys_of(self, root: RootKey) -> Keys:
+        with self._store.snapshot() as db:
+            row = db.execute("SELECT wrapped FROM keys WHERE lane = ?", (INDEX_LANE,)).fetchone()
+        if row is None or row[0] is None:
+            raise VaultDamaged(part="the key of its index")
+        return Keys(root, root.unwrap(row[0], part="the key of its index"))
+
+    def _tidy(self, head: Head) -> None:
+        """End what an earlier process left undone; a store that cannot be used now leaves it owed."""
+        try:
+            if head.planned is not None or head.retired is not None:
+                with self._store.exclusively():
+                    self._rotation.repair(self._require_keys().root)
+                self._rotation.settle(self._require_keys().root)
+            if head.owed_since is not None:
+                self.rotate()
+        except (SecretStoreError, VaultBusy):
+            return
+
+    # ------------------------------------------------------------ reading and writing
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Change]:
+        """Write, all or nothing. ``durable`` survives a power cut, otherwise only a kill.
+
+        Raises:
+            VaultLocked, VaultClosed, VaultBusy, VaultFull, VaultReadOnly, VaultDamaged: see there; nothing was written.
+        """
+        with self._lock:
+            for _ in range(_TRIES):
+                keys = self._require_keys()
+                with self._store.transaction(durable=durable) as db:
+                    head = self._head_in(db)
+                    if head.root_id == keys.root.root_id:
+                        change = Change(db, keys, head)
+                        yield change
+                        change.finish()
+                        return
+                self._keys = self._load_keys()  # another process rotated; never fetched inside a transaction
+            raise VaultBusy(seconds=self.limits.busy_timeout)
+
+    @contextmanager
+    def read(self) -> Iterator[tuple[Change, Keys]]:
+        """Read one state of the vault, checked against its manifest since another process last wrote."""
+        with self._lock:
+            keys = self._fresh_keys()
+            with self._store.snapshot() as db:
+                head = self._head_in(db)
+                if head.root_id != keys.root.root_id:
+                    raise VaultBusy(seconds=0)
+                version = db.execute("PRAGMA data_version").fetchone()[0]
+                if version != self._verified_version:
+                    check_manifest(db, keys.root, head)
+                    self._verified_version = version
+                yield Change(db, keys, head), keys
+
+    def _fresh_keys(self) -> Keys:
+        """Return the keys of the root in force; another process may have rotated it."""
+        keys = self._require_keys()
+        with self._store.snapshot() as db:
+            root_id = self._head_in(db).root_id
+        if root_id != keys.root.root_id:
+            keys = self._keys = self._load_keys()
+        return keys
+
+    def _head_in(self, db: sqlite3.Connection) -> Head:
+        try:
+            return read_head(db)
+        except VaultClosed:
+            self._closed = "it was deleted by another process"
+            self._keys = None
+            raise
+
+    def get(self, name: str, kind: type[T]) -> T | None:
+        """Return the document ``name``, or ``None``.
+
+        Raises:
+            VaultDamaged: it is not what was written.
+        """
+        with self.read() as (change, keys):
+            value = read_document(change.db, keys, name)
+        try:
+            return None if value is None else msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise VaultDamaged(part=f"the document {name!r}") from None
+
+    def put(self, name: str, value: msgspec.Struct) -> None:
+        """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""
+        with self.write() as change:
+            replaced = read_document(change.db, change.keys, name) is not None
+            change.put(name, value)
+            if replaced:
+                change.owe_rotation(self.clock.time())
+
+    def drop(self, *names: str) -> None:
+        """Destroy documents' keys, then rotate the root, so that no copy of them opens either."""
+        with self.shredding() as change:
+            change.drop(*names)
+
+    @contextmanager
+    def shredding(self) -> Iterator[Change]:
+        """Destroy keys in one transaction and rotate the root at once; where the secret store cannot, it is owed."""
+        with self._lock:
+            with self.write() as change:
+                yield change
+                change.owe_rotation(self.clock.time())
+            try:
+                self.rotate()
+            except (SecretStoreError, VaultBusy):
+                return  # the keys are dropped; status() shows the rotation as owed, the next opening pays it
+
+    # ------------------------------------------------------------ rotation, time, end
+
+    def rotate(self) -> None:
+        """Replace the root key.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; nothing was lost.
+        """
+        with self._lock:
+            root, problem = self._rotation.rotate(self._fresh_keys().root)
+            self._keys = self._keys_of(root)
+            if problem:
+                raise problem
+
+    def settle(self) -> None:
+        """Take down the bridge of an earlier rotation, where its time has come."""
+        with self._lock:
+            self._rotation.settle(self._fresh_keys().root)
+
+    def now(self) -> float:
+        """Return the clock by which things end: the wall clock, or the highest seen where that was set back."""
+        with self._lock:
+            self._mark = self._mark.observe(self.clock.time())
+            return self._mark.latest(self.clock.time())
+
+    def save_clock(self) -> None:
+        """Write the highest time seen into the vault."""
+        with self._lock:
+            self.now()
+            if self.get(CLOCK, Mark) != self._mark:
+                with self.write() as change:
+                    change.put(CLOCK, self._mark)
+
+    def status(self) -> VaultStatus:
+        """Return how the vault is; never touches the secret store."""
+        with self._lock:
+            state: Literal["locked", "unlocked", "closed"] = "unlocked" if self.unlocked else "locked"
+            folder, secrets = str(self.folder), self._secrets.label
+            if self._closed:
+                return VaultStatus("closed", folder, secrets)
+            if not self._store.has_schema():
+                return VaultStatus(state, folder, secrets)
+            head = self._read_head()
+            return VaultStatus(state, folder, secrets, head.owed_since, head.generation)
+
+    def destroy(self) -> None:
+        """End the vault: mark it closed for other processes, remove its secrets, then its files. Needs no unlock.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; the keys in the file are gone all the same, and
+                calling it again goes on.
+        """
+        with self._lock:
+            with self._store.exclusively():
+                names = self._close_for_all()
+                for name in names:
+                    self._secrets.delete(name)
+            self._shut("it was deleted")
+            self._store.remove_files()
+
+    def _finish_removal(self) -> None:
+        """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
+        if not self._store.has_schema() or not self._store.db.execute("SELECT closed FROM head").fetchone()[0]:
+            return
+        with self._store.exclusively():
+            for name in self._close_for_all():
+                self._secrets.delete(name)
+        self._store.remove_files()
+        self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
+        self._rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
+
+    def _close_for_all(self) -> Iterable[str]:
+        if not self._store.has_schema():
+            return ()
+        with self._store.transaction(durable=True) as db:
+            row = db.execute("SELECT vault_id, root_id, planned, retired FROM head").fetchone()
+            db.execute("DELETE FROM keys")
+            db.execute("DELETE FROM documents")
+            db.execute("DELETE FROM blocks")
+            update_head(db, closed=1, bridge=None)
+        vault_id, *roots = row
+        return [*(secret_name(vault_id, root) for root in roots if root), generation_name(vault_id)]
+
+    @classmethod
+    def reset(cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits) -> None:
+        """Remove the vault in ``folder``, whatever state it is in; needs no unlock.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; calling it again goes on.
+        """
+        try:
+            cls(folder, secrets, clock, limits).destroy()
+        except (VaultDamaged, VaultTooNew):
+            # Its file cannot say which secrets are its own; without the file, those open nothing.
+            folders.remove(folder)
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: the parent's connections must be neither used nor closed here."""
+        self._lock = threading.RLock()  # the parent's may be held by a thread that does not exist here
+        self._keys = None
+        self._closed = "this process was forked; open it again here"
+        _kept_for_parent.append(self._store)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a vault cannot be pickled or copied")
+
+    def __repr__(self) -> str:
+        return f"Vault({self.status().state})"
+
+
+_open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
+_kept_for_parent: list[Store] = []
+
+
+def _after_fork() -> None:
+    for vault in list(_open_vaults):
+        vault._leave_to_parent()  # noqa: SLF001 - our own class
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,79 @@
+"""What holds for every test: a home of its own, real components or a reason, and clauses that exist."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from support import components
+from support.clauses import CLAUSES
+
+REQUIRE_ALL = "ROCKETVPN_REQUIRE_ALL"
+
+settings.register_profile("dev", deadline=None)
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("soak", deadline=None, max_examples=2_000, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse marks that name a clause or a component which does not exist."""
+    for item in items:
+        for name, known in (("clause", CLAUSES), ("component", components.NAMES)):
+            for mark in item.iter_markers(name):
+                unknown = [value for value in mark.args if value not in known]
+                if unknown or not mark.args or mark.kwargs:
+                    said = ", ".join(map(repr, unknown)) or "no id"
+                    raise pytest.UsageError(f"{item.nodeid}: {name}({said}): known are {', '.join(sorted(known))}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose component is absent; with ROCKETVPN_REQUIRE_ALL=1 that is an error."""
+    for mark in item.iter_markers("component"):
+        for name in mark.args:
+            reason = components.missing(name)
+            if reason and os.environ.get(REQUIRE_ALL) == "1":
+                pytest.fail(f"the component {name!r} is required ({REQUIRE_ALL}=1): {reason}", pytrace=False)
+            if reason:
+                pytest.skip(f"needs {name}: {reason}")
+
+
+def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    """Point everything that finds the user's folders at ``home``; only the D-Bus session stays as it is."""
+    places = {
+        "HOME": home,
+        "USERPROFILE": home,
+        "XDG_CONFIG_HOME": home / ".config",
+        "XDG_DATA_HOME": home / ".local" / "share",
+        "XDG_STATE_HOME": home / ".local" / "state",
+        "XDG_CACHE_HOME": home / ".cache",
+        "XDG_RUNTIME_DIR": home / "run",
+    }
+    for name, place in places.items():
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        patch.setenv(name, str(place))
+    for name in list(os.environ):
+        if name.startswith("ROCKETVPN_") and name != REQUIRE_ALL:
+            patch.delenv(name)
+    for name in ("PYTHON_KEYRING_BACKEND", "LANGUAGE", "SSLKEYLOGFILE"):
+        patch.delenv(name, raising=False)
+    patch.setenv("LC_ALL", "C.UTF-8")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _session_home(tmp_path_factory: pytest.TempPathFactory):
+    """Cover fixtures that live longer than one test."""
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, tmp_path_factory.mktemp("session-home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _home(_session_home: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give every test an empty home, beside its ``tmp_path`` rather than in it."""
+    home = tmp_path_factory.mktemp("home")
+    _isolate(monkeypatch, home)
+    return home

@@ -1,0 +1,557 @@
+"""The vault as a whole: documents, logs, rotation, several processes, and what tampering does."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import pickle
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from support.vaults import Crash, Note, UnreliableSecrets, open_vault
+
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.errors import (
+    SecretCorrupt,
+    SecretMissing,
+    SecretStoreLocked,
+    VaultBusy,
+    VaultClosed,
+    VaultDamaged,
+    VaultError,
+    VaultLocked,
+    VaultOutdated,
+    VaultTooNew,
+)
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy import Duration
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.sealed_log import sweep
+
+FORTNIGHT = Duration("P14D")
+
+
+@pytest.fixture
+def secrets() -> UnreliableSecrets:
+    return UnreliableSecrets()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "vault"
+
+
+@pytest.fixture
+def vault(folder: Path, secrets: UnreliableSecrets, clock: FakeClock):
+    vault = open_vault(folder, secrets, clock)
+    yield vault
+    vault.close()
+
+
+def reopened(vault: Vault, secrets: UnreliableSecrets, clock: FakeClock) -> Vault:
+    vault.close()
+    return open_vault(vault.folder, secrets, clock)
+
+
+# ---------------------------------------------------------------- documents
+
+
+def test_a_document_survives_reopening(vault: Vault, secrets: UnreliableSecrets, clock: FakeClock) -> None:
+    vault.put("note", Note("hello"))
+    again = reopened(vault, secrets, clock)
+    assert again.get("note", Note) == Note("hello")
+    assert again.get("other", Note) is None
+    again.close()
+
+
+def test_replacing_a_document_owes_a_rotation_and_dropping_one_pays_it(vault: Vault) -> None:
+    vault.put("note", Note("one"))
+    assert vault.status().rotation_owed_since is None
+    vault.put("note", Note("two"))
+    assert vault.status().rotation_owed_since is not None
+    vault.drop("note")
+    assert vault.get("note", Note) is None
+    assert vault.status().rotation_owed_since is None
+
+
+def test_a_locked_vault_opens_no_document(folder: Path, secrets: UnreliableSecrets) -> None:
+    vault = open_vault(folder, secrets, unlock=False)
+    with pytest.raises(VaultLocked):
+        vault.get("note", Note)
+    with pytest.raises(VaultLocked):
+        vault.put("note", Note(""))
+    assert secrets.calls == []
+    vault.close()
+
+
+def test_a_closed_vault_says_so(vault: Vault) -> None:
+    vault.close()
+    vault.close()
+    assert vault.status().state == "closed"
+    for call in (vault.unlock, lambda: vault.get("note", Note), vault.settle):
+        with pytest.raises(VaultClosed):
+            call()
+
+
+def test_a_vault_neither_shows_nor_travels(vault: Vault) -> None:
+    assert repr(vault) == "Vault(unlocked)"
+    for take in (pickle.dumps, copy.copy):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            take(vault)
+
+
+def test_a_document_of_another_shape_is_damage(vault: Vault) -> None:
+    vault.put("note", Note("hello"))
+
+    class Other(Note, frozen=True):
+        more: int
+
+    with pytest.raises(VaultDamaged):
+        vault.get("note", Other)
+
+
+# ---------------------------------------------------------------- logs
+
+
+def test_records_come_back_in_order_over_many_blocks(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    log = SealedLog(vault, "log")
+    for number in range(1000):
+        log.append("service", FORTNIGHT, number)
+        clock.advance(1)
+        if number % 37 == 0:
+            log.commit()
+    assert [record for _, record in log.read()] == list(range(1000))
+    again = reopened(vault, secrets, clock)
+    assert [record for _, record in SealedLog(again, "log").read()] == list(range(1000))
+    blocks = sqlite3.connect(again.folder / "vault.db").execute("SELECT count(*) FROM blocks").fetchone()[0]
+    assert blocks == math.ceil(1000 / again.limits.batch_records)
+    again.close()
+
+
+def test_lanes_are_read_as_one_stream_by_time(vault: Vault, clock: FakeClock) -> None:
+    log = SealedLog(vault, "log")
+    for number in range(20):
+        log.append("service" if number % 2 else "security", FORTNIGHT, number)
+        clock.advance(1)
+    assert [record for _, record in log.read()] == list(range(20))
+    assert [record for _, record in log.read(purpose="security")] == list(range(0, 20, 2))
+    start = clock.time() - 20
+    assert [record for _, record in log.read(since=start + 5, until=start + 8)] == [5, 6, 7]
+
+
+@pytest.mark.clause("R1")
+def test_nothing_is_read_past_its_retention_even_before_the_purge(vault: Vault, clock: FakeClock) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "old")
+    log.commit()
+    clock.advance(14 * DAY - 1)
+    log.append("service", FORTNIGHT, "new")
+    clock.advance(1)
+    assert [record for _, record in log.read()] == ["new"]
+    clock.set_back(10 * DAY)  # the highest time seen counts
+    assert [record for _, record in log.read()] == ["new"]
+
+
+@pytest.mark.clause("R1")
+def test_expiry_drops_keys_and_then_their_ciphertext(vault: Vault, clock: FakeClock) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "old")
+    log.commit()
+    clock.advance(15 * DAY)
+    with vault.write() as change:
+        assert change.expire(vault.now()) == 1
+    log.append("service", FORTNIGHT, "new")
+    log.commit()
+    with vault.write() as change:
+        assert sweep(change, most_bytes=1) > 0
+    with vault.write() as change:
+        assert sweep(change, most_bytes=1) == 0
+    assert [record for _, record in log.read()] == ["new"]
+    with vault.read() as (change, _):
+        assert change.db.execute("SELECT count(*) FROM blocks").fetchone()[0] == 1
+        assert change.db.execute("SELECT count(*) FROM keys WHERE wrapped IS NULL").fetchone()[0] == 0
+
+
+def test_shredding_one_purpose_leaves_the_others(vault: Vault, clock: FakeClock) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "stays")
+    log.append("improvement", FORTNIGHT, "goes")
+    log.commit()
+    with vault.shredding() as change:
+        change.shred(lambda lane: lane.purpose == "improvement", clock.time())
+    assert [record for _, record in log.read()] == ["stays"]
+
+
+def test_what_another_process_buffered_before_a_deletion_does_not_come_back(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    other = open_vault(vault.folder, secrets, clock)
+    log = SealedLog(other, "log")
+    log.append("service", FORTNIGHT, "stored before")
+    log.commit()
+    log.append("service", FORTNIGHT, "buffered before")
+    clock.advance(1)
+    with vault.shredding() as change:
+        change.shred(lambda lane: True, clock.time())
+    clock.advance(1)
+    log.append("service", FORTNIGHT, "after")
+    log.commit()
+    assert [record for _, record in log.read()] == ["after"]
+    other.close()
+
+
+def test_a_pseudonym_key_lives_for_an_epoch_and_survives_reopening(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    log = SealedLog(vault, "log")
+    today = log.pseudonym_key("service", Duration("P7D"))
+    assert log.pseudonym_key("service", Duration("P7D")) == today
+    assert log.pseudonym_key("security", Duration("P7D")) != today
+    again = reopened(vault, secrets, clock)
+    assert SealedLog(again, "log").pseudonym_key("service", Duration("P7D")) == today
+    clock.advance(DAY)
+    assert SealedLog(again, "log").pseudonym_key("service", Duration("P7D")) != today
+    again.close()
+
+
+def test_a_failed_commit_keeps_what_was_buffered(vault: Vault, clock: FakeClock) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, 1)
+    blocker = sqlite3.connect(vault.folder / "vault.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(VaultBusy):
+        log.commit()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    log.append("service", FORTNIGHT, 2)
+    assert [record for _, record in log.read()] == [1, 2]
+    log.append("service", FORTNIGHT, 3)
+    assert log.discard() == 1
+    assert log.buffered == 0
+
+
+# ---------------------------------------------------------------- secret store: four states, four errors
+
+
+def test_the_four_states_of_the_secret_store_are_told_apart_and_lose_nothing(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    vault.put("note", Note("kept"))
+    vault.close()
+    entries = dict(secrets._entries)
+    secrets.lock()
+    with pytest.raises(SecretStoreLocked):
+        open_vault(vault.folder, secrets, clock)
+    secrets.unlock()
+    secrets._entries.clear()
+    with pytest.raises(SecretMissing):
+        open_vault(vault.folder, secrets, clock)
+    secrets._entries.update(dict.fromkeys(entries, b"something else"))
+    with pytest.raises(SecretCorrupt):
+        open_vault(vault.folder, secrets, clock)
+    secrets._entries.update(entries)
+    again = open_vault(vault.folder, secrets, clock)
+    assert again.get("note", Note) == Note("kept")
+    again.close()
+
+
+def test_a_vault_that_cannot_be_made_leaves_no_secret_behind(folder: Path, secrets: UnreliableSecrets) -> None:
+    vault = open_vault(folder, secrets, unlock=False)
+    vault._store.create_schema = lambda db: db.execute("not sql")  # the disk fails while the tables are made
+    with pytest.raises(VaultError):
+        vault.unlock()
+    assert secrets.names() == ()
+    vault.close()
+
+
+# ---------------------------------------------------------------- rotation
+
+
+def test_rotation_keeps_everything_and_leaves_one_root(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "record")
+    log.commit()
+    vault.put("note", Note("kept"))
+    before = secrets.names()
+    vault.rotate()
+    assert vault.status().generation == 2
+    roots = [name for name in secrets.names() if not name.endswith("generation")]
+    assert len(roots) == 1
+    assert roots[0] not in before
+    again = reopened(vault, secrets, clock)
+    assert again.get("note", Note) == Note("kept")
+    assert [record for _, record in SealedLog(again, "log").read()] == ["record"]
+    again.close()
+
+
+@pytest.mark.parametrize("call", range(12))
+@pytest.mark.parametrize("dies", [True, False], ids=["process dies", "store fails"])
+def test_rotation_stopped_at_any_secret_store_call_loses_nothing(
+    folder: Path, secrets: UnreliableSecrets, clock: FakeClock, call: int, dies: bool
+) -> None:
+    vault = open_vault(folder, secrets, clock)
+    vault.put("note", Note("kept"))
+    left = [call]
+
+    def stop(method: str, name: str) -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            raise Crash if dies else SecretStoreLocked(store="store", problem="now")
+
+    secrets.before = stop
+    try:
+        vault.rotate()
+    except (Crash, SecretStoreLocked):
+        pass
+    secrets.unlock()
+    if not dies:
+        assert vault.get("note", Note) == Note("kept")
+        vault.put("note", Note("kept"))
+    vault.close()
+    again = open_vault(folder, secrets, clock)
+    assert again.get("note", Note) == Note("kept")
+    again.rotate()
+    clock.advance(60)
+    again.settle()
+    assert [name for name in secrets.names() if not name.endswith("generation")] == [again._keys.root.name]
+    assert again.status().rotation_owed_since is None
+    again.close()
+
+
+def test_a_keyring_that_forgets_the_new_root_is_bridged(folder: Path, secrets: UnreliableSecrets) -> None:
+    """Some keyrings answer before they have written: the new entry is lost, the old one comes back."""
+    clock = FakeClock()
+    vault = open_vault(folder, secrets, clock)
+    vault.put("note", Note("kept"))
+    before = dict(secrets._entries)
+    vault.rotate()
+    vault.close()
+    secrets._entries.clear()
+    secrets._entries.update(before)
+    again = open_vault(folder, secrets, clock)
+    assert again.get("note", Note) == Note("kept")
+    again.close()
+    clock.advance(60)
+    last = open_vault(folder, secrets, clock)
+    assert last.get("note", Note) == Note("kept")
+    with last.read() as (change, _):
+        assert change.db.execute("SELECT bridge, retired FROM head").fetchone() == (None, None)
+    last.close()
+
+
+def test_a_locked_secret_store_never_delays_dropping_keys(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    vault.put("note", Note("goes"))
+    secrets.lock()
+    vault.drop("note")
+    assert vault.get("note", Note) is None
+    assert vault.status().rotation_owed_since is not None
+    secrets.unlock()
+    again = reopened(vault, secrets, clock)
+    assert again.status().rotation_owed_since is None
+    again.close()
+
+
+def test_two_processes_see_each_others_rotations(vault: Vault, secrets: UnreliableSecrets, clock: FakeClock) -> None:
+    other = open_vault(vault.folder, secrets, clock)
+    for number in range(6):
+        vault.put("note", Note(str(number)))
+        (other if number % 2 else vault).rotate()
+        assert other.get("note", Note) == vault.get("note", Note) == Note(str(number))
+    other.close()
+
+
+# ---------------------------------------------------------------- copies and tampering
+
+
+@pytest.mark.clause("A3")
+def test_attack_old_copy_of_folder_with_new_secrets_opens_nothing_deleted(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock, tmp_path: Path
+) -> None:
+    vault.put("note", Note("deleted"))
+    shutil.copytree(vault.folder, tmp_path / "copy")
+    old_secrets = dict(secrets._entries)
+    vault.drop("note")
+    with pytest.raises(VaultOutdated):
+        open_vault(tmp_path / "copy", secrets, clock)
+    clock.advance(60)
+    vault.settle()
+    shutil.copytree(vault.folder, tmp_path / "after")
+    vault.close()
+    secrets._entries.clear()
+    secrets._entries.update(old_secrets)
+    with pytest.raises(SecretMissing):
+        open_vault(tmp_path / "after", secrets, clock)
+    # The one pairing that does open what it held, and that the threat model names: both from before.
+    both = open_vault(tmp_path / "copy", secrets, clock)
+    assert both.get("note", Note) == Note("deleted")
+    both.close()
+
+
+TAMPERING = {
+    "a document put back": "UPDATE documents SET sealed = x'00', version = version - 1",
+    "a document removed": "DELETE FROM documents",
+    "a key removed": "DELETE FROM keys WHERE lane > 0",
+    "a key made a tombstone": "UPDATE keys SET wrapped = NULL WHERE lane > 0",
+    "a lane removed": "DELETE FROM lanes",
+    "a lane renamed": "UPDATE lanes SET purpose = 'improvement'",
+    "a lane cut": "UPDATE lanes SET next_sequence = 0, link = first_link",
+    "a rotation undone": "UPDATE head SET generation = generation - 1",
+    "a debt forgiven": "UPDATE head SET owed_since = NULL",
+    "a wrong manifest": "UPDATE head SET manifest = zeroblob(32)",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERING.values(), ids=TAMPERING)
+def test_attack_tampered_row_is_refused_at_opening(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock, statement: str
+) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "record")
+    log.commit()
+    vault.put("note", Note("one"))
+    vault.put("note", Note("two"))
+    vault.close()
+    attacker = sqlite3.connect(vault.folder / "vault.db")
+    with attacker:
+        attacker.execute(statement)
+    attacker.close()
+    with pytest.raises(VaultDamaged):
+        open_vault(vault.folder, secrets, clock)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM blocks WHERE sequence = 1",
+        "DELETE FROM blocks WHERE sequence = 2",
+        "UPDATE blocks SET sealed = (SELECT sealed FROM blocks WHERE sequence = 0) WHERE sequence = 1",
+        "UPDATE blocks SET digest = zeroblob(32) WHERE sequence = 1",
+        "UPDATE blocks SET sealed = NULL WHERE sequence = 1; UPDATE blocks SET digest = zeroblob(32) WHERE sequence = 1",
+    ],
+)
+def test_attack_tampered_block_is_never_a_wrong_record(vault: Vault, statement: str) -> None:
+    log = SealedLog(vault, "log", block_records=1)
+    for number in range(3):
+        log.append("service", FORTNIGHT, number)
+        log.commit()
+    attacker = sqlite3.connect(vault.folder / "vault.db")
+    attacker.executescript(statement)
+    attacker.close()
+    with pytest.raises(VaultDamaged):
+        list(log.read())
+
+
+def test_attack_append_after_tampering_does_not_sign_the_forgery(vault: Vault) -> None:
+    log = SealedLog(vault, "log", block_records=1)
+    for number in range(2):
+        log.append("service", FORTNIGHT, number)
+        log.commit()
+    attacker = sqlite3.connect(vault.folder / "vault.db")
+    attacker.executescript(
+        "DELETE FROM blocks WHERE sequence = 1;"
+        "UPDATE lanes SET next_sequence = 1, link = (SELECT digest FROM blocks WHERE sequence = 0)"
+    )
+    attacker.close()
+    log.append("service", FORTNIGHT, "more")
+    with pytest.raises(VaultDamaged):
+        log.commit()
+
+
+def test_attack_document_swapped_while_open_is_noticed(vault: Vault) -> None:
+    vault.put("note", Note("one"))
+    old = sqlite3.connect(vault.folder / "vault.db")
+    row = old.execute("SELECT slot, key_id, version, wrapped, sealed FROM documents").fetchone()
+    vault.put("note", Note("two"))
+    with old:
+        old.execute("REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", row)
+    old.close()
+    with pytest.raises(VaultDamaged):
+        vault.get("note", Note)
+
+
+def test_a_newer_format_is_refused_and_left_alone(vault: Vault, secrets: UnreliableSecrets, clock: FakeClock) -> None:
+    vault.close()
+    newer = sqlite3.connect(vault.folder / "vault.db")
+    with newer:
+        newer.execute("UPDATE head SET format = 99")
+    newer.close()
+    with pytest.raises(VaultTooNew):
+        open_vault(vault.folder, secrets, clock)
+    assert (vault.folder / "vault.db").exists()
+
+
+def test_a_file_that_is_no_database_is_damage_until_reset(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    vault.close()
+    (vault.folder / "vault.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(VaultDamaged):
+        open_vault(vault.folder, secrets, clock)
+    Vault.reset(vault.folder, secrets, clock, Limits())
+    assert not vault.folder.exists()
+    again = open_vault(vault.folder, secrets, clock)
+    assert again.get("note", Note) is None
+    again.close()
+
+
+# ---------------------------------------------------------------- the end
+
+
+@pytest.mark.clause("A3")
+def test_destroying_leaves_no_file_and_no_secret(vault: Vault, secrets: UnreliableSecrets, clock: FakeClock) -> None:
+    other = open_vault(vault.folder, secrets, clock)
+    vault.put("note", Note("goes"))
+    vault.destroy()
+    assert secrets.names() == ()
+    assert not vault.folder.exists()
+    with pytest.raises(VaultClosed):
+        vault.get("note", Note)
+    with pytest.raises(VaultError):
+        other.get("note", Note)
+    other.close()
+
+
+def test_destroying_that_was_interrupted_is_ended_at_the_next_opening(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    vault.put("note", Note("goes"))
+    secrets.lock()
+    with pytest.raises(SecretStoreLocked):
+        vault.destroy()
+    secrets.unlock()
+    vault.close()
+    again = open_vault(vault.folder, secrets, clock)
+    assert again.get("note", Note) is None
+    again.put("note", Note("new"))
+    assert again.get("note", Note) == Note("new")
+    assert len(secrets.names()) == 1
+    again.close()
+
+
+def test_a_forked_child_cannot_use_the_parents_vault(vault: Vault) -> None:
+    vault.put("note", Note("parent's"))
+    child = os.fork()
+    if child == 0:
+        try:
+            vault.get("note", Note)
+        except VaultClosed:
+            os._exit(42)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 42
+    assert vault.get("note", Note) == Note("parent's")

@@ -1,0 +1,59 @@
+"""Probes for the real components that some tests need: each returns why it is not there, or an empty text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+
+# In a process of its own, so that a keyring that asks its user or never answers cannot hold up the tests.
+_KEYRING_PROBE = """
+import sys
+import keyring.backends.SecretService as backend
+import secretstorage
+
+try:
+    backend.Keyring.priority
+    connection = secretstorage.dbus_init()
+    collection = secretstorage.Collection(connection, "/org/freedesktop/secrets/aliases/default")
+    if collection.is_locked():
+        sys.exit("the Secret Service is locked")
+except Exception as error:
+    sys.exit(f"no Secret Service answers ({type(error).__name__}: {error})")
+"""
+
+
+def _probe(command: list[str], timeout: float = 30.0) -> str:
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        return f"no answer within {timeout:g} seconds"
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+
+
+def _keyring() -> str:
+    if not os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+        return "there is no D-Bus session; tests/support/run_secret_service.sh starts one with a keyring"
+    return _probe([sys.executable, "-c", _KEYRING_PROBE])
+
+
+def _strace() -> str:
+    if not shutil.which("strace"):
+        return "strace is not installed"
+    return _probe(["strace", "-qq", "-o", os.devnull, "true"])
+
+
+_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace}
+
+NAMES = frozenset(_PROBES)
+
+
+@cache
+def missing(name: str) -> str:
+    """Return why the component ``name`` cannot be used here, or an empty text; asked once a run."""
+    return _PROBES[name]()

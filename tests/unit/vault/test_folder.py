@@ -1,0 +1,106 @@
+"""The folder: private, local, ours."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from rocketvpn_sdk.errors import VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk.vault import folder as folders
+
+pytestmark = pytest.mark.clause("T1")
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_new_folder_and_its_files_are_private(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "b"
+    folders.prepare(place)
+    assert mode(place) == 0o700
+    assert folders.create_file(place / folders.DATABASE)
+    assert not folders.create_file(place / folders.DATABASE)
+    assert mode(place / folders.DATABASE) == 0o600
+
+
+def test_what_others_may_read_is_tightened(tmp_path: Path) -> None:
+    place = tmp_path / "v"
+    place.mkdir()
+    (place / folders.DATABASE).touch()
+    place.chmod(0o755)
+    (place / folders.DATABASE).chmod(0o644)
+    folders.prepare(place)
+    assert mode(place) == 0o700
+    assert mode(place / folders.DATABASE) == 0o600
+
+
+def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "v"
+    place.mkdir()
+    place.chmod(0o770)
+    with pytest.raises(VaultUnsafe, match="chmod go-w"):
+        folders.prepare(place)
+    assert mode(place) == 0o770
+
+
+def test_a_linked_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(VaultUnsafe, match="link"):
+        folders.prepare(tmp_path / "link")
+
+
+def test_a_linked_file_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "v"
+    place.mkdir(mode=0o700)
+    (tmp_path / "elsewhere").touch()
+    (place / folders.DATABASE).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(VaultUnsafe, match="link"):
+        folders.prepare(place)
+
+
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "v").touch(mode=0o600)
+    with pytest.raises(VaultUnsafe):
+        folders.prepare(tmp_path / "v")
+
+
+def test_somebody_elses_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "v"
+    place.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(VaultUnsafe, match="another user"):
+        folders.prepare(place)
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = tmp_path / "mounts"
+    share = tmp_path / "my share"
+    share.mkdir(mode=0o700)
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/x {str(share).replace(' ', chr(92) + '040')} nfs4 rw 0 0\n")
+    monkeypatch.setattr(folders, "_MOUNTS", mounts)
+    with pytest.raises(VaultUnsafe, match="nfs4"):
+        folders.prepare(share / "vault")
+
+
+def test_a_place_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises((VaultReadOnly, VaultUnsafe)):
+        folders.prepare(Path("/proc/version/vault"))
+    with pytest.raises(VaultReadOnly):
+        folders.create_file(tmp_path / "not-there" / "vault.db")
+
+
+def test_removing_takes_our_files_and_leaves_others(tmp_path: Path) -> None:
+    place = tmp_path / "v"
+    folders.prepare(place)
+    folders.create_file(place / folders.DATABASE)
+    (place / "notes.txt").write_text("mine")
+    folders.remove(place)
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+    (place / "notes.txt").unlink()
+    folders.remove(place)
+    assert not place.exists()

@@ -1,0 +1,117 @@
+"""The passphrase store: the right passphrase opens it, nothing else does, and a crash leaves it whole."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from rocketvpn_sdk.errors import ConfigurationError, SecretCorrupt, SecretStoreLocked, SecretStoreUnavailable
+from rocketvpn_sdk.vault import PassphraseSecrets, passphrase
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    store = PassphraseSecrets("right", path=tmp_path / "root.key")
+    store.set("vault/root", b"secret")
+    return tmp_path / "root.key"
+
+
+def test_the_file_is_private_and_shows_no_secret(path: Path) -> None:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert b"secret" not in path.read_bytes()
+    assert b"right" not in path.read_bytes()
+
+
+def test_a_wrong_passphrase_is_locked_not_corrupt_and_changes_nothing(path: Path) -> None:
+    before = path.read_bytes()
+    wrong = PassphraseSecrets("wrong", path=path)
+    for call in (lambda: wrong.get("vault/root"), lambda: wrong.set("x", b""), lambda: wrong.delete("vault/root")):
+        with pytest.raises(SecretStoreLocked, match="passphrase"):
+            call()
+    assert path.read_bytes() == before
+
+
+def test_the_passphrase_is_asked_for_once(path: Path) -> None:
+    asked = []
+    store = PassphraseSecrets(lambda: asked.append(1) or "right", path=path)
+    assert store.get("vault/root") == store.get("vault/root") == b"secret"
+    assert len(asked) == 1
+
+
+def test_the_file_goes_with_its_last_entry(path: Path) -> None:
+    store = PassphraseSecrets("right", path=path)
+    store.set("second", b"2")
+    store.delete("vault/root")
+    assert path.exists()
+    store.delete("second")
+    assert not path.exists()
+
+
+def test_an_entry_moved_to_another_name_does_not_open(path: Path) -> None:
+    content = msgspec.json.decode(path.read_bytes())
+    content["entries"] = {"vault/other": content["entries"]["vault/root"]}
+    path.write_bytes(msgspec.json.encode(content))
+    with pytest.raises(SecretCorrupt):
+        PassphraseSecrets("right", path=path).get("vault/other")
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"garbage", b'{"format":9}'])
+def test_a_damaged_file_is_corrupt_and_stays_as_it_is(path: Path, text: bytes) -> None:
+    path.write_bytes(text)
+    store = PassphraseSecrets("right", path=path)
+    for call in (lambda: store.get("vault/root"), lambda: store.set("x", b"")):
+        with pytest.raises(SecretCorrupt):
+            call()
+    assert path.read_bytes() == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("memory_kib", 2**31), ("memory_kib", 1), ("iterations", 10**6), ("lanes", 0)]
+)
+def test_tampered_parameters_are_refused_before_they_cost_anything(path: Path, name: str, value: int) -> None:
+    content = msgspec.json.decode(path.read_bytes())
+    content["argon2id"][name] = value
+    path.write_bytes(msgspec.json.encode(content))
+    with pytest.raises(SecretCorrupt):
+        PassphraseSecrets("right", path=path).get("vault/root")
+
+
+def test_a_newer_format_is_refused(path: Path) -> None:
+    content = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode({**content, "format": 2}))
+    with pytest.raises(SecretCorrupt):
+        PassphraseSecrets("right", path=path).get("vault/root")
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+    store = PassphraseSecrets("right", path=path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(passphrase.os, "fsync", full)
+    with pytest.raises(SecretStoreUnavailable, match="No space left"):
+        store.set("x", b"y")
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["root.key"]
+
+
+def test_a_folder_in_the_files_place_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(SecretStoreUnavailable):
+        PassphraseSecrets("right", path=tmp_path).get("x")
+
+
+def test_an_empty_passphrase_or_no_place_is_a_mistake_in_the_configuration() -> None:
+    with pytest.raises(ConfigurationError, match="empty"):
+        PassphraseSecrets("")
+    with pytest.raises(ConfigurationError, match="no file"):
+        PassphraseSecrets("right").get("x")
+
+
+def test_beside_a_vault_it_keeps_its_file_there(tmp_path: Path) -> None:
+    PassphraseSecrets("right").beside(tmp_path).set("x", b"y")
+    assert (tmp_path / "root.key").is_file()

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import Consent, Permit
 from rocketvpn_sdk.errors import RocketVPNError, SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.identity import BINDING, Binding
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import mask
-from rocketvpn_sdk.policy import State
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
 
 if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs them
@@ -61,8 +60,8 @@ class RocketVPN:
         self._rights: Rights | None = None
         self.events = EventBus(config.dispatch)
         self._policy = config.resolved_policy
-        self._state = State(collect=config.collect)
-        self._permit = Permit(lambda: self._policy, lambda: self._state, self._now)
+        self.consent = Consent(vault, collect=config.collect)
+        self._permit = Permit(lambda: self._policy, self.consent.state, self._now)
         self._queue = Queue(vault)
         self._sent = SealedLog(vault, "sent", block_records=32)
         own_hosts = self._policy.recipients[_OPERATOR].hosts
@@ -245,7 +244,9 @@ class RocketVPN:
         api, clock = self._connect(), self._config.clock
         return Rights(
             api=api,
-            view=View(vault=self._vault, journal=self.journal, queue=self._queue, api=api, clock=clock),
+            view=View(
+                vault=self._vault, journal=self.journal, queue=self._queue, consent=self.consent, api=api, clock=clock
+            ),
             correction=Correction(api, self._permit, clock),
             deletion=Deletion(
                 vault=self._vault,

@@ -20,6 +20,7 @@ from rocketvpn_sdk.wire import Challenge
 Authenticator = Callable[[Challenge], str | None]
 """Asks the user for the code that a challenge names; ``None``: the user cancelled."""
 
+_SERVER = re.compile(r"https://[^\s/?#@\\]+/*")
 _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
@@ -70,10 +71,17 @@ class Config:
 
     def __post_init__(self) -> None:
         _check_server(self.server)
-        _check(_APP_ID.fullmatch(self.app_id), "app_id must look like org.example.vpn")
-        _check(_PROFILE.fullmatch(self.profile), "profile may have letters, digits, - and _, at most 40")
-        _check(len(self.pins) != 1, "give at least two pins, so that one lost key does not lock everybody out, or none")
-        _check(all(_PIN.fullmatch(pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
+        _check(_matches(_APP_ID, self.app_id), "app_id must look like org.example.vpn")
+        _check(_matches(_PROFILE, self.profile), "profile may have letters, digits, - and _, at most 40")
+        _check(len(set(self.pins)) != 1, "give at least two pins, so that one lost key does not lock everybody out, or none")
+        _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
+        for name in ("data_dir", "trust"):
+            _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
+        _check(isinstance(self.policy, Policy | Path | None), "policy must be a Policy or a pathlib.Path")
+        _check(
+            all(isinstance(kind, type) and issubclass(kind, Event) for kind in self.events),
+            "events must be classes derived from Event",
+        )
         _check(self.trust is None or self.trust.is_file(), "the file of CA certificates (trust) is not there")
         if isinstance(self.policy, Path):
             object.__setattr__(self, "policy", load_policy(self.policy))
@@ -111,14 +119,16 @@ def _check(holds: object, problem: str) -> None:
         raise ConfigurationError(problem=problem)
 
 
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
 def _check_server(server: str) -> None:
+    problem = "server must be an https address and nothing more, such as https://api.example.org"
+    _check(_matches(_SERVER, server), problem)
     try:
         parts = urlsplit(server)
         _ = parts.port  # raises where it is no number
     except ValueError:
         raise ConfigurationError(problem="server is not an address") from None
-    bare = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password)
-    _check(
-        parts.scheme == "https" and parts.hostname and bare,
-        "server must be an https address and nothing more, such as https://api.example.org",
-    )
+    _check(parts.hostname and not parts.netloc.endswith(":"), problem)

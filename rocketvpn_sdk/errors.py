@@ -454,6 +454,9 @@ class Conflict(RequestRefused):
         self.here, self.there = here or {}, there or {}
         super().__init__(operation=operation, reason=reason, **params)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.params | {"here": self.here, "there": self.there}, self.retry_at)
+
 
 class RateLimited(RequestRefused):
     """Too many requests; ``retry_at`` says when to come back."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -36,31 +37,31 @@ class EventBus:
     def __init__(self, dispatch: Dispatch = call_directly) -> None:
         self._dispatch = dispatch
         self._lock = threading.Lock()
-        self._subscriptions: list[tuple[type[Notification], Callable[[Any], None]]] = []
+        self._subscriptions: dict[object, tuple[type[Notification], Callable[[Any], None]]] = {}
 
     def subscribe(self, kind: type[N], callback: Callable[[N], None]) -> Callable[[], None]:
         """Call ``callback`` with every notification of ``kind``; return a function that ends the subscription."""
-        entry = (kind, callback)
+        key = object()
         with self._lock:
-            self._subscriptions.append(entry)
+            self._subscriptions[key] = (kind, callback)
 
         def unsubscribe() -> None:
             with self._lock:
-                if entry in self._subscriptions:
-                    self._subscriptions.remove(entry)
+                self._subscriptions.pop(key, None)
 
         return unsubscribe
 
     def emit(self, notification: Notification) -> None:
         """Hand ``notification`` to every subscriber of its type."""
         with self._lock:
-            callbacks = [callback for kind, callback in self._subscriptions if isinstance(notification, kind)]
+            callbacks = [callback for kind, callback in self._subscriptions.values() if isinstance(notification, kind)]
         for callback in callbacks:
-            self._dispatch(lambda callback=callback: _run(callback, notification))  # type: ignore[misc] # mypy cannot type a lambda's default
+            run = partial(_run, "a subscriber", notification, partial(callback, notification))
+            _run("the dispatch", notification, partial(self._dispatch, run))
 
 
-def _run(callback: Callable[[Any], None], notification: Notification) -> None:
+def _run(who: str, notification: Notification, call: Callable[[], None]) -> None:
     try:
-        callback(notification)
-    except Exception as error:  # noqa: BLE001 - an app's callback may raise anything; it must not stop the SDK
-        log.error("a subscriber of %s raised %s", type(notification).__name__, type(error).__name__)
+        call()
+    except Exception as error:  # noqa: BLE001 - an app's code may raise anything; it must not stop the SDK
+        log.error("%s of %s raised %s", who, type(notification).__name__, type(error).__name__)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import msgspec
+
 HIDDEN = "…"
 
 
@@ -12,21 +14,22 @@ def mask(value: str, *, shown: int = 4) -> str:
     return HIDDEN + value[-shown:] if len(value) > 2 * shown else HIDDEN
 
 
-class MaskedRepr:
-    """A mix-in for structs: the fields named in ``__masked__`` show as ``…`` in ``repr``.
+class MaskedRepr(msgspec.Struct, frozen=True):
+    """A base for structs: the fields named in ``__masked__`` show as ``…`` in ``repr``.
 
     ``__masked__ = ("*",)`` hides every field.
     """
 
-    __slots__ = ()
     __masked__: ClassVar[tuple[str, ...]] = ("*",)
 
     def __repr__(self) -> str:
-        fields: tuple[str, ...] = getattr(self, "__struct_fields__", ())
-        hidden = fields if self.__masked__ == ("*",) else self.__masked__
-        shown = ", ".join(f"{name}={self._shown(name, name in hidden)}" for name in fields)
+        fields = self.__struct_fields__
+        shown = ", ".join(f"{name}={HIDDEN if self._hides(name) else repr(getattr(self, name))}" for name in fields)
         return f"{type(self).__name__}({shown})"
 
-    def _shown(self, name: str, hide: bool) -> Any:
-        value = getattr(self, name)
-        return HIDDEN if hide and value is not None else repr(value)
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Say the same to Rich, which asks a struct for its values rather than for its ``repr``."""
+        return [(name, HIDDEN if self._hides(name) else getattr(self, name)) for name in self.__struct_fields__]
+
+    def _hides(self, name: str) -> bool:
+        return (self.__masked__ == ("*",) or name in self.__masked__) and getattr(self, name) is not None

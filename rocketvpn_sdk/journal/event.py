@@ -33,7 +33,7 @@ class _EventMeta(msgspec.StructMeta):
         super().__init__(class_name, bases, namespace)
 
 
-class Event(metaclass=_EventMeta):
+class Event(msgspec.Struct, metaclass=_EventMeta):
     """The base of an app's events.
 
     A subclass names itself, its one purpose, and its fields, each a field of the policy::

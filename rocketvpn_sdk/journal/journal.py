@@ -33,7 +33,7 @@ _PERMIT_LIFE = 60.0
 _Waiting = tuple[CompiledEvent, float, dict[str, Any]]
 
 
-class Entry(MaskedRepr, msgspec.Struct, frozen=True):
+class Entry(MaskedRepr, frozen=True):
     """A record, as it is kept: minimised."""
 
     at: datetime
@@ -95,7 +95,7 @@ class Journal:
         Raises:
             EventUndeclared: the policy does not allow one of them.
         """
-        classes = (LogMessage, *kinds)
+        classes: tuple[type[Event], ...] = (LogMessage, *kinds)
         shapes = {kind: shape_of(kind) for kind in classes}
         check_events(self._permit.policy, shapes.values())
         self._events = {
@@ -114,7 +114,7 @@ class Journal:
             raise EventUndeclared(
                 event=event.__event__[0] or type(event).__name__, problem="it is not in Config(events=...)"
             )
-        self.keep(compiled, msgspec.structs.astuple(event))  # type: ignore[type-var] # its metaclass is msgspec's
+        self.keep(compiled, msgspec.structs.astuple(event))
 
     def compiled(self, kind: type[Event]) -> CompiledEvent:
         """Return the prepared form of an event class: for the handler, which records without making an event."""

@@ -42,7 +42,14 @@ _WORDS = _set(
 )
 
 _CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
-_UNBROKEN = re.compile(r"[A-Za-z0-9]{24}")
+_KEY_OPENINGS = ("AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "sk-", "sk_", "xox")
+_BASE64 = re.compile(
+    r"(?=(?:[A-Za-z+/]{0,30}[0-9]){3})(?=(?:[a-z0-9+/]{0,12}[A-Z]){6})(?=(?:[A-Z0-9+/]{0,12}[a-z]){6})[A-Za-z0-9+/]{40}"
+)
+_UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
+_EVERYWHERE = re.compile(
+    r"127(?:\.\d{1,3}){3}|0\.0\.0\.0|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+)
 _NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
 
 
@@ -73,13 +80,34 @@ def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
     return not _NUMERIC.fullmatch(host)
 
 
-def is_random(run: str, _before: str, _own: Container[str]) -> bool:
-    """Judge a long ``run`` of letters, digits and joiners: random text changes class far more than words do."""
-    classes = len(_CLASSES.findall(run))
-    if classes >= 0.4 * len(run):
+def is_foreign_url(url: str, _before: str, own: Container[str]) -> bool:
+    """Judge a ``url``: foreign unless it goes to this device or to an ``own`` host, without a user or password in it."""
+    scheme, _, rest = url.partition("://")
+    server = re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
+    host = server[: server.find("]") + 1] if server.startswith("[") else server.partition(":")[0]
+    if not host:  # `file:///…`: what is personal in a path is found by itself
+        return scheme.lower() != "file"
+    return "@" in server or not (host.rstrip(".") in own or host.strip("[]") in LOOPBACK or host.startswith("127."))
+
+
+def is_personal_ip(address: str, _before: str, _own: Container[str]) -> bool:
+    """Judge an ``address``: loopback, the unspecified address and net masks are the same on every device."""
+    return _EVERYWHERE.fullmatch(address) is None
+
+
+def is_key(run: str, _before: str, _own: Container[str]) -> bool:
+    """Judge a long ``run`` of letters, digits and joiners: random text changes class far more often than words do."""
+    if run.startswith(_KEY_OPENINGS) or (run.endswith("=") and len(run) >= 32):
         return True
-    piece = _UNBROKEN.search(run)
-    return piece is not None and sum(map(str.isdigit, piece[0])) >= 2 and not piece[0].isdigit()
+    if len(run) < 24:
+        return False
+    if "/" in run:  # a path, unless it changes class all along; its parts may still be keys
+        return _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
+    return _is_random(run)
+
+
+def _is_random(run: str) -> bool:
+    return len(run) >= 24 and (_UNBROKEN.search(run) is not None or len(_CLASSES.findall(run)) >= 0.4 * len(run))
 
 
 def is_card(digits: str, _before: str, _own: Container[str]) -> bool:

@@ -1,91 +1,240 @@
 """Free text, such as a log line, without what is personal in it (C2).
 
-What is looked for stands in ``patterns.py``. Here its rows become one expression that walks over a text word by word and
-stops at the first place where a row fits. Scrubbing never raises: what it cannot work through is not stored.
+What is looked for stands in ``patterns.py``. A row runs only where it has a chance: a row with names, at the places where one
+of them stands; any other, where a quick look has found what it needs. Most lines pass without any row running. Scrubbing
+never raises: what it cannot work through is not stored.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from rocketvpn_sdk.journal.names import Judge
 from rocketvpn_sdk.journal.patterns import PATTERNS
-from rocketvpn_sdk.journal.shapes import NOT_INSIDE_WORD, Row, openings
+from rocketvpn_sdk.journal.shapes import DIGITS, FEWEST_DIGITS, keys, named
 
 UNREADABLE = "[unreadable]"
 REMOVED = "[removed]"
 """Stands where one of a scrubber's known values was."""
 
 _SHORTEST_KNOWN = 3
-_INVISIBLE = {
-    ord(mark): None
-    for mark in "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"
-}
+# Marks that nobody sees, and that would break up an address; full stops of other scripts; and the one letter whose lower
+# case is longer than itself, since positions must be the same in both.
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"))
+_UNSEEN |= {0x3002: ".", 0xFF61: ".", 0x2024: ".", 0x0130: "I"}
+# Full-width and mathematical letters and digits: other characters stay as they are.
+_LOOKALIKES = re.compile("[\uff01-\uff5e\U0001d400-\U0001d7ff]+")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
 
-# One step of the walk where no row fits: a piece of a word, a line break as `repr` writes it, or any other character.
-_STEP = r"(?:\\[nrt]|[a-z]++|[0-9]++|[A-Z]++|[^\\a-z0-9A-Z]|\\)"
-_step = re.compile(_STEP).match
-_rest_of_run = re.compile(r"[A-Za-z0-9+/_=-]*+").match
+# For `bytes.translate`, the quickest way to see what a line is made of.
+_LETTERS = bytes(byte | 32 if byte < 128 and chr(byte).isalpha() else 32 for byte in range(256))
+"""Capital letters as small ones, and all that is no letter as a space."""
+_NO_DIGITS = bytes(byte for byte in range(256) if not 48 <= byte < 58)
+_NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or chr(byte).isspace())
 
 
-def _choice(rows: Iterable[Row], named: bool) -> str:
-    """Return one expression for ``rows``; if ``named``, each ends in a group of its name, which tells which one fitted."""
-    if named:
-        return "|".join(f"(?:{row.whole})(?P<{row.name}>)" for row in rows)
-    return "|".join(row.whole.replace("()", "") for row in rows)
+_Finding = tuple[int, int, int]
+"""Where personal text begins, the row that found it, and where it ends. Without a placeholder, it only looks personal."""
+
+_Gate = Callable[[str, int], re.Match[str] | None]
 
 
-def _found(opening: str, named: bool) -> str:
-    """Return the expression for any row, at the places where it may begin."""
-    anywhere = _choice((row for row in PATTERNS if row.anywhere), named)
-    after = _choice((row for row in PATTERNS if row.after), named)
-    word = _choice((row for row in PATTERNS if not row.after and not row.anywhere), named)
-    return rf"(?:{anywhere}|{NOT_INSIDE_WORD}(?:(?={opening})(?:{after})|{word}))"
+class _Search(NamedTuple):
+    """A row, compiled."""
+
+    row: int
+    expression: re.Pattern[str]
+    judge: Judge | None
+    marked: bool
+    """Whether its first group stands where the personal part begins; else that is where the match begins."""
 
 
-def _walk() -> str:
-    """Return the expression that skips what no row fits, and then matches one.
+class _Family(NamedTuple):
+    """Rows without names that need the same: a quick look for any of their gates, and the rows by gate."""
 
-    Most words of most lines are plain: short, followed by nothing that joins, and not the opening of a name that a row
-    waits for. They, plain numbers and most punctuation are skipped without asking any row: that is where the speed is.
-    """
-    opening = openings(name for row in PATTERNS for name in row.after)
-    plain = (
-        rf"{NOT_INSIDE_WORD}(?!{opening})(?:[A-Z]?[a-z]{{1,20}}+|[A-Z]{{1,20}}+)\d{{0,2}}+"
-        r"(?![\w.@%\\+/’'。-]|\[\.|:[/:0-9A-Fa-f])"
-        r"|(?<![\w.:/+-])\d{1,4}+(?:\.\d{1,3}+)?(?![\w.:@%+/。-]|\[\.| \d)"
-        r"|(?:[ ,;=)<>{}|!?*#&$^.@'\]_]|:(?!:)|-(?!-)|\((?!\d))++"
+    gate: _Gate
+    rows: tuple[tuple[_Gate, tuple[int, ...]], ...]
+
+
+@cache
+def _search(number: int, key: str = "") -> _Search:
+    """Compile the row of ``number``, for those of its names that go with ``key``: at its first use, not at import."""
+    row = PATTERNS[number]
+    names = [name for name in row.after if key in keys(name)]
+    return _Search(number, re.compile((named(names) if names else "") + row.regex), row.judge, "()" in row.regex)
+
+
+@cache
+def _searches(key: bytes) -> tuple[_Search, ...]:
+    """Return the rows to try where ``key`` stands."""
+    return tuple(_search(number, key.decode()) for number in _BY_KEY[key])
+
+
+@lru_cache(maxsize=4096)
+def _families(marks: bytes, many_digits: bool) -> tuple[_Family, ...]:
+    """Return the rows that have a chance in a text with ``marks``: all its characters but letters, digits and spaces."""
+    there = marks.decode("ascii") + (DIGITS if many_digits else "")
+    return tuple(family for needs, family in _by_need() if not needs or any(mark in there for mark in needs))
+
+
+@cache
+def _by_need() -> tuple[tuple[str, _Family], ...]:
+    found: dict[str, dict[str, list[int]]] = {}
+    for number, row in enumerate(PATTERNS):
+        if not row.after:
+            found.setdefault(row.needs, {}).setdefault(row.gate, []).append(number)
+    return tuple(
+        (needs, _Family(_gate("|".join(gates)), tuple((_gate(gate), tuple(rows)) for gate, rows in gates.items())))
+        for needs, gates in found.items()
     )
-    return rf"(?:{plain}|(?!{_found(opening, False)}){_STEP})*+{_found(opening, True)}"
+
+
+@cache
+def _gate(gate: str) -> _Gate:
+    return re.compile(gate).search
+
+
+def _by_key() -> dict[bytes, tuple[int, ...]]:
+    """Return the rows with names, by the words that hint at them."""
+    found: dict[bytes, list[int]] = {}
+    for number, row in enumerate(PATTERNS):
+        for key in {key for name in row.after for key in keys(name)}:
+            found.setdefault(key.encode(), []).append(number)
+    return {key: tuple(numbers) for key, numbers in found.items()}
+
+
+_BY_KEY = _by_key()
+_KEYS = frozenset(_BY_KEY)
+_KEPT = frozenset(number for number, row in enumerate(PATTERNS) if not row.placeholder)
+_KNOWN = -1
+"""Stands for a row in findings of known values."""
 
 
 class Scrubber:
-    def __init__(self, own_hosts=frozenset(), known=()):
-        self._own = frozenset(h.lower() for h in own_hosts)
-        self._search = re.compile(_walk()).match
-        self._rows = {row.name: row for row in PATTERNS}
-        self._marked = {row.name for row in PATTERNS if "()" in row.regex}
+    """Takes what is personal out of texts. Made once; immutable and thread-safe.
 
-    def scrub(self, text):
+    Args:
+        own_hosts: the operator's host names, which stay.
+        known: values to take out wherever they stand, such as the order number, the device id, the e-mail address.
+    """
+
+    __slots__ = ("_known", "_own")
+
+    def __init__(self, own_hosts: frozenset[str] = frozenset(), known: Iterable[str] = ()) -> None:
+        self._own = frozenset(host.lower().rstrip(".") for host in own_hosts)
+        values = sorted({value for value in known if len(value) >= _SHORTEST_KNOWN}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, values)), re.IGNORECASE) if values else None
+
+    def scrub(self, text: str) -> str:
+        """Return ``text`` with a placeholder, such as ``[ip]``, for everything personal in it; never raises."""
         try:
-            return self._scrub(text)
-        except Exception:
+            if not text.isascii() or "\x1b" in text:
+                text = _plain(text)
+            findings = self._findings(text)
+            return _replaced(text, findings) if findings else text
+        except Exception:  # noqa: BLE001  (whatever went wrong, the text must not be kept, nor the app's call fail)
             return UNREADABLE
 
-    def _scrub(self, text):
-        out = []
-        done = 0
-        pos = 0
-        while m := self._search(text, pos):
-            row = self._rows[m.lastgroup]
-            i = m.lastindex
-            if row.name in self._marked:
-                start = m.end(i - 1)
-            else:
-                raise NotImplementedError
-            pos = m.end()
-        return text
+    def _findings(self, text: str) -> list[_Finding]:
+        findings: list[_Finding] = []
+        data = text.encode("ascii", "replace")
+        words = data.translate(_LETTERS).split()
+        if not _KEYS.isdisjoint(words):
+            low = text.lower()
+            for key in _KEYS.intersection(words):
+                self._add_named(text, low, key, findings)
+        many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
+        for family in _families(data.translate(None, _NO_MARKS), many_digits):
+            if hit := family.gate(text, 0):
+                self._add_family(text, hit.start(), family, findings)
+        if self._known is not None:
+            findings += [(match.start(), _KNOWN, match.end()) for match in self._known.finditer(text)]
+        return findings
+
+    def _add_family(self, text: str, first: int, family: _Family, findings: list[_Finding]) -> None:
+        """Add what the rows of ``family`` find in ``text``, which has nothing for any of them before ``first``."""
+        for gate, rows in family.rows:
+            if hit := gate(text, first):
+                for number in rows:
+                    self._add(text, hit, gate, _search(number), findings)
+
+    def _add(self, text: str, hit: re.Match[str], gate: _Gate, search: _Search, findings: list[_Finding]) -> None:
+        """Add what a row finds in ``text``: it looks from the beginning of the word where its ``gate`` has a ``hit``."""
+        done, more = 0, hit
+        while match := search.expression.search(text, text.rfind(" ", done, more.start()) + 1 or done):
+            done = match.end()
+            self._judge(text, match, search, findings)
+            following = gate(text, done)
+            if following is None:
+                break
+            more = following
+
+    def _add_named(self, text: str, low: str, key: bytes, findings: list[_Finding]) -> None:
+        """Add what the rows of ``key`` find where it stands in ``text``; ``low`` is that in lower case."""
+        name = key.decode()
+        place = low.find(name)
+        while place >= 0:
+            end = place + len(name)
+            if place == 0 or not text[place - 1].isalnum():
+                for search in _searches(key):
+                    match = search.expression.match(text, place)
+                    if match and self._judge(text, match, search, findings):
+                        end = match.end()
+                        break
+            place = low.find(name, end)
+
+    def _judge(self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding]) -> bool:
+        """Add ``match`` to ``findings``, unless it is found to be nothing personal or is among them already."""
+        start, end = match.end(1) if search.marked else match.start(), match.end()
+        if search.judge is not None:
+            for first, row, last in findings:
+                if first <= start and end <= last and row not in _KEPT:
+                    return True
+            if not search.judge(text[start:end], text[start - 1 : start], self._own):
+                return False
+        findings.append((start, search.row, end))
+        return True
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` without terminal colours and unseen marks, and with look-alike letters as what they look like."""
+    text = _ESCAPES.sub("", text).translate(_UNSEEN)
+    return _LOOKALIKES.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+
+
+def _replaced(text: str, findings: list[_Finding]) -> str:
+    """Return ``text`` with placeholders for ``findings``; where they overlap, the first one's stands for all."""
+    findings.sort()
+    kept = [finding for finding in findings if finding[1] in _KEPT]
+    parts: list[str] = []
+    done = 0
+    for start, row, end in findings:
+        if kept and (row in _KEPT or _is_kept(start, row, end, kept)):
+            continue
+        if start >= done:
+            parts += text[done:start], PATTERNS[row].placeholder if row != _KNOWN else REMOVED
+        if end > done:
+            done = end
+    parts.append(text[done:])
+    return "".join(parts)
+
+
+def _is_kept(start: int, row: int, end: int, kept: list[_Finding]) -> bool:
+    """Whether a finding lies in a text that only looks personal; what stands after a name always goes."""
+    if row == _KNOWN or PATTERNS[row].after:
+        return False
+    return any(first <= start and end <= last for first, _, last in kept)
+
+
+@lru_cache(maxsize=16)
+def _scrubber(own_hosts: frozenset[str]) -> Scrubber:
+    return Scrubber(own_hosts)
+
+
+def scrub(text: str, *, own_hosts: frozenset[str] = frozenset()) -> str:
+    """Return ``text`` without what is personal in it; ``own_hosts`` are the operator's, and stay. Never raises."""
+    return _scrubber(own_hosts).scrub(text)

@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 from rocketvpn_sdk.journal.names import Judge
 
+# Guards against beginning inside something longer. Those called FIRST stand behind the first character, not before it: a
+# search skips fast to where an expression can begin only if it begins with plain characters.
 NOT_INSIDE_WORD = r"(?<![A-Za-z0-9])"
-NOT_INSIDE_NUMBER = r"(?<![0-9])(?<![0-9]\.)"
+FIRST_IN_NUMBER = r"(?<![0-9].)(?<![0-9]\..)"
 # Text that went through `repr` has its line breaks as two characters: the letter in them belongs to no word.
-NOT_INSIDE_HEX = r"(?:(?<![0-9A-Za-z_:])|(?<=\\[nrt]))"
+FIRST_IN_HEX = r"(?:(?<![0-9A-Za-z_:].)|(?<=\\[nrt].))"
 ENDS = r"(?![0-9A-Za-z_])"
 
-DOT = r"(?:\.|\[\.\]|。)"
-OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|0\d{1,2}|[1-9]?\d)"
-IPV4 = rf"\d{{1,3}}(?:{DOT}\d{{1,3}}){{3}}"
+DOT = r"(?:\.|\[\.\])"
+THREE_OCTETS = rf"(?:{DOT}\d{{1,3}}){{3}}"
 HEX = r"[0-9A-Fa-f]"
 GROUP = rf"{HEX}{{1,4}}"
 
@@ -30,7 +31,12 @@ QUOTED = r"""(?:\\?"(?:[^"\\\r\n]|\\[^"]|\\"(?=\w))*+(?:\\?"|(?=[\r\n])|\Z)|[bru
 VALUE = rf"""(?:{QUOTED}|[^\s,;&|<>()\[\]{{}}"']++)"""
 SECRET = rf"""(?:{QUOTED}|(?:[^\s&]|&(?!\w++=))++)"""
 NAME_IN_PATH = r"""(?:[^\s/\\:*?"<>|%]{1,64}(?: [^\s/\\:*?"<>|%]{1,64}){0,3}(?=[/\\])|[^\s/\\:*?"'<>|,;)\]}%]++)"""
+SLASH_ENDS = r"[/\\FfCc](?:(?<=[/\\])|(?<=%2[Ff])|(?<=%5[Cc]))"
 SLASH = r"(?:[/\\]{1,4}|%2[Ff]|%5[Cc])"
+
+DIGITS = "0"
+FEWEST_DIGITS = 7
+"""A text with fewer digits than this has no phone or card number, and is without ``DIGITS``."""
 
 
 class Row(NamedTuple):
@@ -40,38 +46,28 @@ class Row(NamedTuple):
     regex: str
     """An empty group ``()`` in it stands where the personal part begins; what is before it stays."""
     placeholder: str
-    """Nothing: what was found is not personal, and stays."""
+    """Nothing: what was found is not personal, and keeps other rows away from it."""
     why: str
     found: tuple[tuple[str, str], ...] = ()
     """Texts and what becomes of them."""
     kept: tuple[str, ...] = ()
     """Texts that stay as they are."""
     after: tuple[str, ...] = ()
-    """The names, in any case, that stand before ``regex``; each begins with a letter."""
+    """The names that stand before ``regex``, in any case; a space is a space, ``_``, ``-`` or nothing."""
+    needs: str = ""
+    """Characters, or ``DIGITS``: a text with none of them holds nothing for this row."""
+    gate: str = ""
+    """What the row has somewhere in its first word, quick to look for. Rows have either names or a gate."""
     judge: Judge | None = None
     """Looks at the personal part, and may find that it is none."""
-    anywhere: bool = False
-    """Whether it may begin inside a word. A row with names never does."""
-
-    @property
-    def whole(self) -> str:
-        """The names and the expression in one."""
-        return (words(*self.after) if self.after else "") + self.regex
 
 
-def words(*names: str) -> str:
-    """Return an expression for any of ``names`` in any case, fast where none begins with the letter at hand."""
-    by_letter: dict[str, list[str]] = {}
-    for name in names:
-        by_letter.setdefault(name[0], []).append(name[1:])
-    branches = (
-        f"[{letter.upper()}{letter}](?i:{'|'.join(sorted(rests, reverse=True))})" for letter, rests in by_letter.items()
-    )
-    return f"(?:{'|'.join(branches)})"
+def named(names: Iterable[str]) -> str:
+    """Return an expression for any of ``names``, as ``Row.after`` has them, the longest first."""
+    return f"(?i:{'|'.join(name.replace(' ', '[_ -]?') for name in sorted(names, key=len, reverse=True))})"
 
 
-def openings(names: Iterable[str], length: int = 4) -> str:
-    """Return an expression for the first letters of ``names``: a word that begins otherwise is none of them."""
-    stems = {re.split(r"[^a-z]", re.sub(r".\?", "?", name))[0][:length] for name in names}
-    shortest = {stem for stem in stems if not any(stem != other and stem.startswith(other) for other in stems)}
-    return words(*sorted(shortest))
+def keys(name: str) -> set[str]:
+    """Return the words, in lower case, one of which stands in any text with ``name``: `user name` has user, username."""
+    letters = re.split(r"[^a-z ]", name)[0]
+    return {letters.split()[0], letters.replace(" ", "")}

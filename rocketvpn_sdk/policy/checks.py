@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rocketvpn_sdk.policy.values import Duration
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 Finding = tuple[str, int, str, str]
 """Table, its index, the key, and the problem."""
 
+_SPOKEN = "en"
+_ID = re.compile(r"[A-Za-z0-9_.-]+")
+"""No slash: ``purpose/recipient`` names a consent to a third party."""
+_ON_DEVICE = "device"
+"""What ``decide.ON_DEVICE`` says: a recipient of this name would pass for the device itself."""
 _TABLES = ("category", "purpose", "recipient", "field", "event", "operation")
 _EXACT_KINDS = ("enum", "integer", "boolean")
 _TRANSFORM_FITS = {
@@ -38,7 +43,7 @@ def check_references(document: Document) -> Iterator[Finding]:
         yield from _unique(table, getattr(document, table))
     yield from _sentences(document)
     for index, recipient in enumerate(document.recipient):
-        if not any(text.strip() for text in recipient.safeguard.values()):
+        if not _languages(recipient.safeguard):
             yield "recipient", index, "safeguard", f"the recipient {recipient.id!r} has no safeguard (S2)"
     for index, field in enumerate(document.field):
         yield from _field(document, index, field)
@@ -71,6 +76,8 @@ def _header(document: Document) -> Iterator[Finding]:
         yield "", 0, "effective", "a policy cannot take effect before it is published"
     if document.notice_days < 0:
         yield "", 0, "notice_days", "the notice period must be 0 days or more"
+    if not document.title.get(_SPOKEN, "").strip():
+        yield "", 0, "title", f"the title must be there in {_SPOKEN!r}, the language that decisions and reports speak"
 
 
 def _unique(table: str, parts: Sequence[_Named]) -> Iterator[Finding]:
@@ -78,6 +85,8 @@ def _unique(table: str, parts: Sequence[_Named]) -> Iterator[Finding]:
     for index, part in enumerate(parts):
         if part.id in seen:
             yield table, index, "id", f"the {table} {part.id!r} is declared twice"
+        if not _ID.fullmatch(part.id) or (table == "recipient" and part.id == _ON_DEVICE):
+            yield table, index, "id", f"{part.id!r} cannot be the id of a {table}"
         seen.add(part.id)
 
 
@@ -85,7 +94,7 @@ def _sentences(document: Document) -> Iterator[Finding]:
     languages = set(document.title)
     for table in _TABLES:
         for index, part in enumerate(getattr(document, table)):
-            missing = languages - {language for language, text in part.sentence.items() if text.strip()}
+            missing = languages - _languages(part.sentence)
             if missing:
                 yield (
                     table,
@@ -93,6 +102,14 @@ def _sentences(document: Document) -> Iterator[Finding]:
                     "sentence",
                     f"the {table} {part.id!r} has no sentence in {', '.join(sorted(missing))}",
                 )
+    for key in ("advice", "guardian"):
+        missing = languages - _languages(getattr(document.minors, key))
+        if missing:
+            yield "minors", 0, key, f"the {key} for minors is missing in {', '.join(sorted(missing))} (M3)"
+
+
+def _languages(sentence: Mapping[str, str]) -> set[str]:
+    return {language for language, text in sentence.items() if text.strip()}
 
 
 def _field(document: Document, index: int, field: Field) -> Iterator[Finding]:

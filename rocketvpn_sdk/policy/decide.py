@@ -117,8 +117,8 @@ def _consented(state: State, field: Field | None, purpose: Purpose, now: float) 
     # Exercising a right over what is held already is no new giving of it: a minor may see and correct, too.
     giving = field is not None and field.optional and purpose.id != RIGHTS
     optional = purpose.necessity == "consent" or giving
-    if optional and state.adult is not True and not state.guardian:
-        return _no("M1", "For someone under 18, or of unknown age, this needs a guardian's agreement.")
+    if optional and (refusal := _minor(state)):
+        return refusal
     if purpose.necessity == "consent":
         consent = state.consents.get(purpose.id)
         if consent is None or not consent.live(now):
@@ -132,4 +132,10 @@ def _third_party(state: State, purpose: Purpose, recipient: Recipient, now: floa
     consent = state.consents.get(f"{purpose.id}/{recipient.id}")
     if consent is None or not consent.live(now):
         return _no("S1", f"Nobody agreed that {recipient.id!r} receives anything for {purpose.id!r}.")
+    return _minor(state)  # what rests on a consent is optional, whatever the purpose
+
+
+def _minor(state: State) -> Decision | None:
+    if state.adult is not True and not state.guardian:
+        return _no("M1", "For someone under 18, or of unknown age, this needs a guardian's agreement.")
     return None

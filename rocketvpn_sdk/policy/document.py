@@ -217,14 +217,17 @@ def parse_policy(text: str, *, path: str = "policy") -> Policy:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = re.search(r"line (\d+)", str(error))
-        raise PolicyInvalid(path=path, line=int(line[1]) if line else 0, problem=f"not TOML: {error}") from None
+        line = re.search(r"\(at line (\d+)", str(error))
+        last = len(text.rstrip().split("\n"))
+        raise PolicyInvalid(path=path, line=int(line[1]) if line else last, problem=f"not TOML: {error}") from None
+    except (ValueError, RecursionError):  # tomllib lets these through: a number of thousands of digits, deep nesting
+        raise PolicyInvalid(path=path, line=0, problem="not TOML that can be read: too long a number, or too deep") from None
     lines = Lines(text)
     try:
         document = msgspec.convert(raw, Document, dec_hook=_from_text)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `")
-        unknown = re.search(r"`(\w+)`", message)
+        unknown = re.search(r"`([^`]+)`", message)
         line_number = lines.find_path(where.rstrip("`") or "$", unknown[1] if unknown else "")
         raise PolicyInvalid(path=path, line=line_number, problem=message) from None
     for table, index, key, problem in check_references(document):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-_HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.-]+)\s*\]\]?")
-_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)[A-Za-z0-9_.-]*\s*=")
+_NAME = r'"?([A-Za-z0-9_-]+)"?'
+_HEADER = re.compile(rf'\s*\[\[?\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]')
+_KEY = re.compile(rf"\s*{_NAME}(?:\s*\.\s*{_NAME})*\s*=")
+_TOKEN = re.compile(r"""\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*""", re.DOTALL)
 
 
 class Lines:
@@ -14,26 +16,37 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._headers: dict[tuple[str, int], int] = {}
         self._keys: dict[tuple[str, int, str], int] = {}
-        table, index, quoted = "", 0, False
-        for number, line in enumerate(text.splitlines(), 1):
-            inside, quoted = quoted, quoted ^ (line.count('"""') % 2 == 1)
-            if inside:
-                continue
+        self._count: dict[str, int] = {}
+        table = ""
+        for number, line in enumerate(_TOKEN.sub(_without_lines, text).split("\n"), 1):
             if match := _HEADER.match(line):
-                table = match[2]
-                index = sum(name == table for name, _ in self._headers)
-                self._headers[table, index] = number
+                table = re.sub(r'[\s"]', "", match[1])
+                self._header(table, number)
             elif match := _KEY.match(line):
-                self._keys.setdefault((table, index, match[1]), number)
+                self._keys.setdefault((table, self._last(table), match[1]), number)
+
+    def _last(self, table: str) -> int:
+        return max(self._count.get(table, 0) - 1, 0)
+
+    def _header(self, table: str, number: int) -> None:
+        self._count[table] = self._count.get(table, 0) + 1
+        self._headers[table, self._last(table)] = number
+        outer, _, inner = table.rpartition(".")
+        self._keys.setdefault((outer, self._last(outer), inner), number)
 
     def find(self, table: str = "", index: int = 0, key: str = "") -> int:
-        """Return the line of ``key`` in the ``index``-th ``table``, or of its header, or 0."""
-        return self._keys.get((table, index, key)) or self._headers.get((table, index), 0)
+        """Return the line of ``key`` in the ``index``-th ``table``, or of its header, or of ``table`` as a key, or 0."""
+        return (
+            self._keys.get((table, index, key)) or self._headers.get((table, index)) or self._keys.get(("", 0, table), 0)
+        )
 
     def find_path(self, path: str, key: str = "") -> int:
         """Return the line for a path as msgspec writes it, e.g. ``$.field[3].retention.device``."""
         match = re.match(r"\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?", path)
         table, index, inner = match.groups() if match else (None, None, None)
-        if index is None and inner is None:
-            return self.find(table or "", 0, key) or self.find("", 0, table or key)
         return self.find(table or "", int(index or 0), inner or key)
+
+
+def _without_lines(token: re.Match[str]) -> str:
+    """Return the token, or as many empty lines where it runs over several: what is inside it is no header and no key."""
+    return "\n" * token[0].count("\n") or token[0]

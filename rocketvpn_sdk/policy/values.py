@@ -8,8 +8,11 @@ import re
 from rocketvpn_sdk.clock import DAY
 
 _DURATION = re.compile(
-    r"P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?"
+    r"P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?",
+    re.ASCII,
 )
+_LONGEST = 40
+"""Characters; a number with more digits than a float can hold is no duration."""
 _UNITS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, 3600.0, 60.0, 1.0)
 _TRANSFORM = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 BOUND = "bound"
@@ -34,7 +37,7 @@ class Duration:
             self.seconds = math.inf
             return
         match = _DURATION.fullmatch(text)
-        if not match:
+        if not match or len(text) > _LONGEST:
             raise ValueError(f"{text!r} is not an ISO 8601 duration such as P30D, nor {BOUND!r}")
         self.seconds = sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS, strict=True))
 
@@ -67,7 +70,7 @@ class Transform:
         """
         match = _TRANSFORM.fullmatch(text)
         name, inner = match.groups() if match else (text, None)
-        arguments = tuple(part.strip() for part in inner.split(",")) if inner else ()
+        arguments = tuple(part.strip() for part in inner.split(",")) if inner and inner.strip() else ()
         check = _ARGUMENTS.get(name)
         if check is None:
             raise ValueError(f"{text!r} is no transform; there are {', '.join(_ARGUMENTS)}")
@@ -102,7 +105,7 @@ _ARGUMENTS = {
     "drop": _NOTHING,
     "truncate_ip": _NOTHING,
     "coarsen_time": re.compile("minute|hour|day"),
-    "bucket": re.compile(r"-?\d+(,-?\d+)*"),
+    "bucket": re.compile(r"-?\d{1,19}(,-?\d{1,19})*", re.ASCII),
     "version": re.compile(r"major(\.minor)?"),
     "pseudonym": _NOTHING,
     "scrub": _NOTHING,

@@ -30,7 +30,7 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     """The keys are dropped, but the secret store could not be reached to put their root out of reach too."""
 
 
-class Receipt(MaskedRepr, msgspec.Struct, frozen=True, kw_only=True):
+class Receipt(MaskedRepr, frozen=True, kw_only=True):
     """The operator's signed word about an erasure, with what it takes to check it again later."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("token",)

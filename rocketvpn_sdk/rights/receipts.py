@@ -35,8 +35,11 @@ def check_receipt(
         token: the compact JWS (RFC 7515).
         keys: the issuer's JWK set (RFC 7517).
         issuer: who must have signed it.
-        request_id, device_id, scope: what it must be about.
-        requested_at, now: between which it must have been made, in seconds since the epoch.
+        request_id: which request it must be about.
+        device_id: which device it must be about.
+        scope: which scope it must be about.
+        requested_at: when it was asked for, in seconds since the epoch: it cannot be older.
+        now: the time: it cannot be newer.
 
     Raises:
         ReceiptInvalid: a step failed; the sentence says which.

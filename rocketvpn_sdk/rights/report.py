@@ -13,13 +13,13 @@ from rocketvpn_sdk.policy import Policy
 
 CAVEATS: tuple[str, ...] = (
     "The list of what was sent covers what went through this component; it cannot see what else the app does.",
-    "What the server holds, and that it deleted something, is the operator's word; only absence here can be proven here.",
+    "What the server holds or deleted is the operator's word; only absence on this device can be proven on it.",
     "Any server that you connect to sees the internet address of your connection.",
     "No measure of security is perfect; what this software does and does not protect is written in its threat model.",
 )
 
 
-class HeldValue(MaskedRepr, msgspec.Struct, frozen=True, kw_only=True):
+class HeldValue(MaskedRepr, frozen=True, kw_only=True):
     """One field of the policy that is held somewhere."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("value",)

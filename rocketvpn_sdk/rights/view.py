@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.errors import NotBound, RocketVPNError, VaultError
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials, DeviceKey
 from rocketvpn_sdk.journal import Journal
@@ -32,13 +33,16 @@ class View:
     """Puts the report together.
 
     Args:
-        vault, journal, queue: what this device holds.
+        vault, journal, queue, consent: what this device holds.
         api: the calls, and the ledger of what left.
         clock: the time.
     """
 
-    def __init__(self, *, vault: Vault, journal: Journal, queue: Queue, api: Api, clock: Clock) -> None:
+    def __init__(
+        self, *, vault: Vault, journal: Journal, queue: Queue, consent: Consent, api: Api, clock: Clock
+    ) -> None:
         self._vault = vault
+        self._consent = consent
         self._journal = journal
         self._queue = queue
         self._api = api
@@ -48,16 +52,17 @@ class View:
         """Return everything held; see ``Rights.view``."""
         policy = self._api.policy
         there, problem = self._there(policy)
+        sent = _summarise(policy, self._api.sent.entries())
         return Report(
             made_at=utc(self._clock.time()),
             policy_id=policy.document.policy_id,
             policy_version=policy.version,
             contact=policy.contact,
-            here=tuple(self._here(policy)),
+            here=tuple(self._here(policy, sum(group.times for group in sent))),
             there=there,
             server_answered=problem is None,
             server_problem=problem,
-            sent=self._sent(policy),
+            sent=sent,
         )
 
     def sent(self) -> Iterator[SentEntry]:
@@ -65,12 +70,12 @@ class View:
         return self._api.sent.entries()
 
     def _there(self, policy: Policy) -> tuple[tuple[HeldValue, ...], str | None]:
+        if self._vault.get(CREDENTIALS, Credentials) is None:
+            return (), NotBound.code
         try:
             held = self._api.call("data.view", answer=wire.ServerData).value.fields
-        except (VaultError, NotBound) as error:
-            if isinstance(error, VaultError):
-                raise
-            return (), error.code
+        except VaultError:
+            raise
         except RocketVPNError as error:
             return (), error.code
         return tuple(
@@ -88,10 +93,10 @@ class View:
             for field in held
         ), None
 
-    def _here(self, policy: Policy) -> Iterator[HeldValue]:
+    def _here(self, policy: Policy, sent: int) -> Iterator[HeldValue]:
         yield from self._account(policy)
+        yield from self._age(policy)
         yield from self._log(policy)
-        sent = sum(1 for _ in self._api.sent.entries())
         waiting = len(self._queue.items())
         if sent:
             yield describe(policy, "sent_record", "device", value=None, count=sent)
@@ -113,6 +118,11 @@ class View:
             yield describe(policy, "device_key", "device", value=None)
             yield describe(policy, "session_token", "device", value=None)
 
+    def _age(self, policy: Policy) -> Iterator[HeldValue]:
+        adult = self._consent.state().adult
+        if adult is not None:
+            yield describe(policy, "age_flag", "device", value=adult)
+
     def _log(self, policy: Policy) -> Iterator[HeldValue]:
         """Yield the fields that the journal holds, with counts; ``journal.read`` has the entries themselves."""
         seen: dict[str, _Seen] = {}
@@ -130,19 +140,20 @@ class View:
             until = utc(facts.last + kept.seconds) if kept and math.isfinite(kept.seconds) else None
             yield describe(policy, field, "device", value=None, count=facts.count, since=utc(facts.first), until=until)
 
-    def _sent(self, policy: Policy) -> tuple[SentSummary, ...]:
-        groups: dict[str, list[SentEntry]] = {}
-        for entry in self._api.sent.entries():
-            groups.setdefault(entry.operation, []).append(entry)
-        return tuple(
-            SentSummary(
-                operation=operation,
-                sentence=policy.operations[operation].sentence["en"] if operation in policy.operations else operation,
-                purpose=entries[-1].purpose,
-                recipient=entries[-1].recipient,
-                fields=tuple(sorted({field for entry in entries for field in entry.fields})),
-                times=len(entries),
-                last=utc(entries[-1].at),
-            )
-            for operation, entries in sorted(groups.items())
+
+def _summarise(policy: Policy, entries: Iterable[SentEntry]) -> tuple[SentSummary, ...]:
+    """Group the ledger by operation, in one pass and without keeping it in memory."""
+    groups: dict[str, SentSummary] = {}
+    for entry in entries:
+        known = policy.operations.get(entry.operation)
+        before = groups.get(entry.operation)
+        groups[entry.operation] = SentSummary(
+            operation=entry.operation,
+            sentence=known.sentence["en"] if known else entry.operation,
+            purpose=entry.purpose,
+            recipient=entry.recipient,
+            fields=tuple(sorted({*entry.fields, *(before.fields if before else ())})),
+            times=(before.times if before else 0) + 1,
+            last=utc(entry.at),
         )
+    return tuple(group for _, group in sorted(groups.items()))

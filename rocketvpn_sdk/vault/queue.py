@@ -15,7 +15,7 @@ INDEX = "queue"
 ItemState = Literal["waiting", "waiting_for_user", "accepted", "refused"]
 
 
-class QueueItem(MaskedRepr, msgspec.Struct, frozen=True, kw_only=True):
+class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     """One request that waits for the server."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("body",)

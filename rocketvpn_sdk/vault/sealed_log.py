@@ -26,9 +26,11 @@ from rocketvpn_sdk.vault.vault import Vault
 Record = tuple[float, Any]
 """When (seconds since the epoch) and what (a JSON value)."""
 
-_Batch = dict[tuple[Lane, int], list[tuple[float, Record]]]
-"""By lane and epoch; each record with the time at which it was appended."""
-_at = itemgetter(0)
+_Stored = tuple[float, int, Any]
+"""A record's time, its place among those of this process (times may be coarse), and the record."""
+_Batch = dict[tuple[Lane, int], list[tuple[float, _Stored]]]
+"""By lane and epoch; each record with the exact time at which it was appended, which is not stored."""
+_order = itemgetter(0, 1)
 
 
 class _Tail(msgspec.Struct, frozen=True):
@@ -38,7 +40,7 @@ class _Tail(msgspec.Struct, frozen=True):
     previous: bytes
     link: bytes
     key_id: bytes
-    records: list[Record]
+    records: list[_Stored]
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -66,6 +68,7 @@ class SealedLog:
         self._lock = threading.RLock()
         self._batch: _Batch = {}
         self._buffered = 0
+        self._appended = 0
         self._tails: dict[Lane, _Tail] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._pseudonym_keys: dict[tuple[Lane, int], bytes] = {}
@@ -84,9 +87,9 @@ class SealedLog:
         lane = self.lane(purpose, retention)
         now = self._vault.clock.time()
         with self._lock:
-            self._batch.setdefault((lane, epoch_of(lane.seconds, now)), []).append(
-                (now, (now if at is None else at, record))
-            )
+            self._appended += 1
+            stored = (now if at is None else at, self._appended, record)
+            self._batch.setdefault((lane, epoch_of(lane.seconds, now)), []).append((now, stored))
             self._buffered += 1
 
     @property
@@ -132,7 +135,7 @@ class SealedLog:
         return tails
 
     def _extend(
-        self, change: Change, row: LaneRow, tail: _Tail | None, key_id: bytes, key: bytes, records: list[Record]
+        self, change: Change, row: LaneRow, tail: _Tail | None, key_id: bytes, key: bytes, records: list[_Stored]
     ) -> _Tail:
         """Append ``records``: into the last block where there is room and it is ours, and into new ones."""
         sequence, previous, start = row.next_sequence, row.link, 0
@@ -159,7 +162,7 @@ class SealedLog:
         previous: bytes,
         key_id: bytes,
         key: bytes,
-        records: list[Record],
+        records: list[_Stored],
     ) -> _Tail:
         data = sealing.block_data(change.keys.root.vault_id, key_id, sequence, previous)
         sealed = sealing.seal_block(key, data, records)
@@ -214,11 +217,11 @@ class SealedLog:
                 if row.lane.stream == self._stream and purpose in (None, row.lane.purpose)
             ]
         lower, upper = -math.inf if since is None else since, math.inf if until is None else until
-        for record in heapq.merge(*(records() for records in opened), key=_at):
-            if lower <= record[0] < upper:
-                yield record
+        for at, _, record in heapq.merge(*(records() for records in opened), key=_order):
+            if lower <= at < upper:
+                yield at, record
 
-    def _open_lane(self, change: Change, keys: Keys, row: LaneRow, now: float) -> Callable[[], Iterator[Record]]:
+    def _open_lane(self, change: Change, keys: Keys, row: LaneRow, now: float) -> Callable[[], Iterator[_Stored]]:
         """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated."""
         wanted: list[tuple[bytes, bytes, bytes]] = []
         epochs = _live_keys(change, keys, row, now)
@@ -229,11 +232,11 @@ class SealedLog:
         part = f"a block of the {row.lane.stream!r} stream"
         seconds = row.lane.seconds
 
-        def records() -> Iterator[Record]:
+        def records() -> Iterator[_Stored]:
             for key, data, sealed in wanted:
-                for at, record in sealing.open_block(key, data, sealed, part=part):
-                    if now < at + seconds:
-                        yield at, record
+                for stored in sealing.open_block(key, data, sealed, part=part):
+                    if now < stored[0] + seconds:
+                        yield stored
 
         return records
 

@@ -90,7 +90,8 @@ class Store:
         except BaseException:
             self._lock.close()
             raise
-        self._commits = 0
+        self.writes = 0
+        """Transactions committed here."""
         try:
             self._configure()
         except BaseException:
@@ -161,8 +162,8 @@ class Store:
                 with suppress(sqlite3.Error):  # the first error is the one to tell; sqlite may have rolled back itself
                     self._db.execute("ROLLBACK")
                 raise
-            self._commits += 1
-            if self._commits % _COMMITS_PER_CHECKPOINT == 0:
+            self.writes += 1
+            if self.writes % _COMMITS_PER_CHECKPOINT == 0:
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager

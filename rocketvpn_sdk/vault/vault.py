@@ -265,6 +265,12 @@ class Vault:
         except msgspec.ValidationError:
             raise VaultDamaged(part=f"the document {name!r}") from None
 
+    def stamp(self) -> int:
+        """Return a number that changes when any process has written to the vault: for caches of what was read."""
+        with self._lock:
+            self._require_keys()
+            return self._store.writes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
+
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""
         with self.write() as change:

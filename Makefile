@@ -1,0 +1,100 @@
+# The project's commands. Each one sets up what it needs in .venv first; `make help` lists them.
+#
+#   PYTHON=...   the Python to build .venv with (3.11 or newer); without it the first one that fits
+#   ARGS=...     more arguments for the command behind `demo`, `test` and `bench`
+
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+PYTHON ?=
+ARGS ?=
+SOAK_MINUTES ?= 10
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.SUFFIXES:
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+.PHONY: help demo test lint style types layers docs bench soak clean
+
+help:
+	@echo 'make demo    bind, log, view, correct and delete against a server of its own on this machine'
+	@echo 'make test    run the tests               (ARGS="tests/unit -k policy" picks some)'
+	@echo 'make lint    check style, types and layers'
+	@echo 'make docs    build the documentation and run its examples'
+	@echo 'make bench   measure'
+	@echo 'make soak    run the tests over and over with new random examples (SOAK_MINUTES=$(SOAK_MINUTES))'
+	@echo 'make clean   remove .venv and everything that was built'
+
+demo: $(VENV)/.ready
+	@$(VENV)/bin/rocketvpn demo $(ARGS)
+
+test: $(VENV)/.ready-dev
+	@$(PY) -m pytest $(ARGS)
+
+lint: style types layers
+
+style: $(VENV)/.ready-dev
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+
+types: $(VENV)/.ready-dev
+	@$(PY) -m mypy
+
+layers: $(VENV)/.ready-dev
+	@$(VENV)/bin/lint-imports
+
+docs: $(VENV)/.ready-dev
+	@$(PY) -m sphinx -W --keep-going --quiet --fresh-env -b html docs docs/_build/html
+	@$(PY) -m sphinx -W --keep-going --quiet --fresh-env -b doctest docs docs/_build/doctest
+	@echo 'The documentation is in docs/_build/html/index.html; its examples ran.'
+
+bench: $(VENV)/.ready-dev
+	@$(PY) tests/bench/run.py $(ARGS)
+
+soak: $(VENV)/.ready-dev
+	@end=$$(( $$(date +%s) + 60 * $(SOAK_MINUTES) )); round=0; \
+	while [ $$(date +%s) -lt $$end ]; do \
+	  round=$$(( round + 1 )); echo "Round $$round"; \
+	  $(PY) -m pytest --quiet --hypothesis-profile=soak $(ARGS) || exit 1; \
+	done; echo "$$round rounds, none failed."
+
+clean:
+	@rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
+	  .ruff_cache .import_linter_cache
+	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- the virtual environment
+#
+# Installed once, and again when pyproject.toml changes. The package itself is installed in place, so its code is
+# always the one beside this file.
+
+$(VENV)/.ready: pyproject.toml | $(PY)
+	@echo 'Installing the package with its command line and sandbox into $(VENV) ...'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox]'
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml | $(PY)
+	@echo 'Installing the package with everything its development needs into $(VENV) ...'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox,dev]'
+	@touch $(VENV)/.ready $@
+
+$(PY):
+	@found=; old=yes; \
+	for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+	  old=no; \
+	  "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || continue; \
+	  found=$$python; break; \
+	done; \
+	if [ -z "$$found" ] && [ $$old = yes ]; then \
+	  echo 'Python 3.11 or newer is needed, and $(or $(PYTHON),python3) is not one.' >&2; \
+	  echo 'On Debian 12 or later: apt-get install python3 python3-venv. Or name one: make PYTHON=python3.12 ...' >&2; \
+	  exit 1; \
+	elif [ -z "$$found" ]; then \
+	  echo '$(or $(PYTHON),python3) cannot make virtual environments. On Debian: apt-get install python3-venv' >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" --version) ..."; \
+	"$$found" -m venv --clear $(VENV)

@@ -1,0 +1,99 @@
+"""The commands put together, and their exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rocketvpn_sdk._version import __version__
+from rocketvpn_sdk.cli import codes, problems
+from rocketvpn_sdk.cli.call import register
+from rocketvpn_sdk.cli.commands import (
+    binding,
+    correct,
+    delete,
+    demo,
+    journal,
+    policy,
+    reset,
+    sandbox,
+    sent,
+    status,
+    view,
+)
+
+_EPILOG = f"""Exit codes:
+
+\b
+{codes.table()}
+
+Settings: --config FILE or ROCKETVPN_CONFIG names a TOML file; `rocketvpn sandbox` writes one. Documentation: docs/scripting.md.
+"""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        result = _app()(arguments, prog_name="rocketvpn", standalone_mode=False)
+    except typer.Abort:
+        return codes.INTERRUPTED
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # typer's own errors, whose classes are not public
+        if message is None:
+            raise
+        context = getattr(error, "ctx", None)
+        return problems.tell_usage(message(), context.get_usage() if context else "", json="--json" in arguments)
+    return result if isinstance(result, int) else codes.DONE
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # plain help: it reads the same in a terminal, a pipe and a log
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+        epilog=_EPILOG,
+    )
+    app.callback()(_top)
+    register(app, "demo", demo.demo, vault=False)
+    register(app, "sandbox", sandbox.sandbox, vault=False)
+    register(app, "bind", binding.bind, code=True)
+    register(app, "status", status.status)
+    register(app, "log", journal.log)
+    register(app, "view", view.view)
+    register(app, "sent", sent.sent)
+    register(app, "correct", correct.correct, code=True)
+    register(app, "delete", delete.delete, code=True)
+    register(app, "unbind", binding.unbind, code=True)
+    register(app, "reset", reset.reset)
+    lint = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with a privacy policy's file.")
+    register(lint, "lint", policy.lint, vault=False)
+    lint.callback()(_policy)
+    app.add_typer(lint, name="policy")
+    return app
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"rocketvpn {__version__}\n")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Rocket VPN's privacy policy, enforced on this device.
+
+    See, correct and delete what is held about you; try it all with `rocketvpn demo`.
+    """
+    del version
+
+
+def _policy() -> None:
+    """Work with a privacy policy's file."""

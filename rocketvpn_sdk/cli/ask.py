@@ -1,0 +1,102 @@
+"""Asking the user: always on the standard error stream, so that what is printed for programs stays clean."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from pathlib import Path
+
+from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli.output import Out
+from rocketvpn_sdk.cli.plain import clean
+from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded
+from rocketvpn_sdk.config import Authenticator
+from rocketvpn_sdk.errors import SecretStoreLocked
+from rocketvpn_sdk.vault.passphrase import FILE
+from rocketvpn_sdk.wire import Challenge
+
+PASSPHRASE_VARIABLE = "ROCKETVPN_PASSPHRASE"
+STDIN = "-"
+_LONGEST_LINE = 1000
+
+
+def at_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def line(prompt: str) -> str:
+    """Ask for one line; empty at the end of the input."""
+    sys.stderr.write(prompt)
+    sys.stderr.flush()
+    return sys.stdin.readline(_LONGEST_LINE).strip()
+
+
+def passphrase(folder: Path) -> str:
+    """Return the passphrase of the vault in ``folder``; a new one is asked for twice.
+
+    Raises:
+        SecretStoreLocked: nobody can be asked, or the two do not agree.
+    """
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given:
+        return given
+    store = "passphrase store"
+    if not at_terminal():
+        raise SecretStoreLocked(store=store, problem=f"there is no terminal to ask at, and no {PASSPHRASE_VARIABLE}")
+    if (folder / FILE).exists():
+        answer = getpass.getpass("Passphrase: ", stream=sys.stderr)
+    else:
+        answer = getpass.getpass("New passphrase (there is no way back without it): ", stream=sys.stderr)
+        if answer and getpass.getpass("Once more: ", stream=sys.stderr) != answer:
+            raise SecretStoreLocked(store=store, problem="the two passphrases differ")
+    if not answer:
+        raise SecretStoreLocked(store=store, problem="no passphrase was given")
+    return answer
+
+
+def authenticator(code_from: str | None) -> Authenticator | None:
+    """Return what answers a challenge: ``code_from`` a file or ``-``, else a person; ``None`` where there is nobody."""
+    if code_from is not None:
+        return lambda _challenge: _code_in(code_from)
+    return _Person() if at_terminal() else None
+
+
+def confirm(word: str, question: str, out: Out) -> None:
+    """Go on only if the user types ``word``.
+
+    Raises:
+        ConfirmationNeeded: they did not, or nobody can be asked.
+    """
+    if out.json or not at_terminal():
+        raise ConfirmationNeeded(
+            "This cannot be undone, and nobody can be asked here.",
+            advice="Look at it with --plan where there is one, and confirm it with --yes.",
+            exit_code=codes.USER,
+        )
+    if line(f"\n{question} Type {word} to go on: ").casefold() != word:
+        raise ConfirmationNeeded("Stopped: it was not confirmed.", advice="Nothing was deleted, here or at the server.")
+
+
+class _Person:
+    """Asks for a code at the terminal, and again where it was wrong."""
+
+    def __init__(self) -> None:
+        self._asked: str | None = None
+
+    def __call__(self, challenge: Challenge) -> str | None:
+        again = "That code was not accepted. " if self._asked == challenge.hint else ""
+        self._asked = challenge.hint
+        return line(f"{again}The code that was sent to {clean(challenge.hint)}: ") or None
+
+
+def _code_in(source: str) -> str | None:
+    try:
+        if source == STDIN:
+            return sys.stdin.readline(_LONGEST_LINE).strip() or None
+        with Path(source).open(encoding="utf-8") as file:  # a pipe waits here until somebody writes the code into it
+            return file.readline(_LONGEST_LINE).strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        problem = f"The code cannot be read from {source} ({type(error).__name__})."
+        raise CommandError(problem, exit_code=codes.USAGE) from None

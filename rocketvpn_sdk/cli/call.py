@@ -1,0 +1,153 @@
+"""One run of a command: its shared options, where it prints, and the SDK opened as the settings say."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rocketvpn_sdk.cli import ask, codes, problems
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, Chosen, make_config
+from rocketvpn_sdk.client import RocketVPN
+from rocketvpn_sdk.config import Config
+from rocketvpn_sdk.errors import NotBound, RocketVPNError
+from rocketvpn_sdk.vault.folder import DATABASE
+
+_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_CONFIG = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help=f"The settings (TOML); else {CONFIG_VARIABLE}.")
+]
+_DATA_DIR = Annotated[Path | None, typer.Option("--data-dir", metavar="DIR", help="The folder of the vault.")]
+_PROFILE = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Which of several orders.")]
+_PASSPHRASE = Annotated[
+    bool, typer.Option("--passphrase", help=f"Use a passphrase ({ask.PASSPHRASE_VARIABLE}), not the keyring.")
+]
+_CODE_FROM = Annotated[
+    str | None,
+    typer.Option("--code-from", metavar="FILE", help="Read an e-mailed code from FILE or a pipe; - is standard input."),
+]
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "config": (_CONFIG, None),
+    "data_dir": (_DATA_DIR, None),
+    "profile": (_PROFILE, None),
+    "passphrase": (_PASSPHRASE, False),
+    "code_from": (_CODE_FROM, None),
+    "json": (_JSON, False),
+}
+
+
+class Call:
+    """What a command is given besides its own arguments.
+
+    Args:
+        out: where it prints.
+        chosen: the shared options.
+        code_from: where e-mailed codes are read.
+    """
+
+    def __init__(self, out: Out, chosen: Chosen, code_from: str | None) -> None:
+        self.out = out
+        self._chosen = chosen
+        self._code_from = code_from
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The SDK's configuration.
+
+        Raises:
+            ConfigurationError: the settings cannot work.
+        """
+        return make_config(
+            self._chosen, authenticator=ask.authenticator(self._code_from), ask_passphrase=ask.passphrase
+        )
+
+    @property
+    def vault_exists(self) -> bool:
+        """Whether this device has a vault already."""
+        return (self.config.folder / DATABASE).exists()
+
+    @contextmanager
+    def open(self, *, new: bool = False, unlock: bool = True) -> Iterator[RocketVPN]:
+        """Open the vault; where there is none, only ``new`` makes one.
+
+        Raises:
+            NotBound: there is no vault.
+            VaultError: it cannot be opened.
+        """
+        if not new and not self.vault_exists:
+            raise NotBound
+        with RocketVPN.open(self.config, unlock=unlock) as rocket:
+            yield rocket
+
+
+def register(
+    app: typer.Typer, name: str, command: Callable[..., Answer | None], *, vault: bool = True, code: bool = False
+) -> None:
+    """Add ``command`` to ``app``; its first parameter is the ``Call``, the others are its own options.
+
+    Args:
+        app: where.
+        name: what people type.
+        command: prints, or returns what is to be printed; its docstring is the help.
+        vault: whether it takes the options that say which vault.
+        code: whether it takes the one that says where an e-mailed code can be read.
+    """
+    shared = [option for option in _SHARED if option == "json" or (vault and option != "code_from") or (code and vault)]
+
+    @functools.wraps(command)
+    def wrapper(**given: Any) -> int:
+        values = {option: given.pop(option) for option in shared}
+        out = Out(json=values.pop("json"))
+        code_from = values.pop("code_from", None)
+        return _run(out, lambda: command(_call(out, values, code_from), **given))
+
+    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    options = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
+        for option, (kind, default) in _SHARED.items()
+        if option in shared
+    ]
+    wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # what typer reads
+        [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *options]
+    )
+    app.command(name)(wrapper)
+
+
+def _call(out: Out, values: dict[str, Any], code_from: str | None) -> Call:
+    if values and values["config"] is None and os.environ.get(CONFIG_VARIABLE):
+        values["config"] = Path(os.environ[CONFIG_VARIABLE])
+    return Call(out, Chosen(**values), code_from)
+
+
+def _run(out: Out, command: Callable[[], Answer | None]) -> int:
+    """Run a command and say what came of it; return the exit code."""
+    try:
+        answer = command()
+        if answer is None:
+            return codes.DONE
+        if out.json:
+            out.document(answer.document)
+        else:
+            answer.show(out)
+    except RocketVPNError as error:
+        return problems.tell(error, out)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        advice = "What was done before stands; `rocketvpn status` shows it."
+        return problems.tell(problems.CommandError("Interrupted.", advice=advice, exit_code=codes.INTERRUPTED), out)
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return codes.REFUSED
+    except OSError as error:
+        problem = f"The system says: {error.strerror or type(error).__name__}."
+        return problems.tell(problems.CommandError(problem), out)
+    return answer.code

@@ -1,0 +1,96 @@
+"""``bind`` and ``unbind``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.client import RocketVPN
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.errors import DeviceLimitReached, ValueRefused
+from rocketvpn_sdk.masking import mask
+from rocketvpn_sdk.wire import Device
+
+ID_SHOWN = 8
+_WHOLE_ID = 52
+
+
+def bind(
+    call: Call,
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order number, as in the confirmation.")],
+    replace: Annotated[
+        str | None, typer.Option(metavar="ID", help="Put this device in the place of one of the order's others.")
+    ] = None,
+) -> Answer:
+    """Bind this device to an order.
+
+    Sends the order number, a number made for this device, and a public key; nothing else. If the order has all the
+    devices that it allows, the list of them is shown: name one with --replace, by the beginning of its ID or by its
+    name. That needs a code, which the server sends to the order's e-mail address.
+    """
+    with call.open(new=True) as rocket:
+        binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
+    bound_on = utc(binding.bound_at).date()
+    document = {"bound": True, "order": mask(order), "device_id": mask(binding.device_id), "bound_on": bound_on}
+
+    def show(out: Out) -> None:
+        out.say(f"This device is bound to the order {mask(order)}.")
+        out.say("See what is held about you with `rocketvpn view`.")
+
+    return Answer(document, show)
+
+
+def unbind(
+    call: Call,
+    device: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Another device of the order, by ID or name.")
+    ] = None,
+) -> Answer:
+    """Take this device off its order, or another one of the same order.
+
+    The server is told first; only then the binding and the key here are destroyed. The log stays: `rocketvpn delete`
+    removes that too. `rocketvpn status --online` lists the order's devices.
+    """
+    with call.open() as rocket:
+        target = None if device is None else chosen(rocket.device.list(), device, "ID")
+        own = target is None or target.current
+        rocket.device.unbind(None if target is None else target.id)
+    document = {"unbound": True, "this_device": own, "name": None if target is None else target.name}
+
+    def show(out: Out) -> None:
+        out.say("This device is not bound any more." if own else f"{target.name if target else ''} was taken off.")
+
+    return Answer(document, show)
+
+
+def chosen(devices: tuple[Device, ...], wanted: str, argument: str) -> Device:
+    """Return the device that ``wanted`` names: the beginning of an ID, or a name.
+
+    Raises:
+        ValueRefused: it names none of them, or several.
+    """
+    name = wanted.casefold()
+    found = [
+        each
+        for each in devices
+        if each.name.casefold() == name or (len(name) > 3 and each.id.casefold().startswith(name))
+    ]
+    if len(found) != 1:
+        why = "it fits several devices" if found else "the order has no such device"
+        raise ValueRefused(name=argument, problem=f"{why}; there are {words.joined([each.name for each in devices])}")
+    return found[0]
+
+
+def _to_replace(rocket: RocketVPN, order: str, wanted: str | None) -> str | None:
+    """Return the whole ID of the device to replace; the server gives the list when it refuses to bind without."""
+    if wanted is None or len(wanted) == _WHOLE_ID or rocket.device.binding is not None:
+        return wanted
+    try:
+        rocket.device.bind(order)
+    except DeviceLimitReached as full:
+        return chosen(full.devices, wanted, "--replace").id
+    return None

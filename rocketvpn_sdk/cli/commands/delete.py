@@ -1,0 +1,180 @@
+"""``delete``."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rocketvpn_sdk.cli import ask, codes, words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.plain import plain
+from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.errors import ValueRefused
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import DeletionPlan, Receipt, Server
+
+
+class Reach(StrEnum):
+    """How far a deletion reaches."""
+
+    logs = "logs"
+    device = "device"
+    account = "account"
+
+
+_REACHES = {
+    Reach.logs: "the app's log",
+    Reach.device: "everything about this device",
+    Reach.account: "everything about you",
+}
+_CODES = {"confirmed": codes.DONE, "not_needed": codes.DONE, "refused": codes.REFUSED, "waiting_for_user": codes.USER}
+
+
+def delete(
+    call: Call,
+    scope: Annotated[Reach, typer.Option(help="The app's log, this device, or everything.")] = Reach.account,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show what would be deleted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
+    receipt: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the server's signed receipt (JSON).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what the server has not confirmed.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Do not wait for the server any longer.")] = False,
+) -> Answer:
+    """Delete what is held about you, here and at the server.
+
+    Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too. Until
+    the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
+    """
+    if sum((plan, resume, forget)) > 1:
+        raise ValueRefused(name="options", problem="--plan, --resume and --forget exclude each other")
+    if receipt is not None and receipt.exists():
+        raise ValueRefused(name="--receipt", problem=f"{receipt} is there already")
+    if resume:
+        return _resume(call, receipt)
+    if forget:
+        return _forget(call)
+    with call.open() as rocket:
+        planned = rocket.rights.plan_delete(scope.value)
+        if plan:
+            return Answer({"plan": planned}, lambda out: show_plan(out, planned))
+        show_plan(call.out, planned)
+        if not yes:
+            ask.confirm("delete", "This cannot be undone.", call.out)
+        outcome = rocket.rights.delete(planned)
+    saved = _save(outcome.server.receipt, receipt)
+
+    def show(out: Out) -> None:
+        out.heading("Done")
+        out.say(_here(planned, outcome.here.keys_destroyed), indent=2, hanging=2)
+        if outcome.here.rotation_owed:
+            out.say("The secret store could not be used; its old key goes at the next opening.", indent=2, hanging=2)
+        show_server(out, outcome.server, saved)
+
+    document = {"plan": planned, "outcome": outcome, "receipt_file": saved}
+    return Answer(document, show, _code([outcome.server]))
+
+
+def _resume(call: Call, receipt: Path | None) -> Answer:
+    with call.open() as rocket:
+        states = list(rocket.rights.resume())
+    saved = next((name for state in states if (name := _save(state.receipt, receipt))), None)
+
+    def show(out: Out) -> None:
+        if not states:
+            out.say("Nothing is waiting for the server.")
+        for state in states:
+            show_server(out, state, saved, indent=0)
+
+    return Answer({"server": states, "receipt_file": saved}, show, _code(states))
+
+
+def _forget(call: Call) -> Answer:
+    with call.open() as rocket:
+        waiting = rocket.status().waiting or 0
+        rocket.rights.forget_now()
+
+    def show(out: Out) -> None:
+        out.say("The request was dropped. What the server holds, it goes on holding." if waiting else "Nothing waited.")
+
+    return Answer({"forgotten": waiting}, show)
+
+
+def show_plan(out: Out, plan: DeletionPlan) -> None:
+    """Print what a deletion would do."""
+    out.say(f"Deleting {_REACHES[Reach(plan.scope)]}", style="bold")
+    for place, title in (("device", "Goes from this device"), ("server", "Goes from the server")):
+        kept = {field.field for field in plan.stays} if place == "server" else set()
+        names = [words.name(field.field) for field in plan.goes if place in field.places and field.field not in kept]
+        if names:
+            out.heading(title)
+            out.say(f"{words.joined(names)}, as far as they are held", indent=2)
+    out.heading("Stays at the server")
+    for field in plan.stays:
+        until = f"until {field.until}" if field.until else "for now"
+        out.say(
+            f"{words.name(field.field)}, {until}, {words.basis(field.basis)}: {field.sentence}", indent=2, hanging=2
+        )
+    if not plan.stays and plan.server_asked:
+        out.say("nothing that it names", indent=2)
+    if not plan.server_asked:
+        out.say("The server could not be asked, so it may hold back more than is listed here.", indent=2, hanging=2)
+    out.heading("What stops working")
+    for sentence in plan.consequences:
+        out.bullet(sentence)
+    if plan.other_devices:
+        out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
+
+
+def show_server(out: Out, server: Server, saved: str | None, *, indent: int = 2) -> None:
+    """Print what the server has said, as its word."""
+    sentences = {
+        "not_needed": "The server was not told: this device is not bound.",
+        "confirmed": "The server says that it has deleted it, and has signed that.",
+        "waiting_for_connection": "The server could not be told yet. Go on with `rocketvpn delete --resume`.",
+        "waiting_for_user": "The server wants a code from an e-mail first: run `rocketvpn delete --resume` in a terminal.",
+        "in_progress": "The server has the request and has not confirmed it. Ask again: `rocketvpn delete --resume`.",
+        "refused": "The server refused. What is gone here stays gone. `rocketvpn delete --forget` drops the request.",
+    }
+    problem = f" ({server.problem})" if server.problem else ""
+    out.say(sentences[server.state] + problem, indent=indent, hanging=2)
+    if server.receipt:
+        for held in server.receipt.claims.held_back:
+            out.say(
+                f"It keeps the {words.name(held.field)} until {held.until}, {words.basis(held.basis)}.",
+                indent=indent,
+                hanging=2,
+            )
+        where = f"The receipt is in {saved}." if saved else "With --receipt FILE its receipt would have been saved."
+        out.say(where, indent=indent, hanging=2)
+
+
+def _here(plan: DeletionPlan, keys: int) -> str:
+    what = _REACHES[Reach(plan.scope)]
+    return f"On this device {what} is gone: {words.counted(keys, 'log key')} destroyed, and the key above them changed."
+
+
+def _code(states: list[Server]) -> int:
+    return next((code for state in states if (code := _CODES.get(state.state, codes.PENDING))), codes.DONE)
+
+
+def _save(receipt: Receipt | None, path: Path | None) -> str | None:
+    """Save a receipt with what it takes to check it again; return where."""
+    if receipt is None or path is None:
+        return None
+    content: dict[str, Any] = {"token": receipt.token, "keys": receipt.keys, "claims": plain(receipt.claims)}
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=2) + "\n")
+    except OSError as error:
+        problem = f"It is deleted, but the receipt could not be saved in {path} ({error.strerror})."
+        raise CommandError(problem) from None
+    return str(path)

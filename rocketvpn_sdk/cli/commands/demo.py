@@ -1,0 +1,27 @@
+"""``demo``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.commands.sandbox import import_sandbox, stopping_on_signals
+from rocketvpn_sdk.cli.output import Answer
+
+
+def demo(
+    call: Call,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary folder, to look into it.")] = False,
+) -> Answer:
+    """See it all at work, with a proof that what is deleted is gone.
+
+    Binds, logs, shows, corrects and deletes against a server of its own. Everything is real: TLS, the system's keyring where there is one, the files on the disk. Nothing leaves this
+    machine, and nothing is left on it. The exit code is 0 only if every check held.
+    """
+    import_sandbox()
+    from rocketvpn_sdk.cli.demo.play import play
+
+    with stopping_on_signals():
+        return play(call.out, keep=keep)

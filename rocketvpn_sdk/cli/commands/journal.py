@@ -1,0 +1,53 @@
+"""``log``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.journal import Entry
+
+_LOG_LINE = "log.message"
+
+
+def log(
+    call: Call,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what is newer: 2026-11-22, or 90m, 24h, 7d, 2w ago.")
+    ] = None,
+    event: Annotated[str | None, typer.Option(metavar="NAME", help="Only this kind, e.g. session.connected.")] = None,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most the newest N; 0 is all.")] = 200,
+) -> Answer:
+    """Show the app's log as it is stored.
+
+    What is personal was taken out before it was stored; times are to the minute, in UTC.
+    """
+    start = words.since(since, datetime.now(UTC)) if since else None
+    with call.open() as rocket:
+        entries = list(rocket.journal.read(since=start, event=event, limit=limit or None))
+    document = {"entries": entries}
+    return Answer(document, lambda out: _show(out, entries, limit))
+
+
+def _show(out: Out, entries: list[Entry], limit: int) -> None:
+    if not entries:
+        out.say("There are no such entries.")
+        return
+    out.table(("TIME (UTC)", "EVENT", "WHAT"), [(words.moment(each.at), each.event, text(each)) for each in entries])
+    if limit and len(entries) == limit:
+        out.say()
+        out.say(f"These are the newest {limit}; --limit 0 shows all.")
+
+
+def text(entry: Entry) -> str:
+    """Return what an entry says, on one line."""
+    fields: dict[str, Any] = {name: value for name, value in entry.fields.items() if value is not None}
+    if entry.event != _LOG_LINE:
+        return " ".join(f"{name}={value}" for name, value in fields.items())
+    parts = (fields.get("level"), f"{fields.get('logger', '')}:", fields.get("message"), fields.get("exception"))
+    return " ".join(str(part) for part in parts if part)

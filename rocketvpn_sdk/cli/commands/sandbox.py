@@ -1,0 +1,141 @@
+"""``sandbox``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.sandbox import Sandbox
+    from rocketvpn_sdk.sandbox.mail import Message
+
+
+def sandbox(
+    call: Call,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where it keeps its data; else a temporary folder.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")] = 0,
+    database_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="SQLAlchemy's; else a SQLite file in the folder.")
+    ] = None,
+) -> Answer | None:
+    """Run a server of your own to try things against.
+
+    It runs until Ctrl-C. It speaks real TLS, with a certificate authority made for it. The codes that a real server would send by e-mail are
+    printed here. With --json there is one document when it is ready, and one more for each code.
+    """
+    import_sandbox()
+    with stopping_on_signals(), _folder(folder) as place:
+        _serve(call.out, place, port, database_url)
+    call.out.say("Stopped.")
+    return None
+
+
+def import_sandbox() -> None:
+    """Check that the sandbox's packages are there.
+
+    Raises:
+        CommandError: they are not.
+    """
+    try:
+        import rocketvpn_sdk.sandbox
+    except ImportError as error:
+        raise CommandError(
+            f"The sandbox needs more packages ({error.name} is missing).",
+            advice="Install them with: pip install 'rocketvpn-sdk[cli,sandbox]'",
+            exit_code=codes.USAGE,
+        ) from None
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Let SIGTERM raise ``KeyboardInterrupt``, as SIGINT does, so that everything is cleaned up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="rocketvpn-sandbox-") as temporary:
+        yield Path(temporary)
+
+
+def _serve(out: Out, folder: Path, port: int, database_url: str | None) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from rocketvpn_sdk.sandbox import Sandbox
+
+    server = Sandbox(folder, port=port, database_url=database_url)
+    server.mail.subscribe(lambda message: _mailed(out, message))
+    try:
+        server.serve_forever(lambda running: _ready(out, running))
+    except KeyboardInterrupt:  # how it is meant to end
+        return
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        problem = f"The database cannot be used ({type(error).__name__})."
+        raise CommandError(problem, advice="Correct --database-url.", exit_code=codes.USAGE) from None
+    except OSError as error:
+        problem = f"The sandbox cannot start: {error.strerror or type(error).__name__}."
+        advice = f"Is something else on port {port}?" if port else ""
+        raise CommandError(problem, advice=advice) from None
+
+
+def _ready(out: Out, server: Sandbox) -> None:
+    orders = [_order(row) for row in server.rows()["orders"]]
+    if out.json:
+        out.document(
+            {"url": server.url, "config": str(server.client_file), "trust": str(server.ca_file), "orders": orders}
+        )
+        return
+    out.say(f"The sandbox is running at {server.url}", style="bold")
+    out.say()
+    out.say("In another terminal:")
+    sys.stdout.write(f"  export {CONFIG_VARIABLE}={server.client_file}\n")  # in one line, so that it can be copied
+    out.say("rocketvpn bind RV-2026-0001", indent=2)
+    out.say()
+    rows = [(row["order"], row["devices_allowed"], row["paid_until"], row["contact_email"]) for row in orders]
+    out.table(("ORDER", "DEVICES", "PAID UNTIL", "E-MAIL"), rows)
+    out.say()
+    out.say("Codes that would be e-mailed appear here. Ctrl-C stops the sandbox.")
+    sys.stdout.flush()
+
+
+def _order(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "order": row["number"],
+        "devices_allowed": row["device_limit"],
+        "paid_until": row["paid_until"],
+        "contact_email": row["contact_email"],
+    }
+
+
+def _mailed(out: Out, message: Message) -> None:
+    if out.json:
+        out.document({"mail": {"to": message.to, "code": message.code, "sent_at": message.sent_at}})
+    else:
+        out.say(f"{message.sent_at:%H:%M:%S} UTC  e-mail to {message.to}: the code is {message.code}")
+        sys.stdout.flush()

@@ -1,0 +1,59 @@
+"""``sent``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.clock import utc
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.transport import SentEntry
+
+_HEADS = ("TIME (UTC)", "WHAT", "ANSWER", "FIELDS THAT WENT ALONG")
+
+
+def sent(
+    call: Call,
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most the newest N; 0 is all.")] = 200,
+) -> Answer:
+    """List what left this device through this component.
+
+    Every call is written down before it goes: when, to whom, why, and which fields; never their values.
+    """
+    with call.open() as rocket:
+        entries = list(rocket.rights.sent())
+    entries = entries[-limit:] if limit else entries
+    document = {
+        "sent": [
+            {
+                "at": utc(each.at),
+                "operation": each.operation,
+                "purpose": each.purpose,
+                "recipient": each.recipient,
+                "identity": each.identity,
+                "fields": each.fields,
+                "size": each.size,
+                "outcome": each.outcome,
+                "tries": each.tries,
+            }
+            for each in entries
+        ]
+    }
+    return Answer(document, lambda out: _show(out, entries))
+
+
+def _show(out: Out, entries: list[SentEntry]) -> None:
+    if not entries:
+        out.say("Nothing has left this device.")
+        return
+    rows = [
+        (words.moment(utc(each.at)), each.operation, each.outcome, ", ".join(each.fields) or "none") for each in entries
+    ]
+    out.table(_HEADS, rows)
+    out.say()
+    out.say("This covers what went through this component; it cannot see what else the app does.")

@@ -1,0 +1,103 @@
+"""``status``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from rocketvpn_sdk.cli import codes, problems, words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.commands.binding import ID_SHOWN
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.client import RocketVPN, Status
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.errors import RocketVPNError, SecretStoreError
+from rocketvpn_sdk.wire import Device, Order
+
+_BOUND = {True: "yes", False: "no", None: "cannot be said while the vault is locked"}
+
+
+def status(
+    call: Call,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the server: the order and its devices.")] = False,
+) -> Answer:
+    """Show how things are on this device.
+
+    Asks nobody but the secret store, unless --online is given.
+    """
+    if not call.vault_exists:
+        return _nothing(call)
+    with call.open(unlock=False) as rocket:
+        problem: RocketVPNError | None = None
+        try:
+            rocket.unlock()
+        except SecretStoreError as error:
+            problem = error
+        now = rocket.status()
+        order, devices = _ask(rocket) if online and problem is None else (None, ())
+    document = {
+        "vault": now.vault,
+        "bound": now.bound,
+        "order": now.order,
+        "policy_version": now.policy_version,
+        "waiting": now.waiting,
+        "problem": problems.described(problem) if problem else None,
+    }
+    if online:
+        document |= {"server_order": order, "devices": list(devices)}
+    code = problems.exit_code(problem) if problem else codes.DONE
+    return Answer(document, lambda out: _show(out, now, problem, order, devices), code)
+
+
+def _nothing(call: Call) -> Answer:
+    policy = call.config.resolved_policy
+    document: dict[str, Any] = {
+        "vault": None,
+        "bound": False,
+        "order": None,
+        "policy_version": policy.version,
+        "waiting": 0,
+        "problem": None,
+    }
+
+    def show(out: Out) -> None:
+        out.say("Nothing is stored on this device. Bind it with `rocketvpn bind ORDER`.")
+
+    return Answer(document, show)
+
+
+def _ask(rocket: RocketVPN) -> tuple[Order, tuple[Device, ...]]:
+    return rocket.device.order(), rocket.device.list()
+
+
+def _show(
+    out: Out, now: Status, problem: RocketVPNError | None, order: Order | None, devices: tuple[Device, ...]
+) -> None:
+    rows: list[tuple[str, object]] = [
+        ("Bound", f"{_BOUND[now.bound]}{f', to the order {now.order}' if now.order else ''}"),
+        ("Vault", f"{now.vault.state}, key in the {now.vault.secrets}"),
+        ("Folder", now.vault.folder),
+        ("Policy", f"version {now.policy_version}"),
+    ]
+    if now.vault.rotation_owed_since is not None:
+        rows.append(("Key", f"its change is owed since {words.moment(utc(now.vault.rotation_owed_since))} UTC"))
+    if now.waiting:
+        rows.append(("Waiting", f"{words.counted(now.waiting, 'request')} not confirmed by the server"))
+    out.facts(rows, indent=0)
+    if now.waiting:
+        out.say("Go on with `rocketvpn delete --resume`.")
+    if problem:
+        out.say()
+        out.say(f"{problems.sentence(problem)} {problems.action(problem)}")
+    if order:
+        out.heading("At the server")
+        used = f"{order.devices_used} of {words.counted(order.devices_allowed, 'device')} in use"
+        out.facts([("Order", f"{order.state}, paid until {order.paid_until}"), ("Devices", used)], indent=0)
+        out.say()
+        rows_of = [(each.id[:ID_SHOWN], each.bound_on, _name(each)) for each in devices]
+        out.table(("ID", "SINCE", "NAME"), rows_of)
+
+
+def _name(device: Device) -> str:
+    return f"{device.name} (this device)" if device.current else device.name

@@ -1,0 +1,32 @@
+"""Values as plain JSON values, every member present, so that what ``--json`` prints has a stable shape."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+_HARMLESS = str.isprintable
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` as what JSON knows: structs become objects, times RFC 3339 in UTC, bytes hexadecimal digits."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {str(name): plain(member) for name, member in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(member) for member in value]
+    return value
+
+
+def clean(value: object) -> str:
+    """Return ``value`` as text that cannot steer a terminal: what is not printable becomes ``?``."""
+    return "".join(letter if _HARMLESS(letter) else "?" for letter in str(value))

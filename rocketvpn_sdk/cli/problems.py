@@ -1,0 +1,113 @@
+"""Errors as the command line says them: the same sentences, with remedies that are commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli.output import Out
+from rocketvpn_sdk.cli.plain import clean, plain
+from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, RocketVPNError
+from rocketvpn_sdk.messages import translate
+
+_START_ANEW = "Put it back, or start anew with `rocketvpn reset` and bind again."
+_REMEDIES: dict[str, str] = {
+    "already-bound": "Run `rocketvpn unbind` first, or use another --profile.",
+    "authentication-required": "Run it in a terminal, or say with --code-from where the code can be read.",
+    "configuration-invalid": "Correct the settings or the option, and try again.",
+    "conflict": "Look at the value that is there now, and correct it again if it is still wrong.",
+    "device-limit-reached": "Run `rocketvpn bind ORDER --replace ID` to put this device in the place of one of them.",
+    "not-bound": "Bind it with `rocketvpn bind ORDER`.",
+    "secret-corrupt": _START_ANEW,
+    "secret-missing": _START_ANEW,
+    "secret-store-unavailable": "Start the keyring service, or use --passphrase on a machine without one.",
+    "vault-closed": "Run the command again.",
+    "vault-damaged": _START_ANEW,
+    "vault-outdated": "Start anew with `rocketvpn reset`, then bind again.",
+    "vault-read-only": "Make it writable for this user, or choose another folder with --data-dir.",
+    "vault-unsafe": "Correct that, or choose another folder with --data-dir; nothing was written.",
+}
+
+
+class CommandError(RocketVPNError):
+    """Something that only the command line can find wrong."""
+
+    code = "command-failed"
+    sentence = "{problem}"
+    remedy = "{advice}"
+
+    def __init__(self, problem: str, *, advice: str = "", exit_code: int = codes.REFUSED, **_: Any) -> None:
+        self.exit_code = exit_code
+        super().__init__(problem=problem, advice=advice)
+
+
+class ConfirmationNeeded(CommandError):
+    """Nobody said yes."""
+
+    code = "confirmation-required"
+
+
+def exit_code(error: RocketVPNError) -> int:
+    """Return the exit code for ``error``."""
+    return error.exit_code if isinstance(error, CommandError) else codes.code_of(error)
+
+
+def sentence(error: RocketVPNError) -> str:
+    """Return what went wrong, without what to do about it."""
+    return clean(translate(error.sentence).format(**error.params))
+
+
+def action(error: RocketVPNError) -> str:
+    """Return what to do about it."""
+    return clean(_REMEDIES.get(error.code) or error.action)
+
+
+def described(error: RocketVPNError) -> dict[str, Any]:
+    """Return what ``--json`` says about ``error``: always these members, and more for some codes."""
+    members: dict[str, Any] = {
+        "code": error.code,
+        "message": sentence(error),
+        "action": action(error),
+        "retry_at": error.retry_at,
+        "exit_code": exit_code(error),
+    }
+    if isinstance(error, DeviceLimitReached):
+        members["devices"] = plain(error.devices)
+    if isinstance(error, RequestRefused):
+        members["reason"] = error.params.get("reason")
+    if isinstance(error, Conflict):
+        members |= {"here": plain(error.here), "there": plain(error.there)}
+    return members
+
+
+def tell(error: RocketVPNError, out: Out) -> int:
+    """Print ``error`` and return the exit code."""
+    if out.json:
+        out.document({"error": described(error)})
+        return exit_code(error)
+    out.error(f"Error: {sentence(error)}")
+    if isinstance(error, DeviceLimitReached):
+        for device in error.devices:
+            out.error(f"  {device.id[:8]}  {clean(device.name)} (since {device.bound_on})")
+    if isinstance(error, Conflict):
+        for name, value in error.there.items():
+            out.error(f"  {name}: you asked for {clean(error.here.get(name))!r}; it is {clean(value)!r} now")
+    if action(error):
+        out.error(action(error))
+    return exit_code(error)
+
+
+def tell_usage(message: str, usage: str, *, json: bool) -> int:
+    """Print what was wrong with the command line itself."""
+    out = Out(json=json)
+    message = clean(message)
+    if json:
+        advice = "See `rocketvpn --help`."
+        members = {"code": "usage", "message": message, "action": advice, "retry_at": None, "exit_code": codes.USAGE}
+        out.document({"error": members})
+    else:
+        if usage:
+            sys.stderr.write(usage.rstrip() + "\n")
+        out.error(f"Error: {message}")
+    return codes.USAGE

@@ -1,0 +1,121 @@
+"""The settings file (TOML): which server, which app, where things rest."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rocketvpn_sdk.config import Authenticator, Config
+from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
+from rocketvpn_sdk.vault import PassphraseSecrets, SecretStore
+
+CONFIG_VARIABLE = "ROCKETVPN_CONFIG"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file may say; paths in it are relative to the file's own folder."""
+
+    server: str
+    app_id: str
+    hosts: tuple[str, ...] = ()
+    """The operator's host names, in the place of those in the policy: for a sandbox or a server of one's own."""
+    trust: str | None = None
+    """A file of CA certificates."""
+    pins: tuple[str, ...] = ()
+    policy: str | None = None
+    """The file of a policy; by default the one that ships with the SDK."""
+    data_dir: str | None = None
+    profile: str = "default"
+    secrets: Literal["keyring", "passphrase", "memory"] = "keyring"
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What options say; it goes before what the file says."""
+
+    config: Path | None = None
+    data_dir: Path | None = None
+    profile: str | None = None
+    passphrase: bool = False
+
+
+def read_settings(path: Path | None) -> tuple[Settings, Path]:
+    """Return the settings in the file at ``path`` and the folder that it is in.
+
+    Raises:
+        ConfigurationError: there is no file, or something in it cannot work; the sentence names the setting.
+    """
+    if path is None:
+        raise ConfigurationError(
+            problem=f"there are no settings; name a file with --config or {CONFIG_VARIABLE} (`rocketvpn sandbox` makes one)"
+        )
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigurationError(problem=f"{path} cannot be read ({reason})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(problem=f"{path} is not TOML ({error})") from None
+    known = Settings.__struct_fields__
+    for name in raw:
+        if name not in known:
+            raise ConfigurationError(problem=f"{path} has a setting {name!r}; there are only: {', '.join(known)}")
+    try:
+        return msgspec.convert(raw, Settings), path.absolute().parent
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(problem=f"{path}: {_reworded(str(error))}") from None
+
+
+def make_config(
+    chosen: Chosen, *, authenticator: Authenticator | None, ask_passphrase: Callable[[Path], str]
+) -> Config:
+    """Return the configuration that options and file come to.
+
+    Args:
+        chosen: the options.
+        authenticator: asks for an e-mailed code.
+        ask_passphrase: asks for the passphrase of the vault in a folder.
+
+    Raises:
+        ConfigurationError: something cannot work.
+    """
+    settings, base = read_settings(chosen.config)
+    data_dir = chosen.data_dir or (base / settings.data_dir if settings.data_dir else None)
+
+    def config(secrets: SecretStore | None = None) -> Config:
+        return Config(
+            settings.server,
+            settings.app_id,
+            profile=chosen.profile or settings.profile,
+            data_dir=data_dir,
+            secrets=secrets,
+            trust=base / settings.trust if settings.trust else None,
+            pins=settings.pins,
+            policy=_policy(settings, base),
+            authenticator=authenticator,
+        )
+
+    if chosen.passphrase or settings.secrets == "passphrase":
+        folder = config().folder
+        return config(PassphraseSecrets(lambda: ask_passphrase(folder)))
+    if settings.secrets == "memory":
+        raise ConfigurationError(problem='secrets = "memory" would lose the key at the end of every command')
+    return config()
+
+
+def _policy(settings: Settings, base: Path) -> Policy:
+    policy = load_policy(base / settings.policy) if settings.policy else bundled_policy()
+    return policy.with_hosts("operator", settings.hosts) if settings.hosts else policy
+
+
+def _reworded(message: str) -> str:
+    """Return msgspec's message about a setting with the setting's name in front."""
+    problem, _, where = message.partition(" - at `$.")
+    name = where.rstrip("`")
+    if name:
+        return f"the setting {name!r}: {problem[:1].lower()}{problem[1:]}"
+    return problem.replace("Object missing required field", "it lacks the setting")

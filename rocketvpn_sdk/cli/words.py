@@ -1,0 +1,81 @@
+"""Values in words: times, durations, numbers, names of fields."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from rocketvpn_sdk.errors import ValueRefused
+
+_ISO = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_UNITS = ("year", "month", "week", "day", "hour", "minute", "second")
+_AGO = re.compile(r"(\d{1,6})(m|h|d|w)")
+_SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_BASES = {
+    "law": "because a law demands it",
+    "court": "because a court ordered it",
+    "authority": "because an authority ordered it",
+}
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return ``1 line``, ``2 lines``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def name(field: str) -> str:
+    """Return a field's id as words."""
+    return field.replace("_", " ")
+
+
+def moment(at: datetime) -> str:
+    """Return a time to the minute, in UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def day(at: date) -> str:
+    """Return a day; of a time, its day in UTC."""
+    return (at.astimezone(UTC).date() if isinstance(at, datetime) else at).isoformat()
+
+
+def kept(duration: str) -> str:
+    """Return how long something is kept, from an ISO 8601 duration or ``bound``."""
+    if duration == "bound":
+        return "while this device is bound"
+    match = _ISO.fullmatch(duration)
+    parts = [counted(int(n), unit) for n, unit in zip(match.groups(), _UNITS, strict=True) if n] if match else []
+    return f"for {', '.join(parts)}" if parts else duration
+
+
+def basis(name: str) -> str:
+    """Return why something may be held back."""
+    return _BASES.get(name, name)
+
+
+def joined(items: tuple[str, ...] | list[str], nothing: str = "nothing") -> str:
+    """Return ``a, b and c``."""
+    if not items:
+        return nothing
+    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]
+
+
+def since(text: str, now: datetime) -> datetime:
+    """Return the time that ``text`` names: a date, an ISO 8601 time, or how long ago (``90m``, ``24h``, ``7d``, ``2w``).
+
+    Without an offset it is UTC, as the log shows it.
+
+    Raises:
+        ValueRefused: it is none of these.
+    """
+    ago = _AGO.fullmatch(text.strip().lower())
+    try:
+        if ago:
+            return now - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+        at = datetime.fromisoformat(text.strip())
+    except (ValueError, OverflowError):
+        raise ValueRefused(
+            name="--since", problem="it is no time such as 2026-11-22, 2026-11-22T08:30 or 24h"
+        ) from None
+    if len(text.strip()) <= len("2026-11-22"):
+        at = datetime.combine(at.date(), time.min)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,167 @@
+"""Who this device is: its number, made for one app, one OS user and one order, and its key.
+
+The machine's own number never leaves: it is the key of an HMAC whose output says nothing about it (policy clause C1).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from typing import ClassVar, NoReturn
+
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.masking import HIDDEN, MaskedRepr
+
+CREDENTIALS = "credentials"
+"""The name of the document that holds ``Credentials``."""
+BINDING = "binding"
+"""The name of the document that holds ``Binding``."""
+
+_LABEL = b"rocketvpn/device/v1"
+_MACHINE_ID = re.compile(r"[0-9a-f]{32,128}")
+_COORDINATE = 32
+_ES256 = ec.ECDSA(hashes.SHA256())
+
+
+def read_machine_id() -> str | None:
+    """Return the machine's own number as lower-case hex, or ``None`` where it has none that can be used."""
+    import machineid  # here: it brings subprocess and platform, which only the first binding needs
+
+    try:
+        found = machineid.id()
+    except (machineid.MachineIdNotFound, OSError, ValueError):  # ValueError: a file that is not text
+        return None
+    return usable_machine_id(found)
+
+
+def usable_machine_id(found: str | None) -> str | None:
+    """Return ``found`` as lower-case hex without dashes, or ``None`` if it identifies no machine.
+
+    ``uninitialized`` (systemd's first boot), empty and non-hex values are none; so is one digit repeated, which
+    firmware reports where nobody set a number.
+    """
+    digits = (found or "").strip().lower().strip("{}").replace("-", "")
+    return digits if _MACHINE_ID.fullmatch(digits) and len(set(digits)) > 1 else None
+
+
+def read_os_user() -> str:
+    """Return what the operating system calls the user of this process; never read from the environment."""
+    if hasattr(os, "geteuid"):
+        return f"uid:{os.geteuid()}"
+    return f"name:{os.getlogin()}"
+
+
+def device_id(machine_id: str | None, *, app_id: str, os_user: str, order_number: str) -> str:
+    """Return the device's number for this app, OS user and order: 52 letters and digits of base32 (RFC 4648).
+
+    The same after a re-install; different for every app, user and order. Random where there is no ``machine_id``.
+    """
+    usable = usable_machine_id(machine_id)
+    key = usable.encode() if usable else secrets.token_bytes(32)
+    order = hashlib.sha256(order_number.encode()).digest()
+    # Every part carries its length, so that no two different sets of parts give the same bytes.
+    parts = (_LABEL, app_id.encode(), os_user.encode(), order)
+    message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return base64.b32encode(hmac.digest(key, message, "sha256")).decode().rstrip("=")
+
+
+def base64url(data: bytes) -> str:
+    """Return ``data`` in base64url without padding (RFC 7515 §2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class DeviceKey:
+    """The device's ES256 key (RFC 7518 §3.4). Its secret half leaves only through ``to_bytes``, into the vault."""
+
+    __slots__ = ("_key", "_public_jwk", "_thumbprint")
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        point = key.public_key().public_numbers()
+        self._public_jwk = {  # RFC 7638 §3.2: the required members, in this order
+            "crv": "P-256",
+            "kty": "EC",
+            "x": base64url(point.x.to_bytes(_COORDINATE, "big")),
+            "y": base64url(point.y.to_bytes(_COORDINATE, "big")),
+        }
+        canonical = json.dumps(self._public_jwk, separators=(",", ":"), sort_keys=True).encode()
+        self._thumbprint = base64url(hashlib.sha256(canonical).digest())
+
+    @classmethod
+    def generate(cls) -> DeviceKey:
+        """Make a new key."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DeviceKey:
+        """Read a key written by ``to_bytes``.
+
+        Raises:
+            VaultDamaged: it is no P-256 key.
+        """
+        try:
+            key = serialization.load_der_private_key(data, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise VaultDamaged(part="the device's key") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise VaultDamaged(part="the device's key")
+        return cls(key)
+
+    def to_bytes(self) -> bytes:
+        """Return the secret key as PKCS #8, DER: for the vault alone."""
+        return self._key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+
+    @property
+    def public_jwk(self) -> dict[str, str]:
+        """The public half (RFC 7517)."""
+        return dict(self._public_jwk)
+
+    @property
+    def thumbprint(self) -> str:
+        """The public half's SHA-256 thumbprint (RFC 7638)."""
+        return self._thumbprint
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes ``r ‖ s`` that JWS wants of ES256 (RFC 7518 §3.4)."""
+        r, s = decode_dss_signature(self._key.sign(message, _ES256))
+        return r.to_bytes(_COORDINATE, "big") + s.to_bytes(_COORDINATE, "big")
+
+    def __repr__(self) -> str:
+        return f"DeviceKey({HIDDEN})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        # Both pickle and copy come through here: a secret key has one holder.
+        raise TypeError("a device key is neither pickled nor copied; see to_bytes()")
+
+
+class Credentials(MaskedRepr, frozen=True, kw_only=True):
+    """What proves to the server that this is the device; sealed in the vault, bound to the key it holds."""
+
+    device_id: str
+    private_key: bytes
+    refresh_token: str
+    client_id: str
+
+
+class Binding(MaskedRepr, frozen=True, kw_only=True):
+    """Which order this device is bound to (policy clause C1)."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("order_number", "device_id")
+
+    order_number: str
+    device_id: str
+    bound_at: float
+    """The start of the day of binding, in seconds since the epoch: the policy keeps no finer time (``bound_on``)."""

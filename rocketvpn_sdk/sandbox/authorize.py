@@ -1,0 +1,174 @@
+"""The authorization challenge endpoint (draft-ietf-oauth-first-party-apps-04): bind, answer a challenge, step up."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.sandbox import tables
+from rocketvpn_sdk.sandbox.accounts import device_by_key, devices_of, find_order, was_removed
+from rocketvpn_sdk.sandbox.binding import Wish, whom_to_ask
+from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Reply, digest, json_reply, oauth_refused
+from rocketvpn_sdk.sandbox.mail import Message, masked
+from rocketvpn_sdk.sandbox.oauth import Form, client_of, needed, proven_key, read_form
+from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.store import one
+from rocketvpn_sdk.sandbox.tables import CodeRow, SessionRow
+
+
+def authorize(parts: Parts, call: Call) -> Reply:
+    """Serve ``POST /v1/authorize-challenge``."""
+    jkt = proven_key(parts, call)
+    form = read_form(call)
+    client_id = client_of(form)
+    if needed(form, "response_type") != "code":
+        raise oauth_refused("unsupported_response_type")
+    if parts.faults.redirect_to_web:
+        raise oauth_refused("redirect_to_web")
+    if "auth_session" in form:
+        return _go_on(parts, form, client_id, jkt)
+    if "order_number" in form:
+        return _bind(parts, form, client_id, jkt)
+    if "acr_values" in form:
+        return _step_up(parts, form, client_id, jkt)
+    raise oauth_refused("invalid_request", "order_number, auth_session or acr_values is needed")
+
+
+def _bind(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+    number = form["order_number"]
+    if not _matches(parts, "order_number", number):
+        raise oauth_refused("order-not-found")
+    wish = Wish(order_number=number, device_id=_device_id(parts, form), jkt=jkt, replaces=form.get("replace") or None)
+    with parts.store.begin() as db:
+        contact = whom_to_ask(find_order(db, number), devices_of(db, number), wish, parts.today())
+        code = _code_row(parts, wish, client_id, kind="bind", verified=False)
+        if contact is None:
+            return _grant(db, code)
+    raise _challenge(parts, code, contact)
+
+
+def _step_up(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+    """RFC 9470: the bound device's key asks for a higher ``acr``."""
+    if wire.ACR_EMAIL_CODE not in form["acr_values"].split():
+        raise oauth_refused("invalid_request", "acr_values names nothing that this server can do")
+    device_id = _device_id(parts, form)
+    max_age = _max_age(parts, form)
+    with parts.store.begin() as db:
+        device = device_by_key(db, jkt, device_id)
+        removed = was_removed(db, jkt, parts.now())
+        order = find_order(db, device.order_number) if device else None
+    if device is None or order is None:
+        raise oauth_refused("device-revoked" if removed else "invalid_grant", "no device with this id has this key")
+    if not order.contact_email:
+        raise oauth_refused("redirect_to_web", "the order has no contact address")
+    wish = Wish(order_number=device.order_number, device_id=device_id, jkt=jkt)
+    wanted = _code_row(parts, wish, client_id, kind="step_up", verified=False, max_age=max_age)
+    raise _challenge(parts, wanted, order.contact_email)
+
+
+def _go_on(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+    auth_session, answer = form["auth_session"], needed(form, "verification_code")
+    with parts.store.begin() as db:
+        session = _live_session(db, parts, auth_session, client_id, jkt)
+        if session is None:
+            raise oauth_refused("invalid_session")
+        table = tables.auth_sessions
+        if hmac.compare_digest(session.code_hash, _answer_hash(auth_session, answer)):
+            db.execute(delete(table).where(table.c.id_hash == session.id_hash))
+            wish = Wish(
+                order_number=session.order_number, device_id=session.device_id, jkt=jkt, replaces=session.replaces
+            )
+            code = _code_row(parts, wish, client_id, kind=session.kind, verified=True, max_age=session.max_age)
+            return _grant(db, code)
+        db.execute(update(table).where(table.c.id_hash == session.id_hash).values(tries=session.tries + 1))
+    left = parts.settings.code_tries - session.tries - 1
+    raise OAuthRefused(wire.AuthorizationError(error="invalid_grant", attempts_left=left))
+
+
+def _live_session(db: Connection, parts: Parts, auth_session: str, client_id: str, jkt: str) -> SessionRow | None:
+    session = one(
+        db, select(tables.auth_sessions).where(tables.auth_sessions.c.id_hash == digest(auth_session)), SessionRow
+    )
+    # First-party apps §5.3.1: the session is bound to the key that began it (RFC 9449 §10 does so for codes).
+    if session is None or session.jkt != jkt or session.client_id != client_id:
+        return None
+    spent = session.expires_at <= parts.now() or session.tries >= parts.settings.code_tries
+    return None if spent else session
+
+
+def _challenge(parts: Parts, wanted: CodeRow, contact: str) -> OAuthRefused:
+    """Send a code to the order's contact, keep what it is for, and return the answer that says so."""
+    now, settings = parts.now(), parts.settings
+    auth_session, answer = secrets.token_urlsafe(32), f"{secrets.randbelow(10**6):06d}"
+    expires_at = now + settings.session_lifetime
+    table = tables.auth_sessions
+    with parts.store.begin() as db:
+        live = (
+            select(func.count())
+            .select_from(table)
+            .where(table.c.order_number == wanted.order_number, table.c.expires_at > now)
+        )
+        if db.execute(live).scalar_one() >= settings.live_challenges:
+            too_many = wire.AuthorizationError(error="rate-limited")
+            raise OAuthRefused(too_many, status=429, retry_after=settings.session_lifetime)
+        values = {name: getattr(wanted, name) for name in _KEPT}
+        values |= {"id_hash": digest(auth_session), "code_hash": _answer_hash(auth_session, answer)}
+        db.execute(insert(table).values(**values, tries=0, expires_at=expires_at))
+    parts.mail.send(Message(to=contact, code=answer, sent_at=parts.moment()))
+    challenge = wire.Challenge(kind="email_code", hint=masked(contact), expires_at=utc(expires_at))
+    return OAuthRefused(
+        wire.AuthorizationError(error="insufficient_authorization", auth_session=auth_session, challenge=challenge)
+    )
+
+
+_KEPT = ("jkt", "client_id", "kind", "order_number", "device_id", "replaces", "max_age")
+
+
+def _code_row(parts: Parts, wish: Wish, client_id: str, *, kind: str, verified: bool, max_age: int = 0) -> CodeRow:
+    return CodeRow(
+        code_hash="",
+        jkt=wish.jkt,
+        client_id=client_id,
+        kind=kind,
+        order_number=wish.order_number,
+        device_id=wish.device_id,
+        replaces=wish.replaces,
+        verified=verified,
+        max_age=max_age,
+        expires_at=parts.now() + parts.settings.code_lifetime,
+    )
+
+
+def _grant(db: Connection, row: CodeRow) -> Reply:
+    code = secrets.token_urlsafe(32)
+    values = {name: getattr(row, name) for name in row.__struct_fields__} | {"code_hash": digest(code)}
+    db.execute(insert(tables.auth_codes).values(values))
+    return json_reply(wire.AuthorizationCode(authorization_code=code))
+
+
+def _answer_hash(auth_session: str, answer: str) -> str:
+    # Six digits alone could be guessed from their hash; the session's 256 random bits are not stored.
+    return digest(f"{auth_session}:{answer.strip()}")
+
+
+def _device_id(parts: Parts, form: Form) -> str:
+    device_id = needed(form, "device_id")
+    if not _matches(parts, "device_id", device_id):
+        raise oauth_refused("invalid_request", "device_id is not what the policy declares")
+    return device_id
+
+
+def _matches(parts: Parts, field: str, value: str) -> bool:
+    return re.fullmatch(parts.policy.fields[field].type.pattern, value) is not None
+
+
+def _max_age(parts: Parts, form: Form) -> int:
+    text = form.get("max_age", str(parts.settings.step_up_lifetime))
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise oauth_refused("invalid_request", "max_age is not a number of seconds")
+    return min(int(text), parts.settings.step_up_lifetime)

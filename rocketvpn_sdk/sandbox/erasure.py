@@ -1,0 +1,119 @@
+"""Erasure (A3, R2): what goes, what a law holds back, and the receipt that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, delete, select, update
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.sandbox import tables
+from rocketvpn_sdk.sandbox.accounts import devices_of, drop_device, find_device, find_order, remember_removed
+from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.store import every
+from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow, RightsRow
+from rocketvpn_sdk.sandbox.view import held_fields
+
+DEVICE_FIELDS = frozenset(
+    {
+        "device_id",
+        "device_public_key",
+        "device_name",
+        "bound_on",
+        "session_token",
+        "tunnel_public_key",
+        "tunnel_address",
+    }
+)
+"""What belongs to one device; the rest belongs to the order."""
+
+
+def fulfil(db: Connection, parts: Parts, request: RightsRow) -> None:
+    """Carry out an open deletion, sign its receipt, and keep of the request what its receipt's reader needs."""
+    order = find_order(db, request.order_number or "")
+    device = find_device(db, request.order_number or "", request.device_id or "")
+    erased: list[str] = []
+    held_back: list[wire.HeldBack] = []
+    refresh_hash = None
+    if order is not None and request.scope != "logs":  # of logs, this server holds none
+        refresh_hash = _refresh_hash(db, request)
+        affected = devices_of(db, order.number) if request.scope == "account" else [device] if device else []
+        erased, held_back = _reach(db, parts, order, affected, request.scope)
+        for gone in affected:
+            drop_device(db, gone)
+            if gone.jkt != request.jkt:
+                remember_removed(db, gone.jkt, parts.now() + parts.settings.removed_key_lifetime)
+        if request.scope == "account":
+            _erase_order(db, order)
+    _close(db, parts, request, erased, held_back, refresh_hash)
+    if request.scope == "account" and order is not None:
+        _close_others(db, parts, order.number)
+
+
+def _reach(
+    db: Connection, parts: Parts, order: OrderRow, affected: Iterable[DeviceRow], scope: str
+) -> tuple[list[str], list[wire.HeldBack]]:
+    """Return the ids of the fields that go, and those that a law holds back."""
+    held = [field for device in affected for field in held_fields(db, parts.policy, order, device)]
+    if scope == "device":
+        held = [field for field in held if field.id in DEVICE_FIELDS]
+    back = {(field.id, field.hold.until): field.hold for field in held if field.hold}
+    erased = sorted({field.id for field in held if not field.hold})
+    return erased, [wire.HeldBack(field=name, basis=hold.basis, until=hold.until) for (name, _), hold in back.items()]
+
+
+def _erase_order(db: Connection, order: OrderRow) -> None:
+    for table in (tables.auth_codes, tables.auth_sessions):
+        db.execute(delete(table).where(table.c.order_number == order.number))
+    # The invoice stays, by law; what ties it to the order goes.
+    held = tables.payments
+    db.execute(update(held).where(held.c.order_number == order.number).values(order_number=None))
+    db.execute(delete(tables.orders).where(tables.orders.c.number == order.number))
+
+
+def _close(
+    db: Connection,
+    parts: Parts,
+    request: RightsRow,
+    erased: list[str],
+    held_back: list[wire.HeldBack],
+    refresh_hash: str | None,
+) -> None:
+    receipt = wire.Receipt(
+        iss=parts.base,
+        jti=request.id,
+        iat=parts.now(),
+        device_id=request.device_id or "",
+        scope=request.scope,  # type: ignore[arg-type]  # the column holds what NewRightsRequest took
+        erased=erased,
+        held_back=held_back,
+    )
+    table = tables.rights_requests
+    db.execute(
+        update(table)
+        .where(table.c.id == request.id)
+        .values(
+            status="fulfilled",
+            order_number=None,
+            device_id=None,
+            expected_by=None,
+            refresh_hash=refresh_hash,
+            receipt=parts.receipts.sign(receipt),
+        )
+    )
+
+
+def _close_others(db: Connection, parts: Parts, number: str) -> None:
+    """Close what the order's other devices had asked for: their data is gone as well."""
+    table = tables.rights_requests
+    for other in every(db, select(table).where(table.c.order_number == number), RightsRow):
+        _close(db, parts, other, [], [], None)
+
+
+def _refresh_hash(db: Connection, request: RightsRow) -> str | None:
+    table = tables.refresh_tokens.c
+    query = select(table.token_hash).where(
+        table.order_number == request.order_number, table.device_id == request.device_id, table.jkt == request.jkt
+    )
+    found = db.execute(query).scalar()
+    return None if found is None else str(found)

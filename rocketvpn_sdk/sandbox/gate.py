@@ -1,0 +1,96 @@
+"""The first to see a request: reads its body within bounds, writes it down for tests, and plays the faults."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from rocketvpn_sdk.sandbox.app import BODY
+from rocketvpn_sdk.sandbox.exchange import Received, Refused, Reply
+from rocketvpn_sdk.sandbox.faults import Fault
+from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.problems import PROBLEMS, problem_reply
+
+
+class Gate:
+    """An ASGI application in front of the routes."""
+
+    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+        self._app = app
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._received: deque[Received] = deque(maxlen=parts.settings.recorded_requests)
+
+    @property
+    def received(self) -> list[Received]:
+        """The last requests, oldest first."""
+        with self._lock:
+            return list(self._received)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        body = await self._read(receive)
+        self._record(scope, body or b"")
+        fault = self._parts.faults.take()
+        if fault is not None and fault.kind != "lost":
+            await _send(send, _faulty(fault, self._parts.base))
+        elif body is None:
+            await _send(send, problem_reply(Refused("content-too-large"), self._parts.base))
+        else:
+            scope[BODY] = body
+            await self._app(scope, receive, _lost(send) if fault else send)
+
+    async def _read(self, receive: Receive) -> bytes | None:
+        """Return the body, or nothing if it is too large; then the rest is read only so far, and dropped."""
+        settings = self._parts.settings
+        chunks: list[bytes] = []
+        size, more = 0, True
+        while more and size <= settings.drain_bytes:
+            message = await receive()
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size <= settings.body_bytes:
+                chunks.append(chunk)
+            more = message.get("more_body", False)
+        return b"".join(chunks) if size <= settings.body_bytes else None
+
+    def _record(self, scope: Scope, body: bytes) -> None:
+        query = scope["query_string"].decode("latin-1")
+        received = Received(
+            method=scope["method"],
+            path=scope["raw_path"].decode("latin-1") + (f"?{query}" if query else ""),
+            headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+            body=body,
+        )
+        with self._lock:
+            self._received.append(received)
+
+
+def _faulty(fault: Fault, base: str) -> Reply:
+    if fault.kind == "garbage":
+        return Reply(body=fault.body, media_type=fault.media_type)
+    known = {status: code for code, (status, _, _) in PROBLEMS.items() if code in ("rate-limited", "unavailable")}
+    headers = (("Retry-After", fault.retry_after),) if fault.retry_after is not None else ()
+    reply = problem_reply(Refused(known.get(fault.status, "server-error"), headers=headers), base)
+    return Reply(status=fault.status, body=reply.body, media_type=reply.media_type, headers=headers)
+
+
+def _lost(send: Send) -> Send:
+    """Announce the answer and send none of it: uvicorn then cuts the connection."""
+
+    async def lost(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000000")]})
+
+    return lost
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [(b"content-type", reply.media_type.encode()), (b"content-length", str(len(reply.body)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

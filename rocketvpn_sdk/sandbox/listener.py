@@ -1,0 +1,78 @@
+"""Uvicorn behind TLS on loopback: says when it is ready, and leaves nothing open when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Callable
+
+import uvicorn
+
+from rocketvpn_sdk.sandbox.gate import Gate
+
+_ADDRESS = "127.0.0.1"
+_FAREWELL_SECONDS = 0.05
+
+
+class Listener(uvicorn.Server):
+    """Uvicorn that says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; clients that keep a connection open and do not answer TLS's close_notify are cut off."""
+        loop = asyncio.get_running_loop()
+        self._cut(True)  # those that wait for the client's farewell since their keep-alive ended
+        cut = loop.call_later(_FAREWELL_SECONDS, self._cut, True)
+        await super().shutdown(sockets)
+        cut.cancel()
+        self._cut(False)
+        for _ in range(3):  # each transport hears of its end in a round of the loop
+            await asyncio.sleep(0)
+
+    def _cut(self, closing_only: bool) -> None:
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if isinstance(transport, asyncio.Transport) and (transport.is_closing() or not closing_only):
+                transport.abort()
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket that listens on loopback; port 0 takes a free one."""
+    # IPPROTO_TCP said outright, for asyncio switches Nagle's algorithm off only then: 40 ms on every answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_ADDRESS, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def uvicorn_config(app: Gate, context: ssl.SSLContext) -> uvicorn.Config:
+    """Return how uvicorn serves ``app``."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,  # an embedder's logging stays as it is
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+        ssl_context_factory=lambda _config, _default: context,
+    )

@@ -1,0 +1,234 @@
+"""The tables. Times are whole seconds since the epoch, days are dates; secrets are there only as SHA-256."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+from sqlalchemy import Boolean, Column, Date, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("number", String(40), primary_key=True),
+    Column("device_limit", Integer, nullable=False),
+    Column("paid_until", Date, nullable=False),
+    Column("created_on", Date, nullable=False),
+    Column("contact_email", String(254)),
+    Column("contact_since", Date),
+    Column("language", String(35)),
+    Column("language_since", Date),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    Column("invoice", String(40), primary_key=True),
+    Column("order_number", String(40), index=True),  # emptied when the account is erased; the invoice stays, by law
+    Column("record", String(200), nullable=False),
+    Column("paid_on", Date, nullable=False),
+    Column("hold_until", Date, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("order_number", String(40), primary_key=True),
+    Column("id", String(64), primary_key=True),
+    Column("jkt", String(43), nullable=False, index=True),
+    Column("name", String(60), nullable=False),
+    Column("bound_on", Date, nullable=False),
+)
+
+removed_keys = Table(
+    "removed_keys",
+    metadata,
+    Column("key_hash", String(43), primary_key=True),
+    Column("expires_at", Integer, nullable=False),
+)
+
+auth_sessions = Table(
+    "auth_sessions",
+    metadata,
+    Column("id_hash", String(43), primary_key=True),
+    Column("jkt", String(43), nullable=False),
+    Column("client_id", String(100), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("order_number", String(40), nullable=False, index=True),
+    Column("device_id", String(64), nullable=False),
+    Column("replaces", String(64)),
+    Column("code_hash", String(43), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("max_age", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+auth_codes = Table(
+    "auth_codes",
+    metadata,
+    Column("code_hash", String(43), primary_key=True),
+    Column("jkt", String(43), nullable=False),
+    Column("client_id", String(100), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("order_number", String(40), nullable=False),
+    Column("device_id", String(64), nullable=False),
+    Column("replaces", String(64)),
+    Column("verified", Boolean, nullable=False),
+    Column("max_age", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("token_hash", String(43), primary_key=True),
+    Column("jkt", String(43), nullable=False),
+    Column("client_id", String(100), nullable=False),
+    Column("order_number", String(40), nullable=False),
+    Column("device_id", String(64), nullable=False),
+    Column("issued_on", Date, nullable=False),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("token_hash", String(43), primary_key=True),
+    Column("jkt", String(43), nullable=False),
+    Column("order_number", String(40)),  # both empty: good for rights requests only
+    Column("device_id", String(64)),
+    Column("acr", String(60), nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+tunnels = Table(
+    "tunnels",
+    metadata,
+    Column("order_number", String(40), primary_key=True),
+    Column("device_id", String(64), primary_key=True),
+    Column("public_key", String(44), nullable=False),
+    Column("address", String(18), nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    UniqueConstraint("address"),
+)
+
+rights_requests = Table(
+    "rights_requests",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("jkt", String(43), nullable=False, index=True),
+    Column("refresh_hash", String(43), index=True),
+    Column("exercise", String(10), nullable=False),
+    Column("scope", String(10), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("received_at", Integer, nullable=False),
+    Column("expected_by", Integer),
+    Column("expires_at", Integer, nullable=False),
+    Column("order_number", String(40)),  # these two only while the request is open
+    Column("device_id", String(64)),
+    Column("receipt", Text),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("jkt", String(43), primary_key=True),
+    Column("key_hash", String(43), primary_key=True),
+    Column("fingerprint", String(43), nullable=False),
+    Column("path", String(200), nullable=False),
+    Column("status", Integer),  # empty while the first request runs
+    Column("headers", Text),
+    Column("body", LargeBinary),
+    Column("expires_at", Integer, nullable=False),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+EXPIRING = (
+    removed_keys,
+    auth_sessions,
+    auth_codes,
+    access_tokens,
+    tunnels,
+    rights_requests,
+    idempotency,
+)
+"""What goes once ``expires_at`` has passed (R1)."""
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """A row of ``orders``."""
+
+    number: str
+    device_limit: int
+    paid_until: date
+    created_on: date
+    contact_email: str | None
+    contact_since: date | None
+    language: str | None
+    language_since: date | None
+
+
+class DeviceRow(msgspec.Struct, frozen=True):
+    """A row of ``devices``."""
+
+    order_number: str
+    id: str
+    jkt: str
+    name: str
+    bound_on: date
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A row of ``auth_sessions``."""
+
+    id_hash: str
+    jkt: str
+    client_id: str
+    kind: str
+    order_number: str
+    device_id: str
+    replaces: str | None
+    code_hash: str
+    tries: int
+    max_age: int
+    expires_at: int
+
+
+class CodeRow(msgspec.Struct, frozen=True):
+    """A row of ``auth_codes``."""
+
+    code_hash: str
+    jkt: str
+    client_id: str
+    kind: str
+    order_number: str
+    device_id: str
+    replaces: str | None
+    verified: bool
+    max_age: int
+    expires_at: int
+
+
+class RightsRow(msgspec.Struct, frozen=True):
+    """A row of ``rights_requests``."""
+
+    id: str
+    jkt: str
+    refresh_hash: str | None
+    exercise: str
+    scope: str
+    status: str
+    received_at: int
+    expected_by: int | None
+    expires_at: int
+    order_number: str | None
+    device_id: str | None
+    receipt: str | None

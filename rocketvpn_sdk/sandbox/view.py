@@ -1,0 +1,96 @@
+"""What the server holds about a device and its order, field by field as the policy declares it (A1, R1, R2)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.sandbox import tables
+from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
+
+HOLD_REASON = "Tax law requires the operator to keep its invoices."
+
+
+def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceRow) -> list[wire.HeldField]:
+    """Return every field that is held; the value is ``None`` where only its hash is (the session token)."""
+    return [
+        *_account(policy, order),
+        *_device(db, policy, device),
+        *_payments(db, policy, order.number),
+        *_tunnel(db, policy, device),
+    ]
+
+
+def entity_tag(data: bytes) -> str:
+    """Return the strong validator of an answer's bytes (RFC 9110 §8.8.3)."""
+    return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def encode(fields: list[wire.HeldField]) -> bytes:
+    """Return the body of ``GET /v1/data``."""
+    return msgspec.json.encode(wire.ServerData(fields=fields))
+
+
+def _account(policy: Policy, order: OrderRow) -> Iterator[wire.HeldField]:
+    yield _field(policy, "order_number", order.number, _midnight(order.created_on))
+    if order.contact_email is not None:
+        yield _field(policy, "contact_email", order.contact_email, _midnight(order.contact_since or order.created_on))
+    if order.language is not None:
+        yield _field(policy, "language", order.language, _midnight(order.language_since or order.created_on))
+
+
+def _device(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
+    since = _midnight(device.bound_on)
+    yield _field(policy, "device_id", device.id, since)
+    yield _field(policy, "device_public_key", device.jkt, since)
+    yield _field(policy, "device_name", device.name, since)
+    yield _field(policy, "bound_on", device.bound_on.isoformat(), since)
+    table = tables.refresh_tokens.c
+    query = select(table.issued_on).where(table.order_number == device.order_number, table.device_id == device.id)
+    for (issued_on,) in db.execute(query):
+        yield _field(policy, "session_token", None, _midnight(issued_on))
+
+
+def _payments(db: Connection, policy: Policy, number: str) -> Iterator[wire.HeldField]:
+    table = tables.payments.c
+    query = select(table.record, table.paid_on, table.hold_until).where(table.order_number == number)
+    for record, paid_on, hold_until in db.execute(query.order_by(table.invoice)):
+        hold = wire.Hold(basis="law", until=hold_until, reason=HOLD_REASON)
+        yield _field(policy, "payment_record", record, _midnight(paid_on), hold=hold)
+
+
+def _tunnel(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
+    table = tables.tunnels.c
+    query = select(table.public_key, table.address, table.created_at).where(
+        table.order_number == device.order_number, table.device_id == device.id
+    )
+    for public_key, address, created_at in db.execute(query):
+        since = datetime.fromtimestamp(created_at, UTC)
+        yield _field(policy, "tunnel_public_key", public_key, since)
+        yield _field(policy, "tunnel_address", address, since)
+
+
+def _field(policy: Policy, name: str, value: Any, since: datetime, *, hold: wire.Hold | None = None) -> wire.HeldField:
+    rule = policy.fields[name]
+    kept = rule.retention.server
+    until = None if kept is None or kept.text == "bound" else since + timedelta(seconds=kept.seconds)
+    return wire.HeldField(
+        id=name,
+        value=value,
+        since=since,
+        until=until,
+        recipients=list(rule.recipients),
+        hold=hold,
+        correctable=rule.correctable,
+    )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

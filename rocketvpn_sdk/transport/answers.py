@@ -1,0 +1,218 @@
+"""From bytes to a typed answer or a typed error. Pure.
+
+Only what the contract allows is taken: the content type, the nesting, every enum's values. Nothing of a server's text
+reaches an error unless it is one of the contract's codes, or a problem's items that are there to be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import msgspec
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.errors import (
+    AuthenticationFailed,
+    BrowserRequired,
+    Conflict,
+    DeviceLimitReached,
+    DeviceRevoked,
+    OrderExpired,
+    OrderNotFound,
+    RateLimited,
+    RequestRefused,
+    RocketVPNError,
+    ServerError,
+)
+from rocketvpn_sdk.transport.connections import Reply
+
+T = TypeVar("T")
+
+JSON_TYPES = (wire.JSON, "application/jwk-set+json")
+LONGEST_WAIT = 24 * 3600.0
+"""A server may ask to wait longer; it is not believed."""
+RETRIED_STATUSES = (429, 502, 503, 504)
+
+_ABOUT_THE_CALLER = frozenset(
+    {
+        "access_denied",
+        "insufficient_authorization",
+        "invalid_client",
+        "invalid_dpop_proof",
+        "invalid_grant",
+        "invalid_session",
+        "unauthorized_client",
+        "use_dpop_nonce",
+    }
+)
+"""OAuth's errors that say: this proof of who is calling will not do."""
+
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""A JSON text, or the rest of one that never ends: the closing quote is optional, so that matching stays linear."""
+_BRACKETS = re.compile(rb"[\[\]{}]")
+_CODE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_MEDIA = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
+_DPOP = re.compile(r"(?:^|,\s*)DPoP\s+(.*)", re.IGNORECASE)
+_PARAMETER = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"|([a-z_]+)=([^\s,"]+)')
+
+
+def decode(operation: str, reply: Reply, kind: type[T], *, max_depth: int, media: Collection[str] = JSON_TYPES) -> T:
+    """Return the body of ``reply`` as ``kind``.
+
+    Raises:
+        ServerError: another content type, nested too deep, or not what the contract says.
+    """
+    if reply.media not in media:
+        raise _useless(operation, reply, f"it is {_kind(reply)}, not {' or '.join(media)}")
+    check_depth(operation, reply, max_depth)
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: UTF-8; the text would repeat values
+        problem = "it does not follow the contract"
+    raise _useless(operation, reply, problem)
+
+
+def decode_text(operation: str, reply: Reply, *, media: str = wire.JWT) -> str:
+    """Return the body of ``reply`` as ASCII text.
+
+    Raises:
+        ServerError: another content type, or not ASCII.
+    """
+    if reply.media != media:
+        raise _useless(operation, reply, f"it is {_kind(reply)}, not {media}")
+    if not reply.body.isascii():
+        raise _useless(operation, reply, "it is not ASCII")
+    return reply.body.decode("ascii").strip()
+
+
+def check_depth(operation: str, reply: Reply, max_depth: int) -> None:
+    """Check how deep the JSON in ``reply`` nests, before anything parses it.
+
+    Raises:
+        ServerError: deeper than ``max_depth``.
+    """
+    if reply.body.count(b"[") + reply.body.count(b"{") <= max_depth:
+        return
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", reply.body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > max_depth:
+            raise _useless(operation, reply, f"it nests deeper than {max_depth}")
+
+
+def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> RocketVPNError:
+    """Return the error that ``reply``, which is no success, stands for; RFC 9457 problems, else the status alone."""
+    status = reply.status
+    if status < 400:
+        return _useless(operation, reply, "it is a redirect, and none is followed" if status >= 300 else "unexpected")
+    problem = _problem(operation, reply, max_depth)
+    code = problem.code if problem and _CODE.fullmatch(problem.code) else ""
+    known = named(code, problem.devices if problem else [])
+    if known is not None:
+        return known
+    items = tuple(problem.errors[:20]) if problem else ()
+    wait = retry_after(reply, now)
+    retry_at = None if wait is None else now + wait
+    if status == 401:
+        return AuthenticationFailed(reason=challenge_parameters(reply).get("error") or code or "unauthorized")
+    if status == 412:
+        return Conflict(operation=operation)
+    if status == 429:
+        return RateLimited(operation=operation, reason="rate-limited", retry_at=retry_at)
+    if status < 500:
+        return RequestRefused(operation=operation, reason=code or str(status), items=items, retry_at=retry_at)
+    return ServerError(operation=operation, status=status, problem=code or f"status {status}", retry_at=retry_at)
+
+
+def oauth_refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> RocketVPNError:
+    """Return the error behind an OAuth endpoint's refusal (RFC 6749 §5.2)."""
+    error = oauth_error(operation, reply, max_depth)
+    if error is None:
+        return refusal(operation, reply, now=now, max_depth=max_depth)
+    if error.error == "redirect_to_web":
+        return BrowserRequired()
+    known = named(error.error.replace("_", "-"), error.devices)
+    reason = error.error if _CODE.fullmatch(error.error) else "unknown"
+    if known is None and error.error not in _ABOUT_THE_CALLER:
+        return RequestRefused(operation=operation, reason=reason)
+    return known or AuthenticationFailed(reason=reason)
+
+
+def oauth_error(operation: str, reply: Reply, max_depth: int) -> wire.AuthorizationError | None:
+    """Return what an OAuth endpoint's refusal says; ``None`` where it is no such refusal."""
+    if reply.status not in (400, 401, 403) or reply.media not in JSON_TYPES:
+        return None
+    try:
+        return decode(operation, reply, wire.AuthorizationError, max_depth=max_depth)
+    except ServerError:
+        return None
+
+
+def named(code: str, devices: Collection[wire.Device] = ()) -> RocketVPNError | None:
+    """Return the error for one of the contract's own codes."""
+    if code == DeviceLimitReached.code:
+        return DeviceLimitReached(devices=tuple(devices))
+    kinds = {kind.code: kind for kind in (OrderNotFound, OrderExpired, DeviceRevoked)}
+    return kinds[code]() if code in kinds else None
+
+
+def challenge_parameters(reply: Reply) -> dict[str, str]:
+    """Return the parameters of a ``WWW-Authenticate: DPoP …`` (RFC 9449 §7.1, RFC 9470 §3); none for another scheme."""
+    challenge = _DPOP.search(reply.headers.get("www-authenticate", ""))
+    if challenge is None:
+        return {}
+    found = ((name or bare, value or plain) for name, value, bare, plain in _PARAMETER.findall(challenge[1]))
+    return {name: value for name, value in found if len(value) <= 512}
+
+
+def passing(operation: str, reply: Reply, max_depth: int) -> bool:
+    """Whether ``reply`` is a refusal that passes by itself: another try of the same request may get an answer."""
+    if reply.status == 409:  # our own earlier try is still being worked on
+        problem = _problem(operation, reply, max_depth)
+        return problem is not None and problem.code == "idempotency-in-progress"
+    return reply.status in RETRIED_STATUSES
+
+
+def retry_after(reply: Reply, now: float) -> float | None:
+    """Return the seconds that ``Retry-After`` asks for, in either form (RFC 9110 §10.2.3); at most a day."""
+    text = reply.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if text.isdecimal() and text.isascii():
+        return min(float(text[:12]), LONGEST_WAIT)
+    at = http_date(text)
+    return None if at is None else min(max(0.0, at - now), LONGEST_WAIT)
+
+
+def http_date(text: str) -> float | None:
+    """Return an HTTP date as seconds since the epoch; ``None`` for anything else."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+
+
+def describe(operation: str, reply: Reply, max_depth: int) -> str:
+    """Return what the ledger says of ``reply``: its status and, where it has one, its problem's code."""
+    problem = _problem(operation, reply, max_depth) if reply.status >= 400 else None
+    return f"{reply.status} {problem.code}" if problem and _CODE.fullmatch(problem.code) else str(reply.status)
+
+
+def _kind(reply: Reply) -> str:
+    return reply.media if _MEDIA.fullmatch(reply.media) else "of another type"
+
+
+def _problem(operation: str, reply: Reply, max_depth: int) -> wire.Problem | None:
+    if reply.media != wire.PROBLEM_JSON:
+        return None
+    try:
+        return decode(operation, reply, wire.Problem, max_depth=max_depth, media=(wire.PROBLEM_JSON,))
+    except ServerError:
+        return None
+
+
+def _useless(operation: str, reply: Reply, problem: str) -> ServerError:
+    return ServerError(operation=operation, status=reply.status, problem=problem)

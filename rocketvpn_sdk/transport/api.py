@@ -1,0 +1,256 @@
+"""The calls, typed: what the rest of the SDK and ``rocket.call`` use. Below it, only values and bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar, overload
+
+import msgspec
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, ServerError
+from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.policy import Operation, Policy
+from rocketvpn_sdk.transport import answers
+from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.requests import PARAMETER, Call, Signer, Unsigned
+from rocketvpn_sdk.transport.sent import SentLedger
+from rocketvpn_sdk.transport.session import Session
+
+T = TypeVar("T")
+Body = Mapping[str, Any] | msgspec.Struct | None
+
+OWN_OPERATIONS = frozenset(
+    {
+        "authorize.challenge",
+        "data.correct",
+        "data.view",
+        "devices.list",
+        "devices.unbind",
+        "order.read",
+        "rights.receipt",
+        "rights.request",
+        "rights.status",
+        "server.keys",
+        "server.metadata",
+        "token.issue",
+    }
+)
+"""The SDK's own: each has a typed call of its own, and none is open to ``rocket.call``."""
+
+
+class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):
+    """The server no longer accepts this device; told once for each binding."""
+
+
+class Answer(MaskedRepr, Generic[T], frozen=True, kw_only=True):
+    """What a call brought."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("value",)
+
+    value: T
+    status: int
+    etag: str | None = None
+    """The version of what was read, for ``If-Match``."""
+    date: float | None = None
+    """The server's clock, in seconds since the epoch."""
+
+
+class Api:
+    """Calls to the operator. Thread-safe.
+
+    Args:
+        exchange: the one way out.
+        session: who is calling.
+        ledger: what left; ``sent`` here.
+        connections: closed with this.
+        events: where ``DeviceRevokedNotice`` goes.
+    """
+
+    def __init__(
+        self,
+        *,
+        exchange: Exchange,
+        session: Session,
+        ledger: SentLedger,
+        connections: Connections,
+        events: EventBus,
+    ) -> None:
+        self.session = session
+        self.sent = ledger
+        self._exchange = exchange
+        self._connections = connections
+        self._events = events
+        self._lock = threading.Lock()
+        self._told_revoked = False
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._exchange.permit.policy
+
+    @property
+    def server(self) -> str:
+        """The origin of the server."""
+        return self._exchange.server
+
+    @overload
+    def call(
+        self,
+        operation: str,
+        *,
+        answer: type[T],
+        body: Body = None,
+        path: Mapping[str, str] = ...,
+        media: str = ...,
+        headers: Mapping[str, str] = ...,
+        idempotency_key: str | None = None,
+        interactive: bool = True,
+    ) -> Answer[T]: ...
+
+    @overload
+    def call(
+        self,
+        operation: str,
+        *,
+        answer: None = None,
+        body: Body = None,
+        path: Mapping[str, str] = ...,
+        media: str = ...,
+        headers: Mapping[str, str] = ...,
+        idempotency_key: str | None = None,
+        interactive: bool = True,
+    ) -> Answer[None]: ...
+
+    def call(
+        self,
+        operation: str,
+        *,
+        answer: type[Any] | None = None,
+        body: Body = None,
+        path: Mapping[str, str] = {},
+        media: str = wire.JSON,
+        headers: Mapping[str, str] = {},
+        idempotency_key: str | None = None,
+        interactive: bool = True,
+    ) -> Answer[Any]:
+        """Call ``operation`` of the policy.
+
+        Args:
+            operation: its id.
+            answer: what to read the answer as: a type msgspec knows; ``str``: ``application/jwt``; ``None``: nothing.
+            body: the members of the body.
+            path: the parameters of the path.
+            media: the body's content type.
+            headers: ``If-Match`` and no other.
+            idempotency_key: the caller's own, where it must survive this process (a queue); else a random one.
+            interactive: whether the user may be asked for a code.
+
+        Raises:
+            OperationUndeclared, EgressBlocked, ValueRefused: it may not go; nothing was sent.
+            NotBound, AuthenticationRequired, AuthenticationFailed, BrowserRequired: who is calling cannot be said.
+            DeviceRevoked, OrderNotFound, OrderExpired, DeviceLimitReached: the server's reasons.
+            Conflict, RateLimited, RequestRefused: further reasons of the server's.
+            ServerUnreachable, ServerTimeout, CertificateUntrusted, PinMismatch: there was no answer.
+            ServerError: there was none that makes sense.
+            VaultError: it cannot be written down, and so does not go.
+        """
+        call = Call(
+            operation=operation,
+            members=_members(body),
+            parameters=path,
+            media=media,
+            accept=wire.JWT if answer is str else wire.JSON,
+            headers=headers,
+            idempotency_key=idempotency_key,
+        )
+        try:
+            reply = self._exchange.send(call, self._signer(operation, interactive))
+            return self._answer(operation, reply, answer)
+        except DeviceRevoked:
+            self._tell_revoked()
+            raise
+
+    def invoke(self, operation: str, fields: Mapping[str, Any]) -> Any:
+        """Call one of the app's own operations: the logic of ``rocket.call``.
+
+        Fields named in the operation's path go there, the others into a JSON body.
+
+        Returns:
+            The decoded JSON answer, or ``None`` where there is none.
+
+        Raises:
+            OperationUndeclared: the policy does not declare it, or it is one of the SDK's own.
+            RocketVPNError: whatever ``call`` raises.
+        """
+        declared = self._own(operation)
+        in_path = set(PARAMETER.findall(declared.path))
+        path = {name: str(value) for name, value in fields.items() if name in in_path}
+        body = {name: value for name, value in fields.items() if name not in in_path}
+        carries = declared.method in ("POST", "PUT", "PATCH")
+        return self.call(operation, answer=_Anything, body=body if carries or body else None, path=path).value
+
+    def close(self) -> None:
+        """Close every connection and forget the tokens."""
+        self.session.forget()
+        self._connections.close()
+
+    def _own(self, operation: str) -> Operation:
+        if operation in OWN_OPERATIONS:
+            raise OperationUndeclared(operation=operation, problem="it is the SDK's own; use its typed call")
+        declared = self.policy.operations.get(operation)
+        if declared is None:
+            raise OperationUndeclared(operation=operation, problem="the policy does not declare it")
+        return declared
+
+    def _signer(self, operation: str, interactive: bool) -> Signer:
+        declared = self.policy.operations.get(operation)
+        if declared is None or declared.identity == "none":
+            return Unsigned()  # where undeclared: the guard stops it
+        if declared.identity != "device":
+            problem = f"calls of identity {declared.identity!r} are not made this way"
+            raise OperationUndeclared(operation=operation, problem=problem)
+        return self.session.signer(operation, interactive=interactive)
+
+    def _answer(self, operation: str, reply: Reply, kind: type[Any] | None) -> Answer[Any]:
+        max_depth = self._exchange.limits.max_json_depth
+        if not 200 <= reply.status < 300:
+            raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=max_depth)
+        value: Any = None
+        if kind is str:
+            value = answers.decode_text(operation, reply)
+        elif kind is _Anything:
+            value = answers.decode(operation, reply, object, max_depth=max_depth) if reply.body else None
+        elif kind is not None:
+            value = answers.decode(operation, reply, kind, max_depth=max_depth)
+        elif reply.body:
+            raise ServerError(operation=operation, status=reply.status, problem="it has a body, and none was expected")
+        etag = reply.headers.get("etag")
+        return Answer(
+            value=value, status=reply.status, etag=etag, date=answers.http_date(reply.headers.get("date", ""))
+        )
+
+    def _tell_revoked(self) -> None:
+        with self._lock:
+            told, self._told_revoked = self._told_revoked, True
+        if not told:
+            self._events.emit(DeviceRevokedNotice())
+
+    def bound_anew(self) -> None:
+        """Say that the device was bound again: a later revocation is news."""
+        with self._lock:
+            self._told_revoked = False
+
+
+class _Anything:
+    """Stands for "whatever JSON comes, or nothing": the answer of an app's own operation."""
+
+
+def _members(body: Body) -> Mapping[str, Any] | None:
+    if isinstance(body, msgspec.Struct):
+        members: Mapping[str, Any] = msgspec.to_builtins(body)
+        return members
+    return body

@@ -1,0 +1,231 @@
+"""One call out, in the order that the design fixes: guard → sent record → sign → send → retry → outcome recorded.
+
+Everything that leaves comes through ``Exchange.send``; what it takes and what it returns are plain values.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from functools import lru_cache
+
+import httpx
+import stamina
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy import Operation
+from rocketvpn_sdk.transport import answers, deadline, guard
+from rocketvpn_sdk.transport.connections import Connections, Failure, Reply
+from rocketvpn_sdk.transport.requests import USER_AGENT, Call, Signer, encode, fill_path
+from rocketvpn_sdk.transport.sent import SentLedger
+
+_MOST_ROUNDS = 6
+"""Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 8.0
+
+
+@lru_cache(maxsize=32)
+def _parsed(url: str) -> httpx.URL:
+    # Parsing costs as much as a signature; URLs with someone's number in the path are not kept.
+    return httpx.URL(url)
+
+
+class _Draft:
+    """A call that may go, ready to be signed; counts its tries."""
+
+    __slots__ = ("body", "headers", "nameless", "operation", "parsed", "repeatable", "status", "tries", "url")
+
+    def __init__(self, operation: Operation, url: str, body: bytes | None, headers: dict[str, str], call: Call) -> None:
+        self.operation, self.url, self.body, self.headers = operation, url, body, headers
+        self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
+        self.nameless = operation.identity == "none"
+        self.repeatable = call.repeatable
+        self.tries = 0
+        self.status: int | None = None
+
+
+class _Again(Exception):
+    """A try after which another may help: it brought a ``reply``, or a ``failure``."""
+
+    def __init__(self, reply: Reply | None, failure: Failure | None) -> None:
+        self.reply, self.failure = reply, failure
+        super().__init__(failure.error.code if failure else f"status {reply.status if reply else 0}")
+
+
+class Exchange:
+    """Sends calls to one server.
+
+    Args:
+        server: its origin, from ``parse_server``.
+        permit: what may leave.
+        ledger: where it is written down.
+        connections: how it goes.
+        clock: the time.
+        limits: the bounds.
+    """
+
+    def __init__(
+        self,
+        *,
+        server: str,
+        permit: Permit,
+        ledger: SentLedger,
+        connections: Connections,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self.server = server
+        self.permit = permit
+        self.clock = clock
+        self.limits = limits
+        self._ledger = ledger
+        self._connections = connections
+        self._host = server.removeprefix("https://")
+
+    def send(self, call: Call, signer: Signer) -> Reply:
+        """Send ``call`` and return the last answer, whatever its status.
+
+        Raises:
+            OperationUndeclared, EgressBlocked, ValueRefused: it may not go; nothing was sent.
+            TransportError: there was no answer.
+            ServerError: there was one that cannot be read.
+            AuthenticationError, BindingError: ``signer`` cannot say who is calling.
+            VaultError: it cannot be written down, and so does not go.
+        """
+        draft, passed = self._draft(call)
+        with deadline.within(self.limits.total_timeout):
+            record = self._ledger.begin(passed, draft.body or b"")
+            outcome = "interrupted"
+            try:
+                reply = self._rounds(draft, signer)
+                outcome = answers.describe(call.operation, reply, self.limits.max_json_depth)
+                return reply
+            except Failure as failure:
+                outcome = f"{_how_it_failed(failure)}: {failure.error.code}"
+                error: RocketVPNError = failure.error
+            except RocketVPNError as raised:
+                outcome = f"{draft.status} {raised.code}" if draft.status else f"not delivered: {raised.code}"
+                error = raised
+            finally:
+                self._ledger.finish(record, outcome, max(1, draft.tries))
+        raise error
+
+    def _draft(self, call: Call) -> tuple[_Draft, guard.Passed]:
+        declared = self.permit.policy.operations.get(call.operation)
+        reads = declared is not None and declared.method == "GET"
+        if reads and call.members:
+            raise OperationUndeclared(operation=call.operation, problem="a GET carries nothing but its path")
+        headers = self._headers(call, declared, writes=not reads)
+        passed = guard.check(
+            self.permit,
+            guard.Outgoing(
+                operation=call.operation,
+                scheme="https",
+                host=self._host,
+                members=guard.flatten(call.operation, call.members or {}),
+                parameters=call.parameters,
+                headers=headers,
+            ),
+        )
+        url = self.server + (call.path or fill_path(passed.operation, call.parameters))
+        body = None if reads else encode(call.members, call.media)
+        return _Draft(passed.operation, url, body, headers, call), passed
+
+    def _headers(self, call: Call, declared: Operation | None, *, writes: bool) -> dict[str, str]:
+        headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
+        headers["User-Agent"] = USER_AGENT
+        if declared is None or not self.permit.purpose("cross_service", declared.recipient).allowed:
+            headers["Sec-GPC"] = "1"  # policy clause U6
+        if call.members is not None:
+            headers["Content-Type"] = call.media
+        if writes:
+            headers["Idempotency-Key"] = f'"{call.idempotency_key or uuid.uuid4()}"'
+        headers.update(call.headers)
+        return headers
+
+    def _rounds(self, draft: _Draft, signer: Signer) -> Reply:
+        reply = self._tries(draft, signer)
+        for _ in range(_MOST_ROUNDS - 1):  # pragma: no branch - no signer of ours recovers so often
+            if not signer.recover(reply):
+                break
+            reply = self._tries(draft, signer)
+        return reply
+
+    def _tries(self, draft: _Draft, signer: Signer) -> Reply:
+        """Send until an answer comes that another try would not better."""
+        try:
+            return self._once(draft, signer)
+        except _Again as again:
+            last = again
+        # Only now stamina, whose set-up costs as much as a signature; it takes the failed try as its first.
+        backoff = self._backoff(draft)
+        left = deadline.remaining(self.limits.total_timeout)
+        try:
+            # (It ends by raising or returning, never by running out.)
+            tries = stamina.retry_context(on=backoff, attempts=self.limits.retry_attempts, timeout=left)
+            for attempt in tries:  # pragma: no branch
+                with attempt:
+                    if attempt.num == 1:
+                        raise last
+                    return self._once(draft, signer)
+        except _Again as again:
+            last = again
+        if last.failure is not None:
+            raise last.failure
+        if last.reply is None:  # pragma: no cover - an _Again has one of both
+            raise ServerError(operation=draft.operation.id, status=None, problem="no answer")
+        return last.reply
+
+    def _once(self, draft: _Draft, signer: Signer) -> Reply:
+        method = draft.operation.method
+        headers = draft.headers | signer.headers(method, draft.url, draft.body)
+        request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
+        draft.tries += 1
+        try:
+            reply = self._connections.exchange(request, operation=draft.operation.id, nameless=draft.nameless)
+        except Failure as failure:
+            if not failure.again:
+                raise
+            failed = failure
+        else:
+            draft.status = reply.status
+            signer.learn(reply)
+            if answers.passing(draft.operation.id, reply, self.limits.max_json_depth):
+                raise _Again(reply, None)
+            return reply
+        raise _Again(None, failed)
+
+    def _backoff(self, draft: _Draft) -> Callable[[Exception], bool | float]:
+        """Return what tells stamina whether, and after how long, to try again."""
+        failures = 0
+
+        def wait(error: Exception) -> bool | float:
+            nonlocal failures
+            if not isinstance(error, _Again) or not (draft.repeatable or _harmless(error)):
+                return False
+            asked = answers.retry_after(error.reply, self.clock.time()) if error.reply else None
+            # Full jitter, so that a fleet does not come back all at once; what the server asks for is the least.
+            jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**failures))  # noqa: S311 - no secret
+            failures += 1
+            seconds = (asked or 0.0) + jitter
+            return seconds if seconds < deadline.remaining(self.limits.total_timeout) else False
+
+        return wait
+
+
+def _how_it_failed(failure: Failure) -> str:
+    if isinstance(failure.error, ServerError):
+        return "unusable answer"
+    return "no answer" if failure.sent else "not delivered"
+
+
+def _harmless(again: _Again) -> bool:
+    """Whether the server cannot have acted on it: it never arrived, or was turned away at the door."""
+    if again.failure is not None:
+        return not again.failure.sent
+    return again.reply is not None and again.reply.status == 429

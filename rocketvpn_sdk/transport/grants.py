@@ -1,0 +1,189 @@
+"""The OAuth calls: authorization challenges and tokens, each signed with the device's key alone.
+
+OAuth 2.0 for First-Party Applications (draft-ietf-oauth-first-party-apps-04), RFC 6749, RFC 9449 §5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, ServerError
+from rocketvpn_sdk.identity import DeviceKey
+from rocketvpn_sdk.transport import answers, deadline
+from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.metadata import Metadata
+from rocketvpn_sdk.transport.proof import Prover
+from rocketvpn_sdk.transport.requests import Call
+
+Authenticator = Callable[[wire.Challenge], str | None]
+"""Asks the user for the code that was sent; ``None``: the user gave none."""
+
+CHALLENGE, TOKEN = "authorize.challenge", "token.issue"
+_MOST_ANSWERS = 5
+"""Codes asked of the user for one challenge; the server allows as many or fewer."""
+_LONGEST_CODE = 64
+_ONE_TIME = frozenset({"code", "verification_code"})
+
+T = TypeVar("T")
+
+
+class Nonce:
+    """The server's latest DPoP nonce (RFC 9449 §8); every answer brings one."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value: str | None = None
+
+    def learn(self, reply: Reply) -> None:
+        """Take the nonce of ``reply``, if it has one."""
+        found = reply.headers.get("dpop-nonce", "")
+        if 0 < len(found) <= 512 and found.isascii() and found.isprintable():
+            self.value = found
+
+
+class KeySigner:
+    """Signs with a key alone: before there is a token, or to get one."""
+
+    def __init__(self, prover: Prover, nonce: Nonce, operation: str, max_depth: int) -> None:
+        self._prover, self._nonce, self._operation, self._max_depth = prover, nonce, operation, max_depth
+        self._asked = False
+
+    def headers(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
+        """Return a fresh proof."""
+        return {"DPoP": self._prover.proof(method, url, body=body, nonce=self._nonce.value)}
+
+    def learn(self, reply: Reply) -> None:
+        """Take the nonce."""
+        self._nonce.learn(reply)
+
+    def recover(self, reply: Reply) -> bool:
+        """Answer a demand for a nonce, once (RFC 9449 §8)."""
+        if self._asked or reply.status not in (400, 401):
+            return False
+        error = answers.oauth_error(self._operation, reply, self._max_depth)
+        self._asked = error is not None and error.error == "use_dpop_nonce"
+        return self._asked
+
+
+class Grants:
+    """Makes the OAuth calls.
+
+    Args:
+        exchange: how they go out.
+        nonce: the server's latest, shared with the calls that carry a token.
+        client_id: the app's id.
+        authenticator: asks the user; ``None``: nobody can be asked.
+    """
+
+    def __init__(
+        self, exchange: Exchange, nonce: Nonce, *, client_id: str, authenticator: Authenticator | None
+    ) -> None:
+        self.client_id = client_id
+        self._exchange = exchange
+        self._nonce = nonce
+        self._authenticator = authenticator
+        self._metadata = Metadata(exchange)
+
+    def authorize(self, key: DeviceKey, wanted: Mapping[str, str]) -> str:
+        """Ask for an authorization code with the members ``wanted``; answer the server's challenge, if it has one.
+
+        Raises:
+            AuthenticationRequired: the user is needed, and there is none to ask, or no answer.
+            AuthenticationFailed: the answers, or the proof, were not accepted.
+            BrowserRequired: the server wants it done on its web pages.
+            OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked: the server's reasons.
+            TransportError, ServerError, RateLimited: as for any call.
+        """
+        prover = Prover(key, self._exchange.clock)
+        members = {"response_type": "code", "client_id": self.client_id, **wanted}
+        reply = self._send(prover, CHALLENGE, members)
+        asked: wire.AuthorizationError | None = None
+        given: set[str] = set()
+        while reply.status != 200:
+            error = answers.oauth_error(CHALLENGE, reply, self._max_depth)
+            if error is not None and error.error == "insufficient_authorization":
+                if asked is not None:  # one challenge a call: more would be a server that mails without end
+                    raise AuthenticationFailed(reason=error.error)
+                asked = error
+            elif asked is None or error is None or not _may_answer_again(error, given):
+                raise self._refusal(CHALLENGE, reply)
+            session, answer = self._ask(asked, given)
+            members = {"response_type": "code", "client_id": self.client_id}
+            reply = self._send(prover, CHALLENGE, members | {"auth_session": session, "verification_code": answer})
+        return self._decode(CHALLENGE, reply, wire.AuthorizationCode).authorization_code
+
+    def redeem(self, key: DeviceKey, code: str) -> wire.TokenResponse:
+        """Exchange an authorization code for tokens bound to ``key``.
+
+        Raises:
+            AuthenticationFailed, DeviceRevoked, TransportError, ServerError, RateLimited: as for ``authorize``.
+        """
+        return self._token(key, {"grant_type": "authorization_code", "code": code})
+
+    def refresh(self, key: DeviceKey, refresh_token: str) -> wire.TokenResponse:
+        """Get a new access token.
+
+        Raises:
+            AuthenticationFailed, DeviceRevoked, TransportError, ServerError, RateLimited: as for ``authorize``.
+        """
+        return self._token(key, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def _token(self, key: DeviceKey, members: Mapping[str, str]) -> wire.TokenResponse:
+        reply = self._send(Prover(key, self._exchange.clock), TOKEN, {**members, "client_id": self.client_id})
+        if reply.status != 200:
+            raise self._refusal(TOKEN, reply)
+        token = self._decode(TOKEN, reply, wire.TokenResponse)
+        if not _header_safe(token.access_token) or token.expires_in <= 0:
+            raise ServerError(operation=TOKEN, status=reply.status, problem="the token cannot be used")
+        return token
+
+    def _ask(self, error: wire.AuthorizationError, given: set[str]) -> tuple[str, str]:
+        """Return the challenge's session and the user's answer to it."""
+        if error.auth_session is None or error.challenge is None:
+            raise ServerError(operation=CHALLENGE, status=400, problem="it asks for a code without saying which")
+        hint = error.challenge.hint[:100]
+        if self._authenticator is None:
+            raise AuthenticationRequired(hint=hint)
+        with deadline.paused():  # a person reads an e-mail now
+            answer = self._authenticator(error.challenge)
+        answer = answer.strip() if answer else ""
+        if not answer:
+            raise AuthenticationRequired(hint=hint)
+        if len(answer) > _LONGEST_CODE or not _header_safe(answer) or answer in given:
+            raise AuthenticationFailed(reason="wrong-code")  # a wrong one twice is a program that cannot know better
+        given.add(answer)
+        return error.auth_session, answer
+
+    def _send(self, prover: Prover, operation: str, members: Mapping[str, str]) -> Reply:
+        doors = self._metadata.doors()
+        call = Call(
+            operation=operation,
+            members=members,
+            media=wire.FORM,
+            path=doors.challenge if operation == CHALLENGE else doors.token,
+            repeatable=_ONE_TIME.isdisjoint(members),
+        )
+        return self._exchange.send(call, KeySigner(prover, self._nonce, operation, self._max_depth))
+
+    def _decode(self, operation: str, reply: Reply, kind: type[T]) -> T:
+        return answers.decode(operation, reply, kind, max_depth=self._max_depth)
+
+    def _refusal(self, operation: str, reply: Reply) -> Exception:
+        now = self._exchange.clock.time()
+        return answers.oauth_refusal(operation, reply, now=now, max_depth=self._max_depth)
+
+    @property
+    def _max_depth(self) -> int:
+        return self._exchange.limits.max_json_depth
+
+
+def _may_answer_again(error: wire.AuthorizationError, given: set[str]) -> bool:
+    return error.error == "invalid_grant" and bool(error.attempts_left) and len(given) < _MOST_ANSWERS
+
+
+def _header_safe(text: str) -> bool:
+    return 0 < len(text) <= 8192 and text.isascii() and text.isprintable() and " " not in text

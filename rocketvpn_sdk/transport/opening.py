@@ -1,0 +1,74 @@
+"""Puts the parts of this room together."""
+
+from __future__ import annotations
+
+import ssl
+
+import httpx
+
+from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.transport.api import Api
+from rocketvpn_sdk.transport.connections import Connections
+from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.grants import Authenticator
+from rocketvpn_sdk.transport.ports import Documents, Stream
+from rocketvpn_sdk.transport.requests import parse_server
+from rocketvpn_sdk.transport.sent import SentLedger
+from rocketvpn_sdk.transport.session import Session
+
+
+def open_api(
+    *,
+    server: str,
+    client_id: str,
+    permit: Permit,
+    documents: Documents,
+    stream: Stream,
+    events: EventBus,
+    clock: Clock,
+    limits: Limits,
+    context: ssl.SSLContext,
+    authenticator: Authenticator | None = None,
+    proxy: str | None = None,
+    transport: httpx.BaseTransport | None = None,
+) -> Api:
+    """Return the calls to ``server``; opens no connection.
+
+    Args:
+        server: the operator's origin, ``https://host[:port]``.
+        client_id: the app's id.
+        permit: what may leave.
+        documents: the vault's documents.
+        stream: the vault's stream ``sent``.
+        events: where notices go.
+        clock: the time.
+        limits: the bounds.
+        context: from ``tls_context``.
+        authenticator: asks the user for an e-mailed code.
+        proxy: a proxy's URL.
+        transport: in place of real connections, in tests.
+
+    Raises:
+        ConfigurationError: ``server`` or ``proxy`` cannot be used.
+    """
+
+    def policy() -> Policy:
+        return permit.policy
+
+    origin = parse_server(server)
+    ledger = SentLedger(stream, documents, policy)
+    connections = Connections(context=context, limits=limits, proxy=proxy, transport=transport)
+    exchange = Exchange(
+        server=origin,
+        permit=permit,
+        ledger=ledger,
+        connections=connections,
+        clock=clock,
+        limits=limits,
+    )
+    session = Session(exchange, documents, client_id=client_id, authenticator=authenticator)
+    return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)

@@ -1,0 +1,44 @@
+"""What this room needs of the vault: two small interfaces, so that it can be tested and changed without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from rocketvpn_sdk.policy import Duration
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Documents(Protocol):
+    """Sealed values by name; a transaction each."""
+
+    def get(self, name: str, kind: type[S]) -> S | None:
+        """Return the document, or ``None`` where there is none."""
+        ...
+
+    def put(self, name: str, value: msgspec.Struct) -> None:
+        """Write the document; durable on return."""
+        ...
+
+    def drop(self, *names: str) -> None:
+        """Destroy the documents' keys."""
+        ...
+
+
+class Stream(Protocol):
+    """The sealed stream ``sent``: records in the order they were appended."""
+
+    def append(self, purpose: str, retention: Duration, record: tuple[Any, ...]) -> None:
+        """Add a record; not yet durable."""
+        ...
+
+    def commit(self) -> None:
+        """Make everything appended survive a kill."""
+        ...
+
+    def read(self, *, since: float | None = None) -> Iterator[tuple[float, tuple[Any, ...]]]:
+        """Yield (time, record), oldest first."""
+        ...

@@ -1,0 +1,146 @@
+"""The ledger of what left this device: when, to whom, why, which fields; never their values (policy clause A1).
+
+Two records a call: one, made durable *before* the request goes, that it is about to go; one with what came of it. So a
+crash in between shows as a call whose outcome is unknown, never as a call that is missing.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import msgspec
+
+from rocketvpn_sdk.errors import EgressBlocked
+from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.policy import Duration, Policy
+from rocketvpn_sdk.transport.guard import Passed
+from rocketvpn_sdk.transport.ports import Documents, Stream
+
+SENT_KEY = "sent_key"
+"""The name of the document that holds the key of the ledger's fingerprints."""
+UNKNOWN = "unknown"
+"""The outcome of a call that nobody saw the end of."""
+
+_FIELD = "sent_record"
+_PURPOSE = "rights"
+"""Of the record itself: it is there to be shown, whatever the call was for, also after that purpose was withdrawn."""
+_BEGUN, _ENDED = "begun", "ended"
+
+
+class SentKey(MaskedRepr, frozen=True):
+    """The key under which bodies are fingerprinted."""
+
+    key: bytes
+
+
+class SentEntry(MaskedRepr, frozen=True, kw_only=True):
+    """One call that left this device, or was about to."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("fingerprint",)
+
+    at: float
+    """Seconds since the epoch."""
+    operation: str
+    purpose: str
+    recipient: str
+    identity: str
+    fields: tuple[str, ...]
+    """The ids of the policy's fields that went along, those in a proof or token included."""
+    size: int
+    """Bytes of the body."""
+    outcome: str
+    """A status (``200``, ``409 conflict``); ``not delivered``, ``no answer`` or ``unusable answer`` with a code;
+    ``interrupted``; or ``unknown``."""
+    tries: int = 1
+    """How often it was sent."""
+    fingerprint: bytes = b""
+    """HMAC-SHA256 of the body under the ledger's key: shows that a given body was this one, and nothing else."""
+
+
+class SentLedger:
+    """Writes and reads the ledger.
+
+    Args:
+        stream: the vault's stream ``sent``.
+        documents: where the key of the fingerprints rests.
+        policy: returns the policy in force; it says how long a record is kept.
+    """
+
+    def __init__(self, stream: Stream, documents: Documents, policy: Callable[[], Policy]) -> None:
+        self._stream = stream
+        self._documents = documents
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._key: bytes | None = None
+
+    def begin(self, passed: Passed, body: bytes) -> str:
+        """Record that ``body`` is about to go, durably; return the record's id.
+
+        Raises:
+            VaultError: it cannot be recorded, and so must not go.
+            EgressBlocked: the policy has no place for the record.
+        """
+        record_id = secrets.token_urlsafe(9)
+        operation = passed.operation
+        fingerprint = hmac.digest(self._fingerprint_key(), body, "sha256")
+        facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
+        self._append((_BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
+        self._stream.commit()
+        return record_id
+
+    def finish(self, record_id: str, outcome: str, tries: int) -> None:
+        """Record what came of it; not durable until the next commit, since the call itself was."""
+        self._append((_ENDED, record_id, outcome, tries))
+
+    def entries(self, *, since: float | None = None) -> Iterator[SentEntry]:
+        """Yield every call, oldest first.
+
+        Two passes: outcomes come after the beginnings they belong to, and memory should hold the shorter of both.
+        """
+        records = (record for _, record in self._stream.read(since=since))
+        outcomes = {record[1]: (str(record[2]), int(record[3])) for record in records if record[0] == _ENDED}
+        for at, record in self._stream.read(since=since):
+            if record[0] == _BEGUN:
+                outcome, tries = outcomes.get(record[1], (UNKNOWN, 1))
+                yield SentEntry(
+                    at=at,
+                    operation=record[2],
+                    purpose=record[3],
+                    recipient=record[4],
+                    identity=record[5],
+                    fields=tuple(record[6]),
+                    size=record[7],
+                    outcome=outcome,
+                    tries=tries,
+                    fingerprint=bytes.fromhex(record[8]),
+                )
+
+    def forget(self) -> None:
+        """Drop the key from memory; whoever drops its document calls this too."""
+        with self._lock:
+            self._key = None
+
+    def _append(self, record: tuple[Any, ...]) -> None:
+        self._stream.append(_PURPOSE, self._retention(), record)
+
+    def _retention(self) -> Duration:
+        field = self._policy().fields.get(_FIELD)
+        if field is None or field.retention.device is None:
+            # Nothing leaves unrecorded, and nothing is kept undeclared: then nothing leaves.
+            reason = f"It declares no {_FIELD!r}, and what is not recorded does not leave."
+            raise EgressBlocked(operation="any", rule="A1", reason=reason)
+        return field.retention.device
+
+    def _fingerprint_key(self) -> bytes:
+        with self._lock:
+            if self._key is None:
+                stored = self._documents.get(SENT_KEY, SentKey)
+                if stored is None:
+                    stored = SentKey(secrets.token_bytes(32))
+                    self._documents.put(SENT_KEY, stored)
+                self._key = stored.key
+            return self._key

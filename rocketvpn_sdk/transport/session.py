@@ -1,0 +1,262 @@
+"""Who is calling, over time: the device's access token, its step-up, and the nonce (wire.md, "Authentication").
+
+Access tokens live in memory alone. One refresh runs at a time, whatever the number of threads; a refused token is
+dropped and fetched once; a step-up is kept for as long as the server said.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, NotBound, ServerTimeout
+from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
+from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.transport import answers, deadline
+from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.grants import Authenticator, Grants, Nonce
+from rocketvpn_sdk.transport.ports import Documents
+from rocketvpn_sdk.transport.proof import Prover
+
+MARGIN = 30.0
+"""An access token is not used in its last seconds: it could end on the way."""
+STEP_UP_WAIT = 900.0
+"""How long a thread waits for another's step-up: as long as an e-mailed code lives."""
+SHORTEST_STEP_UP = 10.0
+_SOMEWHERE = "the order's e-mail address"
+_DEFAULT_MAX_AGE = 300
+
+
+class _Token(MaskedRepr, frozen=True):
+    value: str
+    until: float
+    """On the monotonic clock."""
+
+
+class Device(MaskedRepr, frozen=True):
+    """This device's credentials, with the key read."""
+
+    credentials: Credentials
+    key: DeviceKey
+    prover: Prover
+
+
+class StepUp(msgspec.Struct, frozen=True):
+    """What a server asks for in an RFC 9470 challenge."""
+
+    acr_values: str
+    max_age: int
+
+
+class Session:
+    """Keeps the tokens of the device and signs calls with them.
+
+    Args:
+        exchange: how calls go out.
+        documents: where the credentials rest.
+        client_id: the app's id.
+        authenticator: asks the user for a code; ``None``: nobody can be asked.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        documents: Documents,
+        *,
+        client_id: str,
+        authenticator: Authenticator | None = None,
+    ) -> None:
+        self._exchange = exchange
+        self._documents = documents
+        self.nonce = Nonce()
+        self.grants = Grants(exchange, self.nonce, client_id=client_id, authenticator=authenticator)
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._stepping_up = threading.Lock()
+        self._device: Device | None = None
+        self._token: _Token | None = None
+        self._elevated: _Token | None = None
+        self._demanding: set[str] = set()
+
+    def signer(self, operation: str, *, interactive: bool = True) -> DeviceSigner:
+        """Return what signs one call of ``operation``; without ``interactive`` it never asks the user."""
+        return DeviceSigner(self, operation, interactive=interactive)
+
+    def adopt(self, credentials: Credentials, token: wire.TokenResponse) -> None:
+        """Take over what a binding brought."""
+        with self._lock:
+            self._device = self._load(credentials)
+            self._elevated = None
+            self._demanding = set()
+            self._token = self._timed(token)
+
+    def forget(self) -> None:
+        """Drop everything about this device from memory; whoever drops the credentials calls this too."""
+        with self._lock:
+            self._device = self._token = self._elevated = None
+            self._demanding = set()
+
+    def device(self) -> Device:
+        """Return this device's credentials.
+
+        Raises:
+            NotBound: there are none.
+        """
+        with self._lock:
+            if self._device is None:
+                stored = self._documents.get(CREDENTIALS, Credentials)
+                if stored is None:
+                    raise NotBound
+                self._device = self._load(stored)
+            return self._device
+
+    def token(self, operation: str) -> str:
+        """Return a live access token: the stepped-up one where ``operation`` is known to need it and it is there.
+
+        Raises:
+            NotBound, AuthenticationFailed, DeviceRevoked, TransportError, ServerError: there is none to be had.
+        """
+        now = self._now()
+        elevated, token = self._elevated, self._token
+        if operation in self._demanding and elevated is not None and now < elevated.until:
+            return elevated.value
+        if token is not None and now < token.until:
+            return token.value
+        with self._waiting(self._refreshing, deadline.remaining(self._exchange.limits.total_timeout)):
+            token = self._token  # another thread may have fetched one meanwhile
+            if token is None or self._now() >= token.until:
+                token = self._refresh()
+            return token.value
+
+    def refused(self, value: str) -> None:
+        """Drop a token that the server refused, unless another one has taken its place."""
+        with self._lock:
+            if self._token is not None and self._token.value == value:
+                self._token = None
+            if self._elevated is not None and self._elevated.value == value:
+                self._elevated = None
+
+    def step_up(self, operation: str, wanted: StepUp, refused: str) -> None:
+        """Get a token of the authentication that ``wanted`` names (RFC 9470 §4), unless one is there already.
+
+        Args:
+            operation: what asked for it.
+            wanted: what the server said.
+            refused: the token that was not good enough.
+
+        Raises:
+            AuthenticationRequired, AuthenticationFailed, BrowserRequired, DeviceRevoked: there is none to be had.
+        """
+        with self._waiting(self._stepping_up, STEP_UP_WAIT):
+            elevated = self._elevated
+            self._demanding.add(operation)
+            if elevated is not None and elevated.value != refused and self._now() < elevated.until:
+                return  # another thread asked the user meanwhile
+            device = self.device()
+            members = {"acr_values": wanted.acr_values, "max_age": str(wanted.max_age)}
+            code = self.grants.authorize(device.key, members | {"device_id": device.credentials.device_id})
+            token = self.grants.redeem(device.key, code)
+            if token.acr not in wanted.acr_values.split():
+                raise AuthenticationFailed(reason="insufficient_user_authentication")
+            with self._lock:
+                # With a max_age of 0 it is good for the call that asked, which comes at once.
+                self._elevated = self._timed(token, at_most=max(wanted.max_age, SHORTEST_STEP_UP))
+
+    def _refresh(self) -> _Token:
+        device = self.device()
+        try:
+            answer = self.grants.refresh(device.key, device.credentials.refresh_token)
+        except AuthenticationFailed:
+            # Another process may have bound anew: what rests in the vault counts, not what this one remembers.
+            stored = self._documents.get(CREDENTIALS, Credentials)
+            if stored is None or stored == device.credentials:
+                raise
+            with self._lock:
+                device = self._device = self._load(stored)
+            answer = self.grants.refresh(device.key, stored.refresh_token)
+        token = self._timed(answer)
+        with self._lock:
+            if self._device is device:  # else the device was unbound or bound anew meanwhile
+                self._token = token
+        return token
+
+    def _load(self, credentials: Credentials) -> Device:
+        key = DeviceKey.from_bytes(credentials.private_key)
+        return Device(credentials, key, Prover(key, self._exchange.clock))
+
+    def _timed(self, token: wire.TokenResponse, at_most: float | None = None) -> _Token:
+        lives = float(token.expires_in) if at_most is None else min(float(token.expires_in), at_most)
+        return _Token(token.access_token, self._now() + lives - min(MARGIN, lives / 10))
+
+    def _now(self) -> float:
+        return self._exchange.clock.monotonic()
+
+    @contextmanager
+    def _waiting(self, lock: threading.Lock, seconds: float) -> Iterator[None]:
+        """Hold ``lock``; never wait for it without bound."""
+        with deadline.paused():  # what another thread waits for (its network, its user) is not this call's time
+            held = lock.acquire(timeout=seconds)
+        if not held:
+            raise ServerTimeout(host=self._exchange.server.removeprefix("https://"), seconds=seconds)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+class DeviceSigner:
+    """Signs one call with the device's token and key, and answers what the server asks for: each thing once."""
+
+    def __init__(self, session: Session, operation: str, *, interactive: bool) -> None:
+        self._session = session
+        self._operation = operation
+        self._interactive = interactive
+        self._token = ""
+        self._nonce_given = False
+        self._answered: set[str] = set()
+
+    def headers(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
+        """Return the token and a fresh proof (RFC 9449 §7.1)."""
+        device = self._session.device()
+        self._token = token = self._session.token(self._operation)
+        proof = device.prover.proof(method, url, body=body, token=token, nonce=self._session.nonce.value)
+        return {"Authorization": f"DPoP {token}", "DPoP": proof}
+
+    def learn(self, reply: Reply) -> None:
+        """Take the nonce."""
+        self._session.nonce.learn(reply)
+
+    def recover(self, reply: Reply) -> bool:
+        """Answer a 401, each kind once: a nonce, a new token, a step-up."""
+        if reply.status != 401:
+            return False
+        parameters = answers.challenge_parameters(reply)
+        error = parameters.get("error", "")
+        if error == "use_dpop_nonce":
+            # Once in a row: a new token or a step-up may take so long that the nonce has changed again.
+            first, self._nonce_given = not self._nonce_given, True
+            return first
+        self._nonce_given = False
+        if error in self._answered:
+            return False
+        self._answered.add(error)
+        if error == "invalid_token":
+            self._session.refused(self._token)
+            return True
+        if error == "insufficient_user_authentication":
+            self._step_up(parameters)
+            return True
+        return False
+
+    def _step_up(self, parameters: dict[str, str]) -> None:
+        if not self._interactive:
+            raise AuthenticationRequired(hint=_SOMEWHERE)
+        age = parameters.get("max_age", "")
+        max_age = int(age) if age.isdecimal() and len(age) < 8 else _DEFAULT_MAX_AGE
+        wanted = StepUp(parameters.get("acr_values") or wire.ACR_EMAIL_CODE, max_age)
+        self._session.step_up(self._operation, wanted, self._token)

@@ -1,0 +1,80 @@
+"""The TLS context: TLS 1.3, a verified chain, a checked host name, and pins where they are given (policy clause T1).
+
+Built bare: ``ssl.create_default_context`` and httpx's own default write the session's secrets to the file that the
+environment variable SSLKEYLOGFILE names. No session is ever resumed (nobody passes ``session=``), so that a ticket
+cannot link two connections; calls of identity ``none`` rely on that.
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import truststore
+
+from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.transport import deadline
+from rocketvpn_sdk.transport.pins import check_pins, parse_pins
+
+_OS_VERIFIES = sys.platform in ("win32", "darwin")
+"""There truststore asks the operating system, which does not say which chain it built."""
+
+
+def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
+    """Return the context for connections to the operator.
+
+    Args:
+        trust: a file of CA certificates (PEM) to trust and no others; ``None``: the operating system's trust store.
+        pins: ``sha256/<base64>`` of SubjectPublicKeyInfos, at least two or none. Any certificate of the verified chain
+            may match; with the trust stores of macOS and Windows, the server's own alone.
+        allow_tls12: accept TLS 1.2 too; the default is 1.3 and later.
+
+    Raises:
+        ConfigurationError: a malformed pin, one pin alone, or a CA file that cannot be read.
+    """
+    parsed = parse_pins(pins)
+    context = _os_context(parsed) if trust is None else _file_context(trust, parsed)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2 if allow_tls12 else ssl.TLSVersion.TLSv1_3
+    return context
+
+
+def _file_context(trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # CERT_REQUIRED and check_hostname are this protocol's defaults
+    try:
+        context.load_verify_locations(cafile=trust)
+    except (OSError, ValueError) as error:  # ssl.SSLError, for what is no certificate, is an OSError
+        problem = f"the CA file {str(trust)!r} cannot be used ({type(error).__name__})"
+        raise ConfigurationError(problem=problem) from None
+    _install(context, pins, leaf_only=False)
+    return context
+
+
+def _os_context(pins: frozenset[str]) -> ssl.SSLContext:
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # truststore wraps a plain context and verifies in the socket classes it sets there; ours go on top of those. The
+    # attribute is private: should it go, this fails here, when the context is made, and never connects without pins.
+    _install(context._ctx, pins, leaf_only=_OS_VERIFIES)  # noqa: SLF001 - see above
+    return context
+
+
+def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) -> None:
+    """Make ``context`` create connections that check ``pins`` in the handshake and keep the call's deadline."""
+
+    class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own
+        def do_handshake(self, block: bool = False) -> None:
+            super().do_handshake(block)
+            check_pins(self, pins, leaf_only=leaf_only)
+
+        def settimeout(self, value: float | None) -> None:
+            # httpcore sets the timeout before every read and write: so the deadline holds over all of them together.
+            super().settimeout(deadline.cap(value))
+
+    class Object(context.sslobject_class):  # type: ignore[name-defined,misc] # as above; for TLS inside a proxy's TLS
+        def do_handshake(self) -> None:
+            super().do_handshake()  # raises SSLWantReadError until the handshake is over
+            check_pins(self, pins, leaf_only=leaf_only)
+
+    context.sslsocket_class = Socket
+    context.sslobject_class = Object

@@ -1,0 +1,293 @@
+"""Someone between the device and the server: what they see is a handshake and nothing else."""
+
+from __future__ import annotations
+
+import datetime
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import stamina
+import trustme
+from support.calls import APP, TurnableClock
+from support.memory_vault import MemoryDocuments, MemoryStream
+from support.tls_peers import Peer, issued, pin_of, self_signed, tls_peer
+
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerError, ServerUnreachable
+from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy import State, bundled_policy
+from rocketvpn_sdk.transport import Api, open_api, tls_context
+
+OTHER = "sha256/" + "A" * 43 + "="
+LIMITS = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=3, cap=True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def trust(ca: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return path
+
+
+def api_for(peer: Peer, context: ssl.SSLContext, proxy: str | None = None) -> Api:
+    policy = bundled_policy().with_hosts("operator", ("localhost",))
+    clock = TurnableClock()
+    return open_api(
+        server=peer.url,
+        client_id=APP,
+        permit=Permit(lambda: policy, State, clock.time),
+        documents=MemoryDocuments(),
+        stream=MemoryStream(),
+        events=EventBus(),
+        clock=clock,
+        limits=LIMITS,
+        context=context,
+        proxy=proxy,
+    )
+
+
+def ask(peer: Peer, context: ssl.SSLContext) -> str:
+    """Make a call without identity; return the outcome that the ledger has."""
+    api = api_for(peer, context)
+    try:
+        api.call("server.keys", answer=dict)
+    finally:
+        outcome = [entry.outcome for entry in api.sent.entries()][-1]
+        api.close()
+    return outcome
+
+
+def stopped(peer: Peer, context: ssl.SSLContext, kind: type[RocketVPNError]) -> RocketVPNError:
+    """Check that the call fails with ``kind`` and that not one byte of it arrived."""
+    with pytest.raises(kind) as caught:
+        ask(peer, context)
+    assert bytes(peer.received) == b""
+    return caught.value
+
+
+Contexts = Callable[..., ssl.SSLContext]
+
+
+def from_file(trust: Path, **more: object) -> ssl.SSLContext:
+    return tls_context(trust=trust, **more)  # type: ignore[arg-type]
+
+
+def from_system(trust: Path, **more: object) -> ssl.SSLContext:
+    """As where the CA is in the operating system's store."""
+    context = tls_context(**more)  # type: ignore[arg-type]
+    context.load_verify_locations(cafile=trust)
+    return context
+
+
+both_stores = pytest.mark.parametrize("make", [from_file, from_system])
+
+
+# ---------------------------------------------------------------- what must work
+
+
+@both_stores
+def test_a_good_server_is_reached(ca: trustme.CA, trust: Path, make: Contexts) -> None:
+    with tls_peer(issued(ca)) as peer:
+        assert ask(peer, make(trust)) == "200"
+        assert peer.received.startswith(b"GET /v1/keys HTTP/1.1\r\n")
+
+
+@both_stores
+@pytest.mark.parametrize("which", ["leaf", "intermediate", "root"])
+def test_any_key_of_the_verified_chain_may_be_pinned(trust: Path, ca: trustme.CA, make: Contexts, which: str) -> None:
+    middle = ca.create_child_ca()
+    leaf = middle.issue_cert("localhost")
+    pems = {"leaf": leaf.cert_chain_pems[0], "intermediate": middle.cert_pem, "root": ca.cert_pem}
+    with tls_peer(leaf.configure_cert) as peer:
+        assert ask(peer, make(trust, pins=[pin_of(pems[which].bytes()), OTHER])) == "200"
+
+
+# ---------------------------------------------------------------- what must not
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_a_wrong_pin_sends_not_one_byte(ca: trustme.CA, trust: Path, make: Contexts) -> None:
+    with tls_peer(issued(ca)) as peer:
+        error = stopped(peer, make(trust, pins=[OTHER, OTHER.replace("AAA", "AAB", 1)]), PinMismatch)
+        assert peer.connections == 1, "a wrong pin is not tried again"
+    assert error.params == {"host": "localhost"}
+    assert "nothing was sent" in str(error)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_a_forged_certificate_of_a_trusted_ca_does_not_pass_the_pin(
+    ca: trustme.CA, trust: Path, make: Contexts
+) -> None:
+    """A CA that the device trusts was made to sign for our name: the chain is valid, the key is another."""
+    genuine = [pin_of(ca.issue_cert("localhost").cert_chain_pems[0].bytes()) for _ in range(2)]
+    with tls_peer(issued(ca)) as peer:
+        stopped(peer, make(trust, pins=genuine), PinMismatch)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_a_pinned_certificate_merely_sent_along_does_not_count(
+    trust: Path, ca: trustme.CA, make: Contexts, tmp_path: Path
+) -> None:
+    """The attacker appends the genuine certificate to a chain of his own: it is presented, and not verified."""
+    genuine = trustme.CA().cert_pem.bytes()
+    forged = ca.issue_cert("localhost")
+    path = tmp_path / "chain.pem"
+    path.write_bytes(forged.private_key_pem.bytes() + forged.cert_chain_pems[0].bytes() + genuine)
+    with tls_peer(lambda context: context.load_cert_chain(path)) as peer:
+        stopped(peer, make(trust, pins=[pin_of(genuine), OTHER]), PinMismatch)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_self_signed(trust: Path, tmp_path: Path, make: Contexts) -> None:
+    with tls_peer(self_signed(tmp_path)) as peer:
+        error = stopped(peer, make(trust), CertificateUntrusted)
+        assert peer.connections == 1
+    assert "self-signed certificate" in str(error)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_self_signed_is_not_saved_by_its_own_pin(trust: Path, tmp_path: Path, make: Contexts) -> None:
+    with tls_peer(self_signed(tmp_path)) as peer:
+        pem = (tmp_path / "self-signed.pem").read_bytes().partition(b"-----BEGIN PRIVATE")[0]
+        stopped(peer, make(trust, pins=[pin_of(pem), OTHER]), CertificateUntrusted)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_an_unknown_ca(trust: Path, make: Contexts) -> None:
+    with tls_peer(issued(trustme.CA())) as peer:
+        stopped(peer, make(trust), CertificateUntrusted)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1"])
+def test_a_certificate_for_another_host(ca: trustme.CA, trust: Path, make: Contexts, host: str) -> None:
+    with tls_peer(issued(ca, host)) as peer:
+        error = stopped(peer, make(trust), CertificateUntrusted)
+    assert "ostname mismatch" in str(error)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_a_wrong_host_is_not_saved_by_the_right_pin(ca: trustme.CA, trust: Path, make: Contexts) -> None:
+    with tls_peer(issued(ca, "evil.example")) as peer:
+        stopped(peer, make(trust, pins=[pin_of(ca.cert_pem.bytes()), OTHER]), CertificateUntrusted)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_an_expired_certificate(ca: trustme.CA, trust: Path, make: Contexts) -> None:
+    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    with tls_peer(issued(ca, not_after=past)) as peer:
+        error = stopped(peer, make(trust), CertificateUntrusted)
+    assert "expired" in str(error)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_a_downgrade_to_tls_1_2(ca: trustme.CA, trust: Path, make: Contexts) -> None:
+    with tls_peer(issued(ca), newest=ssl.TLSVersion.TLSv1_2) as peer:
+        stopped(peer, make(trust), ServerUnreachable)
+        assert peer.connections == 1
+        assert ask(peer, make(trust, allow_tls12=True)) == "200"
+
+
+@pytest.mark.clause("T1")
+def test_a_ca_of_the_system_is_not_trusted_where_a_file_was_given(trust: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    system = trustme.CA()
+    path = trust.with_name("system.pem")
+    system.cert_pem.write_to_path(path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with tls_peer(issued(system)) as peer:
+        stopped(peer, from_file(trust), CertificateUntrusted)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_the_environment_redirects_nothing_and_records_nothing(
+    ca: trustme.CA, trust: Path, make: Contexts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    secrets = tmp_path / "keys.log"
+    monkeypatch.setenv("SSLKEYLOGFILE", str(secrets))
+    with tls_peer(issued(ca)) as peer:
+        assert ask(peer, make(trust)) == "200"
+    assert not secrets.exists()
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_calls_without_identity_share_no_connection_and_resume_no_session(
+    ca: trustme.CA, trust: Path, make: Contexts
+) -> None:
+    with tls_peer(issued(ca)) as peer:
+        api = api_for(peer, make(trust))
+        for _ in range(3):
+            api.call("server.keys", answer=dict)
+        api.close()
+        assert peer.connections == 3
+        assert peer.resumed == [False] * 3
+
+
+# ---------------------------------------------------------------- behind a good certificate
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00\x01\x02garbage\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 200_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 302 Found\r\nLocation: https://localhost:1/\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
+    ],
+    ids=["noise", "version", "length", "lengths", "chunk", "header", "size", "gzip", "redirect", "html"],
+)
+def test_garbage_from_server(ca: trustme.CA, trust: Path, content: bytes) -> None:
+    from support.tls_peers import answer
+
+    with tls_peer(issued(ca), serve=answer(content)) as peer, pytest.raises(ServerError):
+        ask(peer, from_file(trust))
+
+
+def test_server_down(trust: Path, ca: trustme.CA) -> None:
+    with tls_peer(issued(ca)) as peer:
+        pass
+    with pytest.raises(ServerUnreachable, match="refused"):
+        ask(peer, from_file(trust))
+
+
+def test_a_proxy_that_answers_in_the_servers_place_gets_nothing(ca: trustme.CA, trust: Path) -> None:
+    """The proxy sees a CONNECT with the server's name; its own certificate ends the handshake inside."""
+    with tls_peer(issued(ca)) as peer:
+        api = api_for(peer, from_file(trust), proxy="http://127.0.0.1:9")
+        with pytest.raises(ServerUnreachable):
+            api.call("server.keys", answer=dict)
+        api.close()
+        assert peer.connections == 0

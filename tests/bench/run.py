@@ -1,0 +1,90 @@
+"""``make bench``: every measurement, its peer and their ratio.
+
+``ARGS="--only B1 --quick"`` picks some with small sizes; ``--write`` renews docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))  # for `bench` and `support`
+
+from bench import calling, deleting, journal, starting  # noqa: E402 - the path is set above
+from bench.measure import Row  # noqa: E402 - the path is set above
+
+PAGE = HERE.parent.parent / "docs" / "benchmarks.md"
+PEERS = ("httpx", "sqlcipher3", "glean-sdk", "cryptography", "msgspec")
+
+
+def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
+    """Return the measurements by name."""
+    size, rounds = (5_000, 1) if quick else (50_000, 5)
+    sizes = (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000)
+    return {
+        "B1": lambda: journal.logging_lines(size, rounds),
+        "B2": lambda: journal.recording_events(size, rounds),
+        "B4": lambda: deleting.deleting(sizes, 1 if quick else 3),
+        "B5": lambda: journal.reading(size * 2, rounds),
+        "B6": lambda: calling.calling(50 if quick else 300),
+        "B7": lambda: starting.starting(3 if quick else 9),
+        "B10": lambda: calling.deciding(200_000),
+    }
+
+
+def machine() -> list[str]:
+    """Return what was measured on."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.machine(),
+    )
+    libraries = ", ".join(f"{name} {version(name)}" for name in PEERS)
+    return [
+        f"- {datetime.now(UTC):%Y-%m-%d}, {cpu}, {platform.system()} {platform.release()}",
+        f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {libraries}",
+    ]
+
+
+def line(row: Row) -> str:
+    """Return ``row`` as a line of a Markdown table."""
+    theirs = "" if row.theirs is None else f"{row.theirs:.3g} {row.unit}"
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
+    met = "" if row.met is None else ("yes" if row.met else "**no**")
+    cells = (row.bench, row.what, f"{row.ours:.3g} {row.unit}", row.peer, theirs, ratio, row.goal, met)
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADER = ["| | what | ours | against | theirs | ratio | goal | met |", "|---|---|---|---|---|---|---|---|"]
+
+
+def main() -> int:
+    """Measure, print, and write the page if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", default=[], help="names, e.g. B1 B4")
+    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    chosen = parser.parse_args()
+    rows: list[Row] = []
+    print("\n".join(HEADER))
+    for name, bench in benches(chosen.quick).items():
+        if not chosen.only or name in chosen.only:
+            for row in bench():
+                rows.append(row)
+                print(line(row), flush=True)
+    if chosen.write:
+        notes = [f"- {row.bench}: {row.note}" for row in rows if row.note]
+        text = ["# Benchmarks", "", "Written by `make bench ARGS=--write`; a ratio is ours divided by theirs.", ""]
+        PAGE.write_text("\n".join([*text, *machine(), "", *HEADER, *map(line, rows), "", *notes, ""]), "utf-8")
+        print(f"\nWritten to {PAGE.relative_to(HERE.parent.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

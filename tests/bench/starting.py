@@ -1,0 +1,62 @@
+"""B7, B8: what it costs to import, and to seal the first record. Each figure is a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.measure import Row, alternate
+
+_BARE = "pass"
+_FIRST_RECORD = """
+import sys, pathlib
+from rocketvpn_sdk import Config, RocketVPN, Event
+from rocketvpn_sdk.testing import MemorySecrets
+class Connected(Event, name="session.connected", purpose="service"):
+    region: str
+rocket = RocketVPN.open(Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=pathlib.Path(sys.argv[1]),
+                               secrets=MemorySecrets(), events=[Connected]))
+rocket.journal.record(Connected(region="de-fra"))
+rocket.journal.flush()
+"""
+_MEMORY = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+
+
+def _run(code: str) -> Callable[[], float]:
+    def work() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            before = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code, f"{folder}/vault"], check=True, stdout=subprocess.DEVNULL)
+            return (time.perf_counter() - before) * 1e3
+
+    return work
+
+
+def _memory(code: str) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", code + _MEMORY, str(Path(folder) / "vault")]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]) / 1024
+
+
+def starting(rounds: int) -> Iterator[Row]:
+    """Whole processes, alternating."""
+    found = alternate(
+        rounds,
+        bare=_run(_BARE),
+        package=_run("import rocketvpn_sdk"),
+        httpx=_run("import httpx"),
+        first=_run(_FIRST_RECORD),
+    )
+    bare = found["bare"]
+    package, httpx = found["package"] - bare, found["httpx"] - bare
+    yield Row("B7", "import rocketvpn_sdk, beyond bare Python", "ms", package, goal="≤ 15 ms", limit=15.0)
+    yield Row("B7", "import rocketvpn_sdk", "ms", package, "import httpx", httpx, "≤ 0.25×", 0.25)
+    yield Row(
+        "B8", "process start to first sealed record", "ms", found["first"], "import httpx", found["httpx"], "≤ 1.0×", 1.0
+    )
+    ours, theirs = _memory(_FIRST_RECORD), _memory("import httpx")
+    yield Row("B8", "peak memory", "MiB", ours, "import httpx", theirs, "≤ 1.0×", 1.0)

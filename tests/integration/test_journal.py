@@ -1,0 +1,310 @@
+"""The journal: minimised, sealed, read back, gone in time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.app_events import Crashed, NetworkChanged, SessionConnected
+
+from rocketvpn_sdk import Config, Event, Limits, RocketVPN
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.errors import EventUndeclared, SecretStoreLocked, VaultBusy, VaultLocked
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
+
+NOON = datetime(2027, 3, 1, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOON.timestamp())
+
+
+@pytest.fixture
+def config(tmp_path: Path, clock: FakeClock) -> Config:
+    return Config(
+        "https://api.rocketvpn.example",
+        "org.example.vpn",
+        data_dir=tmp_path / "vault",
+        secrets=MemorySecrets(),
+        events=[SessionConnected, NetworkChanged, Crashed],
+        clock=clock,
+    )
+
+
+@pytest.fixture
+def rocket(config: Config):
+    with RocketVPN.open(config) as rocket:
+        yield rocket
+
+
+@pytest.fixture
+def logger(rocket: RocketVPN):
+    logger = logging.getLogger("app.tunnel")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    handler = rocket.journal.handler()
+    logger.addHandler(handler)
+    yield logger
+    logger.removeHandler(handler)
+    assert handler.failed == 0
+
+
+@pytest.mark.clause("C2")
+def test_an_event_is_minimised_before_it_is_kept(rocket: RocketVPN) -> None:
+    rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=77))
+    rocket.journal.record(
+        NetworkChanged(
+            local_address="203.0.113.77",
+            remote_host="secret.example.com",
+            traffic=5_000_000,
+            platform_version="14.5.1-beta",
+        )
+    )
+    connected, changed = rocket.journal.read()
+    assert connected.fields == {"region": "de-fra", "protocol": "wireguard", "duration": 60}
+    assert connected.at == NOON.replace(second=0)
+    assert changed.fields["local_address"] == "203.0.113.0"
+    assert changed.fields["platform_version"] == "14.5"
+    assert changed.fields["traffic"] == 1_048_576
+    assert "secret" not in str(changed.fields["remote_host"])
+
+
+def test_a_value_that_the_policy_does_not_declare_is_not_kept(rocket: RocketVPN) -> None:
+    rocket.journal.record(SessionConnected(region="home of kim", protocol="wireguard", duration=-1))
+    (entry,) = rocket.journal.read()
+    assert entry.fields["region"] is None
+    assert entry.fields["duration"] is None
+
+
+@pytest.mark.clause("U3")
+def test_without_consent_nothing_is_kept_for_improvement(rocket: RocketVPN) -> None:
+    rocket.journal.record(Crashed(failure="timeout"))
+    assert list(rocket.journal.read()) == []
+    assert rocket.journal.stats().refused == 1
+
+
+@pytest.mark.clause("P2")
+def test_collect_false_keeps_no_journal(config: Config) -> None:
+    nothing = Config(
+        config.server,
+        config.app_id,
+        data_dir=config.data_dir,
+        secrets=config.secrets,
+        events=config.events,
+        collect=False,
+    )
+    with RocketVPN.open(nothing) as rocket:
+        rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+        handler = rocket.journal.handler()
+        handler.emit(logging.LogRecord("app", logging.ERROR, "", 1, "boom", None, None))
+        assert list(rocket.journal.read()) == []
+        assert rocket.journal.stats().refused == 2
+
+
+def test_an_event_class_that_was_not_announced_is_an_error(rocket: RocketVPN) -> None:
+    class Sneaky(Event, name="sneaky.event", purpose="service"):
+        region: str
+
+    with pytest.raises(EventUndeclared, match="Config"):
+        rocket.journal.record(Sneaky(region="de-fra"))
+
+
+def test_log_lines_are_scrubbed(rocket: RocketVPN, logger: logging.Logger) -> None:
+    logger.warning("connect %s from %s", "203.0.113.9", "kim@example.org")
+    (entry,) = rocket.journal.read(event="log.message")
+    assert entry.fields["level"] == "WARNING"
+    assert entry.fields["logger"] == "app.tunnel"
+    assert entry.fields["message"] == "connect [ip] from [email]"
+    assert entry.fields["exception"] is None
+    assert "connect" not in repr(entry)
+
+
+def test_an_exception_keeps_its_type_and_lines_and_loses_its_secrets(rocket: RocketVPN, logger: logging.Logger) -> None:
+    try:
+        raise ConnectionError("no route to 203.0.113.9 for kim@example.org")
+    except ConnectionError:
+        logger.exception("tunnel down")
+    (entry,) = rocket.journal.read()
+    text = entry.fields["exception"]
+    assert "ConnectionError" in text
+    assert "test_journal.py:" in text
+    assert "203.0.113.9" not in text
+    assert "kim@example.org" not in text
+
+
+def test_a_line_that_cannot_be_formatted_never_raises_into_the_app(rocket: RocketVPN) -> None:
+    logger = logging.getLogger("app.broken")
+    logger.propagate = False
+    handler = rocket.journal.handler("INFO")
+    logger.addHandler(handler)
+    logger.error("%d bytes", "not a number")
+    logger.removeHandler(handler)
+    assert handler.failed == 1
+
+
+def test_the_sdks_own_lines_and_lines_made_while_sealing_are_left_out(rocket: RocketVPN) -> None:
+    handler = rocket.journal.handler()
+    names = ("rocketvpn_sdk.vault", "some_library", "app.chatty")
+    own, library, app = (logging.getLogger(name) for name in names)
+    for logger in (own, library, app):
+        logger.propagate = False
+        logger.addHandler(handler)
+
+    class Chatty:
+        def __str__(self) -> str:
+            library.error("logged while another line is recorded")
+            return "chatty"
+
+    own.error("our own")
+    app.error("%s", Chatty())
+    for logger in (own, library, app):
+        logger.removeHandler(handler)
+        logger.propagate = True
+    assert [entry.fields["message"] for entry in rocket.journal.read()] == ["chatty"]
+
+
+def test_reading_by_time_event_and_limit(rocket: RocketVPN, clock: FakeClock) -> None:
+    for number in range(5):
+        rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number * 100))
+        rocket.journal.record(NetworkChanged(traffic=number))
+        clock.advance(60)
+    journal = rocket.journal
+    minute = NOON.replace(second=0)
+    assert len(list(journal.read(event="session.connected"))) == 5
+    assert len(list(journal.read(since=minute.replace(minute=2)))) == 6
+    assert len(list(journal.read(since=minute.replace(minute=1), until=minute.replace(minute=3)))) == 4
+    newest = list(journal.read(limit=3))
+    assert [entry.at.minute for entry in newest] == [3, 4, 4]
+    assert list(journal.read(limit=0)) == []
+    stats = journal.stats()
+    assert (stats.records, stats.by_event["network.changed"], stats.oldest) == (10, 5, minute)
+
+
+@pytest.mark.clause("R1")
+def test_a_purge_destroys_what_is_past_its_time(rocket: RocketVPN, clock: FakeClock) -> None:
+    rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+    rocket.journal.flush()
+    clock.advance(31 * DAY)
+    rocket.journal.record(SessionConnected(region="nl-ams", protocol="wireguard", duration=1))
+    assert rocket.journal.purge() == 1
+    assert [entry.fields["region"] for entry in rocket.journal.read()] == ["nl-ams"]
+    assert rocket.status().vault.rotation_owed_since is None
+
+
+@pytest.mark.clause("R1")
+def test_opening_purges_what_fell_due_while_closed(config: Config, clock: FakeClock) -> None:
+    with RocketVPN.open(config) as rocket:
+        rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+    clock.advance(31 * DAY)
+    with RocketVPN.open(config) as rocket:
+        assert rocket.journal.stats().records == 0
+        assert rocket.status().vault.rotation_owed_since is not None
+        rocket.sync()
+        assert rocket.status().vault.rotation_owed_since is None
+
+
+def test_records_wait_in_memory_until_the_vault_is_unlocked(config: Config) -> None:
+    few = Config(
+        config.server,
+        config.app_id,
+        data_dir=config.data_dir,
+        secrets=config.secrets,
+        events=config.events,
+        clock=config.clock,
+        limits=Limits(locked_records=3),
+    )
+    with RocketVPN.open(few, unlock=False) as rocket:
+        for number in range(5):
+            rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
+        with pytest.raises(VaultLocked):
+            rocket.journal.read()
+        assert config.secrets.names() == ()
+        rocket.unlock()
+        stats = rocket.journal.stats()
+        assert (stats.records, stats.dropped) == (3, 2)
+
+
+def test_a_locked_keyring_at_opening_loses_no_line(config: Config) -> None:
+    class Locked(MemorySecrets):
+        locked = True
+
+        def get(self, name: str) -> bytes | None:
+            if self.locked:
+                raise SecretStoreLocked(store=self.label, problem="its prompt was dismissed")
+            return super().get(name)
+
+        def set(self, name: str, secret: bytes) -> None:
+            self.get(name)
+            super().set(name, secret)
+
+    secrets = Locked()
+    locked = Config(config.server, config.app_id, data_dir=config.data_dir, secrets=secrets, events=config.events)
+    with RocketVPN.open(locked, unlock=False) as rocket:
+        rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+        with pytest.raises(SecretStoreLocked):
+            rocket.unlock()
+        secrets.locked = False
+        rocket.unlock()
+        assert rocket.journal.stats().records == 1
+
+
+def test_many_threads_lose_nothing(rocket: RocketVPN, logger: logging.Logger) -> None:
+    def work(name: int) -> None:
+        for number in range(300):
+            logger.info("worker %d step %d", name, number)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert rocket.journal.stats().records == 1200
+
+
+def test_what_was_flushed_is_there_for_another_process(config: Config, rocket: RocketVPN) -> None:
+    rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+    rocket.journal.flush()
+    with RocketVPN.open(config) as other:
+        assert other.journal.stats().records == 1
+
+
+def test_an_error_line_is_flushed_at_once(config: Config, rocket: RocketVPN, logger: logging.Logger) -> None:
+    logger.error("it broke")
+    with RocketVPN.open(config) as other:
+        assert other.journal.stats().records == 1
+
+
+def test_the_flusher_seals_by_itself_after_its_interval(config: Config) -> None:
+    flushed = threading.Event()
+    quick = Config(
+        config.server,
+        config.app_id,
+        data_dir=config.data_dir,
+        secrets=config.secrets,
+        events=config.events,
+        limits=Limits(flush_interval=0.01),
+    )
+    with RocketVPN.open(quick) as rocket:
+        inner = rocket.journal.flush
+        rocket.journal.flush = lambda: (inner(), flushed.set())  # type: ignore[method-assign] # to see when it ran
+        rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+        assert flushed.wait(10)
+        assert rocket.journal._log.buffered == 0
+
+
+def test_a_disk_that_takes_nothing_raises_to_explicit_calls_and_never_to_logging(
+    rocket: RocketVPN, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*args: object, **kwargs: object) -> None:
+        raise VaultBusy(seconds=1)
+
+    monkeypatch.setattr(rocket.journal._vault, "write", busy)
+    logger.info("kept in memory")
+    with pytest.raises(VaultBusy):
+        rocket.journal.flush()
+    monkeypatch.undo()
+    assert rocket.journal.stats().records == 1

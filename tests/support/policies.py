@@ -1,0 +1,55 @@
+"""Policies for tests, made by editing the text of the one that ships; and the lines of what was edited."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from rocketvpn_sdk.policy import Policy, parse_policy
+
+TEXT = resources.files("rocketvpn_sdk.policy").joinpath("rocketvpn.toml").read_text("utf-8")
+
+_ACME = """
+[[recipient]]
+id = "acme"
+kind = "third_party"
+hosts = ["acme.example"]
+safeguard.en = "A contract."
+sentence.en = "A company that helps."
+
+[[recipient]]
+id = "sister"
+kind = "affiliate"
+hosts = ["sister.example"]
+safeguard.en = "The group's rules."
+sentence.en = "A company of the same group."
+
+"""
+
+
+def span(text: str, table: str, part: str = "") -> tuple[int, int]:
+    """Return where a part of the document begins and ends; ``table`` is empty for the header."""
+    begin = text.index(f'[[{table}]]\nid = "{part}"\n') if part else text.index(f"[{table}]\n") if table else 0
+    end = text.find("\n[", begin + 1)
+    return begin, end + 1 if end > 0 else len(text)
+
+
+def edited(table: str, part: str, old: str, new: str, *, text: str = TEXT) -> str:
+    """Return the policy's text with ``old`` replaced by ``new`` in one part of it."""
+    begin, end = span(text, table, part)
+    block = text[begin:end]
+    assert old in block, f"{old!r} is not in {table} {part}"
+    return text[:begin] + block.replace(old, new, 1) + text[end:]
+
+
+def line_of(text: str, needle: str, begin: int = 0) -> int:
+    """Return the line, from 1, on which ``needle`` first stands at or after ``begin``."""
+    return text.count("\n", 0, text.index(needle, begin)) + 1
+
+
+def sharing_policy() -> Policy:
+    """Return the policy with a third party and an affiliate that receive ``region``, ``contact_email`` and ``level``."""
+    text = TEXT.replace("[[recipient]]", _ACME.strip() + "\n\n[[recipient]]", 1)
+    for field in ("region", "contact_email", "level"):
+        text = edited("field", field, 'recipients = ["operator"]', 'recipients = ["operator", "acme", "sister"]', text=text)
+    text = edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
+    return parse_policy(text)

@@ -1,0 +1,141 @@
+"""TLS servers of our own, good and bad, that count what reaches them."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from rocketvpn_sdk.transport import spki_pin
+
+Serve = Callable[[ssl.SSLSocket, threading.Event], None]
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def pin_of(pem: bytes) -> str:
+    return spki_pin(ssl.PEM_cert_to_DER_cert(pem.decode()))
+
+
+def answer(content: bytes) -> Serve:
+    """Return a server that reads one request and writes ``content``, whatever it is."""
+
+    def serve(connection: ssl.SSLSocket, done: threading.Event) -> None:
+        connection.sendall(content)
+
+    return serve
+
+
+class Peer:
+    """A listening TLS server; ``received`` holds every application byte that reached it."""
+
+    def __init__(self, context: ssl.SSLContext, serve: Serve) -> None:
+        self._context, self._serve = context, serve
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"https://localhost:{self._listener.getsockname()[1]}"
+        self._done = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.received = bytearray()
+        self.connections = 0
+        self.handshakes: list[str] = []
+        self.resumed: list[bool] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        while not self._done.is_set():
+            try:
+                raw, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            thread = threading.Thread(target=self._handle, args=(raw,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _handle(self, raw: socket.socket) -> None:
+        raw.settimeout(5)
+        with raw, suppress(OSError):
+            try:
+                connection = self._context.wrap_socket(raw, server_side=True)
+            except OSError as error:
+                self.handshakes.append(type(error).__name__)
+                return
+            self.handshakes.append("ok")
+            self.resumed.append(bool(connection.session_reused))
+            with connection:
+                while not self._done.is_set():
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    self.received += data
+                    if b"\r\n\r\n" in self.received:
+                        self._serve(connection, self._done)
+
+    def close(self) -> None:
+        self._done.set()
+        # shutdown() wakes the accept() that close() alone would leave waiting
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join(5)
+        for thread in self._threads:
+            thread.join(6)
+
+
+_answer_ok = answer(OK)
+
+
+@contextmanager
+def tls_peer(
+    configure: Callable[[ssl.SSLContext], None],
+    *,
+    serve: Serve = _answer_ok,
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+) -> Iterator[Peer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = newest
+    configure(context)
+    peer = Peer(context, serve)
+    try:
+        yield peer
+    finally:
+        peer.close()
+
+
+def self_signed(folder: Path, host: str = "localhost") -> Callable[[ssl.SSLContext], None]:
+    """Return what configures a server with a certificate that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "self-signed.pem"
+    path.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return lambda context: context.load_cert_chain(path)
+
+
+def issued(ca: trustme.CA, *hosts: str, **more: object) -> Callable[[ssl.SSLContext], None]:
+    """Return what configures a server with a certificate of ``ca``."""
+    return ca.issue_cert(*(hosts or ("localhost",)), **more).configure_cert  # type: ignore[arg-type]

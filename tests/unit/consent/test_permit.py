@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+from support.policies import edited
+
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.policy import ON_DEVICE, Consent, State, bundled_policy, decide, parse_policy, purpose_allowed
+
+NOW = 1_800_000_000.0
+
+
+class Today:
+    """What a permit asks, and can be changed."""
+
+    def __init__(self) -> None:
+        self.policy = bundled_policy()
+        self.state = State(adult=True)
+        self.now = NOW
+        self.permit = Permit(lambda: self.policy, lambda: self.state, lambda: self.now)
+
+
+@pytest.fixture
+def today() -> Today:
+    return Today()
+
+
+def test_it_says_what_the_rules_say(today: Today):
+    for field in ("level", "message", "contact_email", "mood"):
+        for purpose in ("service", "improvement", "fun"):
+            assert today.permit.field(field, purpose) == decide(
+                today.policy, today.state, field, purpose, ON_DEVICE, NOW
+            )
+            assert today.permit.field(field, purpose, "operator") == decide(
+                today.policy, today.state, field, purpose, "operator", NOW
+            )
+    for purpose in ("service", "improvement", "fun"):
+        said = purpose_allowed(today.policy, today.state, purpose, "operator", NOW)
+        assert today.permit.purpose(purpose, "operator") == said
+
+
+@pytest.mark.clause("U3")
+def test_a_consent_counts_from_the_next_question_and_no_longer_than_it_lives(today: Today):
+    assert not today.permit.field("level", "improvement").allowed
+    today.state = State(adult=True, consents={"improvement": Consent("granted", NOW + 60)})
+    assert today.permit.field("level", "improvement").allowed
+    assert today.permit.purpose("improvement", "operator").allowed
+    today.now = NOW + 60
+    assert not today.permit.field("level", "improvement").allowed
+    assert not today.permit.purpose("improvement", "operator").allowed
+
+
+@pytest.mark.clause("U3")
+def test_a_withdrawal_counts_at_once(today: Today):
+    today.state = State(adult=True, consents={"improvement": Consent("granted")})
+    assert today.permit.field("level", "improvement", "operator").allowed
+    today.state = State(adult=True, consents={"improvement": Consent("withdrawn")})
+    assert not today.permit.field("level", "improvement", "operator").allowed
+
+
+@pytest.mark.clause("X1")
+def test_another_policy_counts_from_the_next_question(today: Today):
+    assert today.permit.field("message", "service").keep_until == NOW + 14 * 86_400
+    today.policy = parse_policy(edited("field", "message", "P14D", "P1D"))
+    assert today.permit.policy is today.policy
+    assert today.permit.field("message", "service").keep_until == NOW + 86_400
+
+
+@pytest.mark.clause("R1")
+def test_the_end_is_counted_from_now(today: Today):
+    first = today.permit.field("message", "service").keep_until
+    today.now += 10
+    assert today.permit.field("message", "service").keep_until == first + 10

@@ -1,0 +1,144 @@
+"""The project around the code: what must be there, and what must not be written down."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import rocketvpn_sdk._version as version
+
+ROOT = Path(__file__).parents[2]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+TOP_LEVEL = {"rocketvpn_sdk", "examples", "tests", "docs", ".ci"}
+FILES = {
+    "pyproject.toml",
+    "Makefile",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "LICENSE",
+    ".gitignore",
+    ".ci/run",
+    "docs/index.md",
+    "docs/threat-model.md",
+    "docs/dependencies.md",
+    "docs/decisions/index.md",
+    "rocketvpn_sdk/py.typed",
+    "rocketvpn_sdk/policy/rocketvpn.toml",
+}
+
+
+def tracked() -> list[Path]:
+    """Return the files that git tracks or would track; without git, the files that are there."""
+    try:
+        command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git work tree")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def texts() -> list[tuple[str, str]]:
+    return [
+        (path.relative_to(ROOT).as_posix(), path.read_text("utf-8", "replace"))
+        for path in tracked()
+        if path.stat().st_size < 1 << 20
+    ]
+
+
+def test_the_public_files_are_there():
+    missing = sorted(name for name in FILES if not (ROOT / name).is_file())
+    assert not missing
+
+
+def test_the_top_level_stays_tidy():
+    found = {path.relative_to(ROOT).parts[0] for path in tracked()}
+    allowed = TOP_LEVEL | {name.partition("/")[0] for name in FILES}
+    assert found <= allowed
+
+
+def test_no_file_names_a_package_registry():
+    # Where packages come from is the business of the machine that installs them.
+    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "com"), ("npmjs", "org"),
+                                           ("deb", "debian", "org"), ("crates", "io"), ("golang", "org"))]  # fmt: skip
+    found = [f"{name}: {host}" for name, text in texts() for host in hosts if host in text]
+    assert not found
+
+
+def test_no_file_names_a_folder_of_the_machine_it_was_written_on():
+    # Tests of scrubbing hold invented home folders, so only folders that no invented user has are looked for.
+    patterns = [re.compile(r"(?<![\w.$}/~*])/" + folder + r"/[\w.-]") for folder in ("work", "workspace", "builds")]
+    own = [str(place) for place in (ROOT, Path.cwd()) if len(place.parts) > 2]
+    found = [
+        f"{name}: {match}"
+        for name, text in texts()
+        for match in [hit[0] for pattern in patterns for hit in pattern.finditer(text)]
+        + [place for place in own if f"{place}/" in text]
+    ]
+    assert not found
+
+
+def test_scripts_can_be_run():
+    for name in (".ci/run", "tests/support/run_secret_service.sh"):
+        path = ROOT / name
+        assert path.read_text("utf-8").startswith("#!"), name
+        assert path.stat().st_mode & 0o111, f"{name} is not executable"
+        subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+def test_the_extras_are_there():
+    assert {"cli", "sandbox", "dev"} <= set(PYPROJECT["project"]["optional-dependencies"])
+    assert PYPROJECT["project"]["scripts"]["rocketvpn"] == "rocketvpn_sdk.cli:main"
+
+
+def test_every_dependency_has_its_reason_and_every_reason_its_dependency():
+    project = PYPROJECT["project"]
+    listed = [
+        *project["dependencies"],
+        *(entry for group in project["optional-dependencies"].values() for entry in group),
+    ]
+    wanted = {re.match(r"[\w.-]+", entry)[0].lower() for entry in listed}
+    page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    explained = {name.lower() for name in re.findall(r"^\| `([\w.-]+)` \|", page, re.MULTILINE)}
+    assert explained == wanted
+
+
+def test_the_changelog_knows_this_version():
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    first = re.search(r"^## (.*)$", changelog, re.MULTILINE)[1]
+    assert version.__version__ in first
+
+
+def test_the_supported_versions_name_this_one():
+    minor = ".".join(version.__version__.split(".")[:2])
+    assert f"| {minor} | yes |" in (ROOT / "SECURITY.md").read_text("utf-8")
+
+
+def test_what_the_package_needs_at_run_time_is_inside_it():
+    # The wheel takes the whole package folder; nothing in .gitignore may take these out again.
+    assert PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["rocketvpn_sdk"]
+    package = resources.files("rocketvpn_sdk")
+    assert package.joinpath("py.typed").is_file()
+    assert package.joinpath("policy", "rocketvpn.toml").is_file()
+    names = {path.relative_to(ROOT).as_posix() for path in tracked()}
+    assert {"rocketvpn_sdk/py.typed", "rocketvpn_sdk/policy/rocketvpn.toml"} <= names
+
+
+def test_the_licence_is_the_one_that_is_named():
+    text = (ROOT / "LICENSE").read_text("utf-8")
+    assert PYPROJECT["project"]["license"] == "Apache-2.0"
+    assert "Apache License" in text
+    assert "Version 2.0, January 2004" in text
+    assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    assert {"help", "demo", "test", "lint", "bench", "docs", "soak", "clean"} <= targets

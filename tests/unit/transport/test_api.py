@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+import pytest
+from support.calls import Line
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ServerError, ValueRefused
+from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.policy.document import Operation
+from rocketvpn_sdk.transport import OWN_OPERATIONS
+
+PUBLIC_KEY = "A" * 43 + "="
+
+
+def policy_with(**facts: Any) -> Policy:
+    document = bundled_policy().document
+    base: dict[str, Any] = {
+        "id": "tunnel.close",
+        "method": "DELETE",
+        "path": "/v1/tunnels/{region}",
+        "purpose": "service",
+        "recipient": "operator",
+        "identity": "device",
+        "fields": ("region",),
+        "sentence": {"en": "x"},
+    }
+    added = Operation(**(base | facts))
+    return Policy(msgspec.structs.replace(document, operation=(*document.operation, added)))
+
+
+def test_an_apps_own_operation_is_called_with_its_fields(line: Line) -> None:
+    route = line.router.post("/v1/tunnels").respond(201, json={"address": "10.0.0.2/32"})
+    answer = line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY, "region": "de-fra"})
+    assert answer == {"address": "10.0.0.2/32"}
+    assert json.loads(route.calls.last.request.content) == {"public_key": PUBLIC_KEY, "region": "de-fra"}
+
+
+def test_an_answer_without_a_body_is_none(line: Line) -> None:
+    line.router.post("/v1/tunnels").respond(204)
+    assert line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY}) is None
+
+
+def test_fields_named_in_the_path_go_there() -> None:
+    line = Line(policy=policy_with())
+    route = line.router.delete("/v1/tunnels/de-fra").respond(204)
+    assert line.api.invoke("tunnel.close", {"region": "de-fra"}) is None
+    assert route.calls.last.request.content == b""
+    line.api.close()
+
+
+@pytest.mark.parametrize("operation", sorted(OWN_OPERATIONS))
+def test_the_sdks_own_operations_are_not_open_to_the_app(line: Line, operation: str) -> None:
+    with pytest.raises(OperationUndeclared, match="own"):
+        line.api.invoke(operation, {})
+    assert not line.requests()
+
+
+def test_the_list_of_own_operations_is_the_policys_without_the_example() -> None:
+    assert set(bundled_policy().operations) - {"tunnel.register"} == OWN_OPERATIONS
+
+
+@pytest.mark.clause("U7")
+def test_an_undeclared_operation_is_refused(line: Line) -> None:
+    with pytest.raises(OperationUndeclared, match="does not declare"):
+        line.api.invoke("telemetry.upload", {"a": 1})
+    assert not line.requests()
+
+
+@pytest.mark.clause("U7")
+def test_an_undeclared_field_is_blocked(line: Line) -> None:
+    with pytest.raises(EgressBlocked):
+        line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY, "hostname": "laptop"})
+    assert not line.requests()
+
+
+def test_a_value_that_does_not_fit_is_refused(line: Line) -> None:
+    with pytest.raises(ValueRefused, match="region"):
+        line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY, "region": "my street"})
+    assert not line.requests()
+
+
+def test_a_read_with_more_than_its_path_is_refused() -> None:
+    line = Line(policy=policy_with(method="GET"))
+    with pytest.raises(OperationUndeclared, match="GET"):
+        line.api.invoke("tunnel.close", {"region": "de-fra", "protocol": "wireguard"})
+    line.api.close()
+
+
+def test_calls_in_a_users_name_are_not_made_this_way() -> None:
+    line = Line(policy=policy_with(identity="user"))
+    with pytest.raises(OperationUndeclared, match="user"):
+        line.api.invoke("tunnel.close", {"region": "de-fra"})
+    line.api.close()
+
+
+def test_structs_and_mappings_make_the_same_body(line: Line) -> None:
+    route = line.router.post("/v1/tunnels").respond(201, json={})
+    line.api.call("tunnel.register", body=wire.TunnelRequest(public_key=PUBLIC_KEY), answer=dict)
+    line.api.call("tunnel.register", body={"public_key": PUBLIC_KEY}, answer=dict)
+    assert len({call.request.content for call in route.calls}) == 1
+
+
+def test_a_receipt_is_text(line: Line) -> None:
+    url = "/v1/data-rights-requests/r-1/receipt"
+    route = line.router.get(url).respond(content=b"a.b.c", headers={"Content-Type": "application/jwt"})
+    assert line.api.call("rights.receipt", path={"request_id": "r-1"}, answer=str).value == "a.b.c"
+    assert route.calls.last.request.headers["accept"].startswith("application/jwt,")
+    line.router.get(url).respond(json={"a": 1})
+    with pytest.raises(ServerError):
+        line.api.call("rights.receipt", path={"request_id": "r-1"}, answer=str)
+
+
+def test_keys_come_as_a_jwk_set(line: Line) -> None:
+    line.router.get("/v1/keys").respond(content=b'{"keys":[]}', headers={"Content-Type": "application/jwk-set+json"})
+    assert line.api.call("server.keys", answer=dict[str, Any]).value == {"keys": []}
+    assert "authorization" not in line.requests()[-1].headers
+
+
+def test_what_the_room_shows_to_others(line: Line) -> None:
+    assert line.api.server == "https://api.rocketvpn.example"
+    assert line.api.policy is line.policy
+
+
+def test_importing_the_package_brings_neither_httpx_nor_this_room() -> None:
+    code = "import sys, rocketvpn_sdk; print([m for m in ('httpx', 'rocketvpn_sdk.transport') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=".")
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
+from rocketvpn_sdk.policy import Consent, Field, Policy, State, Transform, bundled_policy
+from rocketvpn_sdk.policy.document import FieldType, Operation, Retention
+from rocketvpn_sdk.transport.guard import HEADERS, Outgoing, check, check_value, flatten
+
+HOST = "api.rocketvpn.example"
+NOW = 1_800_000_000.0
+KEY = "A" * 43 + "="
+
+
+def permit(policy: Policy | None = None, **state: Any) -> Permit:
+    return Permit(lambda: policy or bundled_policy(), lambda: State(**state), lambda: NOW)
+
+
+def out(operation: str, body: dict[str, Any] | None = None, **more: Any) -> Outgoing:
+    facts: dict[str, Any] = {"scheme": "https", "host": HOST} | more
+    return Outgoing(operation=operation, members=flatten(operation, body or {}), **facts)
+
+
+def changed(operation: str, **facts: Any) -> Policy:
+    """Return the policy with one operation changed, unchecked: as a broken or hostile document would have it."""
+    document = bundled_policy().document
+    parts = tuple(
+        msgspec.structs.replace(part, **facts) if part.id == operation else part for part in document.operation
+    )
+    return Policy(msgspec.structs.replace(document, operation=parts))
+
+
+# ---------------------------------------------------------------- what may go
+
+
+def test_a_declared_call_passes_with_the_ids_of_its_fields() -> None:
+    passed = check(permit(), out("tunnel.register", {"public_key": KEY, "region": "de-fra"}))
+    assert passed.operation.id == "tunnel.register"
+    assert passed.fields == ("device_public_key", "session_token", "tunnel_public_key", "region")
+
+
+@pytest.mark.clause("C1")
+def test_binding_sends_the_order_the_device_and_a_public_key_and_no_more() -> None:
+    body = {"response_type": "code", "client_id": "a", "order_number": "RV-2026-0001", "device_id": "A" * 52}
+    assert check(permit(), out("authorize.challenge", body)).fields == (
+        "device_public_key",
+        "order_number",
+        "device_id",
+    )
+
+
+def test_a_call_without_identity_carries_no_field() -> None:
+    assert check(permit(), out("server.metadata")).fields == ()
+
+
+def test_path_parameters_are_fields_too() -> None:
+    passed = check(permit(), out("devices.unbind", parameters={"device_id": "A" * 52}))
+    assert passed.fields[-1] == "device_id"
+
+
+def test_null_takes_a_value_away_and_needs_no_shape() -> None:
+    assert "language" in check(permit(adult=True), out("data.correct", {"language": None})).fields
+
+
+@pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:8443"])
+def test_hosts_of_the_recipient_on_any_port(host: str) -> None:
+    check(permit(), out("server.metadata", host=host))
+
+
+def test_a_host_declared_with_its_port_and_an_ipv6_address() -> None:
+    policy = bundled_policy().with_hosts("operator", ("localhost:8443", "[::1]:9"))
+    check(permit(policy), out("server.metadata", host="localhost:8443"))
+    check(permit(policy), out("server.metadata", host="[::1]:9"))
+    with pytest.raises(EgressBlocked):
+        check(permit(policy), out("server.metadata", host="localhost:1"))
+    with pytest.raises(EgressBlocked):
+        check(permit(policy), out("server.metadata", host="[::1]:10"))
+
+
+# ---------------------------------------------------------------- 1. the operation
+
+
+@pytest.mark.clause("U7")
+def test_an_undeclared_operation_is_stopped() -> None:
+    with pytest.raises(OperationUndeclared, match=r"telemetry\.upload"):
+        check(permit(), out("telemetry.upload"))
+
+
+# ---------------------------------------------------------------- 2. the host
+
+
+@pytest.mark.clause("T1")
+def test_nothing_goes_without_tls() -> None:
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(), out("server.metadata", scheme="http"))
+    assert caught.value.params["rule"] == "T1"
+
+
+@pytest.mark.clause("S1")
+@pytest.mark.parametrize("host", ["evil.example", f"{HOST}.evil.example", f"evil-{HOST}", "", f"{HOST}@evil.example"])
+def test_a_host_of_nobody_declared_is_unreachable(host: str) -> None:
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(), out("server.metadata", host=host))
+    assert caught.value.params["rule"] == "S1"
+    assert "evil" not in str(caught.value)
+
+
+def test_a_recipient_that_is_not_declared_has_no_hosts() -> None:
+    with pytest.raises(EgressBlocked):
+        check(permit(changed("server.metadata", recipient="ghost")), out("server.metadata"))
+
+
+# ---------------------------------------------------------------- 3. the purpose
+
+
+@pytest.mark.clause("U3")
+def test_a_purpose_without_consent_is_stopped_and_with_it_passes() -> None:
+    policy = changed("server.metadata", purpose="improvement")
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(policy, adult=True), out("server.metadata"))
+    assert caught.value.params["rule"] == "U3"
+    check(permit(policy, adult=True, consents={"improvement": Consent("granted")}), out("server.metadata"))
+
+
+# ---------------------------------------------------------------- 4. the members
+
+
+@pytest.mark.clause("U7")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"public_key": KEY, "hostname": "laptop"},
+        {"public_key": {"inner": KEY}},
+        {"nested": {"public_key": KEY}},
+        {"public_key": KEY, "extra": {}},
+        {"public_key": KEY, "extra": []},
+        {"public_key": KEY, "contact_email": "kim@example.org"},
+        {"public_key": KEY, "order_number": "RV-2026-0001"},
+    ],
+)
+def test_an_undeclared_member_is_stopped(body: dict[str, Any]) -> None:
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(), out("tunnel.register", body))
+    for value in ("laptop", "kim@example.org", "RV-2026-0001", KEY):
+        assert value not in str(caught.value)
+
+
+def test_a_member_declared_for_the_operation_and_for_nobody_else_is_stopped() -> None:
+    with pytest.raises(EgressBlocked, match="not declared"):
+        check(permit(changed("order.read", fields=("ghost",))), out("order.read", {"ghost": "x"}))
+
+
+@pytest.mark.parametrize("value", [b"bytes", object(), {1, 2}, 1j, {1: "x"}, {"a": {1: "x"}}])
+def test_a_value_of_an_unknown_type_is_stopped(value: Any) -> None:
+    with pytest.raises(EgressBlocked):
+        check(permit(), out("tunnel.register", {"public_key": value}))
+
+
+def test_what_nests_too_deep_is_stopped() -> None:
+    deep: Any = "x"
+    for _ in range(20):
+        deep = {"a": deep}
+    with pytest.raises(EgressBlocked):
+        flatten("tunnel.register", {"a": deep})
+
+
+def test_lists_are_judged_by_each_element() -> None:
+    assert flatten("x", {"a": ["b", ("c", None)], "d": {"e": 1}}) == (("a", "b"), ("a", "c"), ("a", None), ("d.e", 1))
+
+
+def test_a_member_of_the_protocol_has_a_bound() -> None:
+    body = {"grant_type": "refresh_token", "refresh_token": "t", "client_id": "x" * 5000}
+    with pytest.raises(EgressBlocked, match="longer"):
+        check(permit(), out("token.issue", body))
+
+
+@pytest.mark.parametrize("segment", ["..", ".", "", "a/b", "a?b", "a#b", "a%2fb", "ä", "a b", "x" * 200])
+def test_a_path_parameter_cannot_leave_its_segment(segment: str) -> None:
+    with pytest.raises((ValueRefused, EgressBlocked)):
+        check(permit(), out("rights.status", parameters={"request_id": segment}))
+
+
+# ---------------------------------------------------------------- 5. the fields
+
+
+@pytest.mark.clause("M1")
+def test_an_optional_field_of_a_minor_is_stopped() -> None:
+    policy = changed("data.correct", purpose="service")
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(policy, adult=False), out("data.correct", {"contact_email": "kim@example.org"}))
+    assert caught.value.params["rule"] == "M1"
+    assert "kim" not in str(caught.value)
+
+
+@pytest.mark.clause("S1")
+def test_a_field_that_may_not_go_to_the_recipient_is_stopped() -> None:
+    policy = changed("order.read", fields=("message",))
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(policy), out("order.read", {"message": "secret line"}))
+    assert caught.value.params["rule"] == "S1"
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.clause("U7")
+def test_a_token_does_not_go_along_for_a_purpose_it_is_not_there_for() -> None:
+    policy = changed("order.read", purpose="improvement")
+    state = {"adult": True, "consents": {"improvement": Consent("granted")}}
+    with pytest.raises(EgressBlocked, match="device_public_key"):
+        check(permit(policy, **state), out("order.read"))
+
+
+# ---------------------------------------------------------------- 6. the headers
+
+
+@pytest.mark.clause("C2")
+@pytest.mark.parametrize("name", ["Cookie", "X-Device-Model", "Referer", "Accept-Language", "Forwarded", "Via"])
+def test_a_header_that_is_not_on_the_list_is_stopped(name: str) -> None:
+    with pytest.raises(EgressBlocked, match="not on the list"):
+        check(permit(), out("order.read", headers={name: "x"}))
+
+
+def test_the_list_of_headers() -> None:
+    assert not HEADERS & {"cookie", "referer", "accept-language", "origin", "x-forwarded-for"}
+
+
+@pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"', '""'])
+def test_an_entity_tag_passes(etag: str) -> None:
+    check(permit(), out("order.read", headers={"If-Match": etag}))
+
+
+@pytest.mark.parametrize("etag", ["abc", '"a b"', '"a"b"', "*", '"' + "x" * 200 + '"'])
+def test_if_match_carries_an_entity_tag_and_nothing_else(etag: str) -> None:
+    with pytest.raises(ValueRefused):
+        check(permit(), out("order.read", headers={"If-Match": etag}))
+
+
+# ---------------------------------------------------------------- values
+
+
+def field(kind: str, **more: Any) -> Field:
+    return Field(
+        id="f",
+        category="account",
+        clause="C1",
+        source="user",
+        type=FieldType(kind=kind, **more),  # type: ignore[arg-type]
+        transform=Transform("keep"),
+        purposes=("service",),
+        recipients=("operator",),
+        retention=Retention(),
+        dpv="pd:x",
+        sentence={"en": "x"},
+    )
+
+
+GOOD: list[tuple[Field, Any]] = [
+    (field("text"), "anything at all"),
+    (field("text", max=3), "abc"),
+    (field("text", pattern="[a-z]+"), "abc"),
+    (field("secret"), "s3cr3t!"),
+    (field("email"), "kim@example.org"),
+    (field("enum", values=("a", "b")), "b"),
+    (field("integer"), -5),
+    (field("integer", min=0, max=9), 9),
+    (field("boolean"), False),
+    (field("time"), "2026-11-01T00:00:00Z"),
+    (field("time"), "2026-11-01"),
+    (field("time"), 1_800_000_000.5),
+    (field("version"), "1.2.3"),
+    (field("version"), "12"),
+    (field("ip_address"), "192.0.2.1"),
+    (field("ip_address"), "2001:db8::1"),
+]
+BAD: list[tuple[Field, Any]] = [
+    (field("text"), 5),
+    (field("text", max=3), "abcd"),
+    (field("text", pattern="[a-z]+"), "abc\n"),
+    (field("secret"), ""),
+    (field("secret"), "a b"),
+    (field("secret"), 5),
+    (field("email"), "no address"),
+    (field("email"), "a@b@c"),
+    (field("email"), "a@b\nBcc: x"),
+    (field("enum", values=("a", "b")), "c"),
+    (field("enum", values=("a", "b")), True),
+    (field("integer"), True),
+    (field("integer"), "5"),
+    (field("integer", min=0, max=9), 10),
+    (field("integer", min=0, max=9), -1),
+    (field("boolean"), 1),
+    (field("time"), True),
+    (field("time"), "yesterday"),
+    (field("version"), "latest"),
+    (field("version"), 5),
+    (field("ip_address"), "not one"),
+    (field("ip_address"), 3232235777),
+]
+
+
+@pytest.mark.parametrize(("facts", "value"), GOOD)
+def test_a_value_as_the_policy_says_passes(facts: Field, value: Any) -> None:
+    check_value(facts, "member", value)
+
+
+@pytest.mark.parametrize(("facts", "value"), BAD)
+def test_another_value_is_refused_and_not_repeated(facts: Field, value: Any) -> None:
+    with pytest.raises(ValueRefused) as caught:
+        check_value(facts, "member", value)
+    assert caught.value.params["name"] == "member"
+    if isinstance(value, str) and len(value) > 3:
+        assert value not in str(caught.value)
+
+
+def test_every_kind_of_field_has_a_check() -> None:
+    from rocketvpn_sdk.transport.guard import _KINDS
+
+    kinds = FieldType.__struct_fields__ and msgspec.inspect.type_info(FieldType).fields[0].type
+    assert set(_KINDS) == set(kinds.values)  # type: ignore[union-attr]
+
+
+# ---------------------------------------------------------------- properties
+
+_members = st.dictionaries(
+    st.sampled_from(["public_key", "region", "order_number", "contact_email", "x", "device_id", "public_key.x"]),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=60), st.just(KEY), st.just("de-fra")),
+)
+
+
+@pytest.mark.clause("U7")
+@given(_members, st.sampled_from(sorted(bundled_policy().operations)))
+def test_whatever_passes_is_declared(body: dict[str, Any], operation: str) -> None:
+    declared: Operation = bundled_policy().operations[operation]
+    try:
+        passed = check(permit(adult=True), out(operation, body))
+    except (EgressBlocked, ValueRefused):
+        return
+    assert set(passed.fields) <= {*declared.fields, "device_public_key", "session_token"}
+    assert {declared.field_of(member) for member in body} <= {*declared.fields, *declared.protocol}
+
+
+@pytest.mark.clause("U3")
+@given(_members, st.sampled_from(sorted(bundled_policy().operations)), st.booleans())
+def test_taking_consent_or_majority_away_never_lets_more_pass(
+    body: dict[str, Any], operation: str, adult: bool
+) -> None:
+    try:
+        check(permit(adult=None), out(operation, body))
+    except (EgressBlocked, ValueRefused):
+        return
+    check(permit(adult=True, consents={"improvement": Consent("granted")}), out(operation, body))

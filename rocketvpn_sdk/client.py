@@ -111,9 +111,6 @@ class RocketVPN:
         self.journal.close()
         with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
             self._sent.commit()
-        if self._vault.unlocked:
-            with suppress(RocketVPNError):  # likewise
-                self._vault.save_clock()
         if self._api is not None:
             self._api.close()
         self._vault.close()
@@ -231,6 +228,7 @@ class RocketVPN:
                     context=tls_context(trust=config.trust, pins=config.pins),
                     authenticator=config.authenticator,
                     proxy=config.proxy,
+                    agree=self._vault.agree,
                 )
             return self._api
 

@@ -37,7 +37,8 @@ class Config:
         data_dir: the vault's folder; default: the platform's data folder for ``app_id`` and ``profile``.
         secrets: where the root key lives; default: the operating system's keyring.
         trust: a file of CA certificates (PEM); default: the operating system's trust store.
-        pins: ``sha256/<base64>`` of public keys (SPKI), one of which the server's chain must have; two or more, or none.
+        pins: ``sha256/<base64>`` of public keys (SPKI), one of which the server's chain must have; two or more, or
+            none.
         policy: a policy or the file of one; default: the one that ships with the SDK.
         events: the app's event classes.
         authenticator: asks the user for an e-mailed code; without one, such calls raise ``AuthenticationRequired``.
@@ -73,15 +74,12 @@ class Config:
         _check_server(self.server)
         _check(_matches(_APP_ID, self.app_id), "app_id must look like org.example.vpn")
         _check(_matches(_PROFILE, self.profile), "profile may have letters, digits, - and _, at most 40")
-        _check(len(set(self.pins)) != 1, "give at least two pins, so that one lost key does not lock everybody out, or none")
+        _check(len(set(self.pins)) != 1, "give two pins or more, so that one lost key locks nobody out, or none")
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
         for name in ("data_dir", "trust"):
             _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
         _check(isinstance(self.policy, Policy | Path | None), "policy must be a Policy or a pathlib.Path")
-        _check(
-            all(isinstance(kind, type) and issubclass(kind, Event) for kind in self.events),
-            "events must be classes derived from Event",
-        )
+        _check(all(_is_event(kind) for kind in self.events), "events must be classes derived from Event")
         _check(self.trust is None or self.trust.is_file(), "the file of CA certificates (trust) is not there")
         if isinstance(self.policy, Path):
             object.__setattr__(self, "policy", load_policy(self.policy))
@@ -121,6 +119,10 @@ def _check(holds: object, problem: str) -> None:
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_event(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Event)
 
 
 def _check_server(server: str) -> None:

@@ -72,7 +72,7 @@ class AuthorizationError(MaskedRepr, Wire, frozen=True, kw_only=True):
 
     ``error`` is ``insufficient_authorization`` with ``auth_session`` and ``challenge``; ``redirect_to_web``;
     ``invalid_session``, ``invalid_grant``, ``invalid_request``, ``invalid_dpop_proof``, ``use_dpop_nonce``; or one of
-    our codes, e.g. ``device_limit_reached`` with ``devices``.
+    our codes, e.g. ``device-limit-reached`` with ``devices``.
     """
 
     __masked__: ClassVar[tuple[str, ...]] = ("auth_session",)

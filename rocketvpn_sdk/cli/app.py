@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated
 
@@ -29,13 +30,15 @@ _EPILOG = f"""Exit codes:
 \b
 {codes.table()}
 
-Settings: --config FILE or ROCKETVPN_CONFIG names a TOML file; `rocketvpn sandbox` writes one. Documentation: docs/scripting.md.
+Settings: --config FILE or ROCKETVPN_CONFIG names a TOML file; `rocketvpn
+sandbox` writes one. More: docs/scripting.md.
 """
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
         result = _app()(arguments, prog_name="rocketvpn", standalone_mode=False)
     except typer.Abort:

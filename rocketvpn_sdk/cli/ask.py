@@ -16,7 +16,7 @@ from rocketvpn_sdk.errors import SecretStoreLocked
 from rocketvpn_sdk.vault.passphrase import FILE
 from rocketvpn_sdk.wire import Challenge
 
-PASSPHRASE_VARIABLE = "ROCKETVPN_PASSPHRASE"
+PASSPHRASE_VARIABLE = "ROCKETVPN_PASSPHRASE"  # noqa: S105 - a name
 STDIN = "-"
 _LONGEST_LINE = 1000
 

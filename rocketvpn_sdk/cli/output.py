@@ -31,6 +31,17 @@ def _console(stream: TextIO) -> Console:
     return console
 
 
+def _wrapped(text: str, width: int, indent: int = 0, hanging: int = 0) -> list[str]:
+    lines = textwrap.wrap(
+        clean(text),
+        max(width, indent + hanging + _NARROWEST),
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + hanging),
+        break_on_hyphens=False,
+    )
+    return lines or [""]
+
+
 class Out:
     """Where a command prints. With ``json`` all texts are left out, and ``document`` prints.
 
@@ -57,14 +68,7 @@ class Out:
         """Print a paragraph; with ``hanging`` its further lines are indented by that much more."""
         if self.json:
             return
-        lines = textwrap.wrap(
-            clean(text),
-            max(self._console.width, indent + hanging + _NARROWEST),
-            initial_indent=" " * indent,
-            subsequent_indent=" " * (indent + hanging),
-            break_on_hyphens=False,
-        )
-        for line in lines or [""]:
+        for line in _wrapped(text, self._console.width, indent, hanging):
             self._console.print(Text(line, style=style), soft_wrap=True)
 
     def heading(self, text: str) -> None:
@@ -97,7 +101,8 @@ class Out:
 
     def error(self, text: str) -> None:
         """Print to the standard error stream."""
-        self._errors.print(Text(text))
+        for line in _wrapped(text, self._errors.width):
+            self._errors.print(Text(line), soft_wrap=True)
 
     def _print(self, table: Table, indent: int) -> None:
         if self.json:

@@ -19,6 +19,7 @@ _REMEDIES: dict[str, str] = {
     "conflict": "Look at the value that is there now, and correct it again if it is still wrong.",
     "device-limit-reached": "Run `rocketvpn bind ORDER --replace ID` to put this device in the place of one of them.",
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
+    "receipt-invalid": "What is gone here stays gone. Ask for it again with `rocketvpn delete --resume`.",
     "secret-corrupt": _START_ANEW,
     "secret-missing": _START_ANEW,
     "secret-store-unavailable": "Start the keyring service, or use --passphrase on a machine without one.",

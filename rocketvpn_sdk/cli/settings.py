@@ -51,7 +51,8 @@ def read_settings(path: Path | None) -> tuple[Settings, Path]:
     """
     if path is None:
         raise ConfigurationError(
-            problem=f"there are no settings; name a file with --config or {CONFIG_VARIABLE} (`rocketvpn sandbox` makes one)"
+            problem=f"there are no settings; name a file with --config or {CONFIG_VARIABLE}"
+            " (`rocketvpn sandbox` makes one)"
         )
     try:
         raw = tomllib.loads(path.read_text("utf-8"))

@@ -60,7 +60,7 @@ def joined(items: tuple[str, ...] | list[str], nothing: str = "nothing") -> str:
 
 
 def since(text: str, now: datetime) -> datetime:
-    """Return the time that ``text`` names: a date, an ISO 8601 time, or how long ago (``90m``, ``24h``, ``7d``, ``2w``).
+    """Return the time that ``text`` names: a date, an ISO 8601 time, or how long ago (``90m``, ``24h``, ``7d``).
 
     Without an offset it is UTC, as the log shows it.
 

@@ -1,7 +1,7 @@
-"""Minimisation: what is left of a value before it is stored, by the transform that the policy declares for its field (C2).
+"""Minimisation: what is left of a value before it is stored, by the transform its field declares in the policy (C2).
 
-``minimiser`` compiles a field once; what it returns runs for every record. It never raises, and it fails closed: a value
-that the policy does not declare, of the wrong type, out of its bounds or not of its pattern, becomes ``None``.
+``minimiser`` compiles a field once; what it returns runs for every record. It never raises, and it fails closed: a
+value that the policy does not declare, of the wrong type, out of its bounds or not of its pattern, becomes ``None``.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _text(value: object) -> str | None:
     kind = type(value)
     if kind is str:
         return value  # type: ignore[return-value]
-    return str.__str__(value) if issubclass(kind, str) else None  # type: ignore[arg-type]
+    return str.__str__(value) if issubclass(kind, str) else None
 
 
 def _number(value: object) -> int | float | None:

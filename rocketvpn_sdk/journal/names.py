@@ -42,7 +42,21 @@ _WORDS = _set(
 )
 
 _CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
-_KEY_OPENINGS = ("AKIA", "ASIA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "sk-", "sk_", "xox")
+_KEY_OPENINGS = (
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_",
+    "xox",
+)
 _BASE64 = re.compile(
     r"(?=(?:[A-Za-z+/]{0,30}[0-9]){3})(?=(?:[a-z0-9+/]{0,12}[A-Z]){6})(?=(?:[A-Z0-9+/]{0,12}[a-z]){6})[A-Za-z0-9+/]{40}"
 )
@@ -81,7 +95,7 @@ def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
 
 
 def is_foreign_url(url: str, _before: str, own: Container[str]) -> bool:
-    """Judge a ``url``: foreign unless it goes to this device or to an ``own`` host, without a user or password in it."""
+    """Judge a ``url``: foreign unless it goes to this device or to an ``own`` host, with no user or password in it."""
     scheme, _, rest = url.partition("://")
     server = re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
     host = server[: server.find("]") + 1] if server.startswith("[") else server.partition(":")[0]

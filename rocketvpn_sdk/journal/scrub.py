@@ -1,8 +1,8 @@
 """Free text, such as a log line, without what is personal in it (C2).
 
-What is looked for stands in ``patterns.py``. A row runs only where it has a chance: a row with names, at the places where one
-of them stands; any other, where a quick look has found what it needs. Most lines pass without any row running. Scrubbing
-never raises: what it cannot work through is not stored.
+What is looked for stands in ``patterns.py``. A row runs only where it has a chance: a row with names, at the places
+where one of them stands; any other, where a quick look has found what it needs. Most lines pass without any row
+running. Scrubbing never raises: what it cannot work through is not stored.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ REMOVED = "[removed]"
 """Stands where one of a scrubber's known values was."""
 
 _SHORTEST_KNOWN = 3
-# Marks that nobody sees, and that would break up an address; full stops of other scripts; and the one letter whose lower
-# case is longer than itself, since positions must be the same in both.
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\u2064\ufeff"))
+_MOST_MARKS = 64
+# Marks that nobody sees, and that would break up an address; full stops of other scripts; and the one letter whose
+# lower case is longer than itself, since positions must be the same in both.
+_UNSEEN: dict[int, str | None] = dict.fromkeys(
+    map(ord, "\u00ad\u034f\u061c\u180e\u200b\u200c\u200d\u200e\u200f\u2060\u2061\u2062\u2063\ufeff")
+)
 _UNSEEN |= {0x3002: ".", 0xFF61: ".", 0x2024: ".", 0x0130: "I"}
 # Full-width and mathematical letters and digits: other characters stay as they are.
 _LOOKALIKES = re.compile("[\uff01-\uff5e\U0001d400-\U0001d7ff]+")
@@ -38,7 +41,7 @@ _NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnu
 
 
 _Finding = tuple[int, int, int]
-"""Where personal text begins, the row that found it, and where it ends. Without a placeholder, it only looks personal."""
+"""Where personal text begins, the row that found it, and where it ends; a row without placeholder: it only looks so."""
 
 _Gate = Callable[[str, int], re.Match[str] | None]
 
@@ -76,7 +79,7 @@ def _searches(key: bytes) -> tuple[_Search, ...]:
 
 @lru_cache(maxsize=4096)
 def _families(marks: bytes, many_digits: bool) -> tuple[_Family, ...]:
-    """Return the rows that have a chance in a text with ``marks``: all its characters but letters, digits and spaces."""
+    """Return the rows that have a chance in a text with ``marks``, its characters but letters, digits and spaces."""
     there = marks.decode("ascii") + (DIGITS if many_digits else "")
     return tuple(family for needs, family in _by_need() if not needs or any(mark in there for mark in needs))
 
@@ -112,6 +115,8 @@ _KEYS = frozenset(_BY_KEY)
 _KEPT = frozenset(number for number, row in enumerate(PATTERNS) if not row.placeholder)
 _KNOWN = -1
 """Stands for a row in findings of known values."""
+_ALWAYS = frozenset({_KNOWN, *(number for number, row in enumerate(PATTERNS) if row.after)})
+_PLACEHOLDERS = {_KNOWN: REMOVED, **{number: row.placeholder for number, row in enumerate(PATTERNS)}}
 
 
 class Scrubber:
@@ -147,8 +152,11 @@ class Scrubber:
             low = text.lower()
             for key in _KEYS.intersection(words):
                 self._add_named(text, low, key, findings)
+        marks = data.translate(None, _NO_MARKS)
+        if len(marks) > _MOST_MARKS:
+            marks = bytes(sorted(set(marks)))
         many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
-        for family in _families(data.translate(None, _NO_MARKS), many_digits):
+        for family in _families(marks, many_digits):
             if hit := family.gate(text, 0):
                 self._add_family(text, hit.start(), family, findings)
         if self._known is not None:
@@ -163,7 +171,7 @@ class Scrubber:
                     self._add(text, hit, gate, _search(number), findings)
 
     def _add(self, text: str, hit: re.Match[str], gate: _Gate, search: _Search, findings: list[_Finding]) -> None:
-        """Add what a row finds in ``text``: it looks from the beginning of the word where its ``gate`` has a ``hit``."""
+        """Add what a row finds in ``text``: it looks from the beginning of the word where ``gate`` has a ``hit``."""
         done, more = 0, hit
         while match := search.expression.search(text, text.rfind(" ", done, more.start()) + 1 or done):
             done = match.end()
@@ -188,14 +196,10 @@ class Scrubber:
             place = low.find(name, end)
 
     def _judge(self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding]) -> bool:
-        """Add ``match`` to ``findings``, unless it is found to be nothing personal or is among them already."""
+        """Add ``match`` to ``findings``, unless it is found to be nothing personal."""
         start, end = match.end(1) if search.marked else match.start(), match.end()
-        if search.judge is not None:
-            for first, row, last in findings:
-                if first <= start and end <= last and row not in _KEPT:
-                    return True
-            if not search.judge(text[start:end], text[start - 1 : start], self._own):
-                return False
+        if search.judge is not None and not search.judge(text[start:end], text[start - 1 : start], self._own):
+            return False
         findings.append((start, search.row, end))
         return True
 
@@ -207,27 +211,23 @@ def _plain(text: str) -> str:
 
 
 def _replaced(text: str, findings: list[_Finding]) -> str:
-    """Return ``text`` with placeholders for ``findings``; where they overlap, the first one's stands for all."""
+    """Return ``text`` with placeholders for ``findings``; where they overlap, the first one's stands for all.
+
+    What lies in a text that only looks personal stays, unless a name before it, or a known value, says otherwise.
+    """
     findings.sort()
-    kept = [finding for finding in findings if finding[1] in _KEPT]
     parts: list[str] = []
-    done = 0
+    done = kept_until = 0
     for start, row, end in findings:
-        if kept and (row in _KEPT or _is_kept(start, row, end, kept)):
-            continue
-        if start >= done:
-            parts += text[done:start], PATTERNS[row].placeholder if row != _KNOWN else REMOVED
-        if end > done:
-            done = end
+        if row in _KEPT:
+            kept_until = max(kept_until, end)
+        elif end > kept_until or row in _ALWAYS:
+            if start >= done:
+                parts += text[done:start], _PLACEHOLDERS[row]
+            if end > done:
+                done = end
     parts.append(text[done:])
     return "".join(parts)
-
-
-def _is_kept(start: int, row: int, end: int, kept: list[_Finding]) -> bool:
-    """Whether a finding lies in a text that only looks personal; what stands after a name always goes."""
-    if row == _KNOWN or PATTERNS[row].after:
-        return False
-    return any(first <= start and end <= last for first, _, last in kept)
 
 
 @lru_cache(maxsize=16)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from rocketvpn_sdk.journal.names import Judge
 
-# Guards against beginning inside something longer. Those called FIRST stand behind the first character, not before it: a
-# search skips fast to where an expression can begin only if it begins with plain characters.
+# Guards against beginning inside something longer. Those called FIRST stand behind the first character, not before it:
+# a search skips fast to where an expression can begin only if it begins with plain characters.
 NOT_INSIDE_WORD = r"(?<![A-Za-z0-9])"
 FIRST_IN_NUMBER = r"(?<![0-9].)(?<![0-9]\..)"
 # Text that went through `repr` has its line breaks as two characters: the letter in them belongs to no word.
@@ -27,7 +27,10 @@ GROUP = rf"{HEX}{{1,4}}"
 EQUALS = r"""(?:\\?["'])?\]?[ \t]{0,4}(?::=|=>|[=:])[ \t]{0,4}"""
 """Between a name and its value, in ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'`` and ``["a"] = "b"``."""
 
-QUOTED = r"""(?:\\?"(?:[^"\\\r\n]|\\[^"]|\\"(?=\w))*+(?:\\?"|(?=[\r\n])|\Z)|[bru]?'(?:[^'\\\r\n]|\\.)*+(?:'|(?=[\r\n])|\Z))"""
+QUOTED = (
+    r"""(?:\\?"(?:[^"\\\r\n]|\\[^"]|\\"(?=\w))*+(?:\\?"|(?=[\r\n])|\Z)"""
+    r"""|[bru]?'(?:[^'\\\r\n]|\\.)*+(?:'|(?=[\r\n])|\Z))"""
+)
 VALUE = rf"""(?:{QUOTED}|[^\s,;&|<>()\[\]{{}}"']++)"""
 SECRET = rf"""(?:{QUOTED}|(?:[^\s&]|&(?!\w++=))++)"""
 NAME_IN_PATH = r"""(?:[^\s/\\:*?"<>|%]{1,64}(?: [^\s/\\:*?"<>|%]{1,64}){0,3}(?=[/\\])|[^\s/\\:*?"'<>|,;)\]}%]++)"""
@@ -68,6 +71,6 @@ def named(names: Iterable[str]) -> str:
 
 
 def keys(name: str) -> set[str]:
-    """Return the words, in lower case, one of which stands in any text with ``name``: `user name` has user, username."""
+    """Return the words one of which stands in any text with ``name``: `user name` has `user` and `username`."""
     letters = re.split(r"[^a-z ]", name)[0]
     return {letters.split()[0], letters.replace(" ", "")}

@@ -220,8 +220,8 @@ def parse_policy(text: str, *, path: str = "policy") -> Policy:
         line = re.search(r"\(at line (\d+)", str(error))
         last = len(text.rstrip().split("\n"))
         raise PolicyInvalid(path=path, line=int(line[1]) if line else last, problem=f"not TOML: {error}") from None
-    except (ValueError, RecursionError):  # tomllib lets these through: a number of thousands of digits, deep nesting
-        raise PolicyInvalid(path=path, line=0, problem="not TOML that can be read: too long a number, or too deep") from None
+    except (ValueError, RecursionError):  # tomllib lets these through
+        raise PolicyInvalid(path=path, line=0, problem="not TOML: a number is too long, or it is too deep") from None
     lines = Lines(text)
     try:
         document = msgspec.convert(raw, Document, dec_hook=_from_text)

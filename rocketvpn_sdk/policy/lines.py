@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NAME = r'"?([A-Za-z0-9_-]+)"?'
-_HEADER = re.compile(rf'\s*\[\[?\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]')
+_HEADER = re.compile(rf"\s*\[\[?\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]")
 _KEY = re.compile(rf"\s*{_NAME}(?:\s*\.\s*{_NAME})*\s*=")
 _TOKEN = re.compile(r"""\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*""", re.DOTALL)
 
@@ -35,10 +35,13 @@ class Lines:
         self._keys.setdefault((outer, self._last(outer), inner), number)
 
     def find(self, table: str = "", index: int = 0, key: str = "") -> int:
-        """Return the line of ``key`` in the ``index``-th ``table``, or of its header, or of ``table`` as a key, or 0."""
-        return (
-            self._keys.get((table, index, key)) or self._headers.get((table, index)) or self._keys.get(("", 0, table), 0)
+        """Return the line of ``key`` in the ``index``-th ``table``, or of its header, or of ``table``'s key, or 0."""
+        places = (
+            self._keys.get((table, index, key)),
+            self._headers.get((table, index)),
+            self._keys.get(("", 0, table)),
         )
+        return next((line for line in places if line), 0)
 
     def find_path(self, path: str, key: str = "") -> int:
         """Return the line for a path as msgspec writes it, e.g. ``$.field[3].retention.device``."""
@@ -48,5 +51,5 @@ class Lines:
 
 
 def _without_lines(token: re.Match[str]) -> str:
-    """Return the token, or as many empty lines where it runs over several: what is inside it is no header and no key."""
+    """Return the token, or as many empty lines where it runs over several: what is inside is no header and no key."""
     return "\n" * token[0].count("\n") or token[0]

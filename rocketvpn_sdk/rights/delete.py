@@ -125,12 +125,12 @@ class Deletion:
 
     def _destroy_here(self, scope: wire.Scope, ticket: QueueItem | None) -> Here:
         """Destroy everything in scope in one transaction with writing the ticket; then rotate the root."""
-        now = self._clock.time()
+        age = self._vault.age().highest
         with self._vault.shredding() as change:
             if scope == "logs":
-                destroyed = change.shred(lambda lane: lane.stream == "log", now)
+                destroyed = change.shred(lambda lane: lane.stream == "log", age)
             else:
-                destroyed = change.shred(lambda _: True, now)
+                destroyed = change.shred(lambda _: True, age)
                 # What signs the request stays until the server has confirmed it, and nothing else.
                 change.drop_all_documents(keep=(CREDENTIALS, CLOCK) if ticket else (CLOCK,))
             if ticket is not None:
@@ -138,7 +138,7 @@ class Deletion:
         self._journal.forget()
         self._api.sent.forget()
         owed = self._vault.status().rotation_owed_since is not None
-        return Here(done=True, at=utc(now), keys_destroyed=destroyed, rotation_owed=owed)
+        return Here(done=True, at=utc(self._clock.time()), keys_destroyed=destroyed, rotation_owed=owed)
 
     def _conclude(self, ticket: QueueItem, request_id: str) -> Server:
         status = self._api.call("rights.status", answer=wire.RightsRequest, path={"request_id": request_id}).value

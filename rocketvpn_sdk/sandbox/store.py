@@ -20,8 +20,8 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 class Store:
     """The tables behind the server.
 
-    One transaction at a time, whatever the database: limits (devices, tries, one use) are read and then acted on, and one
-    process is all a sandbox is.
+    One transaction at a time, whatever the database: limits (devices, tries, one use) are read and then acted on, and
+    one process is all that a sandbox is.
     """
 
     def __init__(self, url: str | URL, *, purge_interval: int) -> None:

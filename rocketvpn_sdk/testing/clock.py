@@ -29,7 +29,7 @@ class FakeClock(Clock):
         """Let ``seconds`` pass.
 
         Raises:
-            ValueError: time does not run backwards; ``set_back`` is a user who turns the clock.
+            ValueError: time does not run backwards; ``turn`` is a user who turns the clock.
         """
         if seconds < 0:
             raise ValueError("time does not run backwards")
@@ -37,7 +37,7 @@ class FakeClock(Clock):
             self._wall += seconds
             self._monotonic += seconds
 
-    def set_back(self, seconds: float) -> None:
-        """Turn the wall clock back, as a user or a bad battery does; the monotonic clock goes on."""
+    def turn(self, seconds: float) -> None:
+        """Turn the wall clock forward, or back by a negative number, as a user does; the monotonic clock goes on."""
         with self._lock:
-            self._wall -= seconds
+            self._wall += seconds

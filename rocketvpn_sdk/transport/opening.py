@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 import httpx
 
@@ -35,6 +36,7 @@ def open_api(
     authenticator: Authenticator | None = None,
     proxy: str | None = None,
     transport: httpx.BaseTransport | None = None,
+    agree: Callable[[float], None] | None = None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
 
@@ -51,6 +53,7 @@ def open_api(
         authenticator: asks the user for an e-mailed code.
         proxy: a proxy's URL.
         transport: in place of real connections, in tests.
+        agree: told the server's clock with each answer, in seconds since the epoch.
 
     Raises:
         ConfigurationError: ``server`` or ``proxy`` cannot be used.
@@ -71,4 +74,4 @@ def open_api(
         limits=limits,
     )
     session = Session(exchange, documents, client_id=client_id, authenticator=authenticator)
-    return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)
+    return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events, agree=agree)

@@ -159,14 +159,17 @@ class Change:
         )
         return key_id, self.keys.open(key_id, wrapped, part="the key of a log")
 
-    def shred(self, which: Callable[[Lane], bool], now: float) -> int:
-        """Destroy every key of the lanes that ``which`` picks, and mark them, so that no buffered record comes back."""
+    def shred(self, which: Callable[[Lane], bool], age: float) -> int:
+        """Destroy every key of the lanes that ``which`` picks, and mark them, so that no buffered record comes back.
+
+        ``age`` is ``Vault.age().highest``. Returns how many keys that were.
+        """
         self.touch_manifest()
         dropped = 0
         for row in lane_rows(self.db):
             if which(row.lane):
                 dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
-                self.db.execute("UPDATE lanes SET shredded_at = max(shredded_at, ?) WHERE id = ?", (now, row.id))
+                self.db.execute("UPDATE lanes SET shredded_at = max(shredded_at, ?) WHERE id = ?", (age, row.id))
         return dropped
 
     def expire(self, now: float) -> int:

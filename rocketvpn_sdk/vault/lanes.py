@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import msgspec
 
@@ -22,9 +23,15 @@ class Lane(msgspec.Struct, frozen=True):
     @property
     def seconds(self) -> float:
         """The retention in seconds; infinite while bound."""
-        return Duration(self.retention).seconds
+        return _seconds(self.retention)
 
 
+@cache
+def _seconds(retention: str) -> float:
+    return Duration(retention).seconds
+
+
+@cache
 def epoch_length(retention: float) -> float:
     """Return the longest of a month, a week and a day that is at most a seventh of ``retention``; at least a day."""
     return next((length for length in _EPOCHS if length <= retention / 7), DAY)

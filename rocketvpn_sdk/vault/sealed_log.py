@@ -20,7 +20,7 @@ from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, Keys, LaneRow, lane_rows
 from rocketvpn_sdk.vault.keys import derive
-from rocketvpn_sdk.vault.lanes import Lane, epoch_dead, epoch_of
+from rocketvpn_sdk.vault.lanes import Lane, epoch_dead, epoch_length, epoch_of
 from rocketvpn_sdk.vault.vault import Vault
 
 Record = tuple[float, Any]
@@ -29,7 +29,7 @@ Record = tuple[float, Any]
 _Stored = tuple[float, int, Any]
 """A record's time, its place among those of this process (times may be coarse), and the record."""
 _Batch = dict[tuple[Lane, int], list[tuple[float, _Stored]]]
-"""By lane and epoch; each record with the exact time at which it was appended, which is not stored."""
+"""By lane and epoch; each record with the exact age at which it was appended, which is not stored."""
 _order = itemgetter(0, 1)
 
 
@@ -41,6 +41,16 @@ class _Tail(msgspec.Struct, frozen=True):
     link: bytes
     key_id: bytes
     records: list[_Stored]
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """Where a lane's next record is buffered, for as long as its epoch lasts."""
+
+    begins: float
+    ends: float
+    ahead: float
+    """How far the vault's age is ahead of the wall clock."""
+    records: list[tuple[float, _Stored]]
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -69,6 +79,7 @@ class SealedLog:
         self._batch: _Batch = {}
         self._buffered = 0
         self._appended = 0
+        self._pages: dict[tuple[str, str], _Page] = {}
         self._tails: dict[Lane, _Tail] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._pseudonym_keys: dict[tuple[Lane, int], bytes] = {}
@@ -84,13 +95,23 @@ class SealedLog:
 
     def append(self, purpose: str, retention: Duration, record: Any, *, at: float | None = None) -> None:
         """Buffer ``record``; ``at`` is the time stored with it, now by default."""
-        lane = self.lane(purpose, retention)
         now = self._vault.clock.time()
         with self._lock:
+            page = self._pages.get((purpose, retention.text))
+            if page is None or not page.begins <= now < page.ends:
+                page = self._turn(self.lane(purpose, retention), now)
             self._appended += 1
-            stored = (now if at is None else at, self._appended, record)
-            self._batch.setdefault((lane, epoch_of(lane.seconds, now)), []).append((now, stored))
+            page.records.append((now + page.ahead, (now if at is None else at, self._appended, record)))
             self._buffered += 1
+
+    def _turn(self, lane: Lane, now: float) -> _Page:
+        """Open the page of the lane's present epoch."""
+        ahead = self._vault.age().highest - now  # epochs go by age: a clock set back must not make new records old
+        epoch = epoch_of(lane.seconds, now + ahead)
+        records = self._batch.setdefault((lane, epoch), [])
+        page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), ahead, records)
+        self._pages[lane.purpose, lane.retention] = page
+        return page
 
     @property
     def buffered(self) -> int:
@@ -104,24 +125,26 @@ class SealedLog:
             VaultError: nothing was written; what was buffered stays buffered.
         """
         with self._lock:
-            batch, self._batch, buffered, self._buffered = self._batch, {}, self._buffered, 0
+            batch, buffered = self._take()
             if not batch:
                 return
             try:
                 with self._vault.write(durable=self._durable) as change:
                     tails = self._write(change, batch)
             except BaseException:
-                for key, records in batch.items():
-                    self._batch[key] = records + self._batch.get(key, [])
-                self._buffered += buffered
+                self._batch, self._buffered = batch, buffered  # the lock was held: nothing came in between
                 raise
             self._tails.update(tails)
 
     def discard(self) -> int:
         """Forget what is buffered; return how many records that was."""
         with self._lock:
-            dropped, self._batch, self._buffered = self._buffered, {}, 0
-            return dropped
+            return self._take()[1]
+
+    def _take(self) -> tuple[_Batch, int]:
+        taken = self._batch, self._buffered
+        self._batch, self._pages, self._buffered = {}, {}, 0
+        return taken
 
     def _write(self, change: Change, batch: _Batch) -> dict[Lane, _Tail]:
         change.touch_heads()
@@ -178,7 +201,7 @@ class SealedLog:
     def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
         """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
         lane = self.lane(purpose, retention)
-        epoch = epoch_of(lane.seconds, self._vault.clock.time())
+        epoch = epoch_of(lane.seconds, self._vault.age().highest)
         with self._lock:
             cached = self._pseudonym_keys.get((lane, epoch))
             if cached is None:
@@ -223,19 +246,19 @@ class SealedLog:
 
     def _open_lane(self, change: Change, keys: Keys, row: LaneRow, now: float) -> Callable[[], Iterator[_Stored]]:
         """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated."""
-        wanted: list[tuple[bytes, bytes, bytes]] = []
+        wanted: list[tuple[bytes, int, bytes, bytes]] = []
         epochs = _live_keys(change, keys, row, now)
         for block, previous in walk_chain(change, row):
             data = sealing.block_data(keys.root.vault_id, block.key_id, block.sequence, previous)
             if block.sealed is not None and block.key_id in epochs:
-                wanted.append((epochs[block.key_id], data, block.sealed))
+                wanted.append((*epochs[block.key_id], data, block.sealed))
         part = f"a block of the {row.lane.stream!r} stream"
         seconds = row.lane.seconds
 
         def records() -> Iterator[_Stored]:
-            for key, data, sealed in wanted:
+            for key, epoch, data, sealed in wanted:
                 for stored in sealing.open_block(key, data, sealed, part=part):
-                    if now < stored[0] + seconds:
+                    if now < max(stored[0], epoch) + seconds:  # its time may be from a clock that was set back
                         yield stored
 
         return records
@@ -266,12 +289,12 @@ def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[_Block, bytes]]:
         raise VaultDamaged(part=f"{where} is cut off or was extended")
 
 
-def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float) -> dict[bytes, bytes]:
+def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float) -> dict[bytes, tuple[bytes, int]]:
     found = change.db.execute(
         "SELECT key_id, epoch, wrapped FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,)
     )
     return {
-        key_id: keys.open(key_id, wrapped, part="the key of a log")
+        key_id: (keys.open(key_id, wrapped, part="the key of a log"), epoch)
         for key_id, epoch, wrapped in found.fetchall()
         if not epoch_dead(row.lane.seconds, epoch, now)
     }

@@ -9,6 +9,7 @@ import hashlib
 import os
 import struct
 import sys
+import threading
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ _BLOCK = struct.Struct(">4sH16s16sQ32s")
 _DOCUMENT = struct.Struct(">4sH16s16s16sQ")
 _ZSTD_LEVEL = 3
 _LARGEST_PAYLOAD = 64 << 20
+_local = threading.local()
 
 
 def padme(length: int) -> int:
@@ -58,7 +60,7 @@ def document_data(vault_id: bytes, key_id: bytes, slot: bytes, version: int) -> 
 
 def seal_block(key: bytes, data: bytes, records: list[Any]) -> bytes:
     """Seal ``records`` (JSON values) under ``key``, compressed and padded; ``data`` is the associated data."""
-    payload = zstd.compress(msgspec.json.encode(records), _ZSTD_LEVEL)
+    payload = _compressor().compress(msgspec.json.encode(records), zstd.ZstdCompressor.FLUSH_FRAME)
     return _seal(key, data, payload, padme(len(payload) + _LENGTH.size))
 
 
@@ -100,6 +102,14 @@ def digest(data: bytes, sealed: bytes) -> bytes:
 def link(previous: bytes, block_digest: bytes) -> bytes:
     """Return the chain's link after a block: ``SHA-256(previous ‖ digest)``."""
     return hashlib.sha256(previous + block_digest).digest()
+
+
+def _compressor() -> zstd.ZstdCompressor:
+    """Return this thread's compressor: making one costs as much as compressing a block."""
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstd.ZstdCompressor(_ZSTD_LEVEL)
+    compressor: zstd.ZstdCompressor = _local.compressor
+    return compressor
 
 
 def _seal(key: bytes, data: bytes, payload: bytes, size: int) -> bytes:

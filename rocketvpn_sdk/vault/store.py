@@ -90,6 +90,7 @@ class Store:
         except BaseException:
             self._lock.close()
             raise
+        self._durable: bool | None = None
         self.writes = 0
         """Transactions committed here."""
         try:
@@ -153,7 +154,9 @@ class Store:
             VaultBusy, VaultFull, VaultReadOnly, VaultDamaged: see there; nothing was written.
         """
         with self.errors():
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            if durable is not self._durable:
+                self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -7,19 +7,20 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from rocketvpn_sdk.clock import Clock, Mark
+from rocketvpn_sdk.clock import Age, Clock
 from rocketvpn_sdk.errors import (
     SecretMissing,
     SecretStoreError,
     VaultBusy,
     VaultClosed,
     VaultDamaged,
+    VaultError,
     VaultLocked,
     VaultOutdated,
     VaultTooNew,
@@ -76,7 +77,8 @@ class Vault:
         self._lock = threading.RLock()
         self._keys: Keys | None = None
         self._closed = ""
-        self._mark = Mark()
+        self._age = Age()
+        self._ticked = clock.monotonic()
         self._verified_version = -1
         _open_vaults.add(self)
 
@@ -107,7 +109,11 @@ class Vault:
                 check_manifest(db, keys.root, head)
                 check_heads(db, keys.root, head)
             self._keys = keys
-            self._mark = self.get(CLOCK, Mark) or Mark()
+            stored = self.get(CLOCK, Age)
+            self._age = (stored or Age()).opened(self.clock.time())
+            self._ticked = self.clock.monotonic()
+            if stored is None:
+                self.save_clock()
             self._tidy(head)
 
     def close(self) -> None:
@@ -116,7 +122,9 @@ class Vault:
             if self._closed:
                 return
             if self._keys is not None:
-                self._store.truncate_wal()
+                with suppress(VaultError):  # a full or busy disk: everything that matters was durable before
+                    self.save_clock()
+                    self._store.truncate_wal()
             self._shut("it was closed")
 
     def _shut(self, why: str) -> None:
@@ -315,19 +323,28 @@ class Vault:
         with self._lock:
             self._rotation.settle(self._fresh_keys().root)
 
-    def now(self) -> float:
-        """Return the clock by which things end: the wall clock, or the highest seen where that was set back."""
+    def age(self) -> Age:
+        """Return how late it is; see ``Age``."""
         with self._lock:
-            self._mark = self._mark.observe(self.clock.time())
-            return self._mark.latest(self.clock.time())
+            ticked = self.clock.monotonic()
+            self._age = self._age.ran(ticked - self._ticked, self.clock.time())
+            self._ticked = ticked
+            return self._age
+
+    def now(self) -> float:
+        """Return the clock by which things end: the largest."""
+        return self.age().ends
+
+    def agree(self, server: float) -> None:
+        """Take the word of a server that proved who it is, in seconds since the epoch, for a leap of the wall clock."""
+        with self._lock:
+            self._age = self.age().agreed(server)
 
     def save_clock(self) -> None:
-        """Write the highest time seen into the vault."""
-        with self._lock:
-            self.now()
-            if self.get(CLOCK, Mark) != self._mark:
-                with self.write() as change:
-                    change.put(CLOCK, self._mark)
+        """Write how late it is into the vault."""
+        age = msgspec.structs.replace(self.age(), saved_at=self.clock.time())
+        with self.write() as change:
+            change.put(CLOCK, age)
 
     def status(self) -> VaultStatus:
         """Return how the vault is; never touches the secret store."""

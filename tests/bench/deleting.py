@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +48,7 @@ def _fill(rocket: object, made: tuple, size: int) -> None:
 def _shred(rocket: object) -> None:
     """What a deletion does before it returns: drop the keys, rotate the root. Ciphertext is removed afterwards."""
     with rocket._vault.shredding() as change:
-        change.shred(lambda lane: True, time.time())
+        change.shred(lambda lane: True, rocket._vault.age().highest)
 
 
 def _theirs(made: tuple, size: int) -> float:

@@ -218,7 +218,7 @@ def test_a_nonce_ages(peer: Peer) -> None:
 def test_a_nonce_of_the_server_made_for_later_is_not_taken(peer: Peer, sandbox: Sandbox) -> None:
     CLOCK.advance(600)
     later = peer.fresh_nonce()
-    CLOCK.set_back(600)
+    CLOCK.turn(-600)
 
     proof = sign(peer.key, read_claims(peer, nonce=later))
 

@@ -160,7 +160,52 @@ def test_nothing_is_read_past_its_retention_even_before_the_purge(vault: Vault, 
     log.append("service", FORTNIGHT, "new")
     clock.advance(1)
     assert [record for _, record in log.read()] == ["new"]
-    clock.set_back(10 * DAY)  # the highest time seen counts
+    clock.turn(-(10 * DAY))  # the highest time seen counts
+    assert [record for _, record in log.read()] == ["new"]
+
+
+@pytest.mark.clause("R1")
+def test_attack_far_future_clock_hides_records_and_destroys_none(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "kept")
+    log.commit()
+    clock.turn(1000 * DAY)
+    assert list(log.read()) == []
+    with vault.write() as change:
+        assert change.expire(vault.age().highest) == 0
+    again = reopened(vault, secrets, clock)
+    assert list(SealedLog(again, "log").read()) == []
+    clock.turn(-1000 * DAY)
+    assert [record for _, record in SealedLog(again, "log").read()] == ["kept"]
+    again.close()
+
+
+@pytest.mark.clause("R1")
+def test_after_the_clock_was_set_back_new_records_are_kept_and_live_their_time(vault: Vault, clock: FakeClock) -> None:
+    vault.age()
+    clock.turn(-100 * DAY)
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "new")
+    assert [record for _, record in log.read()] == ["new"]
+    with vault.write() as change:
+        assert change.expire(vault.age().highest) == 0
+    clock.advance(15 * DAY)
+    assert list(log.read()) == []
+
+
+@pytest.mark.clause("A3")
+def test_after_a_deletion_with_a_wrong_clock_new_records_are_kept(vault: Vault, clock: FakeClock) -> None:
+    clock.turn(300 * DAY)
+    log = SealedLog(vault, "log")
+    log.append("service", FORTNIGHT, "old")
+    log.commit()
+    with vault.shredding() as change:
+        change.shred(lambda lane: True, vault.age().highest)
+    clock.turn(-300 * DAY)
+    clock.advance(1)
+    log.append("service", FORTNIGHT, "new")
     assert [record for _, record in log.read()] == ["new"]
 
 
@@ -190,7 +235,7 @@ def test_shredding_one_purpose_leaves_the_others(vault: Vault, clock: FakeClock)
     log.append("improvement", FORTNIGHT, "goes")
     log.commit()
     with vault.shredding() as change:
-        change.shred(lambda lane: lane.purpose == "improvement", clock.time())
+        change.shred(lambda lane: lane.purpose == "improvement", vault.age().highest)
     assert [record for _, record in log.read()] == ["stays"]
 
 
@@ -204,7 +249,7 @@ def test_what_another_process_buffered_before_a_deletion_does_not_come_back(
     log.append("service", FORTNIGHT, "buffered before")
     clock.advance(1)
     with vault.shredding() as change:
-        change.shred(lambda lane: True, clock.time())
+        change.shred(lambda lane: True, vault.age().highest)
     clock.advance(1)
     log.append("service", FORTNIGHT, "after")
     log.commit()
@@ -474,7 +519,9 @@ def test_attack_append_after_tampering_does_not_sign_the_forgery(vault: Vault) -
 def test_attack_document_swapped_while_open_is_noticed(vault: Vault) -> None:
     vault.put("note", Note("one"))
     old = sqlite3.connect(vault.folder / "vault.db")
-    row = old.execute("SELECT slot, key_id, version, wrapped, sealed FROM documents").fetchone()
+    slot = vault._keys.slot("note")
+    query = "SELECT slot, key_id, version, wrapped, sealed FROM documents WHERE slot = ?"
+    row = old.execute(query, (slot,)).fetchone()
     vault.put("note", Note("two"))
     with old:
         old.execute("REPLACE INTO documents VALUES (?, ?, ?, ?, ?)", row)

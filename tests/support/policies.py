@@ -47,9 +47,9 @@ def line_of(text: str, needle: str, begin: int = 0) -> int:
 
 
 def sharing_policy() -> Policy:
-    """Return the policy with a third party and an affiliate that receive ``region``, ``contact_email`` and ``level``."""
+    """Return the policy with a third party and an affiliate that receive ``region``, ``level``, ``contact_email``."""
     text = TEXT.replace("[[recipient]]", _ACME.strip() + "\n\n[[recipient]]", 1)
     for field in ("region", "contact_email", "level"):
-        text = edited("field", field, 'recipients = ["operator"]', 'recipients = ["operator", "acme", "sister"]', text=text)
+        text = edited("field", field, '["operator"]', '["operator", "acme", "sister"]', text=text)
     text = edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
     return parse_policy(text)

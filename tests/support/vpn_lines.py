@@ -1,7 +1,7 @@
 """Log lines as a VPN client writes them, made up from a seed, each with the personal values planted in it.
 
-Templates hold ``{kind}`` slots. Slots in ``_PERSONAL`` are planted values, which must not survive scrubbing; the others are
-harmless numbers and words. All addresses and names are invented or from documentation ranges.
+Templates hold ``{kind}`` slots. Slots in ``_PERSONAL`` are planted values, which must not survive scrubbing; the others
+are harmless numbers and words. All addresses and names are invented or from documentation ranges.
 """
 
 from __future__ import annotations

@@ -3,11 +3,12 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocketvpn_sdk.clock import DAY, LARGEST_BELIEVED_STEP, Clock, Mark, SystemClock, utc
+from rocketvpn_sdk.clock import DAY, LARGEST_BELIEVED_STEP, Age, Clock, SystemClock, utc
 from rocketvpn_sdk.testing.clock import FakeClock
 
 NOW = 1_800_000_000.0
@@ -35,67 +36,100 @@ def test_the_fake_clock_stands_until_it_is_turned():
     assert (clock.time(), clock.monotonic()) == (NOW, 0.0)
     clock.advance(5)
     assert (clock.time(), clock.monotonic()) == (NOW + 5, 5.0)
-    clock.set_back(10)
+    clock.turn(-10)
     assert (clock.time(), clock.monotonic()) == (NOW - 5, 5.0)
     with pytest.raises(ValueError, match="backwards"):
         clock.advance(-1)
 
 
-# ---------------------------------------------------------------- the highest time seen
+# ---------------------------------------------------------------- how late it is
+
+
+def running(age: Age, *steps: tuple[float, float]) -> Age:
+    """Run for each of (seconds, wall clock afterwards)."""
+    for seconds, wall in steps:
+        age = age.ran(seconds, wall)
+    return age
 
 
 @pytest.mark.clause("R1")
-def test_setting_the_clock_back_ends_nothing_later():
-    mark = Mark().observe(NOW)
-    assert mark.latest(NOW - 365 * DAY) == NOW
-    assert mark.observe(NOW - 365 * DAY) is mark
+def test_attack_clock_set_back_a_year():
+    age = Age().opened(NOW).ran(60, NOW + 60 - 365 * DAY)
+    assert age.highest == NOW + 60
+    assert age.ends == NOW + 60
+    assert age.begins(NOW - 365 * DAY) == NOW - 365 * DAY
 
 
 @pytest.mark.clause("R1")
-def test_time_that_passes_is_seen():
-    mark = Mark().observe(NOW).observe(NOW + DAY)
-    assert mark == Mark(NOW + DAY)
-    assert mark.latest(NOW + 2 * DAY) == NOW + 2 * DAY
-
-
-def test_a_leap_of_more_than_400_days_is_not_believed():
-    mark = Mark(NOW)
-    assert mark.latest(NOW + LARGEST_BELIEVED_STEP) == NOW + LARGEST_BELIEVED_STEP
-    assert mark.latest(NOW + LARGEST_BELIEVED_STEP + 1) == NOW
-    assert mark.observe(NOW + 10_000 * DAY) is mark
-
-
-def test_the_first_time_seen_is_believed_whatever_it_is():
-    assert Mark().observe(4_000_000_000.0) == Mark(4_000_000_000.0)
-    assert Mark().latest(NOW) == NOW
-    assert Mark().earliest(NOW) == NOW
-
-
-@pytest.mark.clause("X2")
-def test_setting_the_clock_forward_begins_nothing_earlier():
-    assert Mark(NOW).earliest(NOW + 365 * DAY) == NOW
-    assert Mark(NOW).earliest(NOW - DAY) == NOW - DAY
+def test_attack_clock_set_back_anew_every_day():
+    """Whoever sets the clock back each morning still grows older while the app runs."""
+    age = Age().opened(NOW)
+    for _ in range(30):
+        age = running(age.opened(NOW), (8 * 3600.0, NOW + 8 * 3600))
+        age = msgspec.structs.replace(age, saved_at=NOW + 8 * 3600)
+    assert age.highest == pytest.approx(NOW + 30 * 8 * 3600)
 
 
 @pytest.mark.clause("R1")
-@given(st.lists(walls, min_size=1))
-def test_the_mark_never_goes_back_and_never_beyond_what_was_seen(seen: list[float]):
-    mark = Mark()
-    for wall in seen:
-        higher = mark.observe(wall)
-        assert higher.highest >= mark.highest
-        mark = higher
-        assert mark.earliest(wall) <= wall
-        assert mark.latest(wall) >= mark.highest
-    assert mark.highest in seen
+def test_attack_an_hour_in_the_far_future_destroys_nothing():
+    age = running(Age().opened(NOW), (3600.0, NOW + 1000 * DAY))
+    assert age.highest == NOW + 3600  # what is destroyed goes by this
+    assert age.ends == NOW + 1000 * DAY  # what is shown goes by this
+    age = age.ran(60.0, NOW + 3660)
+    assert age.leap_to is None
+    assert age.ends == age.highest == NOW + 3660
+
+
+def test_a_leap_is_believed_after_three_days_of_running():
+    age, wall = Age().opened(NOW), NOW + 1000 * DAY
+    for _ in range(72):
+        assert age.highest < NOW + 4 * DAY
+        wall += 3600
+        age = age.ran(3600.0, wall)
+    assert age.highest == age.ends == wall
+    assert age.leap_to is None
+
+
+def test_a_leap_is_believed_on_the_word_of_a_server():
+    leapt = Age().opened(NOW).ran(60, NOW + 1000 * DAY)
+    assert leapt.agreed(NOW + 60) is leapt
+    agreed = leapt.agreed(NOW + 1000 * DAY + 5)
+    assert agreed.highest == agreed.ends == NOW + 1000 * DAY + 5
+    assert agreed.agreed(NOW + 5000 * DAY) is agreed  # nothing pending: nobody is asked
+
+
+def test_a_leap_outlives_a_restart():
+    leapt = Age().opened(NOW).ran(71 * 3600, NOW + 1000 * DAY)
+    again = leapt.opened(NOW + 1000 * DAY)
+    assert again.leap_to is not None
+    assert again.ran(3600, NOW + 1000 * DAY + 3600).leap_to is None
+
+
+def test_the_time_while_closed_counts_as_far_as_it_can_be_told():
+    closed = msgspec.structs.replace(Age().opened(NOW).ran(60, NOW - 100 * DAY), saved_at=NOW - 100 * DAY)
+    assert closed.opened(NOW - 98 * DAY).highest == NOW + 60 + 2 * DAY
+    assert closed.opened(NOW - 20 * DAY).highest == NOW + 60
+    assert closed.opened(NOW - 101 * DAY).highest == NOW + 60
+    assert closed.opened(NOW + 30 * DAY).highest == NOW + 30 * DAY
 
 
 @pytest.mark.clause("R1")
-@given(start=walls, steps=st.lists(st.floats(-(10**9), LARGEST_BELIEVED_STEP)))
-def test_what_ends_by_the_latest_clock_stays_ended(start: float, steps: list[float]):
-    mark, latest = Mark(start), start
-    for step in steps:
-        wall = latest + step
-        now = mark.latest(wall)
-        assert now >= latest
-        mark, latest = mark.observe(wall), now
+@given(st.lists(st.tuples(st.floats(-1e6, 1e7), walls), max_size=20))
+def test_nothing_makes_it_earlier(steps: list[tuple[float, float]]):
+    age = Age().opened(NOW)
+    for number, (seconds, wall) in enumerate(steps):
+        later = age.opened(wall) if number % 3 == 2 else age.ran(seconds, wall)
+        assert later.highest >= age.highest
+        assert later.ends >= later.highest
+        assert later.begins(wall) <= wall
+        age = later
+
+
+def test_the_largest_step_that_is_believed():
+    assert Age().opened(NOW).ran(0, NOW + LARGEST_BELIEVED_STEP).highest == NOW + LARGEST_BELIEVED_STEP
+    assert Age().opened(NOW).ran(0, NOW + LARGEST_BELIEVED_STEP + 1).highest == NOW
+
+
+def test_before_anything_was_seen_the_wall_clock_is_all_there_is():
+    assert Age().begins(NOW) == NOW
+    assert Age().opened(NOW) == Age(NOW, NOW)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.plain import plain
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.policy import Policy
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import DeletionPlan, Receipt, Server
@@ -50,29 +52,36 @@ def delete(
 ) -> Answer:
     """Delete what is held about you, here and at the server.
 
-    Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too. Until
-    the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
+    Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too.
+    Until the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
     """
     if sum((plan, resume, forget)) > 1:
         raise ValueRefused(name="options", problem="--plan, --resume and --forget exclude each other")
-    if receipt is not None and receipt.exists():
-        raise ValueRefused(name="--receipt", problem=f"{receipt} is there already")
+    _check_receipt_file(receipt)
     if resume:
         return _resume(call, receipt)
     if forget:
-        return _forget(call)
+        return _forget(call, yes=yes)
+    return _delete(call, scope, receipt, only_plan=plan, yes=yes)
+
+
+def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, yes: bool) -> Answer:
+    policy = call.config.resolved_policy
     with call.open() as rocket:
         planned = rocket.rights.plan_delete(scope.value)
-        if plan:
-            return Answer({"plan": planned}, lambda out: show_plan(out, planned))
-        show_plan(call.out, planned)
+        if only_plan:
+            return Answer({"plan": planned}, lambda out: show_plan(out, planned, policy))
+        show_plan(call.out, planned, policy)
+        if receipt is None:
+            call.out.say()
+            call.out.say("To keep the server's signed receipt, add --receipt FILE.")
         if not yes:
             ask.confirm("delete", "This cannot be undone.", call.out)
         outcome = rocket.rights.delete(planned)
     saved = _save(outcome.server.receipt, receipt)
 
     def show(out: Out) -> None:
-        out.heading("Done")
+        out.heading("What was done")
         out.say(_here(planned, outcome.here.keys_destroyed), indent=2, hanging=2)
         if outcome.here.rotation_owed:
             out.say("The secret store could not be used; its old key goes at the next opening.", indent=2, hanging=2)
@@ -96,9 +105,11 @@ def _resume(call: Call, receipt: Path | None) -> Answer:
     return Answer({"server": states, "receipt_file": saved}, show, _code(states))
 
 
-def _forget(call: Call) -> Answer:
+def _forget(call: Call, *, yes: bool) -> Answer:
     with call.open() as rocket:
         waiting = rocket.status().waiting or 0
+        if waiting and not yes:
+            ask.confirm("forget", "The server will not be told any more.", call.out)
         rocket.rights.forget_now()
 
     def show(out: Out) -> None:
@@ -107,15 +118,13 @@ def _forget(call: Call) -> Answer:
     return Answer({"forgotten": waiting}, show)
 
 
-def show_plan(out: Out, plan: DeletionPlan) -> None:
+def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
     """Print what a deletion would do."""
     out.say(f"Deleting {_REACHES[Reach(plan.scope)]}", style="bold")
     for place, title in (("device", "Goes from this device"), ("server", "Goes from the server")):
-        kept = {field.field for field in plan.stays} if place == "server" else set()
-        names = [words.name(field.field) for field in plan.goes if place in field.places and field.field not in kept]
-        if names:
-            out.heading(title)
-            out.say(f"{words.joined(names)}, as far as they are held", indent=2)
+        out.heading(f"{title}, as far as it is held there")
+        for about, names in _by_category(plan, place, policy):
+            out.bullet(f"{about}: {words.joined(names)}")
     out.heading("Stays at the server")
     for field in plan.stays:
         until = f"until {field.until}" if field.until else "for now"
@@ -133,13 +142,23 @@ def show_plan(out: Out, plan: DeletionPlan) -> None:
         out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
 
 
+def _by_category(plan: DeletionPlan, place: str, policy: Policy) -> Iterator[tuple[str, list[str]]]:
+    """Yield what goes from a place: a category's sentence, and the fields of it."""
+    kept = {field.field for field in plan.stays} if place == "server" else set()
+    going = [field.field for field in plan.goes if place in field.places and field.field not in kept]
+    for category in policy.document.category:
+        names = [words.name(field) for field in going if policy.fields[field].category == category.id]
+        if names:
+            yield category.sentence["en"].rstrip("."), names
+
+
 def show_server(out: Out, server: Server, saved: str | None, *, indent: int = 2) -> None:
     """Print what the server has said, as its word."""
     sentences = {
         "not_needed": "The server was not told: this device is not bound.",
         "confirmed": "The server says that it has deleted it, and has signed that.",
         "waiting_for_connection": "The server could not be told yet. Go on with `rocketvpn delete --resume`.",
-        "waiting_for_user": "The server wants a code from an e-mail first: run `rocketvpn delete --resume` in a terminal.",
+        "waiting_for_user": "The server wants a code from an e-mail first. Give it with `rocketvpn delete --resume`.",
         "in_progress": "The server has the request and has not confirmed it. Ask again: `rocketvpn delete --resume`.",
         "refused": "The server refused. What is gone here stays gone. `rocketvpn delete --forget` drops the request.",
     }
@@ -152,8 +171,8 @@ def show_server(out: Out, server: Server, saved: str | None, *, indent: int = 2)
                 indent=indent,
                 hanging=2,
             )
-        where = f"The receipt is in {saved}." if saved else "With --receipt FILE its receipt would have been saved."
-        out.say(where, indent=indent, hanging=2)
+        if saved:
+            out.say(f"The receipt is in {saved}.", indent=indent, hanging=2)
 
 
 def _here(plan: DeletionPlan, keys: int) -> str:
@@ -163,6 +182,14 @@ def _here(plan: DeletionPlan, keys: int) -> str:
 
 def _code(states: list[Server]) -> int:
     return next((code for state in states if (code := _CODES.get(state.state, codes.PENDING))), codes.DONE)
+
+
+def _check_receipt_file(path: Path | None) -> None:
+    """Find out before the deletion what would lose the receipt after it."""
+    if path is not None and path.exists():
+        raise ValueRefused(name="--receipt", problem=f"{path} is there already")
+    if path is not None and not os.access(path.absolute().parent, os.W_OK):
+        raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
 
 
 def _save(receipt: Receipt | None, path: Path | None) -> str | None:

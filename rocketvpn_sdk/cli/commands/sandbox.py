@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 import tempfile
@@ -36,8 +37,8 @@ def sandbox(
 ) -> Answer | None:
     """Run a server of your own to try things against.
 
-    It runs until Ctrl-C. It speaks real TLS, with a certificate authority made for it. The codes that a real server would send by e-mail are
-    printed here. With --json there is one document when it is ready, and one more for each code.
+    It runs until Ctrl-C and speaks real TLS, with a certificate authority made for it. The codes that a real server
+    would send by e-mail are printed here. With --json there is one document when it is ready, and one for each code.
     """
     import_sandbox()
     with stopping_on_signals(), _folder(folder) as place:
@@ -53,7 +54,7 @@ def import_sandbox() -> None:
         CommandError: they are not.
     """
     try:
-        import rocketvpn_sdk.sandbox
+        importlib.import_module("rocketvpn_sdk.sandbox")
     except ImportError as error:
         raise CommandError(
             f"The sandbox needs more packages ({error.name} is missing).",

@@ -36,7 +36,7 @@ def status(
             problem = error
         now = rocket.status()
         order, devices = _ask(rocket) if online and problem is None else (None, ())
-    document = {
+    document: dict[str, Any] = {
         "vault": now.vault,
         "bound": now.bound,
         "order": now.order,

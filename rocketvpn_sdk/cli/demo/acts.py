@@ -69,13 +69,14 @@ def record(stage: Stage, rocket: RocketVPN) -> None:
 
 
 def _log(rocket: RocketVPN, lines: list[tuple[str, str]]) -> None:
-    root = logging.Logger("demo")  # not in the tree of this process's loggers
     handler = rocket.journal.handler()
+    app = logging.getLogger("app")
+    app.setLevel(logging.INFO)
+    app.propagate = False
+    app.addHandler(handler)
     for name, line in lines:
-        root.name = name
-        root.addHandler(handler)
-        root.info("%s", line)
-        root.removeHandler(handler)
+        logging.getLogger(name).info("%s", line)
+    app.removeHandler(handler)
 
 
 def _check_log(stage: Stage, kept: list[Entry], written: int, values: dict[str, str]) -> None:
@@ -101,9 +102,8 @@ def see(stage: Stage, rocket: RocketVPN) -> None:
     stage.narrator.say(f"At the server, by its own account: {_fields(report, here=False)}")
     calls = words.counted(sum(each.times for each in report.sent), "call")
     fields = sorted({name for each in report.sent for name in each.fields})
-    stage.narrator.say(
-        f"Sent so far: {calls}, each written down before it went, with {words.joined([words.name(each) for each in fields])}."
-    )
+    along = words.joined([words.name(each) for each in fields])
+    stage.narrator.say(f"Sent so far: {calls}, each written down before it went, with {along}.")
     held = {each.field for each in report.there}
     stage.checks.add(
         "report-has-both-sides",

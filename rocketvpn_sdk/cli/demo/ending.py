@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import shutil
-from dataclasses import replace
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
@@ -42,8 +42,8 @@ def search_before(stage: Stage) -> None:
     stage.checks.add(
         "vault-is-sealed",
         files and size and not found,
-        f"In the vault ({len(files)} files, {size:,} bytes) the same search finds none of them, though it holds the order, the"
-        f" device's number and {stage.entries} log entries: they are sealed."
+        f"In the vault ({len(files)} files, {size:,} bytes) the same search finds none of them, though it"
+        f" holds the order, the device's number and {stage.entries} log entries: they are sealed."
         if not found
         else f"Readable in the vault's files: {words.joined(sorted({trace.value for trace in found}))}.",
     )
@@ -75,7 +75,7 @@ def take_copy(stage: Stage) -> None:
         and bound is not None
         and bound.order_number == ORDER
         and _holds_what_was_sought(entries),
-        f"With the key as it is now, the copy opens: {len(entries)} log entries and the order number. So it is a good copy.",
+        f"With today's key the copy opens: {len(entries)} log entries and the order number. So it is a good copy.",
     )
 
 
@@ -98,10 +98,11 @@ def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome, floa
     stage.narrator.bullets([*stays, *plan.consequences])
     asked_at = SystemClock().time()
     outcome = rocket.rights.delete(plan)
+    keys = words.counted(outcome.here.keys_destroyed, "log key")
     stage.checks.add(
         "deleted-here",
         outcome.here.done and outcome.here.keys_destroyed and not outcome.here.rotation_owed,
-        f"Gone here at once: {words.counted(outcome.here.keys_destroyed, 'log key')} destroyed, the key above them changed.",
+        f"Gone here at once: {keys} destroyed, and the key above them changed.",
     )
     stage.checks.add(
         "code-went-to-the-corrected-address",
@@ -188,15 +189,15 @@ def _still_held(rows: Mapping[str, list[dict[str, object]]]) -> list[str]:
     invoices = [row for row in rows["payments"] if row["order_number"] is None]
     texts = [f"{row['record']}: kept until {row['hold_until']} by law, no longer tied to the order" for row in invoices]
     texts += [
-        f"your request {str(row['id'])[:8]} ({row['exercise']}, {row['status']}) with its receipt, so that you can ask for it"
+        f"your request {str(row['id'])[:8]} ({row['exercise']}, {row['status']}) with its receipt"
         for row in rows["rights_requests"]
     ]
     passes = len(rows["access_tokens"]) + len(rows["refresh_tokens"])
     answers = len(rows["idempotency"])
     if passes + answers:
         texts.append(
-            f"{words.counted(passes, 'short-lived pass', 'short-lived passes')} and {words.counted(answers, 'stored answer')},"
-            " known only by the hash of a key that no longer exists"
+            f"{words.counted(passes, 'short-lived pass', 'short-lived passes')} and"
+            f" {words.counted(answers, 'stored answer')}, known only by the hash of a key that no longer exists"
         )
     return texts
 

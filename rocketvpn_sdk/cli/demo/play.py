@@ -21,8 +21,8 @@ PROVEN: Sequence[str] = (
     "A copy of the vault's folder, taken before, cannot be opened any more.",
 )
 WORD: Sequence[str] = (
-    "That the server deleted your data, and what it keeps and why: it signed this, and the signature holds. Here you could"
-    " look into its database because it runs on this machine; with a real server you have its word.",
+    "That the server deleted your data, and what it keeps and why: it signed this, and the signature holds. Here you"
+    " could look into its database because it runs on this machine; of a real server you have its word.",
 )
 NOT_SHOWN: Sequence[str] = (
     "Whoever copied the vault AND its key (a full backup with the keyring in it) can still open that copy.",

@@ -101,8 +101,8 @@ class Stage:
         message = self.sandbox.mail[-1]
         self.mailed_to.append(message.to)
         self.narrator.say(
-            f"The server e-mailed a code to {challenge.hint}. The demo reads it from the server's outbox, in the place of you"
-            " reading your e-mail."
+            f"The server e-mailed a code to {challenge.hint}. The demo reads it from the server's outbox, in the place"
+            " of you reading your e-mail."
         )
         return message.code
 

@@ -1,4 +1,4 @@
-"""Where the demo's root key lives: the system's keyring if it works here, else a passphrase; and a look over its shoulder."""
+"""Where the demo's root key lives: the system's keyring if it works here, else a file under a passphrase."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
 """Looking for values in files, in every form in which they could hide; and proof that such a look finds them.
 
-A value may stand in a file as it is, in UTF-16, as hexadecimal digits, in base64 or base32 at any alignment, with every byte
-percent-encoded, or backwards. What is encrypted or compressed cannot be found this way; hence the control.
+A value may stand in a file as it is, in UTF-16, as hexadecimal digits, in base64 or base32 at any alignment, with every
+byte percent-encoded, or backwards. What is encrypted or compressed cannot be found this way.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -48,11 +48,10 @@ def forms(value: str) -> dict[str, tuple[bytes, ...]]:
     }
 
 
-def _inside(data: bytes, alignments: int, bits: int, encode: object) -> Iterator[bytes]:
+def _inside(data: bytes, alignments: int, bits: int, encode: Callable[[bytes], bytes]) -> Iterator[bytes]:
     """Yield the letters that ``data`` alone decides, for each place at which it may begin in what is encoded."""
-    assert callable(encode)
     for before in range(alignments):
-        letters: bytes = encode(bytes(before) + data)
+        letters = encode(bytes(before) + data)
         first = -(-before * 8 // bits)  # letters that also hold bits of what comes before
         last = (before + len(data)) * 8 // bits  # … and of what comes after
         yield letters[first:last]

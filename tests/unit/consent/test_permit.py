@@ -57,7 +57,6 @@ def test_a_withdrawal_counts_at_once(today: Today):
     assert not today.permit.field("level", "improvement", "operator").allowed
 
 
-@pytest.mark.clause("X1")
 def test_another_policy_counts_from_the_next_question(today: Today):
     assert today.permit.field("message", "service").keep_until == NOW + 14 * 86_400
     today.policy = parse_policy(edited("field", "message", "P14D", "P1D"))

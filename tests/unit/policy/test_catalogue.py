@@ -112,7 +112,7 @@ def test_an_event_of_the_policy_cannot_be_redefined(redefined: EventShape):
     purpose=st.sampled_from([*POLICY.purposes, "fun"]),
     types=st.sets(st.sampled_from([str, int, float, bool, bytes, list])),
 )
-def test_an_event_passes_exactly_if_field_purpose_place_and_type_are_declared(field: str, purpose: str, types: set[type]):
+def test_an_event_passes_exactly_if_all_of_it_is_declared(field: str, purpose: str, types: set[type]):
     facts = POLICY.fields.get(field)
     fits = (
         facts is not None

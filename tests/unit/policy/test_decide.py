@@ -59,7 +59,8 @@ def test_what_is_not_declared_is_refused(field: str, purpose: str, said: str):
 
 @pytest.mark.clause("U1", "U2", "U4")
 @pytest.mark.parametrize(
-    ("field", "purpose", "clause"), [("level", "service", "U1"), ("level", "security", "U2"), ("platform", "software", "U4")]
+    ("field", "purpose", "clause"),
+    [("level", "service", "U1"), ("level", "security", "U2"), ("platform", "software", "U4")],
 )
 def test_a_necessary_purpose_needs_no_consent(field: str, purpose: str, clause: str):
     for recipient in (ON_DEVICE, "operator"):
@@ -70,7 +71,8 @@ def test_a_necessary_purpose_needs_no_consent(field: str, purpose: str, clause: 
 
 @pytest.mark.clause("U3")
 def test_an_improvement_needs_a_live_consent():
-    for consent in (None, Consent("denied"), Consent("withdrawn"), Consent("granted", NOW), Consent("granted", NOW - 1)):
+    past = Consent("granted", NOW - 1)
+    for consent in (None, Consent("denied"), Consent("withdrawn"), Consent("granted", NOW), past):
         consents = {"improvement": consent} if consent else {}
         decision = ask("level", "improvement", adult=True, consents=consents)
         assert (decision.allowed, decision.rule) == (False, "U3")
@@ -213,7 +215,11 @@ def test_what_may_be_kept_has_an_end_in_each_place(field: str, purpose: str, rec
 @pytest.mark.clause("R1")
 @pytest.mark.parametrize(
     ("field", "purpose", "recipient"),
-    [("payment_record", "service", ON_DEVICE), ("tunnel_address", "service", ON_DEVICE), ("queue_item", "rights", "operator")],
+    [
+        ("payment_record", "service", ON_DEVICE),
+        ("tunnel_address", "service", ON_DEVICE),
+        ("queue_item", "rights", "operator"),
+    ],
 )
 def test_a_place_without_a_time_keeps_nothing(field: str, purpose: str, recipient: str):
     decision = ask(field, purpose, recipient, adult=True)

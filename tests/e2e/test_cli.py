@@ -1,0 +1,454 @@
+"""The command line through pipes, as scripts run it, against a real sandbox."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.command_line import PASSPHRASE, ROOT, CommandLine, settings
+
+from rocketvpn_sdk import Config, Event, PassphraseSecrets, RocketVPN
+from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.testing.sandbox import running_sandbox
+
+ERROR = {"code", "message", "action", "retry_at", "exit_code"}
+VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation"}
+STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
+HELD = {
+    "field", "place", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept", "correctable",
+    "hold",
+}  # fmt: skip
+PLAN = {"scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences"}
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("cli") / "server") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def cli(sandbox: Sandbox, tmp_path: Path) -> Iterator[CommandLine]:
+    yield CommandLine(settings(tmp_path, sandbox.client_file))
+    sandbox.faults.clear()
+
+
+@pytest.fixture
+def order(sandbox: Sandbox) -> str:
+    return sandbox.order()
+
+
+@pytest.fixture
+def bound(cli: CommandLine, order: str) -> CommandLine:
+    assert cli.run("bind", order).code == 0
+    return cli
+
+
+class Connected(Event, name="session.connected", purpose="service"):
+    region: str
+    protocol: str
+    duration: int
+
+
+def write_log(sandbox: Sandbox, vault: Path) -> None:
+    config = Config(
+        sandbox.url, "org.example.vpn", data_dir=vault, secrets=PassphraseSecrets(PASSPHRASE),
+        trust=sandbox.ca_file, policy=sandbox.policy, events=[Connected],
+    )  # fmt: skip
+    with RocketVPN.open(config) as rocket:
+        for duration in (5, 47, 5000):
+            rocket.journal.record(Connected(region="de-fra", protocol="wireguard", duration=duration))
+
+
+# ---------------------------------------------------------------- bind, status, unbind
+
+
+@pytest.mark.clause("C1")
+def test_bind_status_and_unbind(cli: CommandLine, order: str):
+    assert "Nothing is stored" in cli.run("status").out
+    before = cli.json("status").document
+    assert set(before) == STATUS
+    assert before["vault"] is None
+
+    done = cli.json("bind", order)
+    assert done.code == 0
+    assert set(done.document) == {"bound", "order", "device_id", "bound_on"}
+
+    after = cli.json("status").document
+    assert set(after) == STATUS
+    assert set(after["vault"]) == VAULT
+    assert after["bound"] is True
+
+    online = cli.json("status", "--online").document
+    assert online["server_order"]["devices_used"] == 1
+    assert [device["current"] for device in online["devices"]] == [True]
+    assert "1 of 3 devices in use" in cli.run("status", "--online").out
+
+    gone = cli.json("unbind")
+    assert gone.document == {"unbound": True, "this_device": True, "name": None}
+    assert cli.json("status").document["bound"] is False
+    assert cli.json("unbind").error["code"] == "not-bound"
+
+
+def test_the_order_and_the_device_are_masked_wherever_they_need_not_be_shown(bound: CommandLine, order: str):
+    report = bound.json("view").document
+    device = next(held["value"] for held in report["here"] if held["field"] == "device_id")
+    shown = [
+        bound.run(*arguments).out
+        for arguments in (["status"], ["status", "--json"], ["sent"], ["sent", "--json"], ["log"], ["delete", "--plan"])
+    ]
+    assert not [text for text in shown if order in text or device in text]
+    assert order in bound.run("view").out
+
+
+def test_errors_have_a_code_a_sentence_and_a_remedy(cli: CommandLine):
+    done = cli.run("bind", "RV-NO-SUCH-ORDER")
+    assert (done.code, done.out) == (codes.REFUSED, "")
+    assert "There is no such order" in done.err
+
+    error = cli.json("bind", "RV-NO-SUCH-ORDER").error
+    assert set(error) >= ERROR
+    assert error["code"] == "order-not-found"
+    assert error["action"]
+
+    assert cli.json("bind", "no order").code == codes.USAGE
+    assert cli.json("bind", "RV-2026-0003").error["code"] == "order-expired"
+
+
+def test_a_full_order_lists_its_devices_and_one_can_be_replaced(sandbox: Sandbox, tmp_path: Path):
+    order = sandbox.order(limit=1)
+    first = CommandLine(settings(tmp_path / "first", sandbox.client_file))
+    second = CommandLine(settings(tmp_path / "second", sandbox.client_file, app_id="org.example.other"))
+    assert first.run("bind", order).code == 0
+
+    full = second.json("bind", order)
+    assert full.code == codes.REFUSED
+    assert full.error["code"] == "device-limit-reached"
+    (device,) = full.error["devices"]
+    plain = second.run("bind", order).err
+    assert device["name"] in plain
+    assert device["id"][:8] in plain
+    assert "--replace" in plain
+
+    assert second.json("bind", order, "--replace", "nobody's").code == codes.USAGE
+    assert second.json("bind", order, "--replace", device["name"]).error["code"] == "authentication-required"
+    done = with_code(sandbox, second, "bind", order, "--replace", device["id"][:8].lower(), "--json")
+    assert done["bound"] is True
+    assert first.json("status", "--online").error["code"] == "device-revoked"
+
+
+def with_code(sandbox: Sandbox, cli: CommandLine, *arguments: str) -> dict:
+    """Run a command whose code comes by pipe, once the server has sent it."""
+    codes_sent: queue.Queue[str] = queue.Queue()
+    sandbox.mail.subscribe(lambda message: codes_sent.put(message.code))
+    process = cli.start(*arguments, "--code-from", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        out, _ = process.communicate(codes_sent.get(timeout=40) + "\n", timeout=40)
+    assert process.returncode == 0, out
+    return json.loads(out)
+
+
+# ---------------------------------------------------------------- log, view, sent, correct
+
+
+def test_the_log_can_be_picked_from(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
+    assert "no such entries" in bound.run("log").out
+    write_log(sandbox, tmp_path / "vault")
+
+    entries = bound.json("log").document["entries"]
+    assert [entry["fields"]["duration"] for entry in entries] == [0, 10, 1800]
+    assert set(entries[0]) == {"at", "event", "purpose", "fields"}
+    assert len(bound.json("log", "--limit", "2").document["entries"]) == 2
+    assert bound.json("log", "--event", "session.failed").document["entries"] == []
+    assert len(bound.json("log", "--since", "24h").document["entries"]) == 3
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    assert bound.json("log", "--since", tomorrow).document["entries"] == []
+    assert bound.json("log", "--since", "yesterday").code == codes.USAGE
+    assert "region=de-fra protocol=wireguard" in bound.run("log").out
+
+
+@pytest.mark.clause("A1")
+def test_view_has_both_sides_and_says_what_it_cannot_know(bound: CommandLine, order: str):
+    report = bound.json("view").document
+    assert {"here", "there", "sent", "caveats", "server_answered", "contact", "made_at"} <= set(report)
+    assert all(set(held) == HELD for held in (*report["here"], *report["there"]))
+    assert report["server_answered"]
+
+    text = bound.run("view").out
+    for part in ("On this device", "At the server", "What was sent", "cannot show", order, "kim@example.org"):
+        assert part in text
+    assert "because a law demands it" in text
+
+
+@pytest.mark.clause("A1")
+def test_view_works_offline_and_says_what_is_missing(bound: CommandLine, sandbox: Sandbox):
+    sandbox.faults.fail(50, status=503, retry_after=None)
+    report = bound.json("view")
+    assert report.code == 0
+    assert report.document["server_answered"] is False
+    assert report.document["server_problem"] == "server-error"
+
+
+def test_sent_lists_fields_and_never_values(bound: CommandLine):
+    sent = bound.json("sent").document["sent"]
+    assert {"order_number", "device_id", "device_public_key"} == {
+        field for each in sent if each["operation"] == "authorize.challenge" for field in each["fields"]
+    }
+    assert set(sent[0]) == {
+        "at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries",
+    }  # fmt: skip
+    assert "authorize.challenge" in bound.run("sent", "--limit", "2").out
+
+
+@pytest.mark.clause("A2")
+def test_correcting(bound: CommandLine):
+    done = bound.json("correct", "contact_email", "new@example.org")
+    assert done.document["outcome"]["server"]["state"] == "confirmed"
+    assert "new@example.org" in bound.run("view").out
+
+    refused = bound.json("correct", "payment_record", "nothing")
+    assert refused.code == codes.REFUSED
+    assert refused.error["code"] == "not-correctable"
+    assert "contact_email" in refused.error["action"]
+    assert bound.json("correct", "contact_email", "no address").code == codes.USAGE
+    assert bound.json("correct", "contact_email").code == codes.USAGE
+    assert bound.json("correct", "contact_email", "new@example.org", "--remove").code == codes.USAGE
+    assert "no language" in bound.run("correct", "language", "--remove").out
+
+
+# ---------------------------------------------------------------- delete, reset
+
+
+@pytest.mark.clause("A3", "A4")
+def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
+    bound: CommandLine, sandbox: Sandbox, tmp_path: Path
+):
+    plan = bound.json("delete", "--plan").document["plan"]
+    assert set(plan) == PLAN
+    assert [field["field"] for field in plan["stays"]] == ["payment_record"]
+    assert (tmp_path / "vault").exists()
+
+    receipt = tmp_path / "receipt.json"
+    asked = datetime.now(UTC).timestamp()
+    done = with_code(sandbox, bound, "delete", "--yes", "--json", "--receipt", str(receipt))
+    assert done["outcome"]["here"]["done"] is True
+    assert done["outcome"]["server"]["state"] == "confirmed"
+    assert not (tmp_path / "vault").exists()
+    saved = json.loads(receipt.read_text())
+    assert receipt.stat().st_mode & 0o777 == 0o600
+    claims = saved["claims"]
+    check_receipt(
+        saved["token"], saved["keys"], issuer=sandbox.url, request_id=claims["jti"], device_id=claims["device_id"],
+        scope="account", requested_at=asked, now=datetime.now(UTC).timestamp(),
+    )  # fmt: skip
+    assert bound.json("view").error["code"] == "not-bound"
+
+
+@pytest.mark.clause("A3")
+def test_what_nobody_confirms_is_not_deleted(bound: CommandLine):
+    for arguments in (["delete"], ["delete", "--json"], ["reset"], ["reset", "--json"]):
+        done = bound.run(*arguments)
+        assert done.code == codes.USER
+    assert bound.json("status").document["bound"] is True
+
+
+@pytest.mark.clause("A3")
+def test_a_deletion_without_the_code_is_done_here_and_waits_for_the_user(bound: CommandLine, sandbox: Sandbox):
+    done = bound.json("delete", "--yes")
+    assert done.code == codes.USER
+    assert done.document["outcome"]["here"]["done"] is True
+    assert done.document["outcome"]["server"]["state"] == "waiting_for_user"
+    status = bound.json("status").document
+    assert (status["bound"], status["waiting"]) == (False, 1)
+
+    resumed = with_code(sandbox, bound, "delete", "--resume", "--json")
+    assert [state["state"] for state in resumed["server"]] == ["confirmed"]
+    assert bound.json("status").document["vault"] is None
+
+
+@pytest.mark.clause("A3")
+def test_a_deletion_offline_is_done_here_and_the_request_can_be_dropped(
+    bound: CommandLine, sandbox: Sandbox, tmp_path: Path
+):
+    sandbox.faults.fail(50, status=503, retry_after=None)
+    done = bound.run("delete", "--scope", "device", "--yes")
+    assert done.code == codes.PENDING
+    assert "could not be told yet" in done.out
+    assert "may hold back more" in done.out
+    assert bound.json("delete", "--forget").code == codes.USER
+    assert bound.json("delete", "--forget", "--yes").document == {"forgotten": 1}
+    assert not (tmp_path / "vault").exists()
+
+
+def test_deleting_the_log_leaves_the_rest(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
+    write_log(sandbox, tmp_path / "vault")
+    assert bound.json("delete", "--scope", "logs", "--yes").code == 0
+    assert bound.json("log").document["entries"] == []
+    assert bound.json("status").document["bound"] is True
+    assert "Nothing is waiting" in bound.run("delete", "--resume").out
+
+
+def test_a_receipt_file_that_cannot_be_written_stops_the_deletion_before_it_begins(bound: CommandLine, tmp_path: Path):
+    taken = tmp_path / "receipt.json"
+    taken.write_text("mine")
+    for path in (taken, tmp_path / "no" / "folder"):
+        assert bound.json("delete", "--yes", "--receipt", str(path)).code == codes.USAGE
+    assert taken.read_text() == "mine"
+    assert bound.json("delete", "--plan", "--resume").code == codes.USAGE
+    assert bound.json("status").document["bound"] is True
+
+
+def test_reset_removes_what_cannot_be_opened(bound: CommandLine, tmp_path: Path):
+    (tmp_path / "vault" / "root.key").unlink()
+    lost = bound.json("view")
+    assert (lost.code, lost.error["code"]) == (codes.DEVICE, "secret-missing")
+    assert bound.json("reset", "--yes").document["reset"] is True
+    assert not (tmp_path / "vault").exists()
+    assert bound.json("reset", "--yes").document["reset"] is False
+
+
+# ---------------------------------------------------------------- what can be wrong
+
+
+def test_a_wrong_passphrase(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
+    config = tmp_path / "rocketvpn.toml"
+    wrong = CommandLine(config, ROCKETVPN_PASSPHRASE="wrong")
+    assert wrong.json("view").error["code"] == "secret-store-locked"
+    assert wrong.run("view").code == codes.DEVICE
+    status = wrong.json("status")
+    assert status.code == codes.DEVICE
+    assert status.document["vault"]["state"] == "locked"
+    assert status.document["problem"]["code"] == "secret-store-locked"
+    assert CommandLine(config, ROCKETVPN_PASSPHRASE="").json("view").code == codes.DEVICE
+    assert bound.run("view").code == 0
+
+
+def test_no_server(sandbox: Sandbox, tmp_path: Path, order: str):
+    cli = CommandLine(settings(tmp_path, sandbox.client_file, server="https://localhost:1"))
+    done = cli.json("bind", order)
+    assert (done.code, done.error["code"]) == (codes.SERVER, "server-unreachable")
+    assert cli.run("bind", order).err.startswith("Error: localhost")
+
+
+def test_a_server_that_nobody_vouches_for(sandbox: Sandbox, tmp_path: Path, order: str):
+    config = settings(tmp_path, sandbox.client_file)
+    config.write_text("".join(line for line in config.open() if not line.startswith("trust")))
+    done = CommandLine(config).json("bind", order)
+    assert (done.code, done.error["code"]) == (codes.SERVER, "certificate-untrusted")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("colour = 1", "'colour'"),
+        ("profile = 7", "'profile'"),
+        ('secrets = "memory"', "memory"),
+        ('secrets = "somewhere"', "'secrets'"),
+        ("= broken", "not TOML"),
+        ('policy = "none.toml"', "none.toml"),
+        ('trust = "none.pem"', "trust"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(sandbox: Sandbox, tmp_path: Path, line: str, said: str):
+    path = settings(tmp_path, sandbox.client_file)
+    name = line.split(" ")[0]
+    kept = [each for each in path.read_text().splitlines() if each.split(" ")[0] != name]
+    path.write_text("\n".join([*kept, line]))
+    error = CommandLine(path).json("status").error
+    assert error["exit_code"] == codes.USAGE
+    assert said in error["message"]
+
+
+def test_settings_that_are_not_there():
+    assert "ROCKETVPN_CONFIG" in CommandLine().json("status").error["message"]
+    assert "cannot be read" in CommandLine().json("status", "--config", "no-such-file").error["message"]
+
+
+def test_a_wrong_command_line_is_an_error_in_json_too(cli: CommandLine):
+    for arguments in (["view", "--colour"], ["nothing"], ["log", "--limit", "many"], ["delete", "--scope", "all"]):
+        done = cli.json(*arguments)
+        assert done.code == codes.USAGE
+        assert done.error["code"] == "usage"
+    plain = cli.run("view", "--colour")
+    assert (plain.code, plain.out) == (codes.USAGE, "")
+    assert "Usage: rocketvpn view" in plain.err
+
+
+def test_without_the_extra_it_says_what_to_install():
+    program = (
+        "import importlib.util as util; find = util.find_spec;"
+        "util.find_spec = lambda name, *rest: None if name == 'typer' else find(name, *rest);"
+        "from rocketvpn_sdk.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == codes.USAGE
+    assert "rocketvpn-sdk[cli]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# ---------------------------------------------------------------- policy lint, sandbox
+
+
+def test_lint_names_the_line(cli: CommandLine, tmp_path: Path):
+    bundled = ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml"
+    good = cli.json("policy", "lint", str(bundled))
+    assert (good.code, good.document["valid"]) == (0, True)
+
+    text = bundled.read_text("utf-8").splitlines()
+    line = next(number for number, each in enumerate(text) if each.startswith("purposes"))
+    text[line] = 'purposes = ["profit"]'
+    bad = tmp_path / "policy.toml"
+    bad.write_text("\n".join(text))
+    done = cli.json("policy", "lint", str(bad))
+    assert (done.code, done.error["code"]) == (codes.REFUSED, "policy-invalid")
+    assert f"line {line + 1}:" in done.error["message"]
+    assert cli.json("policy", "lint", str(tmp_path / "none.toml")).code == codes.REFUSED
+
+
+def test_lint_checks_an_apps_events(tmp_path: Path):
+    head = "from rocketvpn_sdk import Event\n\nclass Seen(Event, name='app.seen', purpose='service'):\n"
+    (tmp_path / "good_events.py").write_text(head + "    region: str\n")
+    (tmp_path / "bad_events.py").write_text(head + "    birthday: str\n")
+    cli = CommandLine(PYTHONPATH=f"{ROOT}:{tmp_path}")
+    bundled = str(ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml")
+    assert cli.json("policy", "lint", bundled, "--events", "good_events").document["event_classes"] == 1
+    bad = cli.json("policy", "lint", bundled, "--events", "bad_events")
+    assert (bad.code, "birthday" in bad.error["message"]) == (codes.REFUSED, True)
+    assert cli.json("policy", "lint", bundled, "--events", "no_such_module").code == codes.USAGE
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, how: signal.Signals):
+    with CommandLine().start(
+        "sandbox", "--json", "--folder", str(tmp_path / "server"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            ready = json.loads(process.stdout.readline())
+            assert set(ready) == {"url", "config", "trust", "orders"}
+            cli = CommandLine(settings(tmp_path / "mine", Path(ready["config"])))
+            assert cli.run("bind", ready["orders"][0]["order"]).code == 0
+            assert cli.run("delete", "--yes").code == codes.USER
+            mail = json.loads(process.stdout.readline())["mail"]
+            assert mail["to"] == ready["orders"][0]["contact_email"]
+            port = ready["url"].rpartition(":")[2]
+            assert cli.json("sandbox", "--folder", str(tmp_path / "other"), "--port", port).code == codes.REFUSED
+            process.send_signal(how)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_database_that_cannot_be_used(tmp_path: Path):
+    for url in ("no url", "nosuchdatabase://localhost/x"):
+        done = CommandLine().json("sandbox", "--folder", str(tmp_path), "--database-url", url)
+        assert done.code == codes.USAGE

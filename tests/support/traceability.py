@@ -1,0 +1,292 @@
+"""Writes docs/policy-traceability.md: each clause of the policy, what the SDK does, in which files, and which tests.
+
+    python tests/support/traceability.py
+
+Tests say which clauses they prove with ``@pytest.mark.clause("A2")``; the rest of the page is the table below. A test
+(tests/unit/test_traceability.py) fails when the page is not what this script would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+if __package__ in (None, ""):  # run as a script
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.clauses import CLAUSES
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "policy-traceability.md"
+PACKAGE = "rocketvpn_sdk"
+
+
+class Clause(NamedTuple):
+    """What the SDK does about a clause, the files that do it, and what is not there yet."""
+
+    does: str
+    code: tuple[str, ...]
+    missing: str = ""
+
+
+WHAT: dict[str, Clause] = {
+    "P1": Clause(
+        "Every category, purpose, field, recipient, event and operation has a plain sentence in each of the policy's "
+        "languages; a refusal and an error are sentences, too.",
+        ("policy/rocketvpn.toml", "policy/checks.py", "policy/decide.py", "errors.py", "rights/report.py"),
+        "a call that explains a term, and notices to show before a choice",
+    ),
+    "P2": Clause(
+        "Fields say whether they are optional; refusing one stops nothing that does not need it.",
+        ("policy/rocketvpn.toml", "policy/decide.py", "config.py"),
+        "a list for the user of which feature needs which fields",
+    ),
+    "P3": Clause(
+        "The policy names where questions go; the report and the errors that send somebody there repeat it.",
+        ("policy/rocketvpn.toml", "rights/report.py", "errors.py"),
+    ),
+    "C1": Clause(
+        "Binding sends the order number, a device ID made for this app and order alone, and a public key.",
+        ("device/binding.py", "identity.py", "transport/guard.py"),
+    ),
+    "C2": Clause(
+        "Only declared fields are recorded, minimised first; cookies are refused, the public address is never looked "
+        "up, addresses in text are cut or taken out.",
+        ("journal/minimise.py", "journal/scrub.py", "policy/catalogue.py", "policy/decide.py", "transport/guard.py"),
+    ),
+    "C3": Clause(
+        "An e-mail address and a language are optional, correctable, and kept by the server alone.",
+        ("policy/rocketvpn.toml", "rights/correct.py"),
+    ),
+    "U1": Clause(
+        "The app's own operations run for the purpose `service`, if the policy declares them.",
+        ("client.py", "transport/api.py", "transport/guard.py"),
+    ),
+    "U2": Clause(
+        "Every call is signed by the device's key (DPoP), so that a stolen token is worth nothing elsewhere.",
+        ("transport/proof.py", "transport/session.py", "identity.py"),
+    ),
+    "U3": Clause(
+        "The purpose `improvement` does nothing without a consent that lives.",
+        ("policy/decide.py", "consent/permit.py", "transport/guard.py"),
+        "a call with which the user gives and withdraws that consent; until then the purpose is simply off",
+    ),
+    "U4": Clause(
+        "The purpose `software` is declared, with the fields it may use.",
+        ("policy/rocketvpn.toml", "policy/decide.py"),
+        "checking, downloading and certifying updates",
+    ),
+    "U5": Clause(
+        "The purpose `surveys` does nothing without a consent that lives.",
+        ("policy/rocketvpn.toml", "policy/decide.py"),
+        "surveys, and the consent to them; until then the purpose is simply off",
+    ),
+    "U6": Clause(
+        "The purpose `cross_service` is off, no field is there for it, and `Sec-GPC: 1` goes with every request.",
+        ("policy/rocketvpn.toml", "policy/decide.py", "transport/exchange.py"),
+    ),
+    "U7": Clause(
+        "An undeclared purpose, field, event, operation or member of a request is refused before anything happens.",
+        ("policy/checks.py", "policy/catalogue.py", "policy/decide.py", "transport/guard.py"),
+    ),
+    "A1": Clause(
+        "One report of what is held here and at the server, and of what was sent.",
+        ("rights/view.py", "rights/report.py", "transport/sent.py"),
+    ),
+    "A2": Clause(
+        "Correctable fields can be corrected; a change made elsewhere in the meantime is not overwritten.",
+        ("rights/correct.py", "policy/rocketvpn.toml"),
+    ),
+    "A3": Clause(
+        "A deletion destroys keys here at once, offline too, and asks the server, whose signed receipt is verified.",
+        ("rights/plan.py", "rights/delete.py", "rights/receipts.py", "vault/keys.py", "transport/courier.py"),
+    ),
+    "A4": Clause(
+        "What deletes or replaces a device asks for a code sent by e-mail; the device's key proves every other call.",
+        ("transport/grants.py", "transport/session.py", "transport/proof.py"),
+    ),
+    "S1": Clause(
+        "A third party needs a live consent that names it; a host of no declared recipient cannot be reached.",
+        ("policy/decide.py", "policy/checks.py", "transport/guard.py"),
+    ),
+    "S2": Clause(
+        "A recipient without a declared safeguard makes the policy invalid.",
+        ("policy/checks.py", "policy/rocketvpn.toml"),
+        "a list of the server's disclosures that names the safeguards",
+    ),
+    "S3": Clause(
+        "A server may name a law, a court or an authority, and nothing else, as its basis without a consent.",
+        ("wire.py", "rights/report.py", "sandbox/erasure.py"),
+        "a list of what the server says it disclosed, to whom and on which basis",
+    ),
+    "R1": Clause(
+        "Each field has an end in each place, within its category's bound; what is past it is never read again, and a "
+        "clock that is set back changes nothing.",
+        ("policy/checks.py", "policy/decide.py", "journal/retention.py", "vault/lanes.py", "clock.py"),
+    ),
+    "R2": Clause(
+        "What a server has to keep is listed with basis and end, in the plan of a deletion and in its receipt.",
+        ("rights/plan.py", "rights/receipts.py", "sandbox/erasure.py", "wire.py"),
+    ),
+    "T1": Clause(
+        "TLS 1.3 with verified chains and pins on the way; authenticated encryption and the system's keyring at rest; "
+        "secrets do not show in what is printed or logged.",
+        ("transport/tls.py", "transport/pins.py", "vault/sealing.py", "vault/secrets.py", "masking.py"),
+    ),
+    "T2": Clause(
+        "The report says that no measure is perfect; the threat model says what is not protected.",
+        ("rights/report.py",),
+    ),
+    "M1": Clause(
+        "Until the user says that they are of age, by a yes or no, whatever is optional or rests on a consent is "
+        "refused.",
+        ("policy/decide.py", "consent/consent.py"),
+        "a guardian's agreement, and the advice before binding",
+    ),
+    "M2": Clause(
+        "There is a field for a guardian's confirmation, and nothing that fills it.",
+        ("policy/rocketvpn.toml",),
+        "a guardian's confirmation that names the policy's version and digest",
+    ),
+    "M3": Clause(
+        "A text for guardians is part of the policy, in each of its languages.",
+        ("policy/rocketvpn.toml", "policy/checks.py"),
+        "a request to a guardian that it goes with",
+    ),
+    "X1": Clause(
+        "A policy has a version, and what is decided, here and at the server, follows the one that is given.",
+        ("policy/document.py", "consent/permit.py"),
+        "signed policies from the server, of which an older or frozen one is refused",
+    ),
+    "X2": Clause(
+        "Nothing yet: a policy changes only with the app that brings it.",
+        (),
+        "finding what a new version takes away, a notice of it, and the old protection until then",
+    ),
+    "X3": Clause(
+        "Nothing yet: a policy changes only with the app that brings it.",
+        (),
+        "agreement by use after a notice was shown, and consents that a wider version sets back",
+    ),
+}
+
+
+class Proof(NamedTuple):
+    """A test, or with an empty name a whole file, that carries a clause's mark."""
+
+    file: str
+    test: str
+
+
+# ---------------------------------------------------------------- the marks
+
+
+def _marks(nodes: Sequence[ast.AST]) -> Iterator[str]:
+    """Yield the clauses of every ``pytest.mark.clause(...)`` in ``nodes``."""
+    for node in nodes:
+        for call in ast.walk(node):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.clause":
+                yield from (argument.value for argument in call.args if isinstance(argument, ast.Constant))
+
+
+def _proofs(body: Sequence[ast.stmt], file: str, prefix: str = "") -> Iterator[tuple[str, Proof]]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            for clause in _marks(node.decorator_list):
+                yield clause, Proof(file, node.name)
+            yield from _proofs(node.body, file, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for clause in _marks(node.decorator_list):
+                yield clause, Proof(file, prefix + node.name)
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark":
+            for clause in _marks([node.value]):
+                yield clause, Proof(file, prefix.rstrip("."))
+
+
+def collect(tests: Path = ROOT / "tests") -> dict[str, list[Proof]]:
+    """Return the tests that carry each clause's mark, by reading the files; nothing is imported."""
+    found: dict[str, set[Proof]] = {clause: set() for clause in CLAUSES}
+    for path in tests.rglob("test_*.py"):
+        file = path.relative_to(tests.parent).as_posix()
+        for clause, proof in _proofs(ast.parse(path.read_text("utf-8")).body, file):
+            found[clause].add(proof)
+    return {clause: sorted(proofs) for clause, proofs in found.items()}
+
+
+# ---------------------------------------------------------------- the page
+
+HEAD = """\
+---
+orphan: true
+---
+
+# The policy, clause by clause
+
+<!-- Written by `python tests/support/traceability.py`; edit that file, not this page. -->
+
+What each clause of the privacy policy became: what the SDK does, the files that do it, and the tests that carry the
+clause's mark. Tests prove what runs on the device; what a server does with what it has is the operator's word.
+
+- **held**: done, and proven by tests
+- **in part**: what is done is proven by tests; the page says what is not there yet
+- **open**: no test proves it
+"""
+
+
+def state(clause: str, proofs: dict[str, list[Proof]]) -> str:
+    """Return ``held``, ``in part`` or ``open``."""
+    if not proofs[clause]:
+        return "open"
+    return "in part" if WHAT[clause].missing else "held"
+
+
+def _by_file(proofs: Sequence[Proof]) -> Iterator[str]:
+    files: dict[str, list[str]] = {}
+    for proof in proofs:
+        files.setdefault(proof.file, []).append(proof.test)
+    for file, tests in files.items():
+        names = "every test" if "" in tests else ", ".join(f"`{test}`" for test in tests)
+        yield f"- `{file}`: {names}"
+
+
+def _section(clause: str, proofs: dict[str, list[Proof]]) -> Iterator[str]:
+    what = WHAT[clause]
+    yield f"## {clause}: {CLAUSES[clause].rstrip('.')}"
+    yield f"{what.does}"
+    if what.code:
+        yield "Code: " + ", ".join(f"`{PACKAGE}/{file}`" for file in what.code)
+    if what.missing:
+        yield f"Not there yet: {what.missing}."
+    yield "Tests:\n\n" + "\n".join(_by_file(proofs[clause])) if proofs[clause] else "Tests: none."
+
+
+def _open(proofs: dict[str, list[Proof]]) -> Iterator[str]:
+    for clause, sentence in CLAUSES.items():
+        if state(clause, proofs) == "open":
+            yield f"- **{clause}** ({sentence.rstrip('.')}): {WHAT[clause].missing or 'a test that proves it'}"
+
+
+def page(proofs: dict[str, list[Proof]] | None = None) -> str:
+    """Return the whole page."""
+    proofs = collect() if proofs is None else proofs
+    rows = [f"| [{clause}](#{anchor(clause)}) | {CLAUSES[clause]} | {state(clause, proofs)} |" for clause in CLAUSES]
+    table = "\n".join(["| clause | the policy says | state |", "|---|---|---|", *rows])
+    parts = [HEAD.rstrip("\n"), table, "## Open clauses", "\n".join(_open(proofs)) or "None."]
+    for clause in CLAUSES:
+        parts += _section(clause, proofs)
+    return "\n\n".join(parts) + "\n"
+
+
+def anchor(clause: str) -> str:
+    """Return the anchor of a clause's section, as GitHub and MyST make it of the heading."""
+    heading = f"{clause}: {CLAUSES[clause].rstrip('.')}".lower()
+    return "".join(letter for letter in heading if letter.isalnum() or letter in " -_").replace(" ", "-")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
+    states = [state(clause, collect()) for clause in CLAUSES]
+    sys.stderr.write(", ".join(f"{states.count(name)} {name}" for name in ("held", "in part", "open")) + "\n")

@@ -24,7 +24,6 @@ extensions = [
     "generated",
 ]
 exclude_patterns = ["_build"]
-suppress_warnings = ["toc.empty_glob"]  # pages that are written by a run, and not there before the first
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3

@@ -27,6 +27,9 @@ from rocketvpn_sdk.vault import SealedLog, Vault
 if TYPE_CHECKING:
     from rocketvpn_sdk.journal.handler import JournalHandler
 
+_STREAM = "log"
+_FLUSHES_PER_CAP = 64
+"""The cap is checked this seldom: a batch is small beside it."""
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
@@ -43,18 +46,24 @@ class Entry(MaskedRepr, frozen=True):
     fields: dict[str, Any]
 
 
-class JournalStats(msgspec.Struct, frozen=True):
+class JournalStats(msgspec.Struct, frozen=True, kw_only=True):
     """How much the journal holds."""
 
     records: int
     oldest: datetime | None
     newest: datetime | None
+    bytes: int
+    """Sealed, on the disk."""
+    next_purge: datetime | None
+    """When the next records are destroyed, at the latest."""
     waiting: int
     """Recorded, not yet sealed."""
     dropped: int
-    """Not kept: the vault was locked for too long, or the disk did not take it."""
+    """Not kept: the vault was locked for too long, or the disk did not take it, since this was opened."""
+    capped: int
+    """Removed, the oldest first, because the log was full."""
     refused: int
-    """Not kept: the policy, a missing consent, or collect mode said no."""
+    """Not kept: the policy, a missing consent, or collect mode said no, since this was opened."""
     by_event: dict[str, int]
 
 
@@ -79,7 +88,8 @@ class Journal:
         self._log = log
         self._permit = permit
         self._clock = clock
-        self._retention = Retention(vault)
+        self._retention = Retention(vault, _STREAM, limits.log_bytes)
+        self._flushes = 0
         self._flusher = Flusher(self._flush_quietly, limits.flush_interval)
         self._lock = threading.Lock()
         self._events: dict[type[Event], CompiledEvent] = {}
@@ -166,6 +176,9 @@ class Journal:
         """
         try:
             self._log.commit()
+            self._flushes += 1
+            if self._flushes % _FLUSHES_PER_CAP == 0:
+                self._retention.cap()
         except VaultError:
             if self._log.buffered > self.limits.locked_records:
                 self._dropped += self._log.discard()
@@ -240,8 +253,19 @@ class Journal:
             records += 1
             oldest, newest = oldest or entry.at, entry.at
             by_event[entry.event] = by_event.get(entry.event, 0) + 1
-        waiting = len(self._waiting) + self._log.buffered
-        return JournalStats(records, oldest, newest, waiting, self._dropped, self._refused, by_event)
+        next_purge = self._retention.next_purge()
+        return JournalStats(
+            records=records,
+            oldest=oldest,
+            newest=newest,
+            bytes=self._retention.size(),
+            next_purge=None if next_purge is None else utc(next_purge),
+            waiting=len(self._waiting) + self._log.buffered,
+            dropped=self._dropped,
+            capped=self._retention.capped(),
+            refused=self._refused,
+            by_event=by_event,
+        )
 
     # ------------------------------------------------------------ the end
 

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import math
+
+import msgspec
+
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.vault import Vault
-from rocketvpn_sdk.vault.sealed_log import sweep
+from rocketvpn_sdk.vault.change import lane_rows
+from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
 
 _SWEEP_BYTES = 1 << 20
 """One transaction removes at most this much, so that no caller waits for long."""
+COUNTERS = "journal"
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """What is remembered of records that are gone: how many, no more."""
+
+    capped: int = 0
+    """Records removed because the log was full."""
 
 
 class Retention:
-    """Purges at unlock, before reads, and when a day has gone by (R1)."""
+    """Purges at unlock, before reads, and when a day has gone by (R1); keeps the log below its cap.
 
-    def __init__(self, vault: Vault) -> None:
+    Args:
+        vault: what is purged.
+        stream: the stream that has a cap.
+        most_bytes: that cap, in sealed bytes.
+    """
+
+    def __init__(self, vault: Vault, stream: str, most_bytes: int) -> None:
         self._vault = vault
+        self._stream = stream
+        self._most_bytes = most_bytes
         self._last = 0.0
 
     def purge(self) -> int:
@@ -39,3 +60,32 @@ class Retention:
             with self._vault.write() as change:
                 if not sweep(change, most_bytes=_SWEEP_BYTES):
                     return
+
+    def cap(self) -> None:
+        """Remove the oldest blocks beyond the cap and count their records; the root's rotation is then owed."""
+        with self._vault.read() as (change, _):
+            if stored_bytes(change, self._stream) <= self._most_bytes:
+                return
+        capped = self.capped()
+        with self._vault.write() as change:
+            gone = trim(change, self._stream, most_bytes=self._most_bytes)
+            if gone:
+                change.put(COUNTERS, Counters(capped + gone))
+                change.owe_rotation(self._vault.age().highest)
+
+    def capped(self) -> int:
+        """Return how many records the cap has removed so far."""
+        return (self._vault.get(COUNTERS, Counters) or Counters()).capped
+
+    def size(self) -> int:
+        """Return the sealed bytes that the stream holds."""
+        with self._vault.read() as (change, _):
+            return stored_bytes(change, self._stream)
+
+    def next_purge(self) -> float | None:
+        """Return when the next key dies, in seconds since the epoch; ``None``: none does."""
+        with self._vault.read() as (change, _):
+            rows = {row.id: row.lane.seconds for row in lane_rows(change.db) if row.lane.stream == self._stream}
+            keys = change.db.execute("SELECT lane, epoch FROM keys WHERE wrapped IS NOT NULL").fetchall()
+        ends = [epoch + rows[lane] for lane, epoch in keys if lane in rows]
+        return min((end for end in ends if math.isfinite(end)), default=None)

@@ -68,7 +68,8 @@ def _search(number: int, key: str = "") -> _Search:
     """Compile the row of ``number``, for those of its names that go with ``key``: at its first use, not at import."""
     row = PATTERNS[number]
     names = [name for name in row.after if key in keys(name)]
-    return _Search(number, re.compile((named(names) if names else "") + row.regex), row.judge, "()" in row.regex)
+    expression = re.compile((named(names) if names else "") + row.regex)
+    return _Search(number, expression, row.judge, expression.groups == 1)
 
 
 @cache

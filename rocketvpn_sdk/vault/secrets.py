@@ -127,7 +127,7 @@ def _trusted_backend() -> KeyringBackend:
     """Return the platform's store, if it is one of those trusted.
 
     Raises:
-        RuntimeError: it is not there.
+        SecretStoreUnavailable: it is not there.
     """
     import sys
     from importlib import import_module
@@ -135,7 +135,7 @@ def _trusted_backend() -> KeyringBackend:
     module, name = _TRUSTED.get(sys.platform, _TRUSTED["linux"])
     backend: type[KeyringBackend] = getattr(import_module(module), name)
     if not backend.viable:
-        raise RuntimeError("no trusted keyring backend")
+        raise SecretStoreUnavailable(store=KeyringSecrets.label, problem="there is no keyring service in this session")
     return backend()
 
 

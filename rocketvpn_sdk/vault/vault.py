@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -15,23 +15,21 @@ import msgspec
 
 from rocketvpn_sdk.clock import Age, Clock
 from rocketvpn_sdk.errors import (
-    SecretMissing,
     SecretStoreError,
     VaultBusy,
     VaultClosed,
     VaultDamaged,
     VaultError,
     VaultLocked,
-    VaultOutdated,
     VaultTooNew,
 )
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.vault import folder as folders
+from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys, read_document
-from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, read_head, update_head
-from rocketvpn_sdk.vault.keys import RootKey, generation_name, new_id, new_key, secret_name
-from rocketvpn_sdk.vault.rotation import Rotation, known_generation, open_root
-from rocketvpn_sdk.vault.sealing import FORMAT
+from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, read_head
+from rocketvpn_sdk.vault.keys import RootKey
+from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import SecretStore
 from rocketvpn_sdk.vault.store import Store
 
@@ -72,8 +70,7 @@ class Vault:
         self.clock = clock
         self.limits = limits
         self._secrets = secrets.beside(folder)
-        self._store = Store(folder, busy_timeout=limits.busy_timeout)
-        self._rotation = Rotation(self._store, self._secrets, clock, settle=limits.keyring_settle)
+        self._open_files()
         self._lock = threading.RLock()
         self._keys: Keys | None = None
         self._closed = ""
@@ -83,6 +80,10 @@ class Vault:
         _open_vaults.add(self)
 
     # ------------------------------------------------------------ open, unlock, close
+
+    def _open_files(self) -> None:
+        self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
+        self._rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
 
     @property
     def unlocked(self) -> bool:
@@ -102,7 +103,7 @@ class Vault:
                 return
             self._finish_removal()
             if not self._store.has_schema():
-                self._create()
+                lifecycle.create(self._store, self._secrets)
             keys = self._load_keys()
             with self._store.snapshot() as db:
                 head = read_head(db)
@@ -143,45 +144,8 @@ class Vault:
             raise VaultLocked
         return self._keys
 
-    def _create(self) -> None:
-        with self._store.exclusively():
-            if self._store.has_schema():
-                return  # another process was first
-            vault_id = new_id()
-            root = RootKey.new(vault_id)
-            self._secrets.set(root.name, root.stored)
-            try:
-                with self._store.transaction(durable=True) as db:
-                    self._store.create_schema(db)
-                    db.execute(
-                        "INSERT INTO head (id, format, vault_id, root_id, generation, manifest, heads)"
-                        " VALUES (1, ?, ?, ?, 1, x'', x'')",
-                        (FORMAT, vault_id, root.root_id),
-                    )
-                    db.execute(
-                        "INSERT INTO keys (key_id, lane, epoch, wrapped) VALUES (?, ?, 0, ?)",
-                        (new_id(), INDEX_LANE, root.wrap(new_key())),
-                    )
-                    update_head(db, manifest=manifest(db, root), heads=heads(db, root))
-            except BaseException:
-                self._secrets.delete(root.name)  # nothing was sealed under it yet
-                raise
-
     def _load_keys(self) -> Keys:
-        """Fetch the root that the file names now; only a fresh look may say that it is missing."""
-        head = self._read_head()
-        for _ in range(_TRIES):
-            root = open_root(self._secrets, head)
-            if root is not None:
-                if known_generation(self._secrets, head.vault_id) > head.generation:
-                    raise VaultOutdated
-                return self._keys_of(root)
-            seen, head = head, self._read_head()
-            if head.root_id == seen.root_id:
-                break
-        if known_generation(self._secrets, head.vault_id) > head.generation:
-            raise VaultOutdated
-        raise SecretMissing(store=self._secrets.label)
+        return self._keys_of(lifecycle.find_root(self._store, self._secrets))
 
     def _read_head(self) -> Head:
         with self._store.snapshot() as db:
@@ -366,35 +330,16 @@ class Vault:
                 calling it again goes on.
         """
         with self._lock:
-            with self._store.exclusively():
-                names = self._close_for_all()
-                for name in names:
-                    self._secrets.delete(name)
+            lifecycle.end(self._store, self._secrets)
             self._shut("it was deleted")
             self._store.remove_files()
 
     def _finish_removal(self) -> None:
         """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
-        if not self._store.has_schema() or not self._store.db.execute("SELECT closed FROM head").fetchone()[0]:
-            return
-        with self._store.exclusively():
-            for name in self._close_for_all():
-                self._secrets.delete(name)
-        self._store.remove_files()
-        self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
-        self._rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
-
-    def _close_for_all(self) -> Iterable[str]:
-        if not self._store.has_schema():
-            return ()
-        with self._store.transaction(durable=True) as db:
-            row = db.execute("SELECT vault_id, root_id, planned, retired FROM head").fetchone()
-            db.execute("DELETE FROM keys")
-            db.execute("DELETE FROM documents")
-            db.execute("DELETE FROM blocks")
-            update_head(db, closed=1, bridge=None)
-        vault_id, *roots = row
-        return [*(secret_name(vault_id, root) for root in roots if root), generation_name(vault_id)]
+        if lifecycle.is_ended(self._store):
+            lifecycle.end(self._store, self._secrets)
+            self._store.remove_files()
+            self._open_files()
 
     @classmethod
     def reset(cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits) -> None:

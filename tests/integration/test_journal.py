@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -308,3 +308,39 @@ def test_a_disk_that_takes_nothing_raises_to_explicit_calls_and_never_to_logging
         rocket.journal.flush()
     monkeypatch.undo()
     assert rocket.journal.stats().records == 1
+
+
+@pytest.mark.clause("R1")
+def test_stats_say_how_much_how_old_and_when_the_next_goes(rocket: RocketVPN) -> None:
+    empty = rocket.journal.stats()
+    assert (empty.records, empty.bytes, empty.next_purge, empty.oldest) == (0, 0, None, None)
+    rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+    stats = rocket.journal.stats()
+    assert stats.bytes >= 256
+    assert stats.next_purge is not None
+    assert NOON + timedelta(days=29) <= stats.next_purge <= NOON + timedelta(days=30)
+
+
+def test_a_full_log_loses_its_oldest_records_and_says_how_many(config: Config, clock: FakeClock) -> None:
+    small = Config(
+        config.server,
+        config.app_id,
+        data_dir=config.data_dir,
+        secrets=config.secrets,
+        events=config.events,
+        clock=clock,
+        limits=Limits(log_bytes=8_000, batch_records=16),
+    )
+    with RocketVPN.open(small) as rocket:
+        for number in range(64 * 16 * 2):
+            rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
+            clock.advance(60)
+        stats = rocket.journal.stats()
+        assert stats.bytes <= 8_000 + 64 * 300
+        assert stats.capped > 0
+        assert stats.records + stats.capped == 64 * 16 * 2
+        entries = list(rocket.journal.read())
+        assert entries[-1].at == datetime.fromtimestamp(clock.time() - 60, UTC).replace(second=0)
+        assert rocket.status().vault.rotation_owed_since is not None
+    with RocketVPN.open(small) as again:
+        assert again.journal.stats().capped == stats.capped

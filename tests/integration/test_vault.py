@@ -31,7 +31,7 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.sealed_log import sweep
+from rocketvpn_sdk.vault.sweeping import sweep
 
 FORTNIGHT = Duration("P14D")
 

@@ -42,9 +42,9 @@ def cases(name: str) -> list[Case]:
     return found
 
 
-# The sets were written before the table (113 lines) and after it (47 lines). When first run on a table whose own examples
-# passed, 110 of 111 and 49 of 53 personal values were gone, and every one of 105 and 28 harmless pieces survived. What was
-# missed led to changes, so today's full marks say only that nothing got worse.
+# One set was written before the table (113 lines), one after it (47 lines), both by its author. At their first run 110
+# of 111 and 49 of 53 personal values were gone, and all of 105 and 28 harmless pieces survived. What was missed led to
+# changes, so full marks today say only that nothing got worse; 92 % is the figure to expect of unseen lines.
 HELD_OUT = [*cases("held_out.txt"), *cases("held_out_second.txt")]
 FOUND = [pytest.param(*pair, id=f"{row.name}-{number}") for row in PATTERNS for number, pair in enumerate(row.found)]
 KEPT = [pytest.param(text, id=f"{row.name}-{number}") for row in PATTERNS for number, text in enumerate(row.kept)]
@@ -66,7 +66,7 @@ def test_every_row_is_complete() -> None:
         assert row.why.endswith("."), row.name
         assert row.found or not row.placeholder, row.name
         assert bool(row.after) != bool(row.gate), row.name
-        assert re.compile(row.regex).groups == row.regex.count("()") <= 1, row.name
+        assert re.compile(row.regex).groups <= 1, row.name
         assert re.fullmatch(r"\[[a-z]+\]|", row.placeholder), row.name
 
 
@@ -193,7 +193,6 @@ def test_addresses_go_from_any_surroundings(prefix: str, address: object, space:
 
 @given(st.emails())
 def test_email_addresses_go(address: str) -> None:
-    local, _, domain = address.partition("@")
     assert address not in scrub.scrub(f"mail to {address} failed")
 
 

@@ -1,0 +1,103 @@
+"""What goes from the sealed logs: ciphertext whose key is gone, and the oldest blocks beyond the cap."""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.vault import sealing
+from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
+
+
+def sweep(change: Change, *, most_bytes: int) -> int:
+    """Remove ciphertext whose key is gone, oldest first, at most ``most_bytes``; return the bytes removed.
+
+    The digest stays while an older block does, so that the chain can still be checked.
+    """
+    removed = 0
+    dead = change.db.execute(
+        "SELECT b.id, length(b.sealed) FROM blocks b LEFT JOIN keys k ON k.key_id = b.key_id AND k.wrapped IS NOT NULL"
+        " WHERE b.sealed IS NOT NULL AND k.key_id IS NULL ORDER BY b.lane, b.sequence"
+    ).fetchall()
+    for block, size in dead:
+        if removed and removed + size > most_bytes:
+            break
+        change.db.execute("UPDATE blocks SET sealed = NULL WHERE id = ?", (block,))
+        removed += size
+    for row in lane_rows(change.db):
+        _advance(change, row)
+    return removed
+
+
+def _advance(change: Change, row: LaneRow) -> None:
+    """Move a lane's beginning past blocks that are empty, and forget the tombstones that nothing refers to."""
+    sequence, link = row.first_sequence, row.first_link
+    blocks = change.db.execute(
+        "SELECT sequence, digest, sealed IS NULL FROM blocks WHERE lane = ? ORDER BY sequence", (row.id,)
+    )
+    for number, digest, empty in blocks.fetchall():
+        if not empty or number != sequence:
+            break
+        sequence, link = sequence + 1, sealing.link(link, digest)
+    if sequence != row.first_sequence:
+        change.touch_manifest()
+        change.db.execute("DELETE FROM blocks WHERE lane = ? AND sequence < ?", (row.id, sequence))
+        change.db.execute("UPDATE lanes SET first_sequence = ?, first_link = ? WHERE id = ?", (sequence, link, row.id))
+    unused = "lane = ? AND wrapped IS NULL AND key_id NOT IN (SELECT key_id FROM blocks WHERE lane = ?)"
+    if change.db.execute(f"SELECT 1 FROM keys WHERE {unused}", (row.id, row.id)).fetchone():  # noqa: S608 - a constant
+        change.touch_manifest()
+        change.db.execute(f"DELETE FROM keys WHERE {unused}", (row.id, row.id))  # noqa: S608 - a constant
+
+
+def stored_bytes(change: Change, stream: str) -> int:
+    """Return how many sealed bytes ``stream`` holds."""
+    row = change.db.execute(
+        "SELECT total(length(b.sealed)) FROM blocks b JOIN lanes l ON l.id = b.lane WHERE l.stream = ?", (stream,)
+    ).fetchone()
+    return int(row[0])
+
+
+def trim(change: Change, stream: str, *, most_bytes: int) -> int:
+    """Remove the oldest blocks of ``stream`` beyond ``most_bytes``, and keys that are left without one.
+
+    Returns:
+        How many records went.
+    """
+    excess, records = stored_bytes(change, stream) - most_bytes, 0
+    if excess <= 0:
+        return 0
+    oldest = change.db.execute(
+        "SELECT b.id, b.lane, b.sequence, b.key_id, b.sealed, k.wrapped FROM blocks b JOIN lanes l ON l.id = b.lane"
+        " JOIN keys k ON k.key_id = b.key_id WHERE l.stream = ? AND b.sealed IS NOT NULL AND k.wrapped IS NOT NULL"
+        " ORDER BY k.epoch, b.lane, b.sequence",
+        (stream,),
+    )
+    rows = {row.id: row for row in lane_rows(change.db)}
+    gone: list[tuple[int]] = []
+    for block, lane, sequence, key_id, sealed, wrapped in oldest:
+        if excess <= 0:
+            break
+        records += _count(change, rows[lane], sequence, key_id, sealed, wrapped)
+        excess -= len(sealed)
+        gone.append((block,))
+    oldest.close()
+    change.touch_manifest()
+    change.db.executemany("UPDATE blocks SET sealed = NULL WHERE id = ?", gone)
+    change.db.execute(
+        "UPDATE keys SET wrapped = NULL WHERE wrapped IS NOT NULL AND lane IN (SELECT id FROM lanes WHERE stream = ?)"
+        " AND key_id IN (SELECT key_id FROM blocks)"
+        " AND key_id NOT IN (SELECT key_id FROM blocks WHERE sealed IS NOT NULL)",
+        (stream,),
+    )
+    for row in lane_rows(change.db):
+        _advance(change, row)
+    return records
+
+
+def _count(change: Change, row: LaneRow, sequence: int, key_id: bytes, sealed: bytes, wrapped: bytes) -> int:
+    """Return how many records a block holds; its number is inside the seal."""
+    previous = row.first_link
+    for (digest,) in change.db.execute(
+        "SELECT digest FROM blocks WHERE lane = ? AND sequence < ? ORDER BY sequence", (row.id, sequence)
+    ):
+        previous = sealing.link(previous, digest)
+    key = change.keys.open(key_id, wrapped, part="the key of a log")
+    data = sealing.block_data(change.keys.root.vault_id, key_id, sequence, previous)
+    return len(sealing.open_block(key, data, sealed, part=f"a block of the {row.lane.stream!r} stream"))

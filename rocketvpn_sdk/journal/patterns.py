@@ -50,7 +50,7 @@ PATTERNS: tuple[Row, ...] = (
         after=("commit", "rev", "revision", "changeset", "git hash", "git sha", "git rev"),
         kept=("commit 9fceb02d0ae598e95dc970b74767f19372d61af8", "revision: 0123456789abcdef0123456789abcdef")),
     # ------------------------------------------------------------------ secrets
-    Row("pem", r"-----BEGIN [A-Z0-9 ]{1,40}-----(?:[^-]|-(?!----END))*+(?:-----END[A-Z0-9 ]*+-----)?",
+    Row("pem", r"-----BEGIN [A-Za-z0-9 ]{1,40}-----(?:[^-]|-(?!----END))*+(?:-----END[A-Za-z0-9 ]*+-----)?",
         "[key]", "Keys and certificates in PEM, also when the end is cut off.", needs="-", gate="-----BEGIN",
         found=(("k -----BEGIN PRIVATE KEY-----\nMC4\n-----END PRIVATE KEY----- x", "k [key] x"),)),
     Row("jwt", r"eyJ(?<![A-Za-z0-9+/_-]eyJ)[\w-]{4,}+(?:\.[\w-]*+)++",

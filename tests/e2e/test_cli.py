@@ -95,17 +95,15 @@ def test_bind_status_and_unbind(cli: CommandLine, order: str):
 
     gone = cli.json("unbind")
     assert gone.document == {"unbound": True, "this_device": True, "name": None}
-    assert cli.json("status").document["bound"] is False
-    assert cli.json("unbind").error["code"] == "not-bound"
+    assert cli.here("status").document["bound"] is False
+    assert cli.here("unbind").error["code"] == "not-bound"
 
 
 def test_the_order_and_the_device_are_masked_wherever_they_need_not_be_shown(bound: CommandLine, order: str):
-    report = bound.json("view").document
+    report = bound.here("view").document
     device = next(held["value"] for held in report["here"] if held["field"] == "device_id")
-    shown = [
-        bound.run(*arguments).out
-        for arguments in (["status"], ["status", "--json"], ["sent"], ["sent", "--json"], ["log"], ["delete", "--plan"])
-    ]
+    shown = [bound.run(name).out for name in ("status", "sent")]
+    shown += [bound.here(*arguments).out for arguments in (["status"], ["sent"], ["log"], ["delete", "--plan"])]
     assert not [text for text in shown if order in text or device in text]
     assert order in bound.run("view").out
 
@@ -115,13 +113,13 @@ def test_errors_have_a_code_a_sentence_and_a_remedy(cli: CommandLine):
     assert (done.code, done.out) == (codes.REFUSED, "")
     assert "There is no such order" in done.err
 
-    error = cli.json("bind", "RV-NO-SUCH-ORDER").error
+    error = cli.here("bind", "RV-NO-SUCH-ORDER").error
     assert set(error) >= ERROR
     assert error["code"] == "order-not-found"
     assert error["action"]
 
-    assert cli.json("bind", "no order").code == codes.USAGE
-    assert cli.json("bind", "RV-2026-0003").error["code"] == "order-expired"
+    assert cli.here("bind", "no order").code == codes.USAGE
+    assert cli.here("bind", "RV-2026-0003").error["code"] == "order-expired"
 
 
 def test_a_full_order_lists_its_devices_and_one_can_be_replaced(sandbox: Sandbox, tmp_path: Path):
@@ -139,11 +137,11 @@ def test_a_full_order_lists_its_devices_and_one_can_be_replaced(sandbox: Sandbox
     assert device["id"][:8] in plain
     assert "--replace" in plain
 
-    assert second.json("bind", order, "--replace", "nobody's").code == codes.USAGE
-    assert second.json("bind", order, "--replace", device["name"]).error["code"] == "authentication-required"
+    assert second.here("bind", order, "--replace", "nobody's").code == codes.USAGE
+    assert second.here("bind", order, "--replace", device["name"]).error["code"] == "authentication-required"
     done = with_code(sandbox, second, "bind", order, "--replace", device["id"][:8].lower(), "--json")
     assert done["bound"] is True
-    assert first.json("status", "--online").error["code"] == "device-revoked"
+    assert first.here("status", "--online").error["code"] == "device-revoked"
 
 
 def with_code(sandbox: Sandbox, cli: CommandLine, *arguments: str) -> dict:
@@ -164,15 +162,15 @@ def test_the_log_can_be_picked_from(bound: CommandLine, sandbox: Sandbox, tmp_pa
     assert "no such entries" in bound.run("log").out
     write_log(sandbox, tmp_path / "vault")
 
-    entries = bound.json("log").document["entries"]
+    entries = bound.here("log").document["entries"]
     assert [entry["fields"]["duration"] for entry in entries] == [0, 10, 1800]
     assert set(entries[0]) == {"at", "event", "purpose", "fields"}
-    assert len(bound.json("log", "--limit", "2").document["entries"]) == 2
-    assert bound.json("log", "--event", "session.failed").document["entries"] == []
-    assert len(bound.json("log", "--since", "24h").document["entries"]) == 3
+    assert len(bound.here("log", "--limit", "2").document["entries"]) == 2
+    assert bound.here("log", "--event", "session.failed").document["entries"] == []
+    assert len(bound.here("log", "--since", "24h").document["entries"]) == 3
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
-    assert bound.json("log", "--since", tomorrow).document["entries"] == []
-    assert bound.json("log", "--since", "yesterday").code == codes.USAGE
+    assert bound.here("log", "--since", tomorrow).document["entries"] == []
+    assert bound.here("log", "--since", "yesterday").code == codes.USAGE
     assert "region=de-fra protocol=wireguard" in bound.run("log").out
 
 
@@ -192,7 +190,7 @@ def test_view_has_both_sides_and_says_what_it_cannot_know(bound: CommandLine, or
 @pytest.mark.clause("A1")
 def test_view_works_offline_and_says_what_is_missing(bound: CommandLine, sandbox: Sandbox):
     sandbox.faults.fail(50, status=503, retry_after=None)
-    report = bound.json("view")
+    report = bound.here("view")
     assert report.code == 0
     assert report.document["server_answered"] is False
     assert report.document["server_problem"] == "server-error"
@@ -219,9 +217,9 @@ def test_correcting(bound: CommandLine):
     assert refused.code == codes.REFUSED
     assert refused.error["code"] == "not-correctable"
     assert "contact_email" in refused.error["action"]
-    assert bound.json("correct", "contact_email", "no address").code == codes.USAGE
-    assert bound.json("correct", "contact_email").code == codes.USAGE
-    assert bound.json("correct", "contact_email", "new@example.org", "--remove").code == codes.USAGE
+    assert bound.here("correct", "contact_email", "no address").code == codes.USAGE
+    assert bound.here("correct", "contact_email").code == codes.USAGE
+    assert bound.here("correct", "contact_email", "new@example.org", "--remove").code == codes.USAGE
     assert "no language" in bound.run("correct", "language", "--remove").out
 
 
@@ -250,29 +248,29 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
         saved["token"], saved["keys"], issuer=sandbox.url, request_id=claims["jti"], device_id=claims["device_id"],
         scope="account", requested_at=asked, now=datetime.now(UTC).timestamp(),
     )  # fmt: skip
-    assert bound.json("view").error["code"] == "not-bound"
+    assert bound.here("view").error["code"] == "not-bound"
 
 
 @pytest.mark.clause("A3")
 def test_what_nobody_confirms_is_not_deleted(bound: CommandLine):
-    for arguments in (["delete"], ["delete", "--json"], ["reset"], ["reset", "--json"]):
-        done = bound.run(*arguments)
-        assert done.code == codes.USER
-    assert bound.json("status").document["bound"] is True
+    assert bound.run("delete").code == codes.USER
+    for name in ("delete", "reset"):
+        assert bound.here(name).error["code"] == "confirmation-required"
+    assert bound.here("status").document["bound"] is True
 
 
 @pytest.mark.clause("A3")
 def test_a_deletion_without_the_code_is_done_here_and_waits_for_the_user(bound: CommandLine, sandbox: Sandbox):
-    done = bound.json("delete", "--yes")
+    done = bound.here("delete", "--yes")
     assert done.code == codes.USER
     assert done.document["outcome"]["here"]["done"] is True
     assert done.document["outcome"]["server"]["state"] == "waiting_for_user"
-    status = bound.json("status").document
+    status = bound.here("status").document
     assert (status["bound"], status["waiting"]) == (False, 1)
 
     resumed = with_code(sandbox, bound, "delete", "--resume", "--json")
     assert [state["state"] for state in resumed["server"]] == ["confirmed"]
-    assert bound.json("status").document["vault"] is None
+    assert bound.here("status").document["vault"] is None
 
 
 @pytest.mark.clause("A3")
@@ -284,16 +282,16 @@ def test_a_deletion_offline_is_done_here_and_the_request_can_be_dropped(
     assert done.code == codes.PENDING
     assert "could not be told yet" in done.out
     assert "may hold back more" in done.out
-    assert bound.json("delete", "--forget").code == codes.USER
-    assert bound.json("delete", "--forget", "--yes").document == {"forgotten": 1}
+    assert bound.here("delete", "--forget").code == codes.USER
+    assert bound.here("delete", "--forget", "--yes").document == {"forgotten": 1}
     assert not (tmp_path / "vault").exists()
 
 
 def test_deleting_the_log_leaves_the_rest(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
     write_log(sandbox, tmp_path / "vault")
-    assert bound.json("delete", "--scope", "logs", "--yes").code == 0
-    assert bound.json("log").document["entries"] == []
-    assert bound.json("status").document["bound"] is True
+    assert bound.here("delete", "--scope", "logs", "--yes").code == 0
+    assert bound.here("log").document["entries"] == []
+    assert bound.here("status").document["bound"] is True
     assert "Nothing is waiting" in bound.run("delete", "--resume").out
 
 
@@ -301,19 +299,19 @@ def test_a_receipt_file_that_cannot_be_written_stops_the_deletion_before_it_begi
     taken = tmp_path / "receipt.json"
     taken.write_text("mine")
     for path in (taken, tmp_path / "no" / "folder"):
-        assert bound.json("delete", "--yes", "--receipt", str(path)).code == codes.USAGE
+        assert bound.here("delete", "--yes", "--receipt", str(path)).code == codes.USAGE
     assert taken.read_text() == "mine"
-    assert bound.json("delete", "--plan", "--resume").code == codes.USAGE
-    assert bound.json("status").document["bound"] is True
+    assert bound.here("delete", "--plan", "--resume").code == codes.USAGE
+    assert bound.here("status").document["bound"] is True
 
 
 def test_reset_removes_what_cannot_be_opened(bound: CommandLine, tmp_path: Path):
     (tmp_path / "vault" / "root.key").unlink()
-    lost = bound.json("view")
+    lost = bound.here("view")
     assert (lost.code, lost.error["code"]) == (codes.DEVICE, "secret-missing")
-    assert bound.json("reset", "--yes").document["reset"] is True
+    assert bound.here("reset", "--yes").document["reset"] is True
     assert not (tmp_path / "vault").exists()
-    assert bound.json("reset", "--yes").document["reset"] is False
+    assert bound.here("reset", "--yes").document["reset"] is False
 
 
 # ---------------------------------------------------------------- what can be wrong
@@ -341,8 +339,9 @@ def test_no_server(sandbox: Sandbox, tmp_path: Path, order: str):
 
 def test_a_server_that_nobody_vouches_for(sandbox: Sandbox, tmp_path: Path, order: str):
     config = settings(tmp_path, sandbox.client_file)
-    config.write_text("".join(line for line in config.open() if not line.startswith("trust")))
-    done = CommandLine(config).json("bind", order)
+    kept = [line for line in config.read_text().splitlines() if not line.startswith("trust")]
+    config.write_text("\n".join(kept))
+    done = CommandLine(config).here("bind", order)
     assert (done.code, done.error["code"]) == (codes.SERVER, "certificate-untrusted")
 
 
@@ -363,19 +362,19 @@ def test_settings_that_cannot_work_are_named(sandbox: Sandbox, tmp_path: Path, l
     name = line.split(" ")[0]
     kept = [each for each in path.read_text().splitlines() if each.split(" ")[0] != name]
     path.write_text("\n".join([*kept, line]))
-    error = CommandLine(path).json("status").error
+    error = CommandLine(path).here("status").error
     assert error["exit_code"] == codes.USAGE
     assert said in error["message"]
 
 
 def test_settings_that_are_not_there():
-    assert "ROCKETVPN_CONFIG" in CommandLine().json("status").error["message"]
-    assert "cannot be read" in CommandLine().json("status", "--config", "no-such-file").error["message"]
+    assert "ROCKETVPN_CONFIG" in CommandLine().here("status").error["message"]
+    assert "cannot be read" in CommandLine().here("status", "--config", "no-such-file").error["message"]
 
 
 def test_a_wrong_command_line_is_an_error_in_json_too(cli: CommandLine):
     for arguments in (["view", "--colour"], ["nothing"], ["log", "--limit", "many"], ["delete", "--scope", "all"]):
-        done = cli.json(*arguments)
+        done = cli.here(*arguments)
         assert done.code == codes.USAGE
         assert done.error["code"] == "usage"
     plain = cli.run("view", "--colour")
@@ -400,7 +399,7 @@ def test_without_the_extra_it_says_what_to_install():
 
 def test_lint_names_the_line(cli: CommandLine, tmp_path: Path):
     bundled = ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml"
-    good = cli.json("policy", "lint", str(bundled))
+    good = cli.here("policy", "lint", str(bundled))
     assert (good.code, good.document["valid"]) == (0, True)
 
     text = bundled.read_text("utf-8").splitlines()
@@ -408,10 +407,10 @@ def test_lint_names_the_line(cli: CommandLine, tmp_path: Path):
     text[line] = 'purposes = ["profit"]'
     bad = tmp_path / "policy.toml"
     bad.write_text("\n".join(text))
-    done = cli.json("policy", "lint", str(bad))
+    done = cli.here("policy", "lint", str(bad))
     assert (done.code, done.error["code"]) == (codes.REFUSED, "policy-invalid")
     assert f"line {line + 1}:" in done.error["message"]
-    assert cli.json("policy", "lint", str(tmp_path / "none.toml")).code == codes.REFUSED
+    assert cli.here("policy", "lint", str(tmp_path / "none.toml")).code == codes.REFUSED
 
 
 def test_lint_checks_an_apps_events(tmp_path: Path):
@@ -420,10 +419,10 @@ def test_lint_checks_an_apps_events(tmp_path: Path):
     (tmp_path / "bad_events.py").write_text(head + "    birthday: str\n")
     cli = CommandLine(PYTHONPATH=f"{ROOT}:{tmp_path}")
     bundled = str(ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml")
-    assert cli.json("policy", "lint", bundled, "--events", "good_events").document["event_classes"] == 1
-    bad = cli.json("policy", "lint", bundled, "--events", "bad_events")
+    assert cli.here("policy", "lint", bundled, "--events", "good_events").document["event_classes"] == 1
+    bad = cli.here("policy", "lint", bundled, "--events", "bad_events")
     assert (bad.code, "birthday" in bad.error["message"]) == (codes.REFUSED, True)
-    assert cli.json("policy", "lint", bundled, "--events", "no_such_module").code == codes.USAGE
+    assert cli.here("policy", "lint", bundled, "--events", "no_such_module").code == codes.USAGE
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -440,7 +439,7 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
             mail = json.loads(process.stdout.readline())["mail"]
             assert mail["to"] == ready["orders"][0]["contact_email"]
             port = ready["url"].rpartition(":")[2]
-            assert cli.json("sandbox", "--folder", str(tmp_path / "other"), "--port", port).code == codes.REFUSED
+            assert cli.here("sandbox", "--folder", str(tmp_path / "other"), "--port", port).code == codes.REFUSED
             process.send_signal(how)
             out, err = process.communicate(timeout=20)
         finally:
@@ -450,5 +449,5 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
 
 def test_a_database_that_cannot_be_used(tmp_path: Path):
     for url in ("no url", "nosuchdatabase://localhost/x"):
-        done = CommandLine().json("sandbox", "--folder", str(tmp_path), "--database-url", url)
+        done = CommandLine().here("sandbox", "--folder", str(tmp_path), "--database-url", url)
         assert done.code == codes.USAGE

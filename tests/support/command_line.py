@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pty
@@ -13,6 +14,9 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from unittest import mock
+
+from rocketvpn_sdk.cli.app import run
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "correct horse battery staple"
@@ -62,6 +66,18 @@ class CommandLine:
 
     def json(self, *arguments: str) -> Done:
         return self.run(*arguments, "--json")
+
+    def here(self, *arguments: str) -> Done:
+        """Run a command in this process, with ``--json``: for the many cases that need no process of their own."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            mock.patch.object(sys, "stdin", io.StringIO()),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = run([*arguments, "--json"])
+        return Done(code, out.getvalue(), err.getvalue())
 
     def terminal(self, *arguments: str) -> Terminal:
         environment = {name: value for name, value in self.environment.items() if name != "COLUMNS"}

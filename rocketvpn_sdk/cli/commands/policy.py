@@ -33,7 +33,7 @@ def lint(
         str | None, typer.Option(metavar="MODULE", help="Also check this Python module's event classes.")
     ] = None,
 ) -> Answer:
-    """Check a privacy policy's file, and an app's event classes against it."""
+    """Check a policy's file, and an app's events against it."""
     del call
     try:
         policy = load_policy(file)

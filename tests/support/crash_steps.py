@@ -1,0 +1,123 @@
+"""The helper behind ``crash.Steps``: forks for every step it is told on stdin, and says how the fork ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from support.crash import FORTNIGHT, FileSecrets, die, open_shared
+from support.vaults import Note
+
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.vault import SealedLog, Vault
+
+SURVIVED = 0
+LATER = 3600.0
+
+
+def fill(folder: str) -> None:
+    """Make a vault with something of every kind in it."""
+    vault = open_shared(Path(folder), clock=FakeClock())
+    log = SealedLog(vault, "log", block_records=4)
+    for number in range(10):
+        log.append("service", FORTNIGHT, number)
+        log.append("improvement", FORTNIGHT, -number)
+        log.commit()
+    for number in range(3):
+        vault.put(f"note/{number}", Note(str(number)))
+    vault.put("goes", Note("goes"))
+    vault.close()
+
+
+def _opened(folder: str, die_at: int | None, die_after: bool, statement: int | None, later: float) -> Vault:
+    clock = FakeClock()
+    clock.advance(later)
+    secrets = FileSecrets(Path(folder) / "secrets.json")
+    vault = open_shared(Path(folder), secrets, clock)
+    secrets.calls, secrets.die_at, secrets.die_after = 0, die_at, die_after
+    if statement is not None:
+        _die_at_statement(vault, statement)
+    return vault
+
+
+def _die_at_statement(vault: Vault, number: int) -> None:
+    seen = -1
+
+    def count(_: str) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == number:
+            die()
+
+    vault._store.db.set_trace_callback(count)
+
+
+def rotate(
+    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
+) -> None:
+    """Replace the root."""
+    _opened(folder, die_at, die_after, statement, later).rotate()
+
+
+def settle(
+    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
+) -> None:
+    """Take the bridge down."""
+    _opened(folder, die_at, die_after, statement, later).settle()
+
+
+def drop(
+    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
+) -> None:
+    """Delete a document and a lane."""
+    vault = _opened(folder, die_at, die_after, statement, later)
+    with vault.shredding() as change:
+        change.drop("goes")
+        change.shred(lambda lane: lane.purpose == "improvement", vault.now())
+
+
+def destroy(
+    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
+) -> None:
+    """Remove the vault."""
+    _opened(folder, die_at, die_after, statement, later).destroy()
+
+
+def create(folder: str, die_at: int | None = None, die_after: bool = False) -> None:
+    """Make a vault."""
+    secrets = FileSecrets(Path(folder) / "secrets.json", die_at=die_at, die_after=die_after)
+    open_shared(Path(folder), secrets, FakeClock())
+
+
+STEPS: dict[str, Callable[..., None]] = {
+    step.__name__: step for step in (fill, rotate, settle, drop, destroy, create)
+}
+
+
+def _run(name: str, arguments: dict[str, Any]) -> int:
+    try:
+        STEPS[name](**arguments)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return SURVIVED
+
+
+def main() -> None:
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            os._exit(_run(name, arguments))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

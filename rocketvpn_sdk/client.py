@@ -32,7 +32,7 @@ logging.getLogger("rocketvpn_sdk").addHandler(logging.NullHandler())  # our own 
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How things are on this device; asks neither the server nor the secret store."""
+    """How things are on this device."""
 
     vault: VaultStatus
     bound: bool | None
@@ -161,7 +161,10 @@ class RocketVPN:
     # ------------------------------------------------------------ the whole
 
     def status(self) -> Status:
-        """Return how things are on this device; asks neither the server nor the secret store."""
+        """Return how things are on this device; never asks the server.
+
+        Asks the secret store in one case: when another process replaced the root key meanwhile.
+        """
         vault = self._vault.status()
         bound = order = waiting = None
         if vault.state == "unlocked":

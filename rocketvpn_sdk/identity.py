@@ -12,9 +12,9 @@ import json
 import os
 import re
 import secrets
+from datetime import date
 from typing import ClassVar, NoReturn
 
-import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -163,5 +163,5 @@ class Binding(MaskedRepr, frozen=True, kw_only=True):
 
     order_number: str
     device_id: str
-    bound_at: float
-    """The start of the day of binding, in seconds since the epoch: the policy keeps no finer time (``bound_on``)."""
+    bound_on: date
+    """The day of binding; the policy keeps no finer time."""

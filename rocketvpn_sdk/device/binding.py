@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import DAY, Clock
+from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import AlreadyBound, DeviceRevoked, NotBound, RocketVPNError, ServerError
 from rocketvpn_sdk.identity import (
     BINDING,
@@ -141,8 +141,8 @@ class Devices:
 
     def _keep(self, order_number: str, credentials: Credentials) -> Binding:
         """Store what the server granted; where that fails, give the place at the server back."""
-        now = self._clock.time()
-        binding = Binding(order_number=order_number, device_id=credentials.device_id, bound_at=now - now % DAY)
+        today = utc(self._clock.time()).date()
+        binding = Binding(order_number=order_number, device_id=credentials.device_id, bound_on=today)
         try:
             # The binding comes last: it says that the credentials are there.
             self._documents.put(CREDENTIALS, credentials)

@@ -72,7 +72,7 @@ def decide(policy: Policy, state: State, field: str, purpose: str, recipient: st
         return _no("U7", f"The policy does not declare the purpose {purpose!r}.")
     if purpose not in facts.purposes:
         return _no("U7", f"{field!r} is not there for {purpose!r}.")
-    refusal = _collecting(state, facts) or _consented(state, facts, reason, now)
+    refusal = _collecting(state, facts, reason, recipient) or _consented(state, facts, reason, now)
     if refusal:
         return refusal
     if recipient == ON_DEVICE:
@@ -107,8 +107,11 @@ def _no(rule: str, sentence: str) -> Decision:
     return Decision(False, _DROP, 0.0, rule, sentence)
 
 
-def _collecting(state: State, field: Field) -> Decision | None:
-    if not state.collect and field.source == "observed":
+def _collecting(state: State, field: Field, purpose: Purpose, recipient: str) -> Decision | None:
+    # What the user's own call carries to the server (a region to connect to) is no collecting; keeping it here is, and
+    # so is sending it for anything that is not necessary.
+    collecting = recipient == ON_DEVICE or purpose.necessity == "consent"
+    if not state.collect and field.source == "observed" and collecting:
         return _no("C2", "This app was set to collect nothing.")
     return None
 

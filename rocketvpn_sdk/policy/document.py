@@ -137,11 +137,14 @@ class Minors(_Part, frozen=True, kw_only=True):
     guardian: Text
 
 
+Right = Literal["access", "correction", "deletion", "portability", "withdrawal", "disclosures"]
+
+
 class Rights(_Part, frozen=True, kw_only=True):
     """Which rights exist, and which of them ask for a fresh proof of who is asking (A4)."""
 
-    offered: tuple[str, ...]
-    step_up: tuple[str, ...]
+    offered: tuple[Right, ...]
+    step_up: tuple[Right, ...]
 
 
 class Document(_Part, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, time
 from typing import Any
 
 import msgspec
@@ -107,8 +108,8 @@ class View:
     def _account(self, policy: Policy) -> Iterator[HeldValue]:
         binding, credentials = self._vault.get(BINDING, Binding), self._vault.get(CREDENTIALS, Credentials)
         if binding is not None:
-            since = utc(binding.bound_at)
-            values: dict[str, Any] = {"order_number": binding.order_number, "bound_on": since.date()}
+            since = datetime.combine(binding.bound_on, time(), UTC)
+            values: dict[str, Any] = {"order_number": binding.order_number, "bound_on": binding.bound_on}
             for field, value in values.items():
                 yield describe(policy, field, "device", value=value, since=since)
         if credentials is not None:

@@ -38,6 +38,9 @@ def correct(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     problems = [problem for name, value in patch.items() if (problem := _wrong(parts.policy, name, value))]
     if problems:
         raise Refused("validation-failed", errors=tuple(problems))
+    if "contact_email" in patch and subject.order.contact_email:
+        # A4: codes go to this address, so whoever moves it must show that the present one is theirs.
+        caller.require_code(parts.settings.step_up_lifetime)
     _apply(db, parts, subject, patch)
     order = find_order(db, subject.order.number)
     return _data(parts, db, Subject(order=order or subject.order, device=subject.device), corrected=bool(patch))

@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
-import msgspec
-
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Duration, Policy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -127,14 +128,26 @@ class Change:
         self.touch_manifest()
         self.touch_heads()
         self.db.execute(
-            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link)"
-            " VALUES (?, ?, ?, 0, ?, 0, ?)",
-            (lane.stream, lane.purpose, lane.retention, sealing.GENESIS, sealing.GENESIS),
+            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link, shredded_at)"
+            " VALUES (?, ?, ?, 0, ?, 0, ?, ?)",
+            (lane.stream, lane.purpose, lane.retention, sealing.GENESIS, sealing.GENESIS, self._shredded_before(lane)),
         )
         made = self.find_lane(lane)
         if made is None:  # pragma: no cover - it was written one line above
             raise VaultDamaged(part="its list of lanes")
         return made
+
+    def _shredded_before(self, lane: Lane) -> float:
+        """Return the mark for a lane that is new: it missed a deletion that took all of its purpose, or of its stream.
+
+        Without it, what another process had buffered for this lane before that deletion would come back.
+        """
+        (mark,) = self.db.execute(
+            "SELECT max(ifnull((SELECT min(shredded_at) FROM lanes WHERE purpose = ?), 0),"
+            " ifnull((SELECT min(shredded_at) FROM lanes WHERE stream = ?), 0))",
+            (lane.purpose, lane.stream),
+        ).fetchone()
+        return float(mark)
 
     def find_lane(self, lane: Lane) -> LaneRow | None:
         """Return the row of ``lane``, or ``None``."""
@@ -188,8 +201,12 @@ class Change:
     def owe_rotation(self, now: float) -> None:
         """Note that keys were dropped which the present root could still open elsewhere."""
         self.touch_manifest()
-        if self._head.owed_since is None:
-            update_head(self.db, owed_since=now)
+        since, replaced_at = self._head.owed_since, self._head.replaced_at
+        if since is None:
+            update_head(self.db, owed_since=now if replaced_at is None else _after(replaced_at, now))
+        elif replaced_at is not None and since <= replaced_at:
+            # The debt so far is paid as soon as the last rotation's old root is gone; this one is not.
+            update_head(self.db, owed_since=_after(replaced_at, now))
 
     def finish(self) -> None:
         """Renew the MACs over what changed."""
@@ -197,6 +214,11 @@ class Change:
             update_head(self.db, manifest=manifest(self.db, self.keys.root))
         if self._heads_touched:
             update_head(self.db, heads=heads(self.db, self.keys.root))
+
+
+def _after(moment: float, now: float) -> float:
+    """Return ``now``, or just after ``moment`` where a coarse clock, or one that was set back, says less."""
+    return max(now, math.nextafter(moment, math.inf))
 
 
 _TOMBSTONE = "UPDATE keys SET wrapped = NULL WHERE wrapped IS NOT NULL AND lane = ?"

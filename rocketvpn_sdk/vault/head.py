@@ -15,7 +15,7 @@ from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.sealing import FORMAT
 
 _COLUMNS = (
-    "format, vault_id, root_id, generation, planned, retired, bridge, settled_at, owed_since, closed, manifest, heads"
+    "format, vault_id, root_id, generation, planned, retired, bridge, replaced_at, owed_since, closed, manifest, heads"
 )
 
 
@@ -29,8 +29,8 @@ class Head(msgspec.Struct, frozen=True):
     planned: bytes | None
     retired: bytes | None
     bridge: bytes | None
-    settled_at: float | None
-    """When the retired root's bridge may be taken down."""
+    replaced_at: float | None
+    """When the present root took over from the retired one; debts up to then are paid once that one is gone."""
     owed_since: float | None
     """Since when a rotation is owed."""
     closed: bool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.errors import SecretMissing, VaultOutdated
+from rocketvpn_sdk.errors import SecretMissing, VaultBusy, VaultDamaged, VaultOutdated
 from rocketvpn_sdk.vault.change import INDEX_LANE
 from rocketvpn_sdk.vault.head import Head, heads, manifest, read_head, update_head
 from rocketvpn_sdk.vault.keys import RootKey, generation_name, new_id, new_key, secret_name
@@ -11,7 +11,7 @@ from rocketvpn_sdk.vault.sealing import FORMAT
 from rocketvpn_sdk.vault.secrets import SecretStore
 from rocketvpn_sdk.vault.store import Store
 
-_TRIES = 3
+_TRIES = 10
 
 
 def create(store: Store, secrets: SecretStore) -> None:
@@ -55,18 +55,21 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
         SecretMissing: the store has no key for this vault.
         VaultOutdated: the file is an older copy than the store knows of.
         SecretStoreError: the store cannot be used, or holds something else.
+        VaultBusy: other processes rotated all the time.
     """
     head = _look(store)
     for _ in range(_TRIES):
         root = open_root(secrets, head)
-        if root is not None:
-            _check_generation(secrets, head)
-            return root
+        known = known_generation(secrets, head.vault_id)
         seen, head = head, _look(store)
-        if head.root_id == seen.root_id:
-            break  # no rotation came in between: it is really not there
-    _check_generation(secrets, head)
-    raise SecretMissing(store=secrets.label)
+        if head.root_id != seen.root_id:
+            continue  # a rotation came in between: what the store said belongs to either side of it
+        if known > head.generation:
+            raise VaultOutdated
+        if root is None:
+            raise SecretMissing(store=secrets.label)
+        return root
+    raise VaultBusy(seconds=0)
 
 
 def _look(store: Store) -> Head:
@@ -74,30 +77,36 @@ def _look(store: Store) -> Head:
         return read_head(db)
 
 
-def _check_generation(secrets: SecretStore, head: Head) -> None:
-    if known_generation(secrets, head.vault_id) > head.generation:
-        raise VaultOutdated
-
-
 def is_ended(store: Store) -> bool:
-    """Whether a process has begun to remove this vault."""
+    """Whether a process has begun to remove this vault.
+
+    Raises:
+        VaultDamaged: it says so, and still has keys.
+    """
     if not store.has_schema():
         return False
     with store.snapshot() as db:
-        row = db.execute("SELECT closed FROM head").fetchone()
-        return bool(row and row[0])
+        row = db.execute("SELECT closed, EXISTS (SELECT 1 FROM keys) FROM head").fetchone()
+    if row and row[0] and row[1]:
+        # The mark and the end of the keys are one transaction: this is one wrong bit, no reason to remove everything.
+        raise VaultDamaged(part="the head of the vault")
+    return bool(row and row[0])
 
 
 def end(store: Store, secrets: SecretStore) -> None:
-    """Mark the vault closed for every process, drop its keys, remove its secrets; the files are the caller's to remove.
+    """Mark the vault closed for every process, drop its keys, remove its secrets, then its files.
+
+    All of it under one lock: whoever waited for it must not remove what was made anew in the meantime.
 
     Raises:
         SecretStoreError: the secret store cannot be used now; the keys in the file are gone all the same.
+        VaultClosed: another process has done it.
     """
     with store.exclusively():
         if store.has_schema():
             for name in _close(store):
                 secrets.delete(name)
+        store.remove_files()
 
 
 def _close(store: Store) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ spare cells. Once the root that opens it is gone from the secret store, none of 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.errors import SecretStoreError, SecretStoreUnavailable, VaultBusy, VaultDamaged
+from rocketvpn_sdk.errors import SecretStoreError, SecretStoreUnavailable, VaultBusy, VaultDamaged, VaultError
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, read_head, update_head
 from rocketvpn_sdk.vault.keys import RootKey, generation_name, secret_name
 from rocketvpn_sdk.vault.secrets import SecretStore
@@ -49,13 +50,18 @@ class Rotation:
                 self._retire(new)  # 3 (step 4 comes later: see settle)
             except SecretStoreError as error:
                 return new, error  # still owed: repair() goes on from here
-        self._store.truncate_wal()  # 5
+        self._empty_wal()  # 5
         return new, None
 
     def repair(self, root: RootKey) -> None:
         """Clear what a process that died in mid-rotation left behind. The caller holds ``lock.db``."""
         head = read_head(self._store.db)
+        if head.root_id != root.root_id:
+            raise VaultBusy(seconds=0)  # another process replaced it before we had the lock
         if head.planned is not None:
+            if head.planned == head.root_id:
+                # No process of ours writes this, and believing it would destroy the root in force.
+                raise VaultDamaged(part="the head of the vault")
             self._secrets.delete(secret_name(head.vault_id, head.planned))
             with self._store.transaction(durable=True) as db:
                 update_head(db, planned=None)
@@ -67,14 +73,22 @@ class Rotation:
         head = read_head(self._store.db)
         if head.retired is None or head.root_id != root.root_id:
             return
-        waiting = (head.settled_at or 0.0) - self._clock.time()
+        waiting = (head.replaced_at or 0.0) + self._settle - self._clock.time()
         if 0 < waiting <= self._settle:  # a clock set back must not keep the bridge up for longer
             return
         with self._store.exclusively():
+            head = read_head(self._store.db)
+            if head.retired is None or head.root_id != root.root_id:
+                return  # another process did it, or rotated, before we had the lock
             self._retire(root)
             with self._store.transaction(durable=True) as db:
-                update_head(db, retired=None, bridge=None, settled_at=None)
-        self._store.truncate_wal()
+                update_head(db, retired=None, bridge=None, replaced_at=None)
+        self._empty_wal()
+
+    def _empty_wal(self) -> None:
+        """Step 5. It cannot fail the rotation, which is done: the next one, or closing the vault, tries again."""
+        with suppress(VaultError):
+            self._store.truncate_wal()
 
     def _plan(self, old: RootKey, new: RootKey) -> None:
         with self._store.transaction(durable=True) as db:
@@ -94,6 +108,7 @@ class Rotation:
             check_manifest(db, old, head)
             check_heads(db, old, head)
             rewrap(db, old, new)
+            now = self._clock.time()
             update_head(
                 db,
                 root_id=new.root_id,
@@ -101,7 +116,10 @@ class Rotation:
                 planned=None,
                 retired=old.root_id,
                 bridge=old.bridge_to(new),
-                settled_at=self._clock.time() + self._settle,
+                replaced_at=now,
+                # What is owed up to now is paid by this, once the old root is gone: a debt made later is larger than
+                # `replaced_at`, and stays. The old root is itself a debt until then, also where nothing was dropped.
+                owed_since=now if head.owed_since is None else min(now, head.owed_since),
             )
             update_head(db, manifest=manifest(db, new), heads=heads(db, new))
 
@@ -109,7 +127,7 @@ class Rotation:
         """Make sure that the present root is kept and the retired one is gone; only then nothing is owed any more."""
         head = read_head(self._store.db)
         if head.retired is None or head.root_id != root.root_id or head.retired == root.root_id:
-            raise VaultDamaged(part="the head of the vault")
+            raise VaultDamaged(part="the head of the vault")  # the caller has looked, under the lock
         if self._secrets.get(root.name) != root.stored:
             self._secrets.set(root.name, root.stored)  # the store forgot it: we still hold it
         self._secrets.set(generation_name(root.vault_id), str(head.generation).encode())
@@ -118,15 +136,22 @@ class Rotation:
         if self._secrets.get(name) is not None:
             raise SecretStoreUnavailable(store=self._secrets.label, problem="it did not remove the old key")
         with self._store.transaction(durable=True) as db:
-            check_manifest(db, root, read_head(db))
-            update_head(db, owed_since=None)
-            update_head(db, manifest=manifest(db, root))
+            head = read_head(db)
+            check_manifest(db, root, head)
+            if is_paid(head):
+                update_head(db, owed_since=None)
+                update_head(db, manifest=manifest(db, root))
 
     def _expect(self, db: sqlite3.Connection, root: RootKey) -> Head:
         head = read_head(db)
         if head.root_id != root.root_id:
             raise VaultBusy(seconds=0)
         return head
+
+
+def is_paid(head: Head) -> bool:
+    """Whether what is owed was dropped before the present root took over, so that no key under it is concerned."""
+    return head.owed_since is not None and head.replaced_at is not None and head.owed_since <= head.replaced_at
 
 
 def rewrap(db: sqlite3.Connection, old: RootKey, new: RootKey) -> None:

@@ -19,7 +19,7 @@ from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, Keys, LaneRow, lane_rows
-from rocketvpn_sdk.vault.keys import derive
+from rocketvpn_sdk.vault.keys import ID_BYTES, derive
 from rocketvpn_sdk.vault.lanes import Lane, epoch_dead, epoch_length, epoch_of
 from rocketvpn_sdk.vault.vault import Vault
 
@@ -248,7 +248,11 @@ class SealedLog:
         """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated."""
         wanted: list[tuple[bytes, int, bytes, bytes]] = []
         epochs = _live_keys(change, keys, row, now)
+        known = {key_id for (key_id,) in change.db.execute("SELECT key_id FROM keys WHERE lane = ?", (row.id,))}
         for block, previous in walk_chain(change, row):
+            if block.key_id not in known or (block.sealed is None and block.key_id in epochs):
+                # Only what its key went before may be empty; any other block would just be missing from the answer.
+                raise VaultDamaged(part=f"block {block.sequence} of the {row.lane.stream!r} stream was emptied")
             data = sealing.block_data(keys.root.vault_id, block.key_id, block.sequence, previous)
             if block.sealed is not None and block.key_id in epochs:
                 wanted.append((*epochs[block.key_id], data, block.sealed))
@@ -279,6 +283,8 @@ def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[_Block, bytes]]:
         block = _Block(*cells)
         if block.sequence != expected:
             raise VaultDamaged(part=f"block {expected} of {where} is missing")
+        if len(block.key_id) != ID_BYTES or len(block.digest) != len(link):
+            raise VaultDamaged(part=f"block {expected} of {where} was altered")
         if block.sealed is not None:
             data = sealing.block_data(change.keys.root.vault_id, block.key_id, block.sequence, link)
             if sealing.digest(data, block.sealed) != block.digest:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rocketvpn_sdk.errors import VaultBusy, VaultDamaged, VaultError, VaultFull, VaultReadOnly
+from rocketvpn_sdk.errors import VaultBusy, VaultClosed, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 from rocketvpn_sdk.vault import folder as folders
 
 _SCHEMA = """
@@ -20,7 +21,7 @@ CREATE TABLE head (
   planned BLOB,
   retired BLOB,
   bridge BLOB,
-  settled_at REAL,
+  replaced_at REAL,
   owed_since REAL,
   closed INTEGER NOT NULL DEFAULT 0,
   manifest BLOB NOT NULL,
@@ -84,6 +85,7 @@ class Store:
         folders.prepare(folder)
         for name in (folders.DATABASE, folders.LOCK):
             folders.create_file(folder / name)
+        self._locked_file = self._identity()
         self._lock = self._connect(folders.LOCK)
         try:
             self._db = self._connect(folders.DATABASE)
@@ -131,16 +133,27 @@ class Store:
         with self.errors():
             return bool(self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'head'").fetchone()[0])
 
+    def _identity(self) -> tuple[int, int]:
+        try:
+            found = (self._folder / folders.LOCK).lstat()
+        except FileNotFoundError:
+            return (0, 0)
+        return (found.st_dev, found.st_ino)
+
     @contextmanager
     def exclusively(self) -> Iterator[None]:
         """Hold ``lock.db``: one process at a time makes, rotates or removes a vault. Death releases it.
 
         Raises:
             VaultBusy: another process held it for too long.
+            VaultClosed: another process removed the vault; there may be a new one in its place.
         """
         with self.errors():
             self._lock.execute("BEGIN EXCLUSIVE")
         try:
+            if self._identity() != self._locked_file:
+                # What we hold is the lock of a vault that is gone: it must not let us touch the files of a new one.
+                raise VaultClosed(problem="it was deleted by another process")
             yield
         finally:
             with suppress(sqlite3.Error):  # nothing is written there: an error on ending loses nothing
@@ -195,9 +208,12 @@ class Store:
             return not busy
 
     def remove_files(self) -> None:
-        """Close, and remove every file of the vault. The caller holds nothing else open."""
-        self.close()
+        """Close, and remove every file of the vault. The caller holds the lock, and nothing else open."""
+        self._db.close()
+        if sys.platform == "win32":  # pragma: no cover - an open file cannot be removed there
+            self._lock.close()
         folders.remove(self._folder)
+        self._lock.close()
 
     def close(self) -> None:
         """Close both connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
 
@@ -11,11 +12,14 @@ def sweep(change: Change, *, most_bytes: int) -> int:
 
     The digest stays while an older block does, so that the chain can still be checked.
     """
+    _check_emptied(change)
     removed = 0
     dead = change.db.execute(
-        "SELECT b.id, length(b.sealed) FROM blocks b LEFT JOIN keys k ON k.key_id = b.key_id AND k.wrapped IS NOT NULL"
-        " WHERE b.sealed IS NOT NULL AND k.key_id IS NULL ORDER BY b.lane, b.sequence"
+        "SELECT b.id, length(b.sealed) FROM blocks b JOIN keys k ON k.key_id = b.key_id AND k.wrapped IS NULL"
+        " WHERE b.sealed IS NOT NULL ORDER BY b.lane, b.sequence"
     ).fetchall()
+    if dead:
+        change.touch_manifest()  # what is a tombstone decides what is removed for good
     for block, size in dead:
         if removed and removed + size > most_bytes:
             break
@@ -24,6 +28,20 @@ def sweep(change: Change, *, most_bytes: int) -> int:
     for row in lane_rows(change.db):
         _advance(change, row)
     return removed
+
+
+def _check_emptied(change: Change) -> None:
+    """Refuse to go on where a block is empty, or has no key, and nobody of us did that.
+
+    The chain cannot tell: it keeps an empty block's digest. Moving a lane's beginning past it would sign the forgery.
+    """
+    found = change.db.execute(
+        "SELECT b.sequence, l.stream FROM blocks b JOIN lanes l ON l.id = b.lane"
+        " LEFT JOIN keys k ON k.key_id = b.key_id AND k.lane = b.lane"
+        " WHERE k.key_id IS NULL OR (b.sealed IS NULL AND k.wrapped IS NOT NULL) LIMIT 1"
+    ).fetchone()
+    if found:
+        raise VaultDamaged(part=f"block {found[0]} of the {found[1]!r} stream was emptied")
 
 
 def _advance(change: Change, row: LaneRow) -> None:
@@ -63,18 +81,23 @@ def trim(change: Change, stream: str, *, most_bytes: int) -> int:
     excess, records = stored_bytes(change, stream) - most_bytes, 0
     if excess <= 0:
         return 0
+    _check_emptied(change)
+    # By the highest epoch so far in each lane, so that what goes is always the beginning of a lane, also where two
+    # processes told the time differently: an empty block in the middle would look like one that was taken out.
     oldest = change.db.execute(
-        "SELECT b.id, b.lane, b.sequence, b.key_id, b.sealed, k.wrapped FROM blocks b JOIN lanes l ON l.id = b.lane"
-        " JOIN keys k ON k.key_id = b.key_id WHERE l.stream = ? AND b.sealed IS NOT NULL AND k.wrapped IS NOT NULL"
-        " ORDER BY k.epoch, b.lane, b.sequence",
+        "SELECT b.id, b.lane, b.sequence, b.key_id, b.sealed, k.wrapped,"
+        " max(k.epoch) OVER (PARTITION BY b.lane ORDER BY b.sequence) AS age"
+        " FROM blocks b JOIN lanes l ON l.id = b.lane JOIN keys k ON k.key_id = b.key_id"
+        " WHERE l.stream = ? AND b.sealed IS NOT NULL ORDER BY age, b.lane, b.sequence",
         (stream,),
     )
     rows = {row.id: row for row in lane_rows(change.db)}
     gone: list[tuple[int]] = []
-    for block, lane, sequence, key_id, sealed, wrapped in oldest:
+    for block, lane, sequence, key_id, sealed, wrapped, _ in oldest:
         if excess <= 0:
             break
-        records += _count(change, rows[lane], sequence, key_id, sealed, wrapped)
+        if wrapped is not None:
+            records += _count(change, rows[lane], sequence, key_id, sealed, wrapped)
         excess -= len(sealed)
         gone.append((block,))
     oldest.close()

@@ -35,7 +35,8 @@ from rocketvpn_sdk.vault.store import Store
 
 T = TypeVar("T", bound=msgspec.Struct)
 CLOCK = "clock"
-_TRIES = 3
+_TRIES = 10
+"""How often another process may rotate while we look, before we say that the vault is busy."""
 
 
 class VaultStatus(msgspec.Struct, frozen=True):
@@ -104,13 +105,14 @@ class Vault:
             self._finish_removal()
             if not self._store.has_schema():
                 lifecycle.create(self._store, self._secrets)
-            keys = self._load_keys()
-            with self._store.snapshot() as db:
-                head = read_head(db)
-                check_manifest(db, keys.root, head)
-                check_heads(db, keys.root, head)
-            self._keys = keys
-            stored = self.get(CLOCK, Age)
+            self._keys = self._load_keys()
+            try:
+                with self.read() as (change, _):
+                    head = read_head(change.db)
+                stored = self.get(CLOCK, Age)
+            except BaseException:
+                self._keys = None
+                raise
             self._age = (stored or Age()).opened(self.clock.time())
             self._ticked = self.clock.monotonic()
             if stored is None:
@@ -145,14 +147,21 @@ class Vault:
         return self._keys
 
     def _load_keys(self) -> Keys:
-        return self._keys_of(lifecycle.find_root(self._store, self._secrets))
+        for _ in range(_TRIES):
+            keys = self._keys_of(lifecycle.find_root(self._store, self._secrets))
+            if keys is not None:
+                return keys
+        raise VaultBusy(seconds=0)
 
     def _read_head(self) -> Head:
         with self._store.snapshot() as db:
             return read_head(db)
 
-    def _keys_of(self, root: RootKey) -> Keys:
+    def _keys_of(self, root: RootKey) -> Keys | None:
+        """Return the keys under ``root``, or ``None`` where another process has replaced it since it was fetched."""
         with self._store.snapshot() as db:
+            if self._head_in(db).root_id != root.root_id:
+                return None
             row = db.execute("SELECT wrapped FROM keys WHERE lane = ?", (INDEX_LANE,)).fetchone()
         if row is None or row[0] is None:
             raise VaultDamaged(part="the key of its index")
@@ -193,19 +202,29 @@ class Vault:
             raise VaultBusy(seconds=self.limits.busy_timeout)
 
     @contextmanager
-    def read(self) -> Iterator[tuple[Change, Keys]]:
-        """Read one state of the vault, checked against its manifest since another process last wrote."""
+    def read(self, *, checked: bool = True) -> Iterator[tuple[Change, Keys]]:
+        """Read one state of the vault, checked against its two MACs since another process last wrote.
+
+        ``checked=False`` is for ``verify``, which checks by itself and says more.
+        """
         with self._lock:
-            keys = self._fresh_keys()
-            with self._store.snapshot() as db:
-                head = self._head_in(db)
-                if head.root_id != keys.root.root_id:
-                    raise VaultBusy(seconds=0)
-                version = db.execute("PRAGMA data_version").fetchone()[0]
-                if version != self._verified_version:
-                    check_manifest(db, keys.root, head)
-                    self._verified_version = version
-                yield Change(db, keys, head), keys
+            for _ in range(_TRIES):
+                keys = self._fresh_keys()
+                with self._store.snapshot() as db:
+                    head = self._head_in(db)
+                    if head.root_id == keys.root.root_id:
+                        if checked:
+                            self._check(db, keys, head)
+                        yield Change(db, keys, head), keys
+                        return
+            raise VaultBusy(seconds=0)
+
+    def _check(self, db: sqlite3.Connection, keys: Keys, head: Head) -> None:
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._verified_version:
+            check_manifest(db, keys.root, head)
+            check_heads(db, keys.root, head)  # a log cut short while we are open would read as a shorter log
+            self._verified_version = version
 
     def _fresh_keys(self) -> Keys:
         """Return the keys of the root in force; another process may have rotated it."""
@@ -277,10 +296,21 @@ class Vault:
             SecretStoreError: the secret store cannot be used now; nothing was lost.
         """
         with self._lock:
-            root, problem = self._rotation.rotate(self._fresh_keys().root)
-            self._keys = self._keys_of(root)
+            root, problem = self._replace_root()
+            self._keys = self._keys_of(root) or self._load_keys()
             if problem:
                 raise problem
+
+    def _replace_root(self) -> tuple[RootKey, SecretStoreError | None]:
+        for _ in range(_TRIES):
+            old = self._fresh_keys().root
+            try:
+                return self._rotation.rotate(old)
+            except VaultBusy:
+                if self._fresh_keys().root is old:
+                    raise
+                # Another process replaced it while we waited for the lock: ours begins anew, from that one.
+        raise VaultBusy(seconds=0)
 
     def settle(self) -> None:
         """Take down the bridge of an earlier rotation, where its time has come."""
@@ -330,15 +360,17 @@ class Vault:
                 calling it again goes on.
         """
         with self._lock:
-            lifecycle.end(self._store, self._secrets)
+            with suppress(VaultClosed):  # another process was faster
+                lifecycle.end(self._store, self._secrets)
             self._shut("it was deleted")
-            self._store.remove_files()
 
     def _finish_removal(self) -> None:
         """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
         if lifecycle.is_ended(self._store):
-            lifecycle.end(self._store, self._secrets)
-            self._store.remove_files()
+            try:
+                lifecycle.end(self._store, self._secrets)
+            except VaultClosed:  # another process was faster
+                self._store.close()
             self._open_files()
 
     @classmethod

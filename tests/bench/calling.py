@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-from bench.measure import Row
 
+from bench.measure import Row
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.policy import ON_DEVICE, State, bundled_policy, decide
 from rocketvpn_sdk.testing import MemorySecrets

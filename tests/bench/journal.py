@@ -13,7 +13,6 @@ from pathlib import Path
 from bench.data import EVENTS, events, lines
 from bench.measure import Row, alternate, cpu
 from bench.peers import Glean, PlainFile, SqlCipher
-
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.testing import MemorySecrets
 
@@ -21,7 +20,9 @@ from rocketvpn_sdk.testing import MemorySecrets
 @contextmanager
 def opened(folder: Path) -> Iterator[RocketVPN]:
     """Open a vault whose root key is in memory: the keyring's own time is not what is measured."""
-    config = Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=folder, secrets=MemorySecrets(), events=EVENTS)
+    config = Config(
+        "https://api.rocketvpn.example", "org.example.vpn", data_dir=folder, secrets=MemorySecrets(), events=EVENTS
+    )
     with RocketVPN.open(config) as rocket:
         yield rocket
 

@@ -56,7 +56,14 @@ def starting(rounds: int) -> Iterator[Row]:
     yield Row("B7", "import rocketvpn_sdk, beyond bare Python", "ms", package, goal="≤ 15 ms", limit=15.0)
     yield Row("B7", "import rocketvpn_sdk", "ms", package, "import httpx", httpx, "≤ 0.25×", 0.25)
     yield Row(
-        "B8", "process start to first sealed record", "ms", found["first"], "import httpx", found["httpx"], "≤ 1.0×", 1.0
+        "B8",
+        "process start to first sealed record",
+        "ms",
+        found["first"],
+        "import httpx",
+        found["httpx"],
+        "≤ 1.0×",
+        1.0,
     )
     ours, theirs = _memory(_FIRST_RECORD), _memory("import httpx")
     yield Row("B8", "peak memory", "MiB", ours, "import httpx", theirs, "≤ 1.0×", 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,8 @@ from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.app import run
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.testing.sandbox import running_sandbox
 
 COMMANDS = "demo sandbox bind status log view sent correct delete unbind reset policy".split()  # noqa: SIM905
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("terminal") / "server") as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from rocketvpn_sdk.errors import SecretStoreUnavailable
 from rocketvpn_sdk.testing.secrets import MemorySecrets
 
 EXPECTED = {
+    "code-before-the-correction", "log-survives-a-restart",
     "binding-sends-little", "key-is-stored", "log-is-kept", "log-is-scrubbed", "report-has-both-sides",
     "log-stays-here", "correction-holds", "search-works", "vault-is-sealed", "server-holds-it",
     "copy-opens-with-the-key", "deleted-here", "code-went-to-the-corrected-address", "server-confirmed",

@@ -127,6 +127,23 @@ def test_a_correction_is_there_when_read_back(rocket: RocketVPN) -> None:
     assert held(rocket.rights.view(), "server").get("contact_email") is None
 
 
+@pytest.mark.clause("A4")
+def test_attack_moving_the_address_to_catch_the_codes(world: World, rocket: RocketVPN) -> None:
+    """Codes go to the contact address, so correcting it asks for a code at the present one."""
+    rocket.rights.correct({"contact_email": "new@example.org"})
+    assert [message.to for message in world.sandbox.mail][-1] == "kim@example.org"
+    assert len(world.asked) == 1
+
+
+@pytest.mark.clause("A4")
+def test_a_correction_without_the_code_changes_nothing(world: World, rocket: RocketVPN) -> None:
+    rocket.close()
+    with RocketVPN.open(world.config(authenticator=None)) as nobody_to_ask:
+        with pytest.raises(AuthenticationRequired, match="authenticator"):
+            nobody_to_ask.rights.correct({"contact_email": "new@example.org"})
+        assert held(nobody_to_ask.rights.view(), "server")["contact_email"] == "kim@example.org"
+
+
 @pytest.mark.clause("A2")
 def test_a_field_that_is_not_correctable_is_refused_with_those_that_are(rocket: RocketVPN) -> None:
     before = rocket.rights.view().there

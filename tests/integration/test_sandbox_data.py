@@ -70,10 +70,11 @@ def test_what_a_law_holds_back_says_so(peer: Peer) -> None:
 
 
 @pytest.mark.clause("A2", "C3")
-def test_contact_and_language_can_be_corrected(peer: Peer) -> None:
+def test_contact_and_language_can_be_corrected(sandbox: Sandbox, peer: Peer) -> None:
+    token = peer.step_up(sandbox.mail.last_code)
     before = peer.call("GET", "/v1/data").headers["ETag"]
 
-    answer = peer.patch({"contact_email": "new@example.net", "language": "de-AT"}, before)
+    answer = peer.patch({"contact_email": "new@example.net", "language": "de-AT"}, before, token=token)
 
     assert answer.status_code == 200
     assert answer.headers["ETag"] != before
@@ -82,10 +83,21 @@ def test_contact_and_language_can_be_corrected(peer: Peer) -> None:
     assert answer.headers["ETag"] == peer.call("GET", "/v1/data").headers["ETag"]
 
 
+@pytest.mark.clause("A4")
+def test_attack_address_moved_without_its_owners_code(sandbox: Sandbox, peer: Peer) -> None:
+    answer = peer.patch({"contact_email": "thief@example.net"})
+
+    assert answer.status_code == 401
+    assert 'error="insufficient_user_authentication"' in answer.headers["WWW-Authenticate"]
+    assert fields(peer)["contact_email"]["value"] != "thief@example.net"
+    assert peer.patch({"language": "fr"}).status_code == 200  # no code goes there
+
+
 @pytest.mark.clause("A2", "A3")
 def test_a_corrected_value_is_gone_from_the_database_file(sandbox: Sandbox, peer: Peer) -> None:
-    peer.patch({"contact_email": "first.address@example.org"})
-    peer.patch({"contact_email": "second.address@example.org"})
+    token = peer.step_up(sandbox.mail.last_code)
+    peer.patch({"contact_email": "first.address@example.org"}, token=token)
+    peer.patch({"contact_email": "second.address@example.org"}, token=token)
 
     stored = sandbox.database_file.read_bytes()
 
@@ -94,10 +106,10 @@ def test_a_corrected_value_is_gone_from_the_database_file(sandbox: Sandbox, peer
 
 
 @pytest.mark.clause("A2")
-def test_null_removes_an_optional_field(peer: Peer) -> None:
+def test_null_removes_an_optional_field(sandbox: Sandbox, peer: Peer) -> None:
     peer.patch({"language": "fr"})
 
-    peer.patch({"contact_email": None, "language": None})
+    peer.patch({"contact_email": None, "language": None}, token=peer.step_up(sandbox.mail.last_code))
 
     assert not {"contact_email", "language"} & set(fields(peer))
 

@@ -114,7 +114,8 @@ def test_no_byte_of_an_erased_account_stays_in_the_database_file(sandbox: Sandbo
         key = "ABC"[number] * 43 + "="
         peer.call("POST", "/v1/tunnels", json_body={"public_key": key})
         erased += [key, peer.jkt, peer.device_id]
-    peers[0].patch({"contact_email": "someone.else@example.net"})
+    token = peers[0].step_up(sandbox.mail.last_code)
+    peers[0].patch({"contact_email": "someone.else@example.net"}, token=token)
     names = [device["name"] for device in peers[0].call("GET", "/v1/devices").json()["devices"]]
     before = sandbox.database_file.read_bytes()
     missing = [text for text in [*erased[:1], *erased[2:], *names] if text.encode() not in before]

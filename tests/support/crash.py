@@ -1,7 +1,7 @@
-"""What crash tests need: a secret store that processes share, processes that can be killed, and what they had promised.
+"""What crash tests need: a secret store that processes share, processes to be killed, and what they had promised.
 
-Everything here runs for real: processes are killed with SIGKILL, and what they had acknowledged by then stands in a file
-that no vault code ever touches.
+Everything here runs for real: processes are killed with SIGKILL, and what they had acknowledged by then stands in a
+file that no vault code ever touches.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.limits import Limits
@@ -35,6 +35,11 @@ SOAK = os.environ.get("ROCKETVPN_SOAK") == "1"
 def rounds(short: int, long: int) -> int:
     """Return how many rounds to go: ``long`` with ROCKETVPN_SOAK=1."""
     return long if SOAK else short
+
+
+def say(text: str) -> None:
+    """Say what a long run measured (``pytest -s`` shows it)."""
+    sys.stdout.write(f"\n{text}\n")
 
 
 class FileSecrets(SecretStore):
@@ -130,7 +135,9 @@ def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[s
     """Start ``python -m support.<module>``."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}
     command = [*options.pop("before", ()), sys.executable, "-m", f"support.{module}", *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+    )
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 60.0) -> int:
@@ -161,7 +168,7 @@ class Steps:
     def __init__(self) -> None:
         self._helper = start("crash_steps")
 
-    def __enter__(self) -> Steps:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

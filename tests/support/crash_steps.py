@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from support.crash import FORTNIGHT, FileSecrets, die, open_shared
-from support.vaults import Note
-
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
+from support.crash import FORTNIGHT, FileSecrets, die, open_shared
+from support.vaults import Note
 
 SURVIVED = 0
 LATER = 3600.0
@@ -34,9 +33,9 @@ def fill(folder: str) -> None:
     vault.close()
 
 
-def _opened(folder: str, die_at: int | None, die_after: bool, statement: int | None, later: float) -> Vault:
+def _opened(folder: str, die_at: int | None, die_after: bool, statement: int | None) -> Vault:
+    """Return the opened vault, set to die."""
     clock = FakeClock()
-    clock.advance(later)
     secrets = FileSecrets(Path(folder) / "secrets.json")
     vault = open_shared(Path(folder), secrets, clock)
     secrets.calls, secrets.die_at, secrets.die_after = 0, die_at, die_after
@@ -57,35 +56,30 @@ def _die_at_statement(vault: Vault, number: int) -> None:
     vault._store.db.set_trace_callback(count)
 
 
-def rotate(
-    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
-) -> None:
+def rotate(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
     """Replace the root."""
-    _opened(folder, die_at, die_after, statement, later).rotate()
+    _opened(folder, die_at, die_after, statement).rotate()
 
 
-def settle(
-    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
-) -> None:
+def settle(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
     """Take the bridge down."""
-    _opened(folder, die_at, die_after, statement, later).settle()
+    vault = _opened(folder, die_at, die_after, statement)
+    assert isinstance(vault.clock, FakeClock)
+    vault.clock.advance(LATER)
+    vault.settle()
 
 
-def drop(
-    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
-) -> None:
+def drop(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
     """Delete a document and a lane."""
-    vault = _opened(folder, die_at, die_after, statement, later)
+    vault = _opened(folder, die_at, die_after, statement)
     with vault.shredding() as change:
         change.drop("goes")
         change.shred(lambda lane: lane.purpose == "improvement", vault.now())
 
 
-def destroy(
-    folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None, later: float = LATER
-) -> None:
+def destroy(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
     """Remove the vault."""
-    _opened(folder, die_at, die_after, statement, later).destroy()
+    _opened(folder, die_at, die_after, statement).destroy()
 
 
 def create(folder: str, die_at: int | None = None, die_after: bool = False) -> None:
@@ -94,15 +88,13 @@ def create(folder: str, die_at: int | None = None, die_after: bool = False) -> N
     open_shared(Path(folder), secrets, FakeClock())
 
 
-STEPS: dict[str, Callable[..., None]] = {
-    step.__name__: step for step in (fill, rotate, settle, drop, destroy, create)
-}
+STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (fill, rotate, settle, drop, destroy, create)}
 
 
 def _run(name: str, arguments: dict[str, Any]) -> int:
     try:
         STEPS[name](**arguments)
-    except BaseException:
+    except Exception:  # noqa: BLE001 - told to the test, which knows only the exit code
         traceback.print_exc()
         return 1
     return SURVIVED

@@ -14,10 +14,9 @@ import sys
 import time
 from pathlib import Path
 
+from rocketvpn_sdk.vault import SealedLog, Vault
 from support.crash import FORTNIGHT, Diary, open_shared
 from support.vaults import Note
-
-from rocketvpn_sdk.vault import SealedLog, Vault
 
 DOCUMENTS = 4
 SHARED = "shared"

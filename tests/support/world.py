@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.app_events import SessionConnected
-
 from rocketvpn_sdk import Config
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.wire import Challenge
+from support.app_events import SessionConnected
 
 
 @dataclass

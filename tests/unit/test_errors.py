@@ -30,14 +30,14 @@ DEVICES = (
 
 
 def classes() -> list[type[RocketVPNError]]:
-    """Return every error class there is, wherever it is written."""
+    """Return every error class there is, wherever it is written; the command line's own never leave it."""
     for room in ("policy", "vault", "consent", "journal", "transport", "device", "rights", "client"):
         importlib.import_module(f"rocketvpn_sdk.{room}")
     found, waiting = [], [RocketVPNError]
     while waiting:
         kind = waiting.pop()
         found.append(kind)
-        waiting += kind.__subclasses__()
+        waiting += [child for child in kind.__subclasses__() if not child.__module__.startswith("rocketvpn_sdk.cli")]
     return sorted(set(found), key=lambda kind: kind.__name__)
 
 
@@ -132,7 +132,7 @@ def test_every_error_is_a_sentence_and_says_what_to_do(kind: type[RocketVPNError
     assert error.action == "" or said.endswith(error.action)
     assert repr(error) == f"{kind.__name__}({said!r})"
     assert f"{error}" == said
-    if not kind.__subclasses__():
+    if not {other for other in KINDS if other is not kind and issubclass(other, kind)}:
         assert error.action, "a leaf of the tree says what to do"
 
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import pickle
 import re
+from datetime import date
 
 import machineid
 import pytest
@@ -142,7 +143,7 @@ def test_no_secret_shows_in_a_repr() -> None:
     credentials = Credentials(
         device_id="D" * 52, private_key=key.to_bytes(), refresh_token="refresh-secret", client_id="org.example.vpn"
     )
-    binding = Binding(order_number="RV-2026-0001", device_id="D" * 52, bound_at=0.0)
+    binding = Binding(order_number="RV-2026-0001", device_id="D" * 52, bound_on=date(2026, 11, 1))
     shown = f"{key!r} {credentials!r} {binding!r} {credentials} {binding}"
     for secret in ("refresh-secret", "RV-2026-0001", "D" * 52, repr(key.to_bytes()), key.to_bytes().hex()):
         assert secret not in shown

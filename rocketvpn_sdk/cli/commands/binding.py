@@ -10,7 +10,6 @@ from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.client import RocketVPN
-from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import DeviceLimitReached, ValueRefused
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.wire import Device
@@ -34,8 +33,12 @@ def bind(
     """
     with call.open(new=True) as rocket:
         binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
-    bound_on = utc(binding.bound_at).date()
-    document = {"bound": True, "order": mask(order), "device_id": mask(binding.device_id), "bound_on": bound_on}
+    document = {
+        "bound": True,
+        "order": mask(order),
+        "device_id": mask(binding.device_id),
+        "bound_on": binding.bound_on,
+    }
 
     def show(out: Out) -> None:
         out.say(f"This device is bound to the order {mask(order)}.")

@@ -141,6 +141,11 @@ def correct(stage: Stage, rocket: RocketVPN) -> None:
     stage.narrator.say(f"Contact e-mail before: {before}")
     stage.narrator.say(f"Contact e-mail after:  {after}")
     stage.checks.add(
+        "code-before-the-correction",
+        stage.mailed_to == [OLD_EMAIL],
+        "Before it changed the address, the server asked for a code that it had sent to the old one.",
+    )
+    stage.checks.add(
         "correction-holds",
         (before, after) == (OLD_EMAIL, NEW_EMAIL),
         "The server holds the corrected address; it was read back.",

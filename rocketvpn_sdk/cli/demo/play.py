@@ -75,6 +75,7 @@ def _acts(stage: Stage) -> None:
         acts.correct(stage, rocket)
         ending.search_before(stage)
         ending.take_copy(stage)
+    with RocketVPN.open(stage.config) as rocket:  # started again, so that nothing is left in memory from before
         plan, outcome, asked_at = ending.delete(stage, rocket)
     ending.search_after(stage)
     ending.search_server(stage, plan, outcome, asked_at)

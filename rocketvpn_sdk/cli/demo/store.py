@@ -61,11 +61,9 @@ def choose(folder: Path) -> tuple[WatchedSecrets, str]:
         _probe(KeyringSecrets(timeout=PROBE_SECONDS))
     except SecretStoreError as error:
         store = PassphraseSecrets(secrets.token_urlsafe(24), path=folder / "root.key")
-        problem = error.params["problem"]
-        why = "its keyring is locked" if isinstance(error, SecretStoreLocked) else f"it has no keyring ({problem})"
-        reason = (
-            f"The key lies in a file, sealed with a passphrase made up for this run, as on a machine like this: {why}."
-        )
+        locked = isinstance(error, SecretStoreLocked)
+        why = "This system's keyring is locked" if locked else "This system has no keyring that answers"
+        reason = f"{why}, so the key lies in a file, sealed with a passphrase that was made up for this run."
         return WatchedSecrets(store), reason
     return WatchedSecrets(
         KeyringSecrets()

@@ -11,6 +11,7 @@ import pytest
 import stamina
 from support.calls import ORDER, Line, problem, token_answer
 
+from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.errors import (
     AlreadyBound,
@@ -73,7 +74,7 @@ def test_binding_sends_order_device_and_a_public_key(bench: Bench) -> None:
 
 
 def test_the_day_of_binding_is_kept_and_no_finer_time(bench: Bench) -> None:
-    assert bench.devices.bind(ORDER).bound_at == bench.line.clock.time() // 86_400 * 86_400
+    assert bench.devices.bind(ORDER).bound_on == utc(bench.line.clock.time()).date()
 
 
 def test_what_is_kept_is_enough_to_go_on_after_a_restart(bench: Bench) -> None:

@@ -1,0 +1,258 @@
+"""Two processes of one user hold the same vault: both write, delete, rotate and read, for seconds on end.
+
+The long form (a minute; says how long appends took):
+
+    ROCKETVPN_SOAK=1 python -m pytest tests/attacks/test_vault_two_processes.py -s --timeout=600
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.crash import FORTNIGHT, SOAK, Promised, finish, open_shared, rounds, say, shared_secrets, start
+from support.crash_writer import DOCUMENTS, SHARED
+from support.vaults import Note, UnreliableSecrets, open_vault
+
+from rocketvpn_sdk.errors import VaultClosed
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.verify import verify
+
+NAMES = ("anna", "bert")
+
+
+def test_attack_two_processes_write_rotate_and_delete_at_once(tmp_path: Path) -> None:
+    """No loss, no deadlock, no error, and nothing that was deleted is readable again."""
+    seconds = rounds(5, 60)
+    open_shared(tmp_path).close()
+    writers = [start("crash_writer", tmp_path, name, seed, 0, seconds) for seed, name in enumerate(NAMES)]
+    for writer in writers:
+        assert finish(writer, timeout=seconds + 45) == 0
+    vault = open_shared(tmp_path)
+    counted = verify(vault)
+    log = SealedLog(vault, "log")
+    for name in NAMES:
+        check_own(vault, log, name, Promised(tmp_path / f"{name}.diary"))
+    check_shared(tmp_path, {record for _, record in log.read(purpose=SHARED)})
+    vault.settle()
+    assert len(shared_secrets(tmp_path).roots()) == 1
+    vault.close()
+    if SOAK:
+        report(tmp_path, counted)
+
+
+def check_own(vault: Vault, log: SealedLog, name: str, promised: Promised) -> None:
+    assert promised.calls > 20
+    documents = {f"{name}/{number}": vault.get(f"{name}/{number}", Note) for number in range(DOCUMENTS)}
+    promised.check(
+        [record for _, record in log.read(purpose=name)],
+        {document: note.text if note else None for document, note in documents.items()},
+    )
+
+
+def check_shared(folder: Path, found: set[int]) -> None:
+    """Judge the lane that both wrote and both deleted, by the moments that each noted around its calls."""
+    lines = [json.loads(line)[1:] for name in NAMES for line in (folder / f"{name}.shared").read_text().splitlines()]
+    shreds = [(begun, ended) for what, *rest in lines if what == "shred" for begun, ended in [rest]]
+    assert shreds
+    for what, *rest in lines:
+        if what == "record":
+            number, begun, buffered = rest
+            if any(buffered < start for start, _ in shreds):
+                assert number not in found, f"{number} was deleted and is back"
+            elif all(begun > ended for _, ended in shreds):
+                assert number in found, f"{number} was written after the last deletion and is lost"
+
+
+def report(folder: Path, counted: Any) -> None:
+    taken = sorted(each for name in NAMES for each in json.loads((folder / f"{name}.latencies").read_text()))
+    p50, p99 = (taken[int(len(taken) * share)] * 1000 for share in (0.5, 0.99))
+    say(f"{len(taken)} appends: p50 {p50:.2f} ms, p99 {p99:.2f} ms, max {taken[-1] * 1000:.1f} ms; {counted}")
+
+
+# ---------------------------------------------------------------- the races, one by one
+
+
+@pytest.fixture
+def secrets() -> UnreliableSecrets:
+    return UnreliableSecrets()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def pair(tmp_path: Path, secrets: UnreliableSecrets, clock: FakeClock) -> Iterator[tuple[Vault, Vault]]:
+    """Two openings of one vault, as two processes have them."""
+    one = open_vault(tmp_path / "vault", secrets, clock)
+    two = open_vault(tmp_path / "vault", secrets, clock)
+    yield one, two
+    one.close()
+    two.close()
+
+
+@contextmanager
+def meanwhile(secrets: UnreliableSecrets, number: int, what: Any) -> Iterator[None]:
+    """Let another process do ``what`` just before the ``number``-th call to the secret store."""
+    left = [number]
+
+    def before(method: str, name: str) -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            secrets.unlock()  # what the other one calls is not counted
+            what()
+
+    secrets.before = before
+    yield
+    secrets.unlock()
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_attack_root_replaced_while_another_process_fetches_it(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, number: int
+) -> None:
+    """Between reading which root holds and fetching it, it is replaced: never damage, never an outdated copy."""
+    one, two = pair
+    one.put("note", Note("kept"))
+    one.rotate()
+    with meanwhile(secrets, number, one.rotate):
+        assert two.get("note", Note) == Note("kept")
+    with meanwhile(secrets, number, one.rotate):
+        two.put("note", Note("kept"))
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_attack_root_replaced_while_another_process_opens(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, clock: FakeClock, number: int
+) -> None:
+    """Opening sees one state: an old root with a new file is neither damage nor an older copy."""
+    one, _ = pair
+    one.put("note", Note("kept"))
+    clock.advance(60)
+    with meanwhile(secrets, number, one.rotate):
+        third = open_vault(one.folder, secrets, clock)
+    assert third.get("note", Note) == Note("kept")
+    third.close()
+
+
+def test_attack_two_rotations_wait_for_one_lock(pair: tuple[Vault, Vault], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one gets the lock when its root is gone already: it begins anew, and reports no damage."""
+    one, two = pair
+    one.put("note", Note("kept"))
+    exclusively = two._store.exclusively
+    others = [one.rotate]
+
+    def later() -> Any:
+        if others:
+            others.pop()()
+        return exclusively()
+
+    monkeypatch.setattr(two._store, "exclusively", later)
+    two.rotate()
+    assert one.status().generation == 3
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
+@pytest.mark.clause("A3")
+def test_attack_settling_an_old_rotation_forgives_a_new_debt(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """What was dropped under the present root is owed until *that* root is gone, whatever became of the one before."""
+    one, two = pair
+    one.put("note", Note("goes"))
+    one.rotate()
+    assert two.get("note", Note) == Note("goes")
+    secrets.lock()
+    two.drop("note")  # the keys are dropped; the keyring is locked, so the rotation is owed
+    secrets.unlock()
+    assert one.status().rotation_owed_since is not None
+    clock.advance(60)
+    one.settle()
+    assert one.status().rotation_owed_since is not None
+    one.rotate()
+    assert one.status().rotation_owed_since is None
+
+
+@pytest.mark.clause("A3")
+def test_attack_deletion_in_the_middle_of_anothers_rotation_stays_owed(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """Keys are dropped after the new root took over and before the old one is gone: the new root could open them."""
+    one, two = pair
+    one.put("note", Note("goes"))
+
+    def drop() -> None:
+        with two.write() as change:
+            change.drop("note")
+            change.owe_rotation(clock.time())
+
+    def before(method: str, name: str) -> None:
+        if method == "set" and name.endswith("generation"):
+            secrets.unlock()
+            drop()
+
+    secrets.before = before
+    one.rotate()
+    assert one.status().rotation_owed_since is not None
+
+
+def test_a_root_that_the_store_would_not_give_up_is_owed(pair: tuple[Vault, Vault], secrets: UnreliableSecrets) -> None:
+    """A rotation whose old root is still there says so in ``status``, also when nothing had been deleted."""
+    one, _ = pair
+
+    def before(method: str, name: str) -> None:
+        if method == "delete":
+            secrets.lock()
+            secrets.before(method, name)
+
+    secrets.before = before
+    with pytest.raises(Exception, match="locked"):
+        one.rotate()
+    secrets.unlock()
+    assert one.status().rotation_owed_since is not None
+    one.rotate()
+    assert one.status().rotation_owed_since is None
+
+
+@pytest.mark.clause("A3")
+def test_attack_late_flush_into_a_lane_that_was_never_stored(pair: tuple[Vault, Vault], clock: FakeClock) -> None:
+    """A process buffers its first records of a kind; everything is deleted; then it flushes: they stay deleted."""
+    one, two = pair
+    first = SealedLog(one, "log")
+    first.append("service", FORTNIGHT, "stored before")
+    first.commit()
+    late = SealedLog(two, "log")
+    late.append("security", FORTNIGHT, "buffered before")
+    clock.advance(1)
+    with one.shredding() as change:
+        change.shred(lambda lane: True, one.now())
+    clock.advance(1)
+    late.append("security", FORTNIGHT, "after")
+    late.commit()
+    assert [record for _, record in late.read()] == ["after"]
+
+
+def test_attack_two_processes_remove_the_vault_and_one_makes_it_anew(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """The slower one must not take the new vault's files away."""
+    one, two = pair
+    one.put("note", Note("goes"))
+    one.destroy()
+    fresh = open_vault(one.folder, secrets, clock)
+    fresh.put("note", Note("new"))
+    two.destroy()
+    with pytest.raises(VaultClosed):
+        two.get("note", Note)
+    again = open_vault(one.folder, secrets, clock)
+    assert again.get("note", Note) == Note("new")
+    again.close()
+    fresh.close()

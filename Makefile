@@ -23,7 +23,7 @@ help:
 	@echo 'make test    run the tests               (ARGS="tests/unit -k policy" picks some)'
 	@echo 'make lint    check style, types and layers'
 	@echo 'make docs    build the documentation and run its examples'
-	@echo 'make bench   measure'
+	@echo 'make bench   measure against named peers     (ARGS="--only B1 --quick"; --write renews docs/benchmarks.md)'
 	@echo 'make soak    run the tests over and over with new random examples (SOAK_MINUTES=$(SOAK_MINUTES))'
 	@echo 'make clean   remove .venv and everything that was built'
 
@@ -50,7 +50,7 @@ docs: $(VENV)/.ready-dev
 	@$(PY) -m sphinx -W --keep-going --quiet --fresh-env -b doctest docs docs/_build/doctest
 	@echo 'The documentation is in docs/_build/html/index.html; its examples ran.'
 
-bench: $(VENV)/.ready-dev
+bench: $(VENV)/.ready-bench
 	@$(PY) tests/bench/run.py $(ARGS)
 
 soak: $(VENV)/.ready-dev
@@ -79,6 +79,11 @@ $(VENV)/.ready-dev: pyproject.toml | $(PY)
 	@echo 'Installing the package with everything its development needs into $(VENV) ...'
 	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox,dev]'
 	@touch $(VENV)/.ready $@
+
+$(VENV)/.ready-bench: $(VENV)/.ready-dev
+	@echo 'Installing the peers that are measured against ...'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox,dev,bench]'
+	@touch $@
 
 $(PY):
 	@found=; old=yes; \

@@ -16,7 +16,6 @@ from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Consent, Permit
 from rocketvpn_sdk.errors import RocketVPNError, SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import EventBus
-from rocketvpn_sdk.identity import BINDING, Binding
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
@@ -168,6 +167,8 @@ class RocketVPN:
         vault = self._vault.status()
         bound = order = waiting = None
         if vault.state == "unlocked":
+            from rocketvpn_sdk.identity import BINDING, Binding  # brings what reads keys; recording needs none of it
+
             with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
                 binding = self._vault.get(BINDING, Binding)
                 bound, waiting = binding is not None, len(self._queue.items())

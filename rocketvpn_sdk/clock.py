@@ -71,7 +71,7 @@ class Age(msgspec.Struct, frozen=True):
         return min(wall, self.highest) if self.highest else wall
 
     def opened(self, wall: float) -> Age:
-        """Return the age after an opening at ``wall``: the time since the last close counts, as far as it can be told."""
+        """Return the age after an opening at ``wall``; the time since the last close counts, as far as it is known."""
         if not self.highest:
             return Age(wall, wall)
         gap = wall - self.saved_at

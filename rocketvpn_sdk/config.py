@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import msgspec
 
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError
@@ -26,8 +27,23 @@ _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
 
 
-@dataclass(frozen=True, repr=False)
-class Config:
+class _Options(msgspec.Struct, frozen=True, kw_only=True):
+    profile: str = "default"
+    data_dir: Path | None = None
+    secrets: SecretStore | None = None
+    trust: Path | None = None
+    pins: Sequence[str] = ()
+    policy: Policy | Path | None = None
+    events: Sequence[type[Event]] = ()
+    authenticator: Authenticator | None = None
+    dispatch: Dispatch = call_directly
+    collect: bool = True
+    proxy: str | None = None
+    clock: Clock = msgspec.field(default_factory=SystemClock)
+    limits: Limits = msgspec.field(default_factory=Limits)
+
+
+class Config(_Options, frozen=True):
     """What an app decides.
 
     Args:
@@ -55,20 +71,6 @@ class Config:
 
     server: str
     app_id: str
-    _: KW_ONLY
-    profile: str = "default"
-    data_dir: Path | None = None
-    secrets: SecretStore | None = None
-    trust: Path | None = None
-    pins: Sequence[str] = ()
-    policy: Policy | Path | None = None
-    events: Sequence[type[Event]] = ()
-    authenticator: Authenticator | None = None
-    dispatch: Dispatch = call_directly
-    collect: bool = True
-    proxy: str | None = None
-    clock: Clock = field(default_factory=SystemClock)
-    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         _check_server(self.server)
@@ -82,7 +84,7 @@ class Config:
         _check(all(_is_event(kind) for kind in self.events), "events must be classes derived from Event")
         _check(self.trust is None or self.trust.is_file(), "the file of CA certificates (trust) is not there")
         if isinstance(self.policy, Path):
-            object.__setattr__(self, "policy", load_policy(self.policy))
+            msgspec.structs.force_setattr(self, "policy", load_policy(self.policy))
 
     @property
     def origin(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rocketvpn_sdk.consent import Permit
@@ -23,8 +24,12 @@ class CompiledEvent:
         declared = [policy.fields[field] for field in (TIME_FIELD, *self._fields)]
         # A record has one life: that of its shortest-lived field.
         self.retention = min(field.retention.device for field in declared if field.retention.device is not None)
-        self._minimisers: tuple[Minimiser, ...] = tuple(minimiser(field, scrubber) for field in declared[1:])
+        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(
+            (field.id, minimiser(field, scrubber)) for field in declared[1:]
+        )
         self._coarsen = minimiser(declared[0], scrubber)
+        self._coarse = 0.0
+        self._coarse_from = math.inf
         self.needs_key = any(field.transform.name == "pseudonym" for field in declared)
         self.allowed = False
         self.checked_until = 0.0
@@ -36,11 +41,11 @@ class CompiledEvent:
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
         """Return what is kept of ``values``; a pseudonym without its ``key`` is not kept at all."""
-        return {
-            field: minimise(value, key)
-            for field, minimise, value in zip(self._fields, self._minimisers, values, strict=True)
-        }
+        return {field: minimise(value, key) for (field, minimise), value in zip(self._steps, values, strict=True)}
 
     def coarsen(self, now: float) -> float:
         """Return the time that is kept for a record made at ``now``."""
-        return float(self._coarsen(now, None))
+        if not self._coarse_from <= now < self._coarse_from + 1.0:  # within a second it stays what it is
+            self._coarse_from = now // 1.0
+            self._coarse = float(self._coarsen(self._coarse_from, None))
+        return self._coarse

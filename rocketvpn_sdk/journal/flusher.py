@@ -15,6 +15,8 @@ class Flusher:
     def __init__(self, flush: Callable[[], None], interval: float) -> None:
         self._flush = flush
         self._interval = interval
+        self.armed = False
+        """Whether a flush is coming; a plain flag, since it is asked for with every record."""
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -22,8 +24,7 @@ class Flusher:
 
     def arm(self) -> None:
         """Ask for a flush."""
-        if self._wanted.is_set():
-            return
+        self.armed = True
         self._wanted.set()
         if self._thread is None:
             self._start()
@@ -47,4 +48,5 @@ class Flusher:
             if self._stopped.wait(self._interval):
                 return
             self._wanted.clear()
+            self.armed = False  # before the flush: what is recorded meanwhile asks for the next one
             self._flush()

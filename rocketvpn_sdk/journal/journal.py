@@ -13,7 +13,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.errors import EventUndeclared, VaultError, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
@@ -33,6 +33,7 @@ _FLUSHES_PER_CAP = 64
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _Waiting = tuple[CompiledEvent, float, dict[str, Any]]
 
 
@@ -67,6 +68,15 @@ class JournalStats(msgspec.Struct, frozen=True, kw_only=True):
     by_event: dict[str, int]
 
 
+def _levels_from(level: str | None) -> tuple[str, ...] | None:
+    """Return ``level`` and those above it."""
+    if level is None:
+        return None
+    if level not in LEVELS:
+        raise ValueRefused(name="level", problem=f"it must be one of {', '.join(LEVELS)}")
+    return LEVELS[LEVELS.index(level) :]
+
+
 class Journal:
     """Events and log lines of the app, minimised and sealed. Thread-safe.
 
@@ -90,6 +100,7 @@ class Journal:
         self._clock = clock
         self._retention = Retention(vault, _STREAM, limits.log_bytes)
         self._flushes = 0
+        self._batch_records = limits.batch_records
         self._flusher = Flusher(self._flush_quietly, limits.flush_interval)
         self._lock = threading.Lock()
         self._events: dict[type[Event], CompiledEvent] = {}
@@ -146,11 +157,12 @@ class Journal:
         self._append(compiled, now, compiled.minimise(values, key))
 
     def _append(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
+        log = self._log
         record = (compiled.purpose, compiled.name, fields)
-        self._log.append(compiled.purpose, compiled.retention, record, at=compiled.coarsen(now))
-        if self._log.buffered >= self.limits.batch_records:
+        log.append(compiled.purpose, compiled.retention, record, at=compiled.coarsen(now), now=now)
+        if log.buffered >= self._batch_records:
             self.flush()
-        else:
+        elif not self._flusher.armed:
             self._flusher.arm()
 
     def _wait(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
@@ -187,6 +199,8 @@ class Journal:
     def _flush_quietly(self) -> None:
         with suppress(VaultError):  # nobody to tell on this thread; flush() and stats() say it
             self.flush()
+            if self._vault.unlocked:
+                self._retention.purge_daily()  # daily, and after a resume from sleep
 
     def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
@@ -202,24 +216,37 @@ class Journal:
         since: datetime | None = None,
         until: datetime | None = None,
         event: str | None = None,
+        level: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Entry]:
-        """Yield entries by time, oldest first; ``limit`` gives the newest ones. Never one past its retention.
+        """Yield entries by time, oldest first. Never one past its retention, even before the purge ran.
+
+        Args:
+            since: from this time on, to the resolution at which times are kept.
+            until: before this time.
+            event: of this name only.
+            level: log lines of this level (``WARNING``) and above; events without a level are left out.
+            limit: the newest ones, at most so many.
 
         Raises:
+            ValueRefused: there is no such level.
             VaultLocked: unlock first.
             VaultDamaged: the log is not what was written.
         """
         if not self._vault.unlocked:
             raise VaultLocked
         self._retention.purge_daily()
-        entries = self._entries(since.timestamp() if since else None, until.timestamp() if until else None, event)
+        levels = _levels_from(level)
+        entries = (
+            entry
+            for entry in self._entries(since.timestamp() if since else None, until.timestamp() if until else None)
+            if event in (None, entry.event) and (levels is None or entry.fields.get("level") in levels)
+        )
         return entries if limit is None else iter(deque(entries, maxlen=max(limit, 0)))
 
-    def _entries(self, since: float | None, until: float | None, event: str | None) -> Iterator[Entry]:
+    def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
         for at, (purpose, name, fields) in self._log.read(since=since, until=until):
-            if event in (None, name):
-                yield Entry(utc(at), name, purpose, fields)
+            yield Entry(utc(at), name, purpose, fields)
 
     def purge_daily(self) -> None:
         """Purge if the last purge was a day ago; the root's rotation is then owed.

@@ -225,16 +225,15 @@ def parse_policy(text: str, *, path: str = "policy") -> Policy:
         raise PolicyInvalid(path=path, line=int(line[1]) if line else last, problem=f"not TOML: {error}") from None
     except (ValueError, RecursionError):  # tomllib lets these through
         raise PolicyInvalid(path=path, line=0, problem="not TOML: a number is too long, or it is too deep") from None
-    lines = Lines(text)
     try:
         document = msgspec.convert(raw, Document, dec_hook=_from_text)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `")
         unknown = re.search(r"`([^`]+)`", message)
-        line_number = lines.find_path(where.rstrip("`") or "$", unknown[1] if unknown else "")
+        line_number = Lines(text).find_path(where.rstrip("`") or "$", unknown[1] if unknown else "")
         raise PolicyInvalid(path=path, line=line_number, problem=message) from None
     for table, index, key, problem in check_references(document):
-        raise PolicyInvalid(path=path, line=lines.find(table, index, key), problem=problem)
+        raise PolicyInvalid(path=path, line=Lines(text).find(table, index, key), problem=problem)
     return Policy(document)
 
 

@@ -128,8 +128,8 @@ class Change:
         self.touch_manifest()
         self.touch_heads()
         self.db.execute(
-            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link, shredded_at)"
-            " VALUES (?, ?, ?, 0, ?, 0, ?, ?)",
+            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link,"
+            " shredded_at) VALUES (?, ?, ?, 0, ?, 0, ?, ?)",
             (lane.stream, lane.purpose, lane.retention, sealing.GENESIS, sealing.GENESIS, self._shredded_before(lane)),
         )
         made = self.find_lane(lane)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -139,6 +138,8 @@ class PassphraseSecrets(SecretStore):
 
     def _write(self, content: _Content) -> None:
         """Replace the file as a whole: a crash leaves the old one or the new one."""
+        import tempfile  # here: most vaults have a keyring and never come this way
+
         folder = self._file.parent
         try:
             descriptor, name = tempfile.mkstemp(dir=folder, prefix=".root.key.")  # made with mode 0600

@@ -77,7 +77,8 @@ class SealedLog:
         self._block_records = block_records or vault.limits.batch_records
         self._lock = threading.RLock()
         self._batch: _Batch = {}
-        self._buffered = 0
+        self.buffered = 0
+        """How many records wait for ``commit``."""
         self._appended = 0
         self._pages: dict[tuple[str, str], _Page] = {}
         self._tails: dict[Lane, _Tail] = {}
@@ -93,16 +94,19 @@ class SealedLog:
             lane = self._lanes[purpose, retention.text] = Lane(self._stream, purpose, retention.text)
         return lane
 
-    def append(self, purpose: str, retention: Duration, record: Any, *, at: float | None = None) -> None:
-        """Buffer ``record``; ``at`` is the time stored with it, now by default."""
-        now = self._vault.clock.time()
+    def append(
+        self, purpose: str, retention: Duration, record: Any, *, at: float | None = None, now: float | None = None
+    ) -> None:
+        """Buffer ``record``; ``at`` is the time stored with it, ``now`` by default, and that the wall clock."""
+        if now is None:
+            now = self._vault.clock.time()
         with self._lock:
             page = self._pages.get((purpose, retention.text))
             if page is None or not page.begins <= now < page.ends:
                 page = self._turn(self.lane(purpose, retention), now)
             self._appended += 1
             page.records.append((now + page.ahead, (now if at is None else at, self._appended, record)))
-            self._buffered += 1
+            self.buffered += 1
 
     def _turn(self, lane: Lane, now: float) -> _Page:
         """Open the page of the lane's present epoch."""
@@ -112,11 +116,6 @@ class SealedLog:
         page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), ahead, records)
         self._pages[lane.purpose, lane.retention] = page
         return page
-
-    @property
-    def buffered(self) -> int:
-        """How many records wait for ``commit``."""
-        return self._buffered
 
     def commit(self) -> None:
         """Seal and store what is buffered; durable for a kill (or a power cut, see ``durable``) when it returns.
@@ -132,7 +131,7 @@ class SealedLog:
                 with self._vault.write(durable=self._durable) as change:
                     tails = self._write(change, batch)
             except BaseException:
-                self._batch, self._buffered = batch, buffered  # the lock was held: nothing came in between
+                self._batch, self.buffered = batch, buffered  # the lock was held: nothing came in between
                 raise
             self._tails.update(tails)
 
@@ -142,8 +141,8 @@ class SealedLog:
             return self._take()[1]
 
     def _take(self) -> tuple[_Batch, int]:
-        taken = self._batch, self._buffered
-        self._batch, self._pages, self._buffered = {}, {}, 0
+        taken = self._batch, self.buffered
+        self._batch, self._pages, self.buffered = {}, {}, 0
         return taken
 
     def _write(self, change: Change, batch: _Batch) -> dict[Lane, _Tail]:
@@ -162,9 +161,9 @@ class SealedLog:
     ) -> _Tail:
         """Append ``records``: into the last block where there is room and it is ours, and into new ones."""
         sequence, previous, start = row.next_sequence, row.link, 0
-        if tail and tail.link == row.link and tail.key_id == key_id and len(tail.records) < self._block_records:
+        if tail and tail.link == row.link and tail.key_id == key_id and self._fits(tail, records):
             sequence, previous = tail.sequence, tail.previous
-            records, start = tail.records + records, 0
+            records = tail.records + records
         while True:
             part = records[start : start + self._block_records]
             made = self._seal(change, row, sequence, previous, key_id, key, part)
@@ -176,6 +175,10 @@ class SealedLog:
             "UPDATE lanes SET next_sequence = ?, link = ? WHERE id = ?", (sequence + 1, made.link, row.id)
         )
         return made
+
+    def _fits(self, tail: _Tail, records: list[_Stored]) -> bool:
+        """Whether a trickle goes on in the last block; a full batch begins a new one rather than be split over two."""
+        return len(tail.records) + len(records) <= self._block_records
 
     def _seal(
         self,

@@ -109,7 +109,6 @@ class Store:
 
     def _configure(self) -> None:
         with self.errors():
-            self._db.execute("PRAGMA secure_delete = FAST")
             if not self._db.execute("PRAGMA schema_version").fetchone()[0]:
                 with self.exclusively():  # two processes may be making the vault at once
                     self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first page is written
@@ -169,6 +168,9 @@ class Store:
         with self.errors():
             if durable is not self._durable:
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                # FAST leaves what pages held when they became free. Ciphertext of a log may stay there, since its key
+                # goes; the wrapped keys that documents carry may not: with the secrets of before they would open.
+                self._db.execute(f"PRAGMA secure_delete = {'ON' if durable else 'FAST'}")
                 self._durable = durable
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -180,7 +182,10 @@ class Store:
                 raise
             self.writes += 1
             if self.writes % _COMMITS_PER_CHECKPOINT == 0:
-                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                with suppress(
+                    sqlite3.Error
+                ):  # what was to be written is: an error here would make callers write it twice
+                    self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -227,6 +232,8 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise self._translate(error) from None
+        except UnicodeDecodeError:  # sqlite3 raises it for a damaged schema, whose text its own message repeats
+            raise VaultDamaged(part="the database file") from None
 
     def _translate(self, error: sqlite3.Error) -> VaultError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -15,6 +15,7 @@ from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys, LaneRow, lane_rows
 from rocketvpn_sdk.vault.head import check_heads, check_manifest, read_head
+from rocketvpn_sdk.vault.keys import ID_BYTES
 from rocketvpn_sdk.vault.sealed_log import walk_chain
 from rocketvpn_sdk.vault.vault import Vault
 
@@ -98,6 +99,8 @@ def _check_documents(change: Change, keys: Keys) -> int:
 
 def _check_document(keys: Keys, slot: bytes, key_id: bytes, version: int, wrapped: bytes, sealed: bytes) -> None:
     part = f"the document in slot {slot.hex()[:8]}"  # its name is inside the seal
+    if len(slot) != ID_BYTES or len(key_id) != ID_BYTES or version < 1:
+        raise VaultDamaged(part=part)
     key = keys.root.unwrap(wrapped, part=f"the key of {part}")
     data = sealing.document_data(keys.root.vault_id, key_id, slot, version)
     name, _ = _named(sealing.open_document(key, data, sealed, part=part))

@@ -1,4 +1,4 @@
-"""What is recorded: a VPN client's lines and events from a seed, varied, since compression and caches flatter repeats."""
+"""What is recorded: a VPN client's lines and events from a seed; varied, since repeats would flatter compression."""
 
 from __future__ import annotations
 

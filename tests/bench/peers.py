@@ -88,7 +88,7 @@ class SqlCipher:
 
 
 class Glean:
-    """Mozilla's telemetry SDK: an event with extras, stored locally; its uploads go to a closed port of this machine."""
+    """Mozilla's telemetry SDK: an event with extras, stored locally; its uploads go to a closed local port."""
 
     def __init__(self, folder: Path) -> None:
         from glean import Configuration

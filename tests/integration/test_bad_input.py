@@ -237,6 +237,9 @@ def test_policy_file_with_a_mistake_names_the_line(tmp_path: Path) -> None:
 
 
 def test_two_sandboxes_do_not_share_authorities(world: World, order: str, tmp_path: Path) -> None:
-    with running_sandbox(tmp_path / "other") as other, RocketVPN.open(world.config(server=other.url)) as rocket:
-        with pytest.raises(CertificateUntrusted):
-            rocket.device.bind(order)
+    with (
+        running_sandbox(tmp_path / "other") as other,
+        RocketVPN.open(world.config(server=other.url)) as rocket,
+        pytest.raises(CertificateUntrusted),
+    ):
+        rocket.device.bind(order)

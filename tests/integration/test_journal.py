@@ -12,7 +12,7 @@ from support.app_events import Crashed, NetworkChanged, SessionConnected
 
 from rocketvpn_sdk import Config, Event, Limits, RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.errors import EventUndeclared, SecretStoreLocked, VaultBusy, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, SecretStoreLocked, ValueRefused, VaultBusy, VaultLocked
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 NOON = datetime(2027, 3, 1, 12, 0, 30, tzinfo=UTC)
@@ -182,6 +182,16 @@ def test_reading_by_time_event_and_limit(rocket: RocketVPN, clock: FakeClock) ->
     assert list(journal.read(limit=0)) == []
     stats = journal.stats()
     assert (stats.records, stats.by_event["network.changed"], stats.oldest) == (10, 5, minute)
+
+
+def test_reading_by_level(rocket: RocketVPN, logger: logging.Logger) -> None:
+    rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+    for level in ("debug", "info", "warning", "error", "critical"):
+        getattr(logger, level)("%s line", level)
+    assert [entry.fields["level"] for entry in rocket.journal.read(level="WARNING")] == ["WARNING", "ERROR", "CRITICAL"]
+    assert len(list(rocket.journal.read(level="DEBUG"))) == 5
+    with pytest.raises(ValueRefused, match="DEBUG, INFO"):
+        rocket.journal.read(level="LOUD")
 
 
 @pytest.mark.clause("R1")

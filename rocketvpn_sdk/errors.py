@@ -311,7 +311,7 @@ class DeviceLimitReached(BindingError):
     """The order has all the devices it allows: ``devices`` lists them."""
 
     code = "device-limit-reached"
-    sentence = "The order is in use on {count} devices, as many as it allows: {names}."
+    sentence = "The order has all the devices that it allows ({count}): {names}."
     remedy = "Bind with replace=<device id> to put this device in the place of one of them."
 
     def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **_: Any) -> None:

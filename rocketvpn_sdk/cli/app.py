@@ -12,6 +12,7 @@ from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import register
 from rocketvpn_sdk.cli.commands import (
+    age,
     binding,
     correct,
     delete,
@@ -71,6 +72,7 @@ def _app() -> typer.Typer:
     register(app, "sent", sent.sent)
     register(app, "correct", correct.correct, code=True)
     register(app, "delete", delete.delete, code=True)
+    register(app, "age", age.age)
     register(app, "unbind", binding.unbind, code=True)
     register(app, "reset", reset.reset)
     lint = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with a privacy policy's file.")

@@ -94,15 +94,15 @@ def _text(value: object) -> str | None:
     """Return ``value`` as a plain ``str`` if it is a text, an enumeration's member among them."""
     kind = type(value)
     if kind is str:
-        return value  # type: ignore[return-value]
+        return value  # type: ignore[return-value] # mypy does not narrow by type()
     return str.__str__(value) if issubclass(kind, str) else None
 
 
 def _number(value: object) -> int | float | None:
     kind = type(value)
-    if kind is int or (kind is float and math.isfinite(value)):  # type: ignore[arg-type]
-        return value  # type: ignore[return-value]
-    return int.__int__(value) if issubclass(kind, int) and kind is not bool else None  # type: ignore[arg-type]
+    if kind is int or (kind is float and math.isfinite(value)):  # type: ignore[arg-type] # mypy does not narrow by type()
+        return value  # type: ignore[return-value] # mypy does not narrow by type()
+    return int.__int__(value) if issubclass(kind, int) and kind is not bool else None  # type: ignore[arg-type] # mypy does not narrow by type()
 
 
 def _declared_text(field: Field) -> Callable[[object], str | None]:

@@ -123,7 +123,7 @@ def check_value(field: Field, name: str, value: object) -> None:
         ValueRefused: it does not; ``name`` is what the error calls it.
     """
     if not _KINDS[field.type.kind](field, value):
-        raise ValueRefused(name=name, problem=f"it does not look like {field.id!r} in the policy")
+        raise ValueRefused(name=name, problem=f"it is not of the form that the policy describes for {field.id!r}")
 
 
 def _leaves(operation: str, prefix: str, value: object, depth: int) -> Iterator[tuple[str, Leaf]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rocketvpn_sdk.errors import VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk.errors import VaultFull, VaultReadOnly, VaultUnsafe
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
@@ -25,14 +26,14 @@ def prepare(folder: Path) -> None:
 
     Raises:
         VaultUnsafe: it is a link, belongs to someone else, others may write to it, or it is on a network file system.
-        VaultReadOnly: it cannot be made.
+        VaultReadOnly, VaultFull: it cannot be made.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
         raise VaultUnsafe(path=str(folder), problem="it is not a folder") from None
     except OSError as error:
-        raise VaultReadOnly(folder=str(folder), problem=error.strerror or "cannot be made") from None
+        raise _refused(error, folder) from None
     _check(folder, folder.lstat(), stat.S_ISDIR)
     _check_local(folder)
     for name in FILES:
@@ -48,7 +49,7 @@ def create_file(path: Path) -> bool:
     """Make ``path`` empty and private (mode 0600) unless it is there; return whether it was made.
 
     Raises:
-        VaultReadOnly: the folder cannot be written to.
+        VaultReadOnly, VaultFull: the folder cannot be written to.
     """
     flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     try:
@@ -56,8 +57,14 @@ def create_file(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise VaultReadOnly(folder=str(path.parent), problem=error.strerror or "") from None
+        raise _refused(error, path.parent) from None
     return True
+
+
+def _refused(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return VaultFull(folder=str(folder))
+    return VaultReadOnly(folder=str(folder), problem=error.strerror or "")
 
 
 def remove(folder: Path) -> None:

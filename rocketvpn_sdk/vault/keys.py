@@ -136,4 +136,4 @@ def generation_name(vault_id: bytes) -> str:
 
 
 def _check(vault_id: bytes, root_id: bytes, secret: bytes) -> bytes:
-    return hashlib.sha256(b"rocketvpn/root/v1\0" + vault_id + root_id + secret).digest()[:_CHECK_BYTES]
+    return hashlib.sha256(b"rocketvpn/vault/v1/root\0" + vault_id + root_id + secret).digest()[:_CHECK_BYTES]

@@ -182,9 +182,8 @@ class Store:
                 raise
             self.writes += 1
             if self.writes % _COMMITS_PER_CHECKPOINT == 0:
-                with suppress(
-                    sqlite3.Error
-                ):  # what was to be written is: an error here would make callers write it twice
+                # What was to be written is written: an error here would make callers write it twice.
+                with suppress(sqlite3.Error):
                     self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextmanager
@@ -236,10 +235,12 @@ class Store:
             raise VaultDamaged(part="the database file") from None
 
     def _translate(self, error: sqlite3.Error) -> VaultError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        extended = getattr(error, "sqlite_errorcode", 0)
+        code = extended & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return VaultBusy(seconds=self._busy_timeout)
-        if code == sqlite3.SQLITE_FULL:
+        # The second one: the file's index in shared memory could not grow, which a full disk is the reason of.
+        if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
             return VaultFull(folder=str(self._folder))
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             return VaultReadOnly(folder=str(self._folder))

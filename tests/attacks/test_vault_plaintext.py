@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import pytest
 from support.app_events import NetworkChanged, SessionConnected
 from support.crash import TESTS
@@ -24,9 +25,7 @@ from support.vpn_lines import vpn_lines
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.config import SecretStore
-from rocketvpn_sdk.identity import BINDING, Binding, Credentials
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
-from rocketvpn_sdk.transport.session import CREDENTIALS
 from rocketvpn_sdk.vault import QueueItem
 
 pytestmark = pytest.mark.clause("T1")
@@ -73,6 +72,14 @@ def test_the_search_finds_what_is_there(encoding: str) -> None:
                 assert found(content, [ORDER]) == [ORDER]
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """What a binding leaves in the vault."""
+
+    device_id: str
+    order_number: str = ""
+    refresh_token: str = ""
+
+
 class Session:
     """An app with its journal, and beside it the plain file that an app without this SDK would have written."""
 
@@ -97,9 +104,8 @@ class Session:
 
     def bind(self) -> None:
         vault = self.rocket._vault
-        vault.put(BINDING, Binding(order_number=ORDER, device_id=DEVICE, bound_at=0.0))
-        credentials = Credentials(device_id=DEVICE, private_key=b"k" * 64, refresh_token=TOKEN, client_id="org.example")
-        vault.put(CREDENTIALS, credentials)
+        vault.put("binding", Bound(order_number=ORDER, device_id=DEVICE))
+        vault.put("credentials", Bound(device_id=DEVICE, refresh_token=TOKEN))
         item = QueueItem(
             id="0", operation="rights.request", body={"contact_email": EMAIL}, created_at=0.0, idempotency_key="0"
         )

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 
@@ -48,7 +49,15 @@ def _strace() -> str:
     return _probe(["strace", "-qq", "-o", os.devnull, "true"])
 
 
-_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace}
+def _tmpfs() -> str:
+    if not shutil.which("mount"):
+        return "mount is not installed"
+    with tempfile.TemporaryDirectory() as folder:
+        refused = _probe(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder])
+        return refused or _probe(["umount", folder])
+
+
+_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace, "tmpfs": _tmpfs}
 
 NAMES = frozenset(_PROBES)
 

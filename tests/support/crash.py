@@ -222,7 +222,7 @@ class Promised:
         self.highest = 0
         self.calls = 0
         lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        for line, after in zip(lines, [*lines[1:], ["end"]], strict=True):
+        for line, after in zip(lines, [*lines, ["end"]][1:], strict=True):
             if line[0] == "intend":
                 self._take(line[1], line[2:], acknowledged=after[0] == "done")
 

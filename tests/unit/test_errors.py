@@ -167,7 +167,7 @@ def test_a_conflict_keeps_both_values_out_of_what_is_logged_and_through_a_pickle
 def test_a_device_limit_names_the_devices():
     error = errors.DeviceLimitReached(devices=DEVICES)
     assert error.devices == DEVICES
-    assert "in use on 2 devices" in str(error)
+    assert "all the devices that it allows (2)" in str(error)
     assert "Blue lynx, Red fox" in str(error)
     assert "A" * 52 not in str(error)
 

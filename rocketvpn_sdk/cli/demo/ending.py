@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.demo.session_lines import KEPT

@@ -1,0 +1,33 @@
+"""``age``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+
+
+def age(
+    call: Call,
+    adult: Annotated[
+        bool | None, typer.Option("--adult/--minor", help="Say that you are 18 or older, or that you are not.")
+    ] = None,
+) -> Answer:
+    """Say whether you are of age, or show what you said.
+
+    It is kept as a yes or no, on this device alone. Until you say it, whatever is optional is refused, as for someone
+    under 18. Whoever said that they are under 18 cannot take it back with this command.
+    """
+    with call.open() as rocket:
+        if adult is not None:
+            rocket.consent.declare_age(adult)
+        said = rocket.consent.state().adult
+
+    def show(out: Out) -> None:
+        words = {None: "You have not said whether you are of age.", True: "You said that you are 18 or older."}
+        out.say(words.get(said, "You said that you are under 18; whatever is optional is refused."))
+
+    return Answer({"adult": said}, show)

@@ -1,0 +1,169 @@
+"""One process, many hands: forks with an open vault, and threads that use one vault at once."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from support.crash import FORTNIGHT, finish, open_shared, rounds, start
+from support.vaults import Note, UnreliableSecrets, open_vault
+
+from rocketvpn_sdk import Config, RocketVPN
+from rocketvpn_sdk.testing import MemorySecrets
+from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.verify import verify
+
+WAIT = 20.0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+@pytest.mark.parametrize("how", ["plain", "multiprocessing"])
+def test_attack_fork_leaves_the_parents_vault_whole(tmp_path: Path, how: str) -> None:
+    """Children end in every way while the parent writes on: its write-ahead log and its locks stay as they were."""
+    process = start("forking", how, tmp_path)
+    assert finish(process) == 0
+    vault = open_shared(tmp_path)
+    verify(vault)
+    assert len(list(SealedLog(vault, "log").read())) >= 10
+    vault.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_attack_fork_while_threads_hold_every_lock(tmp_path: Path) -> None:
+    """A child whose parent's threads were in the middle of something comes to its end."""
+    assert finish(start("forking", "threads", tmp_path), timeout=90) == 0
+
+
+# ---------------------------------------------------------------- threads
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    vault = open_vault(tmp_path / "vault", MemorySecrets())
+    yield vault
+    vault.close()
+
+
+def all_at_once(*works: Callable[[], object]) -> None:
+    """Run everything at once; an error, or a thread that does not come back, fails the test."""
+    gate = threading.Barrier(len(works))
+
+    def run(work: Callable[[], object]) -> None:
+        gate.wait(WAIT)
+        work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        for future in [pool.submit(run, work) for work in works]:
+            future.result(WAIT * 3)
+
+
+def test_attack_many_threads_write_rotate_and_delete_at_once(vault: Vault) -> None:
+    log = SealedLog(vault, "log", block_records=16)
+    times = rounds(40, 400)
+
+    def append(thread: int) -> None:
+        for number in range(times):
+            log.append(f"thread-{thread}", FORTNIGHT, number)
+            if number % 5 == 0:
+                log.commit()
+
+    def write(thread: int) -> None:
+        for number in range(times):
+            vault.put(f"note/{thread}", Note(str(number)))
+            assert vault.get(f"note/{thread}", Note) == Note(str(number))
+
+    def rotate() -> None:
+        for _ in range(times // 4):
+            vault.rotate()
+            vault.settle()
+
+    def shred() -> None:
+        for _ in range(times // 4):
+            log.append("goes", FORTNIGHT, "goes")
+            with vault.shredding() as change:
+                change.shred(lambda lane: lane.purpose == "goes", vault.now())
+
+    def read() -> None:
+        for _ in range(times // 4):
+            assert all(isinstance(record, int | str) for _, record in log.read())
+            vault.status()
+
+    all_at_once(
+        *(lambda thread=thread: append(thread) for thread in range(3)),
+        *(lambda thread=thread: write(thread) for thread in range(2)),
+        rotate,
+        shred,
+        read,
+    )
+    verify(vault)
+    for thread in range(3):
+        assert sorted(record for _, record in log.read(purpose=f"thread-{thread}")) == list(range(times))
+
+
+def test_attack_threads_unlock_and_close_at_once(tmp_path: Path) -> None:
+    """One vault object, unlocked by many: the root is made once; closing under them gives errors of ours alone."""
+    secrets = MemorySecrets()
+    vault = open_vault(tmp_path / "vault", secrets, unlock=False)
+    all_at_once(*[vault.unlock] * 8)
+    assert len(secrets.names()) == 1
+    all_at_once(*[vault.close] * 4)
+
+
+def test_attack_secret_store_that_logs_while_it_is_asked(tmp_path: Path) -> None:
+    """A keyring's library logs from inside our call, and another thread logs too: neither waits for the other."""
+    secrets = UnreliableSecrets()
+    config = Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=tmp_path / "vault", secrets=secrets)
+    with RocketVPN.open(config) as rocket:
+        logger = logging.Logger("org.freedesktop.secrets")  # noqa: LOG001 - one of its own, outside the tree
+        logger.addHandler(rocket.journal.handler())
+        in_call, logged = threading.Event(), threading.Event()
+
+        def answer(method: str, name: str) -> None:
+            in_call.set()
+            logged.wait(0.3)  # the other thread is committing by now, and waits for the vault that we hold
+            worker = threading.Thread(target=logger.debug, args=("the store was asked",))
+            worker.start()  # as KeyringSecrets does: its calls run in a worker
+            worker.join(WAIT)
+            assert not worker.is_alive(), "the store's own log line waits for the vault that waits for the store"
+
+        def commit() -> None:
+            assert in_call.wait(WAIT)
+            logger.error("another thread's line")
+            logged.set()
+
+        secrets.before = answer
+        all_at_once(rocket._vault.rotate, commit)
+        secrets.unlock()
+        logged.set()
+
+
+def test_attack_app_logs_while_the_keyring_asks_its_user(tmp_path: Path) -> None:
+    """A rotation waits at the keyring's prompt; a line that only has to be buffered does not wait with it."""
+    secrets = UnreliableSecrets()
+    config = Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=tmp_path / "vault", secrets=secrets)
+    with RocketVPN.open(config) as rocket:
+        logger = logging.Logger("org.example.vpn")  # noqa: LOG001 - one of its own, outside the tree
+        logger.addHandler(rocket.journal.handler())
+        logger.info("before")  # its lane's page is open
+        asked, answered = threading.Event(), threading.Event()
+        lines = []
+
+        def prompt(method: str, name: str) -> None:
+            asked.set()
+            answered.wait(WAIT)
+
+        def log() -> None:
+            assert asked.wait(WAIT)
+            logger.info("meanwhile")
+            lines.append(answered.is_set())
+            answered.set()
+
+        secrets.before = prompt
+        all_at_once(rocket._vault.rotate, log)
+        secrets.unlock()
+        assert lines == [False], "the app's line waited for the user"

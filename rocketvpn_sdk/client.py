@@ -60,7 +60,7 @@ class RocketVPN:
         self.events = EventBus(config.dispatch)
         self._policy = config.resolved_policy
         self.consent = Consent(vault, collect=config.collect)
-        self._permit = Permit(lambda: self._policy, self.consent.state, self._now)
+        self._permit = Permit(lambda: self._policy, self.consent.state, self._now, lambda: self.consent.changes)
         self._queue = Queue(vault)
         self._sent = SealedLog(vault, "sent", block_records=32)
         own_hosts = self._policy.recipients[_OPERATOR].hosts
@@ -132,7 +132,11 @@ class RocketVPN:
                 from rocketvpn_sdk.device import Devices
 
                 self._devices = Devices(
-                    api=self._connect(), documents=self._vault, clock=self._config.clock, app_id=self._config.app_id
+                    api=self._connect(),
+                    documents=self._vault,
+                    clock=self._config.clock,
+                    app_id=self._config.app_id,
+                    deleting=lambda: bool(self._queue.items()),
                 )
             return self._devices
 

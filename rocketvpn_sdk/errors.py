@@ -17,7 +17,7 @@
     │   └── SecretStoreError
     │       ├── SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt
     ├── BindingError                order number ↔ device
-    │   ├── NotBound, AlreadyBound
+    │   ├── NotBound, AlreadyBound, DeletionPending
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
     ├── AuthenticationError
     │   └── AuthenticationRequired, AuthenticationFailed, BrowserRequired
@@ -289,6 +289,14 @@ class AlreadyBound(BindingError):
     code = "already-bound"
     sentence = "This device is bound to an order already."
     remedy = "Unbind it first, or use another profile."
+
+
+class DeletionPending(BindingError):
+    """What this device was bound to before is still being deleted at the server, and its key is needed for that."""
+
+    code = "deletion-pending"
+    sentence = "The server has not confirmed yet that what this device was bound to before is deleted."
+    remedy = "Let that go on with rights.resume(), or drop it with rights.forget_now(); then bind."
 
 
 class OrderNotFound(BindingError):

@@ -30,6 +30,8 @@ class Consent:
         self._nobody = State(collect=collect)
         self._state = self._nobody
         self._stamp = -1
+        self.changes = 0
+        """How often this process changed what holds."""
 
     def declare_age(self, adult: bool) -> None:
         """Record whether the user is of age, as a yes or no. Until then, whatever is optional is refused.
@@ -41,6 +43,7 @@ class Consent:
         if adult and self.state().adult is False:
             raise NotAllowed(rule="M1", reason="Someone who said they are under 18 cannot simply take that back.")
         self._vault.put(PERSON, Person(adult))
+        self.changes += 1
 
     def state(self) -> State:
         """Return what holds now; on a locked vault, that nobody said anything."""

@@ -14,12 +14,20 @@ class Permit:
         policy: returns the policy in force.
         state: returns the consents, age and mode in force.
         now: returns the time, in seconds since the epoch, by which things end.
+        changes: returns a number that grows when this process changed what holds, for those who keep an answer.
     """
 
-    def __init__(self, policy: Callable[[], Policy], state: Callable[[], State], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        policy: Callable[[], Policy],
+        state: Callable[[], State],
+        now: Callable[[], float],
+        changes: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._policy = policy
         self._state = state
         self._now = now
+        self.changes = changes
 
     @property
     def policy(self) -> Policy:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import AlreadyBound, DeviceRevoked, NotBound, RocketVPNError, ServerError
+from rocketvpn_sdk.errors import AlreadyBound, DeletionPending, DeviceRevoked, NotBound, RocketVPNError, ServerError
 from rocketvpn_sdk.identity import (
     BINDING,
     CREDENTIALS,
@@ -33,6 +33,7 @@ class Devices:
         app_id: the app's id; part of the device's number.
         machine_id: returns the machine's own number, or ``None``.
         os_user: returns what the operating system calls the user.
+        deleting: whether a deletion still needs the credentials that are here.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Devices:
         app_id: str,
         machine_id: Callable[[], str | None] = read_machine_id,
         os_user: Callable[[], str] = read_os_user,
+        deleting: Callable[[], bool] = lambda: False,
     ) -> None:
         self._api = api
         self._documents = documents
@@ -51,6 +53,7 @@ class Devices:
         self._app_id = app_id
         self._machine_id = machine_id
         self._os_user = os_user
+        self._deleting = deleting
         self._lock = threading.Lock()
 
     @property
@@ -68,6 +71,7 @@ class Devices:
         Raises:
             ValueRefused: the number does not look like one; nothing was sent.
             AlreadyBound: this profile is bound.
+            DeletionPending: what it was bound to before is still being deleted.
             OrderNotFound, OrderExpired: the server's reasons.
             DeviceLimitReached: with the list of the order's devices; choose one for ``replace``.
             AuthenticationRequired, AuthenticationFailed, BrowserRequired: the server wants the user.
@@ -77,6 +81,8 @@ class Devices:
         with self._lock:
             if self.binding is not None:
                 raise AlreadyBound
+            if self._deleting():
+                raise DeletionPending
             key = DeviceKey.generate()
             number = device_id(
                 self._machine_id(), app_id=self._app_id, os_user=self._os_user(), order_number=order_number
@@ -144,9 +150,7 @@ class Devices:
         today = utc(self._clock.time()).date()
         binding = Binding(order_number=order_number, device_id=credentials.device_id, bound_on=today)
         try:
-            # The binding comes last: it says that the credentials are there.
-            self._documents.put(CREDENTIALS, credentials)
-            self._documents.put(BINDING, binding)
+            self._documents.put_all({CREDENTIALS: credentials, BINDING: binding})
         except RocketVPNError:
             self._undo(credentials)
             raise

@@ -32,8 +32,10 @@ class CompiledEvent:
         self._coarse_from = math.inf
         self.needs_key = any(field.transform.name == "pseudonym" for field in declared)
         self.allowed = False
-        self.checked_until = 0.0
-        """``allowed`` is asked anew from this time on, in seconds since the epoch."""
+        self.checked_from = math.inf
+        """When ``allowed`` was asked last, in seconds since the epoch."""
+        self.changes = -1
+        """What ``Permit.changes`` said then."""
 
     def ask(self, permit: Permit) -> bool:
         """Whether every field of the event may be kept on this device now."""

@@ -144,9 +144,12 @@ class Journal:
     def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> None:
         """Minimise and buffer ``values``, in the order of the event's fields."""
         now = self._clock.time()
-        if now >= compiled.checked_until:
+        if not compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE or (
+            compiled.changes != self._permit.changes()
+        ):
+            compiled.changes = self._permit.changes()
             compiled.allowed = compiled.ask(self._permit)
-            compiled.checked_until = now + _PERMIT_LIFE
+            compiled.checked_from = now
         if not compiled.allowed:
             self._refused += 1
             return
@@ -167,10 +170,16 @@ class Journal:
 
     def _wait(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
         with self._lock:
-            if len(self._waiting) >= self.limits.locked_records:
-                self._dropped += 1
-            else:
-                self._waiting.append((compiled, now, fields))
+            if self._vault.closed:
+                self._refused += 1  # nothing can ever take it over
+                return
+            if not self._vault.unlocked:
+                if len(self._waiting) >= self.limits.locked_records:
+                    self._dropped += 1
+                else:
+                    self._waiting.append((compiled, now, fields))
+                return
+        self._append(compiled, now, fields)  # it was unlocked, and the waiting ones taken over, in between
 
     def unlocked(self) -> None:
         """Take over what was recorded while the vault was locked, and purge what is past its time."""

@@ -10,7 +10,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError
+from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, SecretStoreError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
@@ -69,15 +69,15 @@ class Deletion:
         self._courier = courier
         self._clock = clock
         self._events = events
+        self._ending = False
 
     def delete(self, plan: DeletionPlan) -> Outcome:
         """Do what ``plan`` says; see ``Rights.delete``."""
         ticket = self._ticket(plan.scope)
         here = self._destroy_here(plan.scope, ticket)
         if ticket is None:
-            if plan.scope != "logs":
-                self._vault.destroy()
-            return Outcome(here=here, server=Server(state="not_needed"))
+            problem = None if plan.scope == "logs" else self._end_here()
+            return Outcome(here=here, server=Server(state="not_needed", problem=problem))
         return Outcome(here=here, server=self.follow(ticket, interactive=True))
 
     def tickets(self) -> tuple[QueueItem, ...]:
@@ -86,6 +86,8 @@ class Deletion:
 
     def follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
         """Take a deletion as far as it goes now; without ``interactive`` the user is not asked."""
+        if self._api.session.device().credentials.device_id != ticket.device_id:
+            raise NotBound  # whoever is bound now must not be deleted for whoever was
         if ticket.reference is None:
             ticket, answer = self._courier.deliver(ticket, wire.RightsRequest, interactive=interactive)
             if answer is None:
@@ -105,15 +107,21 @@ class Deletion:
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
-        whole = any(ticket.body["scope"] != "logs" for ticket in self.tickets())
-        for ticket in self.tickets():
-            self._queue.remove(ticket)
-        if whole:
+        if self._ending:
             self._vault.destroy()
+            return
+        tickets = self.tickets()
+        if any(ticket.body["scope"] != "logs" for ticket in tickets):
+            self._ending = True
+            self._vault.destroy()  # the tickets go with it
+            return
+        for ticket in tickets:
+            self._queue.remove(ticket)
 
     def _ticket(self, scope: wire.Scope) -> QueueItem | None:
         """Return the request to the server; nothing to tell it where this device is not bound."""
-        if self._vault.get(CREDENTIALS, Credentials) is None:
+        credentials = self._vault.get(CREDENTIALS, Credentials)
+        if credentials is None:
             return None
         return QueueItem(
             id=secrets.token_hex(8),
@@ -121,6 +129,7 @@ class Deletion:
             body={"exercise": "deletion", "scope": scope},
             created_at=self._clock.time(),
             idempotency_key=str(uuid.uuid4()),
+            device_id=credentials.device_id,
         )
 
     def _destroy_here(self, scope: wire.Scope, ticket: QueueItem | None) -> Here:
@@ -150,12 +159,25 @@ class Deletion:
             return Server(state="in_progress", request_id=request_id)
         receipt = self._receipt(ticket, request_id)
         scope: wire.Scope = ticket.body["scope"]
+        problem = None
         if scope == "logs":
             self._queue.remove(ticket)
         else:
-            self._vault.destroy()
+            problem = self._end_here()
         self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
-        return Server(state="confirmed", request_id=request_id, receipt=receipt)
+        return Server(state="confirmed", problem=problem, request_id=request_id, receipt=receipt)
+
+    def _end_here(self) -> str | None:
+        """Remove folder and secrets; return the code of what kept a secret from being removed, if anything did.
+
+        The keys in the file are gone all the same. ``forget_now`` or the next opening goes on.
+        """
+        self._ending = True
+        try:
+            self._vault.destroy()
+        except SecretStoreError as error:
+            return error.code
+        return None
 
     def _receipt(self, ticket: QueueItem, request_id: str) -> Receipt:
         token = self._api.call("rights.receipt", answer=str, path={"request_id": request_id}).value
@@ -165,7 +187,7 @@ class Deletion:
             keys,
             issuer=self._api.server,
             request_id=request_id,
-            device_id=self._api.session.device().credentials.device_id,
+            device_id=ticket.device_id or "",
             scope=ticket.body["scope"],
             requested_at=ticket.created_at,
             now=self._clock.time(),

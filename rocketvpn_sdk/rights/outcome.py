@@ -47,7 +47,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     state: ServerState
     problem: str | None = None
-    """The code of the last error."""
+    """The code of the last error. With ``confirmed``: of what kept this vault's last secret from being removed here;
+    ``forget_now`` or the next opening goes on with that."""
     request_id: str | None = None
     receipt: Receipt | None = None
 

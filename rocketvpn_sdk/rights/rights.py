@@ -97,7 +97,12 @@ class Rights:
         Raises:
             ReceiptInvalid: as for ``delete``.
         """
-        return tuple(self._deletion.follow(ticket, interactive=interactive) for ticket in self._deletion.tickets())
+        answers: list[Server] = []
+        for ticket in self._deletion.tickets():
+            answers.append(self._deletion.follow(ticket, interactive=interactive))
+            if answers[-1].state == "confirmed" and ticket.body["scope"] != "logs":
+                break  # the vault is gone, and with it every narrower request
+        return tuple(answers)
 
     def forget_now(self) -> None:
         """Drop the erasure ticket of a deletion without waiting for the server; nothing is left here then.

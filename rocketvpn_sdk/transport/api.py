@@ -171,11 +171,16 @@ class Api:
             idempotency_key=idempotency_key,
         )
         try:
-            reply = self._exchange.send(call, self._signer(operation, interactive))
-            return self._answer(operation, reply, answer)
+            return self._try(call, answer, interactive)
         except DeviceRevoked:
+            if self.session.reload():  # another process bound anew: it was the old device that was revoked
+                return self._try(call, answer, interactive)
             self._tell_revoked()
             raise
+
+    def _try(self, call: Call, answer: type[Any] | None, interactive: bool) -> Answer[Any]:
+        reply = self._exchange.send(call, self._signer(call.operation, interactive))
+        return self._answer(call.operation, reply, answer)
 
     def invoke(self, operation: str, fields: Mapping[str, Any]) -> Any:
         """Call one of the app's own operations: the logic of ``rocket.call``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -21,6 +21,10 @@ class Documents(Protocol):
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document; durable on return."""
+        ...
+
+    def put_all(self, documents: Mapping[str, msgspec.Struct]) -> None:
+        """Write several documents, all or none; durable on return."""
         ...
 
     def drop(self, *names: str) -> None:

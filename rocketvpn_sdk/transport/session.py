@@ -101,6 +101,17 @@ class Session:
             self._device = self._token = self._elevated = None
             self._demanding = set()
 
+    def reload(self) -> bool:
+        """Take over credentials that another process has put in the place of ours; return whether there were any."""
+        stored = self._documents.get(CREDENTIALS, Credentials)
+        with self._lock:
+            if stored is None or self._device is None or stored == self._device.credentials:
+                return False
+            self._device = self._load(stored)
+            self._token = self._elevated = None
+            self._demanding = set()
+            return True
+
     def device(self) -> Device:
         """Return this device's credentials.
 

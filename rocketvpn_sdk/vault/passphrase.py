@@ -17,6 +17,8 @@ from rocketvpn_sdk.errors import ConfigurationError, SecretCorrupt, SecretStoreL
 from rocketvpn_sdk.vault.secrets import SecretStore
 
 FILE = "root.key"
+UNFINISHED = ".root.key.new"
+"""One name, so that a write that was killed leaves one file, and the next write or deletion takes it away."""
 _NONCE_BYTES = 12
 _KNOWN = b"rocketvpn/passphrase/v1"
 
@@ -51,7 +53,7 @@ class PassphraseSecrets(SecretStore):
 
     Args:
         passphrase: the passphrase, or a function that asks for it (called once, at the first use).
-        path: where the file is; by default ``root.key`` in the vault's folder.
+        path: where the file is; by default ``root.key`` in the vault's folder. Two vaults must not share one.
     """
 
     label = "passphrase store"
@@ -86,16 +88,25 @@ class PassphraseSecrets(SecretStore):
         self._write(msgspec.structs.replace(content, entries={**content.entries, name: sealed}))
 
     def delete(self, name: str) -> None:
-        """See ``SecretStore.delete``; the file goes with its last entry."""
+        """See ``SecretStore.delete``; the file goes with its last entry. Needs no passphrase."""
+        self._unfinished.unlink(missing_ok=True)  # a write that was killed: it may hold a root that must be gone
         content = self._read()
         if content is None or name not in content.entries:
             return
-        self._unlock(content)
         entries = {other: sealed for other, sealed in content.entries.items() if other != name}
         if entries:
             self._write(msgspec.structs.replace(content, entries=entries))
         else:
             self._file.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """See ``SecretStore.discard``."""
+        for path in (self._unfinished, self._file):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _unfinished(self) -> Path:
+        return self._file.with_name(UNFINISHED if self._file.name == FILE else f".{self._file.name}.new")
 
     @property
     def _file(self) -> Path:
@@ -137,22 +148,21 @@ class PassphraseSecrets(SecretStore):
         return self._passphrase if isinstance(self._passphrase, str) else self._passphrase()
 
     def _write(self, content: _Content) -> None:
-        """Replace the file as a whole: a crash leaves the old one or the new one."""
-        import tempfile  # here: most vaults have a keyring and never come this way
-
-        folder = self._file.parent
+        """Replace the file as a whole: a crash leaves the old one or the new one. The vault's lock is held."""
+        unfinished = self._unfinished
         try:
-            descriptor, name = tempfile.mkstemp(dir=folder, prefix=".root.key.")  # made with mode 0600
+            unfinished.unlink(missing_ok=True)
+            descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(msgspec.json.encode(content))
                     file.flush()
                     os.fsync(file.fileno())
-                Path(name).replace(self._file)
+                unfinished.replace(self._file)
             except BaseException:
-                Path(name).unlink(missing_ok=True)
+                unfinished.unlink(missing_ok=True)
                 raise
-            _sync(folder)
+            _sync(self._file.parent)
         except OSError as error:
             raise SecretStoreUnavailable(store=self.label, problem=error.strerror or "it cannot be written") from None
 

@@ -18,7 +18,7 @@ ItemState = Literal["waiting", "waiting_for_user", "accepted", "refused"]
 class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     """One request that waits for the server."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("body",)
+    __masked__: ClassVar[tuple[str, ...]] = ("body", "device_id")
 
     id: str
     operation: str
@@ -32,6 +32,8 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     attempts: int = 0
     reference: str | None = None
     """The server's id for it, once it took it."""
+    device_id: str | None = None
+    """The device in whose name it goes; no other may send it."""
 
     @property
     def document(self) -> str:
@@ -70,8 +72,11 @@ class Queue:
         change.put(INDEX, _Index((*ids, item.id)))
 
     def update(self, item: QueueItem) -> None:
-        """Write ``item`` anew."""
-        self._vault.put(item.document, item)
+        """Write ``item`` anew, unless another process has taken it off."""
+        with self._vault.write() as change:
+            if item.id in self._ids(change):
+                change.put(item.document, item)
+                change.owe_rotation(self._vault.clock.time())
 
     def remove(self, item: QueueItem) -> None:
         """Take ``item`` off; its key is destroyed."""

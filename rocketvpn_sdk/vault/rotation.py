@@ -50,7 +50,7 @@ class Rotation:
                 self._retire(new)  # 3 (step 4 comes later: see settle)
             except SecretStoreError as error:
                 return new, error  # still owed: repair() goes on from here
-        self._empty_wal()  # 5
+            self._pay(new)  # 5
         return new, None
 
     def repair(self, root: RootKey) -> None:
@@ -67,6 +67,7 @@ class Rotation:
                 update_head(db, planned=None)
         if head.retired is not None:
             self._retire(root)
+            self._pay(root)
 
     def settle(self, root: RootKey) -> None:
         """Step 4: once enough time has passed, confirm both entries and take the bridge down."""
@@ -85,10 +86,25 @@ class Rotation:
                 update_head(db, retired=None, bridge=None, replaced_at=None)
         self._empty_wal()
 
-    def _empty_wal(self) -> None:
-        """Step 5. It cannot fail the rotation, which is done: the next one, or closing the vault, tries again."""
+    def _empty_wal(self) -> bool:
+        """Empty the write-ahead log; it cannot fail what was done before it."""
         with suppress(VaultError):
-            self._store.truncate_wal()
+            return self._store.truncate_wal()
+        return False
+
+    def _pay(self, root: RootKey) -> None:
+        """Step 5: empty the log, where dropped keys still stand wrapped by the old root; only then nothing is owed.
+
+        Another process that is reading keeps the log from being emptied: then the debt stays, and is paid later.
+        """
+        if not self._empty_wal():
+            return
+        with self._store.transaction(durable=True) as db:
+            head = read_head(db)
+            check_manifest(db, root, head)
+            if is_paid(head):
+                update_head(db, owed_since=None)
+                update_head(db, manifest=manifest(db, root))
 
     def _plan(self, old: RootKey, new: RootKey) -> None:
         with self._store.transaction(durable=True) as db:
@@ -124,7 +140,7 @@ class Rotation:
             update_head(db, manifest=manifest(db, new), heads=heads(db, new))
 
     def _retire(self, root: RootKey) -> None:
-        """Make sure that the present root is kept and the retired one is gone; only then nothing is owed any more."""
+        """Make sure that the present root is kept and the retired one is gone."""
         head = read_head(self._store.db)
         if head.retired is None or head.root_id != root.root_id or head.retired == root.root_id:
             raise VaultDamaged(part="the head of the vault")  # the caller has looked, under the lock
@@ -135,12 +151,6 @@ class Rotation:
         self._secrets.delete(name)
         if self._secrets.get(name) is not None:
             raise SecretStoreUnavailable(store=self._secrets.label, problem="it did not remove the old key")
-        with self._store.transaction(durable=True) as db:
-            head = read_head(db)
-            check_manifest(db, root, head)
-            if is_paid(head):
-                update_head(db, owed_since=None)
-                update_head(db, manifest=manifest(db, root))
 
     def _expect(self, db: sqlite3.Connection, root: RootKey) -> Head:
         head = read_head(db)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import heapq
 import math
+import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
@@ -75,7 +77,10 @@ class SealedLog:
         self._stream = stream
         self._durable = durable
         self._block_records = block_records or vault.limits.batch_records
+        # Two locks, so that a line that is only buffered never waits for the disk, or for a keyring that asks its user:
+        # what is buffered (held for a moment, and never while the vault is called), and what is being written.
         self._lock = threading.RLock()
+        self._writing = threading.RLock()
         self._batch: _Batch = {}
         self.buffered = 0
         """How many records wait for ``commit``."""
@@ -83,7 +88,9 @@ class SealedLog:
         self._pages: dict[tuple[str, str], _Page] = {}
         self._tails: dict[Lane, _Tail] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._pseudonym_keys: dict[tuple[Lane, int], bytes] = {}
+        self._pseudonym_keys: dict[Lane, tuple[int, int, bytes]] = {}
+        self._root_id = b""
+        _open_logs.add(self)
 
     # ------------------------------------------------------------ writing
 
@@ -123,7 +130,7 @@ class SealedLog:
         Raises:
             VaultError: nothing was written; what was buffered stays buffered.
         """
-        with self._lock:
+        with self._writing:
             batch, buffered = self._take()
             if not batch:
                 return
@@ -131,22 +138,33 @@ class SealedLog:
                 with self._vault.write(durable=self._durable) as change:
                     tails = self._write(change, batch)
             except BaseException:
-                self._batch, self.buffered = batch, buffered  # the lock was held: nothing came in between
+                self._give_back(batch, buffered)
                 raise
             self._tails.update(tails)
 
     def discard(self) -> int:
         """Forget what is buffered; return how many records that was."""
-        with self._lock:
-            return self._take()[1]
+        return self._take()[1]
 
     def _take(self) -> tuple[_Batch, int]:
-        taken = self._batch, self.buffered
-        self._batch, self._pages, self.buffered = {}, {}, 0
-        return taken
+        with self._lock:
+            taken = self._batch, self.buffered
+            self._batch, self._pages, self.buffered = {}, {}, 0
+            return taken
+
+    def _give_back(self, batch: _Batch, buffered: int) -> None:
+        """Put what could not be written before what came since; the lists stay those that the pages point to."""
+        with self._lock:
+            for key, records in batch.items():
+                self._batch.setdefault(key, [])[:0] = records
+            self.buffered += buffered
 
     def _write(self, change: Change, batch: _Batch) -> dict[Lane, _Tail]:
         change.touch_heads()
+        if self._root_id != change.keys.root.root_id:
+            # Something was deleted, perhaps elsewhere: plain records of it must not stay in memory here.
+            self._root_id = change.keys.root.root_id
+            self._tails.clear()
         tails: dict[Lane, _Tail] = {}
         for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
             row = change.lane(lane)
@@ -204,21 +222,29 @@ class SealedLog:
     def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
         """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
         lane = self.lane(purpose, retention)
-        epoch = epoch_of(lane.seconds, self._vault.age().highest)
-        with self._lock:
-            cached = self._pseudonym_keys.get((lane, epoch))
-            if cached is None:
-                with self._vault.write(durable=self._durable) as change:
-                    _, key = change.epoch_key(change.lane(lane), epoch)
-                cached = derive(key, b"", b"pseudonym")
-                self._pseudonym_keys = {(lane, epoch): cached, **self._pseudonym_keys}
-            return cached
+        epoch, stamp = epoch_of(lane.seconds, self._vault.age().highest), self._vault.stamp()
+        known = self._pseudonym_keys.get(lane)
+        if known is not None and known[:2] == (epoch, stamp):
+            return known[2]
+        with self._writing:
+            # Something was written since: another process may have destroyed the key that ours was made from.
+            with self._vault.write(durable=self._durable) as change:
+                _, key = change.epoch_key(change.lane(lane), epoch)
+            made = derive(key, b"", b"pseudonym")
+            self._pseudonym_keys[lane] = (epoch, self._vault.stamp(), made)
+            return made
 
     def forget_tails(self) -> None:
         """Drop what is cached of lanes that were shredded: plain records and keys made from theirs."""
-        with self._lock:
+        with self._writing:
             self._tails.clear()
             self._pseudonym_keys.clear()
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: what is buffered is the parent's, and its locks may be held by threads not here."""
+        self._lock, self._writing = threading.RLock(), threading.RLock()
+        self._batch, self._pages, self.buffered = {}, {}, 0
+        self._tails, self._pseudonym_keys = {}, {}
 
     # ------------------------------------------------------------ reading
 
@@ -269,6 +295,18 @@ class SealedLog:
                         yield stored
 
         return records
+
+
+_open_logs: weakref.WeakSet[SealedLog] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for log in list(_open_logs):
+        log._leave_to_parent()  # noqa: SLF001 - our own class
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[_Block, bytes]]:

@@ -54,6 +54,10 @@ class SecretStore(ABC):
         del folder
         return self
 
+    def discard(self) -> None:
+        """Remove the file that this store keeps for itself, if it keeps one: the vault it belonged to is lost."""
+        return
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -73,11 +73,14 @@ class Vault:
         self._secrets = secrets.beside(folder)
         self._open_files()
         self._lock = threading.RLock()
+        self._age_lock = threading.RLock()  # its own: who only asks how late it is must not wait for a keyring
         self._keys: Keys | None = None
         self._closed = ""
         self._age = Age()
         self._ticked = clock.monotonic()
         self._verified_version = -1
+        self.gone = False
+        """Whether ``destroy`` came to its end here."""
         _open_vaults.add(self)
 
     # ------------------------------------------------------------ open, unlock, close
@@ -85,6 +88,11 @@ class Vault:
     def _open_files(self) -> None:
         self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
         self._rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or deleted: it cannot be unlocked any more."""
+        return bool(self._closed)
 
     @property
     def unlocked(self) -> bool:
@@ -113,8 +121,9 @@ class Vault:
             except BaseException:
                 self._keys = None
                 raise
-            self._age = (stored or Age()).opened(self.clock.time())
-            self._ticked = self.clock.monotonic()
+            with self._age_lock:
+                self._age = (stored or Age()).opened(self.clock.time())
+                self._ticked = self.clock.monotonic()
             if stored is None:
                 self.save_clock()
             self._tidy(head)
@@ -264,9 +273,14 @@ class Vault:
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""
+        self.put_all({name: value})
+
+    def put_all(self, documents: Mapping[str, msgspec.Struct]) -> None:
+        """Write several documents, all or none; replaced values make a rotation owed."""
         with self.write() as change:
-            replaced = read_document(change.db, change.keys, name) is not None
-            change.put(name, value)
+            replaced = any(read_document(change.db, change.keys, name) is not None for name in documents)
+            for name, value in documents.items():
+                change.put(name, value)
             if replaced:
                 change.owe_rotation(self.clock.time())
 
@@ -319,7 +333,7 @@ class Vault:
 
     def age(self) -> Age:
         """Return how late it is; see ``Age``."""
-        with self._lock:
+        with self._age_lock:
             ticked = self.clock.monotonic()
             self._age = self._age.ran(ticked - self._ticked, self.clock.time())
             self._ticked = ticked
@@ -331,7 +345,7 @@ class Vault:
 
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is, in seconds since the epoch, for a leap of the wall clock."""
-        with self._lock:
+        with self._age_lock:
             self._age = self.age().agreed(server)
 
     def save_clock(self) -> None:
@@ -347,9 +361,12 @@ class Vault:
             folder, secrets = str(self.folder), self._secrets.label
             if self._closed:
                 return VaultStatus("closed", folder, secrets)
-            if not self._store.has_schema():
-                return VaultStatus(state, folder, secrets)
-            head = self._read_head()
+            try:
+                if not self._store.has_schema():
+                    return VaultStatus(state, folder, secrets)
+                head = self._read_head()
+            except VaultClosed:
+                return VaultStatus("closed", folder, secrets)  # another process deleted it
             return VaultStatus(state, folder, secrets, head.owed_since, head.generation)
 
     def destroy(self) -> None:
@@ -360,9 +377,13 @@ class Vault:
                 calling it again goes on.
         """
         with self._lock:
+            if self.gone:
+                return
+            self._keys, self._closed = None, "it is being deleted"
             with suppress(VaultClosed):  # another process was faster
                 lifecycle.end(self._store, self._secrets)
             self._shut("it was deleted")
+            self.gone = True
 
     def _finish_removal(self) -> None:
         """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
@@ -384,11 +405,13 @@ class Vault:
             cls(folder, secrets, clock, limits).destroy()
         except (VaultDamaged, VaultTooNew):
             # Its file cannot say which secrets are its own; without the file, those open nothing.
+            secrets.beside(folder).discard()
             folders.remove(folder)
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""
         self._lock = threading.RLock()  # the parent's may be held by a thread that does not exist here
+        self._age_lock = threading.RLock()
         self._keys = None
         self._closed = "this process was forked; open it again here"
         _kept_for_parent.append(self._store)
@@ -397,7 +420,7 @@ class Vault:
         raise TypeError("a vault cannot be pickled or copied")
 
     def __repr__(self) -> str:
-        return f"Vault({self.status().state})"
+        return f"Vault({'closed' if self._closed else 'unlocked' if self._keys else 'locked'})"
 
 
 _open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()

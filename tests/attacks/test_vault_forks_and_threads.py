@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -62,47 +63,55 @@ def all_at_once(*works: Callable[[], object]) -> None:
             future.result(WAIT * 3)
 
 
-def test_attack_many_threads_write_rotate_and_delete_at_once(vault: Vault) -> None:
-    log = SealedLog(vault, "log", block_records=16)
-    times = rounds(40, 400)
+class Hands:
+    """What threads do to one vault, each some times over."""
 
-    def append(thread: int) -> None:
-        for number in range(times):
-            log.append(f"thread-{thread}", FORTNIGHT, number)
+    def __init__(self, vault: Vault) -> None:
+        self.vault = vault
+        self.log = SealedLog(vault, "log", block_records=16)
+        self.times = rounds(40, 400)
+
+    def append(self, thread: int) -> None:
+        for number in range(self.times):
+            self.log.append(f"thread-{thread}", FORTNIGHT, number)
             if number % 5 == 0:
-                log.commit()
+                self.log.commit()
 
-    def write(thread: int) -> None:
-        for number in range(times):
-            vault.put(f"note/{thread}", Note(str(number)))
-            assert vault.get(f"note/{thread}", Note) == Note(str(number))
+    def write(self, thread: int) -> None:
+        for number in range(self.times):
+            self.vault.put(f"note/{thread}", Note(str(number)))
+            assert self.vault.get(f"note/{thread}", Note) == Note(str(number))
 
-    def rotate() -> None:
-        for _ in range(times // 4):
-            vault.rotate()
-            vault.settle()
+    def rotate(self) -> None:
+        for _ in range(self.times // 4):
+            self.vault.rotate()
+            self.vault.settle()
 
-    def shred() -> None:
-        for _ in range(times // 4):
-            log.append("goes", FORTNIGHT, "goes")
-            with vault.shredding() as change:
-                change.shred(lambda lane: lane.purpose == "goes", vault.now())
+    def shred(self) -> None:
+        for _ in range(self.times // 4):
+            self.log.append("goes", FORTNIGHT, "goes")
+            with self.vault.shredding() as change:
+                change.shred(lambda lane: lane.purpose == "goes", self.vault.now())
 
-    def read() -> None:
-        for _ in range(times // 4):
-            assert all(isinstance(record, int | str) for _, record in log.read())
-            vault.status()
+    def read(self) -> None:
+        for _ in range(self.times // 4):
+            assert all(isinstance(record, int | str) for _, record in self.log.read())
+            self.vault.status()
 
+
+def test_attack_many_threads_write_rotate_and_delete_at_once(vault: Vault) -> None:
+    hands = Hands(vault)
     all_at_once(
-        *(lambda thread=thread: append(thread) for thread in range(3)),
-        *(lambda thread=thread: write(thread) for thread in range(2)),
-        rotate,
-        shred,
-        read,
+        *(partial(hands.append, thread) for thread in range(3)),
+        *(partial(hands.write, thread) for thread in range(2)),
+        hands.rotate,
+        hands.shred,
+        hands.read,
     )
     verify(vault)
     for thread in range(3):
-        assert sorted(record for _, record in log.read(purpose=f"thread-{thread}")) == list(range(times))
+        records = [record for _, record in hands.log.read(purpose=f"thread-{thread}")]
+        assert sorted(records) == list(range(hands.times))
 
 
 def test_attack_threads_unlock_and_close_at_once(tmp_path: Path) -> None:
@@ -121,6 +130,7 @@ def test_attack_secret_store_that_logs_while_it_is_asked(tmp_path: Path) -> None
     with RocketVPN.open(config) as rocket:
         logger = logging.Logger("org.freedesktop.secrets")  # noqa: LOG001 - one of its own, outside the tree
         logger.addHandler(rocket.journal.handler())
+        logger.info("before")  # the consent that it needs is read from the vault once a minute, and was just now
         in_call, logged = threading.Event(), threading.Event()
 
         def answer(method: str, name: str) -> None:
@@ -149,7 +159,8 @@ def test_attack_app_logs_while_the_keyring_asks_its_user(tmp_path: Path) -> None
     with RocketVPN.open(config) as rocket:
         logger = logging.Logger("org.example.vpn")  # noqa: LOG001 - one of its own, outside the tree
         logger.addHandler(rocket.journal.handler())
-        logger.info("before")  # its lane's page is open
+        logger.info("before")  # the consent that it needs is read from the vault once a minute, and was just now
+        rocket.journal.flush()
         asked, answered = threading.Event(), threading.Event()
         lines = []
 

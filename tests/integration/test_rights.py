@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -15,17 +16,20 @@ from rocketvpn_sdk import DeletionConfirmed, Report, RocketVPN
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     Conflict,
+    DeletionPending,
     NotAllowed,
     NotBound,
     NotCorrectable,
     ReceiptInvalid,
     SecretMissing,
+    SecretStoreLocked,
     ServerUnreachable,
     ValueRefused,
     VaultClosed,
     VaultOutdated,
 )
 from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.transport.courier import UserNeeded
 
 
@@ -427,3 +431,111 @@ def test_without_an_authenticator_the_error_says_what_to_do(world: World, order:
         assert outcome.server.state == "waiting_for_user"
     assert "authenticator" in str(AuthenticationRequired(hint="k…@example.org"))
     assert msgspec.json.encode(outcome)
+
+
+# ---------------------------------------------------------------- what went wrong in between
+
+
+@pytest.fixture
+def offline_deletion(world: World, rocket: RocketVPN) -> World:
+    """Leave a deletion that the server knows nothing of."""
+    rocket.close()
+    with RocketVPN.open(world.config(server="https://localhost:9")) as offline:
+        offline.rights.delete(offline.rights.plan_delete("account"))
+    return world
+
+
+def test_attack_binding_anew_while_a_deletion_waits_deletes_nobody_else(offline_deletion: World, order: str) -> None:
+    world = offline_deletion
+    other = world.sandbox.order(email="someone@example.org")
+    with RocketVPN.open(world.config()) as rocket:
+        with pytest.raises(DeletionPending, match="resume"):
+            rocket.device.bind(other)
+        assert rocket.rights.resume()[0].state == "confirmed"
+    assert order not in str(world.sandbox.rows())
+    assert other in str(world.sandbox.rows())
+    with RocketVPN.open(world.config()) as again:
+        assert again.device.bind(other).order_number == other
+
+
+def test_two_deletions_that_wait_end_with_the_wider_one(offline_deletion: World) -> None:
+    world = offline_deletion
+    with RocketVPN.open(world.config(server="https://localhost:9")) as offline:
+        offline.rights.delete(offline.rights.plan_delete("logs"))
+        assert offline.status().waiting == 2
+    with RocketVPN.open(world.config()) as rocket:
+        answers = rocket.rights.resume()
+    assert answers[-1].state == "confirmed"
+    assert answers[-1].receipt is not None
+    assert not world.folder.exists()
+
+
+class Stubborn(MemorySecrets):
+    """Refuses to delete, when told to."""
+
+    locked = False
+
+    def delete(self, name: str) -> None:
+        if self.locked:
+            raise SecretStoreLocked(store=self.label, problem="its prompt was dismissed")
+        super().delete(name)
+
+
+def test_a_confirmed_deletion_keeps_its_receipt_where_a_secret_cannot_be_removed(world: World, order: str) -> None:
+    world.secrets = Stubborn()
+    with RocketVPN.open(world.config()) as rocket:
+        confirmed: list[DeletionConfirmed] = []
+        rocket.events.subscribe(DeletionConfirmed, confirmed.append)
+        rocket.device.bind(order)
+        plan = rocket.rights.plan_delete("account")
+        world.sandbox.faults.delay_deletions = True
+        assert rocket.rights.delete(plan).server.state == "in_progress"
+        world.sandbox.faults.release_deletions()
+        world.secrets.locked = True
+        (server,) = rocket.rights.resume()
+        assert (server.state, server.problem) == ("confirmed", "secret-store-locked")
+        assert server.receipt is not None
+        assert len(confirmed) == 1
+        assert rocket.status().vault.state == "closed"
+        with pytest.raises(SecretStoreLocked):
+            rocket.rights.forget_now()
+        world.secrets.locked = False
+        rocket.rights.forget_now()
+    assert not world.folder.exists()
+    assert world.secrets.names() == ()
+
+
+@pytest.mark.clause("A3")
+def test_attack_reader_that_holds_the_log_while_something_is_deleted(world: World, rocket: RocketVPN) -> None:
+    """What was dropped still stands in the write-ahead log then: that must be owed, and paid later."""
+    reader = sqlite3.connect(world.folder / "vault.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM blocks").fetchone()
+    outcome = rocket.rights.delete(rocket.rights.plan_delete("logs"))
+    assert outcome.here.rotation_owed
+    assert rocket.status().vault.rotation_owed_since is not None
+    reader.execute("ROLLBACK")
+    reader.close()
+    rocket.sync()
+    assert rocket.status().vault.rotation_owed_since is None
+
+
+def test_another_process_goes_on_after_this_device_was_bound_anew(world: World, rocket: RocketVPN, order: str) -> None:
+    with RocketVPN.open(world.config()) as other:
+        assert other.device.order().devices_used == 1
+        rocket.device.unbind()
+        rocket.device.bind(order)
+        assert other.device.order().devices_used == 1
+
+
+def test_after_a_deletion_nothing_is_collected_any_more(world: World, rocket: RocketVPN) -> None:
+    rocket.rights.delete(rocket.rights.plan_delete("account"))
+    rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
+    assert len(rocket.journal._waiting) == 0
+
+
+def test_a_vault_that_another_process_deleted_is_closed_here(world: World, rocket: RocketVPN) -> None:
+    with RocketVPN.open(world.config()) as other:
+        rocket.rights.delete(rocket.rights.plan_delete("account"))
+        assert other.status().vault.state == "closed"
+        assert "VPN" in repr(other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,6 +26,13 @@ class MemoryDocuments:
         if name in self.refuse:
             raise self.refuse[name]
         self.stored[name] = msgspec.json.encode(value)
+
+    def put_all(self, documents: Mapping[str, msgspec.Struct]) -> None:
+        for name in documents:
+            if name in self.refuse:
+                raise self.refuse[name]
+        for name, value in documents.items():
+            self.put(name, value)
 
     def drop(self, *names: str) -> None:
         for name in names:

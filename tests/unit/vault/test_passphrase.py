@@ -28,10 +28,29 @@ def test_the_file_is_private_and_shows_no_secret(path: Path) -> None:
 def test_a_wrong_passphrase_is_locked_not_corrupt_and_changes_nothing(path: Path) -> None:
     before = path.read_bytes()
     wrong = PassphraseSecrets("wrong", path=path)
-    for call in (lambda: wrong.get("vault/root"), lambda: wrong.set("x", b""), lambda: wrong.delete("vault/root")):
+    for call in (lambda: wrong.get("vault/root"), lambda: wrong.set("x", b"")):
         with pytest.raises(SecretStoreLocked, match="passphrase"):
             call()
     assert path.read_bytes() == before
+
+
+def test_deleting_needs_no_passphrase(path: Path) -> None:
+    PassphraseSecrets("forgotten", path=path).delete("vault/root")
+    assert not path.exists()
+
+
+def test_attack_write_killed_half_way_leaves_no_root_behind(path: Path) -> None:
+    """The unfinished file may hold the old root: it must not outlive the next deletion."""
+    unfinished = path.with_name(passphrase.UNFINISHED)
+    unfinished.write_bytes(path.read_bytes())
+    store = PassphraseSecrets("right", path=path)
+    store.set("vault/next", b"next")
+    store.delete("vault/root")
+    assert not unfinished.exists()
+    assert store.get("vault/next") == b"next"
+    unfinished.write_bytes(b"again")
+    store.discard()
+    assert list(path.parent.iterdir()) == []
 
 
 def test_the_passphrase_is_asked_for_once(path: Path) -> None:

@@ -81,6 +81,8 @@ def use(rocket: RocketVPN) -> None:
 
 def main() -> None:
     """Run against the sandbox whose client file is the first argument."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python examples/embed.py CLIENT_TOML   (`rocketvpn sandbox` writes one and says where)")
     with tempfile.TemporaryDirectory() as folder:
         config = configure(Path(sys.argv[1]), Path(folder) / "vault")
         with RocketVPN.open(config) as rocket:

@@ -72,6 +72,11 @@ def test_bind_status_and_unbind(cli: CommandLine, order: str):
     assert cli.here("unbind").error["code"] == "not-bound"
 
 
+def test_the_order_number_can_be_read_instead_of_shown_to_every_process(cli: CommandLine, order: str):
+    assert cli.here("bind", "-", typed=f"{order}\n").document["bound"] is True
+    assert cli.here("correct", "contact_email", "-", typed="no address\n").error["code"] == "value-refused"
+
+
 def test_the_order_and_the_device_are_masked_wherever_they_need_not_be_shown(bound: CommandLine, order: str):
     report = bound.here("view").document
     device = next(held["value"] for held in report["here"] if held["field"] == "device_id")

@@ -67,12 +67,12 @@ class CommandLine:
     def json(self, *arguments: str) -> Done:
         return self.run(*arguments, "--json")
 
-    def here(self, *arguments: str) -> Done:
+    def here(self, *arguments: str, typed: str = "") -> Done:
         """Run a command in this process, with ``--json``: for the many cases that need no process of their own."""
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict(os.environ, self.environment, clear=True),
-            mock.patch.object(sys, "stdin", io.StringIO()),
+            mock.patch.object(sys, "stdin", io.StringIO(typed)),
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -20,7 +21,7 @@ _WHOLE_ID = 52
 
 def bind(
     call: Call,
-    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order number, as in the confirmation.")],
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order number; - reads it.")],
     replace: Annotated[
         str | None, typer.Option(metavar="ID", help="Put this device in the place of one of the order's others.")
     ] = None,
@@ -31,6 +32,8 @@ def bind(
     devices that it allows, the list of them is shown: name one with --replace, by the beginning of its ID or by its
     name. That needs a code, which the server sends to the order's e-mail address.
     """
+    if order == "-":
+        order = sys.stdin.readline().strip()  # an argument can be seen by other users of the machine
     with call.open(new=True) as rocket:
         binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
     document = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -14,13 +15,15 @@ from rocketvpn_sdk.errors import ValueRefused
 def correct(
     call: Call,
     field: Annotated[str, typer.Argument(metavar="FIELD", help="Which field, e.g. contact_email or language.")],
-    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="What it should be.")] = None,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="What it should be; - reads it.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Have it removed; optional fields only.")] = False,
 ) -> Answer:
     """Correct what the server holds about you.
 
     The answer is read back: it counts only once the server holds what you asked for.
     """
+    if value == "-":
+        value = sys.stdin.readline().strip()  # an argument can be seen by other users of the machine
     if remove == (value is not None):
         raise ValueRefused(name="VALUE", problem="give either a value or --remove")
     with call.open() as rocket:

@@ -168,6 +168,8 @@ class SealedLog:
         tails: dict[Lane, _Tail] = {}
         for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
             row = change.lane(lane)
+            # A process whose clock is behind the one that deleted would drop what it records from now on, too.
+            self._vault.saw(row.shredded_at)
             kept = [record for appended, record in records if appended >= row.shredded_at]
             if kept:
                 key_id, key = change.epoch_key(row, epoch)

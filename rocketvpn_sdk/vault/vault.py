@@ -343,6 +343,12 @@ class Vault:
         """Return the clock by which things end: the largest."""
         return self.age().ends
 
+    def saw(self, moment: float) -> None:
+        """Take note of a moment that another process of this vault believed in, and sealed: it is at least as late."""
+        with self._age_lock:
+            if moment > self._age.highest:
+                self._age = msgspec.structs.replace(self._age, highest=moment)
+
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is, in seconds since the epoch, for a leap of the wall clock."""
         with self._age_lock:

@@ -18,6 +18,7 @@ from support.crash import FORTNIGHT, SOAK, Promised, finish, open_shared, rounds
 from support.crash_writer import DOCUMENTS, SHARED
 from support.vaults import Note, UnreliableSecrets, open_vault
 
+from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import VaultClosed
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
@@ -238,6 +239,32 @@ def test_attack_late_flush_into_a_lane_that_was_never_stored(pair: tuple[Vault, 
     late.append("security", FORTNIGHT, "after")
     late.commit()
     assert [record for _, record in late.read()] == ["after"]
+
+
+def test_attack_deletion_by_a_process_whose_clock_had_run_ahead(
+    tmp_path: Path, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """The other one, whose clock never did, may lose what it had buffered then, and nothing that it records after."""
+    one = open_vault(tmp_path / "vault", secrets, clock)
+    log = SealedLog(one, "log")
+    log.append("service", FORTNIGHT, "stored before")
+    log.commit()
+    clock.turn(10 * DAY)
+    one.now()
+    clock.turn(-10 * DAY)
+    two = open_vault(tmp_path / "vault", secrets, clock)
+    late = SealedLog(two, "log")
+    late.append("service", FORTNIGHT, "buffered before")
+    with one.shredding() as change:
+        change.shred(lambda lane: True, one.now())
+    late.commit()
+    for number in range(3):
+        clock.advance(1)
+        late.append("service", FORTNIGHT, number)
+        late.commit()
+    assert [record for _, record in late.read()] == [0, 1, 2]
+    one.close()
+    two.close()
 
 
 def test_attack_two_processes_remove_the_vault_and_one_makes_it_anew(

@@ -35,8 +35,10 @@ def test_attack_fork_leaves_the_parents_vault_whole(tmp_path: Path, how: str) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-def test_attack_fork_while_threads_hold_every_lock(tmp_path: Path) -> None:
+def test_attack_fork_while_threads_hold_every_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child whose parent's threads were in the middle of something comes to its end."""
+    for name in ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)  # coverage has a lock of its own, which hangs just such a child
     assert finish(start("forking", "threads", tmp_path), timeout=90) == 0
 
 

@@ -21,11 +21,12 @@ import pytest
 from support.crash import FORTNIGHT, SOAK, rounds
 from support.vaults import Note, open_vault
 
+from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import RocketVPNError, VaultDamaged
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.sweeping import sweep
+from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
 from rocketvpn_sdk.vault.verify import Verified, verify
 
 TABLES = ("head", "lanes", "keys", "blocks", "documents")
@@ -586,3 +587,30 @@ def test_verify_takes_destroyed_keys_for_what_they_are(open_victim: Vault) -> No
     with open_victim.write() as change:
         sweep(change, most_bytes=1 << 20)
     assert verify(open_victim) == Verified(lanes=3, blocks=6, records=12, documents=4)
+
+
+def test_verify_holds_while_the_cap_takes_block_after_block(tmp_path: Path) -> None:
+    """Also where processes told the time differently, so that a lane's epochs are not in order, and keys died early."""
+    secrets, clock = MemorySecrets(), FakeClock()
+    ahead = open_vault(tmp_path / "vault", secrets, clock)
+    with ahead.write() as change:
+        change.lane(SealedLog(ahead, "log").lane("service", FORTNIGHT))
+    clock.turn(5 * DAY)
+    ahead.now()
+    clock.turn(-5 * DAY)
+    behind = open_vault(tmp_path / "vault", secrets, clock)
+    logs = [SealedLog(vault, "log", block_records=1) for vault in (ahead, behind)]
+    for number in range(12):
+        logs[number % 2].append("service", FORTNIGHT, number)
+        logs[number % 2].commit()
+    with behind.write() as change:
+        keys = change.db.execute("SELECT epoch FROM keys WHERE lane = 1 ORDER BY epoch").fetchall()
+        assert len(keys) == 2
+    removed = 0
+    while (left := verify(behind).records) > 0:
+        assert left == 12 - removed
+        with behind.write() as change:
+            removed += trim(change, "log", most_bytes=stored_bytes(change, "log") - 1)
+        assert [record for _, record in logs[1].read()] == list(range(removed, 12))
+    ahead.close()
+    behind.close()

@@ -35,13 +35,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clocks."""
 
-    def time(self) -> float:
-        """Return ``time.time()``."""
-        return time.time()
-
-    def monotonic(self) -> float:
-        """Return ``time.monotonic()``."""
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
 
 
 class Age(msgspec.Struct, frozen=True):

@@ -25,6 +25,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     batch_records: int = 256
     batch_bytes: int = 64 << 10
     flush_interval: float = 1.0
+    flush_patience: float = 0.25
+    """A logging call waits no longer than this for the disk: with an ERROR, or when too much waits in memory."""
     locked_records: int = 1000
     """Records kept in memory while the vault is locked; what comes after is counted and dropped."""
     log_bytes: int = 16 << 20

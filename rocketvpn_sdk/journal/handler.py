@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
-from functools import lru_cache
 from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -29,16 +27,14 @@ _DEEPEST = 32
 class JournalHandler(logging.Handler):
     """Records log lines in the journal; add it with ``logging.getLogger().addHandler(...)``.
 
-    The SDK's own loggers are left out. A line that is logged while another one is being recorded on the same thread (by
-    a library that logs while we seal) is left out too. What cannot be recorded is counted in ``failed``.
+    The SDK's own loggers are left out. A line that is logged while another one is recorded on the same thread, or by
+    a library that logs while we seal, is left out too. What cannot be recorded is counted in ``failed``.
     """
 
     def __init__(self, journal: Journal, level: int | str = logging.NOTSET) -> None:
         super().__init__(level)
         self._journal = journal
         self._compiled = journal.compiled(LogMessage)
-        self._name = lru_cache(maxsize=1024)(journal.scrubber.scrub)
-        self._busy = threading.local()
         self.failed = 0
 
     def createLock(self) -> None:  # noqa: N802 - logging's own name
@@ -46,18 +42,19 @@ class JournalHandler(logging.Handler):
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Scrub and keep ``record``; flush at once from ERROR on."""
-        if record.name == _OWN or record.name.startswith(_OWN + ".") or getattr(self._busy, "now", False):
+        """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
+        busy = self._journal.busy
+        if busy.now or record.name == _OWN or record.name.startswith(_OWN + "."):
             return
-        self._busy.now = True
+        busy.now = True
         try:
             self._journal.keep(self._compiled, self._values(record))
             if record.levelno >= logging.ERROR:
-                self._journal.flush()
+                self._journal.flush_soon()
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
-            self._busy.now = False
+            busy.now = False
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Count it; logging's own would print the unscrubbed line."""
@@ -75,7 +72,7 @@ class JournalHandler(logging.Handler):
         """Return the values of ``LogMessage``'s fields, in their order."""
         level = next((name for number, name in _LEVELS if record.levelno >= number), "DEBUG")
         error = _describe(record.exc_info[1], record.exc_info[2]) if record.exc_info and record.exc_info[1] else None
-        return level, self._name(record.name), record.getMessage(), error
+        return level, record.name, record.getMessage(), error
 
 
 def _describe(error: BaseException, trace: TracebackType | None) -> str:

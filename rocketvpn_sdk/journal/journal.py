@@ -1,4 +1,4 @@
-"""Recording and reading: an event is minimised before it is kept, and kept sealed."""
+"""Recording and reading: what the app gives is minimised, and kept sealed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import msgspec
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
+from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.journal.handler import JournalHandler
 
 _STREAM = "log"
-_FLUSHES_PER_CAP = 64
+_BATCHES_PER_CAP = 64
 """The cap is checked this seldom: a batch is small beside it."""
+_MOST_BATCHES = 4
+"""More batches than this do not wait in memory as the app gave them."""
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_Waiting = tuple[CompiledEvent, float, dict[str, Any]]
 
 
 class Entry(MaskedRepr, frozen=True):
@@ -45,6 +47,12 @@ class Entry(MaskedRepr, frozen=True):
     event: str
     purpose: str
     fields: dict[str, Any]
+
+
+class Busy(threading.local):
+    """Whether this thread records or seals: what is logged by that is left out, or there would be no end to it."""
+
+    now = False
 
 
 class JournalStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,14 +105,15 @@ class Journal:
         self._vault = vault
         self._log = log
         self._permit = permit
-        self._clock = clock
+        self._time = clock.time
         self._retention = Retention(vault, _STREAM, limits.log_bytes)
-        self._flushes = 0
+        self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
+        self._backlog = Backlog(vault, log, limits.locked_records)
         self._flusher = Flusher(self._flush_quietly, limits.flush_interval)
-        self._lock = threading.Lock()
+        self._stuck = False
+        self.busy = Busy()
         self._events: dict[type[Event], CompiledEvent] = {}
-        self._waiting: deque[_Waiting] = deque()
         self._dropped = 0
         self._refused = 0
 
@@ -124,11 +133,12 @@ class Journal:
         }
 
     def record(self, event: Event) -> None:
-        """Minimise ``event`` and keep it, unless the policy, a missing consent or collect mode says no.
+        """Keep ``event``, minimised, unless the policy, a missing consent or collect mode says no.
+
+        It is minimised and sealed by a thread of ours, within ``limits.flush_interval``.
 
         Raises:
             EventUndeclared: its class was not in ``Config(events=...)``.
-            VaultError: a full batch could not be stored; it is kept in memory.
         """
         compiled = self._events.get(type(event))
         if compiled is None:
@@ -142,74 +152,69 @@ class Journal:
         return self._events[kind]
 
     def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> None:
-        """Minimise and buffer ``values``, in the order of the event's fields."""
-        now = self._clock.time()
+        """Take over ``values``, in the order of the event's fields, if they may be kept."""
+        now = self._time()
         if not compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE or (
             compiled.changes != self._permit.changes()
         ):
             compiled.changes = self._permit.changes()
             compiled.allowed = compiled.ask(self._permit)
             compiled.checked_from = now
-        if not compiled.allowed:
+        if not compiled.allowed or self._vault.closed:
             self._refused += 1
             return
-        if not self._vault.unlocked:
-            self._wait(compiled, now, compiled.minimise(values, None))
+        waiting = self._backlog.given()
+        if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
+            self._dropped += 1
             return
-        key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
-        self._append(compiled, now, compiled.minimise(values, key))
-
-    def _append(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
-        log = self._log
-        record = (compiled.purpose, compiled.name, fields)
-        log.append(compiled.purpose, compiled.retention, record, at=compiled.coarsen(now), now=now)
-        if log.buffered >= self._batch_records:
-            self.flush()
+        self._backlog.add((compiled, now, values))
+        if waiting >= self._batch_records:
+            if not self._flusher.hurried:
+                self._flusher.hurry()
         elif not self._flusher.armed:
             self._flusher.arm()
 
-    def _wait(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
-        with self._lock:
-            if self._vault.closed:
-                self._refused += 1  # nothing can ever take it over
-                return
-            if not self._vault.unlocked:
-                if len(self._waiting) >= self.limits.locked_records:
-                    self._dropped += 1
-                else:
-                    self._waiting.append((compiled, now, fields))
-                return
-        self._append(compiled, now, fields)  # it was unlocked, and the waiting ones taken over, in between
-
-    def unlocked(self) -> None:
-        """Take over what was recorded while the vault was locked, and purge what is past its time."""
-        self._retention.purge()
-        with self._lock:
-            waiting, self._waiting = self._waiting, deque()
-        for compiled, now, fields in waiting:
-            self._append(compiled, now, fields)
-
     def flush(self) -> None:
-        """Seal what is buffered; it survives a kill when this returns.
+        """Minimise and seal what waits; it survives a kill when this returns.
 
         Raises:
             VaultError: nothing was written; the records stay in memory, up to a bound.
         """
+        outer, self.busy.now = self.busy.now, True
         try:
+            self._backlog.work_off()
+            self._uncapped += -(-self._log.buffered // self._batch_records)
             self._log.commit()
-            self._flushes += 1
-            if self._flushes % _FLUSHES_PER_CAP == 0:
+            self._stuck = False
+            if self._uncapped >= _BATCHES_PER_CAP:
+                self._uncapped = 0
                 self._retention.cap()
         except VaultError:
             if self._log.buffered > self.limits.locked_records:
                 self._dropped += self._log.discard()
             raise
+        finally:
+            self.busy.now = outer
+
+    def flush_soon(self) -> bool:
+        """Have what waits sealed, and wait for that, ``limits.flush_patience`` at most; return whether it was.
+
+        Where somebody waited in vain, nobody waits again until a flush has come to its end.
+        """
+        if not self._stuck:
+            self._stuck = not self._flusher.wait(self.limits.flush_patience)
+        return not self._stuck
 
     def _flush_quietly(self) -> None:
         with suppress(VaultError):  # nobody to tell on this thread; flush() and stats() say it
             self.flush()
             if self._vault.unlocked:
                 self._retention.purge_daily()  # daily, and after a resume from sleep
+
+    def unlocked(self) -> None:
+        """Purge what is past its time, and take over what was recorded while the vault was locked."""
+        self._retention.purge()
+        self._backlog.work_off()
 
     def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
@@ -254,6 +259,7 @@ class Journal:
         return entries if limit is None else iter(deque(entries, maxlen=max(limit, 0)))
 
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
+        self._backlog.work_off()
         for at, (purpose, name, fields) in self._log.read(since=since, until=until):
             yield Entry(utc(at), name, purpose, fields)
 
@@ -296,8 +302,8 @@ class Journal:
             newest=newest,
             bytes=self._retention.size(),
             next_purge=None if next_purge is None else utc(next_purge),
-            waiting=len(self._waiting) + self._log.buffered,
-            dropped=self._dropped,
+            waiting=len(self._backlog) + self._log.buffered,
+            dropped=self._dropped + self._backlog.dropped,
             capped=self._retention.capped(),
             refused=self._refused,
             by_event=by_event,
@@ -307,8 +313,7 @@ class Journal:
 
     def forget(self) -> None:
         """Drop what is in memory: its keys were destroyed."""
-        with self._lock:
-            self._waiting.clear()
+        self._backlog.clear()
         self._log.discard()
         self._log.forget_tails()
         self._retention.sweep()
@@ -316,5 +321,4 @@ class Journal:
     def close(self) -> None:
         """Flush, and stop the thread that flushes."""
         self._flusher.stop(self.limits.close_timeout)
-        if self._vault.unlocked:
-            self._flush_quietly()
+        self._flush_quietly()

@@ -12,7 +12,8 @@ import ipaddress
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from rocketvpn_sdk.journal.scrub import Scrubber
@@ -28,6 +29,8 @@ CUT = "…"
 
 _LONGEST_TEXT = 4096
 _LONGEST_WORD = 256
+_LONGEST_NAME = 128
+_MOST_NAMES = 256
 _LARGEST_TIME = 2**53  # the largest number of seconds that a float tells from its neighbours
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 _VERSION = re.compile(
@@ -126,8 +129,7 @@ def _drop(_: Field) -> Minimiser:
 def _keep(field: Field) -> Minimiser:
     kind = field.type.kind
     if kind == "enum":
-        declared = {value: value for value in field.type.values}
-        return lambda value, _key: declared.get(_text(value) or "")
+        return _keep_declared(field.type.values)
     if kind == "boolean":
         return lambda value, _key: value if type(value) is bool else None
     if kind == "integer":
@@ -140,6 +142,15 @@ def _keep(field: Field) -> Minimiser:
     return lambda value, _key: check(value)
 
 
+def _keep_declared(values: Iterable[str]) -> Minimiser:
+    declared = {value: value for value in values}
+
+    def minimise(value: object, _key: bytes | None) -> str | None:
+        return declared.get(value if type(value) is str else _text(value) or "")
+
+    return minimise
+
+
 def _keep_integer(field: Field) -> Minimiser:
     within = _within(field)
     return lambda value, _key: within(value)
@@ -148,12 +159,12 @@ def _keep_integer(field: Field) -> Minimiser:
 def _within(field: Field) -> Callable[[object], int | None]:
     """Return a check that a value is an integer in the bounds of ``field``; without bounds, nothing is."""
     low, high = field.type.min, field.type.max
+    if low is None or high is None:
+        return lambda _value: None
 
     def check(value: object) -> int | None:
-        number = _number(value)
-        if type(number) is not int or low is None or high is None or not low <= number <= high:
-            return None
-        return number
+        number = value if type(value) is int else _number(value)
+        return number if type(number) is int and low <= number <= high else None
 
     return check
 
@@ -229,9 +240,11 @@ def _pseudonym(field: Field) -> Minimiser:
 def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
     limit, scrub = field.type.max or _LONGEST_TEXT, scrubber.scrub
     matches = re.compile(field.type.pattern).fullmatch if field.type.pattern else None
+    if limit <= _LONGEST_NAME:
+        scrub = lru_cache(maxsize=_MOST_NAMES)(scrub)  # the names of loggers come again with every line
 
     def minimise(value: object, _key: bytes | None) -> str | None:
-        text = _text(value)
+        text = value if type(value) is str else _text(value)
         if text is None or (matches and not matches(text)):
             return None
         return scrub(text if len(text) <= limit else cut(text, limit))

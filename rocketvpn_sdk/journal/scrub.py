@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from rocketvpn_sdk.journal.looks import VIEWS, shape
 from rocketvpn_sdk.journal.names import Judge
 from rocketvpn_sdk.journal.patterns import PATTERNS
 from rocketvpn_sdk.journal.shapes import DIGITS, FEWEST_DIGITS, keys, named
@@ -23,6 +24,8 @@ REMOVED = "[removed]"
 
 _SHORTEST_KNOWN = 3
 _MOST_MARKS = 64
+_LONGEST_SHAPE = 256
+_MOST_SHAPES = 4096
 # Marks that nobody sees, and that would break up an address; full stops of other scripts; and the one letter whose
 # lower case is longer than itself, since positions must be the same in both.
 _UNSEEN: dict[int, str | None] = dict.fromkeys(
@@ -31,6 +34,7 @@ _UNSEEN: dict[int, str | None] = dict.fromkeys(
 _UNSEEN |= {0x3002: ".", 0xFF61: ".", 0x2024: ".", 0x0130: "I"}
 # Full-width and mathematical letters and digits: other characters stay as they are.
 _LOOKALIKES = re.compile("[\uff01-\uff5e\U0001d400-\U0001d7ff]+")
+_OTHER_DIGITS = re.compile(r"[^\D0-9]+")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
 
 # For `bytes.translate`, the quickest way to see what a line is made of.
@@ -43,8 +47,6 @@ _NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnu
 _Finding = tuple[int, int, int]
 """Where personal text begins, the row that found it, and where it ends; a row without placeholder: it only looks so."""
 
-_Gate = Callable[[str, int], re.Match[str] | None]
-
 
 class _Search(NamedTuple):
     """A row, compiled."""
@@ -56,11 +58,20 @@ class _Search(NamedTuple):
     """Whether its first group stands where the personal part begins; else that is where the match begins."""
 
 
-class _Family(NamedTuple):
-    """Rows without names that need the same: a quick look for any of their gates, and the rows by gate."""
+class _Gated(NamedTuple):
+    """Rows without names that have the same gate."""
 
-    gate: _Gate
-    rows: tuple[tuple[_Gate, tuple[int, ...]], ...]
+    pieces: tuple[str, ...]
+    find: Callable[[str, int], re.Match[str] | None]
+    """Where one of ``pieces`` stands; slower than ``in``, which tells that none does."""
+    rows: tuple[int, ...]
+
+
+class _Family(NamedTuple):
+    """Rows without names that look at the same drawing of a line."""
+
+    draw: Callable[[bytes], str]
+    gates: tuple[_Gated, ...]
 
 
 @cache
@@ -82,24 +93,19 @@ def _searches(key: bytes) -> tuple[_Search, ...]:
 def _families(marks: bytes, many_digits: bool) -> tuple[_Family, ...]:
     """Return the rows that have a chance in a text with ``marks``, its characters but letters, digits and spaces."""
     there = marks.decode("ascii") + (DIGITS if many_digits else "")
-    return tuple(family for needs, family in _by_need() if not needs or any(mark in there for mark in needs))
-
-
-@cache
-def _by_need() -> tuple[tuple[str, _Family], ...]:
-    found: dict[str, dict[str, list[int]]] = {}
+    found: dict[int, dict[tuple[str, ...], list[int]]] = {}
     for number, row in enumerate(PATTERNS):
-        if not row.after:
-            found.setdefault(row.needs, {}).setdefault(row.gate, []).append(number)
+        if row.gate is not None and (not row.needs or any(mark in there for mark in row.needs)):
+            found.setdefault(row.gate.view, {}).setdefault(row.gate.pieces, []).append(number)
     return tuple(
-        (needs, _Family(_gate("|".join(gates)), tuple((_gate(gate), tuple(rows)) for gate, rows in gates.items())))
-        for needs, gates in found.items()
+        _Family(VIEWS[view], tuple(_gated(pieces, tuple(rows)) for pieces, rows in gates.items()))
+        for view, gates in found.items()
     )
 
 
 @cache
-def _gate(gate: str) -> _Gate:
-    return re.compile(gate).search
+def _gated(pieces: tuple[str, ...], rows: tuple[int, ...]) -> _Gated:
+    return _Gated(pieces, re.compile("|".join(map(re.escape, pieces))).search, rows)
 
 
 def _by_key() -> dict[bytes, tuple[int, ...]]:
@@ -140,61 +146,69 @@ class Scrubber:
         try:
             if not text.isascii() or "\x1b" in text:
                 text = _plain(text)
-            findings = self._findings(text)
+            data = text.encode("ascii", "replace")
+            seen = shape(data)
+            findings = [] if seen in _harmless else self._findings(text, data, seen)
+            if self._known is not None:
+                findings += [(match.start(), _KNOWN, match.end()) for match in self._known.finditer(text)]
             return _replaced(text, findings) if findings else text
         except Exception:  # noqa: BLE001  (whatever went wrong, the text must not be kept, nor the app's call fail)
             return UNREADABLE
 
-    def _findings(self, text: str) -> list[_Finding]:
+    def _findings(self, text: str, data: bytes, seen: bytes) -> list[_Finding]:
         findings: list[_Finding] = []
-        data = text.encode("ascii", "replace")
+        quiet = True
         words = data.translate(_LETTERS).split()
         if not _KEYS.isdisjoint(words):
             low = text.lower()
             for key in _KEYS.intersection(words):
-                self._add_named(text, low, key, findings)
+                if self._add_named(text, low, key, findings):
+                    quiet = False
         marks = data.translate(None, _NO_MARKS)
         if len(marks) > _MOST_MARKS:
             marks = bytes(sorted(set(marks)))
         many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
-        for family in _families(marks, many_digits):
-            if hit := family.gate(text, 0):
-                self._add_family(text, hit.start(), family, findings)
-        if self._known is not None:
-            findings += [(match.start(), _KNOWN, match.end()) for match in self._known.finditer(text)]
+        for draw, gates in _families(marks, many_digits):
+            drawn = draw(data)
+            for gated in gates:
+                for piece in gated.pieces:
+                    if piece in drawn:
+                        quiet = False
+                        self._add_gated(text, drawn, gated, findings)
+                        break
+        if quiet:
+            _remember(seen)
         return findings
 
-    def _add_family(self, text: str, first: int, family: _Family, findings: list[_Finding]) -> None:
-        """Add what the rows of ``family`` find in ``text``, which has nothing for any of them before ``first``."""
-        for gate, rows in family.rows:
-            if hit := gate(text, first):
-                for number in rows:
-                    self._add(text, hit, gate, _search(number), findings)
+    def _add_gated(self, text: str, drawn: str, gated: _Gated, findings: list[_Finding]) -> None:
+        """Add what rows find in ``text``: they look from the beginning of each word where their gate is open."""
+        first = gated.find(drawn, 0)
+        for number in gated.rows:
+            search, hit, done = _search(number), first, 0
+            while hit and (match := search.expression.search(text, text.rfind(" ", done, hit.start()) + 1 or done)):
+                done = match.end()
+                self._judge(text, match, search, findings)
+                hit = gated.find(drawn, done)
 
-    def _add(self, text: str, hit: re.Match[str], gate: _Gate, search: _Search, findings: list[_Finding]) -> None:
-        """Add what a row finds in ``text``: it looks from the beginning of the word where ``gate`` has a ``hit``."""
-        done, more = 0, hit
-        while match := search.expression.search(text, text.rfind(" ", done, more.start()) + 1 or done):
-            done = match.end()
-            self._judge(text, match, search, findings)
-            following = gate(text, done)
-            if following is None:
-                break
-            more = following
+    def _add_named(self, text: str, low: str, key: bytes, findings: list[_Finding]) -> bool:
+        """Add what the rows of ``key`` find where it stands in ``text``; ``low`` is that in lower case.
 
-    def _add_named(self, text: str, low: str, key: bytes, findings: list[_Finding]) -> None:
-        """Add what the rows of ``key`` find where it stands in ``text``; ``low`` is that in lower case."""
-        name = key.decode()
+        Returns whether one of them had anything to judge.
+        """
+        name, any_match = key.decode(), False
         place = low.find(name)
         while place >= 0:
             end = place + len(name)
             if place == 0 or not text[place - 1].isalnum():
                 for search in _searches(key):
                     match = search.expression.match(text, place)
-                    if match and self._judge(text, match, search, findings):
-                        end = match.end()
-                        break
+                    if match:
+                        any_match = True
+                        if self._judge(text, match, search, findings):
+                            end = match.end()
+                            break
             place = low.find(name, end)
+        return any_match
 
     def _judge(self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding]) -> bool:
         """Add ``match`` to ``findings``, unless it is found to be nothing personal."""
@@ -205,9 +219,21 @@ class Scrubber:
         return True
 
 
+_harmless: set[bytes] = set()
+"""Shapes of lines in which no row had a chance: apps write few kinds of lines, and most of them are harmless."""
+
+
+def _remember(harmless: bytes) -> None:
+    if len(harmless) <= _LONGEST_SHAPE:
+        if len(_harmless) >= _MOST_SHAPES:
+            _harmless.clear()
+        _harmless.add(harmless)
+
+
 def _plain(text: str) -> str:
     """Return ``text`` without terminal colours and unseen marks, and with look-alike letters as what they look like."""
     text = _ESCAPES.sub("", text).translate(_UNSEEN)
+    text = _OTHER_DIGITS.sub(lambda match: "".join(str(unicodedata.decimal(digit)) for digit in match[0]), text)
     return _LOOKALIKES.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
 
 

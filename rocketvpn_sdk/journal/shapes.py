@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from rocketvpn_sdk.journal.looks import Gate
 from rocketvpn_sdk.journal.names import Judge
 
 # Guards against beginning inside something longer. Those called FIRST stand behind the first character, not before it:
@@ -59,7 +60,7 @@ class Row(NamedTuple):
     """The names that stand before ``regex``, in any case; a space is a space, ``_``, ``-`` or nothing."""
     needs: str = ""
     """Characters, or ``DIGITS``: a text with none of them holds nothing for this row."""
-    gate: str = ""
+    gate: Gate | None = None
     """What the row has somewhere in its first word, quick to look for. Rows have either names or a gate."""
     judge: Judge | None = None
     """Looks at the personal part, and may find that it is none."""

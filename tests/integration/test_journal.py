@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.app_events import Crashed, NetworkChanged, SessionConnected
 
@@ -230,6 +232,7 @@ def test_records_wait_in_memory_until_the_vault_is_unlocked(config: Config) -> N
     with RocketVPN.open(few, unlock=False) as rocket:
         for number in range(5):
             rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
+        rocket.journal.flush()
         with pytest.raises(VaultLocked):
             rocket.journal.read()
         assert config.secrets.names() == ()
@@ -282,10 +285,43 @@ def test_what_was_flushed_is_there_for_another_process(config: Config, rocket: R
         assert other.journal.stats().records == 1
 
 
-def test_an_error_line_is_flushed_at_once(config: Config, rocket: RocketVPN, logger: logging.Logger) -> None:
-    logger.error("it broke")
-    with RocketVPN.open(config) as other:
-        assert other.journal.stats().records == 1
+def test_an_error_line_is_flushed_at_once(config: Config) -> None:
+    patient = msgspec.structs.replace(config, limits=Limits(flush_interval=3600.0, flush_patience=60.0))
+    with RocketVPN.open(patient) as rocket, RocketVPN.open(config) as other:
+        handler = rocket.journal.handler()
+        handler.handle(logging.LogRecord("app", logging.INFO, "", 1, "all is well", None, None))
+        handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "it broke", None, None))
+        assert other.journal.stats().records == 2
+
+
+def test_a_full_batch_is_sealed_without_waiting_for_the_interval(config: Config) -> None:
+    patient = msgspec.structs.replace(config, limits=Limits(flush_interval=3600.0, batch_records=8))
+    with RocketVPN.open(patient) as rocket:
+        flushed = threading.Event()
+        inner = rocket.journal.flush
+        rocket.journal.flush = lambda: (inner(), flushed.set())  # type: ignore[method-assign] # to see when it ran
+        for number in range(9):
+            rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
+        assert flushed.wait(60)
+
+
+def test_a_vault_that_answers_nobody_holds_an_app_up_once_and_drops_what_does_not_fit(config: Config) -> None:
+    few = msgspec.structs.replace(config, limits=Limits(batch_records=4, flush_patience=0.05))
+    with RocketVPN.open(few) as rocket:
+        handler = rocket.journal.handler()
+        with rocket._vault._lock:  # as if a keyring was asking its user
+            before = time.monotonic()
+            for number in range(200):
+                handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "line %d", (number,), None))
+            held_up = time.monotonic() - before
+        assert held_up < 100 * 0.05  # and not 200 times
+        rocket.journal.flush()
+        stats = rocket.journal.stats()
+        assert stats.dropped > 100
+        assert stats.records + stats.dropped == 200
+        handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "afterwards", None, None))
+        assert rocket.journal.stats().records == stats.records + 1
+        assert handler.failed == 0
 
 
 def test_the_flusher_seals_by_itself_after_its_interval(config: Config) -> None:

@@ -531,7 +531,7 @@ def test_another_process_goes_on_after_this_device_was_bound_anew(world: World, 
 def test_after_a_deletion_nothing_is_collected_any_more(world: World, rocket: RocketVPN) -> None:
     rocket.rights.delete(rocket.rights.plan_delete("account"))
     rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
-    assert len(rocket.journal._waiting) == 0
+    assert len(rocket.journal._backlog) == 0
 
 
 def test_a_vault_that_another_process_deleted_is_closed_here(world: World, rocket: RocketVPN) -> None:

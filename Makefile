@@ -24,7 +24,7 @@ help:
 	@echo 'make lint    check style, types and layers'
 	@echo 'make docs    build the documentation and run its examples'
 	@echo 'make bench   measure against named peers     (ARGS="--only B1 --quick"; --write renews docs/benchmarks.md)'
-	@echo 'make soak    run the tests over and over with new random examples (SOAK_MINUTES=$(SOAK_MINUTES))'
+	@echo 'make soak    the attacks in their long form, then all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES))'
 	@echo 'make clean   remove .venv and everything that was built'
 
 demo: $(VENV)/.ready
@@ -54,6 +54,7 @@ bench: $(VENV)/.ready-bench
 	@$(PY) tests/bench/run.py $(ARGS)
 
 soak: $(VENV)/.ready-dev
+	@ROCKETVPN_SOAK=1 $(PY) -m pytest tests/attacks -s --timeout=3600 $(ARGS)
 	@end=$$(( $$(date +%s) + 60 * $(SOAK_MINUTES) )); round=0; \
 	while [ $$(date +%s) -lt $$end ]; do \
 	  round=$$(( round + 1 )); echo "Round $$round"; \

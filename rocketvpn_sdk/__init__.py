@@ -5,11 +5,12 @@ The public names are loaded when they are first used (PEP 562), so that importin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from rocketvpn_sdk._version import __version__
 
+TYPE_CHECKING = False  # type checkers take it for true; `typing` would be most of what this import costs
 if TYPE_CHECKING:
+    from typing import Any
+
     from rocketvpn_sdk import errors
     from rocketvpn_sdk.client import RocketVPN, Status
     from rocketvpn_sdk.config import Config

@@ -11,6 +11,7 @@
     │   ├── EgressBlocked           … to something leaving the device
     │   └── NotCorrectable          … to a correction
     ├── ValueRefused                a value that the call cannot take
+    │   └── TermUnknown             … a term that the policy does not have
     ├── VaultError                  what rests on the device
     │   ├── VaultLocked, VaultClosed, VaultBusy, VaultFull, VaultReadOnly
     │   ├── VaultUnsafe, VaultDamaged, VaultOutdated, VaultTooNew
@@ -143,6 +144,14 @@ class ValueRefused(RocketVPNError):
     code = "value-refused"
     sentence = "The value of {name!r} cannot be used: {problem}."
     remedy = "Correct it and call again; nothing was changed."
+
+
+class TermUnknown(ValueRefused):
+    """Something to be explained that the policy does not have: ``term``; ``near`` names what it may have meant."""
+
+    code = "term-unknown"
+    sentence = "The privacy policy has no term {term!r}."
+    remedy = "Try one of these: {near}."
 
 
 # ---------------------------------------------------------------- the vault

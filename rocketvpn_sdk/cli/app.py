@@ -19,6 +19,9 @@ from rocketvpn_sdk.cli.commands import (
     demo,
     journal,
     policy,
+    policy_diff,
+    policy_labels,
+    policy_show,
     reset,
     sandbox,
     sent,
@@ -75,10 +78,14 @@ def _app() -> typer.Typer:
     register(app, "age", age.age)
     register(app, "unbind", binding.unbind, code=True)
     register(app, "reset", reset.reset)
-    lint = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with a privacy policy's file.")
-    register(lint, "lint", policy.lint, vault=False)
-    lint.callback()(_policy)
-    app.add_typer(lint, name="policy")
+    file = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with a privacy policy's file.")
+    register(file, "show", policy_show.show, vault=False)
+    register(file, "explain", policy_show.explain_term, vault=False)
+    register(file, "diff", policy_diff.diff, vault=False)
+    register(file, "labels", policy_labels.policy_labels, vault=False)
+    register(file, "lint", policy.lint, vault=False)
+    file.callback()(_policy)
+    app.add_typer(file, name="policy")
     return app
 
 

@@ -1,7 +1,8 @@
 """Records on their way into the log: for a moment as the app gave them, minimised from then on (C2).
 
 An app's logging call must cost next to nothing, and scrubbing a line costs more than writing it to a file would. So the
-call only puts the line here, and a thread of ours minimises a batch at a time. What waits here is in memory only.
+call only puts the line here, and a thread of ours minimises a batch at a time. What waits here is in memory only. An
+event without free text is minimised at once, unless a line waits before it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,18 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._given) + len(self._minimised)
 
+    def take_now(self, compiled: CompiledEvent, now: float, values: tuple[Any, ...]) -> bool:
+        """Minimise and hand over one record at once, where nothing waits before it; return whether that was done."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if self._given or not self._vault.unlocked:
+                return False
+            self._hand_over_one(compiled, now, values)
+            return True
+        finally:
+            self._lock.release()
+
     def work_off(self) -> None:
         """Minimise what was given, and hand it to the log unless the vault is locked; in order."""
         if self._vault.closed:
@@ -63,8 +76,11 @@ class Backlog:
         for compiled, now, fields in kept:
             self._append(compiled, now, fields)
         for compiled, now, values in self._taken():
-            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
-            self._append(compiled, now, compiled.minimise(values, key))
+            self._hand_over_one(compiled, now, values)
+
+    def _hand_over_one(self, compiled: CompiledEvent, now: float, values: tuple[Any, ...]) -> None:
+        key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
+        self._append(compiled, now, compiled.minimise(values, key))
 
     def _append(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
         record = (compiled.purpose, compiled.name, fields)

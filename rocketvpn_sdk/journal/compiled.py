@@ -31,6 +31,8 @@ class CompiledEvent:
         self._coarse = 0.0
         self._coarse_from = math.inf
         self.needs_key = any(field.transform.name == "pseudonym" for field in declared)
+        self.slow = any(field.transform.name == "scrub" for field in declared)
+        """Whether it has free text, which takes long to minimise."""
         self.allowed = False
         self.checked_from = math.inf
         """When ``allowed`` was asked last, in seconds since the epoch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,7 @@ _MOST_BATCHES = 4
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
+_EPOCH = utc(0.0)
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -135,7 +137,7 @@ class Journal:
     def record(self, event: Event) -> None:
         """Keep ``event``, minimised, unless the policy, a missing consent or collect mode says no.
 
-        It is minimised and sealed by a thread of ours, within ``limits.flush_interval``.
+        It is sealed by a thread of ours, within ``limits.flush_interval``.
 
         Raises:
             EventUndeclared: its class was not in ``Config(events=...)``.
@@ -163,11 +165,12 @@ class Journal:
         if not compiled.allowed or self._vault.closed:
             self._refused += 1
             return
-        waiting = self._backlog.given()
+        waiting = self._backlog.given() or self._log.buffered
         if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
             self._dropped += 1
             return
-        self._backlog.add((compiled, now, values))
+        if compiled.slow or not self._backlog.take_now(compiled, now, values):
+            self._backlog.add((compiled, now, values))
         if waiting >= self._batch_records:
             if not self._flusher.hurried:
                 self._flusher.hurry()
@@ -251,17 +254,23 @@ class Journal:
             raise VaultLocked
         self._retention.purge_daily()
         levels = _levels_from(level)
-        entries = (
-            entry
-            for entry in self._entries(since.timestamp() if since else None, until.timestamp() if until else None)
-            if event in (None, entry.event) and (levels is None or entry.fields.get("level") in levels)
-        )
+        entries = self._entries(since.timestamp() if since else None, until.timestamp() if until else None)
+        if event is not None or levels is not None:
+            entries = (
+                entry
+                for entry in entries
+                if event in (None, entry.event) and (levels is None or entry.fields.get("level") in levels)
+            )
         return entries if limit is None else iter(deque(entries, maxlen=max(limit, 0)))
 
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
         self._backlog.work_off()
-        for at, (purpose, name, fields) in self._log.read(since=since, until=until):
-            yield Entry(utc(at), name, purpose, fields)
+        said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
+        for records in self._log.read_blocks(since=since, until=until):
+            for at, _, (purpose, name, fields) in records:
+                if at != said:
+                    said, when = at, utc(at)
+                yield Entry(when, name, purpose, fields)
 
     def purge_daily(self) -> None:
         """Purge if the last purge was a day ago; the root's rotation is then owed.

@@ -1,36 +1,67 @@
-"""The privacy policy as values and pure rules: nothing here opens a file of the user's or a socket."""
+"""The privacy policy as values and pure rules: nothing here opens a file of the user's or a socket.
+
+What every start needs is loaded at once; comparing and explaining, when they are first used (PEP 562).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.policy.catalogue import EventShape, check_events
 from rocketvpn_sdk.policy.decide import ON_DEVICE, Consent, Decision, State, decide, purpose_allowed
-from rocketvpn_sdk.policy.document import (
-    Field,
-    Operation,
-    Policy,
-    Purpose,
-    Recipient,
-    bundled_policy,
-    load_policy,
-    parse_policy,
-)
+from rocketvpn_sdk.policy.document import Field, Operation, Policy, Purpose, Recipient
+from rocketvpn_sdk.policy.reading import bundled_policy, load_policy, parse_policy
+from rocketvpn_sdk.policy.together import Protection, decide_all, protection, purpose_allowed_all
 from rocketvpn_sdk.policy.values import Duration, Transform
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.policy.change import Difference, PolicyChange, compare
+    from rocketvpn_sdk.policy.explaining import Explanation, explain
+
+_HOMES = {
+    "Difference": "change",
+    "Explanation": "explaining",
+    "PolicyChange": "change",
+    "compare": "change",
+    "explain": "explaining",
+}
 
 __all__ = [
     "ON_DEVICE",
     "Consent",
     "Decision",
+    "Difference",
     "Duration",
     "EventShape",
+    "Explanation",
     "Field",
     "Operation",
     "Policy",
+    "PolicyChange",
+    "Protection",
     "Purpose",
     "Recipient",
     "State",
     "Transform",
     "bundled_policy",
     "check_events",
+    "compare",
     "decide",
+    "decide_all",
+    "explain",
     "load_policy",
     "parse_policy",
+    "protection",
     "purpose_allowed",
+    "purpose_allowed_all",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"rocketvpn_sdk.policy.{home}"), name)
+    return value

@@ -1,22 +1,20 @@
-"""The policy document: read from TOML, checked whole, and then never changed."""
+"""The policy document as frozen values: checked whole when it is read, and then never changed."""
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from datetime import date
-from functools import cache, cached_property
-from importlib import resources
-from pathlib import Path
-from typing import Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from rocketvpn_sdk.errors import PolicyInvalid
-from rocketvpn_sdk.policy.checks import check_references
-from rocketvpn_sdk.policy.lines import Lines
+from rocketvpn_sdk.policy.canonical import LARGEST, canonical
+from rocketvpn_sdk.policy.canonical import sha256 as sha256_of
 from rocketvpn_sdk.policy.values import Duration, Transform
+
+Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+"""A whole number that JSON carries exactly: the signed form is JSON."""
 
 Text = dict[str, str]
 """One sentence, by language (BCP 47)."""
@@ -25,7 +23,9 @@ Identity = Literal["none", "key", "device", "user"]
 """How a call says who it is: not at all; by a proof of the device's key; by the device's token; by the user's."""
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    # What has its default is left out of the canonical form: a key that a later version of this software adds, with a
+    # default, then leaves the SHA-256 of every older document as it is.
     pass
 
 
@@ -69,8 +69,8 @@ class FieldType(_Part, frozen=True, kw_only=True):
 
     kind: Literal["text", "secret", "email", "enum", "integer", "boolean", "time", "version", "ip_address"]
     values: tuple[str, ...] = ()
-    min: int | None = None
-    max: int | None = None
+    min: Whole | None = None
+    max: Whole | None = None
     pattern: str = ""
 
 
@@ -132,7 +132,7 @@ class Operation(_Part, frozen=True, kw_only=True):
 class Minors(_Part, frozen=True, kw_only=True):
     """M1 to M3: the age, the advice, and the text for guardians."""
 
-    age: int
+    age: Whole
     advice: Text
     guardian: Text
 
@@ -151,11 +151,11 @@ class Document(_Part, frozen=True, kw_only=True):
     """The document as it is written."""
 
     policy_id: str
-    version: int
+    version: Whole
     published: date
     effective: date
     contact: str
-    notice_days: int = 30
+    notice_days: Whole = 30
     title: Text
     category: tuple[Category, ...]
     purpose: tuple[Purpose, ...]
@@ -188,6 +188,21 @@ class Policy:
         """Where questions go (P3)."""
         return self.document.contact
 
+    def canonical_json(self) -> bytes:
+        """Return the document as canonical JSON (RFC 8785), in UTF-8: the form that is signed.
+
+        What has its default is left out. ``parse_policy`` reads it back to an equal policy with the same form.
+        """
+        return canonical(self._plain())
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of ``canonical_json()``, 64 hexadecimal digits: what names this text and no other (M2, X2)."""
+        return sha256_of(self._plain())
+
+    def _plain(self) -> Any:
+        return msgspec.to_builtins(self.document, enc_hook=str)
+
     @cached_property
     def correctable(self) -> tuple[str, ...]:
         """The ids of the fields that the user can correct (A2)."""
@@ -203,55 +218,3 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"Policy({self.document.policy_id!r}, version={self.version})"
-
-
-def _from_text(kind: type, value: Any) -> Any:
-    if kind in (Duration, Transform) and isinstance(value, str):
-        return kind(value)
-    raise ValueError(f"expected a text for {kind.__name__.lower()}")
-
-
-def parse_policy(text: str, *, path: str = "policy") -> Policy:
-    """Read a policy from TOML ``text``; ``path`` is what errors call it.
-
-    Raises:
-        PolicyInvalid: with the line and what is wrong there.
-    """
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"\(at line (\d+)", str(error))
-        last = len(text.rstrip().split("\n"))
-        raise PolicyInvalid(path=path, line=int(line[1]) if line else last, problem=f"not TOML: {error}") from None
-    except (ValueError, RecursionError):  # tomllib lets these through
-        raise PolicyInvalid(path=path, line=0, problem="not TOML: a number is too long, or it is too deep") from None
-    try:
-        document = msgspec.convert(raw, Document, dec_hook=_from_text)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `")
-        unknown = re.search(r"`([^`]+)`", message)
-        line_number = Lines(text).find_path(where.rstrip("`") or "$", unknown[1] if unknown else "")
-        raise PolicyInvalid(path=path, line=line_number, problem=message) from None
-    for table, index, key, problem in check_references(document):
-        raise PolicyInvalid(path=path, line=Lines(text).find(table, index, key), problem=problem)
-    return Policy(document)
-
-
-def load_policy(path: Path) -> Policy:
-    """Read the policy in the file at ``path``.
-
-    Raises:
-        PolicyInvalid: the file cannot be read, or what is in it is not a valid policy.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyInvalid(path=str(path), line=0, problem=f"cannot be read ({type(error).__name__})") from None
-    return parse_policy(text, path=str(path))
-
-
-@cache
-def bundled_policy() -> Policy:
-    """Return the policy that ships with the SDK."""
-    text = resources.files("rocketvpn_sdk.policy").joinpath("rocketvpn.toml").read_text("utf-8")
-    return parse_policy(text, path="rocketvpn.toml")

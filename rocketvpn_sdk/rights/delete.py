@@ -20,6 +20,7 @@ from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.transport.courier import Courier, problem_code
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
+from rocketvpn_sdk.vault.lanes import Lanes
 from rocketvpn_sdk.vault.vault import CLOCK
 
 OPERATION = "rights.request"
@@ -137,9 +138,9 @@ class Deletion:
         age = self._vault.age().highest
         with self._vault.shredding() as change:
             if scope == "logs":
-                destroyed = change.shred(lambda lane: lane.stream == "log", age)
+                destroyed = change.shred(Lanes(stream="log"), age)
             else:
-                destroyed = change.shred(lambda _: True, age)
+                destroyed = change.shred(Lanes(), age)
                 # What signs the request stays until the server has confirmed it, and nothing else.
                 change.drop_all_documents(keep=(CREDENTIALS, CLOCK) if ticket else (CLOCK,))
             if ticket is not None:

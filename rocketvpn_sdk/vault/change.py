@@ -14,7 +14,7 @@ from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, update_head
 from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
-from rocketvpn_sdk.vault.lanes import Lane, epoch_dead
+from rocketvpn_sdk.vault.lanes import Lane, Lanes, epoch_dead
 
 INDEX_LANE = 0
 """The ``keys`` row of the key that turns documents' names into slots."""
@@ -138,14 +138,13 @@ class Change:
         return made
 
     def _shredded_before(self, lane: Lane) -> float:
-        """Return the mark for a lane that is new: it missed a deletion that took all of its purpose, or of its stream.
+        """Return the mark for a lane that is new: of the last deletion that would have taken it, had it been there.
 
         Without it, what another process had buffered for this lane before that deletion would come back.
         """
         (mark,) = self.db.execute(
-            "SELECT max(ifnull((SELECT min(shredded_at) FROM lanes WHERE purpose = ?), 0),"
-            " ifnull((SELECT min(shredded_at) FROM lanes WHERE stream = ?), 0))",
-            (lane.purpose, lane.stream),
+            "SELECT ifnull(max(at), 0) FROM shreds WHERE stream IN ('', ?) AND purpose IN ('', ?)",
+            (lane.stream, lane.purpose),
         ).fetchone()
         return float(mark)
 
@@ -175,6 +174,9 @@ class Change:
     def shred(self, which: Callable[[Lane], bool], age: float) -> int:
         """Destroy every key of the lanes that ``which`` picks, and mark them, so that no buffered record comes back.
 
+        Lanes that are not there yet are marked too: those that ``which`` picks where it is a ``Lanes``. Any other
+        function cannot be asked about what is to come, and marks all of them.
+
         ``age`` is ``Vault.age().highest``. Returns how many keys that were.
         """
         self.touch_manifest()
@@ -183,7 +185,15 @@ class Change:
             if which(row.lane):
                 dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
                 self.db.execute("UPDATE lanes SET shredded_at = max(shredded_at, ?) WHERE id = ?", (age, row.id))
+        self._mark_lanes_to_come(which if isinstance(which, Lanes) else Lanes(), age)
         return dropped
+
+    def _mark_lanes_to_come(self, which: Lanes, age: float) -> None:
+        self.db.execute(
+            "INSERT INTO shreds (stream, purpose, at) VALUES (?, ?, ?)"
+            " ON CONFLICT (stream, purpose) DO UPDATE SET at = max(at, excluded.at)",
+            (which.stream or "", which.purpose or "", age),
+        )
 
     def expire(self, now: float) -> int:
         """Destroy the keys of epochs past their retention; return how many."""

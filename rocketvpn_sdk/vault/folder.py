@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from rocketvpn_sdk.errors import VaultFull, VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk.errors import VaultDamaged, VaultFull, VaultReadOnly, VaultUnsafe
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
-FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal", LOCK, f"{LOCK}-journal")
+_BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
+FILES = (DATABASE, *_BESIDE, LOCK, f"{LOCK}-journal")
+_SMALLEST_DATABASE = 512
+"""One page of the smallest size that sqlite knows."""
 
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "ncpfs", "davfs", "fuse.davfs2"}
@@ -59,6 +62,40 @@ def create_file(path: Path) -> bool:
     except OSError as error:
         raise _refused(error, path.parent) from None
     return True
+
+
+def create_database(folder: Path) -> None:
+    """Make the vault's file, empty, unless it is there. The caller holds the vault's lock.
+
+    Raises:
+        VaultReadOnly, VaultFull: the folder cannot be written to.
+    """
+    if (folder / DATABASE).exists():
+        return
+    for name in _BESIDE:  # left by a removal that was cut off; nothing can be read from them without the file
+        (folder / name).unlink(missing_ok=True)
+    create_file(folder / DATABASE)
+
+
+def check_database(folder: Path) -> None:
+    """Refuse what is left of a vault's file, which sqlite would take for a new one, and remove its log for that.
+
+    An empty file alone is what a crash leaves before anything was written: it is a new vault.
+
+    Raises:
+        VaultDamaged: the file was cut short.
+    """
+    log = _size(folder / f"{DATABASE}-wal")  # first, since a vault that is being made has its file before its log
+    size = _size(folder / DATABASE)
+    if size is not None and (0 < size < _SMALLEST_DATABASE or (not size and log)):
+        raise VaultDamaged(part="the database file was cut short")
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _refused(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:

@@ -12,11 +12,37 @@ import msgspec
 
 from rocketvpn_sdk.errors import VaultClosed, VaultDamaged, VaultTooNew
 from rocketvpn_sdk.vault.keys import RootKey
-from rocketvpn_sdk.vault.sealing import FORMAT
+
+FORMAT = 2
+"""The file's; what its blocks and documents are sealed in has a number of its own."""
+OLDEST = 1
+"""The oldest format that can still be migrated."""
 
 _COLUMNS = (
     "format, vault_id, root_id, generation, planned, retired, bridge, replaced_at, owed_since, closed, manifest, heads"
 )
+_LANES = "SELECT id, stream, purpose, retention, first_sequence, first_link, shredded_at FROM lanes ORDER BY id"
+_KEYS = "SELECT key_id, lane, epoch, wrapped FROM keys ORDER BY key_id"
+_DOCUMENTS = "SELECT slot, key_id, version, wrapped, sealed FROM documents ORDER BY slot"
+_COVERED = {
+    1: (
+        (b"head", "SELECT format, vault_id, generation, owed_since, closed FROM head"),
+        (b"lanes", _LANES),
+        (b"keys", _KEYS),
+        (b"documents", _DOCUMENTS),
+    ),
+    2: (
+        (
+            b"head",
+            "SELECT format, vault_id, generation, planned, retired, bridge, replaced_at, owed_since, closed FROM head",
+        ),
+        (b"lanes", _LANES),
+        (b"shreds", "SELECT stream, purpose, at FROM shreds ORDER BY stream, purpose"),
+        (b"keys", _KEYS),
+        (b"documents", _DOCUMENTS),
+    ),
+}
+"""What the manifest covers in each format, in this order."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -38,8 +64,8 @@ class Head(msgspec.Struct, frozen=True):
     heads: bytes
 
 
-def read_head(db: sqlite3.Connection) -> Head:
-    """Return the head row.
+def read_head(db: sqlite3.Connection, *, oldest: int = FORMAT) -> Head:
+    """Return the head row; ``oldest`` is for who looks before the file is migrated.
 
     Raises:
         VaultDamaged: there is none, or it is not what it should be.
@@ -53,6 +79,8 @@ def read_head(db: sqlite3.Connection) -> Head:
         raise VaultDamaged(part="the head of the vault") from None
     if head.format > FORMAT:
         raise VaultTooNew(format=head.format)
+    if head.format < oldest:
+        raise VaultDamaged(part="the head of the vault")
     if head.closed:
         raise VaultClosed(problem="it was deleted")
     return head
@@ -65,28 +93,21 @@ def update_head(db: sqlite3.Connection, **values: Any) -> None:
 
 
 def manifest(db: sqlite3.Connection, root: RootKey) -> bytes:
-    """Return the MAC over what changes seldom: keys, tombstones, documents, where each lane begins, what is owed."""
-    head = db.execute("SELECT format, vault_id, generation, owed_since, closed FROM head").fetchone()
-    content = [
-        b"head",
-        *_cells(head),
-        b"lanes",
-        *_rows(db, "id, stream, purpose, retention, first_sequence, first_link, shredded_at", "lanes", "id"),
-        b"keys",
-        *_rows(db, "key_id, lane, epoch, wrapped", "keys", "key_id"),
-        b"documents",
-        *_rows(db, "slot, key_id, version, wrapped, sealed", "documents", "slot"),
-    ]
+    """Return the MAC over what changes seldom: the head, keys, tombstones, documents, where each lane begins."""
+    (written_in,) = db.execute("SELECT format FROM head").fetchone()
+    content = [cell for word, query in _COVERED[written_in] for cell in (word, *_rows(db, query))]
     return root.mac(b"manifest", root.root_id + _digest(content))
 
 
 def heads(db: sqlite3.Connection, root: RootKey) -> bytes:
     """Return the MAC over what every append changes: the newest link of each lane."""
-    return root.mac(b"heads", root.root_id + _digest(_rows(db, "id, next_sequence, link", "lanes", "id")))
+    return root.mac(
+        b"heads", root.root_id + _digest(_rows(db, "SELECT id, next_sequence, link FROM lanes ORDER BY id"))
+    )
 
 
 def check_manifest(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
-    """Check that keys, documents and lanes are those last written.
+    """Check that the head, keys, documents and lanes are those last written, by the rule of the file's format.
 
     Raises:
         VaultDamaged: one was removed, altered, added or put back from an older copy.
@@ -105,13 +126,8 @@ def check_heads(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
         raise VaultDamaged(part="a log does not end where it was last written to")
 
 
-def _rows(db: sqlite3.Connection, columns: str, table: str, order: str) -> list[bytes]:
-    rows = db.execute(f"SELECT {columns} FROM {table} ORDER BY {order}")  # noqa: S608 - constants
-    return [cell for row in rows for cell in _cells(row)]
-
-
-def _cells(row: tuple[Any, ...]) -> list[bytes]:
-    return [_cell(value) for value in row]
+def _rows(db: sqlite3.Connection, query: str) -> list[bytes]:
+    return [_cell(value) for row in db.execute(query) for value in row]
 
 
 def _cell(value: object) -> bytes:

@@ -26,6 +26,17 @@ class Lane(msgspec.Struct, frozen=True):
         return _seconds(self.retention)
 
 
+class Lanes(msgspec.Struct, frozen=True):
+    """A choice of lanes, those included that are not there yet; ``None`` stands for every stream or purpose."""
+
+    stream: str | None = None
+    purpose: str | None = None
+
+    def __call__(self, lane: Lane) -> bool:
+        """Whether ``lane`` is one of them."""
+        return self.stream in (None, lane.stream) and self.purpose in (None, lane.purpose)
+
+
 @cache
 def _seconds(retention: str) -> float:
     return Duration(retention).seconds

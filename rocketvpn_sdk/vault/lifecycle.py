@@ -4,47 +4,91 @@ from __future__ import annotations
 
 from rocketvpn_sdk.errors import SecretMissing, VaultBusy, VaultDamaged, VaultOutdated
 from rocketvpn_sdk.vault.change import INDEX_LANE
-from rocketvpn_sdk.vault.head import Head, heads, manifest, read_head, update_head
-from rocketvpn_sdk.vault.keys import RootKey, generation_name, new_id, new_key, secret_name
+from rocketvpn_sdk.vault.head import FORMAT, OLDEST, Head, heads, manifest, read_head, update_head
+from rocketvpn_sdk.vault.keys import ID_BYTES, RootKey, generation_name, new_id, new_key, secret_name
 from rocketvpn_sdk.vault.rotation import known_generation, open_root
-from rocketvpn_sdk.vault.sealing import FORMAT
+from rocketvpn_sdk.vault.schema import make_tables
 from rocketvpn_sdk.vault.secrets import SecretStore
 from rocketvpn_sdk.vault.store import Store
 
 _TRIES = 10
+_UNMADE = 0
+"""The generation of a vault that is being made: its root is planned, and may be in the secret store or not."""
+_HOW_FAR = (
+    "SELECT generation, EXISTS (SELECT 1 FROM keys) OR EXISTS (SELECT 1 FROM documents)"
+    " OR EXISTS (SELECT 1 FROM lanes) OR EXISTS (SELECT 1 FROM blocks) FROM head"
+)
+
+
+def is_made(store: Store) -> bool:
+    """Whether the vault was made to its end.
+
+    Raises:
+        VaultDamaged: it says that it was not, and holds something.
+    """
+    if not store.has_schema():
+        return False
+    with store.snapshot() as db:
+        row = db.execute(_HOW_FAR).fetchone()
+    if row is None or row[0] != _UNMADE:
+        return True  # what is wrong with it, if anything, is said where it is read
+    if row[1]:
+        raise VaultDamaged(part="the head of the vault")
+    return False
 
 
 def create(store: Store, secrets: SecretStore) -> None:
-    """Make the tables and the first root, unless another process was first.
+    """Make the tables and the first root, unless another process was first; goes on where one died.
+
+    The root's id is in the file before the root is in the secret store: so whoever dies in between leaves no entry
+    there that nobody knows of. What that one left is used, never removed: a file that only says it is unfinished must
+    not talk us into destroying a root.
 
     Raises:
-        SecretStoreError: the root cannot be kept; nothing was made.
-        VaultError: the tables cannot be made; the root was removed again.
+        SecretStoreError: the root cannot be kept; nothing was sealed.
+        VaultError: the tables cannot be made; a root that was stored for them was removed again.
     """
     with store.exclusively():
-        if store.has_schema():
+        if is_made(store):
             return
-        root = RootKey.new(new_id())
-        secrets.set(root.name, root.stored)
+        if not store.has_schema():
+            _plan(store)
+        root = _planned_root(_look(store), secrets)
         try:
-            _make_tables(store, root)
+            _finish(store, root)
         except BaseException:
             secrets.delete(root.name)  # nothing was sealed under it yet
             raise
 
 
-def _make_tables(store: Store, root: RootKey) -> None:
+def _plan(store: Store) -> None:
     with store.transaction(durable=True) as db:
-        store.create_schema(db)
+        make_tables(db)
         db.execute(
-            "INSERT INTO head (id, format, vault_id, root_id, generation, manifest, heads)"
-            " VALUES (1, ?, ?, ?, 1, x'', x'')",
-            (FORMAT, root.vault_id, root.root_id),
+            "INSERT INTO head (id, format, vault_id, root_id, generation, planned, manifest, heads)"
+            " VALUES (1, ?, ?, x'', ?, ?, x'', x'')",
+            (FORMAT, new_id(), _UNMADE, new_id()),
         )
+
+
+def _planned_root(head: Head, secrets: SecretStore) -> RootKey:
+    if head.planned is None or len(head.planned) != ID_BYTES:
+        raise VaultDamaged(part="the head of the vault")
+    stored = secrets.get(secret_name(head.vault_id, head.planned))
+    if stored is not None:
+        return RootKey.from_stored(head.vault_id, head.planned, stored, store=secrets.label)
+    root = RootKey(head.vault_id, head.planned, new_key())
+    secrets.set(root.name, root.stored)
+    return root
+
+
+def _finish(store: Store, root: RootKey) -> None:
+    with store.transaction(durable=True) as db:
         db.execute(
             "INSERT INTO keys (key_id, lane, epoch, wrapped) VALUES (?, ?, 0, ?)",
             (new_id(), INDEX_LANE, root.wrap(new_key())),
         )
+        update_head(db, root_id=root.root_id, generation=1, planned=None)
         update_head(db, manifest=manifest(db, root), heads=heads(db, root))
 
 
@@ -74,7 +118,7 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
 
 def _look(store: Store) -> Head:
     with store.snapshot() as db:
-        return read_head(db)
+        return read_head(db, oldest=OLDEST)
 
 
 def is_ended(store: Store) -> bool:
@@ -100,6 +144,7 @@ def end(store: Store, secrets: SecretStore) -> None:
 
     Raises:
         SecretStoreError: the secret store cannot be used now; the keys in the file are gone all the same.
+        VaultDamaged: the file does not say which secrets are its own; nothing was removed.
         VaultClosed: another process has done it.
     """
     with store.exclusively():
@@ -111,7 +156,10 @@ def end(store: Store, secrets: SecretStore) -> None:
 
 def _close(store: Store) -> tuple[str, ...]:
     with store.transaction(durable=True) as db:
-        vault_id, *roots = db.execute("SELECT vault_id, root_id, planned, retired FROM head").fetchone()
+        row = db.execute("SELECT vault_id, root_id, planned, retired FROM head").fetchone()
+        if row is None:
+            raise VaultDamaged(part="the head of the vault")
+        vault_id, *roots = row
         for table in ("keys", "documents", "blocks"):
             db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
         update_head(db, closed=1, bridge=None)

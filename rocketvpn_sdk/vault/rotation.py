@@ -7,7 +7,8 @@ spare cells. Once the root that opens it is gone from the secret store, none of 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.errors import SecretStoreError, SecretStoreUnavailable, VaultBusy, VaultDamaged, VaultError
@@ -45,46 +46,53 @@ class Rotation:
             new = RootKey.new(old.vault_id)
             self._plan(old, new)  # 0
             self._deposit(new)  # 1
-            self._change_over(old, new)  # 2
+            generation = self._change_over(old, new)  # 2
             try:
-                self._retire(new)  # 3 (step 4 comes later: see settle)
+                self._retire(new, old.root_id, generation)  # 3 (step 4 comes later: see settle)
             except SecretStoreError as error:
                 return new, error  # still owed: repair() goes on from here
             self._pay(new)  # 5
         return new, None
 
     def repair(self, root: RootKey) -> None:
-        """Clear what a process that died in mid-rotation left behind. The caller holds ``lock.db``."""
-        head = read_head(self._store.db)
-        if head.root_id != root.root_id:
-            raise VaultBusy(seconds=0)  # another process replaced it before we had the lock
+        """Clear what a process that died in mid-rotation left behind. The caller holds ``lock.db``.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; calling it again goes on.
+            VaultBusy: another process replaced ``root`` before we had the lock.
+            VaultDamaged: the head is not what was written; no secret was touched.
+        """
+        head = self._look(root)
+        if head is None:
+            raise VaultBusy(seconds=0)
         if head.planned is not None:
-            if head.planned == head.root_id:
-                # No process of ours writes this, and believing it would destroy the root in force.
-                raise VaultDamaged(part="the head of the vault")
-            self._secrets.delete(secret_name(head.vault_id, head.planned))
-            with self._store.transaction(durable=True) as db:
+            self._remove(root, head.planned)
+            with self._sealed(root) as db:
                 update_head(db, planned=None)
         if head.retired is not None:
-            self._retire(root)
-            self._pay(root)
+            self._retire(root, head.retired, head.generation)
+            if is_paid(head):
+                self._pay(root)
 
     def settle(self, root: RootKey) -> None:
         """Step 4: once enough time has passed, confirm both entries and take the bridge down."""
-        head = read_head(self._store.db)
-        if head.retired is None or head.root_id != root.root_id:
-            return
-        waiting = (head.replaced_at or 0.0) + self._settle - self._clock.time()
-        if 0 < waiting <= self._settle:  # a clock set back must not keep the bridge up for longer
+        if not self._is_settled(root):
             return
         with self._store.exclusively():
-            head = read_head(self._store.db)
-            if head.retired is None or head.root_id != root.root_id:
-                return  # another process did it, or rotated, before we had the lock
-            self._retire(root)
-            with self._store.transaction(durable=True) as db:
+            head = self._look(root)
+            if head is None or head.retired is None:
+                return  # another process rotated, or did it, before we had the lock
+            self._retire(root, head.retired, head.generation)
+            with self._sealed(root) as db:
                 update_head(db, retired=None, bridge=None, replaced_at=None)
         self._empty_wal()
+
+    def _is_settled(self, root: RootKey) -> bool:
+        head = read_head(self._store.db)
+        if head.retired is None or head.root_id != root.root_id:
+            return False
+        waiting = (head.replaced_at or 0.0) + self._settle - self._clock.time()
+        return not 0 < waiting <= self._settle  # a clock set back must not keep the bridge up for longer
 
     def _empty_wal(self) -> bool:
         """Empty the write-ahead log; it cannot fail what was done before it."""
@@ -99,16 +107,12 @@ class Rotation:
         """
         if not self._empty_wal():
             return
-        with self._store.transaction(durable=True) as db:
-            head = read_head(db)
-            check_manifest(db, root, head)
-            if is_paid(head):
+        with self._sealed(root) as db:
+            if is_paid(read_head(db)):
                 update_head(db, owed_since=None)
-                update_head(db, manifest=manifest(db, root))
 
     def _plan(self, old: RootKey, new: RootKey) -> None:
-        with self._store.transaction(durable=True) as db:
-            self._expect(db, old)
+        with self._sealed(old) as db:
             update_head(db, planned=new.root_id)
 
     def _deposit(self, new: RootKey) -> None:
@@ -116,7 +120,7 @@ class Rotation:
         if self._secrets.get(new.name) != new.stored:
             raise SecretStoreUnavailable(store=self._secrets.label, problem="it did not keep what it was given")
 
-    def _change_over(self, old: RootKey, new: RootKey) -> None:
+    def _change_over(self, old: RootKey, new: RootKey) -> int:
         with self._store.transaction(durable=True) as db:
             head = self._expect(db, old)
             if head.planned != new.root_id:
@@ -138,24 +142,44 @@ class Rotation:
                 owed_since=now if head.owed_since is None else min(now, head.owed_since),
             )
             update_head(db, manifest=manifest(db, new), heads=heads(db, new))
+            return head.generation + 1
 
-    def _retire(self, root: RootKey) -> None:
+    def _retire(self, root: RootKey, retired: bytes, generation: int) -> None:
         """Make sure that the present root is kept and the retired one is gone."""
-        head = read_head(self._store.db)
-        if head.retired is None or head.root_id != root.root_id or head.retired == root.root_id:
-            raise VaultDamaged(part="the head of the vault")  # the caller has looked, under the lock
         if self._secrets.get(root.name) != root.stored:
             self._secrets.set(root.name, root.stored)  # the store forgot it: we still hold it
-        self._secrets.set(generation_name(root.vault_id), str(head.generation).encode())
-        name = secret_name(head.vault_id, head.retired)
-        self._secrets.delete(name)
-        if self._secrets.get(name) is not None:
+        self._secrets.set(generation_name(root.vault_id), str(generation).encode())
+        self._remove(root, retired)
+        if self._secrets.get(secret_name(root.vault_id, retired)) is not None:
             raise SecretStoreUnavailable(store=self._secrets.label, problem="it did not remove the old key")
+
+    def _remove(self, root: RootKey, other: bytes) -> None:
+        if other == root.root_id:
+            # No process of ours writes this; should one ever, everything would go with the root in force.
+            raise VaultDamaged(part="the head of the vault")
+        self._secrets.delete(secret_name(root.vault_id, other))
+
+    def _look(self, root: RootKey) -> Head | None:
+        """Return the head, checked, since secrets go because of what it says; ``None``: ``root`` was replaced."""
+        with self._store.snapshot() as db:
+            head = read_head(db)
+            if head.root_id != root.root_id:
+                return None
+            check_manifest(db, root, head)
+            return head
+
+    @contextmanager
+    def _sealed(self, root: RootKey) -> Iterator[sqlite3.Connection]:
+        """Change the head: checked before, so that a forgery is not signed by accident, and sealed after."""
+        with self._store.transaction(durable=True) as db:
+            check_manifest(db, root, self._expect(db, root))
+            yield db
+            update_head(db, manifest=manifest(db, root))
 
     def _expect(self, db: sqlite3.Connection, root: RootKey) -> Head:
         head = read_head(db)
         if head.root_id != root.root_id:
-            raise VaultBusy(seconds=0)
+            raise VaultBusy(seconds=0)  # another process replaced it before we had the lock
         return head
 
 

@@ -23,7 +23,8 @@ if sys.version_info >= (3, 14):  # pragma: no cover - one branch per interpreter
 else:
     from backports import zstd
 
-FORMAT = 1
+SEAL_FORMAT = 1
+"""Of blocks and documents, which are never sealed again because the file around them changes its format."""
 NONCE_BYTES = 12
 SMALLEST_BLOCK = 256
 DOCUMENT_STEP = 1024
@@ -50,12 +51,12 @@ def padme(length: int) -> int:
 
 def block_data(vault_id: bytes, key_id: bytes, sequence: int, previous: bytes) -> bytes:
     """Return a block's associated data: it opens in its own place in its own chain, and nowhere else."""
-    return _BLOCK.pack(b"RVBL", FORMAT, vault_id, key_id, sequence, previous)
+    return _BLOCK.pack(b"RVBL", SEAL_FORMAT, vault_id, key_id, sequence, previous)
 
 
 def document_data(vault_id: bytes, key_id: bytes, slot: bytes, version: int) -> bytes:
     """Return a document's associated data."""
-    return _DOCUMENT.pack(b"RVDO", FORMAT, vault_id, key_id, slot, version)
+    return _DOCUMENT.pack(b"RVDO", SEAL_FORMAT, vault_id, key_id, slot, version)
 
 
 def seal_block(key: bytes, data: bytes, records: list[Any]) -> bytes:

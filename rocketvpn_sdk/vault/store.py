@@ -1,70 +1,22 @@
-"""The vault's SQLite file: schema, transactions, sqlite3's errors as ours. Nothing here sees a key or a plain value."""
+"""The vault's SQLite file: transactions, locks, sqlite3's errors as ours. Nothing here sees a key or a plain value."""
 
 from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rocketvpn_sdk.errors import VaultBusy, VaultClosed, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 from rocketvpn_sdk.vault import folder as folders
 
-_SCHEMA = """
-CREATE TABLE head (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  format INTEGER NOT NULL,
-  vault_id BLOB NOT NULL,
-  root_id BLOB NOT NULL,
-  generation INTEGER NOT NULL,
-  planned BLOB,
-  retired BLOB,
-  bridge BLOB,
-  replaced_at REAL,
-  owed_since REAL,
-  closed INTEGER NOT NULL DEFAULT 0,
-  manifest BLOB NOT NULL,
-  heads BLOB NOT NULL
-) STRICT;
-CREATE TABLE lanes (
-  id INTEGER PRIMARY KEY,
-  stream TEXT NOT NULL,
-  purpose TEXT NOT NULL,
-  retention TEXT NOT NULL,
-  first_sequence INTEGER NOT NULL,
-  first_link BLOB NOT NULL,
-  next_sequence INTEGER NOT NULL,
-  link BLOB NOT NULL,
-  shredded_at REAL NOT NULL DEFAULT 0,
-  UNIQUE (stream, purpose, retention)
-) STRICT;
-CREATE TABLE keys (
-  key_id BLOB PRIMARY KEY,
-  lane INTEGER NOT NULL,
-  epoch INTEGER NOT NULL,
-  wrapped BLOB
-) STRICT;
-CREATE TABLE blocks (
-  id INTEGER PRIMARY KEY,
-  lane INTEGER NOT NULL,
-  sequence INTEGER NOT NULL,
-  key_id BLOB NOT NULL,
-  digest BLOB NOT NULL,
-  sealed BLOB,
-  UNIQUE (lane, sequence)
-) STRICT;
-CREATE TABLE documents (
-  slot BLOB PRIMARY KEY,
-  key_id BLOB NOT NULL,
-  version INTEGER NOT NULL,
-  wrapped BLOB NOT NULL,
-  sealed BLOB NOT NULL
-) STRICT;
-"""
-
-_CHECKPOINT_WAIT_MS = 100
 _COMMITS_PER_CHECKPOINT = 256
+_CHECKPOINT_WAIT = 0.1
+_CHECKPOINT_STEP = 0.005
+_WRITE_STEP = 0.0001
+_LONGEST_STEP = 0.01
 
 
 class Store:
@@ -83,11 +35,11 @@ class Store:
         self._folder = folder
         self._busy_timeout = busy_timeout
         folders.prepare(folder)
-        for name in (folders.DATABASE, folders.LOCK):
-            folders.create_file(folder / name)
+        folders.create_file(folder / folders.LOCK)
         self._locked_file = self._identity()
         self._lock = self._connect(folders.LOCK)
         try:
+            self._find_database()
             self._db = self._connect(folders.DATABASE)
         except BaseException:
             self._lock.close()
@@ -100,6 +52,13 @@ class Store:
         except BaseException:
             self.close()
             raise
+
+    def _find_database(self) -> None:
+        """Make the file where there is none; see that sqlite will not take what is left of one for a new one."""
+        if not (self._folder / folders.DATABASE).exists():
+            with self.exclusively():  # or the leftovers removed could be the files that another process just made
+                folders.create_database(self._folder)
+        folders.check_database(self._folder)
 
     def _connect(self, name: str) -> sqlite3.Connection:
         with self.errors():
@@ -121,12 +80,6 @@ class Store:
         """The connection to ``vault.db``, for reading."""
         return self._db
 
-    def create_schema(self, db: sqlite3.Connection) -> None:
-        """Make the tables, inside the caller's transaction."""
-        for statement in _SCHEMA.split(";"):
-            if statement.strip():
-                db.execute(statement)
-
     def has_schema(self) -> bool:
         """Whether the tables are there."""
         with self.errors():
@@ -147,16 +100,22 @@ class Store:
             VaultBusy: another process held it for too long.
             VaultClosed: another process removed the vault; there may be a new one in its place.
         """
-        with self.errors():
-            self._lock.execute("BEGIN EXCLUSIVE")
         try:
-            if self._identity() != self._locked_file:
-                # What we hold is the lock of a vault that is gone: it must not let us touch the files of a new one.
-                raise VaultClosed(problem="it was deleted by another process")
+            self._lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            self._require_lock_in_place()  # the lock of a folder that is gone gives any error
+            raise self._translate(error) from None
+        try:
+            self._require_lock_in_place()
             yield
         finally:
             with suppress(sqlite3.Error):  # nothing is written there: an error on ending loses nothing
                 self._lock.execute("ROLLBACK")
+
+    def _require_lock_in_place(self) -> None:
+        if self._identity() != self._locked_file:
+            # What we hold is the lock of a vault that is gone: it must not let us touch the files of a new one.
+            raise VaultClosed(problem="it was deleted by another process")
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -172,7 +131,8 @@ class Store:
                 # goes; the wrapped keys that documents carry may not: with the secrets of before they would open.
                 self._db.execute(f"PRAGMA secure_delete = {'ON' if durable else 'FAST'}")
                 self._durable = durable
-            self._db.execute("BEGIN IMMEDIATE")
+            if not self._patiently(self._begins, self._busy_timeout, step=_WRITE_STEP):
+                raise VaultBusy(seconds=self._busy_timeout)
             try:
                 yield self._db
                 self._db.execute("COMMIT")
@@ -200,16 +160,41 @@ class Store:
     def truncate_wal(self) -> bool:
         """Move the write-ahead log into the file and empty it; return whether that was done."""
         with self.errors():
-            self._db.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAIT_MS}")
-            try:
-                busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                    raise
-                busy = 1
-            finally:
-                self._db.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
-            return not busy
+            return self._patiently(self._truncates, _CHECKPOINT_WAIT, step=_CHECKPOINT_STEP)
+
+    def _begins(self) -> bool:
+        return self._unless_busy("BEGIN IMMEDIATE") is not None
+
+    def _truncates(self) -> bool:
+        done = self._unless_busy("PRAGMA wal_checkpoint(TRUNCATE)")
+        return done is not None and not done.fetchone()[0]
+
+    def _unless_busy(self, statement: str) -> sqlite3.Cursor | None:
+        try:
+            return self._db.execute(statement)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return None
+
+    def _patiently(self, work: Callable[[], bool], seconds: float, *, step: float) -> bool:
+        """Try ``work`` again and again until it is done, or the time is over; return whether it is done.
+
+        sqlite's own waits grow to a tenth of a second, while a write takes milliseconds: beside a process that writes
+        one after the other it sleeps through the gaps between them. And where it empties the log it waits for readers
+        while it keeps writers out.
+        """
+        begun = time.monotonic()
+        self._db.execute("PRAGMA busy_timeout = 0")
+        try:
+            while not work():
+                waited = time.monotonic() - begun
+                if waited >= seconds:
+                    return False
+                time.sleep(max(step, min(waited / 100, _LONGEST_STEP)))
+            return True
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
 
     def remove_files(self) -> None:
         """Close, and remove every file of the vault. The caller holds the lock, and nothing else open."""

@@ -16,7 +16,7 @@ from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys, LaneRow, lane_rows
 from rocketvpn_sdk.vault.head import check_heads, check_manifest, read_head
 from rocketvpn_sdk.vault.keys import ID_BYTES
-from rocketvpn_sdk.vault.sealed_log import walk_chain
+from rocketvpn_sdk.vault.reading import walk_chain
 from rocketvpn_sdk.vault.vault import Vault
 
 _Opened = dict[bytes, bytes | None]

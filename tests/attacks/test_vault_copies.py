@@ -21,7 +21,9 @@ from rocketvpn_sdk.errors import SecretMissing, VaultOutdated
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.keys import KEY_BYTES, derive
+from rocketvpn_sdk.vault.lanes import Lanes
 from rocketvpn_sdk.vault.vault import CLOCK
+from rocketvpn_sdk.vault.verify import verify
 
 pytestmark = pytest.mark.clause("A3")
 
@@ -101,7 +103,7 @@ def deleted_keys(vault: Vault) -> tuple[list[bytes], list[bytes]]:
 
 def delete(machine: Machine) -> None:
     with machine.vault.shredding() as change:
-        change.shred(lambda lane: lane.purpose == "goes", machine.vault.now())
+        change.shred(Lanes(purpose="goes"), machine.vault.now())
         change.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
 
 
@@ -200,7 +202,7 @@ def test_attack_every_copy_ever_made_with_the_secrets_of_after(machine: Machine)
     machine.vault.settle()
     copies.append(machine.copy_folder("settled"))
     with machine.vault.write() as change:  # dropped; the secret store is asked afterwards
-        change.shred(lambda lane: lane.purpose == "goes", machine.vault.now())
+        change.shred(Lanes(purpose="goes"), machine.vault.now())
         change.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
         change.owe_rotation(machine.clock.time())
     copies.append(machine.copy_folder("dropped"))
@@ -210,6 +212,55 @@ def test_attack_every_copy_ever_made_with_the_secrets_of_after(machine: Machine)
         assert openable(copy, machine.secrets, planted.keys) == 0, copy.name
     for folder in (machine.folder, *copies):
         assert openable(folder, MemorySecrets(), planted.keys) == 0, "a key stands there in the clear"
+
+
+def put_back(machine: Machine, folder: Path) -> None:
+    """Exchange the vault's file for that of a copy; nothing has it open."""
+    shutil.copy(folder / "vault.db", machine.folder / "vault.db")
+
+
+def test_attack_older_file_under_the_same_root(machine: Machine) -> None:
+    """As the threat model says: a state that was once true is taken for the present one, until the root is replaced."""
+    log = SealedLog(machine.vault, "log")
+    log.append("stays", FORTNIGHT, "first")
+    log.commit()
+    with machine.vault.write() as change:  # which owes nothing
+        change.put("choice", Note("no"))
+    machine.vault.close()
+    older = machine.copy_folder("older")
+    machine.vault = machine.open(machine.folder, machine.secrets)
+    log = SealedLog(machine.vault, "log")
+    log.append("stays", FORTNIGHT, "second")
+    log.commit()
+    with machine.vault.write() as change:
+        change.put("choice", Note("yes"))
+    machine.vault.close()
+    put_back(machine, older)
+    machine.vault = machine.open(machine.folder, machine.secrets)
+    assert [record for _, record in SealedLog(machine.vault, "log").read()] == ["first"]
+    assert machine.vault.get("choice", Note) == Note("no")
+    verify(machine.vault)
+    machine.vault.rotate()
+    machine.vault.close()
+    put_back(machine, older)
+    with pytest.raises(VaultOutdated):
+        machine.open(machine.folder, machine.secrets)
+
+
+def test_attack_older_file_while_a_deletion_is_owed(machine: Machine) -> None:
+    """Dropped keys come back with an older file for as long as the root that opens them is there, and no longer."""
+    machine.vault.put("goes/0", Note("goes"))
+    machine.vault.close()
+    older = machine.copy_folder("older")
+    machine.vault = machine.open(machine.folder, machine.secrets)
+    with machine.vault.write() as change:  # the secret store cannot be asked now
+        change.drop("goes/0")
+        change.owe_rotation(machine.clock.time())
+    assert machine.vault.status().rotation_owed_since is not None
+    assert held(machine.open(older, machine.copy_secrets())) == (0, 1)
+    machine.vault.rotate()
+    with pytest.raises(VaultOutdated):
+        machine.open(older, machine.copy_secrets())
 
 
 def test_attack_replaced_document_in_a_copy(machine: Machine) -> None:

@@ -17,6 +17,7 @@ from support.vaults import Note, UnreliableSecrets, open_vault
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.lanes import Lanes
 from rocketvpn_sdk.vault.verify import verify
 
 WAIT = 20.0
@@ -93,7 +94,7 @@ class Hands:
         for _ in range(self.times // 4):
             self.log.append("goes", FORTNIGHT, "goes")
             with self.vault.shredding() as change:
-                change.shred(lambda lane: lane.purpose == "goes", self.vault.now())
+                change.shred(Lanes(purpose="goes"), self.vault.now())
 
     def read(self) -> None:
         for _ in range(self.times // 4):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.crash import (
+    LIMITS,
     SOAK,
     Steps,
     copied,
@@ -66,7 +67,7 @@ WHOLE = (list(range(10)), [-number for number in range(10)], [Note("0"), Note("1
 def settled(vault: Vault, folder: Path) -> None:
     """Everything a rotation leaves behind goes in the end: one root, no bridge, nothing owed."""
     vault.settle()
-    assert shared_secrets(folder).roots() == {vault._keys.root.name}
+    assert shared_secrets(folder).roots() == {vault._access.keys.root.name}
     assert vault.status().rotation_owed_since is None
     with vault.read() as (change, _):
         assert change.db.execute("SELECT planned, retired, bridge FROM head").fetchone() == (None, None, None)
@@ -154,21 +155,38 @@ def test_attack_kill_9_in_a_deletion_leaves_all_or_nothing(steps: Steps, filled:
     assert whole or by == "call"
 
 
-def test_attack_kill_9_while_a_vault_is_made(steps: Steps, tmp_path: Path) -> None:
-    """A vault that was never finished is made anew at the next opening."""
-    for call in range(100):
-        for after in (False, True):
-            folder = tmp_path / f"{call}-{after}"
-            folder.mkdir()
-            ended = steps.run("create", folder=str(folder), die_at=call, die_after=after)
-            vault = open_shared(folder, clock=FakeClock())
-            vault.put("note", Note("new"))
-            assert vault.get("note", Note) == Note("new")
-            verify(vault)
-            vault.close()
+@pytest.mark.parametrize("by", ["call", "call done", "statement"])
+def test_attack_kill_9_while_a_vault_is_made(steps: Steps, tmp_path: Path, by: str) -> None:
+    """A vault that was never finished is made at the next opening, and no secret is left that nobody knows of."""
+    for number in range(1000):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        arguments = {"statement": number} if by == "statement" else {"die_at": number, "die_after": by == "call done"}
+        ended = steps.run("unlock", folder=str(folder), **arguments)
+        vault = open_shared(folder, clock=FakeClock())
+        vault.put("note", Note("new"))
+        assert vault.get("note", Note) == Note("new")
+        verify(vault)
+        assert shared_secrets(folder).roots() == {vault._access.keys.root.name}
+        vault.close()
         if ended == SURVIVED:
             break
-    assert 0 < call < 99
+        assert ended == KILLED
+    assert 1 < number < 999
+
+
+@pytest.mark.parametrize("end", ["destroy", "reset"])
+def test_attack_kill_9_while_a_vault_is_made_and_then_it_is_removed(steps: Steps, tmp_path: Path, end: str) -> None:
+    """The root that was stored for a vault that never came to be goes with it."""
+    assert steps.run("unlock", folder=str(tmp_path), die_at=1, die_after=True) == KILLED
+    assert len(shared_secrets(tmp_path).roots()) == 1
+    place = tmp_path / "vault", shared_secrets(tmp_path), FakeClock(), LIMITS
+    if end == "destroy":
+        Vault(*place).destroy()
+    else:
+        Vault.reset(*place)
+    assert shared_secrets(tmp_path).entries() == {}
+    assert not (tmp_path / "vault").exists()
 
 
 @pytest.mark.parametrize("by", ["call", "statement"])

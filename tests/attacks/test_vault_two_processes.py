@@ -8,8 +8,8 @@ The long form (a minute; says how long appends took):
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,12 @@ from support.crash_writer import DOCUMENTS, SHARED
 from support.vaults import Note, UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.errors import VaultClosed
+from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault import SealedLog, Vault, lifecycle
+from rocketvpn_sdk.vault.access import Access
+from rocketvpn_sdk.vault.lanes import Lane, Lanes
+from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.verify import verify
 
 NAMES = ("anna", "bert")
@@ -165,6 +168,165 @@ def test_attack_two_rotations_wait_for_one_lock(pair: tuple[Vault, Vault], monke
     assert one.get("note", Note) == two.get("note", Note) == Note("kept")
 
 
+RACES = {
+    "after it was fetched": (lifecycle, "find_root"),
+    "after the keys under it were found": (Access, "fresh_keys"),
+    "after it was fetched for a write": (Access, "load"),
+}
+
+
+@pytest.mark.parametrize("times", [1, 99], ids=["once", "all the time"])
+@pytest.mark.parametrize(("owner", "name"), RACES.values(), ids=RACES)
+def test_attack_root_replaced_right(
+    pair: tuple[Vault, Vault], monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, times: int
+) -> None:
+    """Who comes too late looks anew; after some tries that is an error, and nothing is damaged."""
+    one, two = pair
+    one.put("note", Note("kept"))
+    one.rotate()
+    call, left, busy = getattr(owner, name), [times], [False]
+
+    def late(*arguments: Any) -> Any:
+        found = call(*arguments)
+        if arguments[0] in (two._store, two._access) and left[0] and not busy[0]:
+            left[0] -= 1
+            busy[0] = True
+            one.rotate()
+            busy[0] = False
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, late)
+        with nullcontext() if times == 1 else pytest.raises(VaultBusy):
+            if name == "fresh_keys":
+                assert two.get("note", Note) == Note("kept")
+            else:
+                two.put("note", Note("kept"))
+    assert left[0] < times
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
+def test_attack_root_replaced_at_every_look_at_the_secret_store(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets
+) -> None:
+    one, two = pair
+    one.put("note", Note("kept"))
+    one.rotate()
+
+    def before(method: str, name: str) -> None:
+        secrets.unlock()  # what the other one calls is its own
+        one.rotate()
+        secrets.before = before
+
+    secrets.before = before
+    with pytest.raises(VaultBusy):
+        two.get("note", Note)
+    secrets.unlock()
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
+def at_the_lock(monkeypatch: pytest.MonkeyPatch, vault: Vault, what: Callable[[], object], times: int = 99) -> None:
+    """Let another process do ``what`` whenever ``vault`` is about to take the lock."""
+    exclusively, left = vault._store.exclusively, [times]
+
+    def later() -> Any:
+        if left[0]:
+            left[0] -= 1
+            what()
+        return exclusively()
+
+    monkeypatch.setattr(vault._store, "exclusively", later)
+
+
+def test_attack_another_process_is_always_faster_to_rotate(
+    pair: tuple[Vault, Vault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    one.put("note", Note("kept"))
+    at_the_lock(monkeypatch, two, one.rotate)
+    with pytest.raises(VaultBusy):
+        two.rotate()
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
+def test_attack_another_process_is_faster_to_settle(
+    pair: tuple[Vault, Vault], clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = pair
+    one.put("note", Note("kept"))
+    one.rotate()
+    assert two.get("note", Note) == Note("kept")
+    clock.advance(60)
+    at_the_lock(monkeypatch, two, one.settle)
+    two.settle()
+    at_the_lock(monkeypatch, two, one.rotate)
+    one.rotate()
+    assert two.get("note", Note) == Note("kept")
+    clock.advance(60)
+    two.settle()
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
+def test_attack_another_process_is_faster_to_make_the_vault(
+    tmp_path: Path, secrets: UnreliableSecrets, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[Vault] = []
+    vault = open_vault(tmp_path / "vault", secrets, clock, unlock=False)
+    at_the_lock(monkeypatch, vault, lambda: others.append(open_vault(tmp_path / "vault", secrets, clock)), times=1)
+    vault.unlock()
+    others[0].put("note", Note("kept"))
+    assert vault.get("note", Note) == Note("kept")
+    assert len(secrets.names()) == 1
+    for each in (vault, *others):
+        each.close()
+
+
+def test_a_lock_that_another_process_does_not_let_go(pair: tuple[Vault, Vault]) -> None:
+    one, two = pair
+    one.put("note", Note("kept"))
+    with one._store.exclusively(), pytest.raises(VaultBusy):
+        two.rotate()
+    assert two.get("note", Note) == Note("kept")
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_attack_file_system_whose_locks_do_nothing(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Another process rotates in the middle of a rotation: one of the two gives way, and nothing is lost."""
+    one, two = pair
+    one.put("note", Note("kept"))
+    one.rotate()
+    assert two.get("note", Note) == Note("kept")
+    monkeypatch.setattr(two._store, "exclusively", nullcontext)
+    with meanwhile(secrets, number, two.rotate), suppress(VaultBusy, SecretStoreError):
+        one.rotate()
+    two.rotate()
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+    verify(one)
+
+
+def test_attack_rotation_tidied_away_by_another_process_in_its_middle(
+    pair: tuple[Vault, Vault], secrets: UnreliableSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the same file system: the planned root is taken for one that was left behind; ours must not go on with it."""
+    one, two = pair
+    one.put("note", Note("kept"))
+    deposit = Rotation._deposit
+
+    def later(rotation: Rotation, new: Any) -> None:
+        deposit(rotation, new)
+        two._access._rotation.repair(two._access.fresh_keys().root)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Rotation, "_deposit", later)
+        with pytest.raises(VaultBusy):
+            one.rotate()
+    assert set(secrets.names()) == {one._access.keys.root.name}
+    one.rotate()
+    assert one.get("note", Note) == two.get("note", Note) == Note("kept")
+
+
 @pytest.mark.clause("A3")
 def test_attack_settling_an_old_rotation_forgives_a_new_debt(
     pair: tuple[Vault, Vault], secrets: UnreliableSecrets, clock: FakeClock
@@ -237,11 +399,72 @@ def test_attack_late_flush_into_a_lane_that_was_never_stored(pair: tuple[Vault, 
     late.append("security", FORTNIGHT, "buffered before")
     clock.advance(1)
     with one.shredding() as change:
-        change.shred(lambda lane: True, one.now())
+        change.shred(Lanes(), one.now())
     clock.advance(1)
     late.append("security", FORTNIGHT, "after")
     late.commit()
     assert [record for _, record in late.read()] == ["after"]
+
+
+def late_flush(pair: tuple[Vault, Vault], clock: FakeClock, which: Callable[[Lane], bool], **lane: str) -> list[Any]:
+    """Buffer in one process, delete in the other, flush; return what is there. There is no lane at all before."""
+    one, two = pair
+    lane = {"stream": "log", "purpose": "service"} | lane
+    late = SealedLog(two, lane["stream"])
+    late.append(lane["purpose"], FORTNIGHT, "buffered before")
+    clock.advance(1)
+    with one.shredding() as change:
+        change.shred(which, one.now())
+    clock.advance(1)
+    late.append(lane["purpose"], FORTNIGHT, "after")
+    late.commit()
+    return [record for _, record in late.read()]
+
+
+PICKED = {
+    "everything": (Lanes(), {}),
+    "its stream": (Lanes(stream="log"), {}),
+    "its purpose": (Lanes(purpose="service"), {}),
+    "both": (Lanes("log", "service"), {}),
+    "a function that cannot be asked about lanes to come": (lambda lane: lane.stream == "log", {}),
+}
+NOT_PICKED = {
+    "another stream": (Lanes(stream="log"), {"stream": "sent"}),
+    "another purpose": (Lanes(purpose="service"), {"purpose": "security"}),
+    "another purpose of the stream": (Lanes("log", "service"), {"purpose": "security"}),
+    "another stream of the purpose": (Lanes("log", "service"), {"stream": "sent"}),
+}
+
+
+@pytest.mark.clause("A3")
+@pytest.mark.parametrize(("which", "lane"), PICKED.values(), ids=PICKED)
+def test_attack_late_flush_where_no_lane_was_ever_stored(
+    pair: tuple[Vault, Vault], clock: FakeClock, which: Callable[[Lane], bool], lane: dict[str, str]
+) -> None:
+    """A deletion in a vault without a single lane holds for what another process had buffered before it."""
+    assert late_flush(pair, clock, which, **lane) == ["after"]
+
+
+@pytest.mark.parametrize(("which", "lane"), NOT_PICKED.values(), ids=NOT_PICKED)
+def test_a_deletion_takes_nothing_from_lanes_that_it_did_not_pick(
+    pair: tuple[Vault, Vault], clock: FakeClock, which: Callable[[Lane], bool], lane: dict[str, str]
+) -> None:
+    assert late_flush(pair, clock, which, **lane) == ["buffered before", "after"]
+
+
+@pytest.mark.clause("A3")
+def test_attack_late_flush_of_another_process_where_no_lane_was_ever_stored(tmp_path: Path) -> None:
+    """The same with a process of its own: it buffers, everything is deleted here, it flushes."""
+    vault = open_shared(tmp_path)
+    late = start("crash_buffered", tmp_path)
+    assert late.stdout is not None
+    assert late.stdout.readline() == "buffered\n"
+    with vault.shredding() as change:
+        change.shred(Lanes(), vault.now())
+    assert finish(late) == 0
+    assert [record for _, record in SealedLog(vault, "log").read()] == ["after"]
+    verify(vault)
+    vault.close()
 
 
 def test_attack_deletion_by_a_process_whose_clock_had_run_ahead(
@@ -259,7 +482,7 @@ def test_attack_deletion_by_a_process_whose_clock_had_run_ahead(
     late = SealedLog(two, "log")
     late.append("service", FORTNIGHT, "buffered before")
     with one.shredding() as change:
-        change.shred(lambda lane: True, one.now())
+        change.shred(Lanes(), one.now())
     late.commit()
     for number in range(3):
         clock.advance(1)

@@ -20,6 +20,8 @@ sys.path.insert(0, str(HERE.parent))  # for `bench` and `support`
 from bench import calling, deleting, journal, starting  # noqa: E402 - the path is set above
 from bench.measure import Row  # noqa: E402 - the path is set above
 
+NOTES = HERE / "notes.md"
+"""What people say about the figures; the page ends with it."""
 PAGE = HERE.parent.parent / "docs" / "benchmarks.md"
 PEERS = ("httpx", "sqlcipher3", "glean-sdk", "cryptography", "msgspec")
 
@@ -81,7 +83,10 @@ def main() -> int:
     if chosen.write:
         notes = [f"- {row.bench}: {row.note}" for row in rows if row.note]
         text = ["# Benchmarks", "", "Written by `make bench ARGS=--write`; a ratio is ours divided by theirs.", ""]
-        PAGE.write_text("\n".join([*text, *machine(), "", *HEADER, *map(line, rows), "", *notes, ""]), "utf-8")
+        PAGE.write_text(
+            "\n".join([*text, *machine(), "", *HEADER, *map(line, rows), "", *notes, "", NOTES.read_text("utf-8")]),
+            "utf-8",
+        )
         print(f"\nWritten to {PAGE.relative_to(HERE.parent.parent)}")
     return 0
 

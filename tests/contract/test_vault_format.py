@@ -24,9 +24,10 @@ from support.vaults import Note, open_vault
 
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault, sealing
-from rocketvpn_sdk.vault.head import heads, manifest
+from rocketvpn_sdk.vault.head import FORMAT, heads, manifest
 from rocketvpn_sdk.vault.keys import RootKey, derive, generation_name, secret_name
-from rocketvpn_sdk.vault.store import Store
+from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.schema import make_tables
 
 VAULT, ROOT_ID, KEY_ID, SLOT = (bytes([value]) * 16 for value in (0xA1, 0xB2, 0xC3, 0xD4))
 SECRET, KEY = bytes(range(32)), bytes(range(32, 64))
@@ -53,7 +54,8 @@ PINNED = {
     "document": "34e976235d934e0e9806232e1ca5f01a3f2a6bc0725151c127a2da505e0af980",
     "digest": "e82f44e1d0e2369c03f7add78baf42e68c0d7e7edf01b7ab59f62ff1610a0e41",
     "link": "f7616ce0ac29cd03318db16d07c9b4e1588eb3464d84a7c416d00e424adf1fb4",
-    "manifest": "228f8195fe3591939a82d72d86cea60cde0717815de881598d5db0f491ab5343",
+    "manifest of format 1": "228f8195fe3591939a82d72d86cea60cde0717815de881598d5db0f491ab5343",
+    "manifest": "ee12d9ac03b382c4a676168183c5ae59ac59131f8ba5f1bd12fef28fb6c6e6de",
     "heads": "e90d5520322812014694e349e3aff5efad62dae623d627244acb70cd27a105df",
 }
 
@@ -121,20 +123,34 @@ def test_known_sizes(length: int, padded: int) -> None:
 
 def test_known_macs() -> None:
     """Fixed rows of every kind: bytes, whole numbers, floats, texts, NULL."""
-    with Rows() as db:
+    with Rows(FORMAT) as db:
+        reader = Reader.__new__(Reader)
+        reader.db, reader.vault_id, reader.root_id, reader.root = db, VAULT, ROOT_ID, SECRET
+        assert manifest(db, ROOT) == reader.mac("manifest", reader.manifest_cells())
         assert manifest(db, ROOT).hex() == PINNED["manifest"]
         assert heads(db, ROOT).hex() == PINNED["heads"]
+    with Rows(1) as db:
+        assert manifest(db, ROOT).hex() == PINNED["manifest of format 1"]
 
 
 class Rows:
     """A database with one row of everything, as the schema has it."""
 
+    def __init__(self, written_in: int) -> None:
+        self.format = written_in
+
     def __enter__(self) -> sqlite3.Connection:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
-        Store.create_schema(Store.__new__(Store), self.db)
-        columns = "id, format, vault_id, root_id, generation, owed_since, manifest, heads"
-        self.db.execute(f"INSERT INTO head ({columns}) VALUES (1, 1, ?, ?, 3, 5.5, x'', x'')", (VAULT, ROOT_ID))
+        make_tables(self.db)
+        columns = (
+            "id, format, vault_id, root_id, generation, planned, retired, replaced_at, owed_since, manifest, heads"
+        )
+        self.db.execute(
+            f"INSERT INTO head ({columns}) VALUES (1, ?, ?, ?, 3, ?, ?, 4.5, 5.5, x'', x'')",
+            (self.format, VAULT, ROOT_ID, SLOT, KEY_ID),
+        )
         self.db.execute("INSERT INTO lanes VALUES (1, 'log', 'service', 'P14D', 2, ?, 9, ?, 4.25)", (PREVIOUS, SECRET))
+        self.db.execute("INSERT INTO shreds VALUES ('', 'improvement', 4.25)")
         self.db.execute("INSERT INTO keys VALUES (?, 0, 0, ?)", (KEY_ID, ROOT.wrap(KEY)))
         self.db.execute("INSERT INTO keys VALUES (?, 1, 86400, NULL)", (ROOT_ID,))
         self.db.execute("INSERT INTO documents VALUES (?, ?, 7, ?, ?)", (SLOT, KEY_ID, ROOT.wrap(KEY), KEY))
@@ -171,7 +187,7 @@ def written(vault: Vault) -> list[list[object]]:
     vault.put("note", Note("one"))
     vault.put("note", Note("two"))
     with vault.shredding() as change:
-        change.shred(lambda lane: lane.purpose == "improvement", vault.now())
+        change.shred(Lanes(purpose="improvement"), vault.now())
     now = vault.clock.time()
     return [
         *(["log", "service", now, number] for number in range(10)),
@@ -181,7 +197,7 @@ def written(vault: Vault) -> list[list[object]]:
 
 def test_a_reader_made_from_the_docs_opens_a_real_vault(vault: Vault, secrets: MemorySecrets) -> None:
     expected = written(vault)
-    root = vault._keys.root
+    root = vault._access.keys.root
     reader = Reader(vault.folder / "vault.db", root.name, secrets.get(root.name))
     assert [list(record) for record in reader.records()] == expected
     assert dict(reader.documents())["note"] == {"text": "two"}
@@ -191,7 +207,7 @@ def test_a_reader_made_from_the_docs_opens_a_real_vault(vault: Vault, secrets: M
 def test_the_reader_runs_by_itself(vault: Vault, secrets: MemorySecrets) -> None:
     """In an interpreter that cannot import the SDK."""
     expected = written(vault)
-    root = vault._keys.root
+    root = vault._access.keys.root
     vault.close()
     script = TESTS / "support" / "vault_reader.py"
     code = (
@@ -207,7 +223,7 @@ def test_the_reader_runs_by_itself(vault: Vault, secrets: MemorySecrets) -> None
 
 def test_the_slot_of_a_document_is_a_mac_of_its_name(vault: Vault) -> None:
     vault.put("note", Note("one"))
-    keys = vault._keys
+    keys = vault._access.keys
     assert keys.slot("note") == hmac.digest(keys._index, b"note", "sha256")[:16]
     with vault.read() as (change, _):
         slots = [row[0] for row in change.db.execute("SELECT slot FROM documents")]
@@ -222,7 +238,7 @@ def test_the_file_is_what_the_page_says(vault: Vault) -> None:
         assert change.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert change.db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
         tables = [row[0] for row in change.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    assert sorted(tables) == ["blocks", "documents", "head", "keys", "lanes"]
+    assert sorted(tables) == ["blocks", "documents", "head", "keys", "lanes", "shreds"]
     assert all(f"`{table}`" in page for table in tables)
     assert vault.folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in vault.folder.iterdir()} == {0o600}

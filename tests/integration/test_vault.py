@@ -7,7 +7,7 @@ import os
 import pickle
 import shutil
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -18,19 +18,24 @@ from rocketvpn_sdk.errors import (
     SecretCorrupt,
     SecretMissing,
     SecretStoreLocked,
+    SecretStoreUnavailable,
     VaultBusy,
     VaultClosed,
     VaultDamaged,
     VaultError,
+    VaultFull,
     VaultLocked,
     VaultOutdated,
+    VaultReadOnly,
     VaultTooNew,
 )
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.sweeping import sweep
+from rocketvpn_sdk.vault import SealedLog, Vault, lifecycle, sealing
+from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
+from rocketvpn_sdk.vault.verify import verify
 
 FORTNIGHT = Duration("P14D")
 
@@ -175,6 +180,7 @@ def test_attack_far_future_clock_hides_records_and_destroys_none(
     with vault.write() as change:
         assert change.expire(vault.age().highest) == 0
     again = reopened(vault, secrets, clock)
+    again.agree(clock.time() - 1000 * DAY)  # a server that knows better
     assert list(SealedLog(again, "log").read()) == []
     clock.turn(-1000 * DAY)
     assert [record for _, record in SealedLog(again, "log").read()] == ["kept"]
@@ -201,7 +207,7 @@ def test_after_a_deletion_with_a_wrong_clock_new_records_are_kept(vault: Vault, 
     log.append("service", FORTNIGHT, "old")
     log.commit()
     with vault.shredding() as change:
-        change.shred(lambda lane: True, vault.age().highest)
+        change.shred(Lanes(), vault.age().highest)
     clock.turn(-300 * DAY)
     clock.advance(1)
     log.append("service", FORTNIGHT, "new")
@@ -234,7 +240,7 @@ def test_shredding_one_purpose_leaves_the_others(vault: Vault, clock: FakeClock)
     log.append("improvement", FORTNIGHT, "goes")
     log.commit()
     with vault.shredding() as change:
-        change.shred(lambda lane: lane.purpose == "improvement", vault.age().highest)
+        change.shred(Lanes(purpose="improvement"), vault.age().highest)
     assert [record for _, record in log.read()] == ["stays"]
 
 
@@ -248,7 +254,7 @@ def test_what_another_process_buffered_before_a_deletion_does_not_come_back(
     log.append("service", FORTNIGHT, "buffered before")
     clock.advance(1)
     with vault.shredding() as change:
-        change.shred(lambda lane: True, vault.age().highest)
+        change.shred(Lanes(), vault.age().highest)
     clock.advance(1)
     log.append("service", FORTNIGHT, "after")
     log.commit()
@@ -311,12 +317,38 @@ def test_the_four_states_of_the_secret_store_are_told_apart_and_lose_nothing(
     again.close()
 
 
-def test_a_vault_that_cannot_be_made_leaves_no_secret_behind(folder: Path, secrets: UnreliableSecrets) -> None:
+@pytest.mark.parametrize("step", ["make_tables", "_finish"])
+def test_a_vault_that_cannot_be_made_leaves_no_secret_behind(
+    folder: Path, secrets: UnreliableSecrets, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The disk fails while the tables are made, or when the root is stored and the first key is written."""
+
+    def fail(*_: object) -> None:
+        raise VaultFull(folder=str(folder))
+
     vault = open_vault(folder, secrets, unlock=False)
-    vault._store.create_schema = lambda db: db.execute("not sql")  # the disk fails while the tables are made
-    with pytest.raises(VaultError):
-        vault.unlock()
+    with monkeypatch.context() as patch:
+        patch.setattr(lifecycle, step, fail)
+        with pytest.raises(VaultFull):
+            vault.unlock()
     assert secrets.names() == ()
+    vault.unlock()
+    vault.put("note", Note("kept"))
+    assert vault.get("note", Note) == Note("kept")
+    vault.close()
+
+
+def test_a_vault_is_made_once_the_secret_store_answers(folder: Path, secrets: UnreliableSecrets) -> None:
+    vault = open_vault(folder, secrets, unlock=False)
+    secrets.lock()
+    with pytest.raises(SecretStoreLocked):
+        vault.unlock()
+    assert vault.status().state == "locked"
+    assert vault.status().generation == 0
+    secrets.unlock()
+    vault.unlock()
+    assert vault.status().generation == 1
+    assert secrets.names() == (vault._access.keys.root.name,)
     vault.close()
 
 
@@ -369,7 +401,7 @@ def test_rotation_stopped_at_any_secret_store_call_loses_nothing(
     again.rotate()
     clock.advance(60)
     again.settle()
-    assert [name for name in secrets.names() if not name.endswith("generation")] == [again._keys.root.name]
+    assert [name for name in secrets.names() if not name.endswith("generation")] == [again._access.keys.root.name]
     assert again.status().rotation_owed_since is None
     again.close()
 
@@ -518,7 +550,7 @@ def test_attack_append_after_tampering_does_not_sign_the_forgery(vault: Vault) -
 def test_attack_document_swapped_while_open_is_noticed(vault: Vault) -> None:
     vault.put("note", Note("one"))
     old = sqlite3.connect(vault.folder / "vault.db")
-    slot = vault._keys.slot("note")
+    slot = vault._access.keys.slot("note")
     query = "SELECT slot, key_id, version, wrapped, sealed FROM documents WHERE slot = ?"
     row = old.execute(query, (slot,)).fetchone()
     vault.put("note", Note("two"))
@@ -554,6 +586,93 @@ def test_a_file_that_is_no_database_is_damage_until_reset(
     again.close()
 
 
+@pytest.mark.parametrize("by", ["get", "verify"])
+def test_a_document_that_says_another_name_is_damage(vault: Vault, by: str) -> None:
+    """Nobody without the keys can write one; should we ever, it is not told as the other document."""
+    with vault.write() as change:
+        change.put("note", Note("of another name"))
+        keys, slot = change.keys, change.keys.slot("note")
+        key = b"k" * 32
+        data = sealing.document_data(keys.root.vault_id, b"i" * 16, slot, 1)
+        change.db.execute(
+            "UPDATE documents SET key_id = ?, version = 1, wrapped = ?, sealed = ? WHERE slot = ?",
+            (b"i" * 16, keys.root.wrap(key), sealing.seal_document(key, data, b'["other",{"text":""}]'), slot),
+        )
+    with pytest.raises(VaultDamaged):
+        vault.get("note", Note) if by == "get" else verify(vault)
+
+
+def test_keys_are_not_shown(vault: Vault) -> None:
+    assert repr(vault._access.keys) == "Keys(…)"
+
+
+def test_a_generation_that_makes_no_sense_is_no_generation(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """The entry is no secret and no key: whatever stands there, it does not keep the vault from opening."""
+    vault.put("note", Note("kept"))
+    vault.rotate()
+    name = next(name for name in secrets.names() if name.endswith("generation"))
+    secrets.set(name, b"many")
+    again = reopened(vault, secrets, clock)
+    assert again.get("note", Note) == Note("kept")
+    again.close()
+
+
+@pytest.mark.parametrize("fails", ["keeps nothing", "removes nothing"])
+def test_a_secret_store_that_does_not_do_what_it_says(vault: Vault, secrets: UnreliableSecrets, fails: str) -> None:
+    vault.put("note", Note("kept"))
+    method = "set" if fails == "keeps nothing" else "delete"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secrets, method, lambda *_: None)
+        with pytest.raises(SecretStoreUnavailable, match="did not"):
+            vault.rotate()
+        assert vault.get("note", Note) == Note("kept")
+        assert fails == "keeps nothing" or vault.status().rotation_owed_since is not None
+    vault.rotate()
+    assert vault.status().rotation_owed_since is None
+    assert vault.get("note", Note) == Note("kept")
+
+
+def test_a_log_that_cannot_be_emptied_leaves_the_rotation_owed(
+    vault: Vault, secrets: UnreliableSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> bool:
+        raise VaultError(problem="the disk reported an error")
+
+    vault.put("note", Note("kept"))
+    with monkeypatch.context() as patch:
+        patch.setattr(vault._store, "truncate_wal", fail)
+        vault.rotate()
+    assert vault.status().rotation_owed_since is not None
+    assert vault.get("note", Note) == Note("kept")
+
+
+def test_writing_to_files_that_became_read_only_says_so(vault: Vault) -> None:
+    vault.put("note", Note("kept"))
+    vault._store.db.execute("PRAGMA query_only = ON")
+    with pytest.raises(VaultReadOnly):
+        vault.put("note", Note("other"))
+    assert vault.get("note", Note) == Note("kept")
+    vault._store.db.execute("PRAGMA query_only = OFF")
+
+
+def test_trimming_takes_several_blocks_and_counts_what_could_be_read(vault: Vault, clock: FakeClock) -> None:
+    log = SealedLog(vault, "log", block_records=2)
+    for number in range(8):
+        log.append("service", FORTNIGHT, number)
+        log.append("improvement", FORTNIGHT, -number)
+        log.commit()
+    with vault.write() as change:
+        change.shred(Lanes(purpose="improvement"), vault.now())
+    clock.advance(1)
+    with vault.write() as change:
+        assert trim(change, "log", most_bytes=stored_bytes(change, "log")) == 0
+        assert trim(change, "log", most_bytes=0) == 8
+    assert list(log.read()) == []
+    verify(vault)
+
+
 # ---------------------------------------------------------------- the end
 
 
@@ -569,6 +688,71 @@ def test_destroying_leaves_no_file_and_no_secret(vault: Vault, secrets: Unreliab
     with pytest.raises(VaultError):
         other.get("note", Note)
     other.close()
+
+
+def test_destroying_twice_is_fine_and_so_is_what_was_never_unlocked(
+    folder: Path, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    vault = open_vault(folder, secrets, unlock=False)
+    assert vault.status().state == "locked"
+    vault.destroy()
+    vault.destroy()
+    assert not folder.exists()
+    assert vault.status().state == "closed"
+
+
+def test_a_vault_that_another_process_removed_says_so(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    other, locked = open_vault(vault.folder, secrets, clock), open_vault(vault.folder, secrets, unlock=False)
+    last = open_vault(vault.folder, secrets, unlock=False)
+    vault.destroy()
+    assert other.status().state == "closed"
+    with pytest.raises(VaultClosed):
+        other.rotate()
+    last.destroy()  # there is nothing left to do
+    assert last.gone
+    locked.unlock()  # which makes a new one
+    assert locked.get("note", Note) is None
+    for each in (other, locked):
+        each.close()
+
+
+def test_a_removal_that_another_process_ends_first_leaves_a_new_vault(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both find the mark of a removal that was cut off; the slower one finds it done."""
+    secrets.lock()
+    with pytest.raises(SecretStoreLocked):
+        vault.destroy()
+    secrets.unlock()
+    vault._store.close()
+    slower = open_vault(vault.folder, secrets, clock, unlock=False)
+    exclusively, others = slower._store.exclusively, []
+
+    def later():
+        if not others:
+            others.append(open_vault(vault.folder, secrets, clock))
+        return exclusively()
+
+    monkeypatch.setattr(slower._store, "exclusively", later)
+    slower.unlock()
+    others[0].put("note", Note("new"))
+    assert slower.get("note", Note) == Note("new")
+    for each in (slower, *others):
+        each.close()
+
+
+def test_a_file_without_its_head_is_damage_until_reset(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    vault.close()
+    with closing(sqlite3.connect(vault.folder / "vault.db")) as db, db:
+        db.execute("DELETE FROM head")
+    with pytest.raises(VaultDamaged):
+        open_vault(vault.folder, secrets, clock)
+    Vault.reset(vault.folder, secrets, clock, Limits())
+    assert not vault.folder.exists()
 
 
 def test_destroying_that_was_interrupted_is_ended_at_the_next_opening(

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 # In a process of its own, so that a keyring that asks its user or never answers cannot hold up the tests.
 _KEYRING_PROBE = """
@@ -57,7 +58,18 @@ def _tmpfs() -> str:
         return refused or _probe(["umount", folder])
 
 
-_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace, "tmpfs": _tmpfs}
+def _ext4() -> str:
+    from support.power import Disk
+
+    try:
+        with tempfile.TemporaryDirectory() as folder, Disk(Path(folder)) as disk:
+            disk.cut_power()
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"no ext4 on a loop device ({type(error).__name__})"
+    return ""
+
+
+_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace, "tmpfs": _tmpfs, "ext4": _ext4}
 
 NAMES = frozenset(_PROBES)
 

@@ -131,6 +131,15 @@ def copied(folder: Path, target: Path) -> Path:
     return target
 
 
+def format_1(folder: Path) -> Path:
+    """Lay the vault that was made in format 1 into ``folder``, for ``open_shared``; return ``folder``."""
+    made = TESTS / "data" / "vault-format-1"
+    (folder / "vault").mkdir(mode=0o700, parents=True)
+    shutil.copy(made / "vault.db", folder / "vault" / "vault.db")
+    shutil.copy(made / "secrets.json", folder / "secrets.json")
+    return folder
+
+
 def start(module: str, *arguments: object, **options: Any) -> subprocess.Popen[str]:
     """Start ``python -m support.<module>``."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}

@@ -12,7 +12,8 @@ from typing import Any
 
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
-from support.crash import FORTNIGHT, FileSecrets, die, open_shared
+from rocketvpn_sdk.vault.lanes import Lanes
+from support.crash import FORTNIGHT, LIMITS, FileSecrets, die, open_shared
 from support.vaults import Note
 
 SURVIVED = 0
@@ -74,7 +75,7 @@ def drop(folder: str, die_at: int | None = None, die_after: bool = False, statem
     vault = _opened(folder, die_at, die_after, statement)
     with vault.shredding() as change:
         change.drop("goes")
-        change.shred(lambda lane: lane.purpose == "improvement", vault.now())
+        change.shred(Lanes(purpose="improvement"), vault.now())
 
 
 def destroy(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
@@ -82,13 +83,16 @@ def destroy(folder: str, die_at: int | None = None, die_after: bool = False, sta
     _opened(folder, die_at, die_after, statement).destroy()
 
 
-def create(folder: str, die_at: int | None = None, die_after: bool = False) -> None:
-    """Make a vault."""
+def unlock(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
+    """Open what is there: makes a vault where there is none, and migrates an older one."""
     secrets = FileSecrets(Path(folder) / "secrets.json", die_at=die_at, die_after=die_after)
-    open_shared(Path(folder), secrets, FakeClock())
+    vault = Vault(Path(folder) / "vault", secrets, FakeClock(), LIMITS)
+    if statement is not None:
+        _die_at_statement(vault, statement)
+    vault.unlock()
 
 
-STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (fill, rotate, settle, drop, destroy, create)}
+STEPS: dict[str, Callable[..., None]] = {step.__name__: step for step in (fill, rotate, settle, drop, destroy, unlock)}
 
 
 def _run(name: str, arguments: dict[str, Any]) -> int:

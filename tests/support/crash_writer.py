@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.lanes import Lanes
 from support.crash import FORTNIGHT, Diary, open_shared
 from support.vaults import Note
 
@@ -76,7 +77,7 @@ class Writer:
         """Delete everything of this process's lane."""
         self.diary.intend("shred")
         with self.vault.shredding() as change:
-            change.shred(lambda lane: lane.purpose == self.name, self._mark())
+            change.shred(Lanes(purpose=self.name), self._mark())
         self.log.forget_tails()
         self.diary.done()
 
@@ -98,7 +99,7 @@ class Writer:
         """Delete the lane of both processes."""
         begun = time.time()
         with self.vault.shredding() as change:
-            change.shred(lambda lane: lane.purpose == SHARED, self._mark())
+            change.shred(Lanes(purpose=SHARED), self._mark())
         self.shared.intend("shred", begun, time.time())
 
     def _mark(self) -> float:

@@ -176,7 +176,7 @@ def whole(folder: Path) -> None:
 def entry(folder: Path) -> tuple[str, str]:
     """Return the root's service and user in the keyring."""
     vault = open_vault(folder)
-    vault_id, root_id = vault._keys.root.name.split("/")
+    vault_id, root_id = vault._access.keys.root.name.split("/")
     vault.close()
     return f"rocketvpn-sdk/{vault_id}/{root_id}", root_id
 

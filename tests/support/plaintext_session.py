@@ -23,7 +23,7 @@ def main() -> None:
     session.search()
     session.rocket._vault.rotate()
     session.search()
-    root = session.rocket._vault._keys.root.stored[:32]
+    root = session.rocket._vault._access.keys.root.stored[:32]
     session.close()
     session.search()
     keyrings = files(Path(os.environ["XDG_DATA_HOME"]) / "keyrings")

@@ -46,10 +46,14 @@ def line_of(text: str, needle: str, begin: int = 0) -> int:
     return text.count("\n", 0, text.index(needle, begin)) + 1
 
 
-def sharing_policy() -> Policy:
-    """Return the policy with a third party and an affiliate that receive ``region``, ``level``, ``contact_email``."""
+def sharing_text() -> str:
+    """Return a policy's text with a third party and an affiliate that receive three of its fields."""
     text = TEXT.replace("[[recipient]]", _ACME.strip() + "\n\n[[recipient]]", 1)
     for field in ("region", "contact_email", "level"):
         text = edited("field", field, '["operator"]', '["operator", "acme", "sister"]', text=text)
-    text = edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
-    return parse_policy(text)
+    return edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
+
+
+def sharing_policy() -> Policy:
+    """Return the policy with a third party and an affiliate that receive ``region``, ``level``, ``contact_email``."""
+    return parse_policy(sharing_text())

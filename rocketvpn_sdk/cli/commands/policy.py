@@ -28,7 +28,7 @@ class LintFailed(CommandError):
 
 def lint(
     call: Call,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy (TOML).")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy (TOML or JSON).")],
     events: Annotated[
         str | None, typer.Option(metavar="MODULE", help="Also check this Python module's event classes.")
     ] = None,

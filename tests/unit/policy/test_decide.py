@@ -122,6 +122,16 @@ def test_an_app_that_collects_nothing_keeps_nothing_observed():
                 assert without == with_it
 
 
+@pytest.mark.clause("C2")
+def test_collecting_nothing_still_lets_the_user_connect_and_sends_nothing_by_consent():
+    # The region goes to the server because the user wants to connect there; nothing is collected by that.
+    everything = {"adult": True, "consents": agreed(*KEYS), "collect": False}
+    assert ask("region", "service", "operator", **everything).allowed
+    refused = ask("region", "improvement", "operator", **everything)
+    assert (refused.allowed, refused.rule, refused.sentence) == (False, "C2", "This app was set to collect nothing.")
+    assert ask("erasure_handle", "improvement", "operator", **everything).allowed  # made here, not observed
+
+
 @pytest.mark.clause("M1")
 @pytest.mark.parametrize("adult", [None, False])
 def test_a_minor_or_someone_of_unknown_age_gives_nothing_optional(adult: bool | None):
@@ -236,6 +246,37 @@ def test_a_call_without_a_field_is_judged_by_purpose_and_recipient():
     assert (decision.allowed, decision.rule, decision.transform) == (True, "U1", Transform("drop"))
     assert purpose_allowed(POLICY, State(), "improvement", "operator", NOW).rule == "M1"
     assert purpose_allowed(POLICY, State(), "service", ON_DEVICE, NOW).rule == "S1"  # nothing is sent to oneself
+
+
+@pytest.mark.clause("P1")
+def test_what_each_no_says():
+    adult = State(adult=True)
+    said = {
+        decide(POLICY, adult, "wit", "service", ON_DEVICE, NOW): ("U7", "The policy does not declare the field 'wit'."),
+        decide(POLICY, adult, "level", "fun", ON_DEVICE, NOW): ("U7", "The policy does not declare the purpose 'fun'."),
+        decide(POLICY, adult, "message", "software", ON_DEVICE, NOW): ("U7", "'message' is not there for 'software'."),
+        decide(POLICY, adult, "level", "improvement", ON_DEVICE, NOW): ("U3", "Nobody agreed to 'improvement'."),
+        decide(POLICY, adult, "message", "service", "acme", NOW): ("S1", "'message' may not go to 'acme'."),
+        decide(POLICY, adult, "level", "service", "acme", NOW): (
+            "S1", "Nobody agreed that 'acme' receives anything for 'service'.",
+        ),
+        decide(POLICY, adult, "tunnel_address", "service", ON_DEVICE, NOW): (
+            "R1", "The policy gives 'tunnel_address' no time to be kept there.",
+        ),
+        decide(POLICY, State(), "level", "improvement", ON_DEVICE, NOW): (
+            "M1", "For someone under 18, or of unknown age, this needs a guardian's agreement.",
+        ),
+        purpose_allowed(POLICY, adult, "fun", "acme", NOW): ("U7", "The policy does not declare the purpose 'fun'."),
+        purpose_allowed(POLICY, adult, "service", "no", NOW): ("S1", "The policy does not declare the recipient 'no'."),
+    }  # fmt: skip
+    for decision, expected in said.items():
+        assert (decision.rule, decision.sentence) == expected
+        assert (decision.allowed, decision.transform, decision.keep_until) == (False, Transform("drop"), 0.0)
+
+
+def test_a_call_keeps_nothing():
+    decision = purpose_allowed(POLICY, State(), "service", "operator", NOW)
+    assert (decision.keep_until, decision.sentence) == (NOW, "To give you the VPN service you ordered.")
 
 
 @pytest.mark.clause("P1")

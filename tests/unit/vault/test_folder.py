@@ -104,3 +104,21 @@ def test_removing_takes_our_files_and_leaves_others(tmp_path: Path) -> None:
     (place / "notes.txt").unlink()
     folders.remove(place)
     assert not place.exists()
+
+
+def test_a_file_that_another_process_made_first_is_left_alone(tmp_path: Path) -> None:
+    for name in ("vault.db", "vault.db-wal"):
+        (tmp_path / name).write_bytes(b"theirs")
+    folders.create_database(tmp_path)
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"theirs"}
+
+
+def test_a_file_that_another_process_removed_meanwhile_is_not_damage(tmp_path: Path) -> None:
+    (tmp_path / "vault.db-wal").write_bytes(b"log")
+    folders.check_database(tmp_path)
+
+
+def test_a_machine_that_does_not_list_its_disks_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "_MOUNTS", tmp_path / "none")
+    folders.prepare(tmp_path / "vault")
+    assert (tmp_path / "vault").is_dir()

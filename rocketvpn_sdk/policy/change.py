@@ -1,0 +1,124 @@
+"""What a new version of the policy takes from the user, and what it gives (X2). Pure.
+
+A policy is a finite set of tuples: which field, for which purpose, by whom, minimised how, kept how long, on whose say;
+and promises beside them: rights, notice, age. What is in the new set and not covered by the old one *widens* it, and
+reduces the user's rights. So does what cannot be compared. The other way round it *narrows*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from rocketvpn_sdk.policy.document import Policy
+from rocketvpn_sdk.policy.findings import OPPOSITE, Finding, Kind, affected, widenings
+from rocketvpn_sdk.policy.telling import tell
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that changed, with the names it concerns; empty where it concerns all or none."""
+
+    kind: Kind
+    rule: str
+    """The clause of the policy that it touches."""
+    field: str = ""
+    purposes: tuple[str, ...] = ()
+    recipients: tuple[str, ...] = ()
+    """``device`` stands for this device itself."""
+    before: str = ""
+    """In words, or the name of a right or language."""
+    after: str = ""
+    sentence: str
+
+
+class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between two versions, from the user's side."""
+
+    widened: tuple[Difference, ...] = ()
+    """Binds only after it was shown and ``notice_days`` have passed."""
+    narrowed: tuple[Difference, ...] = ()
+    """Binds at once."""
+    newly_necessary: tuple[Difference, ...] = ()
+    """New fields without which something does not work. The user may accept them at once; until then that waits."""
+    cells: frozenset[tuple[str, str, str]] = frozenset()
+    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted."""
+    reconsent: frozenset[str] = frozenset()
+    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""
+
+    @property
+    def reduces_rights(self) -> bool:
+        """Whether the change has to be announced before it takes effect (X2)."""
+        return bool(self.widened)
+
+
+def compare(old: Policy, new: Policy, *, language: str = "en") -> PolicyChange:
+    """Compare two versions of a policy.
+
+    Nothing is widened exactly if, in every state of the device, the new policy allows no use that the old one forbids,
+    keeps nothing longer, minimises as strongly, and promises as much. Three things never count: a recipient's new host
+    names; the order in which things are written; and a field new to the policy that the user types in, that is
+    not optional, for a purpose that was necessary before, to nobody new: ``newly_necessary`` lists it.
+
+    Sentences are for people and are not compared, except a recipient's safeguard, which is nothing but words.
+
+    Args:
+        old: the version that binds.
+        new: the newest version.
+        language: BCP 47, for the parts of sentences that the documents hold; English where they lack it.
+    """
+    wider = tuple(widenings(old, new))
+    reductions = [finding for finding in wider if finding.kind != "newly_necessary"]
+    necessary = [finding for finding in wider if finding.kind == "newly_necessary"]
+    narrower = [_turned(finding) for finding in widenings(new, old) if finding.kind in OPPOSITE]
+
+    def told(findings: Iterable[Finding]) -> tuple[Difference, ...]:
+        return tuple(_told(group, old, new, language) for group in _grouped(findings))
+
+    return PolicyChange(
+        widened=told(reductions),
+        narrowed=told(narrower),
+        newly_necessary=told(necessary),
+        cells=frozenset((finding.field, finding.purpose, finding.recipient) for finding in necessary),
+        reconsent=frozenset(_consents(new, reductions)),
+    )
+
+
+def _turned(finding: Finding) -> Finding:
+    """Return what widens from new to old as what narrows from old to new."""
+    return finding._replace(kind=OPPOSITE[finding.kind], before=finding.after, after=finding.before)
+
+
+def _grouped(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
+    """Put together what differs in purpose or recipient alone: one sentence, not twenty."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        apart = () if finding.field else (finding.purpose, finding.recipient)
+        key = (finding.kind, finding.rule, finding.field, finding.before, finding.after, *apart)
+        groups.setdefault(key, []).append(finding)
+    return groups.values()
+
+
+def _told(group: list[Finding], old: Policy, new: Policy, language: str) -> Difference:
+    first = group[0]
+    purposes = tuple(dict.fromkeys(finding.purpose for finding in group if finding.purpose))
+    recipients = tuple(dict.fromkeys(finding.recipient for finding in group if finding.recipient))
+    return Difference(
+        kind=first.kind,
+        rule=first.rule,
+        field=first.field,
+        purposes=purposes,
+        recipients=recipients,
+        before=first.before,
+        after=first.after,
+        sentence=tell(first, purposes, recipients, (new, old), language),
+    )
+
+
+def _consents(new: Policy, reductions: Iterable[Finding]) -> Iterable[str]:
+    for finding in reductions:
+        for purpose, recipient in affected(new, finding):
+            if new.purposes[purpose].necessity == "consent":
+                yield purpose
+            if recipient in new.recipients and new.recipients[recipient].kind == "third_party":
+                yield f"{purpose}/{recipient}"

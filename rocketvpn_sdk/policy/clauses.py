@@ -1,0 +1,36 @@
+"""What each clause of the privacy policy says, in one sentence of our own; rules, decisions and tests name its id."""
+
+from __future__ import annotations
+
+CLAUSES = {
+    "P1": "Users make an informed choice; terms are explained.",
+    "P2": "Without some information, some services do not work.",
+    "P3": "Questions go to the contact on the web.",
+    "C1": "Collected: the order number and the device ID bound to it.",
+    "C2": "Collected: log data.",
+    "C3": "Collected: other personal information that the user gives.",
+    "U1": "Used to provide the service.",
+    "U2": "Used for authentication and security.",
+    "U3": "Used to design and improve services.",
+    "U4": "Used for software certification and upgrades.",
+    "U5": "Used for surveys.",
+    "U6": "Used across services, pooled, for personalisation and messages.",
+    "U7": "Used for other purposes the user agrees to.",
+    "A1": "The user can see the data.",
+    "A2": "The user can correct the data.",
+    "A3": "The user can have the data deleted.",
+    "A4": "The user is authenticated before that.",
+    "S1": "No third party without consent.",
+    "S2": "Third parties and affiliates must comply.",
+    "S3": "Disclosure to courts and authorities by law.",
+    "R1": "Kept only as long as needed.",
+    "R2": "Kept as a law, a court or an authority requires.",
+    "T1": "Security such as SSL against loss, misuse, access and disclosure.",
+    "T2": "No measure is perfect.",
+    "M1": "Under 18, a guardian's consent comes first.",
+    "M2": "Guardians read the policy first.",
+    "M3": "Guardians guide minors.",
+    "X1": "The policy may change.",
+    "X2": "A substantial reduction of rights is announced before it takes effect.",
+    "X3": "Continued use means agreement.",
+}

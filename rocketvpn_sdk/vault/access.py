@@ -1,0 +1,194 @@
+"""Transactions under the root in force, which another process of the same user may replace at any time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultDamaged, VaultLocked
+from rocketvpn_sdk.vault import lifecycle
+from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys
+from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, read_head
+from rocketvpn_sdk.vault.keys import RootKey
+from rocketvpn_sdk.vault.rotation import Rotation
+from rocketvpn_sdk.vault.secrets import SecretStore
+from rocketvpn_sdk.vault.store import Store
+
+_TRIES = 10
+"""How often another process may rotate while we look, before we say that the vault is busy."""
+
+
+class Access:
+    """Who may use the files, and under which keys. Not thread-safe: the vault holds its own lock around every use.
+
+    Args:
+        store: the files.
+        secrets: where roots live.
+        rotation: replaces the root.
+    """
+
+    def __init__(self, store: Store, secrets: SecretStore, rotation: Rotation) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._rotation = rotation
+        self._verified_version = -1
+        self.keys: Keys | None = None
+        """``None``: locked."""
+        self.ended = ""
+        """Why nothing can be used any more, in words."""
+
+    # ------------------------------------------------------------ who may
+
+    def end(self, why: str) -> None:
+        """Forget the keys for good."""
+        self.keys = None
+        self.ended = why
+
+    def require_open(self) -> None:
+        """Go on where the vault is not closed.
+
+        Raises:
+            VaultClosed: it is.
+        """
+        if self.ended:
+            raise VaultClosed(problem=self.ended)
+
+    def require_keys(self) -> Keys:
+        """Return the keys as this process knows them.
+
+        Raises:
+            VaultLocked, VaultClosed: unlock first.
+        """
+        self.require_open()
+        if self.keys is None:
+            raise VaultLocked
+        return self.keys
+
+    def fresh_keys(self) -> Keys:
+        """Return the keys of the root in force; another process may have rotated it.
+
+        Raises:
+            VaultLocked, VaultClosed: unlock first.
+            SecretStoreError, VaultBusy: the root cannot be fetched now.
+        """
+        keys = self.require_keys()
+        with self._store.snapshot() as db:
+            root_id = self._head(db).root_id
+        if root_id != keys.root.root_id:
+            keys = self.keys = self.load()
+        return keys
+
+    def load(self) -> Keys:
+        """Fetch the root in force from the secret store.
+
+        Raises:
+            SecretStoreError, VaultOutdated: see ``lifecycle.find_root``.
+            VaultBusy: other processes rotated all the time.
+        """
+        for _ in range(_TRIES):
+            keys = self._keys_of(lifecycle.find_root(self._store, self._secrets))
+            if keys is not None:
+                return keys
+        raise VaultBusy(seconds=0)
+
+    def _keys_of(self, root: RootKey) -> Keys | None:
+        """Return the keys under ``root``, or ``None`` where another process has replaced it since it was fetched."""
+        with self._store.snapshot() as db:
+            if self._head(db).root_id != root.root_id:
+                return None
+            row = db.execute("SELECT wrapped FROM keys WHERE lane = ?", (INDEX_LANE,)).fetchone()
+        if row is None or row[0] is None:
+            raise VaultDamaged(part="the key of its index")
+        return Keys(root, root.unwrap(row[0], part="the key of its index"))
+
+    def _head(self, db: sqlite3.Connection) -> Head:
+        try:
+            return read_head(db)
+        except VaultClosed:
+            self.end("it was deleted by another process")
+            raise
+
+    # ------------------------------------------------------------ transactions
+
+    @contextmanager
+    def write(self, *, durable: bool) -> Iterator[Change]:
+        """Write, all or nothing; see ``Vault.write``."""
+        for _ in range(_TRIES):
+            keys = self.require_keys()
+            with self._store.transaction(durable=durable) as db:
+                head = self._head(db)
+                if head.root_id == keys.root.root_id:
+                    change = Change(db, keys, head)
+                    yield change
+                    change.finish()
+                    return
+            self.keys = self.load()  # another process rotated; never fetched inside a transaction
+        raise VaultBusy(seconds=0)
+
+    @contextmanager
+    def read(self, *, checked: bool = True) -> Iterator[tuple[Change, Keys]]:
+        """Read one state of the vault; see ``Vault.read``."""
+        for _ in range(_TRIES):
+            keys = self.fresh_keys()
+            with self._store.snapshot() as db:
+                head = self._head(db)
+                if head.root_id == keys.root.root_id:
+                    if checked:
+                        self._check(db, keys, head)
+                    yield Change(db, keys, head), keys
+                    return
+        raise VaultBusy(seconds=0)
+
+    def _check(self, db: sqlite3.Connection, keys: Keys, head: Head) -> None:
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._verified_version:
+            check_manifest(db, keys.root, head)
+            check_heads(db, keys.root, head)  # a log cut short while we are open would read as a shorter log
+            self._verified_version = version
+
+    # ------------------------------------------------------------ the root
+
+    def rotate(self) -> None:
+        """Replace the root key.
+
+        Raises:
+            SecretStoreError: the secret store cannot be used now; nothing was lost.
+        """
+        root, problem = self._replace_root()
+        self.keys = self._keys_of(root) or self.load()
+        if problem:
+            raise problem
+
+    def _replace_root(self) -> tuple[RootKey, SecretStoreError | None]:
+        for _ in range(_TRIES):
+            old = self.fresh_keys().root
+            try:
+                return self._rotation.rotate(old)
+            except VaultBusy:
+                if self.fresh_keys().root is old:
+                    raise
+                # Another process replaced it while we waited for the lock: ours begins anew, from that one.
+        raise VaultBusy(seconds=0)
+
+    def settle(self) -> None:
+        """Take down the bridge of an earlier rotation, where its time has come."""
+        self._rotation.settle(self.fresh_keys().root)
+
+    def tidy(self) -> None:
+        """End what an earlier process left undone; a store that cannot be used now leaves it owed.
+
+        Raises:
+            VaultDamaged: what it left is not what was written.
+        """
+        try:
+            with self._store.snapshot() as db:
+                head = self._head(db)
+            if head.planned is not None or head.retired is not None:
+                with self._store.exclusively():
+                    self._rotation.repair(self.require_keys().root)
+                self.settle()
+            if head.owed_since is not None:
+                self.rotate()
+        except (SecretStoreError, VaultBusy):
+            return

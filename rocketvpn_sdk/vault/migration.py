@@ -1,0 +1,86 @@
+"""From an older format of the file to the present one; docs/vault-format.md says what each step changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from rocketvpn_sdk.errors import VaultBusy, VaultDamaged
+from rocketvpn_sdk.vault.head import (
+    FORMAT,
+    OLDEST,
+    Head,
+    check_heads,
+    check_manifest,
+    heads,
+    manifest,
+    read_head,
+    update_head,
+)
+from rocketvpn_sdk.vault.keys import RootKey
+from rocketvpn_sdk.vault.lifecycle import find_root
+from rocketvpn_sdk.vault.secrets import SecretStore
+from rocketvpn_sdk.vault.store import Store
+
+_TRIES = 10
+
+
+def migrate(store: Store, secrets: SecretStore, now: float) -> None:
+    """Bring the file to the present format, unless it is in it; all of it or nothing.
+
+    Raises:
+        SecretStoreError: the root that vouches for the file cannot be had; nothing was changed.
+        VaultDamaged: the file is not what was last written, by the rule of its own format; nothing was changed.
+        VaultReadOnly, VaultFull: the folder cannot be written to; nothing was changed.
+        VaultBusy: other processes rotated all the time.
+    """
+    for _ in range(_TRIES):
+        with store.snapshot() as db:
+            if read_head(db, oldest=OLDEST).format == FORMAT:
+                return
+        root = find_root(store, secrets)
+        with store.exclusively(), store.transaction(durable=True) as db:
+            head = read_head(db, oldest=OLDEST)
+            # Another process may have been faster, or an older version of us have rotated: then it is looked at anew.
+            if head.format < FORMAT and head.root_id == root.root_id:
+                _climb(db, root, head, now)
+    raise VaultBusy(seconds=0)
+
+
+def _climb(db: sqlite3.Connection, root: RootKey, head: Head, now: float) -> None:
+    check_manifest(db, root, head)
+    check_heads(db, root, head)
+    for number in range(head.format, FORMAT):
+        LADDER[number](db, root)
+        update_head(db, format=number + 1)
+    if head.owed_since is None:
+        # A copy in the old format, and what that did not vouch for, would still open under this root: it is replaced.
+        update_head(db, owed_since=now)
+    update_head(db, manifest=manifest(db, root), heads=heads(db, root))
+
+
+def _vouch_for_the_whole_head(db: sqlite3.Connection, root: RootKey) -> None:
+    """Format 2: the manifest covers how far a rotation is, and deletions mark lanes that are not there yet."""
+    head = read_head(db, oldest=1)
+    if root.root_id in (head.planned, head.retired):
+        raise VaultDamaged(part="the head of the vault")  # nothing vouched for these: tidying up would destroy the root
+    # Nor for this one, and without it every debt counts as unpaid.
+    update_head(db, replaced_at=None)
+    db.execute(
+        "CREATE TABLE shreds (\n"
+        "  stream TEXT NOT NULL,\n"
+        "  purpose TEXT NOT NULL,\n"
+        "  at REAL NOT NULL,\n"
+        "  PRIMARY KEY (stream, purpose)\n"
+        ") STRICT"
+    )
+    # What format 1 concluded from the lanes that were there: a deletion that took all of a purpose, or of a stream.
+    for columns, name in (("'', purpose", "purpose"), ("stream, ''", "stream")):
+        db.execute(
+            f"INSERT INTO shreds SELECT {columns}, min(shredded_at) FROM lanes"  # noqa: S608 - constants
+            f" GROUP BY {name} HAVING min(shredded_at) > 0"
+        )
+
+
+LADDER: dict[int, Callable[[sqlite3.Connection, RootKey], None]] = {1: _vouch_for_the_whole_head}
+"""What brings a file of format n to n + 1, inside the open transaction; the format itself is raised by the caller."""

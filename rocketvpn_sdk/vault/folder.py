@@ -122,7 +122,10 @@ def _check(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) ->
     if found.st_mode & 0o022:
         raise VaultUnsafe(path=str(path), problem="other users may write to it (chmod go-w)")
     if found.st_mode & 0o077:
-        path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+        try:
+            path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+        except OSError:  # what others can read here cannot be closed to them
+            raise VaultReadOnly(folder=str(path.parent)) from None
 
 
 def _check_local(folder: Path) -> None:

@@ -118,6 +118,14 @@ class Terminal:
     def type(self, line: str) -> None:
         os.write(self._master, line.encode())
 
+    def interrupt(self, answer: str) -> None:
+        """Press Ctrl-C until ``answer`` comes: Python misses one that comes just before it begins to wait for input."""
+        for _ in range(4):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                return self.expect(answer, 10.0)
+        raise AssertionError(f"{answer!r} did not come; this did: {self.text!r}")
+
     def leave(self) -> int:
         """Read to the end and return the exit code."""
         until = time.monotonic() + 40

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.consent import Consent, Permit
-from rocketvpn_sdk.errors import RocketVPNError, SecretStoreError, VaultBusy, VaultClosed, VaultLocked
+from rocketvpn_sdk.consent import Consent, Permit, Versions
+from rocketvpn_sdk.consents import Consents
+from rocketvpn_sdk.errors import (
+    ConfigurationError,
+    RocketVPNError,
+    SecretStoreError,
+    VaultBusy,
+    VaultClosed,
+    VaultLocked,
+)
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import mask
@@ -24,8 +32,10 @@ if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs t
     from rocketvpn_sdk.device import Devices
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.transport import Api
+    from rocketvpn_sdk.updates import Policies, TrustedFiles
 
 _OPERATOR = "operator"
+_DELETION = "rights.request"
 
 logging.getLogger("rocketvpn_sdk").addHandler(logging.NullHandler())  # our own logs go nowhere by default
 
@@ -57,13 +67,22 @@ class RocketVPN:
         self._api: Api | None = None
         self._devices: Devices | None = None
         self._rights: Rights | None = None
+        self._policies: Policies | None = None
+        self._trusted: TrustedFiles | None = None
         self.events = EventBus(config.dispatch)
-        self._policy = config.resolved_policy
-        self.consent = Consent(vault, collect=config.collect)
-        self._permit = Permit(lambda: self._policy, self.consent.state, self._now, lambda: self.consent.changes)
+        self._consent = Consent(
+            vault,
+            collect=config.collect,
+            policies=lambda: self._versions.in_force().policies,
+            device=self._device_id,
+            on_shred=lambda: self.journal.shredded(),
+        )
+        self.consent = Consents(self._consent, connect=self._connect, queue=Queue(vault), events=self.events)
+        self._versions = Versions(vault, config.resolved_policy)
+        self._permit = Permit(self._versions.in_force, self.consent.state, self._now, self._changes)
         self._queue = Queue(vault)
         self._sent = SealedLog(vault, "sent", block_records=32)
-        own_hosts = self._policy.recipients[_OPERATOR].hosts
+        own_hosts = config.resolved_policy.recipients[_OPERATOR].hosts
         self.journal = Journal(
             vault, SealedLog(vault, "log"), self._permit, config.clock, config.limits, own_hosts=own_hosts
         )
@@ -102,17 +121,22 @@ class RocketVPN:
             VaultDamaged, VaultOutdated, VaultTooNew: see there.
         """
         self._vault.unlock()
+        self._versions.unlocked()
         self.journal.unlocked()
+        if self._versions.in_force().pending is not None:
+            self.policy.announce()
 
     def close(self) -> None:
         """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine."""
         _open.discard(self)
-        self.journal.close()
-        with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
-            self._sent.commit()
-        if self._api is not None:
-            self._api.close()
-        self._vault.close()
+        try:
+            self.journal.close()
+            with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
+                self._sent.commit()
+            if self._api is not None:
+                self._api.close()
+        finally:
+            self._vault.close()
 
     def __enter__(self) -> Self:
         return self
@@ -136,7 +160,7 @@ class RocketVPN:
                     documents=self._vault,
                     clock=self._config.clock,
                     app_id=self._config.app_id,
-                    deleting=lambda: bool(self._queue.items()),
+                    deleting=lambda: any(item.operation == _DELETION for item in self._queue.items()),
                 )
             return self._devices
 
@@ -147,6 +171,16 @@ class RocketVPN:
             if self._rights is None:
                 self._rights = self._open_rights()
             return self._rights
+
+    @property
+    def policy(self) -> Policies:
+        """``current``, ``pending``, ``check``, ``changes``, ``notice``, ``shown``, ``accept``, ``explain``."""
+        with self._loading:
+            if self._policies is None:
+                from rocketvpn_sdk.updates.policies import Policies
+
+                self._policies = Policies(self._versions, self._files, self.events, self._flush)
+            return self._policies
 
     def call(self, operation: str, **fields: Any) -> Any:
         """Call one of the app's own operations that the policy declares; guarded, signed and recorded.
@@ -178,10 +212,19 @@ class RocketVPN:
                 bound, waiting = binding is not None, len(self._queue.items())
                 order = mask(binding.order_number) if binding else None
             vault = self._vault.status()
-        return Status(vault=vault, bound=bound, order=order, policy_version=self._policy.version, waiting=waiting)
+        return Status(
+            vault=vault,
+            bound=bound,
+            order=order,
+            policy_version=self._versions.in_force().binding.version,
+            waiting=waiting,
+        )
 
     def sync(self) -> Status:
-        """Do what is due: purge what is past its time, pay an owed rotation, take pending deletions further.
+        """Do what is due, here and at the server.
+
+        Purge what is past its time, let a policy bind that was shown long enough, pay an owed rotation, tell the server
+        what was decided here, and take pending deletions further.
 
         Never asks the user: what needs them emits ``UserNeeded``.
 
@@ -190,11 +233,14 @@ class RocketVPN:
             ReceiptInvalid: the server's receipt for a deletion does not hold.
         """
         self.journal.purge_daily()
+        if self._versions.in_force().pending is not None:
+            self.policy.settle()
         with suppress(SecretStoreError, VaultBusy):  # stays owed, and status() shows it
             self._vault.settle()
             if self._vault.status().rotation_owed_since is not None:
                 self._vault.rotate()
-        if self._queue.items():
+        self.consent.deliver()
+        if any(item.operation == _DELETION for item in self._queue.items()):
             self.rights.resume(interactive=False)
         return self.status()
 
@@ -207,6 +253,9 @@ class RocketVPN:
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
+        from rocketvpn_sdk.updates.place import beside, remove
+
+        remove(beside(config.folder))
         Vault.reset(config.folder, config.resolved_secrets, config.clock, config.limits)
 
     def __repr__(self) -> str:
@@ -216,6 +265,37 @@ class RocketVPN:
 
     def _now(self) -> float:
         return self._vault.now()
+
+    def _device_id(self) -> str | None:
+        from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
+
+        credentials = self._vault.get(CREDENTIALS, Credentials)
+        return credentials.device_id if credentials else None
+
+    def _changes(self) -> int:
+        return self.consent.changes + self._versions.changes
+
+    def _flush(self) -> None:
+        """Seal what waits in memory: it was given under the policy that still holds."""
+        self.journal.flush()
+
+    def _files(self) -> TrustedFiles:
+        """Return the operator's signed files; loads what checks them at the first use."""
+        with self._loading:
+            if self._trusted is None:
+                from rocketvpn_sdk.updates import TrustedFiles, beside
+
+                root = self._config.resolved_root
+                if root is None:
+                    raise ConfigurationError(problem="signed files need trusted_root, the operator's TUF root metadata")
+                self._trusted = TrustedFiles(
+                    folder=beside(self._config.folder),
+                    trusted_root=root,
+                    fetch=self._connect().fetch,
+                    now=self._now,
+                    limits=self._config.limits,
+                )
+            return self._trusted
 
     def _connect(self) -> Api:
         """Return the calls; loads the network's part at the first use."""
@@ -251,7 +331,7 @@ class RocketVPN:
         return Rights(
             api=api,
             view=View(
-                vault=self._vault, journal=self.journal, queue=self._queue, consent=self.consent, api=api, clock=clock
+                vault=self._vault, journal=self.journal, queue=self._queue, consent=self._consent, api=api, clock=clock
             ),
             correction=Correction(api, self._permit, clock),
             deletion=Deletion(

@@ -24,6 +24,7 @@ Authenticator = Callable[[Challenge], str | None]
 _SERVER = re.compile(r"https://[^\s/?#@\\]+/*")
 _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_LARGEST_ROOT = 128 << 10
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
 
 
@@ -39,6 +40,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     dispatch: Dispatch = call_directly
     collect: bool = True
     proxy: str | None = None
+    trusted_root: Path | bytes | None = None
     clock: Clock = msgspec.field(default_factory=SystemClock)
     limits: Limits = msgspec.field(default_factory=Limits)
 
@@ -61,6 +63,8 @@ class Config(_Options, frozen=True):
         dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
         collect: ``False`` keeps no journal at all; binding and rights work all the same.
         proxy: the URL of an HTTP proxy; the environment's proxy settings are never read.
+        trusted_root: the operator's TUF root metadata, or the file of it: where trust in signed files (a new policy,
+            the keys of receipts, releases) begins. Without it there are none.
         clock: the time, for tests.
         limits: the bounds.
 
@@ -80,11 +84,14 @@ class Config(_Options, frozen=True):
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
         for name in ("data_dir", "trust"):
             _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
+        _check(isinstance(self.trusted_root, Path | bytes | None), "trusted_root must be bytes or a pathlib.Path")
         _check(isinstance(self.policy, Policy | Path | None), "policy must be a Policy or a pathlib.Path")
         _check(all(_is_event(kind) for kind in self.events), "events must be classes derived from Event")
         _check(self.trust is None or self.trust.is_file(), "the file of CA certificates (trust) is not there")
         if isinstance(self.policy, Path):
             msgspec.structs.force_setattr(self, "policy", load_policy(self.policy))
+        if isinstance(self.trusted_root, Path):
+            msgspec.structs.force_setattr(self, "trusted_root", _read_root(self.trusted_root))
 
     @property
     def origin(self) -> str:
@@ -95,6 +102,11 @@ class Config(_Options, frozen=True):
     def resolved_policy(self) -> Policy:
         """The policy in force."""
         return self.policy if isinstance(self.policy, Policy) else bundled_policy()
+
+    @property
+    def resolved_root(self) -> bytes | None:
+        """The TUF root metadata; ``None``: there are no signed files."""
+        return self.trusted_root if isinstance(self.trusted_root, bytes) else None
 
     @property
     def folder(self) -> Path:
@@ -112,6 +124,17 @@ class Config(_Options, frozen=True):
 
     def __repr__(self) -> str:
         return f"Config({self.server!r}, {self.app_id!r}, profile={self.profile!r})"
+
+
+def _read_root(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_ROOT + 1)
+    except OSError as error:
+        problem = f"the file of the TUF root (trusted_root) cannot be read ({error.strerror or type(error).__name__})"
+        raise ConfigurationError(problem=problem) from None
+    _check(len(content) <= _LARGEST_ROOT, "the file of the TUF root (trusted_root) is too long")
+    return content
 
 
 def _check(holds: object, problem: str) -> None:

@@ -7,11 +7,20 @@
     │   ├── PolicyInvalid           the policy document, with the line
     │   ├── EventUndeclared         an event class or its field is not in the policy
     │   └── OperationUndeclared     a call the policy does not know
+    ├── PolicyOutdated              an older version of the policy than the one known here
     ├── NotAllowed                  a rule of the policy says no
     │   ├── EgressBlocked           … to something leaving the device
-    │   └── NotCorrectable          … to a correction
+    │   ├── NotCorrectable          … to a correction
+    │   ├── AgeSettled              … to taking back that one is under age
+    │   ├── ConsentError            … to a consent
+    │   │   ├── AgeUnknown, GuardianNeeded
+    │   │   └── ConsentNotNeeded, NoticeUnknown, NoticeOutdated
+    │   └── GuardianError           … to a guardian's agreement
+    │       ├── GuardianNotAsked, GuardianCodeWrong, GuardianCodeExpired, GuardianCodeUsed
+    │       └── GuardianTriesSpent, GuardianOtherPolicy
     ├── ValueRefused                a value that the call cannot take
-    │   └── TermUnknown             … a term that the policy does not have
+    │   ├── TermUnknown             … a term that the policy does not have
+    │   └── PurposeUnknown          … a purpose that nobody can agree to
     ├── VaultError                  what rests on the device
     │   ├── VaultLocked, VaultClosed, VaultBusy, VaultFull, VaultReadOnly
     │   ├── VaultUnsafe, VaultDamaged, VaultOutdated, VaultTooNew
@@ -26,8 +35,12 @@
     │   ├── ServerUnreachable, ServerTimeout
     │   └── CertificateUntrusted, PinMismatch
     ├── ServerError                 the answer makes no sense, or the server failed
+    │   └── AnswerTooLarge          … or has no end
     ├── RequestRefused              the server understood and said no
     │   └── Conflict, RateLimited
+    ├── UpdateError                 the operator's signed files
+    │   ├── UpdateRefused           … where what came cannot be trusted
+    │   └── UpdateBusy              … where another process is fetching them
     └── ReceiptInvalid              a receipt that proves nothing
 
 Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
@@ -92,6 +105,14 @@ class PolicyInvalid(ConfigurationError):
     remedy = "Correct the policy document; `rocketvpn policy lint` checks it."
 
 
+class PolicyOutdated(RocketVPNError):
+    """A policy older than the one known here was offered (X1); ``version`` and ``known`` are their numbers."""
+
+    code = "policy-outdated"
+    sentence = "Version {version} of the policy was offered, and version {known} is known here already."
+    remedy = "Nothing was changed. If it goes on, ask the operator to publish a newer version."
+
+
 class EventUndeclared(ConfigurationError):
     """An event that the policy or ``Config(events=...)`` does not know; ``event`` and ``problem`` say which and why."""
 
@@ -138,6 +159,111 @@ class NotCorrectable(NotAllowed):
     remedy = "These can: {correctable}. For anything else, ask through {contact}."
 
 
+class AgeSettled(NotAllowed):
+    """Who said that they are under age cannot take it back by themselves; ``retry_at``: when they are asked again."""
+
+    code = "age-settled"
+    remedy = "A guardian can say so: request_guardian(contact, of_age=True). Else they are asked again after a year."
+
+
+class ConsentError(NotAllowed):
+    """The base of why a consent cannot be given; ``rule`` is the clause and ``reason`` its sentence."""
+
+    code = "consent-error"
+    sentence = "This cannot be agreed to ({rule}): {reason}"
+
+
+class AgeUnknown(ConsentError):
+    """Nobody has said yet whether the user is of age (M1)."""
+
+    code = "age-unknown"
+    remedy = "Ask the user, and call declare_age(adult) first; nothing was changed."
+
+
+class GuardianNeeded(ConsentError):
+    """The user is under age, and no guardian agreed to this version of the policy (M1, M2)."""
+
+    code = "guardian-needed"
+    remedy = "Ask a guardian with request_guardian(contact), then call again; nothing was changed."
+
+
+class ConsentNotNeeded(ConsentError):
+    """The purpose is necessary: nobody is asked, so nobody can agree or refuse. ``purpose``."""
+
+    code = "consent-not-needed"
+    remedy = "Explain it with policy.explain({purpose!r}); it needs no consent."
+
+
+class NoticeUnknown(ConsentError):
+    """The notice was not made by this process, or was altered: it does not show what the user saw."""
+
+    code = "notice-unknown"
+    remedy = "Show what notice(purpose) returns, and pass on that very value; nothing was changed."
+
+
+class NoticeOutdated(ConsentError):
+    """The notice shows another version of the policy than the newest one; ``shown`` and ``newest``."""
+
+    code = "notice-outdated"
+    sentence = "This cannot be agreed to ({rule}): the notice shows version {shown}, and version {newest} is there now."
+    remedy = "Get a new notice, show it and ask again; nothing was changed."
+
+
+class GuardianError(NotAllowed):
+    """The base of why a guardian's agreement does not count (M1, M2); ``rule`` is the clause."""
+
+    code = "guardian-error"
+    sentence = "The guardian's agreement cannot be taken ({rule})."
+
+
+class GuardianNotAsked(GuardianError):
+    """There is no request to a guardian that a code could belong to."""
+
+    code = "guardian-not-asked"
+    sentence = "No guardian has been asked, or the request is settled ({rule})."
+    remedy = "Ask one with request_guardian(contact)."
+
+
+class GuardianCodeWrong(GuardianError):
+    """The code is not the one that was sent; ``left`` says how many tries are left, where the server says so."""
+
+    code = "guardian-code-wrong"
+    sentence = "That is not the code that was sent to the guardian ({rule}){left}."
+    remedy = "Look at the newest e-mail and enter its code; nothing was changed."
+
+
+class GuardianCodeExpired(GuardianError):
+    """The code's time is over, or the server does not know the request any more."""
+
+    code = "guardian-code-expired"
+    sentence = "The guardian's code is no longer valid ({rule})."
+    remedy = "Ask again with request_guardian(contact); a new code is sent."
+
+
+class GuardianCodeUsed(GuardianError):
+    """The code was used already: it counts once."""
+
+    code = "guardian-code-used"
+    sentence = "The guardian's code was used already ({rule}); it counts once."
+    remedy = "consent.status() shows what holds; for a new agreement ask again with request_guardian(contact)."
+
+
+class GuardianTriesSpent(GuardianError):
+    """Too many wrong codes: this one is spent."""
+
+    code = "guardian-tries-spent"
+    sentence = "Too many wrong codes were entered; the guardian's code is spent ({rule})."
+    remedy = "Ask again with request_guardian(contact); a new code is sent."
+
+
+class GuardianOtherPolicy(GuardianError):
+    """The guardian was shown another version of the policy; ``shown`` and ``newest`` are their numbers."""
+
+    code = "guardian-other-policy"
+    sentence = "The guardian was asked about version {shown} of the policy, and version {newest} is there now ({rule})."
+    remedy = "Ask again with request_guardian(contact); the new version goes with it."
+
+
 class ValueRefused(RocketVPNError):
     """A value that a call cannot take: ``name`` says which argument, ``problem`` why. The value is not repeated."""
 
@@ -152,6 +278,14 @@ class TermUnknown(ValueRefused):
     code = "term-unknown"
     sentence = "The privacy policy has no term {term!r}."
     remedy = "Try one of these: {near}."
+
+
+class PurposeUnknown(ValueRefused):
+    """A purpose or third party that the policy does not ask about: ``purpose``; ``known`` lists what it asks about."""
+
+    code = "purpose-unknown"
+    sentence = "The privacy policy does not ask whether you agree to {purpose!r} (U7)."
+    remedy = "It asks about these: {known}."
 
 
 # ---------------------------------------------------------------- the vault
@@ -430,6 +564,12 @@ class ServerError(RocketVPNError):
     remedy = "Try again later; nothing was changed here."
 
 
+class AnswerTooLarge(ServerError):
+    """The answer is longer than it may be; what came was dropped."""
+
+    code = "answer-too-large"
+
+
 class RequestRefused(RocketVPNError):
     """The server understood the request and refused it; ``operation``, ``reason`` (its problem code), ``items``."""
 
@@ -481,6 +621,36 @@ class RateLimited(RequestRefused):
     code = "rate-limited"
     sentence = "The server asks to slow down."
     remedy = "Try again later."
+
+
+# ---------------------------------------------------------------- signed files
+
+
+class UpdateError(RocketVPNError):
+    """The base of what can be wrong with the operator's signed files."""
+
+    code = "update-error"
+
+
+class UpdateRefused(UpdateError):
+    """What came cannot be trusted, and was dropped (X1); what was trusted before stays in force.
+
+    ``reason`` is ``rollback`` (older than what was seen), ``expired`` (older than its signer allows, or held back),
+    ``signature`` (not signed by enough of the right keys), ``tampered`` (not what was signed), ``oversize`` or
+    ``not-found``; ``problem`` is its sentence.
+    """
+
+    code = "update-refused"
+    sentence = "The operator's signed files were refused: {problem}."
+    remedy = "What was trusted before stays in force; try again later or on another network, then ask the operator."
+
+
+class UpdateBusy(UpdateError):
+    """Another process or thread was fetching the signed files for too long."""
+
+    code = "update-busy"
+    sentence = "Another process is fetching the operator's signed files and did not finish in {seconds:g} seconds."
+    remedy = "Try again; nothing was changed."
 
 
 class ReceiptInvalid(RocketVPNError):

@@ -14,13 +14,16 @@ from rocketvpn_sdk.cli.call import register
 from rocketvpn_sdk.cli.commands import (
     age,
     binding,
+    consent,
     correct,
     delete,
     demo,
+    guardian,
     journal,
     policy,
     policy_diff,
     policy_labels,
+    policy_news,
     policy_show,
     reset,
     sandbox,
@@ -76,9 +79,26 @@ def _app() -> typer.Typer:
     register(app, "correct", correct.correct, code=True)
     register(app, "delete", delete.delete, code=True)
     register(app, "age", age.age)
+    choices = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What you agree to.")
+    register(choices, "list", consent.list_all)
+    register(choices, "show", consent.show_notice)
+    register(choices, "grant", consent.grant)
+    register(choices, "deny", consent.deny)
+    register(choices, "withdraw", consent.withdraw)
+    register(choices, "receipts", consent.receipts)
+    choices.callback()(_consent)
+    app.add_typer(choices, name="consent")
+    guardians = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="A guardian's agreement.")
+    register(guardians, "request", guardian.request)
+    register(guardians, "confirm", guardian.confirm)
+    register(guardians, "withdraw", guardian.withdraw)
+    guardians.callback()(_guardian)
+    app.add_typer(guardians, name="guardian")
     register(app, "unbind", binding.unbind, code=True)
     register(app, "reset", reset.reset)
-    file = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with a privacy policy's file.")
+    file = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with the privacy policy.")
+    register(file, "check", policy_news.check)
+    register(file, "accept", policy_news.accept)
     register(file, "show", policy_show.show, vault=False)
     register(file, "explain", policy_show.explain_term, vault=False)
     register(file, "diff", policy_diff.diff, vault=False)
@@ -107,5 +127,13 @@ def _top(
     del version
 
 
+def _consent() -> None:
+    """See, give, refuse and take back what is optional."""
+
+
+def _guardian() -> None:
+    """Ask a guardian for someone under 18, and hand in their answer."""
+
+
 def _policy() -> None:
-    """Work with a privacy policy's file."""
+    """Work with the privacy policy: what applies here, what a new version changes, and policy files."""

@@ -9,6 +9,7 @@ from rocketvpn_sdk.errors import (
     RocketVPNError,
     ServerError,
     TransportError,
+    UpdateRefused,
     ValueRefused,
     VaultError,
 )
@@ -32,6 +33,7 @@ _BRANCHES: tuple[tuple[type[RocketVPNError], int], ...] = (
     (VaultError, DEVICE),
     (TransportError, SERVER),
     (ServerError, SERVER),
+    (UpdateRefused, SERVER),
     (AuthenticationRequired, USER),
     (BrowserRequired, USER),
 )

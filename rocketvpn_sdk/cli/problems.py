@@ -12,12 +12,20 @@ from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, R
 from rocketvpn_sdk.messages import translate
 
 _START_ANEW = "Put it back, or start anew with `rocketvpn reset` and bind again."
+_ASK_GUARDIAN = "Ask a guardian with `rocketvpn guardian request ADDRESS`."
 _REMEDIES: dict[str, str] = {
+    "age-settled": "A guardian can say so: `rocketvpn guardian request ADDRESS --of-age`. Else ask again after a year.",
+    "age-unknown": "Say it first: `rocketvpn age --adult` or `rocketvpn age --minor`.",
     "already-bound": "Run `rocketvpn unbind` first, or use another --profile.",
     "authentication-required": "Run it in a terminal, or say with --code-from where the code can be read.",
     "configuration-invalid": "Correct the settings or the option, and try again.",
     "conflict": "Look at the value that is there now, and correct it again if it is still wrong.",
     "device-limit-reached": "Run `rocketvpn bind ORDER --replace ID` to put this device in the place of one of them.",
+    "guardian-code-expired": _ASK_GUARDIAN,
+    "guardian-needed": _ASK_GUARDIAN,
+    "guardian-not-asked": _ASK_GUARDIAN,
+    "guardian-other-policy": _ASK_GUARDIAN,
+    "guardian-tries-spent": _ASK_GUARDIAN,
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
     "receipt-invalid": "What is gone here stays gone. Ask for it again with `rocketvpn delete --resume`.",
     "secret-corrupt": _START_ANEW,

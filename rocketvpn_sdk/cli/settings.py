@@ -26,6 +26,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The operator's host names, in the place of those in the policy: for a sandbox or a server of one's own."""
     trust: str | None = None
     """A file of CA certificates."""
+    trusted_root: str | None = None
+    """The file of the operator's TUF root metadata."""
     pins: tuple[str, ...] = ()
     policy: str | None = None
     """The file of a policy; by default the one that ships with the SDK."""
@@ -95,6 +97,7 @@ def make_config(
             data_dir=data_dir,
             secrets=secrets,
             trust=base / settings.trust if settings.trust else None,
+            trusted_root=base / settings.trusted_root if settings.trusted_root else None,
             pins=settings.pins,
             policy=_policy(settings, base),
             authenticator=authenticator,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rocketvpn_sdk.policy import ON_DEVICE, Decision, Policy, State, decide, purpose_allowed
+from rocketvpn_sdk.consent.versions import InForce
+from rocketvpn_sdk.policy import ON_DEVICE, Decision, Policy, State, decide_all, purpose_allowed_all
 
 
 class Permit:
     """Binds the rules to today's state. Holds no state of its own.
 
     Args:
-        policy: returns the policy in force.
+        in_force: returns the versions of the policy that hold.
         state: returns the consents, age and mode in force.
         now: returns the time, in seconds since the epoch, by which things end.
         changes: returns a number that grows when this process changed what holds, for those who keep an answer.
@@ -19,25 +20,34 @@ class Permit:
 
     def __init__(
         self,
-        policy: Callable[[], Policy],
+        in_force: Callable[[], InForce],
         state: Callable[[], State],
         now: Callable[[], float],
         changes: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._policy = policy
+        self._in_force = in_force
         self._state = state
         self._now = now
         self.changes = changes
 
     @property
     def policy(self) -> Policy:
-        """The policy in force."""
-        return self._policy()
+        """The newest version: it names the hosts, and what calls there are; what they may carry, all versions decide.
+
+        An operator that moves its servers must still be reachable for the user's rights and for the next version.
+        """
+        return self._in_force().newest
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every version that holds, the binding one first."""
+        return self._in_force().policies
 
     def field(self, field: str, purpose: str, recipient: str = ON_DEVICE) -> Decision:
-        """Decide about ``field``; see ``policy.decide``."""
-        return decide(self._policy(), self._state(), field, purpose, recipient, self._now())
+        """Decide about ``field``; see ``policy.decide_all``."""
+        held = self._in_force()
+        return decide_all(held.policies, self._state(), field, purpose, recipient, self._now(), held.accepted)
 
     def purpose(self, purpose: str, recipient: str) -> Decision:
-        """Decide about a call for ``purpose`` that carries no field; see ``policy.purpose_allowed``."""
-        return purpose_allowed(self._policy(), self._state(), purpose, recipient, self._now())
+        """Decide about a call for ``purpose`` that carries no field; see ``policy.purpose_allowed_all``."""
+        return purpose_allowed_all(self._in_force().policies, self._state(), purpose, recipient, self._now())

@@ -1,21 +1,30 @@
 """Records on their way into the log: for a moment as the app gave them, minimised from then on (C2).
 
 An app's logging call must cost next to nothing, and scrubbing a line costs more than writing it to a file would. So the
-call only puts the line here, and a thread of ours minimises a batch at a time. What waits here is in memory only. An
-event without free text is minimised at once, unless a line waits before it.
+call only puts the line here, and a thread of ours minimises a batch at a time, after asking once more whether it may be
+kept. What waits here is in memory only. An event that is quick to minimise is so at once, unless something waits before
+it.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.vault import SealedLog, Vault
 
 _Given = tuple[CompiledEvent, float, tuple[Any, ...]]
-_Minimised = tuple[CompiledEvent, float, dict[str, Any]]
+
+
+class _Minimised(NamedTuple):
+    compiled: CompiledEvent
+    now: float
+    fields: dict[str, Any]
+    prepared: int
+    """How often the event's class had been prepared by then: the policy may be another one since."""
 
 
 class Backlog:
@@ -24,17 +33,20 @@ class Backlog:
     Args:
         vault: while it is locked, minimised records are kept here.
         log: where they go.
+        ask: whether records of a class may be kept now.
         most_locked: how many are kept while the vault is locked; what comes after is counted and dropped.
     """
 
-    def __init__(self, vault: Vault, log: SealedLog, most_locked: int) -> None:
+    def __init__(self, vault: Vault, log: SealedLog, ask: Callable[[CompiledEvent], bool], most_locked: int) -> None:
         self._vault = vault
         self._log = log
+        self._ask = ask
         self._most_locked = most_locked
         self._given: deque[_Given] = deque()
-        self._minimised: list[_Minimised] = []
+        self._minimised: deque[_Minimised] = deque()
         self._lock = threading.RLock()
         self.dropped = 0
+        self.refused = 0
         self.add = self._given.append
         """Add a record: the event's class, the time in seconds since the epoch, the values in the fields' order."""
         self.given = self._given.__len__
@@ -50,49 +62,62 @@ class Backlog:
         try:
             if self._given or not self._vault.unlocked:
                 return False
-            self._hand_over_one(compiled, now, values)
+            self._append(compiled, now, compiled.minimise(values, None))
             return True
         finally:
             self._lock.release()
 
     def work_off(self) -> None:
-        """Minimise what was given, and hand it to the log unless the vault is locked; in order."""
+        """Minimise what was given, and hand it to the log unless the vault is locked; in order.
+
+        Raises:
+            VaultError: the key of a pseudonym cannot be had; what was not handed over waits on.
+        """
         if self._vault.closed:
             self.clear()  # nothing can ever take it over
             return
         with self._lock:
+            allowed: dict[CompiledEvent, bool] = {}
             if self._vault.unlocked:
-                self._hand_over()
-            else:
-                self._keep_minimised()
+                while self._minimised:
+                    self._hand_over_kept(self._minimised[0], allowed)
+                    self._minimised.popleft()
+            for _ in range(len(self._given)):  # what other threads add meanwhile must not keep us here
+                self._work_off_one(self._given[0], allowed)
+                self._given.popleft()
 
     def clear(self) -> None:
         """Forget what waits. Takes no lock: in a forked child, a thread that is not there may hold it for ever."""
         self._given.clear()
-        self._minimised = []
+        self._minimised.clear()
 
-    def _hand_over(self) -> None:
-        kept, self._minimised = self._minimised, []
-        for compiled, now, fields in kept:
-            self._append(compiled, now, fields)
-        for compiled, now, values in self._taken():
-            self._hand_over_one(compiled, now, values)
+    def _may_be_kept(self, compiled: CompiledEvent, allowed: dict[CompiledEvent, bool]) -> bool:
+        if compiled not in allowed:
+            allowed[compiled] = self._ask(compiled)
+        if not allowed[compiled]:
+            self.refused += 1
+        return allowed[compiled]
 
-    def _hand_over_one(self, compiled: CompiledEvent, now: float, values: tuple[Any, ...]) -> None:
-        key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
-        self._append(compiled, now, compiled.minimise(values, key))
+    def _work_off_one(self, given: _Given, allowed: dict[CompiledEvent, bool]) -> None:
+        compiled, now, values = given
+        if not self._may_be_kept(compiled, allowed):
+            return
+        if self._vault.unlocked:
+            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
+            self._append(compiled, now, compiled.minimise(values, key))
+        elif len(self._minimised) < self._most_locked:
+            fields = compiled.minimise(values, None)
+            self._minimised.append(_Minimised(compiled, now, fields, compiled.prepared))
+        else:
+            self.dropped += 1
+
+    def _hand_over_kept(self, kept: _Minimised, allowed: dict[CompiledEvent, bool]) -> None:
+        if self._may_be_kept(kept.compiled, allowed):
+            fields = kept.fields
+            if kept.compiled.prepared != kept.prepared:  # a locked vault could not say which policy holds
+                fields = kept.compiled.minimise(tuple(fields.values()), None)
+            self._append(kept.compiled, kept.now, fields)
 
     def _append(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
         record = (compiled.purpose, compiled.name, fields)
         self._log.append(compiled.purpose, compiled.retention, record, at=compiled.coarsen(now), now=now)
-
-    def _keep_minimised(self) -> None:
-        for compiled, now, values in self._taken():
-            if len(self._minimised) < self._most_locked:
-                self._minimised.append((compiled, now, compiled.minimise(values, None)))
-            else:
-                self.dropped += 1
-
-    def _taken(self) -> list[_Given]:
-        # One by one: what other threads add meanwhile must neither be lost nor keep us here.
-        return [self._given.popleft() for _ in range(len(self._given))]

@@ -5,42 +5,66 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import msgspec
+
+from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.journal.minimise import Minimiser, minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.policy import EventShape, Policy
+from rocketvpn_sdk.policy import Duration, EventShape, Field, Policy
+from rocketvpn_sdk.policy.strength import strongest
 
 TIME_FIELD = "recorded_at"
 """The field of the policy that says how exactly a record's time is kept."""
+_NO_TIME = Duration("PT0S")
 
 
 class CompiledEvent:
-    """What ``Journal`` needs to keep an event: made once for each class, when the vault opens."""
+    """What ``Journal`` needs to keep an event: made once for each class, when the vault opens.
 
-    def __init__(self, policy: Policy, shape: EventShape, scrubber: Scrubber) -> None:
+    Args:
+        policies: the versions in force; where they differ, the strictest of what they say holds (X2).
+        shape: the event.
+        scrubber: what scrubs free text.
+    """
+
+    def __init__(self, policies: tuple[Policy, ...], shape: EventShape, scrubber: Scrubber) -> None:
         self.name = shape.name
         self.purpose = shape.purpose
+        self._scrubber = scrubber
         self._fields = tuple(field for field, _ in shape.fields)
-        declared = [policy.fields[field] for field in (TIME_FIELD, *self._fields)]
-        # A record has one life: that of its shortest-lived field.
-        self.retention = min(field.retention.device for field in declared if field.retention.device is not None)
-        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(
-            (field.id, minimiser(field, scrubber)) for field in declared[1:]
-        )
-        self._coarsen = minimiser(declared[0], scrubber)
-        self._coarse = 0.0
-        self._coarse_from = math.inf
-        self.needs_key = any(field.transform.name == "pseudonym" for field in declared)
-        self.slow = any(field.transform.name == "scrub" for field in declared)
-        """Whether it has free text, which takes long to minimise."""
         self.allowed = False
         self.checked_from = math.inf
         """When ``allowed`` was asked last, in seconds since the epoch."""
         self.changes = -1
         """What ``Permit.changes`` said then."""
+        self.prepared = 0
+        """How often it was prepared: once more with every other set of versions."""
+        self._prepare(policies)
+
+    def _prepare(self, policies: tuple[Policy, ...]) -> None:
+        self._policies = policies
+        declared = [
+            [policy.fields[field] for policy in policies if field in policy.fields]
+            for field in (TIME_FIELD, *self._fields)
+        ]
+        times = [field.retention.device for versions in declared for field in versions]
+        # A record has one life: that of its shortest-lived field.
+        self.retention = min((time for time in times if time is not None), default=_NO_TIME)
+        self._coarsen, *minimisers = (_strictest(versions, self._scrubber) for versions in declared)
+        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(zip(self._fields, minimisers, strict=True))
+        self._coarse = 0.0
+        self._coarse_from = math.inf
+        transforms = {field.transform.name for versions in declared for field in versions}
+        self.needs_key = "pseudonym" in transforms
+        self.slow = self.needs_key or "scrub" in transforms
+        """Whether it takes long to minimise: free text does, and a key that must be fetched."""
+        self.prepared += 1
 
     def ask(self, permit: Permit) -> bool:
-        """Whether every field of the event may be kept on this device now."""
+        """Whether every field of the event may be kept on this device now, by the versions now in force."""
+        if permit.policies != self._policies:
+            self._prepare(permit.policies)
         return all(permit.field(field, self.purpose).allowed for field in (TIME_FIELD, *self._fields))
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
@@ -51,5 +75,25 @@ class CompiledEvent:
         """Return the time that is kept for a record made at ``now``."""
         if not self._coarse_from <= now < self._coarse_from + 1.0:  # within a second it stays what it is
             self._coarse_from = now // 1.0
-            self._coarse = float(self._coarsen(self._coarse_from, None))
+            kept = self._coarsen(self._coarse_from, None)
+            self._coarse = self._coarse_from // DAY * DAY if kept is None else float(kept)
         return self._coarse
+
+
+def _strictest(versions: list[Field], scrubber: Scrubber) -> Minimiser:
+    """Return what keeps of a value what every one of ``versions`` of a field would."""
+    if not versions:
+        return lambda _value, _key: None
+    transform = versions[0].transform
+    for field in versions[1:]:
+        transform = strongest(transform, field.transform)
+    kinds = {field.type: field for field in versions}
+    each = [minimiser(msgspec.structs.replace(field, transform=transform), scrubber) for field in kinds.values()]
+    if len(each) == 1:
+        return each[0]
+
+    def minimise(value: Any, key: bytes | None) -> Any:
+        kept = [step(value, key) for step in each]
+        return kept[0] if all(one == kept[0] for one in kept) else None
+
+    return minimise

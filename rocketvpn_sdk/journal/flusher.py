@@ -27,6 +27,8 @@ class Flusher:
         self._lock = threading.Lock()
         self._rounds = threading.Condition()
         self._begun = self._ended = 0
+        self.failed = 0
+        """Flushes that ended in an error that was not foreseen."""
 
     def arm(self) -> None:
         """Ask for a flush."""
@@ -77,7 +79,11 @@ class Flusher:
             self.armed = self.hurried = False  # before the flush: what is recorded meanwhile asks for the next one
             with self._rounds:
                 self._begun += 1
-            self._flush()
+            try:
+                self._flush()
+            except Exception:  # noqa: BLE001 - nobody to tell here, and without this thread nothing would be sealed
+                self.failed += 1
+                self.arm()
             with self._rounds:
                 self._ended = self._begun
                 self._rounds.notify_all()

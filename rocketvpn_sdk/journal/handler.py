@@ -48,8 +48,8 @@ class JournalHandler(logging.Handler):
             return
         busy.now = True
         try:
-            self._journal.keep(self._compiled, self._values(record))
-            if record.levelno >= logging.ERROR:
+            taken = self._journal.keep(self._compiled, self._values(record))
+            if taken and record.levelno >= logging.ERROR:
                 self._journal.flush_soon()
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1

@@ -6,7 +6,6 @@ import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +110,7 @@ class Journal:
         self._retention = Retention(vault, _STREAM, limits.log_bytes)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
-        self._backlog = Backlog(vault, log, limits.locked_records)
+        self._backlog = Backlog(vault, log, self._ask, limits.locked_records)
         self._flusher = Flusher(self._flush_quietly, limits.flush_interval)
         self._stuck = False
         self.busy = Busy()
@@ -129,10 +128,9 @@ class Journal:
         """
         classes: tuple[type[Event], ...] = (LogMessage, *kinds)
         shapes = {kind: shape_of(kind) for kind in classes}
-        check_events(self._permit.policy, shapes.values())
-        self._events = {
-            kind: CompiledEvent(self._permit.policy, shape, self.scrubber) for kind, shape in shapes.items()
-        }
+        policies = self._permit.policies
+        check_events(policies[0], shapes.values())
+        self._events = {kind: CompiledEvent(policies, shape, self.scrubber) for kind, shape in shapes.items()}
 
     def record(self, event: Event) -> None:
         """Keep ``event``, minimised, unless the policy, a missing consent or collect mode says no.
@@ -153,29 +151,45 @@ class Journal:
         """Return the prepared form of an event class: for the handler, which records without making an event."""
         return self._events[kind]
 
-    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> None:
-        """Take over ``values``, in the order of the event's fields, if they may be kept."""
+    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> bool:
+        """Take over ``values``, in the order of the event's fields, if they may be kept; return whether they were.
+
+        Asks nobody: what was answered a moment ago holds for so long, and anything else is asked by ``flush``.
+        """
         now = self._time()
-        if not compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE or (
-            compiled.changes != self._permit.changes()
-        ):
-            compiled.changes = self._permit.changes()
-            compiled.allowed = compiled.ask(self._permit)
-            compiled.checked_from = now
-        if not compiled.allowed or self._vault.closed:
+        known = compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE and (
+            compiled.changes == self._permit.changes()
+        )
+        if (known and not compiled.allowed) or self._vault.closed:
             self._refused += 1
-            return
+            return False
         waiting = self._backlog.given() or self._log.buffered
         if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
             self._dropped += 1
-            return
-        if compiled.slow or not self._backlog.take_now(compiled, now, values):
+            return False
+        if not known or compiled.slow or not self._backlog.take_now(compiled, now, values):
             self._backlog.add((compiled, now, values))
         if waiting >= self._batch_records:
             if not self._flusher.hurried:
                 self._flusher.hurry()
         elif not self._flusher.armed:
             self._flusher.arm()
+        return True
+
+    def _ask(self, compiled: CompiledEvent) -> bool:
+        """Ask whether records of a class may be kept now."""
+        compiled.changes = self._permit.changes()
+        compiled.allowed = compiled.ask(self._permit)
+        compiled.checked_from = self._time()
+        return compiled.allowed
+
+    def _bring_in(self) -> None:
+        """Hand what waits to the log, and drop what is there, not sealed yet, of purposes that were withdrawn since."""
+        self._backlog.work_off()
+        may = {compiled.purpose for compiled in self._events.values() if self._ask(compiled)}
+        refused = {compiled.purpose for compiled in self._events.values()} - may
+        if refused and self._vault.unlocked:
+            self._refused += self._log.discard(refused)
 
     def flush(self) -> None:
         """Minimise and seal what waits; it survives a kill when this returns.
@@ -185,7 +199,7 @@ class Journal:
         """
         outer, self.busy.now = self.busy.now, True
         try:
-            self._backlog.work_off()
+            self._bring_in()
             self._uncapped += -(-self._log.buffered // self._batch_records)
             self._log.commit()
             self._stuck = False
@@ -209,15 +223,18 @@ class Journal:
         return not self._stuck
 
     def _flush_quietly(self) -> None:
-        with suppress(VaultError):  # nobody to tell on this thread; flush() and stats() say it
+        try:
             self.flush()
             if self._vault.unlocked:
                 self._retention.purge_daily()  # daily, and after a resume from sleep
+        except VaultError:  # nobody to tell on this thread; flush() and stats() say it
+            if self._vault.unlocked:
+                self._flusher.arm()  # what waits is tried again
 
     def unlocked(self) -> None:
         """Purge what is past its time, and take over what was recorded while the vault was locked."""
         self._retention.purge()
-        self._backlog.work_off()
+        self._bring_in()
 
     def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
@@ -264,7 +281,7 @@ class Journal:
         return entries if limit is None else iter(deque(entries, maxlen=max(limit, 0)))
 
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
-        self._backlog.work_off()
+        self._bring_in()
         said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
         for records in self._log.read_blocks(since=since, until=until):
             for at, _, (purpose, name, fields) in records:
@@ -314,7 +331,7 @@ class Journal:
             waiting=len(self._backlog) + self._log.buffered,
             dropped=self._dropped + self._backlog.dropped,
             capped=self._retention.capped(),
-            refused=self._refused,
+            refused=self._refused + self._backlog.refused,
             by_event=by_event,
         )
 
@@ -323,7 +340,19 @@ class Journal:
     def forget(self) -> None:
         """Drop what is in memory: its keys were destroyed."""
         self._backlog.clear()
+        for compiled in self._events.values():
+            compiled.checked_from = math.inf  # what was answered before holds no longer
         self._log.discard()
+        self._log.forget_tails()
+        self._retention.sweep()
+
+    def shredded(self) -> None:
+        """Drop from memory what was made from keys that were destroyed, and what was answered before that.
+
+        What waits for a lane that was shredded is dropped when it is sealed; what waits for another one stays.
+        """
+        for compiled in self._events.values():
+            compiled.checked_from = math.inf
         self._log.forget_tails()
         self._retention.sweep()
 

@@ -95,10 +95,11 @@ def cut(text: str, limit: int) -> str:
 
 def _text(value: object) -> str | None:
     """Return ``value`` as a plain ``str`` if it is a text, an enumeration's member among them."""
-    kind = type(value)
-    if kind is str:
-        return value  # type: ignore[return-value] # mypy does not narrow by type()
-    return str.__str__(value) if issubclass(kind, str) else None
+    if not isinstance(value, str):
+        return None
+    text = value if type(value) is str else str.__str__(value)
+    # Half a character, as file names that are no text have them, could not be written down.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _number(value: object) -> int | float | None:
@@ -244,7 +245,7 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
         scrub = lru_cache(maxsize=_MOST_NAMES)(scrub)  # the names of loggers come again with every line
 
     def minimise(value: object, _key: bytes | None) -> str | None:
-        text = value if type(value) is str else _text(value)
+        text = _text(value)
         if text is None or (matches and not matches(text)):
             return None
         return scrub(text if len(text) <= limit else cut(text, limit))

@@ -232,7 +232,7 @@ def _remember(harmless: bytes) -> None:
 
 def _plain(text: str) -> str:
     """Return ``text`` without terminal colours and unseen marks, and with look-alike letters as what they look like."""
-    text = _ESCAPES.sub("", text).translate(_UNSEEN)
+    text = _ESCAPES.sub("", text.encode("utf-8", "replace").decode("utf-8")).translate(_UNSEEN)
     text = _OTHER_DIGITS.sub(lambda match: "".join(str(unicodedata.decimal(digit)) for digit in match[0]), text)
     return _LOOKALIKES.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
 

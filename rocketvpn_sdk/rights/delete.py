@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.transport.courier import Courier, problem_code
+from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 from rocketvpn_sdk.vault.lanes import Lanes
 from rocketvpn_sdk.vault.vault import CLOCK
@@ -109,12 +111,12 @@ class Deletion:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
         if self._ending:
-            self._vault.destroy()
+            self._destroy()
             return
         tickets = self.tickets()
         if any(ticket.body["scope"] != "logs" for ticket in tickets):
             self._ending = True
-            self._vault.destroy()  # the tickets go with it
+            self._destroy()  # the tickets go with it
             return
         for ticket in tickets:
             self._queue.remove(ticket)
@@ -168,6 +170,11 @@ class Deletion:
         self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
         return Server(state="confirmed", problem=problem, request_id=request_id, receipt=receipt)
 
+    def _destroy(self) -> None:
+        with suppress(RocketVPNError):  # the operator's signed files are nothing personal, and must hold nothing up
+            remove(beside(self._vault.folder))
+        self._vault.destroy()
+
     def _end_here(self) -> str | None:
         """Remove folder and secrets; return the code of what kept a secret from being removed, if anything did.
 
@@ -175,7 +182,7 @@ class Deletion:
         """
         self._ending = True
         try:
-            self._vault.destroy()
+            self._destroy()
         except SecretStoreError as error:
             return error.code
         return None

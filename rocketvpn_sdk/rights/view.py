@@ -12,6 +12,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.consent.ledger import key_of
 from rocketvpn_sdk.errors import NotBound, RocketVPNError, VaultError
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials, DeviceKey
 from rocketvpn_sdk.journal import Journal
@@ -96,7 +97,7 @@ class View:
 
     def _here(self, policy: Policy, sent: int) -> Iterator[HeldValue]:
         yield from self._account(policy)
-        yield from self._age(policy)
+        yield from self._choices(policy)
         yield from self._log(policy)
         waiting = len(self._queue.items())
         if sent:
@@ -119,10 +120,19 @@ class View:
             yield describe(policy, "device_key", "device", value=None)
             yield describe(policy, "session_token", "device", value=None)
 
-    def _age(self, policy: Policy) -> Iterator[HeldValue]:
+    def _choices(self, policy: Policy) -> Iterator[HeldValue]:
         adult = self._consent.state().adult
         if adult is not None:
             yield describe(policy, "age_flag", "device", value=adult)
+        guardian = self._consent.guardians.guardian()
+        if guardian is not None:
+            value = f"version {guardian.version}: agreed"
+            yield describe(policy, "guardian_confirmation", "device", value=value, since=utc(guardian.at))
+        records = len(self._consent.receipts())
+        if records:  # ``consent.receipts`` has the records themselves
+            said = [part for part in self._consent.status().purposes if part.state != "unset"]
+            states = ", ".join(f"{key_of(part.purpose, part.recipient)}: {part.state}" for part in said)
+            yield describe(policy, "consent_record", "device", value=states or None, count=records)
 
     def _log(self, policy: Policy) -> Iterator[HeldValue]:
         """Yield the fields that the journal holds, with counts; ``journal.read`` has the entries themselves."""

@@ -15,6 +15,17 @@ from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
 
 RIGHTS_PATH = "/v1/data-rights-requests"
 
+_ABOUT_A_DEVICE = (
+    tables.tunnels,
+    tables.refresh_tokens,
+    tables.access_tokens,
+    tables.auth_codes,
+    tables.auth_sessions,
+    tables.consents,
+    tables.guardian_requests,
+    tables.guardian_confirmations,
+)
+
 _FIRST = ("Amber", "Blue", "Coral", "Green", "Ivory", "Lilac", "Ochre", "Red", "Silver", "Teal", "Violet", "White")
 _SECOND = ("Badger", "Crane", "Dolphin", "Falcon", "Fox", "Heron", "Lynx", "Marten", "Otter", "Owl", "Seal", "Wren")
 
@@ -67,7 +78,7 @@ def add_device(db: Connection, number: str, device_id: str, jkt: str, today: dat
 
 def drop_device(db: Connection, device: DeviceRow) -> None:
     """Delete every row about ``device`` but its rights requests and the stored answers to them."""
-    for table in (tables.tunnels, tables.refresh_tokens, tables.access_tokens, tables.auth_codes, tables.auth_sessions):
+    for table in _ABOUT_A_DEVICE:
         db.execute(delete(table).where(table.c.order_number == device.order_number, table.c.device_id == device.id))
     stored = tables.idempotency.c
     db.execute(delete(tables.idempotency).where(stored.jkt == device.jkt, stored.path != RIGHTS_PATH))

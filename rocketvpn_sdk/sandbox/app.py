@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import correct, idempotency, oauth, resources, rights
+from rocketvpn_sdk.sandbox import consents, correct, guardians, idempotency, oauth, resources, rights, tuf_files
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.authorize import authorize
 from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Refused, Reply, json_reply
@@ -37,7 +37,7 @@ OpenHandler = Callable[[Parts, Call], Reply]
 OwnHandler = Callable[[Parts, Call, Caller, Connection], Reply]
 
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Open("GET", wire.METADATA_PATH, metadata),
     Open("GET", "/problems/{code}", problem),
     Open("GET", "/v1/keys", keys),
+    Open("GET", "/tuf/metadata/{file}", tuf_files.metadata),
+    Open("GET", "/tuf/targets/{folder}/{file}", tuf_files.target),
     Open("POST", "/v1/authorize-challenge", authorize, identified=True),
     Open("POST", "/v1/token", token, identified=True),
     Own("GET", "/v1/order", resources.order),
@@ -109,6 +111,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("GET", _ONE_REQUEST, rights.read, after_erasure=True),
     Own("DELETE", _ONE_REQUEST, rights.cancel),
     Own("GET", _ONE_REQUEST + "/receipt", rights.receipt, after_erasure=True),
+    Own("PUT", "/v1/consents/{purpose}", consents.put),
+    Own("GET", "/v1/consents/{purpose}", consents.read),
+    Own("POST", guardians.PATH, guardians.create),
+    Own("POST", guardians.PATH + "/{request_id}/confirm", guardians.confirm),
+    Own("DELETE", guardians.PATH + "/{request_id}", guardians.withdraw),
     Own("POST", "/v1/tunnels", resources.tunnel),
 )
 
@@ -153,6 +160,8 @@ def _serve_own(parts: Parts, endpoint: Own, call: Call, caller: Caller) -> Reply
         if key:
             idempotency.release(parts, key)
         raise
+    if key and not reply.kept:
+        idempotency.release(parts, key)
     if reply.erased:
         parts.store.scrub()
     return reply
@@ -161,7 +170,7 @@ def _serve_own(parts: Parts, endpoint: Own, call: Call, caller: Caller) -> Reply
 def _in_one_transaction(parts: Parts, endpoint: Own, call: Call, caller: Caller, key: idempotency.Key | None) -> Reply:
     with parts.store.begin() as db:
         reply = endpoint.handler(parts, call, caller, db)
-        if key:
+        if key and reply.kept:
             idempotency.complete(db, parts, key, reply)
     return reply
 

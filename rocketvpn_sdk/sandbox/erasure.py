@@ -23,6 +23,8 @@ DEVICE_FIELDS = frozenset(
         "session_token",
         "tunnel_public_key",
         "tunnel_address",
+        "consent_record",
+        "guardian_confirmation",
     }
 )
 """What belongs to one device; the rest belongs to the order."""

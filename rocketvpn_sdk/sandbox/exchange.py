@@ -63,6 +63,8 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     replay_for: int | None = None
     """How long the answer to this idempotency key is kept, where it is not the usual time."""
+    kept: bool = True
+    """False: a refusal that changed something all the same (a try was counted), worked out anew for the same key."""
     erased: bool = False
     """Rows were deleted that the database file must not keep either."""
 

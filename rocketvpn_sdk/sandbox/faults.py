@@ -33,6 +33,7 @@ class Faults:
         self._latency = 0.0
         self._redirect = False
         self._delay = False
+        self._freeze = False
         self._stopping = threading.Event()
 
     # ------------------------------------------------------------ for the next requests
@@ -110,6 +111,17 @@ class Faults:
         with self._lock:
             self._delay = on
 
+    @property
+    def freeze_updates(self) -> bool:
+        """Whether the signed files (TUF) are served as they are and never signed anew: they expire in time."""
+        with self._lock:
+            return self._freeze
+
+    @freeze_updates.setter
+    def freeze_updates(self, on: bool) -> None:
+        with self._lock:
+            self._freeze = on
+
     # ------------------------------------------------------------ at once
 
     def release_deletions(self) -> None:
@@ -133,4 +145,4 @@ class Faults:
         """Switch everything off; delayed deletions stay delayed until they are released."""
         with self._lock:
             self._queue.clear()
-            self._latency, self._redirect, self._delay = 0.0, False, False
+            self._latency, self._redirect, self._delay, self._freeze = 0.0, False, False, False

@@ -49,7 +49,8 @@ def key_of(call: Call, jkt: str) -> Key:
     match = _KEY.fullmatch(headers[0]) if len(headers) == 1 else None
     if match is None:
         raise Refused("idempotency-key-missing")
-    parts = (call.method, call.path, call.media_type(), b64url(call.body))
+    # The key is in it, and only its hash is stored: else a short body could be guessed from its fingerprint.
+    parts = (match[1], call.method, call.path, call.media_type(), b64url(call.body))
     return Key(jkt, digest(match[1]), digest("\n".join(parts)))
 
 

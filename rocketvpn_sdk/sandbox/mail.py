@@ -16,6 +16,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     code: str
     sent_at: datetime
+    text: str = ""
+    """What it says besides the code; empty where that is all."""
 
 
 class Outbox(Sequence[Message]):

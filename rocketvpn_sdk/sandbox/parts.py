@@ -14,6 +14,7 @@ from rocketvpn_sdk.sandbox.proofs import ProofChecker
 from rocketvpn_sdk.sandbox.receipts import ReceiptSigner
 from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.sandbox.store import Store
+from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Parts:
     nonces: Nonces
     proofs: ProofChecker
     receipts: ReceiptSigner
+    repository: Repository
     faults: Faults
     mail: Outbox
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from sqlalchemy import URL, select
 
@@ -36,6 +37,8 @@ from rocketvpn_sdk.sandbox.rights import release_delayed
 from rocketvpn_sdk.sandbox.seeds import YEAR, add_order, seed
 from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.sandbox.store import Store, every
+from rocketvpn_sdk.sandbox.tuf_files import POLICY, RECEIPT_KEYS
+from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
 HOST = "localhost"
 APP_ID = "org.example.vpn"
@@ -147,13 +150,23 @@ class Sandbox:
 
     @property
     def client_file(self) -> Path:
-        """Settings for a client: ``server``, ``trust``, ``hosts`` and ``app_id``, as TOML."""
+        """Settings for a client: ``server``, ``trust``, ``trusted_root``, ``hosts`` and ``app_id``, as TOML."""
         return self.folder / "client.toml"
 
     @property
     def database_file(self) -> Path:
         """The SQLite file, unless ``database_url`` names another place."""
         return self.folder / "sandbox.db"
+
+    @property
+    def tuf_folder(self) -> Path:
+        """The repository of signed files: ``metadata`` and ``targets`` in it are served as they are."""
+        return self.folder / "tuf"
+
+    @property
+    def trusted_root(self) -> Path:
+        """The TUF root metadata that clients embed (``Config(trusted_root=...)``); there once it was started."""
+        return self._running().repository.trusted_root
 
     @property
     def requests(self) -> list[Received]:
@@ -181,6 +194,24 @@ class Sandbox:
             add_order(db, self.policy, number, limit=limit, expires=expires or today + YEAR, email=email, today=today)
         return number
 
+    # ------------------------------------------------------------ signed files
+
+    def publish(self, policy: Policy) -> None:
+        """Publish ``policy``, with this server as its operator, as the newest; the server itself goes by its own."""
+        self.publish_target(POLICY, policy.with_hosts("operator", (HOST,)).canonical_json())
+
+    def publish_target(self, path: str, content: bytes) -> None:
+        """Publish a signed file at ``path`` (``folder/file``).
+
+        Raises:
+            ValueError: the path has another form, or the file more than 16 MiB.
+        """
+        self._running().repository.publish({path: content})
+
+    def rotate_root(self, *roles: str) -> None:
+        """Replace one of the root's two keys, and the key of each of ``roles`` (``"timestamp"``, ``"targets"``, …)."""
+        self._running().repository.rotate_root(*roles)
+
     # ------------------------------------------------------------ inside
 
     def _running(self) -> Parts:
@@ -202,6 +233,11 @@ class Sandbox:
         store = Store(url, purge_interval=self.settings.purge_interval)
         with store.begin() as db:
             seed(db, self.policy, utc(self._clock.time()).date())
+        receipts = ReceiptSigner(self.folder)
+        repository = Repository(self.tuf_folder, self._clock)
+        repository.renew()
+        published = {POLICY: self.policy.canonical_json(), RECEIPT_KEYS: msgspec.json.encode(receipts.key_set())}
+        repository.publish(published)
         return Parts(
             base=base,
             tunnel_key=_tunnel_key(self.folder / "tunnel-key"),
@@ -211,13 +247,20 @@ class Sandbox:
             store=store,
             nonces=self._nonces,
             proofs=ProofChecker(base, self.settings, self._nonces),
-            receipts=ReceiptSigner(self.folder),
+            receipts=receipts,
+            repository=repository,
             faults=self.faults,
             mail=self.mail,
         )
 
     def _write_client_file(self) -> None:
-        values = {"server": self.url, "trust": str(self.ca_file), "hosts": [HOST], "app_id": APP_ID}
+        values = {
+            "server": self.url,
+            "trust": str(self.ca_file),
+            "trusted_root": str(self.trusted_root),
+            "hosts": [HOST],
+            "app_id": APP_ID,
+        }
         # JSON's strings and lists of strings are TOML's, too.
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
         write_private(self.client_file, "".join(lines).encode())

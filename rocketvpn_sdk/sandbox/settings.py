@@ -29,6 +29,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     access_lifetime: int = 900
     step_up_lifetime: int = 300
 
+    # Guardians.
+    guardian_lifetime: int = 7 * 24 * 3600
+    """A guardian's code: a parent may read the e-mail days later."""
+    guardian_memory: int = 30 * 24 * 3600
+    """How long a spent or expired request is known as such; the policy allows the server 37 days for both."""
+    guardian_live: int = 5
+    """Requests of one order whose codes could still be used, spent ones counted: each sends an e-mail to somebody."""
+
     # Resources.
     body_bytes: int = 64 << 10
     drain_bytes: int = 1 << 20

@@ -131,6 +131,48 @@ rights_requests = Table(
     Column("receipt", Text),
 )
 
+consents = Table(
+    "consents",
+    metadata,
+    Column("order_number", String(40), primary_key=True),
+    Column("device_id", String(64), primary_key=True),
+    Column("purpose", String(64), primary_key=True),
+    Column("recipient", String(64), primary_key=True),  # empty: the purpose itself
+    Column("record_id", String(36), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("policy_sha256", String(64), nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+guardian_requests = Table(
+    "guardian_requests",
+    metadata,
+    Column("id_hash", String(43), primary_key=True),
+    Column("order_number", String(40), nullable=False, index=True),
+    Column("device_id", String(64), nullable=False),
+    Column("about", String(10), nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("policy_sha256", String(64), nullable=False),
+    Column("code_hash", String(43), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("used", Boolean, nullable=False),
+    Column("code_until", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
+guardian_confirmations = Table(
+    "guardian_confirmations",
+    metadata,
+    Column("order_number", String(40), primary_key=True),
+    Column("device_id", String(64), primary_key=True),
+    Column("request_hash", String(43), nullable=False),
+    Column("policy_version", Integer, nullable=False),
+    Column("policy_sha256", String(64), nullable=False),
+    Column("confirmed_at", Integer, nullable=False),
+)
+
 idempotency = Table(
     "idempotency",
     metadata,
@@ -158,6 +200,8 @@ EXPIRING = (
     access_tokens,
     tunnels,
     rights_requests,
+    consents,
+    guardian_requests,
     idempotency,
 )
 """What goes once ``expires_at`` has passed (R1)."""
@@ -232,3 +276,45 @@ class RightsRow(msgspec.Struct, frozen=True):
     order_number: str | None
     device_id: str | None
     receipt: str | None
+
+
+class ConsentRow(msgspec.Struct, frozen=True):
+    """A row of ``consents``."""
+
+    order_number: str
+    device_id: str
+    purpose: str
+    recipient: str
+    record_id: str
+    state: str
+    policy_version: int
+    policy_sha256: str
+    at: int
+    expires_at: int
+
+
+class GuardianRow(msgspec.Struct, frozen=True):
+    """A row of ``guardian_requests``."""
+
+    id_hash: str
+    order_number: str
+    device_id: str
+    about: str
+    policy_version: int
+    policy_sha256: str
+    code_hash: str
+    tries: int
+    used: bool
+    code_until: int
+    expires_at: int
+
+
+class ConfirmationRow(msgspec.Struct, frozen=True):
+    """A row of ``guardian_confirmations``."""
+
+    order_number: str
+    device_id: str
+    request_hash: str
+    policy_version: int
+    policy_sha256: str
+    confirmed_at: int

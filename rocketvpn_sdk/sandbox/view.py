@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
+from rocketvpn_sdk.sandbox.store import every
+from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow
 
 HOLD_REASON = "Tax law requires the operator to keep its invoices."
 
@@ -25,6 +26,7 @@ def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceR
         *_device(db, policy, device),
         *_payments(db, policy, order.number),
         *_tunnel(db, policy, device),
+        *_choices(db, policy, device),
     ]
 
 
@@ -75,6 +77,25 @@ def _tunnel(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.
         since = datetime.fromtimestamp(created_at, UTC)
         yield _field(policy, "tunnel_public_key", public_key, since)
         yield _field(policy, "tunnel_address", address, since)
+
+
+def _choices(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
+    held = tables.consents.c
+    query = select(tables.consents).where(held.order_number == device.order_number, held.device_id == device.id)
+    for row in every(db, query.order_by(held.purpose, held.recipient), ConsentRow):
+        about = f"{row.purpose}/{row.recipient}" if row.recipient else row.purpose
+        yield _field(policy, "consent_record", f"{about}: {row.state}, version {row.policy_version}", _moment(row.at))
+    given = tables.guardian_confirmations.c
+    query = select(tables.guardian_confirmations).where(
+        given.order_number == device.order_number, given.device_id == device.id
+    )
+    for word in every(db, query, ConfirmationRow):
+        since = _moment(word.confirmed_at)
+        yield _field(policy, "guardian_confirmation", f"version {word.policy_version}: agreed", since)
+
+
+def _moment(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
 
 
 def _field(policy: Policy, name: str, value: Any, since: datetime, *, hold: wire.Hold | None = None) -> wire.HeldField:

@@ -32,6 +32,7 @@ from rocketvpn_sdk.transport.connections import Reply
 T = TypeVar("T")
 
 JSON_TYPES = (wire.JSON, "application/jwk-set+json")
+FILE_TYPES = (wire.BYTES, wire.JSON)
 LONGEST_WAIT = 24 * 3600.0
 """A server may ask to wait longer; it is not believed."""
 RETRIED_STATUSES = (429, 502, 503, 504)
@@ -86,6 +87,17 @@ def decode_text(operation: str, reply: Reply, *, media: str = wire.JWT) -> str:
     if not reply.body.isascii():
         raise _useless(operation, reply, "it is not ASCII")
     return reply.body.decode("ascii").strip()
+
+
+def file_bytes(operation: str, reply: Reply) -> bytes:
+    """Return the body of ``reply``, a file, as it came; whoever asked for it checks what it says.
+
+    Raises:
+        ServerError: another content type, such as the page of a network that wants its user to sign in.
+    """
+    if reply.media not in FILE_TYPES:
+        raise _useless(operation, reply, f"it is {_kind(reply)}, not {' or '.join(FILE_TYPES)}")
+    return reply.body
 
 
 def check_depth(operation: str, reply: Reply, max_depth: int) -> None:

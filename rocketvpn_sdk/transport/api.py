@@ -26,10 +26,15 @@ Body = Mapping[str, Any] | msgspec.Struct | None
 OWN_OPERATIONS = frozenset(
     {
         "authorize.challenge",
+        "consents.put",
+        "consents.read",
         "data.correct",
         "data.view",
         "devices.list",
         "devices.unbind",
+        "guardian.confirm",
+        "guardian.request",
+        "guardian.withdraw",
         "order.read",
         "rights.receipt",
         "rights.request",
@@ -37,6 +42,8 @@ OWN_OPERATIONS = frozenset(
         "server.keys",
         "server.metadata",
         "token.issue",
+        "tuf.metadata",
+        "tuf.target",
     }
 )
 """The SDK's own: each has a typed call of its own, and none is open to ``rocket.call``."""
@@ -181,6 +188,36 @@ class Api:
     def _try(self, call: Call, answer: type[Any] | None, interactive: bool) -> Answer[Any]:
         reply = self._exchange.send(call, self._signer(call.operation, interactive))
         return self._answer(call.operation, reply, answer)
+
+    def fetch(self, operation: str, *, path: Mapping[str, str], at_most: int) -> bytes | None:
+        """Fetch a file that says by itself whether it can be trusted; nobody says who is asking.
+
+        Args:
+            operation: its id; of identity ``none``.
+            path: the parameters of the path.
+            at_most: the longest file to take, in bytes.
+
+        Returns:
+            The file; ``None`` where the server has none (404, or 403 as some file servers say).
+
+        Raises:
+            OperationUndeclared, EgressBlocked, ValueRefused: it may not go; nothing was sent.
+            TransportError: there was no answer.
+            AnswerTooLarge: the file is longer than ``at_most``.
+            ServerError, RateLimited, RequestRefused: there was no file in it.
+            VaultError: it cannot be written down, and so does not go.
+        """
+        declared = self.policy.operations.get(operation)
+        if declared is not None and (declared.method, declared.identity) != ("GET", "none"):
+            raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
+        call = Call(operation=operation, parameters=path, accept=", ".join(answers.FILE_TYPES), at_most=at_most)
+        reply = self._exchange.send(call, Unsigned())
+        if reply.status in (403, 404):
+            return None
+        if reply.status != 200:
+            depth = self._exchange.limits.max_json_depth
+            raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=depth)
+        return answers.file_bytes(operation, reply)
 
     def invoke(self, operation: str, fields: Mapping[str, Any]) -> Any:
         """Call one of the app's own operations: the logic of ``rocket.call``.

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from rocketvpn_sdk.errors import (
+    AnswerTooLarge,
     CertificateUntrusted,
     ConfigurationError,
     PinMismatch,
@@ -103,8 +104,8 @@ class Connections:
         except (httpx.InvalidURL, ValueError, ImportError):
             raise ConfigurationError(problem="the proxy is not one that can be used") from None
 
-    def exchange(self, request: httpx.Request, *, operation: str, nameless: bool) -> Reply:
-        """Send ``request`` and read the whole answer.
+    def exchange(self, request: httpx.Request, *, operation: str, nameless: bool, at_most: int | None = None) -> Reply:
+        """Send ``request`` and read the whole answer, ``at_most`` so many bytes where it is a success.
 
         Raises:
             Failure: there was none that can be used.
@@ -114,7 +115,7 @@ class Connections:
         try:
             response = transport.handle_request(request)
             try:
-                return self._read(response, operation)
+                return self._read(response, operation, at_most)
             finally:
                 response.close()
         except Failure:
@@ -137,20 +138,22 @@ class Connections:
             "pool": left,
         }
 
-    def _read(self, response: httpx.Response, operation: str) -> Reply:
+    def _read(self, response: httpx.Response, operation: str, at_most: int | None) -> Reply:
         status, most = response.status_code, self._limits.max_response_bytes
+        if at_most is not None and status < 400:
+            most = at_most
         headers = _looked_at(response.headers)
         if headers.get("content-encoding", "identity") != "identity":
             raise self._useless(operation, status, "it is encoded, though that was not asked for")
         announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced[:12]) > most:
-            raise self._useless(operation, status, f"it is larger than {most} bytes")
+            raise _too_large(operation, status, most)
         body = bytearray()
         # The bare stream: response.iter_raw() counts and clocks, and would refuse an answer made in memory.
         for chunk in cast(httpx.SyncByteStream, response.stream):
             body += chunk
             if len(body) > most:
-                raise self._useless(operation, status, f"it is larger than {most} bytes")
+                raise _too_large(operation, status, most)
             if deadline.expired():
                 raise httpx.ReadTimeout("")
         return Reply(status, headers, bytes(body))
@@ -168,6 +171,11 @@ class Connections:
         if isinstance(error, httpx.TransportError | OSError):
             return _unreachable(error, host)
         return self._useless(operation, None, f"it cannot be read ({type(error).__name__})")
+
+
+def _too_large(operation: str, status: int, most: int) -> Failure:
+    error = AnswerTooLarge(operation=operation, status=status, problem=f"it is larger than {most} bytes")
+    return Failure(error, sent=True, again=False)
 
 
 def _looked_at(headers: httpx.Headers) -> dict[str, str]:

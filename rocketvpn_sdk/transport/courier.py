@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 
@@ -17,6 +17,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.transport.api import Answer, Api
+from rocketvpn_sdk.transport.requests import PARAMETER
 from rocketvpn_sdk.vault import Queue, QueueItem
 
 T = TypeVar("T")
@@ -47,19 +48,32 @@ class Courier:
         self._queue = queue
         self._events = events
 
-    def deliver(self, item: QueueItem, answer: type[T], *, interactive: bool) -> tuple[QueueItem, Answer[T] | None]:
+    @overload
+    def deliver(self, item: QueueItem, answer: type[T], *, interactive: bool) -> tuple[QueueItem, Answer[T] | None]: ...
+
+    @overload
+    def deliver(self, item: QueueItem, answer: None, *, interactive: bool) -> tuple[QueueItem, Answer[None] | None]: ...
+
+    def deliver(
+        self, item: QueueItem, answer: type[Any] | None, *, interactive: bool
+    ) -> tuple[QueueItem, Answer[Any] | None]:
         """Send ``item`` once; return it as it now stands in the queue, and the answer if there was one.
 
-        Without ``interactive`` the user is never asked; ``UserNeeded`` is emitted instead.
+        Members of its body that the operation's path names go there. Without ``interactive`` the user is never asked;
+        ``UserNeeded`` is emitted instead.
 
         Raises:
             VaultError: its state could not be written; it is still in the queue.
         """
+        declared = self._api.policy.operations.get(item.operation)
+        in_path = set(PARAMETER.findall(declared.path)) if declared else set()
+        members = {name: value for name, value in item.body.items() if name not in in_path}
         try:
             got = self._api.call(
                 item.operation,
                 answer=answer,
-                body=item.body,
+                body=members or None,
+                path={name: str(item.body[name]) for name in in_path & item.body.keys()},
                 idempotency_key=item.idempotency_key,
                 interactive=interactive,
             )

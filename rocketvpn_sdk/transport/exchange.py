@@ -38,13 +38,25 @@ def _parsed(url: str) -> httpx.URL:
 class _Draft:
     """A call that may go, ready to be signed; counts its tries."""
 
-    __slots__ = ("body", "headers", "nameless", "operation", "parsed", "repeatable", "status", "tries", "url")
+    __slots__ = (
+        "at_most",
+        "body",
+        "headers",
+        "nameless",
+        "operation",
+        "parsed",
+        "repeatable",
+        "status",
+        "tries",
+        "url",
+    )
 
     def __init__(self, operation: Operation, url: str, body: bytes | None, headers: dict[str, str], call: Call) -> None:
         self.operation, self.url, self.body, self.headers = operation, url, body, headers
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
         self.nameless = operation.identity == "none"
         self.repeatable = call.repeatable
+        self.at_most = call.at_most
         self.tries = 0
         self.status: int | None = None
 
@@ -187,7 +199,9 @@ class Exchange:
         request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1
         try:
-            reply = self._connections.exchange(request, operation=draft.operation.id, nameless=draft.nameless)
+            reply = self._connections.exchange(
+                request, operation=draft.operation.id, nameless=draft.nameless, at_most=draft.at_most
+            )
         except Failure as failure:
             if not failure.again:
                 raise

@@ -111,9 +111,23 @@ def check(permit: Permit, outgoing: Outgoing) -> Passed:
         decision = permit.field(field, operation.purpose, operation.recipient)
         if not decision.allowed:
             raise EgressBlocked(operation=operation.id, rule=decision.rule, reason=decision.sentence)
-    # 6. No header but those of the short list.
+    # 6. A version that does not bind yet sends nothing that the one that binds would not (X2).
+    _check_binding(permit, operation, fields)
+    # 7. No header but those of the short list.
     _check_headers(operation, outgoing.headers)
     return Passed(operation, tuple(fields))
+
+
+def _check_binding(permit: Permit, operation: Operation, fields: Iterable[str]) -> None:
+    for policy in permit.policies[:-1]:
+        bound = policy.operations.get(operation.id)
+        if bound is None:
+            continue
+        known = {*bound.fields, *bound.names.values(), *_IDENTITY_FIELDS[bound.identity]}
+        more = [field for field in fields if field in policy.fields and field not in known]
+        if more:
+            reason = f"The version that binds does not send {more[0]!r} with this; the newer one does not bind yet."
+            raise EgressBlocked(operation=operation.id, rule="X2", reason=reason)
 
 
 def check_value(field: Field, name: str, value: object) -> None:

@@ -1,4 +1,4 @@
-"""What this room needs of the vault: two small interfaces, so that it can be tested and changed without one."""
+"""What this room needs of the vault, and what it offers to those who fetch files: small interfaces, for tests too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import msgspec
 from rocketvpn_sdk.policy import Duration
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Fetch(Protocol):
+    """Fetches a file of the operator's through the one way out: ``Api.fetch``, for the rooms above that verify it."""
+
+    def __call__(self, operation: str, /, *, path: Mapping[str, str], at_most: int) -> bytes | None:
+        """Return the file, at most so many bytes; ``None``: the server has none."""
+        ...
 
 
 class Documents(Protocol):

@@ -69,6 +69,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
     """In place of the policy's, where the server's metadata says so; on the same origin."""
     idempotency_key: str | None = None
+    at_most: int | None = None
+    """The longest answer to take, in bytes; ``None``: ``Limits.max_response_bytes``, which refusals always have."""
     repeatable: bool = True
     """False where sending the same twice does harm, whatever its key (a one-time code)."""
 

@@ -10,7 +10,7 @@ import os
 import threading
 import weakref
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -132,9 +132,16 @@ class SealedLog:
                 raise
             self._tails.update(tails)
 
-    def discard(self) -> int:
-        """Forget what is buffered; return how many records that was."""
-        return self._take()[1]
+    def discard(self, purposes: Collection[str] | None = None) -> int:
+        """Forget what is buffered, of ``purposes`` or of all; return how many records that was."""
+        if purposes is None:
+            return self._take()[1]
+        with self._lock:
+            gone = [key for key in self._batch if key[0].purpose in purposes]
+            count = sum(len(self._batch.pop(key)) for key in gone)
+            self._pages = {key: page for key, page in self._pages.items() if key[0] not in purposes}
+            self.buffered -= count
+            return count
 
     def _take(self) -> tuple[_Batch, int]:
         with self._lock:

@@ -14,7 +14,7 @@ from support.calls import APP, TurnableClock
 from support.memory_vault import MemoryDocuments, MemoryStream
 from support.tls_peers import Peer, issued, pin_of, self_signed, tls_peer
 
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerError, ServerUnreachable
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
@@ -49,7 +49,7 @@ def api_for(peer: Peer, context: ssl.SSLContext, proxy: str | None = None) -> Ap
     return open_api(
         server=peer.url,
         client_id=APP,
-        permit=Permit(lambda: policy, State, clock.time),
+        permit=Permit(lambda: InForce(policy), State, clock.time),
         documents=MemoryDocuments(),
         stream=MemoryStream(),
         events=EventBus(),

@@ -78,7 +78,13 @@ def test_the_doors_without_a_token_are_those_that_must_be() -> None:
         path for (_, path), operation in operations().items() if operation.get("security") == [{"dpopProof": []}]
     }
 
-    assert open_doors == {wire.METADATA_PATH, "/problems/{code}", "/v1/keys"}
+    assert open_doors == {
+        wire.METADATA_PATH,
+        "/problems/{code}",
+        "/v1/keys",
+        "/tuf/metadata/{file}",
+        "/tuf/targets/{folder}/{file}",
+    }
     assert proof_only == {"/v1/authorize-challenge", "/v1/token"}
 
 
@@ -173,8 +179,10 @@ def peer(sandbox: Sandbox, statuses: set[int]) -> Iterator[Peer]:
 
 def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Peer) -> None:
     contract = Contract(sandbox.url)
-    for path in (wire.METADATA_PATH, "/v1/keys", "/problems/not-found"):
+    for path in (wire.METADATA_PATH, "/v1/keys", "/problems/not-found", "/tuf/metadata/timestamp.json"):
         assert peer.http.get(path).status_code == 200
+    for target in (sandbox.tuf_folder / "targets").glob("*/*"):
+        assert peer.http.get(f"/tuf/targets/{target.parent.name}/{target.name}").content == target.read_bytes()
     peer.bind("RV-2026-0001")
     peer.bind("RV-2026-0001")
     for path in ("/v1/order", "/v1/devices", "/v1/data"):
@@ -213,6 +221,8 @@ def test_refusals_keep_to_the_contract(sandbox: Sandbox, peer: Peer, statuses: s
     peer.send("GET", "/v1/order")
     sandbox.faults.fail()
     peer.http.get("/v1/keys")
+    peer.http.get("/tuf/metadata/2.root.json")
+    peer.http.get("/tuf/targets/policy/policy.json")
     sandbox.faults.revoke_device(peer.device_id)
     assert peer.call("GET", "/v1/order").status_code == 403
 

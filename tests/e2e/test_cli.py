@@ -206,12 +206,12 @@ def test_correcting(bound: CommandLine, sandbox: Sandbox):
 def test_who_is_of_age_can_add_what_was_not_there(bound: CommandLine):
     refused = bound.here("correct", "language", "de")
     assert (refused.code, refused.error["code"]) == (codes.REFUSED, "not-allowed")
-    assert bound.here("age").document == {"adult": None}
-    assert bound.here("age", "--adult").document == {"adult": True}
+    assert bound.here("age").document == {"adult": None, "guardian": False}
+    assert bound.here("age", "--adult").document == {"adult": True, "guardian": False}
     assert bound.here("correct", "language", "de").code == 0
     assert "18 or older" in bound.run("age").out
-    assert bound.here("age", "--minor").document == {"adult": False}
-    assert bound.here("age", "--adult").error["code"] == "not-allowed"
+    assert bound.here("age", "--minor").document == {"adult": False, "guardian": False}
+    assert bound.here("age", "--adult").error["code"] == "age-settled"
 
 
 # ---------------------------------------------------------------- delete, reset

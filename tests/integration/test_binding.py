@@ -12,7 +12,7 @@ from support.memory_vault import MemoryDocuments, MemoryStream
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import SystemClock
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
@@ -55,7 +55,7 @@ class Machine:
         self.api: Api = open_api(
             server=sandbox.url,
             client_id=APP,
-            permit=Permit(lambda: sandbox.policy, lambda: State(adult=True), clock.time),
+            permit=Permit(lambda: InForce(sandbox.policy), lambda: State(adult=True), clock.time),
             documents=self.documents,
             stream=MemoryStream(clock.time),
             events=self.events,

@@ -285,6 +285,62 @@ def test_what_was_flushed_is_there_for_another_process(config: Config, rocket: R
         assert other.journal.stats().records == 1
 
 
+@pytest.mark.parametrize("text", ["caf\udce9.txt", "\ud800", "x" * 5000 + "\udfff"])
+def test_a_line_with_half_a_character_stops_nothing(rocket: RocketVPN, logger: logging.Logger, text: str) -> None:
+    logger.info("file %s", text)
+    logger.info("and on")
+    rocket.journal.flush()
+    first, second = rocket.journal.read()
+    assert first.fields["message"].startswith("file ")
+    assert second.fields["message"] == "and on"
+    assert rocket.journal.stats().dropped == 0
+
+
+def test_a_flush_that_ends_in_an_unforeseen_error_is_not_the_last(config: Config) -> None:
+    quick = msgspec.structs.replace(config, limits=Limits(flush_interval=0.01))
+    with RocketVPN.open(quick) as rocket:
+        inner, failing, flushed = rocket.journal.flush, [True], threading.Event()
+
+        def flush() -> None:
+            if failing.pop() if failing else False:
+                raise RuntimeError
+            inner()
+            flushed.set()
+
+        rocket.journal.flush = flush  # type: ignore[method-assign] # to fail once
+        for number in range(2):
+            rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
+            while failing:
+                time.sleep(0.01)
+        assert flushed.wait(10)
+
+
+def test_a_key_that_cannot_be_had_once_loses_no_record(
+    rocket: RocketVPN, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> bytes:
+        raise VaultBusy(seconds=1)
+
+    monkeypatch.setattr(rocket.journal._log, "pseudonym_key", busy)
+    logger.info("before")
+    rocket.journal.record(NetworkChanged(remote_host="a.example"))
+    logger.info("after")
+    with pytest.raises(VaultBusy):
+        rocket.journal.flush()
+    monkeypatch.undo()
+    assert [entry.event for entry in rocket.journal.read()] == ["log.message", "network.changed", "log.message"]
+
+
+def test_an_error_line_after_closing_holds_nobody_up(config: Config) -> None:
+    patient = msgspec.structs.replace(config, limits=Limits(flush_patience=60.0))
+    with RocketVPN.open(patient) as rocket:
+        handler = rocket.journal.handler()
+    before = time.monotonic()
+    handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "too late", None, None))
+    assert time.monotonic() - before < 30
+    assert handler.failed == 0
+
+
 def test_an_error_line_is_flushed_at_once(config: Config) -> None:
     patient = msgspec.structs.replace(config, limits=Limits(flush_interval=3600.0, flush_patience=60.0))
     with RocketVPN.open(patient) as rocket, RocketVPN.open(config) as other:

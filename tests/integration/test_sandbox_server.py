@@ -78,13 +78,14 @@ def test_its_folder_is_private_and_says_how_to_reach_it(sandbox: Sandbox) -> Non
     assert settings == {
         "server": sandbox.url,
         "trust": str(sandbox.ca_file),
+        "trusted_root": str(sandbox.trusted_root),
         "hosts": ["localhost"],
         "app_id": "org.example.vpn",
     }
     assert stat.S_IMODE(sandbox.folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in sandbox.folder.iterdir() if path.suffix != ".db-journal"} == {
-        0o600
-    }
+    for path in sandbox.folder.rglob("*"):
+        if path.suffix != ".db-journal":
+            assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert sandbox.policy.recipients["operator"].hosts == ("localhost",)
 
 

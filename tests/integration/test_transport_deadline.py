@@ -15,7 +15,7 @@ from support.calls import APP, TurnableClock
 from support.memory_vault import MemoryDocuments, MemoryStream
 from support.tls_peers import Serve, issued, tls_peer
 
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import ServerTimeout
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
@@ -63,7 +63,7 @@ def test_a_dripping_server_does_not_hold_a_call(head: bytes, drop: bytes, store:
         api = open_api(
             server=peer.url,
             client_id=APP,
-            permit=Permit(lambda: policy, State, clock.time),
+            permit=Permit(lambda: InForce(policy), State, clock.time),
             documents=MemoryDocuments(),
             stream=MemoryStream(),
             events=EventBus(),

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import respx
 
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.limits import Limits
@@ -85,7 +85,7 @@ class Line:
         self.api: Api = open_api(
             server=SERVER,
             client_id=APP,
-            permit=Permit(lambda: self.policy, lambda: self.state, self.clock.time),
+            permit=Permit(lambda: InForce(self.policy), lambda: self.state, self.clock.time),
             documents=self.documents,
             stream=self.stream,
             events=self.events,

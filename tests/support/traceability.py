@@ -34,10 +34,9 @@ class Clause(NamedTuple):
 
 WHAT: dict[str, Clause] = {
     "P1": Clause(
-        "Every category, purpose, field, recipient, event and operation has a plain sentence in each of the policy's "
-        "languages; a refusal and an error are sentences, too.",
-        ("policy/rocketvpn.toml", "policy/checks.py", "policy/decide.py", "errors.py", "rights/report.py"),
-        "a call that explains a term, and notices to show before a choice",
+        "Everything in the policy has a plain sentence; `policy.explain` says of any term what, why, how long and who; "
+        "a notice stands before every choice and every change.",
+        ("policy/rocketvpn.toml", "policy/explaining.py", "policy/telling.py", "consent/notices.py", "errors.py"),
     ),
     "P2": Clause(
         "Fields say whether they are optional; refusing one stops nothing that does not need it.",
@@ -70,9 +69,9 @@ WHAT: dict[str, Clause] = {
         ("transport/proof.py", "transport/session.py", "identity.py"),
     ),
     "U3": Clause(
-        "The purpose `improvement` does nothing without a consent that lives.",
-        ("policy/decide.py", "consent/permit.py", "transport/guard.py"),
-        "a call with which the user gives and withdraws that consent; until then the purpose is simply off",
+        "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown; a "
+        "withdrawal destroys what was kept for it.",
+        ("policy/decide.py", "consent/permit.py", "consent/consent.py", "transport/guard.py"),
     ),
     "U4": Clause(
         "The purpose `software` is declared, with the fields it may use.",
@@ -141,35 +140,33 @@ WHAT: dict[str, Clause] = {
         ("rights/report.py",),
     ),
     "M1": Clause(
-        "Until the user says that they are of age, by a yes or no, whatever is optional or rests on a consent is "
-        "refused.",
-        ("policy/decide.py", "consent/consent.py"),
-        "a guardian's agreement, and the advice before binding",
+        "Age is a yes or a no; unset counts as a minor. Without a guardian nothing optional is kept or sent; "
+        "a test walks every public call to show it.",
+        ("consent/age.py", "consent/minors.py", "policy/decide.py", "consents/guardian.py"),
+        "who holds the guardian's address cannot be verified; a clock turned by a year lets the age be asked anew",
     ),
     "M2": Clause(
-        "There is a field for a guardian's confirmation, and nothing that fills it.",
-        ("policy/rocketvpn.toml",),
-        "a guardian's confirmation that names the policy's version and digest",
+        "A guardian's agreement names the policy's version and SHA-256, and counts for that text alone.",
+        ("consent/guardian.py", "consent/minors.py", "consents/guardian.py", "sandbox/guardians.py"),
     ),
     "M3": Clause(
-        "A text for guardians is part of the policy, in each of its languages.",
-        ("policy/rocketvpn.toml", "policy/checks.py"),
-        "a request to a guardian that it goes with",
+        "A text for guardians is part of the policy, in each of its languages, and goes with every request to one.",
+        ("policy/rocketvpn.toml", "policy/checks.py", "consents/guardian.py", "sandbox/guardians.py"),
     ),
     "X1": Clause(
-        "A policy has a version, and what is decided, here and at the server, follows the one that is given.",
-        ("policy/document.py", "consent/permit.py"),
-        "signed policies from the server, of which an older or frozen one is refused",
+        "Versions are signed (TUF) and only grow; an older, frozen or altered one is refused; the last good one stays.",
+        ("updates/trust.py", "updates/place.py", "consent/versions.py", "policy/canonical.py"),
+        "a deletion that waits for the server forgets which newer versions were known",
     ),
     "X2": Clause(
-        "Nothing yet: a policy changes only with the app that brings it.",
-        (),
-        "finding what a new version takes away, a notice of it, and the old protection until then",
+        "What a new version takes is found tuple by tuple, announced, and binds only after it was shown for the days "
+        "of notice and its date has come; until then the device does what both versions allow.",
+        ("policy/change.py", "policy/findings.py", "policy/together.py", "consent/versions.py", "updates/policies.py"),
+        "what narrows holds for new records at once; records that are there already keep the lane they were sealed in",
     ),
     "X3": Clause(
-        "Nothing yet: a policy changes only with the app that brings it.",
-        (),
-        "agreement by use after a notice was shown, and consents that a wider version sets back",
+        "Once shown and due, the new version holds; consents that it widens fall back to unset.",
+        ("consent/versions.py", "consent/ending.py", "updates/policies.py"),
     ),
 }
 

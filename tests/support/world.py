@@ -31,6 +31,7 @@ class World:
             "data_dir": self.folder,
             "secrets": self.secrets,
             "trust": self.sandbox.ca_file,
+            "trusted_root": self.sandbox.trusted_root,
             "policy": self.sandbox.policy,
             "events": [SessionConnected],
             "authenticator": self.read_mail,

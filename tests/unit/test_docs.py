@@ -12,9 +12,11 @@ from support.clauses import CLAUSES
 
 from rocketvpn_sdk import RocketVPN, errors
 from rocketvpn_sdk.client import Status
+from rocketvpn_sdk.consents import Consents
 from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.policy.values import _ARGUMENTS as TRANSFORMS
 from rocketvpn_sdk.rights import Rights
+from rocketvpn_sdk.updates import Policies
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -30,16 +32,22 @@ def rows(page: str, heading: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("heading", "prefix", "kind"), [("`device`", "device", Devices), ("`rights`", "rights", Rights)]
+    ("heading", "prefix", "kind"),
+    [
+        ("`consent`", "consent", Consents),
+        ("`device`", "device", Devices),
+        ("`policy`", "policy", Policies),
+        ("`rights`", "rights", Rights),
+    ],
 )
 def test_every_call_of_a_group_is_in_the_table_of_calls(heading: str, prefix: str, kind: type):
-    listed = set(re.findall(rf"^\| `{prefix}\.(\w+)", rows("calls.md", heading), re.MULTILINE))
+    listed = set(re.findall(rf"`{prefix}\.(\w+)", rows("calls.md", heading)))
     assert listed == public(kind)
 
 
 def test_every_call_of_the_front_door_is_in_the_table_of_calls():
     listed = set(re.findall(r"^\| `(?:RocketVPN\.)?(\w+)\(", rows("calls.md", "The whole"), re.MULTILINE))
-    groups = {"device", "journal", "rights"}
+    groups = {"device", "journal", "policy", "rights"}
     assert listed == public(RocketVPN) - groups
 
 

@@ -20,6 +20,15 @@ DEVICE = wire.Device(id="A" * 52, name="Blue lynx", bound_on=DAY, current=True)
 CHALLENGE = wire.Challenge(kind="email_code", hint="k…@example.org", expires_at=AT)
 HOLD = wire.Hold(basis="law", until=DAY, reason="Tax law.")
 HELD_BACK = wire.HeldBack(field="payment_record", basis="court", until=DAY)
+HELD_CONSENT = wire.HeldConsent(
+    purpose="surveys",
+    record_id="r",
+    state="withdrawn",
+    policy_version=1,
+    policy_sha256="0" * 64,
+    at=AT,
+    recipient="acme",
+)
 FIELD = wire.HeldField(
     id="contact_email", value=SECRET, since=AT, until=AT, recipients=["operator"], hold=HOLD, correctable=True
 )
@@ -86,6 +95,17 @@ EXAMPLES: list[Wire] = [
         erased=["level"],
         recipients_told=["operator"],
         held_back=[HELD_BACK],
+    ),
+    wire.ConsentUpdate(
+        record_id="r", state="granted", policy_version=1, policy_sha256="0" * 64, at=AT, recipient="acme"
+    ),
+    HELD_CONSENT,
+    wire.HeldConsents(consents=[HELD_CONSENT]),
+    wire.NewGuardianRequest(contact=SECRET, about="agreement", language="en", policy_version=1, policy_sha256="0" * 64),
+    wire.GuardianRequest(request_id="r", about="age", policy_version=1, policy_sha256="0" * 64, expires_at=AT),
+    wire.GuardianCode(code=SECRET),
+    wire.GuardianConfirmation(
+        request_id="r", about="agreement", policy_version=1, policy_sha256="0" * 64, confirmed_at=AT
     ),
     wire.TunnelRequest(public_key="k", region="de-fra"),
     wire.TunnelPeer(

@@ -19,15 +19,18 @@ def age(
     """Say whether you are of age, or show what you said.
 
     It is kept as a yes or no, on this device alone. Until you say it, whatever is optional is refused, as for someone
-    under 18. Whoever said that they are under 18 cannot take it back with this command.
+    under 18. Whoever said that they are under 18 cannot take it back with this command before a year has passed; a
+    guardian can say so at any time. Saying that you are under 18 ends what you agreed to, unless a guardian agreed.
     """
     with call.open() as rocket:
         if adult is not None:
             rocket.consent.declare_age(adult)
-        said = rocket.consent.state().adult
+        status = rocket.consent.status()
+    said, guardian = status.adult, status.guardian
 
     def show(out: Out) -> None:
         words = {None: "You have not said whether you are of age.", True: "You said that you are 18 or older."}
-        out.say(words.get(said, "You said that you are under 18; whatever is optional is refused."))
+        refused = "a guardian agreed to the policy." if guardian else "whatever is optional is refused."
+        out.say(words.get(said, f"You said that you are under 18; {refused}"))
 
-    return Answer({"adult": said}, show)
+    return Answer({"adult": said, "guardian": guardian}, show)

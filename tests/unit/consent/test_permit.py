@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from support.policies import edited
 
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.policy import ON_DEVICE, Consent, State, bundled_policy, decide, parse_policy, purpose_allowed
 
 NOW = 1_800_000_000.0
@@ -16,7 +16,7 @@ class Today:
         self.policy = bundled_policy()
         self.state = State(adult=True)
         self.now = NOW
-        self.permit = Permit(lambda: self.policy, lambda: self.state, lambda: self.now)
+        self.permit = Permit(lambda: InForce(self.policy), lambda: self.state, lambda: self.now)
 
 
 @pytest.fixture

@@ -201,7 +201,7 @@ def test_a_key_that_the_header_lacks_has_no_line(key: str):
     [
         ("version = 1\n", "version = \n", "version ="),
         ("version = 1\n", "version = 1\nversion = 2\n", "version = 2"),
-        ("age = 18", 'age = "18', "age ="),
+        ("age = 18", 'age = "18', 'age = "18'),
         ('step_up = ["correction", "deletion"]', 'step_up = ["correction", "deletion"', "step_up"),
         ("policy_id", "policy id", "policy id"),
     ],

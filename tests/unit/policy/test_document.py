@@ -49,7 +49,11 @@ def test_everything_has_a_plain_sentence():
 
 @pytest.mark.clause("P2")
 def test_what_is_optional_is_named_and_nothing_that_a_feature_needs_is():
-    assert {field.id for field in POLICY.document.field if field.optional} == {"contact_email", "language"}
+    assert {field.id for field in POLICY.document.field if field.optional} == {
+        "contact_email",
+        "language",
+        "guardian_contact",
+    }
     features = [operation for operation in POLICY.document.operation if operation.id != "data.correct"]
     needed = {name for operation in features for name in operation.fields}
     assert needed.isdisjoint({"contact_email", "language"})
@@ -165,7 +169,7 @@ def test_the_calls_of_the_sdk_itself_are_declared():
 
 def test_secrets_are_never_part_of_an_event():
     secret = {field.id for field in POLICY.document.field if field.type.kind == "secret"}
-    assert secret == {"device_key", "session_token", "verification_code"}
+    assert secret == {"device_key", "session_token", "verification_code", "guardian_code"}
     assert all(secret.isdisjoint(event.fields) for event in POLICY.document.event)
     assert POLICY.fields["device_key"].recipients == ()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.policy import Consent, Field, Policy, State, Transform, bundled_policy
 from rocketvpn_sdk.policy.document import FieldType, Operation, Retention
@@ -19,7 +19,7 @@ KEY = "A" * 43 + "="
 
 
 def permit(policy: Policy | None = None, **state: Any) -> Permit:
-    return Permit(lambda: policy or bundled_policy(), lambda: State(**state), lambda: NOW)
+    return Permit(lambda: InForce(policy or bundled_policy()), lambda: State(**state), lambda: NOW)
 
 
 def out(operation: str, body: dict[str, Any] | None = None, **more: Any) -> Outgoing:

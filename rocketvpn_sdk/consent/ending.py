@@ -1,0 +1,89 @@
+"""How a consent ends, whatever ends it: its entry, its record, and what the server is told. In a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from rocketvpn_sdk.consent.ledger import (
+    ConsentState,
+    Entry,
+    Ledger,
+    read_ledger,
+    read_record,
+    write_ledger,
+    write_record,
+)
+from rocketvpn_sdk.consent.queued import notice_item
+from rocketvpn_sdk.vault import Queue
+from rocketvpn_sdk.vault.change import Change
+
+
+def end(change: Change, ledger: Ledger, key: str, state: ConsentState, *, at: float, by: str) -> Ledger:
+    """Return the ledger with ``key`` ended; its record gets the event.
+
+    Args:
+        change: the transaction.
+        ledger: as it is.
+        key: what ends; it has an entry.
+        state: what it becomes.
+        at: seconds since the epoch.
+        by: who ended it, a DPV term.
+    """
+    from rocketvpn_sdk.consent.record import with_event  # not needed for what every start does
+
+    entry = ledger.entries[key]
+    document = read_record(change, entry.record)
+    if document is not None:
+        write_record(change, entry.record, with_event(document, state, at=at, by=by))
+    ended = msgspec.structs.replace(entry, state=state, at=at, until=None, stale=True)
+    return ledger.with_entry(key, ended)
+
+
+def tell(
+    change: Change, queue: Queue, ledger: Ledger, keys: Iterable[str], device_id: str | None, *, now: float
+) -> Ledger:
+    """Return the ledger with the server's notices about ``keys`` queued; nothing where this device is not bound."""
+    if device_id is None:
+        return ledger
+    for key in keys:
+        entry = ledger.entries[key]
+        queue.add(change, notice_item(key, entry, device_id, now))
+        ledger = ledger.with_entry(key, msgspec.structs.replace(entry, told=device_id, stale=False))
+    return ledger
+
+
+def untold(ledger: Ledger, device_id: str) -> tuple[str, ...]:
+    """Return the keys that the server does not know about from this device: a changed one, or one before binding."""
+
+    def missing(entry: Entry) -> bool:
+        return entry.stale if entry.told == device_id else entry.state == "granted"
+
+    return tuple(key for key, entry in ledger.entries.items() if missing(entry))
+
+
+def unset(change: Change, keys: Iterable[str], *, at: float, spare: str = "") -> None:
+    """Let the consents for ``keys`` fall back to "unset": a new version of the policy widens them (X3).
+
+    Part of the transaction in which that version binds; the caller owes the rotation. The server learns it with the
+    next delivery.
+
+    Args:
+        change: the transaction.
+        keys: of ``State.consents``.
+        at: seconds since the epoch.
+        spare: the SHA-256 of the new version: a consent that was given to that text already stays.
+    """
+    ledger = read_ledger(change)
+    ending = [
+        key
+        for key in keys
+        if key in ledger.entries
+        and ledger.entries[key].state == "granted"
+        and ledger.entries[key].policy_sha256 != spare
+    ]
+    for key in ending:
+        ledger = end(change, ledger, key, "unset", at=at, by="dpv:DataController")
+    if ending:
+        write_ledger(change, ledger)

@@ -1,0 +1,348 @@
+"""Which versions of the policy hold on this device: the one that binds, and a newer one that was announced (X1 to X3).
+
+A newer version that takes nothing from the user binds at once. One that does binds only after all that it takes was
+shown for ``notice_days`` and its date has come; until then the device does what both allow. Never shown, never bound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.consent.ending import unset
+from rocketvpn_sdk.consent.guardian import carry_guardian
+from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
+from rocketvpn_sdk.policy import Policy, parse_policy, protection
+from rocketvpn_sdk.vault import Vault
+from rocketvpn_sdk.vault.change import Change, read_document
+
+if TYPE_CHECKING:  # comparing is loaded when there is something to compare
+    from rocketvpn_sdk.policy import Difference, PolicyChange
+
+POLICY_STATE = "policy"
+
+_TRIES = 3
+Cell = tuple[str, str, str]
+"""A field, a purpose and a recipient."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """That something a new version takes was shown to the user."""
+
+    version: int
+    sha256: str
+    language: str
+    at: float
+    """Seconds since the epoch, by the largest clock."""
+    what: frozenset[str]
+    """Digests of what it took, part by part: a later version that takes the same again keeps this date."""
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The vault's document: small, since it is read again whenever something was written; the texts lie beside it."""
+
+    binding: str
+    """The SHA-256 of a version's text, under which that lies in the vault."""
+    newest: str = ""
+    """The same of a version that does not bind yet; empty: there is none."""
+    shown: tuple[Shown, ...] = ()
+    accepted: frozenset[Cell] = frozenset()
+    """What is newly necessary in the newest version and was accepted ahead of its date."""
+
+
+class _Text(msgspec.Struct, frozen=True):
+    """A version, as canonical JSON (RFC 8785)."""
+
+    text: str
+
+
+class InForce(msgspec.Struct, frozen=True):
+    """What holds now."""
+
+    binding: Policy
+    pending: Policy | None = None
+    change: PolicyChange | None = None
+    """From the binding version to the pending one; ``None`` where there is none."""
+    shown: tuple[Shown, ...] = ()
+    accepted: frozenset[Cell] = frozenset()
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The binding version, and the newest where that does not bind yet."""
+        return (self.binding,) if self.pending is None else (self.binding, self.pending)
+
+    @property
+    def newest(self) -> Policy:
+        """The newest version that is known."""
+        return self.pending or self.binding
+
+    @property
+    def waiting(self) -> frozenset[Cell]:
+        """What is newly necessary in the pending version and was not accepted."""
+        return self.change.cells - self.accepted if self.change else frozenset()
+
+    def shown_since(self) -> float | None:
+        """Return since when all that has to be shown has been; ``None``: some of it never was."""
+        since = [
+            min((shown.at for shown in self.shown if part in shown.what), default=None)
+            for part in parts_of(self.change, self.newest)
+        ]
+        known = [at for at in since if at is not None]
+        return max(known, default=0.0) if len(known) == len(since) else None
+
+    def binds_at(self) -> float | None:
+        """Return when the pending version binds, in seconds since the epoch; ``None``: not before it was shown."""
+        if self.pending is None or self.change is None:
+            return None
+        if not self.change.reduces_rights and not self.waiting:
+            return 0.0
+        since = self.shown_since()
+        if since is None:
+            return None
+        notice = protection(self.policies).notice_days * DAY
+        return max(since + notice, effective(self.pending))
+
+
+def effective(policy: Policy) -> float:
+    """Return when ``policy`` takes effect by its own words: the beginning of that day, UTC, in seconds."""
+    return datetime.combine(policy.document.effective, time(), UTC).timestamp()
+
+
+def parts_of(change: PolicyChange | None, newest: Policy) -> frozenset[str]:
+    """Return a digest for each single thing that ``change`` takes from the user, or newly needs of them."""
+    if change is None:
+        return frozenset()
+    differences = (*change.widened, *change.newly_necessary)
+    return frozenset(part for difference in differences for part in _parts(difference, newest))
+
+
+def _parts(difference: Difference, newest: Policy) -> list[str]:
+    return [
+        hashlib.sha256(
+            msgspec.json.encode(
+                [
+                    difference.kind,
+                    difference.before,
+                    difference.after,
+                    # All that is declared of them: the same words about something else are not the same thing.
+                    newest.fields.get(difference.field, difference.field),
+                    newest.purposes.get(purpose, purpose),
+                    newest.recipients.get(recipient, recipient),
+                ],
+                enc_hook=str,
+            )
+        ).hexdigest()
+        for purpose in difference.purposes or ("",)
+        for recipient in difference.recipients or ("",)
+    ]
+
+
+class Versions:
+    """The policy's versions on this device. Not thread-safe by itself where it writes: the vault's lock is around it.
+
+    Args:
+        vault: where they rest; while it is locked, ``given`` is in force.
+        given: the version that came with the app.
+    """
+
+    def __init__(self, vault: Vault, given: Policy) -> None:
+        self._vault = vault
+        self._given = given
+        self._now = InForce(given)
+        self._stamp = -1
+        self.changes = 0
+        """How often this process saw another set of versions."""
+
+    # ------------------------------------------------------------ asking
+
+    def in_force(self) -> InForce:
+        """Return what holds now; on a locked vault, the version that came with the app."""
+        if self._vault.unlocked:
+            with suppress(VaultLocked, VaultClosed):  # it was closed in between, here or by another process
+                self._look()
+        return self._now
+
+    def _look(self) -> None:
+        stamp = self._vault.stamp()
+        if stamp == self._stamp:
+            return
+        kept = self._vault.get(POLICY_STATE, _Kept)
+        if kept is not None:
+            self._take(self._read(kept))
+        self._stamp = stamp
+
+    def _take(self, state: InForce) -> None:
+        if state is not self._now:
+            self._now = state
+            self.changes += 1
+
+    def _read(self, kept: _Kept) -> InForce:
+        """Return ``kept`` as policies; what is known already is not read again."""
+        now = self._now
+        binding = self._known(kept.binding)
+        pending = self._known(kept.newest) if kept.newest else None
+        if (binding, pending, kept.shown, kept.accepted) == (now.binding, now.pending, now.shown, now.accepted):
+            return now
+        change = _compared(binding, pending) if pending else None
+        return InForce(binding, pending, change, kept.shown, kept.accepted)
+
+    def _known(self, sha256: str) -> Policy:
+        for policy in (*self._now.policies, self._given):
+            if policy.sha256 == sha256:
+                return policy
+        stored = self._vault.get(_text_name(sha256), _Text)
+        if stored is None:
+            raise VaultDamaged(part="a version of the policy")
+        return parse_policy(stored.text, path="the policy in the vault")
+
+    # ------------------------------------------------------------ new versions
+
+    def unlocked(self) -> None:
+        """Hold the version that came with the app against those that are known here."""
+        for _ in range(_TRIES):
+            with suppress(NotAllowed):  # another process was faster: look again
+                self._compare_given(self.in_force())
+                break
+        self.settle()
+
+    def _compare_given(self, now: InForce) -> None:
+        given = self._given
+        if self._vault.get(POLICY_STATE, _Kept) is None:
+            with self._vault.write() as change:
+                self._write(change, now)
+        elif given.version > now.newest.version:
+            self._announce(now, given)
+        elif given.version == now.newest.version and _only_moved(now.newest, given):
+            self._keep(now, _with_newest(now, given))
+
+    def offer(self, policy: Policy) -> InForce:
+        """Take a newer version whose signature was checked; return what holds then.
+
+        Raises:
+            PolicyOutdated: it is older than what is known here, or another text of the same version (X1).
+        """
+        now = self.in_force()
+        if policy.sha256 == now.newest.sha256:
+            return now
+        if policy.version <= now.newest.version:
+            raise PolicyOutdated(version=policy.version, known=now.newest.version)
+        with suppress(NotAllowed):  # another process was faster, with this version or a newer one
+            self._announce(now, policy)
+        self.settle()
+        return self.in_force()
+
+    def _announce(self, now: InForce, newest: Policy) -> None:
+        change = _compared(now.binding, newest)
+        parts = parts_of(change, newest)
+        shown = tuple(shown for shown in now.shown if shown.what & parts)
+        needed = parts_of(msgspec.structs.replace(change, widened=()), newest)
+        accepted = now.accepted & change.cells if needed <= parts_of(now.change, now.newest) else frozenset()
+        self._keep(now, InForce(now.binding, newest, change, shown, accepted))
+
+    # ------------------------------------------------------------ the user
+
+    def shown(self, state: InForce, language: str) -> None:
+        """Note that all of ``state``'s change was shown now.
+
+        Raises:
+            NotAllowed: another version has come meanwhile.
+        """
+        if state.pending is not None:
+            what = parts_of(state.change, state.pending)
+            shown = Shown(state.pending.version, state.pending.sha256, language, self._vault.now(), what)
+            self._keep(state, msgspec.structs.replace(state, shown=(*state.shown, shown)))
+
+    def accept(self, state: InForce) -> None:
+        """Note that the user takes what is newly necessary in the pending version, ahead of its date.
+
+        Raises:
+            NotAllowed: another version has come meanwhile.
+        """
+        if state.change is not None:
+            self._keep(state, msgspec.structs.replace(state, accepted=state.change.cells))
+
+    def settle(self) -> bool:
+        """Let the pending version bind if its time has come; return whether it did.
+
+        In the same transaction, consents that it widens fall back to unset, and a guardian's agreement counts for it
+        only if it takes nothing and needs nothing new.
+        """
+        state = self.in_force()
+        at = state.binds_at()
+        if state.pending is None or state.change is None or at is None or self._begins() < at:
+            return False
+        bound = InForce(state.pending)
+        with suppress(NotAllowed), self._vault.write() as change:
+            self._expect(change, state)
+            unset(change, state.change.reconsent, at=self._vault.age().highest, spare=state.pending.sha256)
+            if not state.change.reduces_rights and not state.change.cells:
+                carry_guardian(change, state.binding.sha256, state.pending.sha256)
+            self._replace(change, state, bound)
+            self._take(bound)
+        return self._now is bound
+
+    def _begins(self) -> float:
+        """Return the clock by which something begins: the smallest."""
+        return self._vault.age().begins(self._vault.clock.time())
+
+    def _keep(self, before: InForce, state: InForce) -> None:
+        with self._vault.write() as change:
+            self._expect(change, before)
+            if before.pending is not None and state.pending is not before.pending:
+                # Who agreed to a pending version agreed to its text, and not to what came in its place.
+                reconsent = _compared(before.pending, state.newest).reconsent
+                unset(change, reconsent, at=self._vault.age().highest, spare=state.newest.sha256)
+            self._replace(change, before, state)
+        self._take(state)
+
+    def _expect(self, change: Change, state: InForce) -> None:
+        """Check, inside the transaction, that the versions are still those that were looked at."""
+        kept = read_document(change.db, change.keys, POLICY_STATE)
+        held = msgspec.convert(kept, _Kept) if kept is not None else None
+        pending = state.pending.sha256 if state.pending else ""
+        if held is not None and (held.binding, held.newest) != (state.binding.sha256, pending):
+            raise NotAllowed(rule="X2", reason="Another version has come meanwhile: ask policy.notice for that.")
+
+    def _replace(self, change: Change, before: InForce, state: InForce) -> None:
+        self._write(change, state)
+        kept = {policy.sha256 for policy in state.policies}
+        change.drop(*(_text_name(policy.sha256) for policy in before.policies if policy.sha256 not in kept))
+        change.owe_rotation(self._vault.clock.time())
+
+    def _write(self, change: Change, state: InForce) -> None:
+        for policy in state.policies:
+            change.put(_text_name(policy.sha256), _Text(policy.canonical_json().decode()))
+        pending = state.pending.sha256 if state.pending else ""
+        change.put(
+            POLICY_STATE,
+            _Kept(binding=state.binding.sha256, newest=pending, shown=state.shown, accepted=state.accepted),
+        )
+
+
+def _text_name(sha256: str) -> str:
+    return f"{POLICY_STATE}/{sha256}"
+
+
+def _compared(binding: Policy, newest: Policy) -> PolicyChange:
+    from rocketvpn_sdk.policy import compare
+
+    return compare(binding, newest)
+
+
+def _only_moved(newest: Policy, given: Policy) -> bool:
+    """Whether two texts of one version say the same to the user: the operator's hosts may differ."""
+    if newest.sha256 == given.sha256:
+        return False
+    change = _compared(newest, given)
+    return not (change.widened or change.narrowed or change.newly_necessary)
+
+
+def _with_newest(now: InForce, given: Policy) -> InForce:
+    if now.pending is None:
+        return InForce(given)
+    return msgspec.structs.replace(now, pending=given, change=_compared(now.binding, given))

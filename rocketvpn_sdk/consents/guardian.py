@@ -1,0 +1,123 @@
+"""Asking a guardian through the server, and handing in the code (M1 to M3)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.consent import Consent, GuardianAsked
+from rocketvpn_sdk.consent.guardian import About, Asked
+from rocketvpn_sdk.errors import (
+    GuardianCodeExpired,
+    GuardianCodeUsed,
+    GuardianCodeWrong,
+    GuardianError,
+    GuardianOtherPolicy,
+    GuardianTriesSpent,
+    RequestRefused,
+    ServerError,
+    ValueRefused,
+)
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.transport import Api
+
+_RULE = "M2"
+_SETTLED = ("guardian-request-not-found", "guardian-code-expired", "guardian-code-used", "guardian-tries-spent")
+"""After these no code helps any more: the request is forgotten here, too."""
+
+
+class Guardians:
+    """Carries a request to a guardian through its states.
+
+    Args:
+        consent: where the answer is written down.
+        connect: returns the calls.
+    """
+
+    def __init__(self, consent: Consent, connect: Callable[[], Api]) -> None:
+        self._consent = consent
+        self._minors = consent.guardians
+        self._connect = connect
+
+    def request(self, contact: str, language: str, *, of_age: bool) -> GuardianAsked:
+        """Ask; see ``Consents.request_guardian``."""
+        about: About = "age" if of_age else "agreement"
+        newest = self._minors.newest()
+        body = wire.NewGuardianRequest(
+            contact=contact,
+            about=about,
+            language=language,
+            policy_version=newest.version,
+            policy_sha256=newest.sha256,
+        )
+        try:
+            answer = self._connect().call("guardian.request", answer=wire.GuardianRequest, body=body).value
+        except RequestRefused as refused:
+            if refused.params["reason"] == "policy-version-unknown":
+                raise GuardianOtherPolicy(rule=_RULE, shown="?", newest=newest.version) from None
+            if refused.params["reason"] == "validation-failed":
+                raise ValueRefused(name="contact", problem="the server cannot use it, or the language") from None
+            raise
+        _check(answer, about, newest.version, newest.sha256, "guardian.request")
+        self._minors.note_asked(
+            Asked(
+                request=answer.request_id,
+                about=about,
+                version=newest.version,
+                sha256=newest.sha256,
+                expires_at=answer.expires_at.timestamp(),
+                key=str(uuid.uuid4()),
+            )
+        )
+        return GuardianAsked(
+            about=about, policy_version=newest.version, sha256=newest.sha256, expires_at=answer.expires_at
+        )
+
+    def confirm(self, code: str) -> None:
+        """Hand in a code; see ``Consents.confirm_guardian``."""
+        asked = self._minors.answerable()
+        try:
+            answer = (
+                self._connect()
+                .call(
+                    "guardian.confirm",
+                    answer=wire.GuardianConfirmation,
+                    body=wire.GuardianCode(code=code.strip()),
+                    path={"request_id": asked.request},
+                    idempotency_key=asked.key,  # the same for every code: an answer that got lost comes again
+                )
+                .value
+            )
+        except ValueRefused:
+            raise GuardianCodeWrong(rule=_RULE, left="") from None  # no code looks like that
+        except RequestRefused as refused:
+            raise self._why(refused, asked) from None
+        _check(answer, asked.about, asked.version, asked.sha256, "guardian.confirm")
+        self._consent.confirm_guardian(asked)
+
+    def _why(self, refused: RequestRefused, asked: Asked) -> GuardianError | RequestRefused:
+        reason = refused.params["reason"]
+        if reason in _SETTLED:
+            self._minors.drop_request()
+        if reason == "guardian-code-wrong":
+            return GuardianCodeWrong(rule=_RULE, left="".join(f"; {item.detail}" for item in refused.items))
+        if reason in ("guardian-code-used", "idempotency-key-reused"):
+            return GuardianCodeUsed(rule=_RULE)
+        if reason in ("guardian-code-expired", "guardian-request-not-found"):
+            return GuardianCodeExpired(rule=_RULE)
+        if reason == "guardian-tries-spent":
+            return GuardianTriesSpent(rule=_RULE)
+        if reason == "policy-version-unknown":
+            return GuardianOtherPolicy(rule=_RULE, shown=asked.version, newest=self._minors.newest().version)
+        return refused
+
+
+def _check(
+    answer: wire.GuardianRequest | wire.GuardianConfirmation, about: About, version: int, sha256: str, operation: str
+) -> None:
+    """Check that the server speaks of what was asked (M2): another text, or another question, proves nothing."""
+    if (answer.about, answer.policy_version, answer.policy_sha256) != (about, version, sha256):
+        raise ServerError(operation=operation, status=200, problem="it is about something else than was asked")

@@ -1,0 +1,195 @@
+"""The sandbox's TUF repository (specification 1.0, consistent snapshots §6.2): signed files, as an operator has them.
+
+Its state is the files it serves: what a test changes in its folder is what clients get.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+
+from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.sandbox.certificates import write_private
+from rocketvpn_sdk.sandbox.tuf_keys import Keys
+
+T = TypeVar("T", Root, Targets, Snapshot, Timestamp)
+
+Kind = Literal["metadata", "targets"]
+
+ROOT_KEYS = 2
+"""As many must sign each root, so that one that is stolen or lost decides nothing."""
+LARGEST = 16 << 20
+"""Bytes of a served file."""
+
+_LIFETIMES = {
+    Root.type: timedelta(days=365),
+    Targets.type: timedelta(days=90),
+    Snapshot.type: timedelta(days=7),
+    Timestamp.type: timedelta(days=1),
+}
+_ONLINE = (Targets.type, Snapshot.type, Timestamp.type)
+_HASH = "sha256"
+_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}/[A-Za-z0-9_-][A-Za-z0-9._-]{0,62}")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+_VERSIONED_ROOT = re.compile(r"([1-9][0-9]*)\.root\.json")
+
+
+class Repository:
+    """The repository in ``folder``, made there the first time. Thread-safe.
+
+    Args:
+        folder: ``keys``, ``metadata``, ``targets`` and ``root.json`` in it are the repository.
+        clock: what lifetimes go by.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._keys = Keys(folder / "keys")
+        self._metadata, self._served = folder / "metadata", folder / "targets"
+        if self.trusted_root.exists():
+            self._load()
+        else:
+            self._make()
+
+    @property
+    def trusted_root(self) -> Path:
+        """The first root: what clients embed."""
+        return self.folder / "root.json"
+
+    def read(self, kind: Kind, *names: str) -> bytes | None:
+        """Return a served file; ``None``: there is none by that name."""
+        if not all(_NAME.fullmatch(name) for name in names):
+            return None
+        path = self.folder.joinpath(kind, *names)
+        with self._lock:
+            try:
+                with path.open("rb") as file:
+                    content = file.read(LARGEST + 1)
+            except OSError:
+                return None
+        return content if len(content) <= LARGEST else None
+
+    def publish(self, files: Mapping[str, bytes]) -> None:
+        """Publish ``files``, by path (``folder/file``), with new versions of targets, snapshot and timestamp.
+
+        Raises:
+            ValueError: a path that the SDK does not ask for, or a file that is too long.
+        """
+        for path, content in files.items():
+            if not _PATH.fullmatch(path) or len(content) > LARGEST:
+                raise ValueError("a signed file is named folder/file, and has at most 16 MiB")
+        with self._lock:
+            changed = False
+            for path, content in files.items():
+                target = TargetFile.from_data(path, content, [_HASH])
+                changed = changed or self._targets.signed.targets.get(path) != target
+                folder, _, file = path.partition("/")
+                (self._served / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+                _replace(self._served / folder / f"{target.hashes[_HASH]}.{file}", content)
+                self._targets.signed.targets[path] = target
+            if changed:
+                self._sign_from(Targets.type)
+
+    def renew(self) -> None:
+        """Sign anew whatever has less than half of its lifetime left, as an operator's cron does."""
+        with self._lock:
+            now = utc(self._clock.time())
+            if _is_due(self._root.signed, now):
+                self._sign_root(self._root.signed.roles[Root.type].keyids)
+            for role in (self._targets, self._snapshot, self._timestamp):
+                if _is_due(role.signed, now):
+                    self._sign_from(role.signed.type)
+                    break
+
+    def rotate_root(self, *roles: str) -> None:
+        """Publish a new root: its oldest key gives way to a new one, and so do those of ``roles`` (``"timestamp"``).
+
+        Signed by the keys of the old root and of the new (§5.3.4).
+        """
+        with self._lock:
+            root = self._root.signed
+            old = list(root.roles[Root.type].keyids)
+            for role in (Root.type, *roles):
+                oldest = root.roles[role].keyids[0]
+                root.add_key(self._keys.new().public_key, role)
+                root.revoke_key(oldest, role)
+            self._sign_root(dict.fromkeys([*old, *root.roles[Root.type].keyids]))
+            if roles:
+                self._sign_from(next(role for role in _ONLINE if role in roles))
+
+    # ---------------------------------------------------------------- inside
+
+    def _make(self) -> None:
+        expires = utc(int(self._clock.time()))
+        for place in (self.folder, self._metadata, self._served):
+            place.mkdir(mode=0o700, exist_ok=True)
+        root = Root(expires=expires, consistent_snapshot=True)
+        for role in (*[Root.type] * ROOT_KEYS, *_ONLINE):
+            root.add_key(self._keys.new().public_key, role)
+        root.roles[Root.type].threshold = ROOT_KEYS
+        self._root = Metadata(root)
+        self._targets = Metadata(Targets(expires=expires))
+        self._snapshot = Metadata(Snapshot(expires=expires))
+        self._timestamp = Metadata(Timestamp(expires=expires))
+        self._sign_root(root.roles[Root.type].keyids)
+        self._sign_from(Targets.type)
+        # Last: without it everything is made anew.
+        _replace(self.trusted_root, (self._metadata / "1.root.json").read_bytes())
+
+    def _load(self) -> None:
+        roots = [int(found[1]) for path in self._metadata.iterdir() if (found := _VERSIONED_ROOT.fullmatch(path.name))]
+        self._root = Metadata[Root].from_file(str(self._metadata / f"{max(roots)}.root.json"))
+        self._timestamp = Metadata[Timestamp].from_file(str(self._metadata / "timestamp.json"))
+        version = self._timestamp.signed.snapshot_meta.version
+        self._snapshot = Metadata[Snapshot].from_file(str(self._metadata / f"{version}.snapshot.json"))
+        version = self._snapshot.signed.meta["targets.json"].version
+        self._targets = Metadata[Targets].from_file(str(self._metadata / f"{version}.targets.json"))
+
+    def _sign_root(self, key_ids: Iterable[str]) -> None:
+        content = self._sign(self._root, key_ids)
+        _replace(self._metadata / f"{self._root.signed.version}.root.json", content)
+
+    def _sign_from(self, role: str) -> None:
+        """Sign a new version of ``role`` and of what names it, and serve them, the timestamp last (§6.2)."""
+        if role == Targets.type:
+            content = self._sign(self._targets, self._of(Targets.type))
+            version = self._targets.signed.version
+            _replace(self._metadata / f"{version}.targets.json", content)
+            self._snapshot.signed.meta["targets.json"] = MetaFile.from_data(version, content, [_HASH])
+        if role in (Targets.type, Snapshot.type):
+            content = self._sign(self._snapshot, self._of(Snapshot.type))
+            version = self._snapshot.signed.version
+            _replace(self._metadata / f"{version}.snapshot.json", content)
+            self._timestamp.signed.snapshot_meta = MetaFile.from_data(version, content, [_HASH])
+        _replace(self._metadata / "timestamp.json", self._sign(self._timestamp, self._of(Timestamp.type)))
+
+    def _of(self, role: str) -> Iterable[str]:
+        return self._root.signed.roles[role].keyids
+
+    def _sign(self, metadata: Metadata[T], key_ids: Iterable[str]) -> bytes:
+        signed = metadata.signed
+        if metadata.signatures:
+            signed.version += 1
+        signed.expires = utc(int(self._clock.time())) + _LIFETIMES[signed.type]
+        metadata.signatures.clear()
+        for key_id in key_ids:
+            metadata.sign(self._keys.signer(key_id), append=True)
+        return metadata.to_bytes()
+
+
+def _is_due(signed: Root | Targets | Snapshot | Timestamp, now: datetime) -> bool:
+    return signed.expires - now < _LIFETIMES[signed.type] / 2
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.new")
+    write_private(temporary, content)
+    temporary.replace(path)

@@ -1,0 +1,64 @@
+"""``rocketvpn policy check`` and ``accept`` against a sandbox that publishes a wider version."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+from support.command_line import CommandLine, settings
+from support.policies import TEXT, edited
+
+from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.sandbox import Sandbox
+
+pytestmark = pytest.mark.clause("X2")
+
+
+@pytest.fixture
+def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
+    cli = CommandLine(settings(tmp_path, sandbox.client_file), TERM="xterm-256color")
+    assert cli.run("bind", sandbox.order()).code == 0
+    return cli
+
+
+def publish(sandbox: Sandbox) -> None:
+    text = edited("field", "region", "P30D", "P90D", text=TEXT)
+    document = msgspec.structs.replace(parse_policy(text).document, version=2, effective=date(2027, 2, 1))
+    sandbox.publish(Policy(document).with_hosts("operator", sandbox.policy.recipients["operator"].hosts))
+
+
+def test_nothing_new(cli: CommandLine) -> None:
+    said = cli.run("policy", "check")
+    assert said.code == 0
+    assert "newest" in said.out
+    assert cli.run("policy", "accept", "--yes").code == 0
+
+
+def test_a_wider_version_is_told_and_counts_as_shown_only_where_somebody_saw_it(
+    sandbox: Sandbox, cli: CommandLine
+) -> None:
+    publish(sandbox)
+    told = cli.run("policy", "check", "--json")
+    assert told.code == 0
+    assert (told.document["current"], told.document["pending"]) == (1, 2)
+    assert told.document["notice"]["takes"]
+    assert told.document["notice"]["binds_on"] is None
+    with cli.terminal("policy", "check") as terminal:
+        terminal.expect("It takes from you")
+        terminal.expect("the old protection holds")
+        assert terminal.leave() == 0
+    assert cli.run("policy", "check", "--json").document["notice"]["binds_on"]
+
+
+def test_accepting_shows_first(sandbox: Sandbox, cli: CommandLine) -> None:
+    publish(sandbox)
+    cli.run("policy", "check", "--json")
+    with cli.terminal("policy", "accept") as terminal:
+        terminal.expect("It takes from you")
+        terminal.expect("Type read to go on: ")
+        terminal.type("read\n")
+        terminal.expect("It binds on")
+        assert terminal.leave() == 0
+    assert cli.run("policy", "accept").code != 0  # nobody can be asked

@@ -1,0 +1,57 @@
+"""Steps of the consent room for ``crash.Steps``: run in forks that may die at any statement.
+
+The helper behind ``ConsentSteps``; see ``support.crash_steps``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.policy import bundled_policy
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.vault import SealedLog, Vault
+from support import crash_steps
+from support.crash import FORTNIGHT, Steps, open_shared, start
+
+DEVICE = "A" * 52
+PURPOSE = "improvement"
+RECORDS = [f"optional {number}" for number in range(5)]
+NECESSARY = "necessary"
+
+
+class ConsentSteps(Steps):
+    """``Steps`` with ``agree`` and ``withdraw``."""
+
+    def __init__(self) -> None:
+        self._helper = start("consent_steps")
+
+
+def room(vault: Vault) -> Consent:
+    """Return the consent room on ``vault``, bound as ``DEVICE``."""
+    return Consent(vault, collect=True, policies=lambda: (bundled_policy(),), device=lambda: DEVICE)
+
+
+def agree(folder: str) -> None:
+    """Make a vault in which the user agreed, and something was kept for that."""
+    vault = open_shared(Path(folder), clock=FakeClock())
+    consent = room(vault)
+    consent.declare_age(adult=True)
+    consent.grant(consent.notice(PURPOSE))
+    log = SealedLog(vault, "log")
+    for record in RECORDS:
+        log.append(PURPOSE, FORTNIGHT, record)
+    log.append("service", FORTNIGHT, NECESSARY)
+    log.commit()
+    vault.close()
+
+
+def withdraw(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
+    """Withdraw it."""
+    vault = crash_steps._opened(folder, die_at, die_after, statement)
+    room(vault).withdraw(PURPOSE)
+
+
+if __name__ == "__main__":
+    crash_steps.STEPS.update(agree=agree, withdraw=withdraw)
+    crash_steps.main()

@@ -1,0 +1,135 @@
+"""What is shown before a consent: whole sentences from the newest policy, and proof that it was this."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from support.policies import TEXT, edited, sharing_policy
+
+from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
+from rocketvpn_sdk.errors import ConsentNotNeeded, NoticeOutdated, NoticeUnknown, PurposeUnknown
+from rocketvpn_sdk.policy import bundled_policy, parse_policy
+
+POLICY = bundled_policy()
+NOW = 1_800_000_000.0
+
+
+def notice(purpose: str = "improvement", *, language: str = "en", recipient: str | None = None) -> ConsentNotice:
+    return make_notice(sharing_policy() if recipient else POLICY, purpose, recipient, language, NOW)
+
+
+@pytest.mark.clause("P1", "P3", "M1")
+def test_a_notice_says_what_why_which_fields_how_long_who_how_to_withdraw_and_whom_to_ask():
+    shown = notice()
+    assert (shown.policy_version, shown.sha256, shown.language) == (POLICY.version, POLICY.sha256, "en")
+    assert POLICY.purposes["improvement"].sentence["en"] in shown.text
+    used = [field for field in POLICY.document.field if "improvement" in field.purposes]
+    assert len(shown.fields) == len(used) > 5
+    for field in used:
+        assert field.sentence["en"] in shown.text
+        assert field.id in " ".join(shown.how_long)
+    assert "30 days" in " ".join(shown.how_long)
+    assert POLICY.recipients["operator"].sentence["en"] in shown.text
+    assert POLICY.recipients["operator"].safeguard["en"] in shown.text
+    assert "take it back at any time" in shown.withdraw
+    assert POLICY.contact in shown.text
+    assert "under 18" in shown.advice
+    assert all(sentence.endswith((".", "/")) for sentence in shown.sentences)
+
+
+@pytest.mark.clause("P1")
+def test_a_language_that_the_policy_lacks_falls_back_to_english_and_the_notice_says_so():
+    assert notice(language="de").language == "en"
+    german = TEXT
+    for line in [line for line in TEXT.split("\n") if ".en = " in line]:
+        german = german.replace(line, line + "\n" + line.replace(".en = ", ".de = "), 1) if line in german else german
+    policy = parse_policy(german)
+    assert make_notice(policy, "improvement", None, "de-AT", NOW).language == "de"
+
+
+@pytest.mark.clause("U7")
+def test_a_purpose_that_the_policy_does_not_know_cannot_be_asked_about():
+    with pytest.raises(PurposeUnknown, match="improvement, surveys, cross_service") as error:
+        notice("advertising")
+    assert error.value.params["purpose"] == "advertising"
+
+
+@pytest.mark.parametrize("purpose", ["service", "security", "software", "rights"])
+def test_what_is_necessary_is_not_asked_about(purpose: str):
+    with pytest.raises(ConsentNotNeeded, match="necessary"):
+        notice(purpose)
+
+
+@pytest.mark.clause("S1", "S2")
+def test_a_third_party_is_asked_about_by_name_with_what_it_gets_and_its_safeguard():
+    shown = notice("service", recipient="acme")
+    assert "acme may receive something" in shown.what
+    assert "A contract." in " ".join(shown.who)
+    assert len(shown.fields) == 3
+    with pytest.raises(PurposeUnknown):
+        notice("service", recipient="sister")  # an affiliate is bound by the policy and not asked about
+    with pytest.raises(PurposeUnknown):
+        make_notice(POLICY, "improvement", "acme", "en", NOW)
+
+
+@pytest.mark.clause("S1")
+def test_a_purpose_s_own_notice_names_no_third_party():
+    shown = make_notice(sharing_policy(), "improvement", None, "en", NOW)
+    assert "A company that helps." not in shown.text
+    assert "A company of the same group." in shown.text
+
+
+def test_everything_that_can_be_asked_about_has_a_notice():
+    policy = sharing_policy()
+    assert ("surveys", "acme") in asked_about(policy)
+    for purpose, recipient in asked_about(policy):
+        assert make_notice(policy, purpose, recipient, "en", NOW).fields or recipient is None
+
+
+# ---------------------------------------------------------------- the proof
+
+
+@pytest.fixture
+def notary() -> Notary:
+    return Notary()
+
+
+def test_its_own_notice_passes(notary: Notary):
+    notary.check(notary.seal(notice()), POLICY)
+
+
+@pytest.mark.clause("M2", "U7")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"purpose": "surveys"},
+        {"recipient": "acme"},
+        {"policy_version": 2},
+        {"language": "de"},
+        {"why": "Because."},
+        {"fields": ()},
+        {"proof": b""},
+        {"proof": b"x" * 32},
+    ],
+)
+def test_attack_an_altered_notice(notary: Notary, change: dict[str, object]):
+    forged = msgspec.structs.replace(notary.seal(notice()), **change)
+    with pytest.raises(NoticeUnknown, match="U7"):
+        notary.check(forged, POLICY)
+
+
+@pytest.mark.clause("U7")
+def test_attack_a_notice_made_by_another_process(notary: Notary):
+    with pytest.raises(NoticeUnknown):
+        notary.check(Notary().seal(notice()), POLICY)
+
+
+@pytest.mark.clause("M2", "X2")
+def test_attack_a_notice_of_an_older_version(notary: Notary):
+    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n"))
+    with pytest.raises(NoticeOutdated, match="shows version 1, and version 2 is there now"):
+        notary.check(notary.seal(notice()), newer)
+
+
+def test_the_proof_does_not_show():
+    assert "proof=…" in repr(Notary().seal(notice()))

@@ -1,0 +1,194 @@
+"""The group's corners, with a stand-in for the server: answers about something else, and crashes in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from support.vaults import open_vault
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.consents import Consents
+from rocketvpn_sdk.consents.delivery import Delivery
+from rocketvpn_sdk.errors import (
+    ConfigurationError,
+    GuardianCodeUsed,
+    GuardianNotAsked,
+    GuardianOtherPolicy,
+    RequestRefused,
+    ServerError,
+    ServerUnreachable,
+    ValueRefused,
+)
+from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
+from rocketvpn_sdk.transport import Answer, Api
+from rocketvpn_sdk.vault import Queue, Vault
+
+DEVICE = "A" * 52
+POLICY = bundled_policy()
+ANSWERS: dict[str, Any] = {"about": "agreement", "policy_version": POLICY.version, "policy_sha256": POLICY.sha256}
+
+
+class StandIn(Api):
+    """Answers each call with the next of ``answers``, or raises it."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.calls: list[tuple[str, Any]] = []
+
+    @property
+    def policy(self) -> Policy:
+        return POLICY
+
+    def call(self, operation: str, *, body: Any = None, path: Mapping[str, str] = {}, **_: Any) -> Any:
+        self.calls.append((operation, dict(path)))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Answer(value=answer, status=200)
+
+
+class Group:
+    def __init__(self, vault: Vault) -> None:
+        self.vault, self.queue, self.server = vault, Queue(vault), StandIn()
+        self.low = Consent(vault, collect=True, policies=lambda: (POLICY,), device=lambda: DEVICE)
+        self.connect: Callable[[], Api] = lambda: self.server
+        self.consents = Consents(self.low, connect=lambda: self.connect(), queue=self.queue, events=EventBus())
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[Group]:
+    vault = open_vault(tmp_path / "vault", MemorySecrets(), FakeClock())
+    yield Group(vault)
+    vault.close()
+
+
+def asked(group: Group, **changes: Any) -> Any:
+    at = utc(group.vault.clock.time() + 3600)
+    return wire.GuardianRequest(request_id="r", expires_at=at, **(ANSWERS | changes))
+
+
+def confirmed(group: Group, **changes: Any) -> Any:
+    return wire.GuardianConfirmation(request_id="r", confirmed_at=utc(group.vault.now()), **(ANSWERS | changes))
+
+
+# ---------------------------------------------------------------- guardians
+
+
+@pytest.mark.clause("M2")
+@pytest.mark.parametrize("change", [{"about": "age"}, {"policy_version": 2}, {"policy_sha256": "0" * 64}])
+def test_attack_a_server_that_asks_the_guardian_something_else(group: Group, change: dict[str, Any]) -> None:
+    group.server.answers = [asked(group, **change)]
+    with pytest.raises(ServerError, match="something else"):
+        group.consents.request_guardian("mum@family.example")
+    assert group.low.guardians.asked() is None
+
+
+@pytest.mark.clause("M2")
+@pytest.mark.parametrize("change", [{"about": "age"}, {"policy_version": 2}, {"policy_sha256": "0" * 64}])
+def test_attack_a_server_that_confirms_something_else(group: Group, change: dict[str, Any]) -> None:
+    group.server.answers = [asked(group), confirmed(group, **change)]
+    group.consents.request_guardian("mum@family.example")
+    with pytest.raises(ServerError, match="something else"):
+        group.consents.confirm_guardian("123456")
+    assert not group.consents.state().guardian
+    assert group.consents.state().adult is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("idempotency-key-reused", GuardianCodeUsed),
+        ("policy-version-unknown", GuardianOtherPolicy),
+        ("something-new", RequestRefused),
+    ],
+)
+def test_what_the_server_says_is_one_of_our_errors(group: Group, reason: str, kind: type[Exception]) -> None:
+    group.server.answers = [asked(group), RequestRefused(operation="guardian.confirm", reason=reason)]
+    group.consents.request_guardian("mum@family.example")
+    with pytest.raises(kind):
+        group.consents.confirm_guardian("123456")
+    assert not group.consents.state().guardian
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("validation-failed", ValueRefused),
+        ("policy-version-unknown", GuardianOtherPolicy),
+        ("something-new", RequestRefused),
+    ],
+)
+def test_a_request_that_the_server_refuses_asks_nobody(group: Group, reason: str, kind: type[Exception]) -> None:
+    group.server.answers = [RequestRefused(operation="guardian.request", reason=reason)]
+    with pytest.raises(kind) as refused:
+        group.consents.request_guardian("mum@family.example")
+    assert "family" not in str(refused.value)
+    with pytest.raises(GuardianNotAsked):
+        group.consents.confirm_guardian("123456")
+
+
+def test_a_withdrawal_without_an_agreement_drops_what_was_asked(group: Group) -> None:
+    group.server.answers = [asked(group)]
+    group.consents.request_guardian("mum@family.example")
+    assert group.consents.withdraw_guardian() is False
+    assert group.consents.status().guardian_asked is None
+
+
+# ---------------------------------------------------------------- delivery
+
+
+def granted(group: Group) -> None:
+    group.server.answers.append(ServerUnreachable(host="h", problem="p"))
+    group.consents.declare_age(adult=True)
+    group.consents.grant(group.consents.notice("improvement"))
+
+
+def test_a_crash_between_the_answer_and_the_end_sends_nothing_again(group: Group) -> None:
+    granted(group)
+    (item,) = group.queue.items()
+    group.queue.update(msgspec.structs.replace(item, state="accepted"))
+    group.server.calls.clear()
+    assert group.consents.deliver() == 0
+    assert group.server.calls == []
+    assert group.queue.items() == ()
+
+
+def test_what_concerns_the_same_purpose_waits_for_what_came_before(group: Group) -> None:
+    granted(group)
+    group.connect = lambda: (_ for _ in ()).throw(ConfigurationError(problem="no trust"))
+    group.consents.withdraw("improvement")
+    group.consents.grant(group.consents.notice("improvement"))
+    group.consents.deny(group.consents.notice("surveys"))
+    group.server.calls.clear()
+    no_answer = ServerUnreachable(host="h", problem="p")
+    held = wire.HeldConsent(
+        purpose="p", record_id="r", state="denied", policy_version=1, policy_sha256="0" * 64, at=utc(1)
+    )
+    group.server.answers = [no_answer, held]
+    assert Delivery(group.server, group.queue, EventBus()).deliver(group.low.unsent()) == 2
+    assert [path["purpose"] for _, path in group.server.calls] == ["improvement", "surveys"]
+
+
+def test_a_configuration_that_cannot_work_spoils_no_decision(group: Group) -> None:
+    group.connect = lambda: (_ for _ in ()).throw(ConfigurationError(problem="no trust"))
+    group.consents.declare_age(adult=True)
+    done = group.consents.grant(group.consents.notice("improvement"))
+    assert (done.state, done.server) == ("granted", "waiting")
+    with pytest.raises(ConfigurationError):
+        group.consents.deliver()
+
+
+def test_what_waits_in_another_device_s_name_is_dropped(group: Group) -> None:
+    granted(group)
+    group.low.device = lambda: "B" * 52
+    group.connect = lambda: (_ for _ in ()).throw(AssertionError("nothing is to be sent"))
+    assert group.consents._deliver() == 0
+    assert group.queue.items() == ()

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from support.signed_files import POLICY, Shelf
+
+from rocketvpn_sdk.errors import UpdateBusy, VaultClosed, VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.updates import beside, remove
+from rocketvpn_sdk.updates.kept import Kept, from_bytes, to_bytes
+from rocketvpn_sdk.updates.place import held
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "vault").mkdir(mode=0o700)
+    return beside(tmp_path / "vault")
+
+
+def test_the_folder_and_its_files_are_private(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Shelf(tmp_path, FakeClock()).files().read(POLICY)
+    finally:
+        os.umask(before)
+    folder = beside(tmp_path / "vault")
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.rglob("*")]}
+    assert set(modes.values()) == {0o700, 0o600}
+    assert all(mode == (0o700 if path.is_dir() else 0o600) for path, mode in modes.items())
+
+
+def test_what_is_kept_is_replaced_whole(folder: Path) -> None:
+    kept = Kept(roots={"2.root.json": b"r"}, good={"timestamp.json": b"t"}, seen={"timestamp.json": b"u"})
+    with held(folder, 1) as place:
+        assert place.load() == Kept()
+        place.save(kept)
+        assert place.load() == kept
+    assert sorted(path.name for path in folder.iterdir()) == ["kept.json", "lock.db"]
+
+
+def test_one_at_a_time(folder: Path) -> None:
+    with held(folder, 1), pytest.raises(UpdateBusy), held(folder, 0.05):
+        pass
+    with held(folder, 0.05):
+        pass
+
+
+def test_a_link_in_its_place_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(VaultUnsafe), held(folder, 1):
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())
+    remove(folder)
+    assert not folder.is_symlink()
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_a_lock_that_is_no_lock(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    (folder / "lock.db").write_bytes(os.urandom(4096))
+    with pytest.raises(VaultReadOnly), held(folder, 1):
+        pass
+    remove(folder)
+    assert not folder.exists()
+
+
+def test_what_a_killed_process_left_is_cleaned_up(folder: Path) -> None:
+    with held(folder, 1):
+        pass
+    (folder / "work-dead").mkdir()
+    (folder / "work-dead" / "timestamp.json").write_bytes(b"half")
+    (folder / "work-file").write_bytes(b"odd")
+    with held(folder, 1):
+        assert [path.name for path in folder.glob("work-*")] != ["work-dead"]
+    assert not list(folder.glob("work-*"))
+
+
+def test_removing_takes_everything_and_twice_is_fine(folder: Path) -> None:
+    with held(folder, 1) as place:
+        place.save(Kept())
+        place.keep_target(POLICY, b"x")
+    remove(folder)
+    remove(folder)
+    assert not folder.exists()
+    assert folder.parent.is_dir()
+
+
+def test_removing_does_not_wait_for_ever_for_whoever_hangs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rocketvpn_sdk.updates.place._PATIENCE", 0.05)
+    with held(folder, 1):
+        pass
+    lock = sqlite3.connect(folder / "lock.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    remove(folder)
+    lock.close()
+    assert not folder.exists()
+
+
+def test_whoever_waited_while_it_was_removed_does_not_bring_it_back(folder: Path) -> None:
+    with held(folder, 1):
+        pass
+    lock = sqlite3.connect(folder / "lock.db", isolation_level=None, check_same_thread=False)
+    lock.execute("BEGIN EXCLUSIVE")
+    waiting = threading.Event()
+    caught: list[BaseException] = []
+
+    def wait() -> None:
+        waiting.set()
+        try:
+            with held(folder, 10):
+                pass
+        except VaultClosed as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    waiting.wait(5)
+    while thread.is_alive() and not caught:  # it may not have opened the lock yet: removing the name is what counts
+        (folder / "lock.db").unlink(missing_ok=True)
+        lock.close()
+        thread.join(0.05)
+    thread.join(15)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'{"format":2}',
+        b'{"more":1}',
+        b'{"good":{"../../x":"eA=="}}',
+        b'{"roots":{"/x":"eA=="}}',
+        b'{"seen":{"timestamp.json\\n":"eA=="}}',
+        b'{"good":{"timestamp.json":"not base64"}}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_was_not_written_here_counts_as_nothing(content: bytes) -> None:
+    assert from_bytes(content) == Kept()
+
+
+def test_what_was_written_here_is_read_back() -> None:
+    kept = Kept(roots={"12.root.json": bytes(range(256))}, good={"targets.json": b""}, seen={"snapshot.json": b"s"})
+    assert from_bytes(to_bytes(kept)) == kept
+
+
+def test_what_cannot_be_removed_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with held(folder, 1):
+        pass
+    monkeypatch.setattr("rocketvpn_sdk.updates.place.shutil.rmtree", lambda *_, **__: None)
+    with pytest.raises(VaultReadOnly):
+        remove(folder)

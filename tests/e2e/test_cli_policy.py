@@ -21,7 +21,7 @@ from rocketvpn_sdk.policy import bundled_policy, parse_policy
 
 POLICY = bundled_policy()
 BUNDLED = str(ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml")
-COMMANDS = ["show", "explain", "diff", "labels", "lint"]
+COMMANDS = ["check", "accept", "show", "explain", "diff", "labels", "lint"]
 
 
 @pytest.fixture

@@ -59,7 +59,8 @@ def test_no_other_word_than_the_one_asked_for_deletes(bound: CommandLine):
 def test_an_interrupted_confirmation_loses_nothing(bound: CommandLine):
     with bound.terminal("delete") as terminal:
         terminal.expect("Type delete to go on: ")
-        terminal.interrupt("Interrupted.")
+        terminal.type("\x03")
+        terminal.expect("Interrupted.")
         assert terminal.leave() == codes.INTERRUPTED
     status = bound.here("status").document
     assert (status["bound"], status["waiting"]) == (True, 0)

@@ -56,7 +56,7 @@ def unbind(
         str | None, typer.Argument(metavar="ID", help="Another device of the order, by ID or name.")
     ] = None,
 ) -> Answer:
-    """Take this device off its order, or another one of the same order.
+    """Take this device, or another one, off its order.
 
     The server is told first; only then the binding and the key here are destroyed. The log stays: `rocketvpn delete`
     removes that too. `rocketvpn status --online` lists the order's devices.

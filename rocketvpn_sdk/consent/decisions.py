@@ -75,7 +75,8 @@ class Decisions:
             if state == "granted":
                 self._check_age(change, policies)
             ledger = read_ledger(change)
-            key, at = key_of(notice.purpose, notice.recipient), self._at()
+            key = key_of(notice.purpose, notice.recipient)
+            at = ledger.entries[key].next_at(self._at()) if key in ledger.entries else self._at()
             record = str(uuid.uuid4())
             document = new_record(policies[-1], notice, record=record, subject=ledger.subject)
             write_record(change, record, with_event(document, state, at=at, until=until))

@@ -34,6 +34,7 @@ def end(change: Change, ledger: Ledger, key: str, state: ConsentState, *, at: fl
     from rocketvpn_sdk.consent.record import with_event  # not needed for what every start does
 
     entry = ledger.entries[key]
+    at = entry.next_at(at)
     document = read_record(change, entry.record)
     if document is not None:
         write_record(change, entry.record, with_event(document, state, at=at, by=by))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -42,6 +43,13 @@ class Entry(MaskedRepr, frozen=True, kw_only=True):
     def counts(self, now: float) -> bool:
         """Whether it allows anything at ``now``."""
         return self.state == "granted" and (self.until is None or now < self.until)
+
+    def next_at(self, now: float) -> float:
+        """Return the time of what is decided at ``now``: later than this, also in the whole seconds of the wire.
+
+        Otherwise the server, to which a no of the same second counts more, could not tell that a yes came after it.
+        """
+        return max(now, math.floor(self.at) + 1.0)
 
 
 class Ledger(MaskedRepr, frozen=True):

@@ -13,15 +13,15 @@ import msgspec
 
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, VaultError, VaultLocked
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
+from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from, tally
 from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.journal.retention import Retention
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import check_events
 from rocketvpn_sdk.vault import SealedLog, Vault
 
@@ -37,53 +37,12 @@ _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
 _EPOCH = utc(0.0)
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-class Entry(MaskedRepr, frozen=True):
-    """A record, as it is kept: minimised."""
-
-    at: datetime
-    """To the resolution that the policy allows."""
-    event: str
-    purpose: str
-    fields: dict[str, Any]
 
 
 class Busy(threading.local):
     """Whether this thread records or seals: what is logged by that is left out, or there would be no end to it."""
 
     now = False
-
-
-class JournalStats(msgspec.Struct, frozen=True, kw_only=True):
-    """How much the journal holds."""
-
-    records: int
-    oldest: datetime | None
-    newest: datetime | None
-    bytes: int
-    """Sealed, on the disk."""
-    next_purge: datetime | None
-    """When the next records are destroyed, at the latest."""
-    waiting: int
-    """Recorded, not yet sealed."""
-    dropped: int
-    """Not kept: the vault was locked for too long, or the disk did not take it, since this was opened."""
-    capped: int
-    """Removed, the oldest first, because the log was full."""
-    refused: int
-    """Not kept: the policy, a missing consent, or collect mode said no, since this was opened."""
-    by_event: dict[str, int]
-
-
-def _levels_from(level: str | None) -> tuple[str, ...] | None:
-    """Return ``level`` and those above it."""
-    if level is None:
-        return None
-    if level not in LEVELS:
-        raise ValueRefused(name="level", problem=f"it must be one of {', '.join(LEVELS)}")
-    return LEVELS[LEVELS.index(level) :]
 
 
 class Journal:
@@ -270,7 +229,7 @@ class Journal:
         if not self._vault.unlocked:
             raise VaultLocked
         self._retention.purge_daily()
-        levels = _levels_from(level)
+        levels = levels_from(level)
         entries = self._entries(since.timestamp() if since else None, until.timestamp() if until else None)
         if event is not None or levels is not None:
             entries = (
@@ -315,25 +274,26 @@ class Journal:
         Raises:
             VaultLocked: unlock first.
         """
-        records, oldest, newest = 0, None, None
-        by_event: dict[str, int] = {}
-        for entry in self.read():
-            records += 1
-            oldest, newest = oldest or entry.at, entry.at
-            by_event[entry.event] = by_event.get(entry.event, 0) + 1
+        counted, capped = self._count()
         next_purge = self._retention.next_purge()
         return JournalStats(
-            records=records,
-            oldest=oldest,
-            newest=newest,
+            **msgspec.structs.asdict(counted),
             bytes=self._retention.size(),
             next_purge=None if next_purge is None else utc(next_purge),
             waiting=len(self._backlog) + self._log.buffered,
             dropped=self._dropped + self._backlog.dropped,
-            capped=self._retention.capped(),
+            capped=capped,
             refused=self._refused + self._backlog.refused,
-            by_event=by_event,
         )
+
+    def _count(self) -> tuple[Tally, int]:
+        """Count what is held, and what the cap removed before: no record is counted as both."""
+        capped = self._retention.capped()
+        while True:
+            counted = tally(self.read())
+            before, capped = capped, self._retention.capped()
+            if capped == before:
+                return counted, capped
 
     # ------------------------------------------------------------ the end
 

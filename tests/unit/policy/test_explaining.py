@@ -16,7 +16,7 @@ POLICY = bundled_policy()
 SHARING = sharing_policy()
 TERMS = [
     *POLICY.fields, *POLICY.purposes, *POLICY.recipients, *(part.id for part in POLICY.document.category),
-    *POLICY.operations, *CLAUSES, *_ARGUMENTS, *{str(field.transform) for field in POLICY.document.field},
+    *POLICY.operations, *CLAUSES, *_ARGUMENTS, *sorted({str(field.transform) for field in POLICY.document.field}),
 ]  # fmt: skip
 
 

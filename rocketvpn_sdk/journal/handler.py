@@ -13,7 +13,7 @@ from rocketvpn_sdk.journal.event import LogMessage
 if TYPE_CHECKING:
     from rocketvpn_sdk.journal.journal import Journal
 
-_OWN = "rocketvpn_sdk"
+_OWN = "rocketvpn_sdk."
 _LEVELS = (
     (logging.CRITICAL, "CRITICAL"),
     (logging.ERROR, "ERROR"),
@@ -44,7 +44,7 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
         busy = self._journal.busy
-        if busy.now or record.name == _OWN or record.name.startswith(_OWN + "."):
+        if busy.now or f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
             return
         busy.now = True
         try:

@@ -2,12 +2,14 @@
 #
 #   PYTHON=...   the Python to build .venv with (3.11 or newer); without it the first one that fits
 #   ARGS=...     more arguments for the command behind `demo`, `test` and `bench`
+#   WORKERS=...  how many processes share the tests (0: none but the first, for a debugger)
 
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
 PYTHON ?=
 ARGS ?=
+WORKERS ?= auto
 SOAK_MINUTES ?= 10
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -31,7 +33,7 @@ demo: $(VENV)/.ready
 	@$(VENV)/bin/rocketvpn demo $(ARGS)
 
 test: $(VENV)/.ready-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 lint: style types layers
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Consent, Permit, Versions
 from rocketvpn_sdk.consents import Consents
@@ -27,12 +28,14 @@ from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
+from rocketvpn_sdk.wire import ServerMetadata
 
 if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs them
     from rocketvpn_sdk.device import Devices
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.updates import Policies, TrustedFiles
+    from rocketvpn_sdk.vault.verify import Verified
 
 _OPERATOR = "operator"
 _DELETION = "rights.request"
@@ -51,6 +54,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: int
     waiting: int | None
     """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
+    age: Age | None
+    """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
 
 
 class RocketVPN:
@@ -218,7 +223,30 @@ class RocketVPN:
             order=order,
             policy_version=self._versions.in_force().binding.version,
             waiting=waiting,
+            age=self._vault.age() if vault.state == "unlocked" else None,
         )
+
+    def verify(self) -> Verified:
+        """Open every block and document, walk every chain, check every seal; return how many there are.
+
+        Raises:
+            VaultLocked: unlock first.
+            VaultDamaged: something is not what was written; it is named.
+        """
+        from rocketvpn_sdk.vault.verify import verify
+
+        self.journal.flush()
+        return verify(self._vault)
+
+    def ask_server(self) -> float | None:
+        """Ask the server for its public metadata, without saying who asks; return its clock, where it told it.
+
+        In seconds since the epoch. It shows that the server can be reached and trusted.
+
+        Raises:
+            EgressBlocked, TransportError, ServerError, VaultError: as for any call.
+        """
+        return self._connect().call("server.metadata", answer=ServerMetadata).date
 
     def sync(self) -> Status:
         """Do what is due, here and at the server.

@@ -18,6 +18,7 @@ from rocketvpn_sdk.cli.commands import (
     correct,
     delete,
     demo,
+    doctor,
     guardian,
     journal,
     policy,
@@ -61,7 +62,6 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _app() -> typer.Typer:
     app = typer.Typer(
-        add_completion=False,
         no_args_is_help=True,
         rich_markup_mode=None,  # plain help: it reads the same in a terminal, a pipe and a log
         pretty_exceptions_enable=False,
@@ -95,6 +95,7 @@ def _app() -> typer.Typer:
     guardians.callback()(_guardian)
     app.add_typer(guardians, name="guardian")
     register(app, "unbind", binding.unbind, code=True)
+    register(app, "doctor", doctor.doctor)
     register(app, "reset", reset.reset)
     file = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with the privacy policy.")
     register(file, "check", policy_news.check)

@@ -69,7 +69,12 @@ def sentence(error: RocketVPNError) -> str:
 
 def action(error: RocketVPNError) -> str:
     """Return what to do about it."""
-    return clean(_REMEDIES.get(error.code) or error.action)
+    return clean(remedy(error.code) or error.action)
+
+
+def remedy(code: str | None) -> str:
+    """Return the command that helps with an error's code; empty where the error's own remedy says it best."""
+    return _REMEDIES.get(code, "") if code else ""
 
 
 def described(error: RocketVPNError) -> dict[str, Any]:

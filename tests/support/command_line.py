@@ -50,6 +50,7 @@ class CommandLine:
     """Runs commands with one settings file."""
 
     def __init__(self, config: Path | None = None, **environment: str) -> None:
+        self.config = config
         given = {"ROCKETVPN_PASSPHRASE": PASSPHRASE, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment}
         if config is not None:
             given["ROCKETVPN_CONFIG"] = str(config)

@@ -1,0 +1,139 @@
+"""``examine`` finds what is wrong, names the part it is in, and says what to do."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+from support.world import World
+
+from rocketvpn_sdk import Config, RocketVPN
+from rocketvpn_sdk.doctor import CHECKS, Examination, Finding, examine
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
+
+OTHER_PINS = ("sha256/" + "A" * 43 + "=", "sha256/" + "A" * 42 + "I=")
+OFFLINE = "https://localhost:9"
+
+
+def states(found: Examination) -> dict[str, str]:
+    assert tuple(finding.check for finding in found.findings) == CHECKS
+    return {finding.check: finding.state for finding in found.findings}
+
+
+def named(found: Examination, check: str) -> Finding:
+    return next(finding for finding in found.findings if finding.check == check)
+
+
+@pytest.fixture
+def config(world: World) -> Config:
+    """A device that is bound."""
+    config = world.config()
+    with RocketVPN.open(config) as rocket:
+        rocket.device.bind(world.sandbox.order())
+    return config
+
+
+def test_where_all_is_well(config: Config) -> None:
+    found = examine(config)
+    assert found.sound
+    assert set(states(found).values()) == {"ok"}
+
+
+def test_where_nothing_is_stored(world: World) -> None:
+    found = examine(world.config())
+    assert found.sound
+    assert set(states(found).values()) == {"skipped"}
+    assert not world.folder.exists()
+
+
+def test_it_asks_nobody_when_told_so(config: Config) -> None:
+    with RocketVPN.open(config) as rocket:
+        before = len(list(rocket.rights.sent()))
+    found = examine(config, online=False)
+    with RocketVPN.open(config) as rocket:
+        assert len(list(rocket.rights.sent())) == before
+    assert [check for check, state in states(found).items() if state == "skipped"] == list(CHECKS[5:])
+
+
+def test_a_folder_that_others_may_write_to(config: Config) -> None:
+    config.folder.chmod(0o770)
+    found = examine(config)
+    assert not found.sound
+    assert named(found, "vault").code == "vault-unsafe"
+    assert named(found, "vault").action
+    assert states(found)["keyring"] == "skipped"
+
+
+def test_a_key_that_is_gone(world: World, config: Config) -> None:
+    world.secrets = MemorySecrets()
+    found = examine(world.config())
+    assert named(found, "keyring").code == "secret-missing"
+    assert not found.sound
+    assert examine(config).sound, "looking changed nothing"
+
+
+def test_a_record_that_was_altered(config: Config) -> None:
+    with sqlite3.connect(config.folder / "vault.db") as db:
+        db.execute("UPDATE blocks SET sealed = zeroblob(length(sealed))")
+    db.close()
+    found = examine(config)
+    assert named(found, "content").state == "problem"
+    assert named(found, "content").code == "vault-damaged"
+
+
+def test_a_server_that_does_not_answer(world: World, config: Config) -> None:
+    found = examine(world.config(server=OFFLINE))
+    assert named(found, "server").code == "server-unreachable"
+    assert states(found)["policy"] == "skipped"
+    assert states(found)["content"] == "ok"
+
+
+def test_a_server_with_another_key_than_the_pinned_ones(world: World, config: Config) -> None:
+    found = examine(world.config(pins=OTHER_PINS))
+    assert states(found)["server"] == "ok"
+    assert named(found, "tls").code == "pin-mismatch"
+    assert not found.sound
+
+
+@pytest.mark.parametrize(("hours", "side"), [(3, "ahead of"), (-3, "behind")])
+def test_a_clock_that_is_wrong(world: World, config: Config, hours: int, side: str) -> None:
+    clock = FakeClock(time.time() + hours * 3600)
+    found = examine(world.config(clock=clock))
+    assert named(found, "server").state == "problem"
+    assert f"180 minutes {side} the server" in named(found, "server").sentence
+    if hours < 0:
+        assert states(found)["clock"] == "attention"
+
+
+def test_a_clock_that_leapt(world: World, config: Config) -> None:
+    clock = FakeClock(time.time() + 500 * 86_400)
+    found = examine(world.config(clock=clock), online=False)
+    assert states(found)["clock"] == "attention"
+    assert "nothing is destroyed" in named(found, "clock").sentence
+
+
+def test_what_waits_for_the_server(world: World, config: Config) -> None:
+    world.sandbox.faults.fail(50)
+    with RocketVPN.open(config) as rocket:
+        rocket.rights.delete(rocket.rights.plan_delete("logs"))
+    world.sandbox.faults.clear()
+    found = examine(config, online=False)
+    assert found.sound
+    assert states(found)["queue"] == "attention"
+
+
+def test_a_device_that_was_taken_off_its_order(world: World, config: Config) -> None:
+    with RocketVPN.open(config) as rocket:
+        device = next(each.id for each in rocket.device.list() if each.current)
+    world.sandbox.faults.revoke_device(device)
+    assert named(examine(config), "binding").code == "device-revoked"
+
+
+def test_signed_files_of_another_root(world: World, config: Config, tmp_path: Path) -> None:
+    root = tmp_path / "root.json"
+    root.write_text("{}")
+    found = examine(world.config(trusted_root=root))
+    assert named(found, "policy").state == "problem"
+    assert not found.sound

@@ -395,7 +395,7 @@ def test_in_collect_mode_off_every_necessary_call_remains(operation_bodies: dict
         parameters = {name: operation_bodies[operation].pop(name, "x") for name in PARAMETER.findall(declared.path)}
         if check(permit(collect=False), out(operation, operation_bodies[operation], parameters=parameters)):
             remaining.add(operation)
-    assert remaining == {id for id, part in policy.operations.items() if part.purpose != "improvement"}
+    assert remaining == {name for name, part in policy.operations.items() if part.purpose != "improvement"}
     assert len(remaining) == len(policy.operations)
 
 

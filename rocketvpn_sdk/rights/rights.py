@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
@@ -112,9 +113,31 @@ class Rights:
         """
         self._deletion.forget_now()
 
-    def sent(self) -> Iterator[SentEntry]:
-        """Yield what left this device through this component, oldest first: field names, never values."""
-        return self._view.sent()
+    def sent(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[SentEntry]:
+        """Yield what left this device through this component, oldest first: field names, never values (A1).
+
+        Args:
+            since: calls that began at this time or later; with a time zone.
+            until: calls that began before this time; with a time zone.
+
+        Raises:
+            VaultDamaged: while it is iterated, before the first entry: the ledger is not what was written.
+            VaultLocked: unlock first.
+        """
+        return self._api.sent.entries(since=_seconds("since", since), until=_seconds("until", until))
+
+    def sent_matches(self, entry: SentEntry, body: bytes) -> bool:
+        """Return whether ``body`` is byte for byte what ``entry`` says was sent.
+
+        The ledger holds no body, only an HMAC-SHA256 under a key that never leaves the vault. Whoever has a body, from
+        the app's own memory or from the server, can so have it held against the ledger; nobody can guess one from it.
+        False where it was another body, and where the key was destroyed since, with the device's data.
+
+        Raises:
+            VaultLocked: unlock first.
+            VaultDamaged: the key is not what was written.
+        """
+        return self._api.sent.matches(entry, body)
 
     def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
         if scope == "logs":
@@ -137,3 +160,9 @@ class Rights:
     def _sentence(self, field: str) -> str:
         declared = self._api.policy.fields.get(field)
         return declared.sentence["en"] if declared else ""
+
+
+def _seconds(name: str, at: datetime | None) -> float | None:
+    if at is not None and at.tzinfo is None:
+        raise ValueRefused(name=name, problem="it has no time zone")
+    return None if at is None else at.timestamp()

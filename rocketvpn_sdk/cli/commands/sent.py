@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,36 +16,39 @@ if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.transport import SentEntry
 
 _HEADS = ("TIME (UTC)", "WHAT", "ANSWER", "FIELDS THAT WENT ALONG")
+_TIME = "2026-11-22, or 90m, 24h, 7d, 2w ago."
 
 
 def sent(
     call: Call,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only what left then or later: {_TIME}")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what left before then.")] = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most the newest N; 0 is all.")] = 200,
 ) -> Answer:
     """List what left this device through this component.
 
-    Every call is written down before it goes: when, to whom, why, and which fields; never their values.
+    Every call is written down before it goes: when, to whom, why, and which fields; never their values. The list is
+    checked while it is read: one that was altered or cut is an error.
     """
+    start, end = (words.since(text, datetime.now(UTC)) if text else None for text in (since, until))
     with call.open() as rocket:
-        entries = list(rocket.rights.sent())
+        entries = list(rocket.rights.sent(since=start, until=end))
     entries = entries[-limit:] if limit else entries
-    document = {
-        "sent": [
-            {
-                "at": utc(each.at),
-                "operation": each.operation,
-                "purpose": each.purpose,
-                "recipient": each.recipient,
-                "identity": each.identity,
-                "fields": each.fields,
-                "size": each.size,
-                "outcome": each.outcome,
-                "tries": each.tries,
-            }
-            for each in entries
-        ]
+    return Answer({"sent": [_entry(each) for each in entries]}, lambda out: _show(out, entries))
+
+
+def _entry(each: SentEntry) -> dict[str, Any]:
+    return {
+        "at": utc(each.at),
+        "operation": each.operation,
+        "purpose": each.purpose,
+        "recipient": each.recipient,
+        "identity": each.identity,
+        "fields": each.fields,
+        "size": each.size,
+        "outcome": each.outcome,
+        "tries": each.tries,
     }
-    return Answer(document, lambda out: _show(out, entries))
 
 
 def _show(out: Out, entries: list[SentEntry]) -> None:

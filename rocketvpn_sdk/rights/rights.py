@@ -15,6 +15,7 @@ from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, pla
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api, SentEntry
+from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 
 class Rights:
@@ -22,15 +23,25 @@ class Rights:
 
     Args:
         api: the calls.
-        view, correction, deletion: the parts.
+        view, correction, deletion, witness: the parts.
         clock: the time.
     """
 
-    def __init__(self, *, api: Api, view: View, correction: Correction, deletion: Deletion, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        api: Api,
+        view: View,
+        correction: Correction,
+        deletion: Deletion,
+        witness: WitnessRecord,
+        clock: Clock,
+    ) -> None:
         self._api = api
         self._view = view
         self._correction = correction
         self._deletion = deletion
+        self._witness = witness
         self._clock = clock
 
     def view(self) -> Report:
@@ -138,6 +149,18 @@ class Rights:
             VaultDamaged: the key is not what was written.
         """
         return self._api.sent.matches(entry, body)
+
+    def witnessed(self) -> Witnessed:
+        """Return where else the app's own Python code connected to, as far as ``Config(witness=True)`` saw it (A1).
+
+        Host, port, module, how often, first and last day. What it cannot see is in ``Witnessed.caveats``: code that is
+        not Python, other processes, connections from before it was switched on, and names where the app used addresses.
+
+        Raises:
+            VaultDamaged: it is not what was written.
+            VaultLocked: unlock first.
+        """
+        return self._witness.read()
 
     def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
         if scope == "logs":

@@ -1,4 +1,4 @@
-"""Someone with the folder wants a call not to have happened: the ledger tells, and yields nothing before it has told."""
+"""Someone with the folder wants a call not to have happened: the ledger tells, and yields nothing before that."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def cut(db: sqlite3.Connection) -> None:
 
 
 def cut_with_a_matching_end(db: sqlite3.Connection) -> None:
-    """As a program would that knows the format: the chain leads to its end again, and only the code over it is wrong."""
+    """As a program would that knows the format: the chain leads to its end again; only the code over it is wrong."""
     number, blocks = lane(db)
     cut(db)
     link = sealing.GENESIS

@@ -339,10 +339,10 @@ class RocketVPN:
         from rocketvpn_sdk.rights.delete import Deletion
         from rocketvpn_sdk.rights.view import View
         from rocketvpn_sdk.transport.courier import Courier
-        from rocketvpn_sdk.witness import STREAM, WitnessRecord
+        from rocketvpn_sdk.witness import WitnessRecord
 
         api, clock = self._connect(), self._config.clock
-        witness = self._witness or WitnessRecord(SealedLog(self._vault, STREAM), self._permit)
+        witness = self._witness or WitnessRecord(self._vault, self._permit)
         return Rights(
             api=api,
             view=View(

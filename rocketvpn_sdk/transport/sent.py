@@ -57,7 +57,7 @@ class SentEntry(MaskedRepr, frozen=True, kw_only=True):
     """How often it was sent."""
     fingerprint: bytes = b""
     """HMAC-SHA256 (RFC 2104) of the body under the ledger's key: shows that a given body was this one, and nothing
-    else; ``Rights.sent_matches`` asks. The key is destroyed with the device's or the account's data, not with the log's."""
+    else; ``Rights.sent_matches`` asks. The key goes with the device's or the account's data, not with the log's."""
 
 
 class SentLedger:

@@ -21,6 +21,7 @@ import socket
 import sys
 import threading
 import weakref
+from contextlib import suppress
 from functools import lru_cache
 from types import FrameType
 from typing import Any
@@ -29,8 +30,8 @@ from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.witness.record import FIELD, STREAM, Note, WitnessRecord, day_of
+from rocketvpn_sdk.vault import Vault
+from rocketvpn_sdk.witness.record import FIELD, Note, WitnessRecord, day_of
 
 MOST = 500
 """Different notes (host, port, module, day) that wait to be written; what comes beyond is counted as missed."""
@@ -39,8 +40,8 @@ LIBRARIES = frozenset(
     {
         "aiohappyeyeballs", "aiohttp", "aioquic", "anyio", "asyncssh", "curio", "dns", "eventlet", "gevent", "grpc",
         "h11", "h2", "httpcore", "httplib2", "httpx", "hypercorn", "niquests", "paho", "paramiko", "pysocks",
-        "requests", "requests_toolbelt", "socks", "tornado", "trio", "truststore", "twisted", "urllib3", "uvloop", "websocket",
-        "websockets", "wsproto",
+        "requests", "requests_toolbelt", "socks", "tornado", "trio", "truststore", "twisted", "urllib3", "uvloop",
+        "websocket", "websockets", "wsproto",
     }
 )  # fmt: skip
 """Packages that connect for whoever calls them."""
@@ -74,15 +75,19 @@ class Notes:
 
     def add(self, host: str, port: int, module: str) -> None:
         """Note one connection."""
-        now = self._clock.time()
+        now, ran = self._clock.time(), self._clock.monotonic()
         with self._lock:
             key = (host, port, module, day_of(now))
             note = self._found.get(key)
             if note is None and len(self._found) >= self._most:
                 key = ("", 0, "", day_of(now))
                 note = self._found.get(key)
-            noted_at, times = (note.noted_at, note.times) if note else (now, 0)
-            self._found[key] = Note(*key, noted_at, times + 1)
+            first, times = ((note.noted_at, note.ran), note.times) if note else ((now, ran), 0)
+            self._found[key] = Note(*key, *first, times + 1)
+
+    def any(self) -> bool:
+        """Whether anything was noted."""
+        return bool(self._found)
 
     def take(self) -> list[Note]:
         """Return what was noted, and begin anew; a note without a host counts those that found no room."""
@@ -105,7 +110,7 @@ def start(vault: Vault, permit: Permit, policy: Policy, clock: Clock) -> Witness
         raise ConfigurationError(problem=f"witness needs a policy that declares the field {FIELD!r}")
     notes = Notes(clock)
     watch(notes)
-    return WitnessRecord(SealedLog(vault, STREAM), permit, notes)
+    return WitnessRecord(vault, permit, notes)
 
 
 _watching: tuple[weakref.ref[Notes], ...] = ()
@@ -138,10 +143,8 @@ def _unwatch(notes: Notes) -> None:
 def _hook(event: str, args: tuple[Any, ...]) -> None:
     if event not in _EVENTS or not _watching:
         return
-    try:
+    with suppress(Exception):  # what an audit hook raises would stop the app's own call
         _note(event, args)
-    except Exception:  # noqa: BLE001, S110, SIM105 - what an audit hook raises would stop the app's own call
-        pass
 
 
 def _note(event: str, args: tuple[Any, ...]) -> None:

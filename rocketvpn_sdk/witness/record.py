@@ -17,7 +17,7 @@ from rocketvpn_sdk.clock import DAY, utc
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Duration
-from rocketvpn_sdk.vault import SealedLog
+from rocketvpn_sdk.vault import SealedLog, Vault
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.witness.hook import Notes
@@ -75,7 +75,9 @@ class Note(msgspec.Struct, frozen=True):
     day: float
     """Its beginning in UTC, in seconds since the epoch."""
     noted_at: float
-    """When the first of them was, for deletions that come before this is written; not kept."""
+    """When the first of them was, in seconds since the epoch: what was deleted since then takes it; not kept."""
+    ran: float
+    """The same on the monotonic clock."""
     times: int
 
 
@@ -83,13 +85,14 @@ class WitnessRecord:
     """Writes and reads what was noted. Thread-safe.
 
     Args:
-        stream: the vault's stream.
+        vault: where it is kept.
         permit: whether, and for how long, it may be kept.
         notes: what this process notes; ``None`` where the witness is off.
     """
 
-    def __init__(self, stream: SealedLog, permit: Permit, notes: Notes | None = None) -> None:
-        self._stream = stream
+    def __init__(self, vault: Vault, permit: Permit, notes: Notes | None = None) -> None:
+        self._vault = vault
+        self._stream = SealedLog(vault, STREAM)
         self._permit = permit
         self._notes = notes
         self._lock = threading.Lock()
@@ -102,13 +105,25 @@ class WitnessRecord:
         """
         if self._notes is None:
             return
+        self._vault.stamp()  # locked or closed, it says so
         with self._lock:
-            taken, kept = self._notes.take(), self._retention()
-            if kept is not None:  # else the policy in force does not declare it, and what was noted is forgotten
-                for note in taken:
-                    facts = (note.host, note.port, note.module, note.times)
-                    self._stream.append(PURPOSE, kept, facts, at=note.day, now=note.noted_at)
+            kept = self._retention()
+            if kept is None:
+                self._notes.take()  # the policy in force does not declare it
+            elif self._notes.any():
+                self._append(self._notes, kept)
             self._stream.commit()
+
+    def _append(self, notes: Notes, kept: Duration) -> None:
+        """Buffer what was noted since the last deletion, another process's included; none comes in between."""
+        with self._vault.write(durable=False) as change:
+            deleted_at = change.lane(self._stream.lane(PURPOSE, kept)).shredded_at
+            age, ran = self._vault.age().highest, self._vault.clock.monotonic()
+            for note in notes.take():
+                # The wall clock may be wrong, and the other one stands still while the machine sleeps.
+                if min(note.noted_at, age - (ran - note.ran)) >= deleted_at:
+                    facts = (note.host, note.port, note.module, note.times)
+                    self._stream.append(PURPOSE, kept, facts, at=note.day)
 
     def read(self) -> Witnessed:
         """Return what was seen, on this device and by any process of this vault; writes what was only noted first.

@@ -421,6 +421,8 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "scope": lambda _: ["logs", "device", "account"],
         "plan": lambda rocket: [rocket.rights.plan_delete("logs"), rocket.rights.plan_delete("device")],
         "term": lambda _: ["contact_email"],
+        "entry": lambda rocket: list(rocket.rights.sent())[:1],
+        "body": lambda _: [b""],
         "policy.shown.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "policy.accept.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "path": somewhere(folder),

@@ -69,9 +69,9 @@ def test_attack_every_public_call_with_a_guard_that_refuses_everything(tmp_path:
 
 NETWORK = {
     "aiohttp", "anyio", "asyncio", "curl_cffi", "dns", "ftplib", "grpc", "http", "httpcore", "httplib2", "httpx",
-    "imaplib", "logging.handlers", "multiprocessing", "niquests", "paramiko", "poplib", "pycurl", "requests", "selectors",
-    "smtplib",    "socket", "_socket", "socketserver", "ssl", "_ssl", "telnetlib", "trio", "twisted", "urllib.request", "urllib3",
-    "websocket", "websockets", "xmlrpc",
+    "imaplib", "logging.handlers", "multiprocessing", "niquests", "paramiko", "poplib", "pycurl", "requests",
+    "selectors", "smtplib", "socket", "_socket", "socketserver", "ssl", "_ssl", "telnetlib", "trio", "twisted",
+    "urllib.request", "urllib3", "websocket", "websockets", "xmlrpc",
 }  # fmt: skip
 OTHER_WAYS = {"cffi", "ctypes", "os.system", "pty", "subprocess", "webbrowser"}
 """Other code could be made to connect."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk._version import __version__
-from rocketvpn_sdk.errors import EgressBlocked, ValueRefused
+from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.policy import Operation
 
 USER_AGENT = f"rocketvpn-sdk/{__version__}"
@@ -48,15 +48,15 @@ def check_headers(operation: Operation, headers: Mapping[str, str]) -> None:
     """Hold each header that a call sets against the list.
 
     Raises:
-        EgressBlocked: it is not on the list, or not for this operation.
-        ValueRefused: its value is not of the form that it must have.
+        EgressBlocked: it is not on the list, or not in the form that it must have for this operation.
     """
     for name, value in headers.items():
         rule = _RULES.get(name.lower())
         if rule is None:
             raise EgressBlocked(operation=operation.id, rule="C2", reason=f"The header {name!r} is not on the list.")
         if not rule(operation, value):
-            raise ValueRefused(name=name, problem="it is not of the form in which this header may leave")
+            reason = f"The header {name!r} is not of the form in which it may leave with this."
+            raise EgressBlocked(operation=operation.id, rule="C2", reason=reason)
 
 
 def check_signature(operation: Operation, headers: Mapping[str, str]) -> None:

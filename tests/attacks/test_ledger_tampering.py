@@ -10,6 +10,7 @@ import pytest
 from support.command_line import PASSPHRASE, CommandLine
 
 from rocketvpn_sdk import Config, PassphraseSecrets, RocketVPN
+from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.errors import TransportError, VaultDamaged
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import bundled_policy
@@ -174,5 +175,5 @@ def test_attack_ledger_cut_shows_at_the_command_line(tmp_path: Path) -> None:
     assert len(cli.here("sent", "--passphrase").document["sent"]) == CALLS
     attack(folder, cut_with_a_matching_end)
     done = cli.here("sent", "--passphrase")
-    assert done.code != 0
+    assert done.code == codes.DEVICE
     assert done.error["code"] == VaultDamaged.code

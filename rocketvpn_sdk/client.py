@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs t
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.updates import Policies, TrustedFiles
     from rocketvpn_sdk.vault.verify import Verified
+    from rocketvpn_sdk.witness import WitnessRecord
 
 _OPERATOR = "operator"
 _DELETION = "rights.request"
@@ -87,6 +88,7 @@ class RocketVPN:
         self._permit = Permit(self._versions.in_force, self.consent.state, self._now, self._changes)
         self._queue = Queue(vault)
         self._sent = SealedLog(vault, "sent", block_records=32)
+        self._witness = self._watch() if config.witness else None
         own_hosts = config.resolved_policy.recipients[_OPERATOR].hosts
         self.journal = Journal(
             vault, SealedLog(vault, "log"), self._permit, config.clock, config.limits, own_hosts=own_hosts
@@ -138,6 +140,9 @@ class RocketVPN:
             self.journal.close()
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
                 self._sent.commit()
+            if self._witness is not None:
+                with suppress(RocketVPNError):
+                    self._witness.close()
             if self._api is not None:
                 self._api.close()
         finally:
@@ -171,7 +176,7 @@ class RocketVPN:
 
     @property
     def rights(self) -> Rights:
-        """See, correct, delete: ``view``, ``correct``, ``plan_delete``, ``delete``, ``sent``."""
+        """See, correct, delete: ``view``, ``correct``, ``plan_delete``, ``delete``, ``sent``, ``witnessed``."""
         with self._loading:
             if self._rights is None:
                 self._rights = self._open_rights()
@@ -267,6 +272,8 @@ class RocketVPN:
             self._vault.settle()
             if self._vault.status().rotation_owed_since is not None:
                 self._vault.rotate()
+        if self._witness is not None:
+            self._witness.save()
         self.consent.deliver()
         if any(item.operation == _DELETION for item in self._queue.items()):
             self.rights.resume(interactive=False)
@@ -306,6 +313,12 @@ class RocketVPN:
     def _flush(self) -> None:
         """Seal what waits in memory: it was given under the policy that still holds."""
         self.journal.flush()
+
+    def _watch(self) -> WitnessRecord:
+        """Begin to note connections; who does not ask for it does not load it."""
+        from rocketvpn_sdk.witness.hook import start
+
+        return start(self._vault, self._permit, self._config.resolved_policy, self._config.clock)
 
     def _files(self) -> TrustedFiles:
         """Return the operator's signed files; loads what checks them at the first use."""
@@ -354,8 +367,10 @@ class RocketVPN:
         from rocketvpn_sdk.rights.delete import Deletion
         from rocketvpn_sdk.rights.view import View
         from rocketvpn_sdk.transport.courier import Courier
+        from rocketvpn_sdk.witness import WitnessRecord
 
         api, clock = self._connect(), self._config.clock
+        witness = self._witness or WitnessRecord(self._vault, self._permit)
         return Rights(
             api=api,
             view=View(
@@ -370,7 +385,9 @@ class RocketVPN:
                 courier=Courier(api, self._queue, self.events),
                 clock=clock,
                 events=self.events,
+                witness=witness,
             ),
+            witness=witness,
             clock=clock,
         )
 

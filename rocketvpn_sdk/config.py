@@ -39,6 +39,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator | None = None
     dispatch: Dispatch = call_directly
     collect: bool = True
+    witness: bool = False
     proxy: str | None = None
     trusted_root: Path | bytes | None = None
     clock: Clock = msgspec.field(default_factory=SystemClock)
@@ -61,7 +62,10 @@ class Config(_Options, frozen=True):
         events: the app's event classes.
         authenticator: asks the user for an e-mailed code; without one, such calls raise ``AuthenticationRequired``.
         dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
-        collect: ``False`` keeps no journal at all; binding and rights work all the same.
+        collect: ``False`` keeps no journal at all; binding and rights work all the same. The app's own calls that the
+            service needs may still carry what they declare; for anything else nothing observed leaves.
+        witness: notes where else this process's Python code connects to, for ``rights.witnessed()``; it stops nothing,
+            and ``rocketvpn_sdk.witness.CAVEATS`` says what it cannot see.
         proxy: the URL of an HTTP proxy; the environment's proxy settings are never read.
         trusted_root: the operator's TUF root metadata, or the file of it: where trust in signed files (a new policy,
             the keys of receipts, releases) begins. Without it there are none.

@@ -24,6 +24,7 @@ from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 from rocketvpn_sdk.vault.lanes import Lanes
 from rocketvpn_sdk.vault.vault import CLOCK
+from rocketvpn_sdk.witness import STREAM, WitnessRecord
 
 OPERATION = "rights.request"
 _STATES: dict[str, ServerState] = {
@@ -52,6 +53,7 @@ class Deletion:
         courier: delivers it.
         clock: the time.
         events: where ``DeletionConfirmed`` goes.
+        witness: told to forget what it noted.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Deletion:
         courier: Courier,
         clock: Clock,
         events: EventBus,
+        witness: WitnessRecord,
     ) -> None:
         self._vault = vault
         self._journal = journal
@@ -72,6 +75,7 @@ class Deletion:
         self._courier = courier
         self._clock = clock
         self._events = events
+        self._witness = witness
         self._ending = False
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -140,7 +144,7 @@ class Deletion:
         age = self._vault.age().highest
         with self._vault.shredding() as change:
             if scope == "logs":
-                destroyed = change.shred(Lanes(stream="log"), age)
+                destroyed = sum(change.shred(Lanes(stream=stream), age) for stream in ("log", STREAM))
             else:
                 destroyed = change.shred(Lanes(), age)
                 # What signs the request stays until the server has confirmed it, and nothing else.
@@ -149,6 +153,7 @@ class Deletion:
                 self._queue.add(change, ticket)
         self._journal.forget()
         self._api.sent.forget()
+        self._witness.forget()
         owed = self._vault.status().rotation_owed_since is not None
         return Here(done=True, at=utc(self._clock.time()), keys_destroyed=destroyed, rotation_owed=owed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
@@ -14,6 +15,7 @@ from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, pla
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api, SentEntry
+from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 
 class Rights:
@@ -21,15 +23,25 @@ class Rights:
 
     Args:
         api: the calls.
-        view, correction, deletion: the parts.
+        view, correction, deletion, witness: the parts.
         clock: the time.
     """
 
-    def __init__(self, *, api: Api, view: View, correction: Correction, deletion: Deletion, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        api: Api,
+        view: View,
+        correction: Correction,
+        deletion: Deletion,
+        witness: WitnessRecord,
+        clock: Clock,
+    ) -> None:
         self._api = api
         self._view = view
         self._correction = correction
         self._deletion = deletion
+        self._witness = witness
         self._clock = clock
 
     def view(self) -> Report:
@@ -112,9 +124,43 @@ class Rights:
         """
         self._deletion.forget_now()
 
-    def sent(self) -> Iterator[SentEntry]:
-        """Yield what left this device through this component, oldest first: field names, never values."""
-        return self._view.sent()
+    def sent(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[SentEntry]:
+        """Yield what left this device through this component, oldest first: field names, never values (A1).
+
+        Args:
+            since: calls that began at this time or later; with a time zone.
+            until: calls that began before this time; with a time zone.
+
+        Raises:
+            VaultDamaged: while it is iterated, before the first entry: the ledger is not what was written.
+            VaultLocked: unlock first.
+        """
+        return self._api.sent.entries(since=_seconds("since", since), until=_seconds("until", until))
+
+    def sent_matches(self, entry: SentEntry, body: bytes) -> bool:
+        """Return whether ``body`` is byte for byte what ``entry`` says was sent.
+
+        The ledger holds no body, only an HMAC-SHA256 under a key that never leaves the vault. Whoever has a body, from
+        the app's own memory or from the server, can so have it held against the ledger; nobody can guess one from it.
+        False where it was another body, and where the key was destroyed since, with the device's data.
+
+        Raises:
+            VaultLocked: unlock first.
+            VaultDamaged: the key is not what was written.
+        """
+        return self._api.sent.matches(entry, body)
+
+    def witnessed(self) -> Witnessed:
+        """Return where else the app's own Python code connected to, as far as ``Config(witness=True)`` saw it (A1).
+
+        Host, port, module, how often, first and last day. What it cannot see is in ``Witnessed.caveats``: code that is
+        not Python, other processes, connections from before it was switched on, and names where the app used addresses.
+
+        Raises:
+            VaultDamaged: it is not what was written.
+            VaultLocked: unlock first.
+        """
+        return self._witness.read()
 
     def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
         if scope == "logs":
@@ -137,3 +183,9 @@ class Rights:
     def _sentence(self, field: str) -> str:
         declared = self._api.policy.fields.get(field)
         return declared.sentence["en"] if declared else ""
+
+
+def _seconds(name: str, at: datetime | None) -> float | None:
+    if at is not None and at.tzinfo is None:
+        raise ValueRefused(name=name, problem="it has no time zone")
+    return None if at is None else at.timestamp()

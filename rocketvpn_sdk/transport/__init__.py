@@ -5,7 +5,6 @@ Importing it brings httpx; whoever needs it only sometimes imports it late.
 
 from rocketvpn_sdk.transport.api import OWN_OPERATIONS, Answer, Api, DeviceRevokedNotice
 from rocketvpn_sdk.transport.grants import Authenticator
-from rocketvpn_sdk.transport.guard import check_value
 from rocketvpn_sdk.transport.opening import open_api
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
 from rocketvpn_sdk.transport.ports import Documents, Stream
@@ -13,6 +12,7 @@ from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.tls import tls_context
+from rocketvpn_sdk.transport.values import check_value
 
 __all__ = [
     "OWN_OPERATIONS",

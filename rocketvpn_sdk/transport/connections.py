@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import cast
+from typing import ClassVar, cast
 
 import httpx
-import msgspec
 
 from rocketvpn_sdk.errors import (
     AnswerTooLarge,
@@ -24,6 +23,7 @@ from rocketvpn_sdk.errors import (
     ServerUnreachable,
 )
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.pins import PinnedKeyMissing
 
@@ -47,8 +47,10 @@ _CUT = ("Server disconnected", "peer closed connection")
 """How h11 and httpcore begin to say that a connection ended early; other protocol errors are garbage."""
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(MaskedRepr, frozen=True):
     """An answer as it came, whole."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("headers", "body")
 
     status: int
     headers: Mapping[str, str]

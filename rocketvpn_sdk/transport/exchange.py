@@ -21,8 +21,10 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.transport import answers, deadline, guard
 from rocketvpn_sdk.transport.connections import Connections, Failure, Reply
-from rocketvpn_sdk.transport.requests import USER_AGENT, Call, Signer, encode, fill_path
+from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
+from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.sent import SentLedger
+from rocketvpn_sdk.transport.values import flatten
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
@@ -41,9 +43,9 @@ class _Draft:
     __slots__ = (
         "at_most",
         "body",
-        "headers",
         "nameless",
         "operation",
+        "outgoing",
         "parsed",
         "repeatable",
         "status",
@@ -51,8 +53,10 @@ class _Draft:
         "url",
     )
 
-    def __init__(self, operation: Operation, url: str, body: bytes | None, headers: dict[str, str], call: Call) -> None:
-        self.operation, self.url, self.body, self.headers = operation, url, body, headers
+    def __init__(
+        self, operation: Operation, url: str, body: bytes | None, outgoing: guard.Outgoing, call: Call
+    ) -> None:
+        self.operation, self.url, self.body, self.outgoing = operation, url, body, outgoing
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
         self.nameless = operation.identity == "none"
         self.repeatable = call.repeatable
@@ -133,20 +137,19 @@ class Exchange:
         if reads and call.members:
             raise OperationUndeclared(operation=call.operation, problem="a GET carries nothing but its path")
         headers = self._headers(call, declared, writes=not reads)
-        passed = guard.check(
-            self.permit,
-            guard.Outgoing(
-                operation=call.operation,
-                scheme="https",
-                host=self._host,
-                members=guard.flatten(call.operation, call.members or {}),
-                parameters=call.parameters,
-                headers=headers,
-            ),
+        outgoing = guard.Outgoing(
+            operation=call.operation,
+            scheme="https",
+            host=self._host,
+            members=flatten(call.operation, call.members or {}),
+            carries=call.members is not None and not reads,
+            parameters=call.parameters,
+            door=call.path,
+            headers=headers,
         )
-        url = self.server + (call.path or fill_path(passed.operation, call.parameters))
+        passed = guard.check(self.permit, outgoing)
         body = None if reads else encode(call.members, call.media)
-        return _Draft(passed.operation, url, body, headers, call), passed
+        return _Draft(passed.operation, self.server + passed.path, body, outgoing, call), passed
 
     def _headers(self, call: Call, declared: Operation | None, *, writes: bool) -> dict[str, str]:
         headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
@@ -195,7 +198,10 @@ class Exchange:
 
     def _once(self, draft: _Draft, signer: Signer) -> Reply:
         method = draft.operation.method
-        headers = draft.headers | signer.headers(method, draft.url, draft.body)
+        signed = signer.headers(method, draft.url, draft.body)
+        check_signature(draft.operation, signed)
+        guard.check(self.permit, draft.outgoing)  # what held before the wait for a token, a user or a retry may not now
+        headers = {**draft.outgoing.headers, **signed}
         request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1
         try:

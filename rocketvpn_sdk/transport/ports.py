@@ -51,6 +51,8 @@ class Stream(Protocol):
         """Make everything appended survive a kill."""
         ...
 
-    def read(self, *, since: float | None = None) -> Iterator[tuple[float, tuple[Any, ...]]]:
-        """Yield (time, record), oldest first."""
+    def read(
+        self, *, since: float | None = None, until: float | None = None
+    ) -> Iterator[tuple[float, tuple[Any, ...]]]:
+        """Yield (time, record) from ``since`` on and before ``until``, oldest first."""
         ...

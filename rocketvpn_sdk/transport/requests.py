@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import quote, urlencode
 
 import httpx
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
+from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.transport.connections import Reply
-
-USER_AGENT = f"rocketvpn-sdk/{__version__}"
-"""And nothing about the machine."""
 
 PARAMETER = re.compile(r"{(\w+)}")
 """A parameter in an operation's path."""
@@ -55,8 +52,10 @@ class Unsigned:
         return False
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True):
+class Call(MaskedRepr, frozen=True, kw_only=True):
     """What a caller wants to send."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key")
 
     operation: str
     members: Mapping[str, Any] | None = None

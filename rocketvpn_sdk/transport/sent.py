@@ -56,7 +56,8 @@ class SentEntry(MaskedRepr, frozen=True, kw_only=True):
     tries: int = 1
     """How often it was sent."""
     fingerprint: bytes = b""
-    """HMAC-SHA256 of the body under the ledger's key: shows that a given body was this one, and nothing else."""
+    """HMAC-SHA256 (RFC 2104) of the body under the ledger's key: shows that a given body was this one, and nothing
+    else; ``Rights.sent_matches`` asks. The key goes with the device's or the account's data, not with the log's."""
 
 
 class SentLedger:
@@ -84,7 +85,7 @@ class SentLedger:
         """
         record_id = secrets.token_urlsafe(9)
         operation = passed.operation
-        fingerprint = hmac.digest(self._fingerprint_key(), body, "sha256")
+        fingerprint = _fingerprint(self._fingerprint_key(), body)
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
         self._append((_BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
         self._stream.commit()
@@ -94,14 +95,21 @@ class SentLedger:
         """Record what came of it; not durable until the next commit, since the call itself was."""
         self._append((_ENDED, record_id, outcome, tries))
 
-    def entries(self, *, since: float | None = None) -> Iterator[SentEntry]:
-        """Yield every call, oldest first.
+    def entries(self, *, since: float | None = None, until: float | None = None) -> Iterator[SentEntry]:
+        """Yield every call that began at ``since`` or later and before ``until``, oldest first.
+
+        The whole chain is walked before the first is yielded: an entry cannot be altered, moved, taken out or cut off
+        without that being told.
 
         Two passes: outcomes come after the beginnings they belong to, and memory should hold the shorter of both.
+
+        Raises:
+            VaultDamaged: the ledger is not what was written.
+            VaultLocked, VaultClosed: it cannot be read now.
         """
         records = (record for _, record in self._stream.read(since=since))
         outcomes = {record[1]: (str(record[2]), int(record[3])) for record in records if record[0] == _ENDED}
-        for at, record in self._stream.read(since=since):
+        for at, record in self._stream.read(since=since, until=until):
             if record[0] == _BEGUN:
                 outcome, tries = outcomes.get(record[1], (UNKNOWN, 1))
                 yield SentEntry(
@@ -116,6 +124,15 @@ class SentLedger:
                     tries=tries,
                     fingerprint=bytes.fromhex(record[8]),
                 )
+
+    def matches(self, entry: SentEntry, body: bytes) -> bool:
+        """Return whether ``body`` is byte for byte what ``entry`` says was sent; false too where the key is gone.
+
+        Raises:
+            VaultDamaged, VaultLocked, VaultClosed: the key cannot be read.
+        """
+        stored = self._documents.get(SENT_KEY, SentKey)  # never made here: a new key would match nothing
+        return stored is not None and hmac.compare_digest(_fingerprint(stored.key, body), entry.fingerprint)
 
     def forget(self) -> None:
         """Drop the key from memory; whoever drops its document calls this too."""
@@ -138,7 +155,13 @@ class SentLedger:
             if self._key is None:
                 stored = self._documents.get(SENT_KEY, SentKey)
                 if stored is None:
-                    stored = SentKey(secrets.token_bytes(32))
-                    self._documents.put(SENT_KEY, stored)
+                    made = SentKey(secrets.token_bytes(32))
+                    self._documents.put(SENT_KEY, made)
+                    # Another process may have made one at the same moment: the one that rests in the vault counts.
+                    stored = self._documents.get(SENT_KEY, SentKey) or made
                 self._key = stored.key
             return self._key
+
+
+def _fingerprint(key: bytes, body: bytes) -> bytes:
+    return hmac.digest(key, body, "sha256")

@@ -183,6 +183,9 @@ def test_sent_lists_fields_and_never_values(bound: CommandLine):
         "at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries",
     }  # fmt: skip
     assert "authorize.challenge" in bound.run("sent", "--limit", "2").out
+    assert len(bound.here("sent", "--since", "24h").document["sent"]) == len(sent)
+    assert bound.here("sent", "--until", "24h").document["sent"] == []
+    assert bound.here("sent", "--since", "yesterday").code == codes.USAGE
 
 
 @pytest.mark.clause("A2", "A4")

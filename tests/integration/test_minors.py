@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,7 @@ def test_attack_a_code_used_twice(world: World, minor: RocketVPN) -> None:
     minor.consent.confirm_guardian(code)
     with pytest.raises(GuardianCodeUsed):
         minor.consent.confirm_guardian(code)
-    minor._vault.put(REQUEST, Asked(**{**{n: getattr(request, n) for n in request.__struct_fields__}, "key": "other"}))
+    minor._vault.put(REQUEST, msgspec.structs.replace(request, key=str(uuid.uuid4())))
     with pytest.raises(GuardianCodeUsed):
         minor.consent.confirm_guardian(code)  # past what this device remembers, the server knows
 
@@ -421,6 +422,8 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "scope": lambda _: ["logs", "device", "account"],
         "plan": lambda rocket: [rocket.rights.plan_delete("logs"), rocket.rights.plan_delete("device")],
         "term": lambda _: ["contact_email"],
+        "entry": lambda rocket: list(rocket.rights.sent())[:1],
+        "body": lambda _: [b""],
         "policy.shown.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "policy.accept.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "path": somewhere(folder),

@@ -59,7 +59,9 @@ class MemoryStream:
         self.committed += self.buffered
         self.buffered = []
 
-    def read(self, *, since: float | None = None) -> Iterator[tuple[float, tuple[Any, ...]]]:
+    def read(
+        self, *, since: float | None = None, until: float | None = None
+    ) -> Iterator[tuple[float, tuple[Any, ...]]]:
         for at, record in [*self.committed, *self.buffered]:
-            if since is None or at >= since:
+            if (since is None or at >= since) and (until is None or at < until):
                 yield at, record

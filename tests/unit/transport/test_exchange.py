@@ -140,8 +140,8 @@ def test_metadata_is_asked_without_any_identity(line: Line) -> None:
 
 def test_the_callers_own_idempotency_key_is_taken(line: Line) -> None:
     route = line.router.post("/v1/tunnels").respond(201, json={})
-    register(line, idempotency_key="from-the-queue")
-    assert route.calls.last.request.headers["idempotency-key"] == '"from-the-queue"'
+    register(line, idempotency_key="7c1f3b4e-8a53-4c8e-9d0f-2b6a1e5d4c3b")
+    assert route.calls.last.request.headers["idempotency-key"] == '"7c1f3b4e-8a53-4c8e-9d0f-2b6a1e5d4c3b"'
 
 
 def test_if_match_and_merge_patch(line: Line) -> None:

@@ -11,7 +11,10 @@ from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.policy import Consent, Field, Policy, State, Transform, bundled_policy
 from rocketvpn_sdk.policy.document import FieldType, Operation, Retention
-from rocketvpn_sdk.transport.guard import HEADERS, Outgoing, check, check_value, flatten
+from rocketvpn_sdk.transport.guard import Outgoing, check
+from rocketvpn_sdk.transport.headers import HEADERS, USER_AGENT, check_signature
+from rocketvpn_sdk.transport.requests import PARAMETER
+from rocketvpn_sdk.transport.values import check_value, flatten
 
 HOST = "api.rocketvpn.example"
 NOW = 1_800_000_000.0
@@ -128,7 +131,7 @@ def test_a_purpose_without_consent_is_stopped_and_with_it_passes() -> None:
     check(permit(policy, adult=True, consents={"improvement": Consent("granted")}), out("server.metadata"))
 
 
-# ---------------------------------------------------------------- 4. the members
+# ---------------------------------------------------------------- 4. and 5. the path and the members
 
 
 @pytest.mark.clause("U7")
@@ -156,7 +159,13 @@ def test_a_member_declared_for_the_operation_and_for_nobody_else_is_stopped() ->
         check(permit(changed("order.read", fields=("ghost",))), out("order.read", {"ghost": "x"}))
 
 
-@pytest.mark.parametrize("value", [b"bytes", object(), {1, 2}, 1j, {1: "x"}, {"a": {1: "x"}}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"bytes", object(), {1, 2}, 1j, {1: "x"}, {"a": {1: "x"}}),
+        *(2**64, -(2**63) - 1, float("nan"), float("inf"), "\ud800", {"\ud800": "x"}),  # JSON has no place for these
+    ],
+)
 def test_a_value_of_an_unknown_type_is_stopped(value: Any) -> None:
     with pytest.raises(EgressBlocked):
         check(permit(), out("tunnel.register", {"public_key": value}))
@@ -186,7 +195,69 @@ def test_a_path_parameter_cannot_leave_its_segment(segment: str) -> None:
         check(permit(), out("rights.status", parameters={"request_id": segment}))
 
 
-# ---------------------------------------------------------------- 5. the fields
+@pytest.mark.clause("U7")
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("rights.status", {}),
+        ("rights.status", {"request_id": "a", "device_id": "A" * 52}),
+        ("order.read", {"order_number": "RV-2026-0001"}),
+        ("tuf.target", {"file": "policy.json"}),
+    ],
+)
+def test_a_path_has_the_parameters_of_its_operation_and_no_more(operation: str, parameters: dict[str, str]) -> None:
+    with pytest.raises(ValueRefused):
+        check(permit(), out(operation, parameters=parameters))
+
+
+def test_what_passes_says_where_it_goes() -> None:
+    parameters = {"folder": "policy", "file": "policy.json"}
+    assert check(permit(), out("tuf.target", parameters=parameters)).path == "/tuf/targets/policy/policy.json"
+    assert check(permit(), out("token.issue", door="/oauth/v2/token")).path == "/oauth/v2/token"
+
+
+@pytest.mark.clause("U7")
+@pytest.mark.parametrize(
+    "door",
+    [
+        "/t?who=kim",
+        "/t#kim",
+        "//evil.example/t",
+        "/a/../t",
+        "/./t",
+        "/t/..",
+        "t",
+        "",
+        "/",
+        "/a b",
+        "/%2e%2e",
+        "/\u00e4",
+    ],
+)
+def test_a_door_is_a_plain_path(door: str) -> None:
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(), out("token.issue", door=door))
+    assert "kim" not in str(caught.value)
+
+
+@pytest.mark.clause("U7")
+@pytest.mark.parametrize("operation", ["order.read", "server.metadata", "tunnel.register"])
+def test_only_the_doors_of_oauth_can_be_elsewhere(operation: str) -> None:
+    with pytest.raises(EgressBlocked, match="another place"):
+        check(permit(), out(operation, door="/elsewhere"))
+
+
+@pytest.mark.clause("U7")
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_content_goes_with_a_method_that_has_a_meaning_for_it(method: str) -> None:
+    policy = changed("tunnel.register", method=method)
+    for outgoing in (out("tunnel.register", {"region": "de-fra"}), out("tunnel.register", carries=True)):
+        with pytest.raises(EgressBlocked, match="nothing but its path"):
+            check(permit(policy), outgoing)
+    check(permit(policy), out("tunnel.register"))
+
+
+# ---------------------------------------------------------------- 6. the fields
 
 
 @pytest.mark.clause("M1")
@@ -215,7 +286,7 @@ def test_a_token_does_not_go_along_for_a_purpose_it_is_not_there_for() -> None:
         check(permit(policy, **state), out("order.read"))
 
 
-# ---------------------------------------------------------------- 6. the headers
+# ---------------------------------------------------------------- 9. the headers
 
 
 @pytest.mark.clause("C2")
@@ -229,15 +300,133 @@ def test_the_list_of_headers() -> None:
     assert not HEADERS & {"cookie", "referer", "accept-language", "origin", "x-forwarded-for"}
 
 
-@pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"', '""'])
-def test_an_entity_tag_passes(etag: str) -> None:
-    check(permit(), out("order.read", headers={"If-Match": etag}))
+ETAG, KEY_HEADER = '"abc"', '"7c1f3b4e-8a53-4c8e-9d0f-2b6a1e5d4c3b"'
 
 
-@pytest.mark.parametrize("etag", ["abc", '"a b"', '"a"b"', "*", '"' + "x" * 200 + '"'])
-def test_if_match_carries_an_entity_tag_and_nothing_else(etag: str) -> None:
-    with pytest.raises(ValueRefused):
-        check(permit(), out("order.read", headers={"If-Match": etag}))
+@pytest.mark.parametrize(
+    ("operation", "header", "value"),
+    [
+        ("data.correct", "If-Match", ETAG),
+        ("data.correct", "If-Match", 'W/"abc"'),
+        ("data.correct", "if-match", '""'),
+        ("data.correct", "Content-Type", "application/merge-patch+json"),
+        ("data.correct", "Content-Type", "application/json"),
+        ("tunnel.register", "Content-Type", "application/json"),
+        ("token.issue", "Content-Type", "application/x-www-form-urlencoded"),
+        ("tunnel.register", "Idempotency-Key", KEY_HEADER),
+        ("order.read", "Accept", "application/json, application/problem+json"),
+        ("order.read", "Accept", "application/jwt,application/octet-stream"),
+        ("order.read", "Accept-Encoding", "identity"),
+        ("order.read", "Sec-GPC", "1"),
+        ("order.read", "User-Agent", USER_AGENT),
+    ],
+)
+def test_a_header_in_its_form_passes(operation: str, header: str, value: str) -> None:
+    check(permit(), out(operation, headers={header: value}))
+
+
+@pytest.mark.clause("C2")
+@pytest.mark.parametrize(
+    ("operation", "header", "value"),
+    [
+        *(("data.correct", "If-Match", etag) for etag in ("abc", '"a b"', '"a"b"', "*", '"' + "x" * 200 + '"')),
+        ("order.read", "If-Match", ETAG),  # nothing is written
+        ("tunnel.register", "Content-Type", "application/x-www-form-urlencoded"),
+        ("tunnel.register", "Content-Type", "application/merge-patch+json"),
+        ("tunnel.register", "Content-Type", "application/json; name=kim"),
+        ("tunnel.register", "Content-Type", "multipart/form-data"),
+        ("token.issue", "Content-Type", "application/json"),
+        *(
+            ("tunnel.register", "Idempotency-Key", value)
+            for value in ("kim@example.org", '"kim@example.org"', KEY_HEADER[1:-1], KEY_HEADER.upper(), '""')
+        ),
+        ("order.read", "Idempotency-Key", KEY_HEADER),  # it would count the reads
+        ("order.read", "Accept", "text/html"),
+        ("order.read", "Accept", "application/json;kim=1"),
+        ("order.read", "Accept-Encoding", "gzip"),
+        ("order.read", "Sec-GPC", "0"),
+        ("order.read", "User-Agent", "rocketvpn-sdk/1 (Linux; laptop-of-kim)"),
+    ],
+)
+def test_a_header_in_another_form_is_refused_and_not_repeated(operation: str, header: str, value: str) -> None:
+    with pytest.raises(EgressBlocked, match=f"'{header}' is not of the form") as caught:
+        check(permit(), out(operation, headers={header: value}))
+    assert caught.value.params["rule"] == "C2"
+    assert "kim" not in str(caught.value)
+
+
+@pytest.mark.clause("C2")
+@pytest.mark.parametrize("name", ["Authorization", "DPoP", "Host", "Content-Length", "Transfer-Encoding"])
+def test_no_call_sets_what_others_set(name: str) -> None:
+    with pytest.raises(EgressBlocked, match="not on the list"):
+        check(permit(), out("order.read", headers={name: "1"}))
+
+
+def test_an_entity_tag_never_goes_where_nobody_says_who_is_asking() -> None:
+    policy = changed("data.correct", identity="none")
+    with pytest.raises(EgressBlocked, match="not of the form"):
+        check(permit(policy), out("data.correct", headers={"If-Match": ETAG}))
+
+
+SIGNATURES = {"none": (), "key": ("DPoP",), "device": ("Authorization", "DPoP"), "user": ("Authorization", "DPoP")}
+
+
+@pytest.mark.clause("U2")
+@pytest.mark.parametrize("identity", SIGNATURES)
+@pytest.mark.parametrize("headers", [(), ("DPoP",), ("Authorization",), ("Authorization", "DPoP"), ("DPoP", "Cookie")])
+def test_a_signature_is_what_the_identity_says(identity: str, headers: tuple[str, ...]) -> None:
+    operation = changed("order.read", identity=identity).operations["order.read"]
+    if headers == SIGNATURES[identity]:
+        check_signature(operation, dict.fromkeys(headers, "x"))
+    else:
+        with pytest.raises(EgressBlocked, match="who is asking"):
+            check_signature(operation, dict.fromkeys(headers, "x"))
+
+
+# ---------------------------------------------------------------- collect mode
+
+
+@pytest.mark.clause("C2", "U1", "U2")
+def test_in_collect_mode_off_every_necessary_call_remains(operation_bodies: dict[str, dict[str, Any]]) -> None:
+    """Binding, the account, rights, consents, signed files and the app's own calls that the service needs."""
+    policy = bundled_policy()
+    remaining = set()
+    for operation, declared in policy.operations.items():
+        parameters = {name: operation_bodies[operation].pop(name, "x") for name in PARAMETER.findall(declared.path)}
+        if check(permit(collect=False), out(operation, operation_bodies[operation], parameters=parameters)):
+            remaining.add(operation)
+    assert remaining == {name for name, part in policy.operations.items() if part.purpose != "improvement"}
+    assert len(remaining) == len(policy.operations)
+
+
+@pytest.mark.clause("C2")
+def test_in_collect_mode_off_nothing_observed_goes_for_what_is_not_necessary() -> None:
+    """Agreeing to improvement does not switch collecting on; what the user typed in may still go."""
+    agreed: dict[str, Any] = {"adult": True, "consents": {"improvement": Consent("granted")}}
+    policy = changed("server.metadata", purpose="improvement", method="POST", fields=("region", "erasure_handle"))
+    observed = out("server.metadata", {"region": "de-fra"})
+    assert check(permit(policy, **agreed), observed).fields == ("region",)
+    with pytest.raises(EgressBlocked) as caught:
+        check(permit(policy, collect=False, **agreed), observed)
+    assert caught.value.params["rule"] == "C2"
+    check(permit(policy, collect=False, **agreed), out("server.metadata", {"erasure_handle": "abc"}))
+
+
+@pytest.fixture
+def operation_bodies() -> dict[str, dict[str, Any]]:
+    """Return something that each operation may carry."""
+    samples = {
+        "order_number": "RV-2026-0001", "device_id": "A" * 52, "verification_code": "123456", "session_token": "t",
+        "contact_email": "kim@example.org", "language": "en", "rights_request": "deletion", "consent_record": "granted",
+        "guardian_contact": "mum@example.org", "guardian_confirmation": "agreement", "guardian_code": "123456",
+        "tunnel_public_key": KEY, "region": "de-fra",
+    }  # fmt: skip
+    bodies: dict[str, dict[str, Any]] = {}
+    for operation, declared in bundled_policy().operations.items():
+        inside = {name: samples[field] for name, field in declared.names.items()}
+        inside |= {field: samples[field] for field in declared.fields if field not in declared.names.values()}
+        bodies[operation] = inside
+    return bodies
 
 
 # ---------------------------------------------------------------- values
@@ -318,7 +507,7 @@ def test_another_value_is_refused_and_not_repeated(facts: Field, value: Any) -> 
 
 
 def test_every_kind_of_field_has_a_check() -> None:
-    from rocketvpn_sdk.transport.guard import _KINDS
+    from rocketvpn_sdk.transport.values import _KINDS
 
     kinds = FieldType.__struct_fields__ and msgspec.inspect.type_info(FieldType).fields[0].type
     assert set(_KINDS) == set(kinds.values)  # type: ignore[union-attr]
@@ -332,16 +521,22 @@ _members = st.dictionaries(
 )
 
 
+def in_path(operation: str) -> dict[str, str]:
+    return dict.fromkeys(PARAMETER.findall(bundled_policy().operations[operation].path), "A" * 52)
+
+
 @pytest.mark.clause("U7")
 @given(_members, st.sampled_from(sorted(bundled_policy().operations)))
 def test_whatever_passes_is_declared(body: dict[str, Any], operation: str) -> None:
     declared: Operation = bundled_policy().operations[operation]
     try:
-        passed = check(permit(adult=True), out(operation, body))
+        passed = check(permit(adult=True), out(operation, body, parameters=in_path(operation)))
     except (EgressBlocked, ValueRefused):
         return
     assert set(passed.fields) <= {*declared.fields, "device_public_key", "session_token"}
     assert {declared.field_of(member) for member in body} <= {*declared.fields, *declared.protocol}
+    assert "{" not in passed.path
+    assert "?" not in passed.path
 
 
 @pytest.mark.clause("U3")
@@ -350,7 +545,8 @@ def test_taking_consent_or_majority_away_never_lets_more_pass(
     body: dict[str, Any], operation: str, adult: bool
 ) -> None:
     try:
-        check(permit(adult=None), out(operation, body))
+        check(permit(adult=None), out(operation, body, parameters=in_path(operation)))
     except (EgressBlocked, ValueRefused):
         return
-    check(permit(adult=True, consents={"improvement": Consent("granted")}), out(operation, body))
+    agreed = permit(adult=True, consents={"improvement": Consent("granted")})
+    check(agreed, out(operation, body, parameters=in_path(operation)))

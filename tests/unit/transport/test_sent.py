@@ -81,6 +81,51 @@ def test_since_is_handed_on(documents: MemoryDocuments) -> None:
     assert [entry.size for entry in ledger.entries(since=150.0)] == [2]
 
 
+def test_until_ends_the_list_and_takes_no_outcome_away(documents: MemoryDocuments) -> None:
+    now = 100.0
+    ledger = SentLedger(MemoryStream(lambda: now), documents, bundled_policy)
+    first = ledger.begin(PASSED, b"1")
+    now = 200.0
+    ledger.finish(first, "201", 1)
+    ledger.begin(PASSED, b"22")
+    assert [(entry.size, entry.outcome) for entry in ledger.entries(until=150.0)] == [(1, "201")]
+    assert [entry.size for entry in ledger.entries(since=100.0, until=200.0)] == [1]
+
+
+@pytest.mark.clause("A1")
+def test_a_body_can_be_held_against_an_entry(ledger: SentLedger) -> None:
+    ledger.begin(PASSED, BODY)
+    ledger.begin(PASSED, b"")
+    one, empty = ledger.entries()
+    assert ledger.matches(one, BODY)
+    assert not ledger.matches(one, BODY + b" ")
+    assert not ledger.matches(one, b"")
+    assert ledger.matches(empty, b"")
+
+
+def test_asking_makes_no_key_and_a_destroyed_one_matches_nothing(
+    ledger: SentLedger, documents: MemoryDocuments
+) -> None:
+    ledger.begin(PASSED, BODY)
+    (entry,) = ledger.entries()
+    documents.drop(SENT_KEY)
+    assert not ledger.matches(entry, BODY)
+    assert SENT_KEY not in documents.stored
+
+
+def test_two_processes_that_make_a_key_at_once_use_the_same(stream: MemoryStream) -> None:
+    class Racing(MemoryDocuments):
+        def put(self, name: str, value: msgspec.Struct) -> None:
+            super().put(name, value)
+            super().put(name, SentKey(b"another process's, a moment later"))
+
+    documents = Racing()
+    ledger = SentLedger(stream, documents, bundled_policy)
+    ledger.begin(PASSED, BODY)
+    (entry,) = ledger.entries()
+    assert ledger.matches(entry, BODY)
+
+
 def test_the_fingerprint_shows_that_a_body_was_this_one(ledger: SentLedger, documents: MemoryDocuments) -> None:
     ledger.begin(PASSED, BODY)
     (entry,) = ledger.entries()

@@ -1,0 +1,8 @@
+"""The witness (``Config(witness=True)``): where else the app's own Python code connected to, noted beside the ledger.
+
+``record`` reads and writes what was noted; ``hook`` notes it, and is imported only where an app switched it on.
+"""
+
+from rocketvpn_sdk.witness.record import CAVEATS, STREAM, Witnessed, WitnessedConnection, WitnessRecord
+
+__all__ = ["CAVEATS", "STREAM", "WitnessRecord", "Witnessed", "WitnessedConnection"]

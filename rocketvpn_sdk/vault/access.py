@@ -35,6 +35,8 @@ class Access:
         self._verified_version = -1
         self.keys: Keys | None = None
         """``None``: locked."""
+        self.changes = 0
+        """Transactions of this process that wrote more than records at the end of a log."""
         self.ended = ""
         """Why nothing can be used any more, in words."""
 
@@ -118,11 +120,13 @@ class Access:
             keys = self.require_keys()
             with self._store.transaction(durable=durable) as db:
                 head = self._head(db)
-                if head.root_id == keys.root.root_id:
-                    change = Change(db, keys, head)
+                change = Change(db, keys, head) if head.root_id == keys.root.root_id else None
+                if change is not None:
                     yield change
                     change.finish()
-                    return
+            if change is not None:
+                self.changes += change.beyond_logs
+                return
             self.keys = self.load()  # another process rotated; never fetched inside a transaction
         raise VaultBusy(seconds=0)
 

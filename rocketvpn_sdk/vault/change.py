@@ -78,6 +78,11 @@ class Change:
     def _vault_id(self) -> bytes:
         return self.keys.root.vault_id
 
+    @property
+    def beyond_logs(self) -> bool:
+        """Whether it changed a document, a key or a lane, and not only what a log ends with."""
+        return self._manifest_touched
+
     def touch_manifest(self) -> None:
         """Check the manifest before the first change to what it covers: a forgery must not be signed by accident."""
         if not self._manifest_touched:

@@ -172,10 +172,13 @@ class Vault:
             raise VaultDamaged(part=f"the document {name!r}") from None
 
     def stamp(self) -> int:
-        """Return a number that changes when any process has written to the vault: for caches of what was read."""
+        """Return a number that changes with the documents and keys of the vault: for caches of what was read.
+
+        It also changes with whatever another process writes, and not with what this one appends to a log.
+        """
         with self._lock:
             self._access.require_keys()
-            return self._store.writes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
+            return self._access.changes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""

@@ -20,7 +20,8 @@ from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerErro
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.transport import answers, deadline, guard
-from rocketvpn_sdk.transport.connections import Connections, Failure, Reply
+from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.requests import USER_AGENT, Call, Signer, encode, fill_path
 from rocketvpn_sdk.transport.sent import SentLedger
 
@@ -97,7 +98,7 @@ class Exchange:
         self.limits = limits
         self._ledger = ledger
         self._connections = connections
-        self._host = server.removeprefix("https://")
+        self.host = server.removeprefix("https://")
 
     def send(self, call: Call, signer: Signer) -> Reply:
         """Send ``call`` and return the last answer, whatever its status.
@@ -138,7 +139,7 @@ class Exchange:
             guard.Outgoing(
                 operation=call.operation,
                 scheme="https",
-                host=self._host,
+                host=self.host,
                 members=guard.flatten(call.operation, call.members or {}),
                 parameters=call.parameters,
                 headers=headers,

@@ -16,6 +16,7 @@ from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.transport import answers
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.requests import PARAMETER, Call, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
@@ -94,8 +95,13 @@ class Api:
         self._connections = connections
         self._events = events
         self._agree = agree
-        self._lock = threading.Lock()
         self._told_revoked = False
+        self.forked()
+        mend(self)
+
+    def forked(self) -> None:
+        """In a forked child: the parent's lock may be held by a thread that is not here."""
+        self._lock = threading.Lock()
 
     @property
     def policy(self) -> Policy:

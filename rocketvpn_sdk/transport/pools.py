@@ -5,16 +5,15 @@ A forked child starts with none: two processes on one TLS connection would read 
 
 from __future__ import annotations
 
-import os
 import ssl
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
 
 from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.transport.forked import mend
 
 Proxy = str | Callable[[], str | None] | None
 """A proxy's URL, or what is asked for one before every call; ``None``: no proxy."""
@@ -70,7 +69,7 @@ class Pools:
         self._fixed = transport
         self._lock = threading.Lock()
         self._pair = self._make(None if callable(proxy) else proxy)
-        _all.add(self)
+        mend(self)
 
     @contextmanager
     def transport(self, *, nameless: bool) -> Iterator[tuple[httpx.BaseTransport, bool]]:
@@ -145,15 +144,3 @@ def _asked(proxy: Callable[[], str | None]) -> str | None:
     except Exception as error:  # noqa: BLE001 - the app's own code; its error may hold the proxy's password
         problem = f"asking for the proxy failed ({type(error).__name__})"
     raise ConfigurationError(problem=problem)
-
-
-_all: weakref.WeakSet[Pools] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for pools in list(_all):
-        pools.forked()
-
-
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_after_fork)

@@ -19,6 +19,7 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import Reply
 from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
 from rocketvpn_sdk.transport.ports import Documents
 from rocketvpn_sdk.transport.proof import Prover
@@ -79,13 +80,18 @@ class Session:
         self.nonce = Nonce()
         self.there = there
         self.grants = Grants(exchange, self.nonce, there, client_id=client_id, authenticator=authenticator)
-        self._lock = threading.Lock()
-        self._refreshing = threading.Lock()
-        self._stepping_up = threading.Lock()
+        self.forked()
+        mend(self)
         self._device: Device | None = None
         self._token: _Token | None = None
         self._elevated: _Token | None = None
         self._demanding: set[str] = set()
+
+    def forked(self) -> None:
+        """In a forked child: the parent's locks may be held by threads that are not here."""
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._stepping_up = threading.Lock()
 
     def signer(self, operation: str, *, interactive: bool = True) -> DeviceSigner:
         """Return what signs one call of ``operation``; without ``interactive`` it never asks the user."""

@@ -21,6 +21,7 @@ from rocketvpn_sdk.transport.connections import Reply
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
+from rocketvpn_sdk.transport.owner import Owner, prove_owner
 from rocketvpn_sdk.transport.ports import Documents
 from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.servertime import ServerTime
@@ -96,6 +97,15 @@ class Session:
     def signer(self, operation: str, *, interactive: bool = True) -> DeviceSigner:
         """Return what signs one call of ``operation``; without ``interactive`` it never asks the user."""
         return DeviceSigner(self, operation, interactive=interactive)
+
+    def owner(self, order_number: str) -> Owner:
+        """Have the user prove that an order is theirs; nothing of it is kept here.
+
+        Raises:
+            AuthenticationRequired, AuthenticationFailed, BrowserRequired: they did not.
+            TransportError, ServerError, RateLimited: as for any call.
+        """
+        return prove_owner(self.grants, self.nonce, self.there, order_number)
 
     def adopt(self, credentials: Credentials, token: wire.TokenResponse) -> None:
         """Take over what a binding brought."""

@@ -164,8 +164,11 @@ class Grants:
         hint = error.challenge.hint[:100]
         if self._authenticator is None:
             raise AuthenticationRequired(hint=hint)
-        with deadline.paused():  # a person reads an e-mail now
-            answer = self._authenticator(error.challenge)
+        try:
+            with deadline.paused():  # a person reads an e-mail now
+                answer = self._authenticator(error.challenge)
+        except Exception as failed:
+            raise AuthenticationRequired(hint=hint) from failed
         answer = answer.strip() if answer else ""
         if not answer:
             raise AuthenticationRequired(hint=hint)

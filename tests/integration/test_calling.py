@@ -30,6 +30,7 @@ from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State, bundled_policy
 from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.transport import Api, open_api, tls_context
 
 HOUR = 3600.0
@@ -81,6 +82,25 @@ def test_a_clock_that_is_days_off_is_said_and_not_corrected(world: World, off: f
         assert tries(rocket)["authorize.challenge"] == 1
     assert caught.value.cause == "clock"
     assert "set its date, time and time zone" in problems.action(caught.value)
+
+
+@pytest.mark.clause("A4")
+def test_a_code_that_came_too_late_is_refused_and_the_next_one_is_taken(tmp_path: Path) -> None:
+    clock = FakeClock(time.time())
+    with running_sandbox(tmp_path / "server", clock=clock) as sandbox:
+        late = [True, False]
+
+        def authenticator(_: wire.Challenge) -> str:
+            if late.pop(0):
+                clock.advance(sandbox.settings.session_lifetime + 1)
+            return sandbox.mail.last_code()
+
+        own = World(sandbox, tmp_path / "vault")
+        with RocketVPN.open(own.config(clock=clock, authenticator=authenticator)) as rocket:
+            rocket.device.bind(sandbox.order())
+            with pytest.raises(AuthenticationFailed, match="invalid_session"):
+                rocket.rights.correct({"contact_email": "new@example.org"})
+            rocket.rights.correct({"contact_email": "new@example.org"})
 
 
 # ---------------------------------------------------------------- several processes

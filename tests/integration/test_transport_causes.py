@@ -92,6 +92,7 @@ def failure(url: str, trust: Path, **more: Any) -> RocketVPNError:
     assert error.cause
     assert problems.action(error) == error.action != ""
     assert problems.exit_code(error) == codes.SERVER
+    assert problems.described(error)["cause"] == error.cause
     assert not any(isinstance(link, ssl.SSLError | OSError) for link in (error.__cause__, error.__context__))
     return error
 

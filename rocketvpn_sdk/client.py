@@ -354,10 +354,12 @@ class RocketVPN:
                     events=self.events,
                     clock=config.clock,
                     limits=config.limits,
-                    context=tls_context(trust=config.trust, pins=config.pins),
+                    context=tls_context(trust=config.trust, pins=config.pins, allow_tls12=config.allow_tls12),
                     authenticator=config.authenticator,
                     proxy=config.proxy,
+                    proxy_context=lambda: tls_context(trust=config.trust, allow_tls12=config.allow_tls12),
                     agree=self._vault.agree,
+                    believed=lambda: self._vault.age().highest,
                 )
             return self._api
 

@@ -24,6 +24,8 @@ Authenticator = Callable[[Challenge], str | None]
 _SERVER = re.compile(r"https://[^\s/?#@\\]+/*")
 _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_PROXY = re.compile(r"https?://[^\s/?#\\]+/?")
+_NO_PROXY = "proxy must be a URL such as http://proxy.example:3128, or a callable that returns one"
 _LARGEST_ROOT = 128 << 10
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
 
@@ -40,7 +42,8 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     dispatch: Dispatch = call_directly
     collect: bool = True
     witness: bool = False
-    proxy: str | None = None
+    proxy: str | Callable[[], str | None] | None = None
+    allow_tls12: bool = False
     trusted_root: Path | bytes | None = None
     clock: Clock = msgspec.field(default_factory=SystemClock)
     limits: Limits = msgspec.field(default_factory=Limits)
@@ -66,7 +69,10 @@ class Config(_Options, frozen=True):
             service needs may still carry what they declare; for anything else nothing observed leaves.
         witness: notes where else this process's Python code connects to, for ``rights.witnessed()``; it stops nothing,
             and ``rocketvpn_sdk.witness.CAVEATS`` says what it cannot see.
-        proxy: the URL of an HTTP proxy; the environment's proxy settings are never read.
+        proxy: the URL of an HTTP proxy (``http://`` or ``https://``, with a name and password where it wants them), or
+            what returns one, or ``None`` for none: it is asked before every call, on the caller's thread. The
+            environment's proxy settings are never read.
+        allow_tls12: take TLS 1.2 too, for a server or a middlebox that knows nothing newer; the default is TLS 1.3.
         trusted_root: the operator's TUF root metadata, or the file of it: where trust in signed files (a new policy,
             the keys of receipts, releases) begins. Without it there are none.
         clock: the time, for tests.
@@ -88,6 +94,8 @@ class Config(_Options, frozen=True):
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
         for name in ("data_dir", "trust"):
             _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
+        _check(self.proxy is None or callable(self.proxy) or _matches(_PROXY, self.proxy), _NO_PROXY)
+        _check(isinstance(self.allow_tls12, bool), "allow_tls12 must be True or False")
         _check(isinstance(self.trusted_root, Path | bytes | None), "trusted_root must be bytes or a pathlib.Path")
         _check(isinstance(self.policy, Policy | Path | None), "policy must be a Policy or a pathlib.Path")
         _check(all(_is_event(kind) for kind in self.events), "events must be classes derived from Event")

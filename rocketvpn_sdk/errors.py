@@ -44,11 +44,13 @@
     └── ReceiptInvalid              a receipt that proves nothing
 
 Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
-(``str(error)``), an ``action`` (what to do) and ``retry_at`` (seconds since the epoch, where waiting helps).
+(``str(error)``), an ``action`` (what to do) and ``retry_at`` (seconds since the epoch, where waiting helps). What goes
+wrong between here and the server also has a ``cause``: whose fault it may be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rocketvpn_sdk.messages import translate
@@ -61,6 +63,8 @@ class RocketVPNError(Exception):
     code: ClassVar[str] = "error"
     sentence: ClassVar[str] = "Something went wrong."
     remedy: ClassVar[str] = ""
+    remedies: ClassVar[Mapping[str, str]] = {}
+    """What to do instead, by ``cause``."""
 
     def __init__(self, *, retry_at: float | None = None, **params: Any) -> None:
         self.params = params
@@ -70,7 +74,12 @@ class RocketVPNError(Exception):
     @property
     def action(self) -> str:
         """What to do about it, in a sentence; empty where nothing can be done."""
-        return translate(self.remedy).format(**self.params)
+        return translate(self.remedies.get(self.cause, self.remedy)).format(**self.params)
+
+    @property
+    def cause(self) -> str:
+        """Whose fault it may be: one of the keys of ``remedies``; empty where the kind of error says it all."""
+        return str(self.params.get("cause", ""))
 
     def __str__(self) -> str:
         return " ".join(part for part in (translate(self.sentence).format(**self.params), self.action) if part)
@@ -502,6 +511,9 @@ class AuthenticationFailed(AuthenticationError):
     code = "authentication-failed"
     sentence = "The server did not accept the authentication ({reason})."
     remedy = "Try again with a fresh code; after too many wrong ones, wait."
+    remedies: ClassVar = {
+        "clock": "This device's clock is wrong: set its date, time and time zone, then try again.",
+    }
 
 
 class BrowserRequired(AuthenticationError):
@@ -527,6 +539,12 @@ class ServerUnreachable(TransportError):
     code = "server-unreachable"
     sentence = "{host} cannot be reached ({problem})."
     remedy = "Check the connection and try again; what was queued is kept."
+    remedies: ClassVar = {
+        "network": "Check this device's connection to the internet and try again; what was queued is kept.",
+        "captive_portal": "Open a web page to sign in to this network, or use another one; what was queued is kept.",
+        "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
+        "server": "The server may be down: try again later; what was queued is kept.",
+    }
 
 
 class ServerTimeout(TransportError):
@@ -535,14 +553,25 @@ class ServerTimeout(TransportError):
     code = "server-timeout"
     sentence = "{host} did not answer within {seconds:g} seconds."
     remedy = "Try again later; what was queued is kept."
+    remedies: ClassVar = {
+        "network": "Check this device's connection to the internet and try again; what was queued is kept.",
+        "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
+        "server": "The server may be busy: try again later; what was queued is kept.",
+    }
 
 
 class CertificateUntrusted(TransportError):
-    """The certificate's chain, name or dates do not hold; ``problem`` is OpenSSL's sentence."""
+    """The certificate's chain, name or dates do not hold; ``problem`` says which."""
 
     code = "certificate-untrusted"
     sentence = "{host} showed a certificate that is not trusted ({problem}); nothing was sent."
     remedy = "Check this device's clock; in a hotel or café, sign in to its network; else someone may be listening."
+    remedies: ClassVar = {
+        "clock": "This device's clock may be wrong: set its date, time and time zone, then try again.",
+        "interception": "Someone may be listening: in a hotel or café, sign in to its network first; else use another.",
+        "wrong_host": "Another server answered: in a hotel or café, sign in to its network first; else use another.",
+        "server": "The server's certificate has to be renewed: try again later; if it stays, tell the operator.",
+    }
 
 
 class PinMismatch(TransportError):
@@ -562,6 +591,9 @@ class ServerError(RocketVPNError):
     code = "server-error"
     sentence = "The server's answer to {operation!r} cannot be used ({problem})."
     remedy = "Try again later; nothing was changed here."
+    remedies: ClassVar = {
+        "captive_portal": "Something else may have answered: open a web page to sign in to this network; try again.",
+    }
 
 
 class AnswerTooLarge(ServerError):

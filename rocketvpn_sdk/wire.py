@@ -32,6 +32,10 @@ ACR_EMAIL_CODE = "urn:rocketvpn:acr:email-code"
 """The device's key and a code sent by e-mail, entered lately."""
 
 
+ACR_OWNER = "urn:rocketvpn:acr:owner"
+"""The order's number and a code sent to its e-mail address, by whatever key: for seeing and deleting, no more."""
+
+
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The base of every value on the wire."""
 
@@ -215,6 +219,15 @@ class RightsRequest(Wire, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+class NewOwnerRequest(Wire, frozen=True, kw_only=True):
+    """``POST /v1/owner/data-rights-requests``: of the order's owner, who needs no device of it."""
+
+    exercise: Literal["deletion"]
+    scope: Literal["device", "account"]
+    device_id: str | None = None
+    """Which device, where the scope is one."""
+
+
 class HeldBack(Wire, frozen=True, kw_only=True):
     """A field that a server did not erase, and why (R2)."""
 
@@ -231,6 +244,7 @@ class Receipt(Wire, frozen=True, kw_only=True):
     """The request's id."""
     iat: int
     device_id: str
+    """Which device asked, or was asked about; empty where the order's owner asked about the account."""
     scope: Scope
     erased: list[str]
     """Field ids."""

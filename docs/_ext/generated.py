@@ -52,6 +52,8 @@ class ErrorList(SphinxDirective):
             rows.append(("Is a", nodes.literal(text=parent.__name__)))
         rows.append(("Sentence", nodes.Text(_placeholders(kind.sentence))))
         rows.append(("What to do", nodes.Text(_placeholders(kind.remedy) or "—")))
+        if "remedies" in vars(kind):
+            rows += [(f"… if cause is {cause}", nodes.Text(advice)) for cause, advice in kind.remedies.items()]
         fields = nodes.field_list()
         for name, value in rows:
             body = nodes.field_body()

@@ -74,7 +74,7 @@ def _app() -> typer.Typer:
     register(app, "bind", binding.bind, code=True)
     register(app, "status", status.status)
     register(app, "log", journal.log)
-    register(app, "view", view.view)
+    register(app, "view", view.view, code=True)
     register(app, "sent", sent.sent)
     register(app, "correct", correct.correct, code=True)
     register(app, "delete", delete.delete, code=True)

@@ -33,6 +33,11 @@ def line(prompt: str) -> str:
     return sys.stdin.readline(_LONGEST_LINE).strip()
 
 
+def order_number(given: str) -> str:
+    """Return an order number; ``-`` reads it, since other users of the machine can see an argument."""
+    return sys.stdin.readline(_LONGEST_LINE).strip() if given == STDIN else given
+
+
 def passphrase(folder: Path) -> str:
     """Return the passphrase of the vault in ``folder``; a new one is asked for twice.
 

@@ -86,6 +86,8 @@ def described(error: RocketVPNError) -> dict[str, Any]:
         "retry_at": error.retry_at,
         "exit_code": exit_code(error),
     }
+    if error.cause:
+        members["cause"] = error.cause
     if isinstance(error, DeviceLimitReached):
         members["devices"] = plain(error.devices)
     if isinstance(error, RequestRefused):

@@ -29,6 +29,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     trusted_root: str | None = None
     """The file of the operator's TUF root metadata."""
     pins: tuple[str, ...] = ()
+    proxy: str | None = None
+    """The URL of an HTTP proxy."""
+    allow_tls12: bool = False
     policy: str | None = None
     """The file of a policy; by default the one that ships with the SDK."""
     data_dir: str | None = None
@@ -99,6 +102,8 @@ def make_config(
             trust=base / settings.trust if settings.trust else None,
             trusted_root=base / settings.trusted_root if settings.trusted_root else None,
             pins=settings.pins,
+            proxy=settings.proxy,
+            allow_tls12=settings.allow_tls12,
             policy=_policy(settings, base),
             authenticator=authenticator,
         )

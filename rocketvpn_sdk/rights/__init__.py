@@ -2,6 +2,7 @@
 
 from rocketvpn_sdk.rights.delete import DeletionConfirmed
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
+from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.report import HeldValue, Report, SentSummary
 from rocketvpn_sdk.rights.rights import Rights
@@ -12,6 +13,7 @@ __all__ = [
     "HeldValue",
     "Here",
     "Outcome",
+    "OwnerRights",
     "Receipt",
     "Report",
     "Rights",

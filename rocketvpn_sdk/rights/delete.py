@@ -195,6 +195,7 @@ class Deletion:
     def _receipt(self, ticket: QueueItem, request_id: str) -> Receipt:
         token = self._api.call("rights.receipt", answer=str, path={"request_id": request_id}).value
         keys = self._api.call("server.keys", answer=dict[str, Any]).value
+        behind = self._api.server_time() - self._clock.time()
         return check_receipt(
             token,
             keys,
@@ -202,6 +203,6 @@ class Deletion:
             request_id=request_id,
             device_id=ticket.device_id or "",
             scope=ticket.body["scope"],
-            requested_at=ticket.created_at,
-            now=self._clock.time(),
+            requested_at=ticket.created_at + behind,
+            now=self._clock.time() + behind,
         )

@@ -11,10 +11,11 @@ from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
 from rocketvpn_sdk.rights.outcome import Outcome, Server
+from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.view import View
-from rocketvpn_sdk.transport import Api, SentEntry
+from rocketvpn_sdk.transport import Api, SentEntry, check_value
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 
@@ -161,6 +162,26 @@ class Rights:
             VaultLocked: unlock first.
         """
         return self._witness.read()
+
+    def as_owner(self, order_number: str) -> OwnerRights:
+        """Let an order's owner see and delete without a bound device: theirs is lost, or was removed (A1, A3, A4).
+
+        A code goes to the order's e-mail address, and ``Config(authenticator=...)`` asks the user for it. Whether
+        there is such an order is not said: where there is none, no code comes and none is right.
+
+        Args:
+            order_number: as the confirmation of the purchase has it.
+
+        Raises:
+            ValueRefused: the number does not look like one; nothing was sent.
+            AuthenticationRequired: nobody can be asked, or gave an answer.
+            AuthenticationFailed: the code was not accepted.
+            BrowserRequired: the server wants this done on its web pages.
+            RateLimited: too many codes were asked for.
+            TransportError, ServerError, VaultError: as for any call; try again.
+        """
+        check_value(self._api.policy.fields["order_number"], "order_number", order_number)
+        return OwnerRights(self._api, self._api.session.owner(order_number), self._clock)
 
     def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
         if scope == "logs":

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import consents, correct, guardians, idempotency, oauth, resources, rights, tuf_files
+from rocketvpn_sdk.sandbox import consents, correct, guardians, idempotency, oauth, owner, resources, rights, tuf_files
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.authorize import authorize
 from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Refused, Reply, json_reply
@@ -60,6 +60,8 @@ class Own:
     handler: OwnHandler
     after_erasure: bool = False
     """Also for a caller whose data is erased."""
+    identity: Literal["device", "user"] = "device"
+    """Whose tokens it takes."""
     identified: bool = True
 
 
@@ -92,6 +94,7 @@ def problem(_parts: Parts, call: Call) -> Reply:
     return problem_page(call.params["code"])
 
 
+_ONE_OF_OWNER = owner.RIGHTS_PATH + "/{request_id}"
 _ONE_REQUEST = RIGHTS_PATH + "/{request_id}"
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -111,6 +114,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("GET", _ONE_REQUEST, rights.read, after_erasure=True),
     Own("DELETE", _ONE_REQUEST, rights.cancel),
     Own("GET", _ONE_REQUEST + "/receipt", rights.receipt, after_erasure=True),
+    Own("GET", owner.DATA_PATH, owner.view, identity="user"),
+    Own("POST", owner.RIGHTS_PATH, owner.create, identity="user"),
+    Own("GET", _ONE_OF_OWNER, rights.read, identity="user", after_erasure=True),
+    Own("GET", _ONE_OF_OWNER + "/receipt", rights.receipt, identity="user", after_erasure=True),
     Own("PUT", "/v1/consents/{purpose}", consents.put),
     Own("GET", "/v1/consents/{purpose}", consents.read),
     Own("POST", guardians.PATH, guardians.create),
@@ -143,8 +150,10 @@ def serve(parts: Parts, endpoint: Endpoint, call: Call) -> Reply:
 
 
 def _serve_own(parts: Parts, endpoint: Own, call: Call, caller: Caller) -> Reply:
+    if caller.identity != endpoint.identity:
+        raise insufficient_scope()
     key = idempotency.key_of(call, caller.jkt) if call.writes else None
-    if caller.subject is None and not endpoint.after_erasure:
+    if caller.erased and not endpoint.after_erasure:
         # The answer to the very request that erased everything may have got lost; nothing else is served.
         stored = idempotency.stored_answer(parts, key) if key else None
         if stored is None:

@@ -20,6 +20,9 @@ from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.store import one
 from rocketvpn_sdk.sandbox.tables import CodeRow, SessionRow
 
+_SOMEWHERE = "the order's e-mail address"
+_LONGEST_NUMBER = 40
+
 
 def authorize(parts: Parts, call: Call) -> Reply:
     """Serve ``POST /v1/authorize-challenge``."""
@@ -32,6 +35,8 @@ def authorize(parts: Parts, call: Call) -> Reply:
         raise oauth_refused("redirect_to_web")
     if "auth_session" in form:
         return _go_on(parts, form, client_id, jkt)
+    if wire.ACR_OWNER in form.get("acr_values", "").split():
+        return _own(parts, form, client_id, jkt)
     if "order_number" in form:
         return _bind(parts, form, client_id, jkt)
     if "acr_values" in form:
@@ -71,6 +76,19 @@ def _step_up(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
     raise _challenge(parts, wanted, order.contact_email)
 
 
+def _own(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+    """Ask for the order's owner: whoever reads the order's e-mail; the key may be any.
+
+    The answer is the same for an order that does not exist, has no address, or has one: nobody learns which by asking.
+    """
+    number = needed(form, "order_number")
+    with parts.store.begin() as db:
+        order = find_order(db, number) if _matches(parts, "order_number", number) else None
+    wish = Wish(order_number=number[:_LONGEST_NUMBER], device_id="", jkt=jkt)
+    wanted = _code_row(parts, wish, client_id, kind="owner", verified=False)
+    raise _challenge(parts, wanted, order.contact_email if order else None, hint=_SOMEWHERE)
+
+
 def _go_on(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
     auth_session, answer = form["auth_session"], needed(form, "verification_code")
     with parts.store.begin() as db:
@@ -101,8 +119,11 @@ def _live_session(db: Connection, parts: Parts, auth_session: str, client_id: st
     return None if spent else session
 
 
-def _challenge(parts: Parts, wanted: CodeRow, contact: str) -> OAuthRefused:
-    """Send a code to the order's contact, keep what it is for, and return the answer that says so."""
+def _challenge(parts: Parts, wanted: CodeRow, contact: str | None, *, hint: str | None = None) -> OAuthRefused:
+    """Send a code to the order's contact, keep what it is for, and return the answer that says so.
+
+    Where there is no contact nothing is sent, and no code is right.
+    """
     now, settings = parts.now(), parts.settings
     auth_session, answer = secrets.token_urlsafe(32), f"{secrets.randbelow(10**6):06d}"
     expires_at = now + settings.session_lifetime
@@ -117,10 +138,13 @@ def _challenge(parts: Parts, wanted: CodeRow, contact: str) -> OAuthRefused:
             too_many = wire.AuthorizationError(error="rate-limited")
             raise OAuthRefused(too_many, status=429, retry_after=settings.session_lifetime)
         values = {name: getattr(wanted, name) for name in _KEPT}
-        values |= {"id_hash": digest(auth_session), "code_hash": _answer_hash(auth_session, answer)}
+        right = answer if contact is not None else secrets.token_urlsafe(32)
+        values |= {"id_hash": digest(auth_session), "code_hash": _answer_hash(auth_session, right)}
         db.execute(insert(table).values(**values, tries=0, expires_at=expires_at))
-    parts.mail.send(Message(to=contact, code=answer, sent_at=parts.moment()))
-    challenge = wire.Challenge(kind="email_code", hint=masked(contact), expires_at=utc(expires_at))
+    if contact is not None:
+        parts.mail.send(Message(to=contact, code=answer, sent_at=parts.moment()))
+    where = hint or masked(contact or "")
+    challenge = wire.Challenge(kind="email_code", hint=where, expires_at=utc(expires_at))
     return OAuthRefused(
         wire.AuthorizationError(error="insufficient_authorization", auth_session=auth_session, challenge=challenge)
     )

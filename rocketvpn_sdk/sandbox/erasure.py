@@ -12,7 +12,7 @@ from rocketvpn_sdk.sandbox.accounts import devices_of, drop_device, find_device,
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow, RightsRow
-from rocketvpn_sdk.sandbox.view import held_fields
+from rocketvpn_sdk.sandbox.view import held_fields, held_of_order
 
 DEVICE_FIELDS = frozenset(
     {
@@ -56,9 +56,11 @@ def _reach(
     db: Connection, parts: Parts, order: OrderRow, affected: Iterable[DeviceRow], scope: str
 ) -> tuple[list[str], list[wire.HeldBack]]:
     """Return the ids of the fields that go, and those that a law holds back."""
-    held = [field for device in affected for field in held_fields(db, parts.policy, order, device)]
-    if scope == "device":
-        held = [field for field in held if field.id in DEVICE_FIELDS]
+    if scope == "account":
+        held = held_of_order(db, parts.policy, order)
+    else:
+        of_devices = [field for device in affected for field in held_fields(db, parts.policy, order, device)]
+        held = [field for field in of_devices if field.id in DEVICE_FIELDS]
     back = {(field.id, field.hold.until): field.hold for field in held if field.hold}
     erased = sorted({field.id for field in held if not field.hold})
     return erased, [wire.HeldBack(field=name, basis=hold.basis, until=hold.until) for (name, _), hold in back.items()]
@@ -67,6 +69,9 @@ def _reach(
 def _erase_order(db: Connection, order: OrderRow) -> None:
     for table in (tables.auth_codes, tables.auth_sessions):
         db.execute(delete(table).where(table.c.order_number == order.number))
+    # An owner's token, from now on good for the receipt alone; the devices' went with them.
+    issued = tables.access_tokens
+    db.execute(update(issued).where(issued.c.order_number == order.number).values(order_number=None))
     # The invoice stays, by law; what ties it to the order goes.
     held = tables.payments
     db.execute(update(held).where(held.c.order_number == order.number).values(order_number=None))

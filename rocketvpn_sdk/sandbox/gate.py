@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import MutableMapping
+from email.utils import formatdate
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,6 +34,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        send = self._dated(send)
         body = await self._read(receive)
         self._record(scope, body or b"")
         fault = self._parts.faults.take()
@@ -43,6 +45,17 @@ class Gate:
         else:
             scope[BODY] = body
             await self._app(scope, receive, _lost(send) if fault else send)
+
+    def _dated(self, send: Send) -> Send:
+        """Write the ``Date`` (RFC 9110 §6.6.1): clients correct their proofs by it, so it is this server's clock."""
+
+        async def dated(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                date = formatdate(self._parts.clock.time(), usegmt=True).encode()
+                message = {**message, "headers": [*message.get("headers", ()), (b"date", date)]}
+            await send(message)
+
+        return dated
 
     async def _read(self, receive: Receive) -> bytes | None:
         """Return the body, or nothing if it is too large; then the rest is read only so far, and dropped."""

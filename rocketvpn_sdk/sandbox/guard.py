@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 from sqlalchemy import select
@@ -40,11 +41,35 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose key signed the request. ``subject`` is empty once the data is erased: then only receipts can be read."""
+    """Whose key signed the request: a device's, or, with ``owned``, that of an order's owner.
+
+    Both ``subject`` and ``owned`` are empty once the data is erased: then only receipts can be read.
+    """
 
     jkt: str
     acr: str
     subject: Subject | None
+    owned: OrderRow | None = None
+
+    @property
+    def identity(self) -> Literal["device", "user"]:
+        """As what the caller calls, in the policy's words."""
+        return "user" if self.acr == wire.ACR_OWNER else "device"
+
+    @property
+    def erased(self) -> bool:
+        """Whether what the caller's token was about is gone."""
+        return self.subject is None and self.owned is None
+
+    def owner(self) -> OrderRow:
+        """Return the order of an owner.
+
+        Raises:
+            Refused: it is erased, or this is a device.
+        """
+        if self.owned is None:
+            raise insufficient_scope()
+        return self.owned
 
     def bound(self) -> Subject:
         """Return the device and order.
@@ -85,7 +110,7 @@ def authenticate(parts: Parts, call: Call) -> Caller:
 
 
 def insufficient_scope() -> Refused:
-    """Return the refusal of a token that is good for rights requests only (RFC 6750 §3.1)."""
+    """Return the refusal of a token that is good for something else (RFC 6750 §3.1)."""
     return Refused("insufficient-scope", headers=_challenge("insufficient_scope"))
 
 
@@ -109,10 +134,10 @@ def _caller(parts: Parts, token: str, jkt: str) -> Caller:
         # RFC 9449 §4.3, 12b: "confirm that the public key to which the access token is bound matches" the proof's.
         if row is None or row.jkt != jkt or row.expires_at <= now:
             raise Refused("invalid-token", headers=_challenge("invalid_token"))
-        if row.order_number is None or row.device_id is None:
-            return Caller(jkt=jkt, acr=row.acr, subject=None)
-        order = find_order(db, row.order_number)
-        device = find_device(db, row.order_number, row.device_id)
+        order = find_order(db, row.order_number) if row.order_number else None
+        if row.device_id is None:
+            return Caller(jkt=jkt, acr=row.acr, subject=None, owned=order)
+        device = find_device(db, order.number, row.device_id) if order else None
     if order is None or device is None or device.jkt != jkt:
         raise Refused("device-revoked")
     return Caller(jkt=jkt, acr=row.acr, subject=Subject(order=order, device=device))

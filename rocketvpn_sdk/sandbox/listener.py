@@ -72,6 +72,7 @@ def uvicorn_config(app: Gate, context: ssl.SSLContext) -> uvicorn.Config:
         log_level="error",
         access_log=False,
         server_header=False,
+        date_header=False,  # the gate writes it, by the sandbox's own clock
         proxy_headers=False,
         timeout_graceful_shutdown=1,
         ssl_context_factory=lambda _config, _default: context,

@@ -29,7 +29,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "insufficient-scope": (
         403,
         "The token is not good for this",
-        "Its owner's data is erased; it only reads receipts.",
+        "Its owner's data is erased and it only reads receipts, or it is an owner's where a device's is needed.",
     ),
     "guardian-tries-spent": (403, "Too many wrong codes", "This code is spent; ask for a new one."),
     "order-expired": (403, "The order has expired", "Renew it. Seeing, correcting and deleting data stays possible."),

@@ -13,7 +13,7 @@ from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.correct import DATA_PATH
 from rocketvpn_sdk.sandbox.erasure import fulfil
 from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, json_reply
-from rocketvpn_sdk.sandbox.guard import Caller, Subject
+from rocketvpn_sdk.sandbox.guard import Caller
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.resources import read_body
 from rocketvpn_sdk.sandbox.store import every, one
@@ -29,12 +29,27 @@ def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     _check(parts, wanted)
     if wanted.exercise == "deletion" and wanted.scope == "account" and subject.order.contact_email:
         caller.require_code(parts.settings.step_up_lifetime)  # A4; without an address nobody could be asked
-    request = _insert(db, parts, caller, subject, wanted)
+    about = (subject.order.number, subject.device.id)
+    return take_in(db, parts, caller, wanted.exercise, wanted.scope, about, path=RIGHTS_PATH)
+
+
+def take_in(
+    db: Connection,
+    parts: Parts,
+    caller: Caller,
+    exercise: str,
+    scope: str,
+    about: tuple[str, str | None],
+    *,
+    path: str,
+) -> Reply:
+    """Write a request down, carry it out unless a fault delays that, and answer; ``about``: order and device."""
+    request = _insert(db, parts, caller, exercise, scope, about)
     delayed = request.status in OPEN and parts.faults.delay_deletions
-    if wanted.exercise == "deletion" and not delayed:
+    if exercise == "deletion" and not delayed:
         fulfil(db, parts, request)
     done = _found(db, parts, request.id, caller)
-    reply = json_reply(_answer(parts, done), status=201, headers=(("Location", f"{RIGHTS_PATH}/{done.id}"),))
+    reply = json_reply(_answer(parts, done, path), status=201, headers=(("Location", f"{path}/{done.id}"),))
     return Reply(
         status=reply.status,
         body=reply.body,
@@ -46,7 +61,8 @@ def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
 
 def read(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     """Serve ``GET /v1/data-rights-requests/{request_id}``."""
-    return json_reply(_answer(parts, _found(db, parts, call.params["request_id"], caller)))
+    path = call.path.rpartition("/")[0]
+    return json_reply(_answer(parts, _found(db, parts, call.params["request_id"], caller), path))
 
 
 def cancel(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
@@ -57,7 +73,7 @@ def cancel(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     table = tables.rights_requests
     values = {"status": "revoked", "order_number": None, "device_id": None, "expected_by": None}
     db.execute(update(table).where(table.c.id == request.id).values(values))
-    return json_reply(_answer(parts, _found(db, parts, request.id, caller)))
+    return json_reply(_answer(parts, _found(db, parts, request.id, caller), RIGHTS_PATH))
 
 
 def receipt(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
@@ -91,22 +107,24 @@ def _check(parts: Parts, wanted: wire.NewRightsRequest) -> None:
         raise Refused("validation-failed", errors=(item,))
 
 
-def _insert(db: Connection, parts: Parts, caller: Caller, subject: Subject, wanted: wire.NewRightsRequest) -> RightsRow:
+def _insert(
+    db: Connection, parts: Parts, caller: Caller, exercise: str, scope: str, about: tuple[str, str | None]
+) -> RightsRow:
     now = parts.now()
-    deletion = wanted.exercise == "deletion"
+    deletion = exercise == "deletion"
     kept = parts.policy.fields["rights_request"].retention.server
     request = RightsRow(
         id=secrets.token_hex(16),
         jkt=caller.jkt,
         refresh_hash=None,
-        exercise=wanted.exercise,
-        scope=wanted.scope,
+        exercise=exercise,
+        scope=scope,
         status="in_progress" if deletion else "fulfilled",
         received_at=now,
         expected_by=now + int(parts.settings.deletion_days * DAY) if deletion else None,
         expires_at=now + (int(kept.seconds) if kept else 0),
-        order_number=subject.order.number if deletion else None,
-        device_id=subject.device.id if deletion else None,
+        order_number=about[0] if deletion else None,
+        device_id=about[1] if deletion else None,
         receipt=None,
     )
     values = {name: getattr(request, name) for name in request.__struct_fields__}
@@ -124,9 +142,9 @@ def _found(db: Connection, parts: Parts, request_id: str, caller: Caller) -> Rig
     return request
 
 
-def _answer(parts: Parts, row: RightsRow) -> wire.RightsRequest:
+def _answer(parts: Parts, row: RightsRow, path: str) -> wire.RightsRequest:
     done = row.status == "fulfilled"
-    results = DATA_PATH if row.exercise == "access" else f"{RIGHTS_PATH}/{row.id}/receipt"
+    results = DATA_PATH if row.exercise == "access" else f"{path}/{row.id}/receipt"
     return wire.RightsRequest(
         request_id=row.id,
         exercise=row.exercise,  # type: ignore[arg-type]  # the columns hold what was taken in as these types

@@ -96,7 +96,8 @@ access_tokens = Table(
     metadata,
     Column("token_hash", String(43), primary_key=True),
     Column("jkt", String(43), nullable=False),
-    Column("order_number", String(40)),  # both empty: good for rights requests only
+    # Without a device: the owner's; without both: good for rights requests only.
+    Column("order_number", String(40)),
     Column("device_id", String(64)),
     Column("acr", String(60), nullable=False),
     Column("expires_at", Integer, nullable=False),

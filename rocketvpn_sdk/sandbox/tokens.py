@@ -58,7 +58,7 @@ def _from_code(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
             raise oauth_refused("invalid_grant", "the code is unknown, spent, expired or another key's")
         # RFC 6749 §4.1.2: "The client MUST NOT use the authorization code more than once."
         db.execute(delete(table).where(table.c.code_hash == code_hash))
-        return _stepped_up(db, parts, code) if code.kind == "step_up" else _bound(db, parts, code)
+        return _BY_KIND[code.kind](db, parts, code)
 
 
 def _stepped_up(db: Connection, parts: Parts, code: CodeRow) -> Reply:
@@ -66,6 +66,13 @@ def _stepped_up(db: Connection, parts: Parts, code: CodeRow) -> Reply:
     if device is None:
         raise oauth_refused("device-revoked")
     return _answer(db, parts, code.jkt, device, acr=wire.ACR_EMAIL_CODE, lifetime=code.max_age)
+
+
+def _owned(db: Connection, parts: Parts, code: CodeRow) -> Reply:
+    """Serve the order's owner: a token for seeing and deleting, and none to get another one with."""
+    if find_order(db, code.order_number) is None:
+        raise oauth_refused("invalid_grant", "the order is gone")
+    return _answer(db, parts, code.jkt, None, order_number=code.order_number, acr=wire.ACR_OWNER)
 
 
 def _bound(db: Connection, parts: Parts, code: CodeRow) -> Reply:
@@ -90,6 +97,9 @@ def _bound(db: Connection, parts: Parts, code: CodeRow) -> Reply:
         )
     )
     return _answer(db, parts, code.jkt, device, refresh_token=refresh_token)
+
+
+_BY_KIND = {"bind": _bound, "step_up": _stepped_up, "owner": _owned}
 
 
 def _place(db: Connection, parts: Parts, wish: Wish, devices: list[DeviceRow]) -> DeviceRow:
@@ -141,6 +151,7 @@ def _answer(
     jkt: str,
     device: DeviceRow | None,
     *,
+    order_number: str | None = None,
     acr: str = wire.ACR_DEVICE,
     lifetime: int | None = None,
     refresh_token: str | None = None,
@@ -151,7 +162,7 @@ def _answer(
         insert(tables.access_tokens).values(
             token_hash=digest(access_token),
             jkt=jkt,
-            order_number=device.order_number if device else None,
+            order_number=device.order_number if device else order_number,
             device_id=device.id if device else None,
             acr=acr,
             expires_at=parts.now() + lifetime,

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
+from rocketvpn_sdk.sandbox.accounts import devices_of
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow
 
@@ -28,6 +29,14 @@ def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceR
         *_tunnel(db, policy, device),
         *_choices(db, policy, device),
     ]
+
+
+def held_of_order(db: Connection, policy: Policy, order: OrderRow) -> list[wire.HeldField]:
+    """Return every field that is held about an order and all its devices, one device after the other."""
+    fields = [*_account(policy, order), *_payments(db, policy, order.number)]
+    for device in devices_of(db, order.number):
+        fields += [*_device(db, policy, device), *_tunnel(db, policy, device), *_choices(db, policy, device)]
+    return fields
 
 
 def entity_tag(data: bytes) -> str:

@@ -37,6 +37,10 @@ LONGEST_WAIT = 24 * 3600.0
 """A server may ask to wait longer; it is not believed."""
 RETRIED_STATUSES = (429, 502, 503, 504)
 
+_PAGES = ("text/html", "application/xhtml+xml")
+_SIGN_IN = 511
+"""Network Authentication Required (RFC 6585 §6)."""
+
 _ABOUT_THE_CALLER = frozenset(
     {
         "access_denied",
@@ -120,6 +124,8 @@ def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> Rock
     status = reply.status
     if status < 400:
         return _useless(operation, reply, "it is a redirect, and none is followed" if status >= 300 else "unexpected")
+    if status == _SIGN_IN:
+        return _useless(operation, reply, "this network wants its user to sign in")
     problem = _problem(operation, reply, max_depth)
     code = problem.code if problem and _CODE.fullmatch(problem.code) else ""
     known = named(code, problem.devices if problem else [])
@@ -227,4 +233,7 @@ def _problem(operation: str, reply: Reply, max_depth: int) -> wire.Problem | Non
 
 
 def _useless(operation: str, reply: Reply, problem: str) -> ServerError:
-    return ServerError(operation=operation, status=reply.status, problem=problem)
+    # A page for people or a way to one: what networks put in the place of an answer until their user has signed in.
+    portal = 300 <= reply.status < 400 or reply.status == _SIGN_IN or reply.media in _PAGES
+    cause = "captive_portal" if portal else "server"
+    return ServerError(operation=operation, status=reply.status, problem=problem, cause=cause)

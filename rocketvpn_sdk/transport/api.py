@@ -16,6 +16,8 @@ from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.transport import answers
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.forked import mend
+from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.requests import PARAMETER, Call, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
@@ -36,6 +38,10 @@ OWN_OPERATIONS = frozenset(
         "guardian.request",
         "guardian.withdraw",
         "order.read",
+        "owner.delete",
+        "owner.receipt",
+        "owner.status",
+        "owner.view",
         "rights.receipt",
         "rights.request",
         "rights.status",
@@ -94,8 +100,13 @@ class Api:
         self._connections = connections
         self._events = events
         self._agree = agree
-        self._lock = threading.Lock()
         self._told_revoked = False
+        self.forked()
+        mend(self)
+
+    def forked(self) -> None:
+        """In a forked child: the parent's lock may be held by a thread that is not here."""
+        self._lock = threading.Lock()
 
     @property
     def policy(self) -> Policy:
@@ -106,6 +117,10 @@ class Api:
     def server(self) -> str:
         """The origin of the server."""
         return self._exchange.server
+
+    def server_time(self) -> float:
+        """Return what the server's clock says, as far as it is known, in seconds since the epoch."""
+        return self.session.there.now()
 
     @overload
     def call(
@@ -184,6 +199,36 @@ class Api:
                 return self._try(call, answer, interactive)
             self._tell_revoked()
             raise
+
+    def call_as(
+        self,
+        owner: Owner,
+        operation: str,
+        *,
+        answer: type[T],
+        body: Body = None,
+        path: Mapping[str, str] = {},
+        idempotency_key: str | None = None,
+    ) -> T:
+        """Call an operation of identity ``user`` in the name of an order's ``owner``.
+
+        Raises:
+            OperationUndeclared: the policy does not declare it, or not as one of the user's.
+            AuthenticationFailed: the owner's few minutes are over.
+            RocketVPNError: whatever ``call`` raises.
+        """
+        declared = self.policy.operations.get(operation)
+        if declared is not None and declared.identity != "user":
+            raise OperationUndeclared(operation=operation, problem="it is not one that an order's owner may call")
+        call = Call(
+            operation=operation,
+            members=_members(body),
+            parameters=path,
+            accept=wire.JWT if answer is str else wire.JSON,
+            idempotency_key=idempotency_key,
+        )
+        value: T = self._answer(operation, self._exchange.send(call, owner.signer()), answer).value
+        return value
 
     def _try(self, call: Call, answer: type[Any] | None, interactive: bool) -> Answer[Any]:
         reply = self._exchange.send(call, self._signer(call.operation, interactive))

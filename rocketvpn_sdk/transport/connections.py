@@ -7,25 +7,18 @@ header and no line in httpx's log with the URL in it, since none of that exists 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import ClassVar, cast
 
 import httpx
 
-from rocketvpn_sdk.errors import (
-    AnswerTooLarge,
-    CertificateUntrusted,
-    ConfigurationError,
-    PinMismatch,
-    RocketVPNError,
-    ServerError,
-    ServerTimeout,
-    ServerUnreachable,
-)
+from rocketvpn_sdk.errors import AnswerTooLarge, ServerError
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.transport import deadline
-from rocketvpn_sdk.transport.pins import PinnedKeyMissing
+from rocketvpn_sdk.transport import deadline, failures
+from rocketvpn_sdk.transport.failures import Failure
+from rocketvpn_sdk.transport.pools import Pools, Proxy
 
 _KEPT_HEADERS = frozenset(
     {
@@ -41,8 +34,6 @@ _KEPT_HEADERS = frozenset(
 )
 """All that is looked at; ``Set-Cookie`` and the rest are dropped here (policy clause C2)."""
 _MAX_HEADER = 4096
-_POOL = httpx.Limits(max_connections=10, max_keepalive_connections=4, keepalive_expiry=30.0)
-_NO_REUSE = httpx.Limits(max_connections=10, max_keepalive_connections=0)
 _CUT = ("Server disconnected", "peer closed connection")
 """How h11 and httpcore begin to say that a connection ended early; other protocol errors are garbage."""
 
@@ -63,28 +54,17 @@ class Reply(MaskedRepr, frozen=True):
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-class Failure(Exception):
-    """An exchange that brought no answer: the ``error`` to raise, and what may be done about it.
-
-    Args:
-        error: what the caller gets, should nothing help.
-        sent: some of the request may have reached the server.
-        again: trying again may help.
-    """
-
-    def __init__(self, error: RocketVPNError, *, sent: bool, again: bool) -> None:
-        self.error, self.sent, self.again = error, sent, again
-        super().__init__(error.code)
-
-
 class Connections:
     """The connections of one client.
 
     Args:
         context: from ``tls_context``.
         limits: the bounds.
-        proxy: a proxy's URL; the TLS connection goes through it, unbroken.
+        proxy: a proxy's URL, or what is asked for one before every call; TLS goes through it, unbroken.
+        proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
+        now: the device's clock.
+        believed: what time it is by another word than that clock's; ``None``: there is none.
 
     Raises:
         ConfigurationError: the proxy's URL is none.
@@ -95,41 +75,41 @@ class Connections:
         *,
         context: ssl.SSLContext,
         limits: Limits,
-        proxy: str | None = None,
+        proxy: Proxy = None,
+        proxy_context: Callable[[], ssl.SSLContext] | None = None,
         transport: httpx.BaseTransport | None = None,
+        now: Callable[[], float] = time.time,
+        believed: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._limits = limits
-        try:
-            self._named = transport or _transport(context, _POOL, proxy)
-            # Calls of identity "none" get a connection each: one that had carried a token would name its sender.
-            self._nameless = transport or _transport(context, _NO_REUSE, proxy)
-        except (httpx.InvalidURL, ValueError, ImportError):
-            raise ConfigurationError(problem="the proxy is not one that can be used") from None
+        self._now = now
+        self._believed = believed
+        self._pools = Pools(context, proxy, proxy_context, transport)
 
     def exchange(self, request: httpx.Request, *, operation: str, nameless: bool, at_most: int | None = None) -> Reply:
         """Send ``request`` and read the whole answer, ``at_most`` so many bytes where it is a success.
 
         Raises:
             Failure: there was none that can be used.
+            ConfigurationError: the proxy that was asked for is none; nothing was sent.
         """
-        transport = self._nameless if nameless else self._named
         request.extensions["timeout"] = self._timeouts()
-        try:
-            response = transport.handle_request(request)
+        with self._pools.transport(nameless=nameless) as (transport, proxied):
             try:
-                return self._read(response, operation, at_most)
-            finally:
-                response.close()
-        except Failure:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
-            failure = self._failure(error, operation, request.url.host)
+                response = transport.handle_request(request)
+                try:
+                    return self._read(response, operation, at_most)
+                finally:
+                    response.close()
+            except Failure:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
+                failure = self._failure(error, operation, request.url.host, proxied=proxied)
         raise failure  # out here: the library's exception holds the request, tokens and all, and must not go along
 
     def close(self) -> None:
         """Close every connection."""
-        self._named.close()
-        self._nameless.close()
+        self._pools.close()
 
     def _timeouts(self) -> dict[str, float]:
         left = deadline.remaining(self._limits.total_timeout)
@@ -161,22 +141,31 @@ class Connections:
         return Reply(status, headers, bytes(body))
 
     def _useless(self, operation: str, status: int | None, problem: str) -> Failure:
-        return Failure(ServerError(operation=operation, status=status, problem=problem), sent=True, again=False)
+        error = ServerError(operation=operation, status=status, problem=problem, cause="server")
+        return Failure(error, sent=True, again=False)
 
-    def _failure(self, error: Exception, operation: str, host: str) -> Failure:
+    def _failure(self, error: Exception, operation: str, host: str, *, proxied: bool) -> Failure:
         """Turn whatever a library raised into a failure of ours."""
+        scene = failures.Scene(
+            host=host,
+            seconds=self._limits.total_timeout,
+            proxied=proxied,
+            now=self._now(),
+            believed=self._believed,
+        )
         if isinstance(error, httpx.TimeoutException):
-            sent = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
-            return Failure(ServerTimeout(host=host, seconds=self._limits.total_timeout), sent=sent, again=True)
+            return failures.timed_out(error, scene)
         if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith(_CUT):
             return self._useless(operation, None, "it is not HTTP")
         if isinstance(error, httpx.TransportError | OSError):
-            return _unreachable(error, host)
+            return failures.unreachable(error, scene)
         return self._useless(operation, None, f"it cannot be read ({type(error).__name__})")
 
 
 def _too_large(operation: str, status: int, most: int) -> Failure:
-    error = AnswerTooLarge(operation=operation, status=status, problem=f"it is larger than {most} bytes")
+    error = AnswerTooLarge(
+        operation=operation, status=status, problem=f"it is larger than {most} bytes", cause="server"
+    )
     return Failure(error, sent=True, again=False)
 
 
@@ -188,46 +177,3 @@ def _looked_at(headers: httpx.Headers) -> dict[str, str]:
             name, text = raw.lower().decode("ascii"), value.decode("latin-1")[:_MAX_HEADER]
             found[name] = f"{found[name]}, {text}" if name in found else text
     return found
-
-
-def _transport(context: ssl.SSLContext, limits: httpx.Limits, proxy: str | None) -> httpx.HTTPTransport:
-    return httpx.HTTPTransport(verify=context, trust_env=False, http2=False, limits=limits, proxy=proxy, retries=0)
-
-
-def _unreachable(error: Exception, host: str) -> Failure:
-    """Say why there is no connection; the reasons of TLS lie somewhere down the chain of causes."""
-    sent = not isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol)
-    for cause in _causes(error):
-        if isinstance(cause, PinnedKeyMissing):
-            return Failure(PinMismatch(host=host), sent=False, again=False)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            problem = (getattr(cause, "verify_message", "") or "it does not verify").rstrip(".")
-            return Failure(CertificateUntrusted(host=host, problem=problem), sent=False, again=False)
-        if isinstance(cause, ssl.SSLError) and not sent:
-            # ssl sets these attributes on the errors that OpenSSL gave it, and on no others.
-            reason = (getattr(cause, "reason", "") or type(cause).__name__).replace("_", " ").lower()
-            cut = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-            return Failure(ServerUnreachable(host=host, problem=f"TLS: {reason}"), sent=False, again=cut)
-    return Failure(ServerUnreachable(host=host, problem=_in_words(error)), sent=sent, again=True)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in found:
-        found.append(link)
-        link = link.__cause__ or link.__context__
-    return found
-
-
-def _in_words(error: Exception) -> str:
-    """Say what the operating system said, else what kind of failure it was; never a library's own text."""
-    strerror = next((c.strerror for c in _causes(error) if isinstance(c, OSError) and c.strerror), None)
-    kinds: dict[type[Exception], str] = {
-        httpx.ProxyError: "the proxy refused",
-        httpx.RemoteProtocolError: "the connection was cut",
-        httpx.ReadError: "the connection was cut",
-        httpx.WriteError: "the connection was cut",
-    }
-    fallback = next((words for kind, words in kinds.items() if isinstance(error, kind)), "no connection")
-    return strerror or fallback

@@ -20,7 +20,8 @@ from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerErro
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.transport import answers, deadline, guard
-from rocketvpn_sdk.transport.connections import Connections, Failure, Reply
+from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.sent import SentLedger
@@ -101,7 +102,7 @@ class Exchange:
         self.limits = limits
         self._ledger = ledger
         self._connections = connections
-        self._host = server.removeprefix("https://")
+        self.host = server.removeprefix("https://")
 
     def send(self, call: Call, signer: Signer) -> Reply:
         """Send ``call`` and return the last answer, whatever its status.
@@ -140,7 +141,7 @@ class Exchange:
         outgoing = guard.Outgoing(
             operation=call.operation,
             scheme="https",
-            host=self._host,
+            host=self.host,
             members=flatten(call.operation, call.members or {}),
             carries=call.members is not None and not reads,
             parameters=call.parameters,

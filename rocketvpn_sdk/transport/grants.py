@@ -17,11 +17,13 @@ from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.metadata import Metadata
 from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.requests import Call
+from rocketvpn_sdk.transport.servertime import ServerTime
 
 Authenticator = Callable[[wire.Challenge], str | None]
 """Asks the user for the code that was sent; ``None``: the user gave none."""
 
 CHALLENGE, TOKEN = "authorize.challenge", "token.issue"
+INVALID_PROOF = "invalid_dpop_proof"
 _MOST_ANSWERS = 5
 """Codes asked of the user for one challenge; the server allows as many or fewer."""
 _LONGEST_CODE = 64
@@ -48,25 +50,31 @@ class Nonce:
 class KeySigner:
     """Signs with a key alone: before there is a token, or to get one."""
 
-    def __init__(self, prover: Prover, nonce: Nonce, operation: str, max_depth: int) -> None:
+    def __init__(self, prover: Prover, nonce: Nonce, there: ServerTime, operation: str, max_depth: int) -> None:
         self._prover, self._nonce, self._operation, self._max_depth = prover, nonce, operation, max_depth
-        self._asked = False
+        self._there, self._used = there, 0.0
+        self._answered: set[str] = set()
 
     def headers(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
         """Return a fresh proof."""
+        self._used = self._there.now()
         return {"DPoP": self._prover.proof(method, url, body=body, nonce=self._nonce.value)}
 
     def learn(self, reply: Reply) -> None:
-        """Take the nonce."""
+        """Take the nonce and the time."""
         self._nonce.learn(reply)
+        self._there.learn(reply)
 
     def recover(self, reply: Reply) -> bool:
-        """Answer a demand for a nonce, once (RFC 9449 §8)."""
-        if self._asked or reply.status not in (400, 401):
+        """Answer a demand for a nonce (RFC 9449 §8), and a proof refused for its time: each once."""
+        if reply.status not in (400, 401):
             return False
-        error = answers.oauth_error(self._operation, reply, self._max_depth)
-        self._asked = error is not None and error.error == "use_dpop_nonce"
-        return self._asked
+        refused = answers.oauth_error(self._operation, reply, self._max_depth)
+        error = refused.error if refused else ""
+        if error in self._answered:
+            return False
+        self._answered.add(error)
+        return error == "use_dpop_nonce" or (error == INVALID_PROOF and self._there.corrects(self._used))
 
 
 class Grants:
@@ -75,16 +83,24 @@ class Grants:
     Args:
         exchange: how they go out.
         nonce: the server's latest, shared with the calls that carry a token.
+        there: the server's time, shared as well.
         client_id: the app's id.
         authenticator: asks the user; ``None``: nobody can be asked.
     """
 
     def __init__(
-        self, exchange: Exchange, nonce: Nonce, *, client_id: str, authenticator: Authenticator | None
+        self,
+        exchange: Exchange,
+        nonce: Nonce,
+        there: ServerTime,
+        *,
+        client_id: str,
+        authenticator: Authenticator | None,
     ) -> None:
         self.client_id = client_id
         self._exchange = exchange
         self._nonce = nonce
+        self._there = there
         self._authenticator = authenticator
         self._metadata = Metadata(exchange)
 
@@ -98,7 +114,7 @@ class Grants:
             OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked: the server's reasons.
             TransportError, ServerError, RateLimited: as for any call.
         """
-        prover = Prover(key, self._exchange.clock)
+        prover = Prover(key, self._there.now)
         members = {"response_type": "code", "client_id": self.client_id, **wanted}
         reply = self._send(prover, CHALLENGE, members)
         asked: wire.AuthorizationError | None = None
@@ -133,7 +149,7 @@ class Grants:
         return self._token(key, {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
     def _token(self, key: DeviceKey, members: Mapping[str, str]) -> wire.TokenResponse:
-        reply = self._send(Prover(key, self._exchange.clock), TOKEN, {**members, "client_id": self.client_id})
+        reply = self._send(Prover(key, self._there.now), TOKEN, {**members, "client_id": self.client_id})
         if reply.status != 200:
             raise self._refusal(TOKEN, reply)
         token = self._decode(TOKEN, reply, wire.TokenResponse)
@@ -148,8 +164,11 @@ class Grants:
         hint = error.challenge.hint[:100]
         if self._authenticator is None:
             raise AuthenticationRequired(hint=hint)
-        with deadline.paused():  # a person reads an e-mail now
-            answer = self._authenticator(error.challenge)
+        try:
+            with deadline.paused():  # a person reads an e-mail now
+                answer = self._authenticator(error.challenge)
+        except Exception as failed:
+            raise AuthenticationRequired(hint=hint) from failed
         answer = answer.strip() if answer else ""
         if not answer:
             raise AuthenticationRequired(hint=hint)
@@ -167,7 +186,7 @@ class Grants:
             path=doors.challenge if operation == CHALLENGE else doors.token,
             repeatable=_ONE_TIME.isdisjoint(members),
         )
-        return self._exchange.send(call, KeySigner(prover, self._nonce, operation, self._max_depth))
+        return self._exchange.send(call, KeySigner(prover, self._nonce, self._there, operation, self._max_depth))
 
     def _decode(self, operation: str, reply: Reply, kind: type[T]) -> T:
         return answers.decode(operation, reply, kind, max_depth=self._max_depth)

@@ -8,6 +8,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ServerError
 from rocketvpn_sdk.transport import answers
 from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.requests import Call, Unsigned
 
 OPERATION = "server.metadata"
@@ -25,8 +26,13 @@ class Metadata:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._lock = threading.Lock()
         self._doors: Doors | None = None
+        self.forked()
+        mend(self)
+
+    def forked(self) -> None:
+        """In a forked child: the parent's lock may be held by a thread that is not here."""
+        self._lock = threading.Lock()
 
     def doors(self) -> Doors:
         """Return the endpoints.

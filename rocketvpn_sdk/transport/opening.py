@@ -16,9 +16,11 @@ from rocketvpn_sdk.transport.api import Api
 from rocketvpn_sdk.transport.connections import Connections
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.grants import Authenticator
+from rocketvpn_sdk.transport.pools import Proxy
 from rocketvpn_sdk.transport.ports import Documents, Stream
 from rocketvpn_sdk.transport.requests import parse_server
 from rocketvpn_sdk.transport.sent import SentLedger
+from rocketvpn_sdk.transport.servertime import ServerTime
 from rocketvpn_sdk.transport.session import Session
 
 
@@ -34,9 +36,11 @@ def open_api(
     limits: Limits,
     context: ssl.SSLContext,
     authenticator: Authenticator | None = None,
-    proxy: str | None = None,
+    proxy: Proxy = None,
+    proxy_context: Callable[[], ssl.SSLContext] | None = None,
     transport: httpx.BaseTransport | None = None,
     agree: Callable[[float], None] | None = None,
+    believed: Callable[[], float] | None = None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
 
@@ -51,9 +55,11 @@ def open_api(
         limits: the bounds.
         context: from ``tls_context``.
         authenticator: asks the user for an e-mailed code.
-        proxy: a proxy's URL.
+        proxy: a proxy's URL, or what is asked for one before every call.
+        proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
         agree: told the server's clock with each answer, in seconds since the epoch.
+        believed: what time it is by another word than ``clock``'s, in seconds since the epoch.
 
     Raises:
         ConfigurationError: ``server`` or ``proxy`` cannot be used.
@@ -64,7 +70,16 @@ def open_api(
 
     origin = parse_server(server)
     ledger = SentLedger(stream, documents, policy)
-    connections = Connections(context=context, limits=limits, proxy=proxy, transport=transport)
+    there = ServerTime(clock, believed)
+    connections = Connections(
+        context=context,
+        limits=limits,
+        proxy=proxy,
+        proxy_context=proxy_context,
+        transport=transport,
+        now=clock.time,
+        believed=there.believed,
+    )
     exchange = Exchange(
         server=origin,
         permit=permit,
@@ -73,5 +88,5 @@ def open_api(
         clock=clock,
         limits=limits,
     )
-    session = Session(exchange, documents, client_id=client_id, authenticator=authenticator)
+    session = Session(exchange, documents, there, client_id=client_id, authenticator=authenticator)
     return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events, agree=agree)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
 
 import msgspec
 
-from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.identity import DeviceKey, base64url
 from rocketvpn_sdk.wire import DEVICE_CLAIM
 
@@ -23,14 +23,14 @@ class Prover:
 
     Args:
         key: the device's key.
-        clock: where ``iat`` comes from.
+        now: where ``iat`` comes from, in seconds since the epoch.
     """
 
-    __slots__ = ("_clock", "_header", "_key", "_token_hash")
+    __slots__ = ("_header", "_key", "_now", "_token_hash")
 
-    def __init__(self, key: DeviceKey, clock: Clock) -> None:
+    def __init__(self, key: DeviceKey, now: Callable[[], float]) -> None:
         self._key = key
-        self._clock = clock
+        self._now = now
         header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": key.public_jwk}
         self._header = base64url(_encode(header)).encode() + b"."
         self._token_hash = ("", "")
@@ -51,7 +51,7 @@ class Prover:
             "jti": secrets.token_urlsafe(16),
             "htm": method,
             "htu": url.partition("#")[0].partition("?")[0],
-            "iat": int(self._clock.time()),
+            "iat": int(self._now()),
         }
         if token is not None:
             claims["ath"] = self._ath(token)

@@ -19,9 +19,12 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import Reply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.grants import Authenticator, Grants, Nonce
+from rocketvpn_sdk.transport.forked import mend
+from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
+from rocketvpn_sdk.transport.owner import Owner, prove_owner
 from rocketvpn_sdk.transport.ports import Documents
 from rocketvpn_sdk.transport.proof import Prover
+from rocketvpn_sdk.transport.servertime import ServerTime
 
 MARGIN = 30.0
 """An access token is not used in its last seconds: it could end on the way."""
@@ -59,6 +62,7 @@ class Session:
     Args:
         exchange: how calls go out.
         documents: where the credentials rest.
+        there: the server's time.
         client_id: the app's id.
         authenticator: asks the user for a code; ``None``: nobody can be asked.
     """
@@ -67,6 +71,7 @@ class Session:
         self,
         exchange: Exchange,
         documents: Documents,
+        there: ServerTime,
         *,
         client_id: str,
         authenticator: Authenticator | None = None,
@@ -74,18 +79,33 @@ class Session:
         self._exchange = exchange
         self._documents = documents
         self.nonce = Nonce()
-        self.grants = Grants(exchange, self.nonce, client_id=client_id, authenticator=authenticator)
-        self._lock = threading.Lock()
-        self._refreshing = threading.Lock()
-        self._stepping_up = threading.Lock()
+        self.there = there
+        self.grants = Grants(exchange, self.nonce, there, client_id=client_id, authenticator=authenticator)
+        self.forked()
+        mend(self)
         self._device: Device | None = None
         self._token: _Token | None = None
         self._elevated: _Token | None = None
         self._demanding: set[str] = set()
 
+    def forked(self) -> None:
+        """In a forked child: the parent's locks may be held by threads that are not here."""
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._stepping_up = threading.Lock()
+
     def signer(self, operation: str, *, interactive: bool = True) -> DeviceSigner:
         """Return what signs one call of ``operation``; without ``interactive`` it never asks the user."""
         return DeviceSigner(self, operation, interactive=interactive)
+
+    def owner(self, order_number: str) -> Owner:
+        """Have the user prove that an order is theirs; nothing of it is kept here.
+
+        Raises:
+            AuthenticationRequired, AuthenticationFailed, BrowserRequired: they did not.
+            TransportError, ServerError, RateLimited: as for any call.
+        """
+        return prove_owner(self.grants, self.nonce, self.there, order_number)
 
     def adopt(self, credentials: Credentials, token: wire.TokenResponse) -> None:
         """Take over what a binding brought."""
@@ -198,7 +218,7 @@ class Session:
 
     def _load(self, credentials: Credentials) -> Device:
         key = DeviceKey.from_bytes(credentials.private_key)
-        return Device(credentials, key, Prover(key, self._exchange.clock))
+        return Device(credentials, key, Prover(key, self.there.now))
 
     def _timed(self, token: wire.TokenResponse, at_most: float | None = None) -> _Token:
         lives = float(token.expires_in) if at_most is None else min(float(token.expires_in), at_most)
@@ -213,7 +233,7 @@ class Session:
         with deadline.paused():  # what another thread waits for (its network, its user) is not this call's time
             held = lock.acquire(timeout=seconds)
         if not held:
-            raise ServerTimeout(host=self._exchange.server.removeprefix("https://"), seconds=seconds)
+            raise ServerTimeout(host=self._exchange.host, seconds=seconds, cause="server")
         try:
             yield
         finally:
@@ -228,6 +248,7 @@ class DeviceSigner:
         self._operation = operation
         self._interactive = interactive
         self._token = ""
+        self._used = 0.0
         self._nonce_given = False
         self._answered: set[str] = set()
 
@@ -235,15 +256,17 @@ class DeviceSigner:
         """Return the token and a fresh proof (RFC 9449 §7.1)."""
         device = self._session.device()
         self._token = token = self._session.token(self._operation)
+        self._used = self._session.there.now()
         proof = device.prover.proof(method, url, body=body, token=token, nonce=self._session.nonce.value)
         return {"Authorization": f"DPoP {token}", "DPoP": proof}
 
     def learn(self, reply: Reply) -> None:
-        """Take the nonce."""
+        """Take the nonce and the time."""
         self._session.nonce.learn(reply)
+        self._session.there.learn(reply)
 
     def recover(self, reply: Reply) -> bool:
-        """Answer a 401, each kind once: a nonce, a new token, a step-up."""
+        """Answer a 401, each kind once: a nonce, the time, a new token, a step-up."""
         if reply.status != 401:
             return False
         parameters = answers.challenge_parameters(reply)
@@ -256,6 +279,8 @@ class DeviceSigner:
         if error in self._answered:
             return False
         self._answered.add(error)
+        if error == INVALID_PROOF:
+            return self._session.there.corrects(self._used)
         if error == "invalid_token":
             self._session.refused(self._token)
             return True

@@ -16,6 +16,7 @@ import truststore
 
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.transport import deadline
+from rocketvpn_sdk.transport.dates import dated
 from rocketvpn_sdk.transport.pins import check_pins, parse_pins
 
 _OS_VERIFIES = sys.platform in ("win32", "darwin")
@@ -64,7 +65,8 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) 
 
     class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own
         def do_handshake(self, block: bool = False) -> None:
-            super().do_handshake(block)
+            with dated(self):
+                super().do_handshake(block)
             check_pins(self, pins, leaf_only=leaf_only)
 
         def settimeout(self, value: float | None) -> None:
@@ -73,7 +75,8 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) 
 
     class Object(context.sslobject_class):  # type: ignore[name-defined,misc] # as above; for TLS inside a proxy's TLS
         def do_handshake(self) -> None:
-            super().do_handshake()  # raises SSLWantReadError until the handshake is over
+            with dated(self):
+                super().do_handshake()  # raises SSLWantReadError until the handshake is over
             check_pins(self, pins, leaf_only=leaf_only)
 
     context.sslsocket_class = Socket

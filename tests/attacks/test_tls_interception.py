@@ -125,7 +125,7 @@ def test_a_wrong_pin_sends_not_one_byte(ca: trustme.CA, trust: Path, make: Conte
     with tls_peer(issued(ca)) as peer:
         error = stopped(peer, make(trust, pins=[OTHER, OTHER.replace("AAA", "AAB", 1)]), PinMismatch)
         assert peer.connections == 1, "a wrong pin is not tried again"
-    assert error.params == {"host": "localhost"}
+    assert error.params == {"host": "localhost", "cause": "interception"}
     assert "nothing was sent" in str(error)
 
 

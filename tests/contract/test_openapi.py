@@ -200,6 +200,29 @@ def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Pe
         contract.check_request(received)
 
 
+def test_an_owners_life_keeps_to_the_contract(sandbox: Sandbox, peer: Peer) -> None:
+    contract, before = Contract(sandbox.url), len(sandbox.requests)
+    order = sandbox.order()
+    peer.bind(order)
+    asked = peer.challenge(order_number=order, acr_values=wire.ACR_OWNER).json()
+    wrong = peer.challenge(auth_session=asked["auth_session"], verification_code="not-it")
+    assert wrong.json()["attempts_left"] == 4
+    granted = peer.challenge(auth_session=asked["auth_session"], verification_code=sandbox.mail.last_code()).json()
+    token = peer.redeem(granted["authorization_code"]).json()["access_token"]
+    path = "/v1/owner/data-rights-requests"
+    assert peer.call("GET", "/v1/owner/data", token=token).is_success
+    for scope, device_id in (("device", peer.device_id), ("account", None)):
+        body = {"exercise": "deletion", "scope": scope} | ({"device_id": device_id} if device_id else {})
+        request = peer.call("POST", path, json_body=body, token=token)
+        assert request.headers["Location"] == f"{path}/{request.json()['request_id']}"
+        assert peer.call("GET", request.headers["Location"], token=token).is_success
+        assert peer.call("GET", request.headers["Location"] + "/receipt", token=token).is_success
+    assert peer.call("GET", "/v1/owner/data", token=token).status_code == 403
+
+    for received in sandbox.requests[before:]:
+        contract.check_request(received)
+
+
 def test_refusals_keep_to_the_contract(sandbox: Sandbox, peer: Peer, statuses: set[int]) -> None:
     peer.fresh_nonce()
     peer.ask_to_bind("RV-0000-0000")

@@ -245,6 +245,25 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
     assert bound.here("view").error["code"] == "not-bound"
 
 
+@pytest.mark.clause("A1", "A3", "A4")
+def test_an_owner_without_a_device_sees_and_deletes(cli: CommandLine, sandbox: Sandbox, order: str, tmp_path: Path):
+    held = with_code(sandbox, cli, "view", "--owner", order, "--json")["there"]
+    assert {"order_number", "contact_email"} <= {each["field"] for each in held}
+    assert cli.here("delete", "--owner", order).error["code"] == "authentication-required"
+
+    receipt = tmp_path / "receipt.json"
+    done = with_code(sandbox, cli, "delete", "--owner", order, "--yes", "--json", "--receipt", str(receipt))
+    assert done["outcome"]["server"]["state"] == "confirmed"
+    assert done["outcome"]["here"]["done"] is False
+    assert json.loads(receipt.read_text())["claims"]["scope"] == "account"
+    assert cli.here("status").document["bound"] is False
+
+
+@pytest.mark.parametrize("options", [["--owner", "RV-1", "--plan"], ["--owner", "RV-1", "--resume"], ["--device", "A"]])
+def test_an_owners_options_go_with_no_others(cli: CommandLine, options: list[str]):
+    assert cli.here("delete", *options).error["code"] == "value-refused"
+
+
 @pytest.mark.clause("A3")
 def test_what_nobody_confirms_is_not_deleted(bound: CommandLine):
     assert bound.run("delete").code == codes.USER

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -93,6 +94,84 @@ class Peer:
 
 
 _answer_ok = answer(OK)
+
+Talk = Callable[[socket.socket], None]
+
+
+class PlainPeer:
+    """A listening peer without TLS: a portal, a proxy, a port that something else has."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.url = f"https://localhost:{self.port}"
+        self.heard: list[bytes] = []
+        self._threads: list[threading.Thread] = []
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                raw, _ = self._listener.accept()
+                raw.settimeout(5)
+                thread = threading.Thread(target=self._serve, args=(raw,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _serve(self, raw: socket.socket) -> None:
+        with raw, suppress(OSError):
+            self.heard.append(raw.recv(65536))
+            self._talk(raw)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in (self._accepting, *self._threads):
+            thread.join(6)
+
+
+@contextmanager
+def plain_peer(talk: Talk) -> Iterator[PlainPeer]:
+    peer = PlainPeer(talk)
+    try:
+        yield peer
+    finally:
+        peer.close()
+
+
+def saying(content: bytes) -> Talk:
+    """Return a peer that says ``content`` to whatever it hears."""
+    return lambda raw: raw.sendall(content)
+
+
+def resetting(raw: socket.socket) -> None:
+    """End a connection as a firewall does: with a reset."""
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def tunnelling(to: str) -> Talk:
+    """Return an HTTP proxy that connects everybody to ``to``."""
+
+    def talk(raw: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", int(to.rpartition(":")[2]))) as there:
+            raw.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=_pump, args=(there, raw), daemon=True)
+            back.start()
+            _pump(raw, there)
+            back.join(6)
+
+    return talk
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
 
 
 @contextmanager

@@ -164,6 +164,27 @@ def test_two_pins_work():
     assert config(pins=[PIN, OTHER_PIN]).pins == [PIN, OTHER_PIN]
 
 
+@pytest.mark.parametrize("proxy", ["http://p:3128", "https://kim:hunter2@p:3128/", "http://[::1]:1", lambda: None])
+def test_a_proxy_is_a_url_or_what_returns_one(proxy: Any):
+    assert config(proxy=proxy).proxy is proxy
+
+
+@pytest.mark.parametrize(
+    "proxy", ["", "p:3128", "socks5://kim:hunter2@p", "http://p/path", "http://p?q", 7, b"http://p"]
+)
+def test_what_is_no_proxy_is_not_repeated(proxy: Any):
+    problem = refused(proxy=proxy)
+    assert problem.startswith("proxy must be a URL such as http://proxy.example:3128")
+    assert "hunter2" not in problem
+
+
+@pytest.mark.clause("T1")
+def test_tls_1_2_is_taken_only_where_it_is_asked_for():
+    assert config().allow_tls12 is False
+    assert config(allow_tls12=True).allow_tls12 is True
+    assert refused(allow_tls12="yes") == "allow_tls12 must be True or False"
+
+
 def test_a_trust_file_has_to_be_there(tmp_path: Path):
     assert "is not there" in refused(trust=tmp_path / "ca.pem")
     assert "is not there" in refused(trust=tmp_path)

@@ -182,6 +182,16 @@ def test_a_brace_in_a_value_is_only_a_brace():
     assert "{x.__class__} {0}" in str(errors.ConfigurationError(problem="{x.__class__} {0}"))
 
 
+@every
+def test_what_to_do_depends_on_whose_fault_it_is(kind: type[RocketVPNError]):
+    for cause, advice in kind.remedies.items():
+        error = sample(kind, cause=cause)
+        assert (error.cause, error.action) == (cause, advice)
+        assert str(error).endswith(advice)
+        assert "{" not in advice
+    assert sample(kind, cause="never heard of").action == sample(kind).action
+
+
 # ---------------------------------------------------------------- where they are raised
 
 

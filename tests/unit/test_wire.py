@@ -73,6 +73,7 @@ EXAMPLES: list[Wire] = [
     FIELD,
     wire.ServerData(fields=[FIELD]),
     wire.NewRightsRequest(exercise="deletion", scope="account", purpose="improvement"),
+    wire.NewOwnerRequest(exercise="deletion", scope="device", device_id="A" * 52),
     wire.RightsRequest(
         request_id="r",
         exercise="deletion",

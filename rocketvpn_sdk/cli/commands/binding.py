@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.client import RocketVPN
@@ -32,8 +31,7 @@ def bind(
     devices that it allows, the list of them is shown: name one with --replace, by the beginning of its ID or by its
     name. That needs a code, which the server sends to the order's e-mail address.
     """
-    if order == "-":
-        order = sys.stdin.readline().strip()  # an argument can be seen by other users of the machine
+    order = ask.order_number(order)
     with call.open(new=True) as rocket:
         binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
     document = {

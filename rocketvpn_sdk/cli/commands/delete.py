@@ -49,15 +49,30 @@ def delete(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the server has not confirmed.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Do not wait for the server any longer.")] = False,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="ORDER", help="As the owner of an order, with no device of it; - reads the number."),
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="With --owner: only this device's data (`view --owner` has its ID)."),
+    ] = None,
 ) -> Answer:
     """Delete what is held about you, here and at the server.
 
     Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too.
     Until the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
+
+    With --owner, deletes at the server alone: for whoever lost the device, or whose device was removed. A code is sent
+    to the order's e-mail address for that.
     """
-    if sum((plan, resume, forget)) > 1:
-        raise ValueRefused(name="options", problem="--plan, --resume and --forget exclude each other")
+    if sum((plan, resume, forget, owner is not None)) > 1:
+        raise ValueRefused(name="options", problem="--plan, --resume, --forget and --owner exclude each other")
+    if device is not None and owner is None:
+        raise ValueRefused(name="options", problem="--device goes with --owner")
     _check_receipt_file(receipt)
+    if owner is not None:
+        return _as_owner(call, ask.order_number(owner), device, receipt, yes=yes)
     if resume:
         return _resume(call, receipt)
     if forget:
@@ -89,6 +104,27 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
 
     document = {"plan": planned, "outcome": outcome, "receipt_file": saved}
     return Answer(document, show, _code([outcome.server]))
+
+
+def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, *, yes: bool) -> Answer:
+    with call.open(new=True) as rocket:
+        owner = rocket.rights.as_owner(order)
+        if not yes:
+            what = "one device" if device else "the order and all its devices"
+            ask.confirm(
+                "delete", f"The server will delete what it holds about {what}. This cannot be undone.", call.out
+            )
+        outcome = owner.delete("device", device) if device else owner.delete()
+    saved = _save(outcome.server.receipt, receipt)
+
+    def show(out: Out) -> None:
+        if outcome.server.state == "in_progress":
+            out.say("The server has the request and has not confirmed it yet.")
+            return
+        show_server(out, outcome.server, saved, indent=0)
+        out.say("On this device nothing was deleted.")
+
+    return Answer({"outcome": outcome, "receipt_file": saved}, show, _code([outcome.server]))
 
 
 def _resume(call: Call, receipt: Path | None) -> Answer:

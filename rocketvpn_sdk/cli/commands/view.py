@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rocketvpn_sdk.cli import words
+import typer
+
+from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 
@@ -15,11 +17,20 @@ if TYPE_CHECKING:  # brings httpx
 _SECRETS = ("device_key", "session_token")
 
 
-def view(call: Call) -> Answer:
+def view(
+    call: Call,
+    owner: Annotated[
+        str | None,
+        typer.Option(metavar="ORDER", help="As the owner of an order, with no device of it; - reads the number."),
+    ] = None,
+) -> Answer:
     """Show everything that is held about you, here and at the server.
 
-    Works offline too; the server's part is missing then, and the report says so.
+    Works offline too; the server's part is missing then, and the report says so. With --owner, shows what the server
+    holds about an order and all its devices; a code is sent to the order's e-mail address for that.
     """
+    if owner is not None:
+        return _as_owner(call, ask.order_number(owner))
     with call.open() as rocket:
         report = rocket.rights.view()
     return Answer(report, lambda out: show(out, report))
@@ -53,6 +64,20 @@ def show(out: Out, report: Report) -> None:
         out.say()
         out.say(f"You can correct {words.joined(correctable)} with `rocketvpn correct FIELD VALUE`.")
     out.say("You can have all of it deleted with `rocketvpn delete`.")
+
+
+def _as_owner(call: Call, order: str) -> Answer:
+    with call.open(new=True) as rocket:
+        held = rocket.rights.as_owner(order).view()
+
+    def show_there(out: Out) -> None:
+        out.heading("At the server, by its own account")
+        for each in held:
+            _held(out, each)
+        out.say()
+        out.say("You can have it deleted with `rocketvpn delete --owner ORDER`.")
+
+    return Answer({"there": held}, show_there)
 
 
 def _held(out: Out, held: HeldValue) -> None:

@@ -19,7 +19,8 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import deadline, tls_context
-from rocketvpn_sdk.transport.connections import Connections, Failure
+from rocketvpn_sdk.transport.connections import Connections
+from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pins import PinnedKeyMissing
 
 URL = "https://api.rocketvpn.example/v1/order"

@@ -25,7 +25,7 @@ def key() -> DeviceKey:
 
 @pytest.fixture
 def prover(key: DeviceKey) -> Prover:
-    return Prover(key, TurnableClock(1_800_000_000.9))
+    return Prover(key, TurnableClock(1_800_000_000.9).time)
 
 
 def read(proof: str, key: DeviceKey) -> jwt.Token:

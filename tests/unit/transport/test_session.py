@@ -398,6 +398,27 @@ def test_without_an_answer_authentication_is_required(authenticator: Any) -> Non
 
 
 @pytest.mark.clause("A4")
+def test_an_authenticator_that_fails_is_no_answer_and_the_next_call_asks_again() -> None:
+    failed = RuntimeError("the window was closed")
+    answers: list[Any] = [failed, "123456"]
+
+    def authenticator(challenge: wire.Challenge) -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    steps = Steps(authenticator)
+    with pytest.raises(AuthenticationRequired) as caught:
+        read_order(steps.line)
+    assert caught.value.__cause__ is failed, "whose bug it is can be seen"
+    assert "window" not in str(caught.value)
+    assert [entry.outcome for entry in steps.line.sent("order.read")] == ["401 authentication-required"]
+    assert read_order(steps.line).state == "active"
+    steps.line.api.close()
+
+
+@pytest.mark.clause("A4")
 def test_background_work_never_asks_and_sends_no_mail() -> None:
     steps = Steps(lambda challenge: pytest.fail("the user was asked"))
     with pytest.raises(AuthenticationRequired):

@@ -1,0 +1,146 @@
+"""Why there was no answer, and whose fault that may be: from what a library raised to an error of ours. Pure.
+
+A person who reads the error should know what to look at: their clock, their network, its sign-in page, their proxy,
+somebody who listens, or nothing at all, because it is the server's fault.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+
+import httpx
+import msgspec
+
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerTimeout, ServerUnreachable
+from rocketvpn_sdk.transport.pins import PinnedKeyMissing
+
+_NOT_YET_VALID, _EXPIRED = frozenset({9, -67819}), frozenset({10, -67818, 0x800B0101})
+"""OpenSSL's codes (X509_V_ERR_*), macOS's (errSecCertificate*) and Windows' (CERT_E_EXPIRED, which is for both)."""
+_WRONG_HOST = frozenset({62, 64, -67602, 0x800B010F})
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+"""What OpenSSL says where something answers that does not speak TLS at all."""
+_NETWORK = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, getattr(errno, "EHOSTDOWN", -1)}
+)
+_PROXY_WANTS_NAME = 407
+
+
+class Failure(Exception):
+    """An exchange that brought no answer: the ``error`` to raise, and what may be done about it.
+
+    Args:
+        error: what the caller gets, should nothing help.
+        sent: some of the request may have reached the server.
+        again: trying again may help.
+    """
+
+    def __init__(self, error: RocketVPNError, *, sent: bool, again: bool) -> None:
+        self.error, self.sent, self.again = error, sent, again
+        super().__init__(error.code)
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known besides the exception."""
+
+    host: str
+    seconds: float
+    """How long the call may take."""
+    proxied: bool
+    """Whether the connection goes to a proxy first."""
+    now: float
+    """What the device's clock says."""
+    believed: Callable[[], float | None]
+    """What time it is by another word than the device's clock; ``None``: there is none."""
+
+
+def timed_out(error: httpx.TimeoutException, scene: Scene) -> Failure:
+    """Return the failure of a call whose time ran out."""
+    connected = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+    cause = "server" if connected else "proxy" if scene.proxied else "network"
+    return Failure(ServerTimeout(host=scene.host, seconds=scene.seconds, cause=cause), sent=connected, again=True)
+
+
+def unreachable(error: Exception, scene: Scene) -> Failure:
+    """Return the failure of a connection; the reasons of TLS lie somewhere down the chain of causes."""
+    sent = not isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol)
+    for link in _chain(error):
+        if isinstance(link, PinnedKeyMissing):
+            return Failure(PinMismatch(host=scene.host, cause="interception"), sent=False, again=False)
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return Failure(_untrusted(link, scene), sent=False, again=False)
+        if isinstance(link, ssl.SSLError) and not sent:
+            return _no_handshake(link, scene)
+    cause, problem = _blame(error, scene)
+    return Failure(ServerUnreachable(host=scene.host, problem=problem, cause=cause), sent=sent, again=True)
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, scene: Scene) -> CertificateUntrusted:
+    code = getattr(error, "verify_code", 0)
+    problem = (getattr(error, "verify_message", "") or "it does not verify").rstrip(".")
+    cause = "interception"
+    if code in _NOT_YET_VALID | _EXPIRED:
+        cause = "clock" if _clock_is_wrong(error, scene) else "server"
+        problem = f"{problem}; this device's clock says {utc(scene.now).date()}"
+    elif code in _WRONG_HOST:
+        cause = "wrong_host"
+    return CertificateUntrusted(host=scene.host, problem=problem, cause=cause)
+
+
+def _clock_is_wrong(error: ssl.SSLCertVerificationError, scene: Scene) -> bool:
+    """Whether dates that do not hold are more likely the device's fault than the certificate's.
+
+    It is, where they hold at the time that something else than the device's clock vouches for. Where nothing does: a
+    server whose certificate has run out is common, one with a certificate of the future is not.
+    """
+    period, believed = getattr(error, "period", None), scene.believed()
+    if believed is not None and period is not None:
+        return bool(period[0] <= believed <= period[1])
+    return error.verify_code in _NOT_YET_VALID
+
+
+def _no_handshake(error: ssl.SSLError, scene: Scene) -> Failure:
+    # ssl sets these attributes on the errors that OpenSSL gave it, and on no others.
+    reason = getattr(error, "reason", "") or type(error).__name__
+    if reason in _NO_TLS:
+        problem, cause = "what answers there does not speak TLS", "captive_portal"
+    else:
+        problem, cause = f"TLS: {reason.replace('_', ' ').lower()}", "server"
+    cut = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return Failure(ServerUnreachable(host=scene.host, problem=problem, cause=cause), sent=False, again=cut)
+
+
+def _blame(error: Exception, scene: Scene) -> tuple[str, str]:
+    """Return whose fault a connection's failure may be, and what happened: never in a library's own words."""
+    if isinstance(error, httpx.ProxyError):
+        status = str(error).partition(" ")[0]
+        wants_name = status == str(_PROXY_WANTS_NAME)
+        refused = f"the proxy refused, status {status}" if status.isdecimal() else "the proxy refused"
+        return "proxy", "the proxy wants a name and a password" if wants_name else refused
+    system = next((link for link in _chain(error) if isinstance(link, OSError) and link.strerror), None)
+    problem = (system.strerror if system else None) or _IN_WORDS.get(type(error), "no connection")
+    if scene.proxied and isinstance(error, httpx.ConnectError):
+        return "proxy", f"the proxy cannot be reached: {problem}"
+    if isinstance(system, socket.gaierror):
+        return "network", f"its name cannot be looked up: {problem}"
+    lost = system is not None and system.errno in _NETWORK
+    return ("network" if lost else "server"), problem
+
+
+_IN_WORDS: dict[type[Exception], str] = {
+    httpx.RemoteProtocolError: "the connection was cut",
+    httpx.ReadError: "the connection was cut",
+    httpx.WriteError: "the connection was cut",
+}
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in found:
+        found.append(link)
+        link = link.__cause__ or link.__context__
+    return found

@@ -1,0 +1,146 @@
+"""The pools of connections: one for calls that say who is calling, none for those that do not; through a proxy or not.
+
+A forked child starts with none: two processes on one TLS connection would read each other's answers.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.transport.forked import mend
+
+Proxy = str | Callable[[], str | None] | None
+"""A proxy's URL, or what is asked for one before every call; ``None``: no proxy."""
+
+_POOL = httpx.Limits(max_connections=10, max_keepalive_connections=4, keepalive_expiry=30.0)
+_NO_REUSE = httpx.Limits(max_connections=10, max_keepalive_connections=0)
+_LONGEST = 2048
+
+
+class _Pair:
+    """The transports that go one way; one that was left closes with its last call."""
+
+    __slots__ = ("named", "nameless", "retired", "url", "users")
+
+    def __init__(self, url: str | None, named: httpx.BaseTransport, nameless: httpx.BaseTransport) -> None:
+        self.url, self.named, self.nameless = url, named, nameless
+        self.users, self.retired = 0, False
+
+    def close_if_unused(self) -> None:
+        """Close, where nobody will use it any more."""
+        if self.retired and self.users == 0:
+            self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.named.close()
+        self.nameless.close()
+
+
+class Pools:
+    """The connections to one server.
+
+    Args:
+        context: from ``tls_context``.
+        proxy: as above.
+        proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
+        transport: in place of real connections, in tests.
+
+    Raises:
+        ConfigurationError: the proxy's URL is none that can be used.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        proxy: Proxy,
+        proxy_context: Callable[[], ssl.SSLContext] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._context = context
+        self._proxy = proxy
+        self._proxy_context = proxy_context
+        self._fixed = transport
+        self._lock = threading.Lock()
+        self._pair = self._make(None if callable(proxy) else proxy)
+        mend(self)
+
+    @contextmanager
+    def transport(self, *, nameless: bool) -> Iterator[tuple[httpx.BaseTransport, bool]]:
+        """Lend the transport for one call; with it, whether it goes through a proxy.
+
+        Raises:
+            ConfigurationError: the proxy that was asked for is none; never goes without one instead.
+        """
+        url = _asked(self._proxy) if callable(self._proxy) else self._proxy
+        with self._lock:
+            old = self._pair
+            if url != old.url:
+                self._pair = self._make(url)
+                old.retired = True
+                old.close_if_unused()
+            pair = self._pair
+            pair.users += 1
+        try:
+            yield (pair.nameless if nameless else pair.named), url is not None
+        finally:
+            with self._lock:
+                pair.users -= 1
+                pair.close_if_unused()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pair.close()
+
+    def forked(self) -> None:
+        """In a forked child: leave the parent's connections alone, whose locks a thread not here may hold.
+
+        Nothing is written on them either: they are dropped, and their descriptors closed without a farewell.
+        """
+        self._lock = threading.Lock()
+        self._pair = self._make(self._pair.url)
+
+    def _make(self, url: str | None) -> _Pair:
+        if self._fixed is not None:
+            return _Pair(url, self._fixed, self._fixed)
+        proxy = self._checked(url)
+        # Calls of identity "none" get a connection each: one that had carried a token would name its sender.
+        return _Pair(url, self._open(_POOL, proxy), self._open(_NO_REUSE, proxy))
+
+    def _open(self, limits: httpx.Limits, proxy: httpx.Proxy | None) -> httpx.BaseTransport:
+        return httpx.HTTPTransport(
+            verify=self._context, trust_env=False, http2=False, limits=limits, proxy=proxy, retries=0
+        )
+
+    def _checked(self, given: object) -> httpx.Proxy | None:
+        """Return the proxy; its URL may hold a password, and is in no error."""
+        if given is None:
+            return None
+        problem = "the proxy is not one that can be used; its URL looks like http://proxy.example:3128"
+        if not isinstance(given, str) or len(given) > _LONGEST:
+            raise ConfigurationError(problem=problem)
+        try:
+            url = httpx.URL(given)
+        except httpx.InvalidURL:
+            raise ConfigurationError(problem=problem) from None
+        if url.scheme not in ("http", "https") or not url.host or url.path not in ("", "/") or url.query:
+            raise ConfigurationError(problem=problem)
+        if url.scheme == "http":
+            return httpx.Proxy(url)
+        if self._proxy_context is None:
+            raise ConfigurationError(problem="TLS to the proxy itself is not possible here")
+        return httpx.Proxy(url, ssl_context=self._proxy_context())
+
+
+def _asked(proxy: Callable[[], str | None]) -> str | None:
+    try:
+        return proxy()
+    except Exception as error:  # noqa: BLE001 - the app's own code; its error may hold the proxy's password
+        problem = f"asking for the proxy failed ({type(error).__name__})"
+    raise ConfigurationError(problem=problem)

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from email.utils import formatdate
+
+import httpx
+import pytest
+from support.calls import Line, TurnableClock
+
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.errors import AuthenticationFailed
+from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.servertime import LEAST, ServerTime
+
+NOW = 1_800_000_000.0
+
+
+def dated(at: float) -> Reply:
+    return Reply(200, {"date": formatdate(at, usegmt=True)}, b"")
+
+
+@pytest.fixture
+def there() -> ServerTime:
+    return ServerTime(TurnableClock(NOW))
+
+
+@pytest.mark.parametrize("off", [-DAY, -3600.0, -6.0, 6.0, 3600.0, DAY])
+def test_the_servers_time_is_taken_within_a_day(there: ServerTime, off: float) -> None:
+    there.learn(dated(NOW + off))
+    assert there.now() == NOW + off
+    assert there.corrects(NOW)
+    assert not there.corrects(NOW + off), "a proof that was made for that time is not made again"
+
+
+@pytest.mark.parametrize("off", [-LEAST, -1.0, 0.0, 1.0, LEAST])
+def test_seconds_are_the_networks(there: ServerTime, off: float) -> None:
+    there.learn(dated(NOW + off))
+    assert there.now() == NOW
+    assert not there.corrects(NOW)
+
+
+@pytest.mark.parametrize("off", [-400 * DAY, -DAY - 1, DAY + 1, 400 * DAY])
+def test_attack_a_server_that_lies_about_the_day_moves_nothing(there: ServerTime, off: float) -> None:
+    there.learn(dated(NOW + off))
+    assert there.now() == NOW
+    with pytest.raises(AuthenticationFailed, match="clock is wrong"):
+        there.corrects(NOW)
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "99999999999999999999", "Mon, 99 Foo 2026 00:00:00 GMT"])
+def test_what_is_no_date_is_not_taken(there: ServerTime, text: str) -> None:
+    there.learn(Reply(200, {"date": text}, b""))
+    assert there.now() == NOW
+    assert there.believed() is None
+
+
+def test_the_vaults_word_counts_until_the_server_has_spoken() -> None:
+    there = ServerTime(TurnableClock(NOW), believed=lambda: 5.0)
+    assert there.believed() == 5.0
+    assert there.now() == NOW, "a proof goes by the server's word alone"
+    there.learn(dated(NOW + 60))
+    assert there.believed() == NOW + 60
+
+
+@pytest.mark.clause("U1")
+def test_attack_a_time_told_to_nobody_in_particular_comes_back_with_no_name(line: Line) -> None:
+    """Each device could be given a time of its own in a call without identity, and be known by it afterwards."""
+    answer = httpx.Response(200, json={}, headers={"Date": formatdate(NOW + 77, usegmt=True)})
+    line.router.get("/v1/keys").mock(return_value=answer)
+    line.api.call("server.keys", answer=dict)
+    assert line.api.session.there.now() == line.clock.now

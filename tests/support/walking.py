@@ -19,6 +19,7 @@ import msgspec
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.rights import OwnerRights
 
 LAST = ("rights.delete", "rights.forget_now", "rights.resume", "device.unbind", "close", "reset")
 """These end what the others need, and so are walked last, in this order."""
@@ -80,6 +81,9 @@ def _use(result: Any) -> None:
     elif isinstance(result, logging.Handler):
         record = logging.LogRecord("walker", logging.ERROR, __file__, 1, "kim@example.org %s", ("203.0.113.7",), None)
         result.handle(record)
+    elif isinstance(result, OwnerRights):
+        result.view()
+        result.delete("account")
 
 
 def _keywords(name: str, found: Any, rocket: RocketVPN, values: Values) -> Iterator[dict[str, Any]]:

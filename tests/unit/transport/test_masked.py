@@ -23,6 +23,7 @@ SHOWN: dict[str, set[str]] = {
     "Outgoing": {"operation", "scheme", "host", "carries", "door"},
     "Passed": {"operation", "fields"},
     "Reply": {"status"},
+    "Scene": {"host", "seconds", "proxied", "now", "believed"},
     "SentEntry": {
         "at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries",
     },

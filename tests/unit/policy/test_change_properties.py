@@ -27,6 +27,7 @@ from rocketvpn_sdk.policy import (
     purpose_allowed,
     purpose_allowed_all,
 )
+from rocketvpn_sdk.policy.document import Operation
 from rocketvpn_sdk.policy.strength import at_least_as_strong
 
 NOW = 1_800_000_000.0
@@ -125,11 +126,20 @@ def usable(policy: Policy, field: str, purpose: str, recipient: str) -> bool:
     return decide(policy, everything, field, purpose, recipient, NOW).allowed
 
 
+def raised(old: Policy, operation: Operation) -> bool:
+    same = [each for each in old.document.operation if each.id == operation.id] or [
+        each for each in old.document.operation if (each.method, each.path) == (operation.method, operation.path)
+    ]
+    return any(IDENTITIES.index(each.identity) < IDENTITIES.index(operation.identity) for each in same)
+
+
 def tells_more(old: Policy, new: Policy) -> bool:
     """Whether a call carries a field that no call carried, or says more about who calls."""
     for operation in new.document.operation:
         way = operation.purpose, operation.recipient
         alike = [each for each in old.document.operation if (each.purpose, each.recipient) == way]
+        if way[0] in old.purposes and way[1] in old.recipients and raised(old, operation):
+            return True
         for field in operation.fields:
             carried = [each.identity for each in alike if field in each.fields]
             if not carried and usable(old, field, *way) and usable(new, field, *way):

@@ -408,21 +408,17 @@ def test_what_says_less_or_as_much_goes_at_once() -> None:
         ({"identity": "user"}, {}, False),
         ({"fields": ("region",)}, {"region": "de-fra"}, True),  # another call carries it there
         ({"fields": ("failure",)}, {"failure": "timeout"}, False),  # none does
-        ({"purpose": "improvement"}, {}, False),  # nothing went there for that
     ],
 )
 def test_a_new_call_does_no_more_than_those_for_the_same_did(
     facts: dict[str, Any], body: dict[str, Any], goes: bool
 ) -> None:
     newest = with_operation(**facts)
-    held = InForce(bundled_policy(), newest)
-    consents = {"improvement": Consent("granted")}
-    permit = Permit(lambda: held, lambda: State(adult=True, consents=consents), lambda: NOW)
     if goes:
-        assert check(permit, out("new", body)).operation.id == "new"
+        assert check(announced(newest), out("new", body)).operation.id == "new"
         return
     with pytest.raises(EgressBlocked, match="X2"):
-        check(permit, out("new", body))
+        check(announced(newest), out("new", body))
 
 
 @pytest.mark.clause("C1", "X2")

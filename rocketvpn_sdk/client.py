@@ -174,7 +174,7 @@ class RocketVPN:
 
     @property
     def policy(self) -> Policies:
-        """``current``, ``pending``, ``check``, ``changes``, ``notice``, ``shown``, ``accept``, ``explain``."""
+        """``current``, ``pending``, ``check``, ``notice``, ``shown``, ``accept``, ``explain``, ``advice``, …"""
         with self._loading:
             if self._policies is None:
                 from rocketvpn_sdk.updates.policies import Policies

@@ -174,7 +174,10 @@ class RocketVPN:
 
     @property
     def policy(self) -> Policies:
-        """``current``, ``pending``, ``check``, ``notice``, ``shown``, ``accept``, ``explain``, ``advice``, …"""
+        """``current``, ``pending``, ``check``, ``changes``, ``notice``, ``shown``, ``accept``, ``explain``.
+
+        And ``advice``, which is to be shown before ``device.bind``.
+        """
         with self._loading:
             if self._policies is None:
                 from rocketvpn_sdk.updates.policies import Policies

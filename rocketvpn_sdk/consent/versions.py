@@ -287,7 +287,7 @@ class Versions:
         return self._now is bound
 
     def _begins(self) -> float:
-        """Return the clock by which something begins: the smallest."""
+        """Return the clock by which something begins: the smallest, and none that was only set forward."""
         return self._vault.age().begins(self._vault.clock.time())
 
     def _keep(self, before: InForce, state: InForce) -> None:

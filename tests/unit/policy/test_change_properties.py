@@ -22,6 +22,7 @@ from rocketvpn_sdk.policy import (
     compare,
     decide,
     decide_all,
+    longest_kept,
     parse_policy,
     protection,
     purpose_allowed,
@@ -365,3 +366,18 @@ def test_every_promise_of_any_stands(group: list[Policy]):
     assert alone.minor_age == group[0].document.minors.age
     assert list(alone.offered) == list(group[0].document.rights.offered)
     assert alone.correctable == group[0].correctable
+
+
+@pytest.mark.clause("R1", "X2")
+@given(st.lists(policies, min_size=1, max_size=3), questions)
+def test_nothing_observed_may_be_kept_for_longer_than_any_record_of_its_purpose(
+    versions: list[Policy], question: Question
+):
+    field, purpose, _ = question
+    state = State(consents={purpose: LIVE}, adult=True)
+    decision = decide_all(versions, state, field, purpose, ON_DEVICE, NOW)
+    observed = all(field in policy.fields and policy.fields[field].source == "observed" for policy in versions)
+    if decision.allowed and observed:
+        until = math.inf if decision.keep_until is None else decision.keep_until
+        assert until <= NOW + longest_kept(versions, purpose)
+    assert longest_kept(versions, purpose) == min(longest_kept([policy], purpose) for policy in versions)

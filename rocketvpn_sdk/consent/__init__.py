@@ -7,7 +7,7 @@ from rocketvpn_sdk.consent.notices import ConsentNotice
 from rocketvpn_sdk.consent.outcome import ConsentChange, ConsentStatus, GuardianAsked, PurposeStatus
 from rocketvpn_sdk.consent.permit import Permit
 from rocketvpn_sdk.consent.record import ConsentReceipt
-from rocketvpn_sdk.consent.versions import InForce, Versions
+from rocketvpn_sdk.consent.versions import InForce, Versions, policy_documents
 
 __all__ = [
     "Consent",
@@ -21,5 +21,6 @@ __all__ = [
     "PurposeStatus",
     "Versions",
     "carry_guardian",
+    "policy_documents",
     "unset",
 ]

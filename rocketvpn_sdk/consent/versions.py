@@ -324,6 +324,18 @@ class Versions:
         )
 
 
+def policy_documents(change: Change) -> tuple[str, ...]:
+    """Return the names of the documents that say which versions hold and what was shown of them; they name no person.
+
+    Who deletes everything keeps them as long as there is a vault, or an older version could bind in it once more.
+    """
+    value = read_document(change.db, change.keys, POLICY_STATE)
+    if value is None:
+        return ()
+    kept = msgspec.convert(value, _Kept)
+    return (POLICY_STATE, *(_text_name(sha256) for sha256 in (kept.binding, kept.newest) if sha256))
+
+
 def _text_name(sha256: str) -> str:
     return f"{POLICY_STATE}/{sha256}"
 

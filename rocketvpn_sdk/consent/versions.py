@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent.ending import unset
-from rocketvpn_sdk.consent.guardian import carry_guardian
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy, protection
 from rocketvpn_sdk.vault import Vault
@@ -276,6 +274,9 @@ class Versions:
         at = state.binds_at()
         if state.pending is None or state.change is None or at is None or self._begins() < at:
             return False
+        from rocketvpn_sdk.consent.ending import unset  # loaded when a version binds, which is seldom
+        from rocketvpn_sdk.consent.guardian import carry_guardian
+
         bound = InForce(state.pending)
         with suppress(NotAllowed), self._vault.write() as change:
             self._expect(change, state)
@@ -294,6 +295,8 @@ class Versions:
         with self._vault.write() as change:
             self._expect(change, before)
             if before.pending is not None and state.pending is not before.pending:
+                from rocketvpn_sdk.consent.ending import unset
+
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
                 reconsent = _compared(before.pending, state.newest).reconsent
                 unset(change, reconsent, at=self._vault.age().highest, spare=state.newest.sha256)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.policy import Policy, load_policy
 
@@ -76,6 +77,9 @@ class Rehearsal:
             policy = self._publish(load_policy(self._path))
         except RocketVPNError as error:
             self._refused(error)
+        except OSError as error:  # the sandbox's folder is full, or gone
+            problem = f"The policy cannot be published ({error.strerror or type(error).__name__})."
+            self._refused(CommandError(problem))
         else:
             self._published(policy)
 

@@ -228,3 +228,15 @@ def test_a_file_is_read_only_when_it_was_left_alone_since_the_last_look(file: Pa
     for _ in range(3):
         seen.rehearsal.look()
     assert [type(error) for error in seen.refused] == [PolicyInvalid]
+
+
+def test_a_disk_that_takes_nothing_is_told_and_ends_nothing(file: Path) -> None:
+    def full(policy: Policy) -> Policy:
+        raise OSError(28, "No space left on device")
+
+    refused: list[RocketVPNError] = []
+    rehearsal = Rehearsal(file, full, published=lambda policy: None, refused=refused.append)
+    rehearsal.look()
+    rehearsal.look()
+    assert ["No space left" in str(error) for error in refused] == [True]
+    rehearsal.stop()  # never started: nothing to wait for

@@ -49,6 +49,7 @@ def configure(client_file: Path, folder: Path) -> Config:
 
 def use(rocket: RocketVPN) -> None:
     """Do what an app does in its life with a user."""
+    print(rocket.policy.advice())  # before the user gives anything: who is under age asks a guardian first
     binding = rocket.device.bind("RV-2026-0001")
     print("Bound as device", binding.device_id[:8], "...")
 

@@ -14,8 +14,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.consent import Consent, Permit, Versions
-from rocketvpn_sdk.consents import Consents
+from rocketvpn_sdk.consent import Permit, Standing, Versions
 from rocketvpn_sdk.errors import (
     ConfigurationError,
     RocketVPNError,
@@ -30,7 +29,9 @@ from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
 from rocketvpn_sdk.wire import ServerMetadata
 
-if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs them
+if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
+    from rocketvpn_sdk.consent import Consent
+    from rocketvpn_sdk.consents import Consents
     from rocketvpn_sdk.device import Devices
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.transport import Api
@@ -71,21 +72,16 @@ class RocketVPN:
         self._vault = vault
         self._loading = threading.RLock()
         self._api: Api | None = None
+        self._consent: Consent | None = None
+        self._consents: Consents | None = None
         self._devices: Devices | None = None
         self._rights: Rights | None = None
         self._policies: Policies | None = None
         self._trusted: TrustedFiles | None = None
         self.events = EventBus(config.dispatch)
-        self._consent = Consent(
-            vault,
-            collect=config.collect,
-            policies=lambda: self._versions.in_force().policies,
-            device=self._device_id,
-            on_shred=lambda: self.journal.shredded(),
-        )
-        self.consent = Consents(self._consent, connect=self._connect, queue=Queue(vault), events=self.events)
         self._versions = Versions(vault, config.resolved_policy)
-        self._permit = Permit(self._versions.in_force, self.consent.state, self._now, self._changes)
+        self._standing = Standing(vault, collect=config.collect, policies=lambda: self._versions.in_force().policies)
+        self._permit = Permit(self._versions.in_force, self._standing.state, self._now, self._changes)
         self._queue = Queue(vault)
         self._sent = SealedLog(vault, "sent", block_records=32)
         self._witness = self._watch() if config.witness else None
@@ -159,6 +155,17 @@ class RocketVPN:
     # ------------------------------------------------------------ the groups
 
     @property
+    def consent(self) -> Consents:
+        """What is optional, age and guardians: ``status``, ``notice``, ``grant``, ``deny``, ``withdraw`` and more."""
+        with self._loading:
+            if self._consents is None:
+                from rocketvpn_sdk.consents import Consents
+
+                room = self._open_consent()
+                self._consents = Consents(room, connect=self._connect, queue=Queue(self._vault), events=self.events)
+            return self._consents
+
+    @property
     def device(self) -> Devices:
         """Order number ↔ device: ``bind``, ``binding``, ``order``, ``list``, ``unbind``."""
         with self._loading:
@@ -184,7 +191,10 @@ class RocketVPN:
 
     @property
     def policy(self) -> Policies:
-        """``current``, ``pending``, ``check``, ``changes``, ``notice``, ``shown``, ``accept``, ``explain``."""
+        """``current``, ``pending``, ``check``, ``changes``, ``notice``, ``shown``, ``accept``, ``explain``.
+
+        And ``advice``, which is to be shown before ``device.bind``.
+        """
         with self._loading:
             if self._policies is None:
                 from rocketvpn_sdk.updates.policies import Policies
@@ -308,7 +318,7 @@ class RocketVPN:
         return credentials.device_id if credentials else None
 
     def _changes(self) -> int:
-        return self.consent.changes + self._versions.changes
+        return self._standing.changes + self._versions.changes
 
     def _flush(self) -> None:
         """Seal what waits in memory: it was given under the policy that still holds."""
@@ -363,6 +373,19 @@ class RocketVPN:
                 )
             return self._api
 
+    def _open_consent(self) -> Consent:
+        """Return what decides about consents; recording needs none of it."""
+        with self._loading:
+            if self._consent is None:
+                from rocketvpn_sdk.consent import Consent
+
+                self._consent = Consent(
+                    self._standing,
+                    device=self._device_id,
+                    on_shred=self.journal.shredded,
+                )
+            return self._consent
+
     def _open_rights(self) -> Rights:
         from rocketvpn_sdk.rights import Rights
         from rocketvpn_sdk.rights.correct import Correction
@@ -376,7 +399,12 @@ class RocketVPN:
         return Rights(
             api=api,
             view=View(
-                vault=self._vault, journal=self.journal, queue=self._queue, consent=self._consent, api=api, clock=clock
+                vault=self._vault,
+                journal=self.journal,
+                queue=self._queue,
+                consent=self._open_consent(),
+                api=api,
+                clock=clock,
             ),
             correction=Correction(api, self._permit, clock),
             deletion=Deletion(

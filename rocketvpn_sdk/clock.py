@@ -55,6 +55,11 @@ class Age(msgspec.Struct, frozen=True):
     """Where the wall clock leapt to, not believed yet."""
     leap_ran: float = 0.0
     """Seconds run since that leap."""
+    proven: float = 0.0
+    """How late it is for sure: what a server said that proved who it is, and what the clock ran since; no step counts.
+
+    0: from before this was written down.
+    """
 
     @property
     def ends(self) -> float:
@@ -62,38 +67,49 @@ class Age(msgspec.Struct, frozen=True):
         return self.highest if self.leap_to is None else max(self.highest, self.leap_to)
 
     def begins(self, wall: float) -> float:
-        """Return the clock for what *begins* (effective dates, notice periods): the smallest."""
-        return min(wall, self.highest) if self.highest else wall
+        """Return the clock for what *begins* (effective dates, notice periods): the smallest, and none that only leapt.
+
+        So whoever sets the clock forward, and back, lets nothing begin; what was closed for long waits for a server.
+        """
+        return min(wall, self.highest, self.proven or self.highest) if self.highest else wall
 
     def opened(self, wall: float) -> Age:
         """Return the age after an opening at ``wall``; the time since the last close counts, as far as it is known."""
         if not self.highest:
-            return Age(wall, wall)
+            return Age(wall, wall, proven=wall)
         gap = wall - self.saved_at
+        known = msgspec.structs.replace(self, proven=self.proven or self.highest)
         if wall <= self.highest and 0 <= gap <= LONGEST_BELIEVED_GAP:
-            return self._stepped(wall, self.highest + gap)
-        return self._stepped(wall, self.highest)
+            return _stepped(known, wall, self.highest + gap)
+        return _stepped(known, wall, self.highest)
 
     def ran(self, seconds: float, wall: float) -> Age:
         """Return the age after running for ``seconds`` by the monotonic clock, with the wall clock now at ``wall``."""
-        later = self._stepped(wall, self.highest + max(seconds, 0.0))
+        passed = max(seconds, 0.0)
+        proven = self.proven + passed if self.proven else 0.0
+        later = _stepped(msgspec.structs.replace(self, proven=proven), wall, self.highest + passed)
         if later.leap_to is None:
             return later
-        ran = self.leap_ran + max(seconds, 0.0)
+        ran = self.leap_ran + passed
         if ran >= LEAP_BELIEVED_AFTER:
-            return Age(wall, self.saved_at)
+            return Age(wall, self.saved_at, proven=proven)
         return msgspec.structs.replace(later, leap_ran=ran)
 
     def agreed(self, server: float) -> Age:
-        """Return the age after a server that proved who it is named the time; only a pending leap listens to it."""
-        if self.leap_to is None or server < self.leap_to - DAY:
-            return self
-        return Age(max(self.highest, server), self.saved_at)
+        """Return the age after a server that proved who it is named the time.
 
-    def _stepped(self, wall: float, highest: float) -> Age:
-        if wall - highest > LARGEST_BELIEVED_STEP:
-            return Age(highest, self.saved_at, wall, self.leap_ran)
-        return Age(max(wall, highest), self.saved_at)
+        Of what ends, only a pending leap listens to it.
+        """
+        proven = max(self.proven, server)
+        if self.leap_to is None or server < self.leap_to - DAY:
+            return msgspec.structs.replace(self, proven=proven)
+        return Age(max(self.highest, server), self.saved_at, proven=proven)
+
+
+def _stepped(age: Age, wall: float, highest: float) -> Age:
+    if wall - highest > LARGEST_BELIEVED_STEP:
+        return msgspec.structs.replace(age, highest=highest, leap_to=wall)
+    return Age(max(wall, highest), age.saved_at, proven=age.proven)
 
 
 def utc(seconds: float) -> datetime:

@@ -5,30 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-import msgspec
-
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.decisions import Decisions
-from rocketvpn_sdk.consent.guardian import GUARDIAN, Asked, Guardian
+from rocketvpn_sdk.consent.guardian import Asked
 from rocketvpn_sdk.consent.ledger import LEDGER, Entry, Ledger, Record, document_of, key_of
 from rocketvpn_sdk.consent.minors import Minors
 from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
 from rocketvpn_sdk.consent.outcome import ConsentChange, ConsentStatus, PurposeStatus, ServerKnows
 from rocketvpn_sdk.consent.queued import OPERATIONS, PUT
 from rocketvpn_sdk.consent.record import ConsentReceipt, receipt_of
+from rocketvpn_sdk.consent.standing import Standing
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy, State
-from rocketvpn_sdk.vault import Queue, QueueItem, Vault
+from rocketvpn_sdk.vault import Queue, QueueItem
 
 
 class Consent:
     """The consent room's own part, without the network. Thread-safe: the vault's lock is around every write.
 
     Args:
-        vault: where it rests.
-        collect: ``Config(collect=...)``.
-        policies: returns the versions in force, the binding one first and the newest last.
+        standing: what holds, which this changes.
         queue: where the server's notices wait.
         device: returns the id under which this device is bound, or ``None``.
         on_shred: called after keys were destroyed: whoever holds plain records in memory drops them.
@@ -36,50 +32,33 @@ class Consent:
 
     def __init__(
         self,
-        vault: Vault,
+        standing: Standing,
         *,
-        collect: bool,
-        policies: Callable[[], tuple[Policy, ...]],
         queue: Queue | None = None,
         device: Callable[[], str | None] = lambda: None,
         on_shred: Callable[[], None] = lambda: None,
     ) -> None:
-        self._vault = vault
-        self._policies = policies
-        self._queue = queue or Queue(vault)
+        self._standing = standing
+        self._vault = standing.vault
+        self._policies = standing.policies
+        self._queue = queue or Queue(standing.vault)
         self.device = device
         """Returns the id under which this device is bound, or ``None``."""
-        self._decisions = Decisions(vault, self._queue, policies, device)
+        self._decisions = Decisions(standing.vault, self._queue, standing.policies, device)
         self._minors = Minors(self._decisions)
         self._on_shred = on_shred
         self._notary = Notary()
-        self._nobody = State(collect=collect)
-        self._state = self._nobody
-        self._stamp = -1
-        self.changes = 0
-        """How often this process changed what holds."""
 
     # ------------------------------------------------------------ asking
 
+    @property
+    def changes(self) -> int:
+        """How often this process changed what holds."""
+        return self._standing.changes
+
     def state(self) -> State:
         """Return what holds now; on a locked vault, that nobody said anything."""
-        if not self._vault.unlocked:
-            return self._nobody
-        stamp = self._vault.stamp()
-        if stamp != self._stamp:
-            self._state = self._read()
-            self._stamp = stamp
-        return self._state
-
-    def _read(self) -> State:
-        person, guardian = self._vault.get(PERSON, Person), self._vault.get(GUARDIAN, Guardian)
-        ledger = self._vault.get(LEDGER, Ledger)
-        return msgspec.structs.replace(
-            self._nobody,
-            adult=person.adult if person else None,
-            guardian=guardian is not None and guardian.counts(self._policies()),
-            consents=ledger.held() if ledger else {},
-        )
+        return self._standing.state()
 
     def status(self) -> ConsentStatus:
         """Return how it stands with everything that is optional; never asks the server.
@@ -248,7 +227,7 @@ class Consent:
     def confirm_guardian(self, asked: Asked) -> None:
         """Write down what a guardian answered to ``asked``, once the server has confirmed it."""
         self._minors.confirm(asked)
-        self.changes += 1
+        self._standing.changes += 1
 
     # ------------------------------------------------------------ inside
 
@@ -259,11 +238,11 @@ class Consent:
         if shredded:
             self._shredded()
         else:
-            self.changes += 1
+            self._standing.changes += 1
         return done
 
     def _shredded(self) -> None:
-        self.changes += 1  # first: what is recorded from here on asks anew
+        self._standing.changes += 1  # first: what is recorded from here on asks anew
         self._on_shred()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -108,7 +107,11 @@ def document_of(record: str) -> str:
 def read_ledger(change: Change) -> Ledger:
     """Return the ledger as ``change`` sees it."""
     value = read_document(change.db, change.keys, LEDGER)
-    return Ledger(subject=str(uuid.uuid4())) if value is None else msgspec.convert(value, Ledger)
+    if value is not None:
+        return msgspec.convert(value, Ledger)
+    import uuid  # for the first decision alone; every start loads this module
+
+    return Ledger(subject=str(uuid.uuid4()))
 
 
 def write_ledger(change: Change, ledger: Ledger) -> None:

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent.ending import unset
-from rocketvpn_sdk.consent.guardian import carry_guardian
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy, protection
 from rocketvpn_sdk.vault import Vault
@@ -276,6 +274,9 @@ class Versions:
         at = state.binds_at()
         if state.pending is None or state.change is None or at is None or self._begins() < at:
             return False
+        from rocketvpn_sdk.consent.ending import unset  # loaded when a version binds, which is seldom
+        from rocketvpn_sdk.consent.guardian import carry_guardian
+
         bound = InForce(state.pending)
         with suppress(NotAllowed), self._vault.write() as change:
             self._expect(change, state)
@@ -287,13 +288,15 @@ class Versions:
         return self._now is bound
 
     def _begins(self) -> float:
-        """Return the clock by which something begins: the smallest."""
+        """Return the clock by which something begins: the smallest, and none that was only set forward."""
         return self._vault.age().begins(self._vault.clock.time())
 
     def _keep(self, before: InForce, state: InForce) -> None:
         with self._vault.write() as change:
             self._expect(change, before)
             if before.pending is not None and state.pending is not before.pending:
+                from rocketvpn_sdk.consent.ending import unset
+
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
                 reconsent = _compared(before.pending, state.newest).reconsent
                 unset(change, reconsent, at=self._vault.age().highest, spare=state.newest.sha256)
@@ -322,6 +325,18 @@ class Versions:
             POLICY_STATE,
             _Kept(binding=state.binding.sha256, newest=pending, shown=state.shown, accepted=state.accepted),
         )
+
+
+def policy_documents(change: Change) -> tuple[str, ...]:
+    """Return the names of the documents that say which versions hold and what was shown of them; they name no person.
+
+    Who deletes everything keeps them as long as there is a vault, or an older version could bind in it once more.
+    """
+    value = read_document(change.db, change.keys, POLICY_STATE)
+    if value is None:
+        return ()
+    kept = msgspec.convert(value, _Kept)
+    return (POLICY_STATE, *(_text_name(sha256) for sha256 in (kept.binding, kept.newest) if sha256))
 
 
 def _text_name(sha256: str) -> str:

@@ -64,6 +64,8 @@ class Devices:
     def bind(self, order_number: str, replace: str | None = None) -> Binding:
         """Bind this device to an order. Sends the order number, the device's number and a public key, no more.
 
+        Show ``rocket.policy.advice()`` first: a minor reads the policy with a guardian before giving anything (M1, M2).
+
         Args:
             order_number: as the confirmation of the purchase has it.
             replace: the id of a device whose place this one takes.

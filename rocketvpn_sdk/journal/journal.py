@@ -66,7 +66,7 @@ class Journal:
         self._log = log
         self._permit = permit
         self._time = clock.time
-        self._retention = Retention(vault, _STREAM, limits.log_bytes)
+        self._retention = Retention(vault, _STREAM, limits.log_bytes, lambda: permit.policies)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
         self._backlog = Backlog(vault, log, self._ask, limits.locked_records)
@@ -242,7 +242,7 @@ class Journal:
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
         self._bring_in()
         said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
-        for records in self._log.read_blocks(since=since, until=until):
+        for records in self._log.read_blocks(since=since, until=until, kept=self._retention.kept()):
             for at, _, (purpose, name, fields) in records:
                 if at != said:
                     said, when = at, utc(at)

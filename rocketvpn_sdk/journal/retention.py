@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.policy import Policy, longest_kept
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.vault.change import lane_rows
+from rocketvpn_sdk.vault.lanes import Keeps, Lane
 from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
 
 _SWEEP_BYTES = 1 << 20
@@ -23,6 +26,19 @@ class Counters(msgspec.Struct, frozen=True):
     """Records removed because the log was full."""
 
 
+def kept_by(policies: Sequence[Policy], stream: str) -> Keeps:
+    """Return how long lanes are kept: those of ``stream`` no longer than each of ``policies`` lets records be kept.
+
+    A version that narrows does so at once, also for what is stored already. One that no longer has the purpose, or
+    keeps nothing for it, leaves it no time at all.
+    """
+
+    def kept(lane: Lane) -> float:
+        return min(lane.seconds, longest_kept(policies, lane.purpose)) if lane.stream == stream else lane.seconds
+
+    return kept
+
+
 class Retention:
     """Purges at unlock, before reads, and when a day has gone by (R1); keeps the log below its cap.
 
@@ -30,19 +46,26 @@ class Retention:
         vault: what is purged.
         stream: the stream that has a cap.
         most_bytes: that cap, in sealed bytes.
+        policies: returns the versions of the policy in force.
     """
 
-    def __init__(self, vault: Vault, stream: str, most_bytes: int) -> None:
+    def __init__(self, vault: Vault, stream: str, most_bytes: int, policies: Callable[[], tuple[Policy, ...]]) -> None:
         self._vault = vault
         self._stream = stream
         self._most_bytes = most_bytes
+        self._policies = policies
         self._last = 0.0
+
+    def kept(self) -> Keeps:
+        """Return what says how long a lane is kept now: no longer than the policies in force let it be (X2)."""
+        return kept_by(self._policies(), self._stream)
 
     def purge(self) -> int:
         """Destroy the keys of what is past its retention; return how many. The root's rotation is then owed."""
         now = self._last = self._vault.age().highest  # a leap that is not believed yet destroys nothing
+        kept = self.kept()
         with self._vault.write() as change:
-            dropped = change.expire(now)
+            dropped = change.expire(now, kept)
             if dropped:
                 change.owe_rotation(now)
         self.sweep()
@@ -84,8 +107,9 @@ class Retention:
 
     def next_purge(self) -> float | None:
         """Return when the next key dies, in seconds since the epoch; ``None``: none does."""
+        kept = self.kept()
         with self._vault.read() as (change, _):
-            rows = {row.id: row.lane.seconds for row in lane_rows(change.db) if row.lane.stream == self._stream}
+            rows = {row.id: kept(row.lane) for row in lane_rows(change.db) if row.lane.stream == self._stream}
             keys = change.db.execute("SELECT lane, epoch FROM keys WHERE wrapped IS NOT NULL").fetchall()
         ends = [epoch + rows[lane] for lane, epoch in keys if lane in rows]
         return min((end for end in ends if math.isfinite(end)), default=None)

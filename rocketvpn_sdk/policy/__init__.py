@@ -11,7 +11,7 @@ from rocketvpn_sdk.policy.catalogue import EventShape, check_events
 from rocketvpn_sdk.policy.decide import ON_DEVICE, Consent, Decision, State, decide, purpose_allowed
 from rocketvpn_sdk.policy.document import Field, Operation, Policy, Purpose, Recipient
 from rocketvpn_sdk.policy.reading import bundled_policy, load_policy, parse_policy
-from rocketvpn_sdk.policy.together import Protection, decide_all, protection, purpose_allowed_all
+from rocketvpn_sdk.policy.together import Protection, decide_all, longest_kept, protection, purpose_allowed_all
 from rocketvpn_sdk.policy.values import Duration, Transform
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ __all__ = [
     "decide_all",
     "explain",
     "load_policy",
+    "longest_kept",
     "parse_policy",
     "protection",
     "purpose_allowed",

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeVar
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.decide import ON_DEVICE
 from rocketvpn_sdk.policy.document import Field, Policy, Purpose, Recipient
+from rocketvpn_sdk.policy.identities import IDENTITIES, counterpart, rank
 from rocketvpn_sdk.policy.strength import at_least_as_strong, takes_no_more
 
 Kind = Literal[
@@ -51,7 +52,6 @@ _RIGHTS = {
     "disclosures": "S3",
 }
 _NEARNESS = ("operator", "affiliate", "third_party")
-_IDENTITIES = ("none", "key", "device", "user")
 
 
 class Finding(NamedTuple):
@@ -247,16 +247,30 @@ def _nature(before: Field, field: Field) -> Iterator[Finding]:
 
 
 def _sent(old: Policy, new: Policy) -> Iterator[Finding]:
-    known, common = _flows(old), _allowed(old) & _allowed(new)
+    known, common, raised = _flows(old), _allowed(old) & _allowed(new), _raised(old, new)
     for flow, identity in _flows(new).items():
         field, purpose, recipient = flow
-        if field and flow not in known:
-            if flow in common:  # else the field's new use says so
-                yield Finding("sent_anew", new.purposes[purpose].clause, *flow)
-            continue
-        before = known.get(flow, _most(known, purpose, recipient))
-        if before < identity and purpose in old.purposes and recipient in old.recipients:
-            yield Finding("identity_added", "C1", *flow, _IDENTITIES[before], _IDENTITIES[identity])
+        anew = bool(field) and flow not in known
+        if anew and flow in common:  # else the field's new use says so
+            yield Finding("sent_anew", new.purposes[purpose].clause, *flow)
+        before = identity if anew else known.get(flow, _most(known, purpose, recipient))
+        was, becomes = (before, identity) if before < identity else raised.get(flow, (0, 0))
+        if was < becomes and purpose in old.purposes and recipient in old.recipients:
+            yield Finding("identity_added", "C1", *flow, IDENTITIES[was], IDENTITIES[becomes])
+
+
+def _raised(old: Policy, new: Policy) -> dict[_Flow, tuple[int, int]]:
+    """Return what goes by a call that was there and says more about who calls now; how much before, and now.
+
+    Also where another call for the same says as much: this one did not, and what it is about is a matter of its own.
+    """
+    found: dict[_Flow, tuple[int, int]] = {}
+    for operation in new.document.operation:
+        before = counterpart(old, operation)
+        if before is not None and rank(before) < rank(operation):
+            for field in operation.fields or ("",):
+                found.setdefault((field, operation.purpose, operation.recipient), (rank(before), rank(operation)))
+    return found
 
 
 def _allowed(policy: Policy) -> set[_Flow]:
@@ -272,7 +286,7 @@ def _flows(policy: Policy) -> dict[_Flow, int]:
     for operation in policy.document.operation:
         for field in operation.fields or ("",):
             flow = field, operation.purpose, operation.recipient
-            found[flow] = max(found.get(flow, 0), _IDENTITIES.index(operation.identity))
+            found[flow] = max(found.get(flow, 0), rank(operation))
     return found
 
 

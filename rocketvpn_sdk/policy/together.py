@@ -95,6 +95,30 @@ def protection(policies: Sequence[Policy]) -> Protection:
     )
 
 
+def longest_kept(policies: Sequence[Policy], purpose: str) -> float:
+    """Return for how many seconds, at most, a record for ``purpose`` is kept on this device with ``policies`` in force.
+
+    In each version that is the time of the field that is kept longest there, of those that the device observes for the
+    purpose; of several versions the shortest counts. 0: one of them has no such field, or does not know the purpose.
+
+    Raises:
+        ValueError: there is no policy.
+    """
+    if not policies:
+        raise ValueError("no policy is in force")
+    return min(
+        max(
+            (
+                field.retention.device.seconds
+                for field in policy.document.field
+                if field.source == "observed" and purpose in field.purposes and field.retention.device is not None
+            ),
+            default=0.0,
+        )
+        for policy in policies
+    )
+
+
 def _union(parts: Iterable[tuple[_Item, ...]]) -> tuple[_Item, ...]:
     return tuple(dict.fromkeys(item for part in parts for item in part))
 

@@ -11,6 +11,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.consent import policy_documents
 from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, SecretStoreError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
@@ -147,8 +148,9 @@ class Deletion:
                 destroyed = sum(change.shred(Lanes(stream=stream), age) for stream in ("log", STREAM))
             else:
                 destroyed = change.shred(Lanes(), age)
-                # What signs the request stays until the server has confirmed it, and nothing else.
-                change.drop_all_documents(keep=(CREDENTIALS, CLOCK) if ticket else (CLOCK,))
+                # Until the server has confirmed it there stays what signs the request and which policy holds: no more.
+                signing = (CREDENTIALS,) if ticket else ()
+                change.drop_all_documents(keep=(CLOCK, *policy_documents(change), *signing))
             if ticket is not None:
                 self._queue.add(change, ticket)
         self._journal.forget()

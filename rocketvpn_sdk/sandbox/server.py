@@ -196,9 +196,15 @@ class Sandbox:
 
     # ------------------------------------------------------------ signed files
 
-    def publish(self, policy: Policy) -> None:
-        """Publish ``policy``, with this server as its operator, as the newest; the server itself goes by its own."""
-        self.publish_target(POLICY, policy.with_hosts("operator", (HOST,)).canonical_json())
+    def publish(self, policy: Policy) -> Policy:
+        """Publish ``policy``, with this server as its operator, as the newest; the server itself goes by its own.
+
+        Returns:
+            The policy as it was published.
+        """
+        published = policy.with_hosts("operator", (HOST,))
+        self.publish_target(POLICY, published.canonical_json())
+        return published
 
     def publish_target(self, path: str, content: bytes) -> None:
         """Publish a signed file at ``path`` (``folder/file``).

@@ -13,6 +13,7 @@ from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Decision, Operation, Policy
+from rocketvpn_sdk.policy.identities import alike, says_more
 from rocketvpn_sdk.transport.headers import check_content, check_headers
 from rocketvpn_sdk.transport.requests import PARAMETER, fill_path
 from rocketvpn_sdk.transport.values import Leaf, blocked, check_value
@@ -121,13 +122,16 @@ def _check_path(operation: Operation, outgoing: Outgoing) -> str:
 
 def _check_binding(permit: Permit, operation: Operation, fields: Iterable[str]) -> None:
     for policy in permit.policies[:-1]:
-        bound = policy.operations.get(operation.id)
-        if bound is None:
-            continue
-        known = {*bound.fields, *bound.names.values(), *_IDENTITY_FIELDS[bound.identity]}
+        calls = alike(policy, operation)
+        known = {
+            field for call in calls for field in (*call.fields, *call.names.values(), *_IDENTITY_FIELDS[call.identity])
+        }
         more = [field for field in fields if field in policy.fields and field not in known]
         if more:
             reason = f"The version that binds does not send {more[0]!r} with this; the newer one does not bind yet."
+            raise EgressBlocked(operation=operation.id, rule="X2", reason=reason)
+        if says_more(policy, operation, [field for field in fields if field not in _IDENTITY_FIELDS["user"]]):
+            reason = "By the version that binds it says less about who calls; the newer one does not bind yet."
             raise EgressBlocked(operation=operation.id, rule="X2", reason=reason)
 
 

@@ -11,6 +11,7 @@ from rocketvpn_sdk.consent import InForce, Versions
 from rocketvpn_sdk.errors import NotAllowed
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.policy import Explanation, Policy, PolicyChange, compare, explain, parse_policy, protection
+from rocketvpn_sdk.policy.wording import text_in
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.updates.trust import TrustedFiles
@@ -144,6 +145,17 @@ class Policies:
             TermUnknown: the policy has no such term.
         """
         return explain(self._held().newest, term, language=language)
+
+    def advice(self, language: str = "en") -> str:
+        """Return what to show before ``device.bind``: that someone under age asks a guardian first (M1, M2).
+
+        Of two versions in force it is that of the one which counts people as minors for longer.
+
+        Args:
+            language: BCP 47; English where the policy lacks it.
+        """
+        held = max(self._held().policies, key=lambda policy: (policy.document.minors.age, policy.version))
+        return text_in(held.document.minors.advice, language)
 
     def settle(self) -> bool:
         """Let a version bind whose time has come; return whether one did. ``unlock`` and ``sync`` call it."""

@@ -14,7 +14,7 @@ from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, update_head
 from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
-from rocketvpn_sdk.vault.lanes import Lane, Lanes, epoch_dead
+from rocketvpn_sdk.vault.lanes import Keeps, Lane, Lanes, as_made, epoch_dead
 
 INDEX_LANE = 0
 """The ``keys`` row of the key that turns documents' names into slots."""
@@ -200,13 +200,14 @@ class Change:
             (which.stream or "", which.purpose or "", age),
         )
 
-    def expire(self, now: float) -> int:
-        """Destroy the keys of epochs past their retention; return how many."""
+    def expire(self, now: float, kept: Keeps = as_made) -> int:
+        """Destroy the keys of epochs past their retention, which is what ``kept`` says; return how many."""
         dropped = 0
         for row in lane_rows(self.db):
+            seconds = kept(row.lane)
             live = self.db.execute("SELECT epoch FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,))
             for (epoch,) in live.fetchall():
-                if epoch_dead(row.lane.seconds, epoch, now):
+                if epoch_dead(seconds, epoch, now):
                     self.touch_manifest()
                     dropped += self.db.execute(f"{_TOMBSTONE} AND epoch = ?", (row.id, epoch)).rowcount
         return dropped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import msgspec
@@ -24,6 +25,15 @@ class Lane(msgspec.Struct, frozen=True):
     def seconds(self) -> float:
         """The retention in seconds; infinite while bound."""
         return _seconds(self.retention)
+
+
+Keeps = Callable[[Lane], float]
+"""For how many seconds a lane's records are kept now, which may be less than the lane was made for."""
+
+
+def as_made(lane: Lane) -> float:
+    """Return how long ``lane`` was made to keep its records, in seconds."""
+    return lane.seconds
 
 
 class Lanes(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, Keys, LaneRow
 from rocketvpn_sdk.vault.keys import ID_BYTES
-from rocketvpn_sdk.vault.lanes import epoch_dead
+from rocketvpn_sdk.vault.lanes import Keeps, as_made, epoch_dead
 
 Stored = tuple[float, int, Any]
 """A record's time, its place among those of the process that wrote it (times may be coarse), and the record."""
@@ -31,14 +31,18 @@ class Block(msgspec.Struct, frozen=True):
     sealed: bytes | None
 
 
-def open_lane(change: Change, keys: Keys, row: LaneRow, now: float) -> Callable[[], Iterator[list[Stored]]]:
+def open_lane(
+    change: Change, keys: Keys, row: LaneRow, now: float, kept: Keeps = as_made
+) -> Callable[[], Iterator[list[Stored]]]:
     """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated, block by block.
+
+    Nothing of an epoch that is past its retention at ``now``, which is what ``kept`` says.
 
     Raises:
         VaultDamaged: a block is missing, reordered, altered, exchanged or cut off.
     """
     wanted: list[tuple[bytes, bytes, bytes]] = []
-    live = _live_keys(change, keys, row, now)
+    live = _live_keys(change, keys, row, now, kept(row.lane))
     known = {key_id for (key_id,) in change.db.execute("SELECT key_id FROM keys WHERE lane = ?", (row.id,))}
     for block, previous in walk_chain(change, row):
         if block.key_id not in known or (block.sealed is None and block.key_id in live):
@@ -109,7 +113,7 @@ def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[Block, bytes]]:
         raise VaultDamaged(part=f"{where} is cut off or was extended")
 
 
-def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float) -> dict[bytes, bytes]:
+def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float, seconds: float) -> dict[bytes, bytes]:
     """Return the keys of epochs within their retention: an epoch begins no later than any of its records."""
     found = change.db.execute(
         "SELECT key_id, epoch, wrapped FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,)
@@ -117,5 +121,5 @@ def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float) -> dict[byt
     return {
         key_id: keys.open(key_id, wrapped, part="the key of a log")
         for key_id, epoch, wrapped in found.fetchall()
-        if not epoch_dead(row.lane.seconds, epoch, now)
+        if not epoch_dead(seconds, epoch, now)
     }

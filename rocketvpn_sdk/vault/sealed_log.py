@@ -20,7 +20,7 @@ from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
 from rocketvpn_sdk.vault.keys import derive
-from rocketvpn_sdk.vault.lanes import Lane, epoch_length, epoch_of
+from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_length, epoch_of
 from rocketvpn_sdk.vault.reading import Stored, merged, open_lane
 from rocketvpn_sdk.vault.vault import Vault
 
@@ -269,13 +269,17 @@ class SealedLog:
         since: float | None = None,
         until: float | None = None,
         purpose: str | None = None,
+        kept: Keeps = as_made,
     ) -> Iterator[list[Stored]]:
-        """Yield the same in lists of some hundred: reading many is faster that way."""
+        """Yield the same in lists of some hundred: reading many is faster that way.
+
+        ``kept`` says how long the records of a lane are kept now.
+        """
         self.commit()
         now = self._vault.now()
         with self._vault.read() as (change, keys):
             opened = [
-                open_lane(change, keys, row, now)
+                open_lane(change, keys, row, now, kept)
                 for row in lane_rows(change.db)
                 if row.lane.stream == self._stream and purpose in (None, row.lane.purpose)
             ]

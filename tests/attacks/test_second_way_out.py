@@ -79,12 +79,14 @@ DYNAMIC = {"import_module", "__import__", "exec", "eval"}
 
 ALLOWED: dict[str, tuple[set[str], str]] = {
     "transport/": ({"httpx", "ssl"}, "the one way out"),
+    "transport/failures.py": ({"socket"}, "the class of a failed look-up, to say whose fault it is"),
     "sandbox/": ({"asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),
     "witness/hook.py": ({"socket"}, "names of address families, to tell which sockets stay on this device"),
     "cli/commands/sandbox.py": ({"import_module"}, "loads the optional server, by names written there"),
     "cli/commands/policy.py": ({"import_module"}, "loads the app's own event classes, which the user names"),
     "vault/secrets.py": ({"import_module"}, "loads the keyring backend of this platform"),
     "__init__.py": ({"import_module"}, "loads the public names late, from a list"),
+    "consent/__init__.py": ({"import_module"}, "loads the room's names late, from a list"),
     "policy/__init__.py": ({"import_module"}, "loads the public names late, from a list"),
 }
 """By the beginning of a path: what it may use, and why."""

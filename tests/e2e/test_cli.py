@@ -54,7 +54,8 @@ def test_bind_status_and_unbind(cli: CommandLine, order: str):
 
     done = cli.json("bind", order)
     assert done.code == 0
-    assert set(done.document) == {"bound", "order", "device_id", "bound_on"}
+    assert set(done.document) == {"bound", "order", "device_id", "bound_on", "advice"}
+    assert "under 18" in done.document["advice"]
 
     after = cli.json("status").document
     assert set(after) == STATUS
@@ -88,7 +89,7 @@ def test_the_order_and_the_device_are_masked_wherever_they_need_not_be_shown(bou
 
 def test_errors_have_a_code_a_sentence_and_a_remedy(cli: CommandLine):
     done = cli.run("bind", "RV-NO-SUCH-ORDER")
-    assert (done.code, done.out) == (codes.REFUSED, "")
+    assert (done.code, "is bound" in done.out) == (codes.REFUSED, False)
     assert "There is no such order" in done.err
 
     error = cli.here("bind", "RV-NO-SUCH-ORDER").error

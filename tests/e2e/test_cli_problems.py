@@ -37,6 +37,14 @@ def test_no_server(sandbox: Sandbox, tmp_path: Path, order: str):
     assert cli.run("bind", order).err.startswith("Error: localhost")
 
 
+@pytest.mark.clause("M1", "M2", "P2")
+def test_the_advice_for_minors_is_there_before_anything_is_sent(sandbox: Sandbox, tmp_path: Path, order: str):
+    cli = CommandLine(settings(tmp_path, sandbox.client_file, server="https://localhost:1"))
+    said = cli.run("bind", order)
+    assert said.code == codes.SERVER  # nobody was there to send anything to
+    assert said.out.startswith("If you are under 18, ask a parent or guardian")
+
+
 def test_a_server_that_nobody_vouches_for(sandbox: Sandbox, tmp_path: Path, order: str):
     config = settings(tmp_path, sandbox.client_file)
     kept = [line for line in config.read_text().splitlines() if not line.startswith("trust")]

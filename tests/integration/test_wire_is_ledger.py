@@ -25,7 +25,8 @@ from rocketvpn_sdk.transport.sent import SentKey
 
 pytestmark = pytest.mark.clause("A1", "U7")
 
-SIGNATURES = {"none": set(), "key": {"dpop"}, "device": {"authorization", "dpop"}}
+_SIGNED = {"authorization", "dpop"}
+SIGNATURES = {"none": set(), "key": {"dpop"}, "device": _SIGNED, "user": _SIGNED}
 
 
 class Begun(msgspec.Struct):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.consent import Consent, Standing
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
@@ -29,7 +29,8 @@ class ConsentSteps(Steps):
 
 def room(vault: Vault) -> Consent:
     """Return the consent room on ``vault``, bound as ``DEVICE``."""
-    return Consent(vault, collect=True, policies=lambda: (bundled_policy(),), device=lambda: DEVICE)
+    standing = Standing(vault, collect=True, policies=lambda: (bundled_policy(),))
+    return Consent(standing, device=lambda: DEVICE)
 
 
 def agree(folder: str) -> None:

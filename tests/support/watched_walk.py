@@ -16,7 +16,7 @@ from typing import Any
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.transport import connections, exchange, guard
+from rocketvpn_sdk.transport import exchange, guard, pools
 from rocketvpn_sdk.transport.sent import SentLedger
 from support import grown_up
 from support.walking import walk
@@ -94,7 +94,7 @@ def main(folder: Path, server: Path, how: str) -> None:
 
 def _walk(world: World, folder: Path, how: str) -> dict[str, Any]:
     watch = Watch()
-    connections._POOL = connections._NO_REUSE
+    pools._POOL = pools._NO_REUSE
     watch.along(SentLedger, "begin", "recorded")
     if how == "passing":
         watch.along(guard, "check", "passed")

@@ -92,10 +92,40 @@ def test_a_leap_is_believed_after_three_days_of_running():
 
 def test_a_leap_is_believed_on_the_word_of_a_server():
     leapt = Age().opened(NOW).ran(60, NOW + 1000 * DAY)
-    assert leapt.agreed(NOW + 60) is leapt
+    assert leapt.agreed(NOW + 60) == leapt
     agreed = leapt.agreed(NOW + 1000 * DAY + 5)
     assert agreed.highest == agreed.ends == NOW + 1000 * DAY + 5
-    assert agreed.agreed(NOW + 5000 * DAY) is agreed  # nothing pending: nobody is asked
+    later = agreed.agreed(NOW + 5000 * DAY)
+    assert (later.highest, later.ends) == (agreed.highest, agreed.ends)  # nothing pending: nobody is asked
+
+
+@pytest.mark.clause("X2")
+def test_what_begins_waits_until_it_ran_or_a_server_said_so():
+    age = Age().opened(NOW).ran(60, NOW + 30 * DAY)
+    assert (age.highest, age.begins(NOW + 30 * DAY)) == (NOW + 30 * DAY, NOW + 60)
+    again = msgspec.structs.replace(age, saved_at=NOW + 30 * DAY).opened(NOW + 35 * DAY)
+    assert again.begins(NOW + 35 * DAY) == NOW + 60
+    assert again.ran(DAY, NOW + 36 * DAY).begins(NOW + 36 * DAY) == NOW + 60 + DAY
+    assert again.agreed(NOW + 35 * DAY).begins(NOW + 35 * DAY) == NOW + 35 * DAY
+    assert (
+        again.agreed(NOW + 5000 * DAY).begins(NOW + 35 * DAY) == NOW + 35 * DAY
+    )  # a server's word alone is not enough
+    assert again.agreed(NOW - DAY).begins(NOW + 35 * DAY) == NOW + 60  # nor does it make it earlier
+
+
+@pytest.mark.clause("X2")
+def test_a_leap_that_is_believed_lets_nothing_begin():
+    age = Age().opened(NOW).ran(60, NOW + 1000 * DAY).ran(72 * 3600.0, NOW + 1003 * DAY)
+    assert age.highest == NOW + 1003 * DAY
+    assert age.begins(NOW + 1003 * DAY) == NOW + 60 + 72 * 3600.0
+
+
+def test_a_clock_stored_before_there_was_a_proof_goes_on_from_what_was_believed():
+    old = msgspec.convert({"highest": NOW + 60, "saved_at": NOW + 60}, Age)
+    assert old.begins(NOW + 90) == NOW + 60
+    again = old.opened(NOW + 30 * DAY)
+    assert again.begins(NOW + 30 * DAY) == NOW + 60
+    assert old.ran(30.0, NOW + 90).begins(NOW + 90) == NOW + 90
 
 
 def test_a_leap_outlives_a_restart():
@@ -132,4 +162,4 @@ def test_the_largest_step_that_is_believed():
 
 def test_before_anything_was_seen_the_wall_clock_is_all_there_is():
     assert Age().begins(NOW) == NOW
-    assert Age().opened(NOW) == Age(NOW, NOW)
+    assert Age().opened(NOW) == Age(NOW, NOW, proven=NOW)

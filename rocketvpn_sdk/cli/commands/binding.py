@@ -8,6 +8,7 @@ import typer
 
 from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.commands.policy_show import Language
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.errors import DeviceLimitReached, ValueRefused
@@ -24,6 +25,7 @@ def bind(
     replace: Annotated[
         str | None, typer.Option(metavar="ID", help="Put this device in the place of one of the order's others.")
     ] = None,
+    language: Language = "en",
 ) -> Answer:
     """Bind this device to an order.
 
@@ -33,12 +35,15 @@ def bind(
     """
     order = ask.order_number(order)
     with call.open(new=True) as rocket:
+        advice = rocket.policy.advice(language)
+        call.out.say(advice)  # before anything is sent (M1)
         binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
     document = {
         "bound": True,
         "order": mask(order),
         "device_id": mask(binding.device_id),
         "bound_on": binding.bound_on,
+        "advice": advice,
     }
 
     def show(out: Out) -> None:

@@ -7,18 +7,21 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.cli.rehearsal import Rehearsal
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE
+from rocketvpn_sdk.errors import RocketVPNError
+from rocketvpn_sdk.policy import Policy
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.sandbox import Sandbox
@@ -34,15 +37,19 @@ def sandbox(
     database_url: Annotated[
         str | None, typer.Option(metavar="URL", help="SQLAlchemy's; else a SQLite file in the folder.")
     ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Publish this policy, signed, and again when it changes.")
+    ] = None,
 ) -> Answer | None:
     """Run a server of your own to try things against.
 
     It runs until Ctrl-C and speaks real TLS, with a certificate authority made for it. The codes that a real server
-    would send by e-mail are printed here. With --json there is one document when it is ready, and one for each code.
+    would send by e-mail are printed here. With --json there is one document when it is ready, one for each code, and
+    one for each policy that it publishes.
     """
     import_sandbox()
     with stopping_on_signals(), _folder(folder) as place:
-        _serve(call.out, place, port, database_url)
+        _serve(call.out, place, port, database_url, policy)
     call.out.say("Stopped.")
     return None
 
@@ -85,7 +92,7 @@ def _folder(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _serve(out: Out, folder: Path, port: int, database_url: str | None) -> None:
+def _serve(out: Out, folder: Path, port: int, database_url: str | None, policy: Path | None) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from rocketvpn_sdk.sandbox import Sandbox
@@ -93,7 +100,8 @@ def _serve(out: Out, folder: Path, port: int, database_url: str | None) -> None:
     server = Sandbox(folder, port=port, database_url=database_url)
     server.mail.subscribe(lambda message: _mailed(out, message))
     try:
-        server.serve_forever(lambda running: _ready(out, running))
+        with _rehearsing(out, server, policy) as begin:
+            server.serve_forever(lambda running: _begin(out, running, begin))
     except KeyboardInterrupt:  # how it is meant to end
         return
     except (SQLAlchemyError, ModuleNotFoundError) as error:
@@ -103,6 +111,49 @@ def _serve(out: Out, folder: Path, port: int, database_url: str | None) -> None:
         problem = f"The sandbox cannot start: {error.strerror or type(error).__name__}."
         advice = f"Is something else on port {port}?" if port else ""
         raise CommandError(problem, advice=advice) from None
+
+
+@contextmanager
+def _rehearsing(out: Out, server: Sandbox, policy: Path | None) -> Iterator[Callable[[], None]]:
+    """Give what begins to publish ``policy``; nothing to do where there is none."""
+    if policy is None:
+        yield lambda: None
+        return
+    rehearsal = Rehearsal(
+        policy,
+        server.publish,
+        published=lambda published: _published(out, published),
+        refused=lambda error: _refused(out, error),
+    )
+    try:
+        yield rehearsal.start
+    finally:
+        rehearsal.stop()
+
+
+def _begin(out: Out, server: Sandbox, rehearse: Callable[[], None]) -> None:
+    _ready(out, server)
+    rehearse()
+
+
+def _published(out: Out, policy: Policy) -> None:
+    if out.json:
+        out.document({"published": {"version": policy.version, "sha256": policy.sha256}})
+    else:
+        _line(sys.stdout, f"Published the policy, version {policy.version}, SHA-256 {policy.sha256}")
+
+
+def _refused(out: Out, error: RocketVPNError) -> None:
+    if out.json:
+        out.document({"error": problems.described(error)})
+    else:
+        _line(sys.stderr, f"Error: {problems.sentence(error)} What was published before stays.")
+
+
+def _line(stream: TextIO, text: str) -> None:
+    """Print one line, however long: so that it can be searched for and copied."""
+    stream.write(f"{text}\n")
+    stream.flush()
 
 
 def _ready(out: Out, server: Sandbox) -> None:

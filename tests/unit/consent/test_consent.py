@@ -13,7 +13,7 @@ from support.policies import edited, sharing_policy, sharing_text
 from support.vaults import UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, carry_guardian, unset
+from rocketvpn_sdk.consent import Consent, Standing, carry_guardian, unset
 from rocketvpn_sdk.consent import ledger as ledgers
 from rocketvpn_sdk.consent.age import ASKED_AGAIN_AFTER, PERSON, Person
 from rocketvpn_sdk.consent.guardian import Asked
@@ -50,9 +50,7 @@ class Room:
         self.queue = Queue(self.vault)
         self.log = SealedLog(self.vault, "log")
         self.consent = Consent(
-            self.vault,
-            collect=True,
-            policies=lambda: self.policies,
+            Standing(self.vault, collect=True, policies=lambda: self.policies),
             device=lambda: self.device,
             on_shred=self._note,
         )
@@ -509,7 +507,7 @@ def test_a_locked_vault_says_nothing_and_takes_nothing(tmp_path: Path) -> None:
     notice = room.consent.notice("improvement")
     room.vault.close()
     room.vault = open_vault(tmp_path / "vault", room.secrets, room.clock, unlock=False)
-    locked = Consent(room.vault, collect=True, policies=lambda: room.policies)
+    locked = Consent(Standing(room.vault, collect=True, policies=lambda: room.policies))
     assert locked.state().adult is None
     for call in (
         lambda: locked.grant(locked.notice("improvement")),

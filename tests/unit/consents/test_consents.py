@@ -12,7 +12,7 @@ from support.vaults import open_vault
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.consent import Consent, Standing
 from rocketvpn_sdk.consents import Consents
 from rocketvpn_sdk.consents.delivery import Delivery
 from rocketvpn_sdk.errors import (
@@ -58,7 +58,7 @@ class StandIn(Api):
 class Group:
     def __init__(self, vault: Vault) -> None:
         self.vault, self.queue, self.server = vault, Queue(vault), StandIn()
-        self.low = Consent(vault, collect=True, policies=lambda: (POLICY,), device=lambda: DEVICE)
+        self.low = Consent(Standing(vault, collect=True, policies=lambda: (POLICY,)), device=lambda: DEVICE)
         self.connect: Callable[[], Api] = lambda: self.server
         self.consents = Consents(self.low, connect=lambda: self.connect(), queue=self.queue, events=EventBus())
 

@@ -22,11 +22,13 @@ from rocketvpn_sdk.policy import (
     compare,
     decide,
     decide_all,
+    longest_kept,
     parse_policy,
     protection,
     purpose_allowed,
     purpose_allowed_all,
 )
+from rocketvpn_sdk.policy.document import Operation
 from rocketvpn_sdk.policy.strength import at_least_as_strong
 
 NOW = 1_800_000_000.0
@@ -125,11 +127,20 @@ def usable(policy: Policy, field: str, purpose: str, recipient: str) -> bool:
     return decide(policy, everything, field, purpose, recipient, NOW).allowed
 
 
+def raised(old: Policy, operation: Operation) -> bool:
+    same = [each for each in old.document.operation if each.id == operation.id] or [
+        each for each in old.document.operation if (each.method, each.path) == (operation.method, operation.path)
+    ]
+    return any(IDENTITIES.index(each.identity) < IDENTITIES.index(operation.identity) for each in same)
+
+
 def tells_more(old: Policy, new: Policy) -> bool:
     """Whether a call carries a field that no call carried, or says more about who calls."""
     for operation in new.document.operation:
         way = operation.purpose, operation.recipient
         alike = [each for each in old.document.operation if (each.purpose, each.recipient) == way]
+        if way[0] in old.purposes and way[1] in old.recipients and raised(old, operation):
+            return True
         for field in operation.fields:
             carried = [each.identity for each in alike if field in each.fields]
             if not carried and usable(old, field, *way) and usable(new, field, *way):
@@ -355,3 +366,18 @@ def test_every_promise_of_any_stands(group: list[Policy]):
     assert alone.minor_age == group[0].document.minors.age
     assert list(alone.offered) == list(group[0].document.rights.offered)
     assert alone.correctable == group[0].correctable
+
+
+@pytest.mark.clause("R1", "X2")
+@given(st.lists(policies, min_size=1, max_size=3), questions)
+def test_nothing_observed_may_be_kept_for_longer_than_any_record_of_its_purpose(
+    versions: list[Policy], question: Question
+):
+    field, purpose, _ = question
+    state = State(consents={purpose: LIVE}, adult=True)
+    decision = decide_all(versions, state, field, purpose, ON_DEVICE, NOW)
+    observed = all(field in policy.fields and policy.fields[field].source == "observed" for policy in versions)
+    if decision.allowed and observed:
+        until = math.inf if decision.keep_until is None else decision.keep_until
+        assert until <= NOW + longest_kept(versions, purpose)
+    assert longest_kept(versions, purpose) == min(longest_kept([policy], purpose) for policy in versions)

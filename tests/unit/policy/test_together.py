@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from support.policies import TEXT, edited
 
@@ -16,6 +17,7 @@ from rocketvpn_sdk.policy import (
     compare,
     decide,
     decide_all,
+    longest_kept,
     parse_policy,
     protection,
     purpose_allowed_all,
@@ -182,3 +184,43 @@ def test_a_proof_is_asked_for_a_right_that_is_offered():
 def test_no_policy_promises_nothing():
     with pytest.raises(ValueError, match=r"^no policy is in force$"):
         protection([])
+
+
+# ---------------------------------------------------------------- how long a record is kept
+
+
+def days(*policies: Policy, purpose: str = "service") -> float:
+    return longest_kept(policies, purpose) / DAY
+
+
+@pytest.mark.clause("R1", "X2")
+def test_a_record_is_kept_no_longer_than_the_longest_of_its_purpose_and_of_versions_the_shortest() -> None:
+    bundled = bundled_policy()
+    longest = max(
+        field.retention.device.seconds / DAY
+        for field in bundled.fields.values()
+        if field.source == "observed" and "service" in field.purposes and field.retention.device
+    )
+    assert days(bundled) == longest == 30
+    shorter = parse_policy(TEXT.replace('retention = { device = "P30D"', 'retention = { device = "P7D"'))
+    assert days(shorter) == 14  # what is left of the others
+    assert days(bundled, shorter) == days(shorter, bundled) == 14
+
+
+@pytest.mark.clause("U7", "X2")
+def test_a_purpose_that_one_version_does_not_know_or_keeps_nothing_for_has_no_time() -> None:
+    bundled = bundled_policy()
+    assert days(bundled, purpose="profit") == 0
+    assert days(bundled, purpose="surveys") == 0  # nothing is observed for it
+    without = Policy(
+        msgspec.structs.replace(
+            bundled.document,
+            field=tuple(field for field in bundled.document.field if field.source != "observed"),
+        )
+    )
+    assert days(without) == days(bundled, without) == 0
+
+
+def test_no_policy_is_no_answer() -> None:
+    with pytest.raises(ValueError, match="no policy"):
+        longest_kept((), "service")

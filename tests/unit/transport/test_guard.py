@@ -550,3 +550,82 @@ def test_taking_consent_or_majority_away_never_lets_more_pass(
         return
     agreed = permit(adult=True, consents={"improvement": Consent("granted")})
     check(agreed, out(operation, body, parameters=in_path(operation)))
+
+
+# ---------------------------------------------------------------- a version that does not bind yet
+
+
+def announced(newest: Policy, binding: Policy | None = None) -> Permit:
+    """Return what holds while ``newest`` was announced and does not bind."""
+    held = InForce(binding or bundled_policy(), newest)
+    return Permit(lambda: held, lambda: State(adult=True), lambda: NOW)
+
+
+def with_operation(**facts: Any) -> Policy:
+    """Return the policy with one more operation, made from ``order.read``."""
+    document = bundled_policy().document
+    facts = {"method": "POST" if facts.get("fields") else "GET", **facts}
+    new = msgspec.structs.replace(bundled_policy().operations["order.read"], id="new", path="/v1/new", **facts)
+    return Policy(msgspec.structs.replace(document, operation=(*document.operation, new)))
+
+
+@pytest.mark.clause("C1", "X2")
+@pytest.mark.parametrize(
+    ("operation", "identity"), [("server.metadata", "device"), ("order.read", "user"), ("server.keys", "key")]
+)
+def test_a_call_does_not_name_its_sender_before_the_version_that_says_so_binds(operation: str, identity: str) -> None:
+    newest = changed(operation, identity=identity)
+    outgoing = out(operation)
+    with pytest.raises(EgressBlocked) as blocked:
+        check(announced(newest), outgoing)
+    assert blocked.value.params["rule"] == "X2"
+    assert check(permit(newest), outgoing).operation.identity == identity  # once it binds
+
+
+@pytest.mark.clause("C1", "X2")
+def test_a_renamed_call_does_not_name_its_sender_either() -> None:
+    newest = changed("server.metadata", id="server.doors", identity="device")
+    with pytest.raises(EgressBlocked, match="X2"):
+        check(announced(newest), out("server.doors"))
+    check(permit(newest), out("server.doors"))
+
+
+@pytest.mark.clause("X2")
+def test_what_says_less_or_as_much_goes_at_once() -> None:
+    check(announced(changed("order.read", identity="none")), out("order.read"))
+    check(announced(changed("order.read", path="/v2/order")), out("order.read"))
+
+
+@pytest.mark.clause("X2")
+@pytest.mark.parametrize(
+    ("facts", "body", "goes"),
+    [
+        ({}, {}, True),  # as others for the same purpose do
+        ({"identity": "none"}, {}, True),
+        ({"identity": "user"}, {}, False),
+        ({"fields": ("region",)}, {"region": "de-fra"}, True),  # another call carries it there
+        ({"fields": ("failure",)}, {"failure": "timeout"}, False),  # none does
+    ],
+)
+def test_a_new_call_does_no_more_than_those_for_the_same_did(
+    facts: dict[str, Any], body: dict[str, Any], goes: bool
+) -> None:
+    newest = with_operation(**facts)
+    if goes:
+        assert check(announced(newest), out("new", body)).operation.id == "new"
+        return
+    with pytest.raises(EgressBlocked, match="X2"):
+        check(announced(newest), out("new", body))
+
+
+@pytest.mark.clause("C1", "X2")
+def test_a_new_call_names_its_sender_no_more_than_those_that_carry_the_same_do() -> None:
+    binding = changed("tunnel.register", identity="none")
+    newest = Policy(
+        msgspec.structs.replace(
+            binding.document,
+            operation=(*binding.document.operation, with_operation(fields=("region",)).operations["new"]),
+        )
+    )
+    with pytest.raises(EgressBlocked, match="X2"):
+        check(announced(newest, binding), out("new", {"region": "de-fra"}))

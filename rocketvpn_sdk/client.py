@@ -331,7 +331,13 @@ class RocketVPN:
         return Rights(
             api=api,
             view=View(
-                vault=self._vault, journal=self.journal, queue=self._queue, consent=self._consent, api=api, clock=clock
+                vault=self._vault,
+                journal=self.journal,
+                queue=self._queue,
+                consent=self._consent,
+                versions=self._versions,
+                api=api,
+                clock=clock,
             ),
             correction=Correction(api, self._permit, clock),
             deletion=Deletion(

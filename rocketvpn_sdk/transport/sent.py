@@ -17,6 +17,7 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Duration, Policy
 from rocketvpn_sdk.transport.guard import Passed
 from rocketvpn_sdk.transport.ports import Documents, Stream
+from rocketvpn_sdk.transport.tally import BEGUN, ENDED, SentTally, tally
 
 SENT_KEY = "sent_key"
 """The name of the document that holds the key of the ledger's fingerprints."""
@@ -26,7 +27,6 @@ UNKNOWN = "unknown"
 _FIELD = "sent_record"
 _PURPOSE = "rights"
 """Of the record itself: it is there to be shown, whatever the call was for, also after that purpose was withdrawn."""
-_BEGUN, _ENDED = "begun", "ended"
 
 
 class SentKey(MaskedRepr, frozen=True):
@@ -86,13 +86,13 @@ class SentLedger:
         operation = passed.operation
         fingerprint = hmac.digest(self._fingerprint_key(), body, "sha256")
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
-        self._append((_BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
+        self._append((BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
         self._stream.commit()
         return record_id
 
     def finish(self, record_id: str, outcome: str, tries: int) -> None:
         """Record what came of it; not durable until the next commit, since the call itself was."""
-        self._append((_ENDED, record_id, outcome, tries))
+        self._append((ENDED, record_id, outcome, tries))
 
     def entries(self, *, since: float | None = None) -> Iterator[SentEntry]:
         """Yield every call, oldest first.
@@ -100,9 +100,9 @@ class SentLedger:
         Two passes: outcomes come after the beginnings they belong to, and memory should hold the shorter of both.
         """
         records = (record for _, record in self._stream.read(since=since))
-        outcomes = {record[1]: (str(record[2]), int(record[3])) for record in records if record[0] == _ENDED}
+        outcomes = {record[1]: (str(record[2]), int(record[3])) for record in records if record[0] == ENDED}
         for at, record in self._stream.read(since=since):
-            if record[0] == _BEGUN:
+            if record[0] == BEGUN:
                 outcome, tries = outcomes.get(record[1], (UNKNOWN, 1))
                 yield SentEntry(
                     at=at,
@@ -116,6 +116,10 @@ class SentLedger:
                     tries=tries,
                     fingerprint=bytes.fromhex(record[8]),
                 )
+
+    def tally(self) -> SentTally:
+        """Add everything up, in one pass: for the report."""
+        return tally(self._stream.read())
 
     def forget(self) -> None:
         """Drop the key from memory; whoever drops its document calls this too."""

@@ -45,9 +45,9 @@ def translate(sentence: str) -> str:
     return _catalogue(_spoken.get()).gettext(sentence) if sentence else ""
 
 
-def translate_number(one: str, many: str, number: int) -> str:
-    """Return the sentence that fits ``number``, as ``translate`` does; ``{}`` in it stands for the number."""
-    return _catalogue(_spoken.get()).ngettext(one, many, number).format(f"{number:,}")
+def translate_number(one: str, many: str, number: int, **more: object) -> str:
+    """Return the sentence that fits ``number``, which is ``{number}`` in it; ``more`` are its other parts."""
+    return _catalogue(_spoken.get()).ngettext(one, many, number).format(number=f"{number:,}", **more)
 
 
 def marked(sentence: str) -> str:

@@ -17,7 +17,15 @@ from support.world import World, tunnel_key
 EVENTS = [SessionConnected, NetworkChanged, Crashed]
 EMAIL = "kim@example.org"
 _WEEKS = 10
-_CALLS = ("order.read", "devices.list", "tunnel.register", "tuf.metadata", "token.issue", "data.view", "tunnel.register")
+_CALLS = (
+    "order.read",
+    "devices.list",
+    "tunnel.register",
+    "tuf.metadata",
+    "token.issue",
+    "data.view",
+    "tunnel.register",
+)
 LINE = "handshake with [2001:db8::7]:51820 took 812 ms"
 
 

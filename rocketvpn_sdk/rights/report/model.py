@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -14,6 +14,8 @@ from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.messages import marked
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""RFC 3339, in UTC."""
 Place = Literal["device", "server"]
 
 NOT_ASKED = "not-asked"
@@ -48,8 +50,8 @@ class HeldValue(MaskedRepr, frozen=True, kw_only=True):
     """Why, in sentences."""
     recipients: tuple[str, ...]
     """Who gets it, as ids of the policy; none: it stays where it is."""
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
     """At most until then; ``None``: while the device is bound, or see ``kept``."""
     kept: str
     """How long, as the policy has it: an ISO 8601 duration or ``bound``; ``unknown``: the policy does not say."""
@@ -63,9 +65,9 @@ class ConsentStep(MaskedRepr, frozen=True, kw_only=True):
 
     __masked__: ClassVar[tuple[str, ...]] = ("state",)
 
-    at: datetime
+    at: Moment
     state: ConsentState
-    until: datetime | None
+    until: Moment | None
     by: str
     """``user``, ``guardian``, ``time`` (it was given until then), ``policy`` (a new version took away what it rested
     on), or ``unknown``."""
@@ -96,8 +98,8 @@ class LogSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The app's log on this device, counted."""
 
     records: int
-    oldest: datetime | None
-    newest: datetime | None
+    oldest: Moment | None
+    newest: Moment | None
     by_event: dict[str, int]
     removed: int
     """How many were removed before their time, because the log was full."""
@@ -114,7 +116,7 @@ class SentSummary(msgspec.Struct, frozen=True, kw_only=True):
     times: int
     not_delivered: int
     """How many of them are known not to have reached the server."""
-    last: datetime
+    last: Moment
 
 
 class SentWeek(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,7 +135,7 @@ class Waiting(MaskedRepr, frozen=True, kw_only=True):
 
     operation: str
     sentence: str
-    since: datetime
+    since: Moment
     state: str
     """``waiting``, ``waiting_for_user``, ``accepted``, ``refused``."""
     problem: str | None
@@ -145,7 +147,7 @@ class Waiting(MaskedRepr, frozen=True, kw_only=True):
 class Disclosed(MaskedRepr, frozen=True, kw_only=True):
     """Something about this user that the operator gave to somebody, by its own account (S1 to S3)."""
 
-    at: datetime
+    at: Moment
     recipient: str
     """Who got it, in the operator's words."""
     basis: str
@@ -161,8 +163,8 @@ class Requested(MaskedRepr, frozen=True, kw_only=True):
     exercise: str
     scope: str
     status: str
-    received_at: datetime
-    expected_by: datetime | None = None
+    received_at: Moment
+    expected_by: Moment | None = None
     reason: str = ""
 
 
@@ -172,7 +174,7 @@ class PendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     sha256: str
     effective: date
-    binds_at: datetime | None
+    binds_at: Moment | None
     """``None``: not before it was shown."""
 
 
@@ -200,7 +202,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     format: Literal[1] = 1
     """Of the JSON form; members may be added to it without another number."""
-    made_at: datetime
+    made_at: Moment
     language: str
     """BCP 47: of the policy's sentences in it."""
     policy: AppliedPolicy

@@ -77,7 +77,9 @@ def _held_tables(report: Report, values: tuple[HeldValue, ...]) -> tuple[Table, 
 
 def _held_row(held: HeldValue, names: dict[str, str]) -> tuple[Cell, ...]:
     receivers = " ".join(names.get(each, each) for each in held.recipients)
-    nobody = translate("Nobody: it stays on this device.") if held.place == "device" else translate("Nobody else.")
+    nobody = (
+        translate("Nobody: this copy stays on this device.") if held.place == "device" else translate("Nobody else.")
+    )
     return (
         Cell(words.name(held.field), held.sentence),
         Cell(words.value(held), note=translate("You can correct it.") if held.correctable else ""),

@@ -56,6 +56,10 @@ ASKED = {
     "revoked": marked("taken back"),
     "expired": marked("given up, since it took too long"),
 }
+MONTHS = (
+    marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
+    marked("July"), marked("August"), marked("September"), marked("October"), marked("November"), marked("December"),
+)  # fmt: skip
 _PROBLEMS = {
     NOT_ASKED: marked("This app does not ask the server about it."),
     "not-bound": marked("This device is not bound to an order, so the server was not asked."),
@@ -84,13 +88,16 @@ def listed(items: list[str] | tuple[str, ...]) -> str:
 
 
 def moment(at: datetime) -> str:
-    """Return a time to the minute."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    """Return a time to the minute, in UTC."""
+    return f"{day(at)}, {at.astimezone(UTC):%H:%M}"
 
 
 def day(at: date) -> str:
     """Return a day; of a time, its day in UTC."""
-    return (at.astimezone(UTC).date() if isinstance(at, datetime) else at).isoformat()
+    found = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+    return translate("{day} {month} {year}").format(
+        day=found.day, month=translate(MONTHS[found.month - 1]), year=found.year
+    )
 
 
 def lasting(kept: str) -> str:

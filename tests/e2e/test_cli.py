@@ -20,8 +20,8 @@ ERROR = {"code", "message", "action", "retry_at", "exit_code"}
 VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation"}
 STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
 HELD = {
-    "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept", "correctable",
-    "hold",
+    "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
+    "correctable", "hold",
 }  # fmt: skip
 PLAN = {"scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences"}
 

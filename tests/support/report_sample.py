@@ -1,4 +1,4 @@
-"""A user's ten weeks, made real: a vault with a log and a ledger, a sandbox that holds its part, and their report."""
+"""A user's weeks, made real: a vault with a log and a ledger, a sandbox that holds its part, and their report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from support.world import World, tunnel_key
 
 EVENTS = [SessionConnected, NetworkChanged, Crashed]
 EMAIL = "kim@example.org"
-_WEEKS = 10
 _CALLS = (
     "order.read",
     "devices.list",
@@ -30,11 +29,11 @@ LINE = "handshake with [2001:db8::7]:51820 took 812 ms"
 
 
 @contextmanager
-def lived_in(world: World, *, email: str = EMAIL, line: str = LINE) -> Iterator[RocketVPN]:
-    """Open the vault of somebody who has used the app for ten weeks, agreed to something and took it back."""
-    clock = FakeClock(time.time() - _WEEKS * 7 * DAY)
+def lived_in(world: World, *, email: str = EMAIL, line: str = LINE, weeks: int = 3) -> Iterator[RocketVPN]:
+    """Open the vault of somebody who has used the app for some weeks, agreed to something and took something back."""
+    clock = FakeClock(time.time() - weeks * 7 * DAY)
     with RocketVPN.open(world.config(clock=clock, events=EVENTS)) as rocket:
-        for day in range(_WEEKS * 7):
+        for day in range(weeks * 7):
             _a_day(rocket, day, line)
             clock.advance(DAY)
         rocket.device.bind(world.sandbox.order(email=email))
@@ -61,7 +60,7 @@ def _a_day(rocket: RocketVPN, day: int, line: str) -> None:
         ledger.finish(ledger.begin(Passed(operation, operation.fields), b"{}"), outcome, 1)
 
 
-def report(world: World, **changes: str) -> Report:
+def report(world: World, *, weeks: int = 3) -> Report:
     """Return such a user's report, with some of the newest entries of the log."""
-    with lived_in(world, **changes) as rocket:
+    with lived_in(world, weeks=weeks) as rocket:
         return rocket.rights.view(samples=5)

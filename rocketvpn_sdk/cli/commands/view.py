@@ -190,7 +190,8 @@ def _policy(out: Out, report: Report) -> None:
 def value_of(held: HeldValue) -> str:
     """Return what is held, in words."""
     if held.count is not None:
-        return f"{words.counted(held.count, 'entry', 'entries')}{_span(held)}"
+        counted = f"{words.counted(held.count, 'entry', 'entries')}{_span(held)}"
+        return counted if held.value is None else f"{held.value} ({counted})"
     if held.value is None:
         return "held, not shown: it is a secret"
     if isinstance(held.value, datetime):

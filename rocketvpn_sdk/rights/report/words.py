@@ -123,7 +123,7 @@ def entries(number: int) -> str:
 def value(held: HeldValue) -> str:
     """Return what is held; of what there is a lot of, how much."""
     if held.count is not None:
-        return entries(held.count)
+        return f"{plain(held.value)} ({entries(held.count)})" if held.value is not None else entries(held.count)
     return translate("held, not shown: it is a secret") if held.value is None else plain(held.value)
 
 

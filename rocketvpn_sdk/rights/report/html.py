@@ -8,7 +8,6 @@ from functools import cache
 from importlib import resources
 
 import jinja2
-from markupsafe import Markup
 
 from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.messages import ENGLISH, has_catalogue, speaking, translate, translate_number
@@ -62,9 +61,8 @@ def _template() -> jinja2.Template:
 
 
 @cache
-def _style() -> Markup:
-    # Ours, and a part of the package: nothing that is shown gets into it.
-    return Markup(_read(_STYLE))  # noqa: S704 - see above
+def _style() -> str:
+    return _read(_STYLE)
 
 
 def _hash(style: str) -> str:

@@ -9,11 +9,10 @@ from pathlib import Path
 if __package__ in (None, ""):  # run as a script
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from rocketvpn_sdk.testing.sandbox import running_sandbox
 from support.browser import Watched, browser
 from support.report_sample import report
 from support.world import World
-
-from rocketvpn_sdk.testing.sandbox import running_sandbox
 
 FOLDER = Path(__file__).parents[2] / "docs" / "_static"
 _SIZES = {"light": (820, 1000), "dark": (400, 1000), "print": (794, 1123)}

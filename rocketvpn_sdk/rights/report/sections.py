@@ -46,7 +46,7 @@ def sections(report: Report) -> tuple[Section, ...]:
 
 
 def _here(report: Report) -> Section:
-    lead = translate("It is stored so that only this app, run by you, can read it.")
+    lead = translate("It rests here encrypted; only what runs under your own name can get at it.")
     return Section("here", translate("On this device"), lead, _held_tables(report, report.here))
 
 

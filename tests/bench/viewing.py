@@ -84,7 +84,7 @@ def _measure(folder: Path, log_records: int, sent_records: int) -> dict[str, flo
         if (held["recorded_at"], held["sent_record"]) != (log_records, sent_records):
             raise RuntimeError(f"the report has {held}")
         views = [wall(view) for _ in range(_ROUNDS)]
-        pages = [0.0]
+        pages = [wall(report.to_html) for _ in range(_ROUNDS + 1)][1:]
     return {
         "view": statistics.median(views) * 1e3,
         "memory": (peak - idle) / 1024,

@@ -54,7 +54,7 @@ def take_inventory(blocks: Iterable[list[Stored]], samples: int) -> Inventory:
         if oldest_at is None:
             oldest_at = block[0][0]
         newest_at = block[-1][0]
-        there = Counter(name for _, _, (_, _, fields) in block for name, value in fields.items() if value is not None)
+        there = _count(block)
         counts.update(there)
         events.update(event for _, _, (_, event, _) in block)
         for name in there:
@@ -73,6 +73,18 @@ def take_inventory(blocks: Iterable[list[Stored]], samples: int) -> Inventory:
         fields=fields,
         samples=tuple(Entry(utc(at), name, purpose, values) for at, _, (purpose, name, values) in newest),
     )
+
+
+def _count(block: list[Stored]) -> Counter[str]:
+    """Count each field of a block's records: by which fields they have first, since most have the same ones."""
+    shapes = Counter(
+        tuple(fields) if None not in fields.values() else tuple(name for name in fields if fields[name] is not None)
+        for _, _, (_, _, fields) in block
+    )
+    counts: Counter[str] = Counter()
+    for names, count in shapes.items():
+        counts.update(dict.fromkeys(names, count))
+    return counts
 
 
 def _time_of(name: str, records: Iterable[Stored]) -> float:

@@ -403,6 +403,8 @@ class RocketVPN:
                 journal=self.journal,
                 queue=self._queue,
                 consent=self._open_consent(),
+                versions=self._versions,
+                witness=witness,
                 api=api,
                 clock=clock,
             ),

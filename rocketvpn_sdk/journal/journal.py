@@ -19,6 +19,7 @@ from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from, tally
 from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
+from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
 from rocketvpn_sdk.journal.retention import Retention
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
@@ -247,6 +248,19 @@ class Journal:
                 if at != said:
                     said, when = at, utc(at)
                 yield Entry(when, name, purpose, fields)
+
+    def inventory(self, samples: int = 0) -> Inventory:
+        """Count everything that is held, field by field, with the newest ``samples`` entries: for the report.
+
+        Raises:
+            VaultLocked, VaultDamaged: as for ``read``.
+        """
+        if not self._vault.unlocked:
+            raise VaultLocked
+        self._retention.purge_daily()
+        self._bring_in()
+        counted = take_inventory(self._log.read_blocks(), samples)
+        return msgspec.structs.replace(counted, capped=self._retention.capped())
 
     def purge_daily(self) -> None:
         """Purge if the last purge was a day ago; the root's rotation is then owed.

@@ -11,7 +11,8 @@ from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import RocketVPNError, ValueRefused
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
 from rocketvpn_sdk.rights.receipts import check_receipt
-from rocketvpn_sdk.rights.report import HeldValue, describe
+from rocketvpn_sdk.rights.report import HeldValue
+from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.transport import Api, Owner, check_value
 
 Scope = Literal["account", "device"]
@@ -33,7 +34,7 @@ class OwnerRights:
         self._lock = threading.Lock()
         self._asked: dict[tuple[str, str | None], tuple[str, float]] = {}
 
-    def view(self) -> tuple[HeldValue, ...]:
+    def view(self, language: str = "en") -> tuple[HeldValue, ...]:
         """Return everything that the server holds about the order and all its devices (A1).
 
         One device comes after the other; its ``device_id`` is what ``delete`` takes.
@@ -43,21 +44,7 @@ class OwnerRights:
             TransportError, ServerError, RateLimited, VaultError: as for any call.
         """
         held = self._api.call_as(self._owner, "owner.view", answer=wire.ServerData).fields
-        policy = self._api.policy
-        return tuple(
-            describe(
-                policy,
-                field.id,
-                "server",
-                value=field.value,
-                since=field.since,
-                until=field.until,
-                recipients=tuple(field.recipients),
-                correctable=False,  # not by this way
-                hold=field.hold,
-            )
-            for field in held
-        )
+        return Describer(self._api.policy, language).there(held, correctable=False)  # not by this way
 
     def delete(self, scope: Scope = "account", device_id: str | None = None) -> Outcome:
         """Delete at the server (A3): the whole account, or what is about one device. Nothing is deleted here.

@@ -45,16 +45,21 @@ class Rights:
         self._witness = witness
         self._clock = clock
 
-    def view(self) -> Report:
+    def view(self, samples: int = 0, language: str = "en") -> Report:
         """Return everything held about the user, on this device and at the server (A1).
 
         Works offline: ``server_answered`` is then false, and ``server_problem`` says why.
 
+        Args:
+            samples: so many of the newest entries of the log, 0 to 1000; without them it is counted.
+            language: BCP 47, of the sentences in it; English where the policy lacks it.
+
         Raises:
+            ValueRefused: ``samples`` is no such number.
             VaultLocked: unlock first.
             VaultDamaged: what is held here is not what was written.
         """
-        return self._view.view()
+        return self._view.view(samples, language)
 
     def correct(self, changes: Mapping[str, str | None]) -> Outcome:
         """Correct fields at the server (A2); ``None`` removes an optional one.

@@ -1,170 +1,162 @@
-"""Seeing (A1): what this device holds, what the server says it holds, and what left."""
+"""Seeing (A1): what this device holds, what the server says it holds, what left, and where that knowledge ends."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, time
-from typing import Any
-
-import msgspec
+from collections.abc import Callable
+from typing import TypeVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Consent
-from rocketvpn_sdk.consent.ledger import key_of
-from rocketvpn_sdk.errors import NotBound, RocketVPNError, VaultError
-from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials, DeviceKey
+from rocketvpn_sdk.consent import Consent, InForce, Versions
+from rocketvpn_sdk.errors import NotBound, RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
-from rocketvpn_sdk.journal.compiled import TIME_FIELD
-from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.rights.report import HeldValue, Report, SentSummary, describe
-from rocketvpn_sdk.transport import Api, SentEntry
+from rocketvpn_sdk.journal.inventory import Inventory
+from rocketvpn_sdk.messages import speaking, translate
+from rocketvpn_sdk.rights.report import (
+    CAVEATS,
+    NOT_ASKED,
+    AppliedPolicy,
+    Disclosed,
+    HeldValue,
+    LogSummary,
+    PendingPolicy,
+    Report,
+    Requested,
+    device,
+    stories,
+)
+from rocketvpn_sdk.rights.report.describing import Describer
+from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.vault import Queue, Vault
+from rocketvpn_sdk.witness import WitnessRecord
 
+MOST_SAMPLES = 1000
+"""Entries of the log that a report holds at most; ``journal.read`` has them all."""
 
-class _Seen(msgspec.Struct):
-    """A field of the journal, counted."""
-
-    count: int = 0
-    first: float = math.inf
-    last: float = 0.0
+T = TypeVar("T")
 
 
 class View:
     """Puts the report together.
 
     Args:
-        vault, journal, queue, consent: what this device holds.
+        vault, journal, queue, consent, versions, witness: what this device holds.
         api: the calls, and the ledger of what left.
         clock: the time.
+        disclosures: asks the server to whom it gave something; ``None``: nobody asks.
+        requests: asks the server which requests for access or deletion it knows of; ``None``: nobody asks.
     """
 
     def __init__(
-        self, *, vault: Vault, journal: Journal, queue: Queue, consent: Consent, api: Api, clock: Clock
+        self,
+        *,
+        vault: Vault,
+        journal: Journal,
+        queue: Queue,
+        consent: Consent,
+        versions: Versions,
+        witness: WitnessRecord,
+        api: Api,
+        clock: Clock,
+        disclosures: Callable[[], tuple[Disclosed, ...]] | None = None,
+        requests: Callable[[], tuple[Requested, ...]] | None = None,
     ) -> None:
         self._vault = vault
         self._consent = consent
+        self._versions = versions
+        self._witness = witness
         self._journal = journal
         self._queue = queue
         self._api = api
         self._clock = clock
+        self._disclosures = disclosures
+        self._requests = requests
 
-    def view(self) -> Report:
+    def view(self, samples: int = 0, language: str = "en") -> Report:
         """Return everything held; see ``Rights.view``."""
-        policy = self._api.policy
-        there, problem = self._there(policy)
-        sent = _summarise(policy, self._api.sent.entries())
+        if not 0 <= samples <= MOST_SAMPLES:
+            raise ValueRefused(name="samples", problem=f"it must be a number from 0 to {MOST_SAMPLES}")
+        with speaking(language):
+            return self._view(Describer(self._api.policy, language), samples)
+
+    def _view(self, say: Describer, samples: int) -> Report:
+        # The server first: asking it leaves traces here, and they belong into the report.
+        there, problem = self._ask(lambda: self._there(say))
+        disclosures, disclosures_problem = self._ask(self._disclosures)
+        requests, requests_problem = self._ask(self._requests)
+        held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
+        sent, document = self._api.sent.tally(), say.policy.document
         return Report(
             made_at=utc(self._clock.time()),
-            policy_id=policy.document.policy_id,
-            policy_version=policy.version,
-            contact=policy.contact,
-            here=tuple(self._here(policy, sum(group.times for group in sent))),
+            language=say.language,
+            policy=_applied(say, held),
+            contact=say.policy.contact,
+            here=(
+                *device.account(say, self._vault),
+                *device.choices(say, self._vault, self._consent),
+                *device.versions(say, held),
+                *device.log(say, log),
+                *device.records(say, sent, len(items), self._vault.now()),
+                *device.witnessed(say, self._witness.read()),
+            ),
             there=there,
             server_answered=problem is None,
             server_problem=problem,
-            sent=sent,
+            consents=stories.consents(say, self._consent.status(), self._consent.receipts()),
+            log=_summary(log),
+            log_samples=log.samples,
+            sent=stories.sent(say, sent),
+            sent_weeks=stories.weeks(sent),
+            waiting=stories.waiting(say, items),
+            disclosures=disclosures,
+            disclosures_problem=disclosures_problem,
+            requests=requests,
+            requests_problem=requests_problem,
+            caveats=tuple(map(translate, CAVEATS)),
+            purposes=tuple(map(say.term, document.purpose)),
+            recipients=tuple(map(say.term, document.recipient)),
+            categories=tuple(map(say.term, document.category)),
         )
 
-    def sent(self) -> Iterator[SentEntry]:
-        """Yield what left this device, oldest first."""
-        return self._api.sent.entries()
-
-    def _there(self, policy: Policy) -> tuple[tuple[HeldValue, ...], str | None]:
+    def _ask(self, question: Callable[[], tuple[T, ...]] | None) -> tuple[tuple[T, ...], str | None]:
+        """Return what the server answers, or why it did not."""
+        if question is None:
+            return (), NOT_ASKED
         if self._vault.get(CREDENTIALS, Credentials) is None:
             return (), NotBound.code
         try:
-            held = self._api.call("data.view", answer=wire.ServerData).value.fields
+            return question(), None
         except VaultError:
             raise
         except RocketVPNError as error:
             return (), error.code
-        return tuple(
-            describe(
-                policy,
-                field.id,
-                "server",
-                value=field.value,
-                since=field.since,
-                until=field.until,
-                recipients=tuple(field.recipients),
-                correctable=field.correctable,
-                hold=field.hold,
-            )
-            for field in held
-        ), None
 
-    def _here(self, policy: Policy, sent: int) -> Iterator[HeldValue]:
-        yield from self._account(policy)
-        yield from self._choices(policy)
-        yield from self._log(policy)
-        waiting = len(self._queue.items())
-        if sent:
-            yield describe(policy, "sent_record", "device", value=None, count=sent)
-        if waiting:
-            yield describe(policy, "queue_item", "device", value=None, count=waiting)
-        yield describe(policy, "clock_mark", "device", value=utc(self._vault.now()))
-
-    def _account(self, policy: Policy) -> Iterator[HeldValue]:
-        binding, credentials = self._vault.get(BINDING, Binding), self._vault.get(CREDENTIALS, Credentials)
-        if binding is not None:
-            since = datetime.combine(binding.bound_on, time(), UTC)
-            values: dict[str, Any] = {"order_number": binding.order_number, "bound_on": binding.bound_on}
-            for field, value in values.items():
-                yield describe(policy, field, "device", value=value, since=since)
-        if credentials is not None:
-            public = DeviceKey.from_bytes(credentials.private_key).thumbprint
-            yield describe(policy, "device_id", "device", value=credentials.device_id)
-            yield describe(policy, "device_public_key", "device", value=public)
-            yield describe(policy, "device_key", "device", value=None)
-            yield describe(policy, "session_token", "device", value=None)
-
-    def _choices(self, policy: Policy) -> Iterator[HeldValue]:
-        adult = self._consent.state().adult
-        if adult is not None:
-            yield describe(policy, "age_flag", "device", value=adult)
-        guardian = self._consent.guardians.guardian()
-        if guardian is not None:
-            value = f"version {guardian.version}: agreed"
-            yield describe(policy, "guardian_confirmation", "device", value=value, since=utc(guardian.at))
-        records = len(self._consent.receipts())
-        if records:  # ``consent.receipts`` has the records themselves
-            said = [part for part in self._consent.status().purposes if part.state != "unset"]
-            states = ", ".join(f"{key_of(part.purpose, part.recipient)}: {part.state}" for part in said)
-            yield describe(policy, "consent_record", "device", value=states or None, count=records)
-
-    def _log(self, policy: Policy) -> Iterator[HeldValue]:
-        """Yield the fields that the journal holds, with counts; ``journal.read`` has the entries themselves."""
-        seen: dict[str, _Seen] = {}
-        for entry in self._journal.read():
-            at = entry.at.timestamp()
-            for field in (
-                TIME_FIELD,
-                "event_name",
-                *(name for name, value in entry.fields.items() if value is not None),
-            ):
-                facts = seen.setdefault(field, _Seen())
-                facts.count, facts.first, facts.last = facts.count + 1, min(facts.first, at), max(facts.last, at)
-        for field, facts in sorted(seen.items()):
-            kept = policy.fields[field].retention.device if field in policy.fields else None
-            until = utc(facts.last + kept.seconds) if kept and math.isfinite(kept.seconds) else None
-            yield describe(policy, field, "device", value=None, count=facts.count, since=utc(facts.first), until=until)
+    def _there(self, say: Describer) -> tuple[HeldValue, ...]:
+        return say.there(self._api.call("data.view", answer=wire.ServerData).value.fields)
 
 
-def _summarise(policy: Policy, entries: Iterable[SentEntry]) -> tuple[SentSummary, ...]:
-    """Group the ledger by operation, in one pass and without keeping it in memory."""
-    groups: dict[str, SentSummary] = {}
-    for entry in entries:
-        known = policy.operations.get(entry.operation)
-        before = groups.get(entry.operation)
-        groups[entry.operation] = SentSummary(
-            operation=entry.operation,
-            sentence=known.sentence["en"] if known else entry.operation,
-            purpose=entry.purpose,
-            recipient=entry.recipient,
-            fields=tuple(sorted({*entry.fields, *(before.fields if before else ())})),
-            times=(before.times if before else 0) + 1,
-            last=utc(entry.at),
-        )
-    return tuple(group for _, group in sorted(groups.items()))
+def _applied(say: Describer, held: InForce) -> AppliedPolicy:
+    document, pending, at = held.binding.document, held.pending, held.binds_at()
+    return AppliedPolicy(
+        id=document.policy_id,
+        version=document.version,
+        sha256=held.binding.sha256,
+        title=say.text(document.title),
+        published=document.published,
+        effective=document.effective,
+        pending=None
+        if pending is None
+        else PendingPolicy(
+            version=pending.version,
+            sha256=pending.sha256,
+            effective=pending.document.effective,
+            binds_at=None if at is None else utc(at),
+        ),
+    )
+
+
+def _summary(log: Inventory) -> LogSummary:
+    return LogSummary(
+        records=log.records, oldest=log.oldest, newest=log.newest, by_event=log.by_event, removed=log.capped
+    )

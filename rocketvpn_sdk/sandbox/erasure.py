@@ -25,6 +25,7 @@ DEVICE_FIELDS = frozenset(
         "tunnel_address",
         "consent_record",
         "guardian_confirmation",
+        "guardian_code",
     }
 )
 """What belongs to one device; the rest belongs to the order."""

@@ -28,6 +28,7 @@ def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceR
         *_payments(db, policy, order.number),
         *_tunnel(db, policy, device),
         *_choices(db, policy, device),
+        *_codes(db, policy, device),
     ]
 
 
@@ -101,6 +102,14 @@ def _choices(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire
     for word in every(db, query, ConfirmationRow):
         since = _moment(word.confirmed_at)
         yield _field(policy, "guardian_confirmation", f"version {word.policy_version}: agreed", since)
+
+
+def _codes(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
+    """Yield what is kept of the codes that guardians were sent: a fingerprint, so that each counts once."""
+    sent, kept = tables.guardian_requests.c, policy.fields["guardian_code"].retention.server
+    query = select(sent.expires_at).where(sent.order_number == device.order_number, sent.device_id == device.id)
+    for (expires_at,) in db.execute(query.order_by(sent.expires_at)):
+        yield _field(policy, "guardian_code", None, _moment(expires_at - int(kept.seconds if kept else 0)))
 
 
 def _moment(at: int) -> datetime:

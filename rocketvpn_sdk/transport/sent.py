@@ -17,6 +17,7 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Duration, Policy
 from rocketvpn_sdk.transport.guard import Passed
 from rocketvpn_sdk.transport.ports import Documents, Stream
+from rocketvpn_sdk.transport.tally import BEGUN, ENDED, SentTally, tally
 
 SENT_KEY = "sent_key"
 """The name of the document that holds the key of the ledger's fingerprints."""
@@ -26,7 +27,6 @@ UNKNOWN = "unknown"
 _FIELD = "sent_record"
 _PURPOSE = "rights"
 """Of the record itself: it is there to be shown, whatever the call was for, also after that purpose was withdrawn."""
-_BEGUN, _ENDED = "begun", "ended"
 
 
 class SentKey(MaskedRepr, frozen=True):
@@ -87,13 +87,13 @@ class SentLedger:
         operation = passed.operation
         fingerprint = _fingerprint(self._fingerprint_key(), body)
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
-        self._append((_BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
+        self._append((BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
         self._stream.commit()
         return record_id
 
     def finish(self, record_id: str, outcome: str, tries: int) -> None:
         """Record what came of it; not durable until the next commit, since the call itself was."""
-        self._append((_ENDED, record_id, outcome, tries))
+        self._append((ENDED, record_id, outcome, tries))
 
     def entries(self, *, since: float | None = None, until: float | None = None) -> Iterator[SentEntry]:
         """Yield every call that began at ``since`` or later and before ``until``, oldest first.
@@ -108,9 +108,9 @@ class SentLedger:
             VaultLocked, VaultClosed: it cannot be read now.
         """
         records = (record for _, record in self._stream.read(since=since))
-        outcomes = {record[1]: (str(record[2]), int(record[3])) for record in records if record[0] == _ENDED}
+        outcomes = {record[1]: (str(record[2]), int(record[3])) for record in records if record[0] == ENDED}
         for at, record in self._stream.read(since=since, until=until):
-            if record[0] == _BEGUN:
+            if record[0] == BEGUN:
                 outcome, tries = outcomes.get(record[1], (UNKNOWN, 1))
                 yield SentEntry(
                     at=at,
@@ -133,6 +133,10 @@ class SentLedger:
         """
         stored = self._documents.get(SENT_KEY, SentKey)  # never made here: a new key would match nothing
         return stored is not None and hmac.compare_digest(_fingerprint(stored.key, body), entry.fingerprint)
+
+    def tally(self) -> SentTally:
+        """Add everything up, in one pass: for the report."""
+        return tally(self._stream.read())
 
     def forget(self) -> None:
         """Drop the key from memory; whoever drops its document calls this too."""

@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # for `bench` and `support`
 
-from bench import calling, deleting, journal, starting  # noqa: E402 - the path is set above
+from bench import calling, deleting, journal, starting, viewing  # noqa: E402 - the path is set above
 from bench.measure import Row  # noqa: E402 - the path is set above
 
 NOTES = HERE / "notes.md"
@@ -37,6 +37,7 @@ def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "B5": lambda: journal.reading(size * 2, rounds),
         "B6": lambda: calling.calling(50 if quick else 300),
         "B7": lambda: starting.starting(3 if quick else 9),
+        "B9": lambda: viewing.viewing(size * 2, size // 5),
         "B10": lambda: calling.deciding(200_000),
     }
 

@@ -8,7 +8,9 @@ import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
+from support import report_schema
 from support.command_line import PASSPHRASE, CommandLine, settings
 
 from rocketvpn_sdk import Config, Event, PassphraseSecrets, RocketVPN
@@ -20,8 +22,8 @@ ERROR = {"code", "message", "action", "retry_at", "exit_code"}
 VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation"}
 STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
 HELD = {
-    "field", "place", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept", "correctable",
-    "hold",
+    "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
+    "correctable", "hold",
 }  # fmt: skip
 PLAN = {"scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences"}
 
@@ -326,3 +328,65 @@ def test_reset_removes_what_cannot_be_opened(bound: CommandLine, tmp_path: Path)
     assert bound.here("reset", "--yes").document["reset"] is True
     assert not (tmp_path / "vault").exists()
     assert bound.here("reset", "--yes").document["reset"] is False
+
+
+# ---------------------------------------------------------------- the report in its other forms
+
+
+@pytest.mark.clause("A1")
+def test_the_report_as_a_page_is_for_its_user_alone(bound: CommandLine, tmp_path: Path):
+    page = tmp_path / "report.html"
+    done = bound.run("view", "--html", str(page))
+    assert (done.code, done.err) == (0, "")
+    assert str(page) in done.out
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert page.read_text("utf-8").rstrip().endswith("</html>")
+    assert sorted(path.name for path in tmp_path.iterdir() if "report" in path.name) == ["report.html"]
+
+
+def test_a_page_that_is_there_is_replaced_only_on_a_word(bound: CommandLine, tmp_path: Path):
+    page = tmp_path / "report.html"
+    page.write_text("mine")
+    page.chmod(0o644)
+    refused = bound.here("view", "--html", str(page))
+    assert (refused.code, refused.error["code"]) == (codes.USER, "confirmation-required")
+    assert page.read_text() == "mine"
+    with bound.terminal("view", "--html", str(page)) as terminal:
+        terminal.expect("Type replace to replace it:")
+        terminal.type("no\n")
+        assert terminal.leave() == codes.REFUSED
+    assert page.read_text() == "mine"
+    assert bound.here("view", "--html", str(page), "--yes").document == {"file": str(page)}
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert "</html>" in page.read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(bound: CommandLine, tmp_path: Path, monkeypatch):
+    for path in (tmp_path, tmp_path / "no" / "folder.html"):
+        assert bound.here("view", "--html", str(path)).error["code"] == "value-refused"
+    page = tmp_path / "report.html"
+    page.write_text("mine")
+    monkeypatch.setattr("os.fsync", fail)
+    assert bound.here("view", "--html", str(page), "--yes").code != 0
+    assert page.read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def fail(_descriptor: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.clause("A1")
+def test_the_report_for_programs_is_what_its_schema_says(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
+    write_log(sandbox, tmp_path / "vault")
+    report = bound.here("view", "--samples", "2").document
+    jsonschema.validate(report, json.loads(report_schema.PATH.read_text("utf-8")))
+    assert [entry["fields"]["duration"] for entry in report["log_samples"]] == [10, 1800]
+    assert bound.here("view", "--samples", "1001").code == codes.USAGE
+
+    plain = bound.run("view", "--samples", "2")
+    assert "duration=1800" in plain.out
+    assert max(map(len, plain.out.splitlines())) <= 80
+    assert "\x1b" not in plain.out
+    for part in ("In short", "Your choices", "Given to authorities", "The policy that applies", "The newest entries"):
+        assert part in plain.out

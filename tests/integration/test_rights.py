@@ -114,7 +114,7 @@ def test_unbound_the_report_says_so(world: World) -> None:
     with RocketVPN.open(world.config()) as rocket:
         report = rocket.rights.view()
     assert report.server_problem == "not-bound"
-    assert [value.field for value in report.here] == ["clock_mark"]
+    assert [value.field for value in report.here] == ["policy_state", "clock_mark"]
 
 
 # ---------------------------------------------------------------- correct

@@ -69,7 +69,21 @@ def _ext4() -> str:
     return ""
 
 
-_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace, "tmpfs": _tmpfs, "ext4": _ext4}
+def _browser() -> str:
+    from support.browser import PATH
+
+    if not os.access(PATH, os.X_OK):
+        return f"{PATH} is not there (Debian: apt-get install chromium)"
+    return _probe([str(PATH), "--headless", "--no-sandbox", "--version"])
+
+
+_PROBES: dict[str, Callable[[], str]] = {
+    "keyring": _keyring,
+    "strace": _strace,
+    "tmpfs": _tmpfs,
+    "ext4": _ext4,
+    "browser": _browser,
+}
 
 NAMES = frozenset(_PROBES)
 

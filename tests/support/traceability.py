@@ -45,7 +45,7 @@ WHAT: dict[str, Clause] = {
     ),
     "P3": Clause(
         "The policy names where questions go; the report and the errors that send somebody there repeat it.",
-        ("policy/rocketvpn.toml", "rights/report.py", "errors.py"),
+        ("policy/rocketvpn.toml", "rights/report/model.py", "errors.py"),
     ),
     "C1": Clause(
         "Binding sends the order number, a device ID made for this app and order alone, and a public key.",
@@ -93,7 +93,7 @@ WHAT: dict[str, Clause] = {
     ),
     "A1": Clause(
         "One report of what is held here and at the server, and of what was sent.",
-        ("rights/view.py", "rights/report.py", "transport/sent.py"),
+        ("rights/view.py", "rights/report/model.py", "transport/sent.py"),
     ),
     "A2": Clause(
         "Correctable fields can be corrected; a change made elsewhere in the meantime is not overwritten.",
@@ -118,7 +118,7 @@ WHAT: dict[str, Clause] = {
     ),
     "S3": Clause(
         "A server may name a law, a court or an authority, and nothing else, as its basis without a consent.",
-        ("wire.py", "rights/report.py", "sandbox/erasure.py"),
+        ("wire.py", "rights/report/model.py", "sandbox/erasure.py"),
         "a list of what the server says it disclosed, to whom and on which basis",
     ),
     "R1": Clause(
@@ -137,7 +137,7 @@ WHAT: dict[str, Clause] = {
     ),
     "T2": Clause(
         "The report says that no measure is perfect; the threat model says what is not protected.",
-        ("rights/report.py",),
+        ("rights/report/model.py",),
     ),
     "M1": Clause(
         "Age is a yes or a no; unset counts as a minor. Without a guardian nothing optional is kept or sent; "

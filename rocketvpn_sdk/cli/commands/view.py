@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import ask, words
+from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.commands import journal
 from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.problems import ConfirmationNeeded
+from rocketvpn_sdk.errors import ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import HeldValue, Report
 
-_SECRETS = ("device_key", "session_token")
+_PRIVATE = 0o600
 
 
 def view(
@@ -23,6 +32,13 @@ def view(
         str | None,
         typer.Option(metavar="ORDER", help="As the owner of an order, with no device of it; - reads the number."),
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page for a browser, or to print.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=0, max=1000, metavar="N", help="Add the newest N entries of the log.")
+    ] = 0,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace FILE if it is there, without asking.")] = False,
 ) -> Answer:
     """Show everything that is held about you, here and at the server.
 
@@ -31,31 +47,72 @@ def view(
     """
     if owner is not None:
         return _as_owner(call, ask.order_number(owner))
+    if html is not None:
+        _check(html, call.out, yes=yes)
     with call.open() as rocket:
-        report = rocket.rights.view()
-    return Answer(report, lambda out: show(out, report))
+        report = rocket.rights.view(samples=samples)
+    if html is None:
+        return Answer(json.loads(report.to_json()), lambda out: show(out, report))
+    written = _write(html, report.to_html())
+    return Answer({"file": str(written)}, lambda out: out.say(f"Written to {written}. Only you can read it."))
+
+
+def _check(path: Path, out: Out, *, yes: bool) -> None:
+    """Find out, before the server is asked, whether the file can be written.
+
+    Raises:
+        ValueRefused: it cannot.
+        ConfirmationNeeded: it is there, and nobody said that it may go.
+    """
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise ValueRefused(name="--html", problem=f"{path} cannot be written")
+    if yes or not path.exists():
+        return
+    if out.json or not ask.at_terminal():
+        raise ConfirmationNeeded(
+            f"{path} is there already.", advice="Name another file, or replace it with --yes.", exit_code=codes.USER
+        )
+    if ask.line(f"{path} is there already. Type replace to replace it: ").casefold() != "replace":
+        raise ConfirmationNeeded("Stopped: it was not confirmed.", advice="Nothing was written.")
+
+
+def _write(path: Path, page: str) -> Path:
+    """Write the page, readable by this user alone; whole or not at all."""
+    place = path.absolute()
+    descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(page)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(place)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    return place
 
 
 def show(out: Out, report: Report) -> None:
     """Print a report for people."""
+    from rocketvpn_sdk.rights.report.summary import summary
+
     out.say("What is held about you", style="bold")
-    out.say(f"{words.moment(report.made_at)} UTC, policy version {report.policy_version}. Questions: {report.contact}")
+    out.say(f"{words.moment(report.made_at)} UTC, policy version {report.policy.version}. Questions: {report.contact}")
+    out.heading("In short")
+    for sentence in summary(report):
+        out.bullet(sentence)
     out.heading("On this device")
-    for held in report.here:
-        _held(out, held)
+    _values(out, report.here)
     out.heading("At the server, by its own account")
     if not report.server_answered:
         out.say(f"The server did not answer ({report.server_problem}), so this part is missing.", indent=2)
-    for held in report.there:
-        _held(out, held)
-    out.heading("What was sent")
-    if not report.sent:
-        out.say("Nothing has left this device.", indent=2)
-    for each in report.sent:
-        out.say(each.sentence, indent=2, hanging=2)
-        along = f"with {words.joined(each.fields)}" if each.fields else "with nothing about you"
-        times = words.counted(each.times, "time")
-        out.say(f"{times}, last {words.moment(each.last)} UTC, to the {each.recipient}, {along}", indent=4, hanging=2)
+    _values(out, report.there)
+    _choices(out, report)
+    _sent(out, report)
+    _others(out, report)
+    _samples(out, report)
+    _policy(out, report)
     out.heading("What this report cannot show")
     for caveat in report.caveats:
         out.bullet(caveat)
@@ -72,32 +129,96 @@ def _as_owner(call: Call, order: str) -> Answer:
 
     def show_there(out: Out) -> None:
         out.heading("At the server, by its own account")
-        for each in held:
-            _held(out, each)
+        _values(out, held)
         out.say()
         out.say("You can have it deleted with `rocketvpn delete --owner ORDER`.")
 
     return Answer({"there": held}, show_there)
 
 
-def _held(out: Out, held: HeldValue) -> None:
-    out.say(held.sentence, indent=2, hanging=2)
-    value = value_of(held)
-    out.say(f"{held.field}: {value}" if value else held.field, indent=4, hanging=2)
-    out.say(_time(held), indent=4, hanging=2, style="dim")
+def _values(out: Out, values: Iterable[HeldValue]) -> None:
+    for held in values:
+        out.say(held.sentence, indent=2, hanging=2)
+        value = value_of(held)
+        out.say(f"{held.field}: {value}" if value else held.field, indent=4, hanging=2)
+        out.say(_time(held), indent=4, hanging=2, style="dim")
+
+
+def _choices(out: Out, report: Report) -> None:
+    from rocketvpn_sdk.rights.report.words import DECIDED, DECIDED_BY
+
+    out.heading("Your choices")
+    for story in report.consents:
+        about = words.name(story.purpose) + (f", for {story.recipient}" if story.recipient else "")
+        out.say(f"{about}: {DECIDED[story.state]}", indent=2, hanging=2)
+        for step in story.history:
+            said = f"{DECIDED[step.state]} {DECIDED_BY[step.by]}, version {step.policy_version} was shown"
+            out.say(f"{words.moment(step.at)}: {said}", indent=4, hanging=2, style="dim")
+
+
+def _sent(out: Out, report: Report) -> None:
+    out.heading("What was sent")
+    if not report.sent:
+        out.say("Nothing has left this device.", indent=2)
+    for each in report.sent:
+        out.say(each.sentence, indent=2, hanging=2)
+        along = f"with {words.joined(each.fields)}" if each.fields else "with nothing about you"
+        times = words.counted(each.times, "time")
+        lost = f" ({each.not_delivered} did not get through)" if each.not_delivered else ""
+        out.say(
+            f"{times}{lost}, last {words.moment(each.last)} UTC, to the {each.recipient}, {along}", indent=4, hanging=2
+        )
+
+
+def _others(out: Out, report: Report) -> None:
+    from rocketvpn_sdk.rights.report.words import ASKED, BASES, WAITS, missing, said
+
+    out.heading("Given to authorities and others, by the operator's account")
+    for given in report.disclosures:
+        fields = words.joined(given.fields)
+        out.say(f"{words.day(given.at)}: {given.recipient}, {said(BASES, given.basis)}: {fields}", indent=2, hanging=2)
+    if not report.disclosures:
+        problem = report.disclosures_problem
+        out.say(missing(problem) if problem else "It says: to nobody.", indent=2, hanging=2)
+    if report.waiting or report.requests:
+        out.heading("Your requests")
+    for item in report.waiting:
+        out.say(f"{words.moment(item.since)}: {item.sentence} {said(WAITS, item.state)}", indent=2, hanging=2)
+    for asked in report.requests:
+        what = f"{said(ASKED, asked.exercise)}, {said(ASKED, asked.scope)}: {said(ASKED, asked.status)}"
+        out.say(f"{words.moment(asked.received_at)}: {what}", indent=2, hanging=2)
+
+
+def _samples(out: Out, report: Report) -> None:
+    if report.log_samples:
+        out.heading("The newest entries of the log")
+        rows = [(words.moment(each.at), each.event, journal.text(each)) for each in report.log_samples]
+        out.table(("TIME (UTC)", "EVENT", "WHAT"), rows, indent=2)
+
+
+def _policy(out: Out, report: Report) -> None:
+    applied, pending = report.policy, report.policy.pending
+    out.heading("The policy that applies")
+    facts = [("name", f"{applied.title} ({applied.id})"), ("version", str(applied.version))]
+    facts += [("in effect", words.day(applied.effective)), ("SHA-256", applied.sha256)]
+    if pending is not None:
+        binds = words.moment(pending.binds_at) if pending.binds_at else "not before you were shown it"
+        facts += [("newer version", str(pending.version)), ("applies", binds), ("its SHA-256", pending.sha256)]
+    out.facts(facts)
 
 
 def value_of(held: HeldValue) -> str:
     """Return what is held, in words."""
     if held.count is not None:
-        return f"{words.counted(held.count, 'entry', 'entries')}{_span(held)}"
-    if held.field in _SECRETS:
+        counted = f"{words.counted(held.count, 'entry', 'entries')}{_span(held)}"
+        return counted if held.value is None else f"{held.value} ({counted})"
+    if held.value is None:
         return "held, not shown: it is a secret"
     if isinstance(held.value, datetime):
         return f"{words.moment(held.value)} UTC"
     if isinstance(held.value, date):
         return words.day(held.value)
-    return "" if held.value is None else str(held.value)
+    return str(held.value)
 
 
 def _span(held: HeldValue) -> str:

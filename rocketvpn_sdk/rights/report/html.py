@@ -1,0 +1,74 @@
+"""The report as one page: no script, no outside request, everything that is shown escaped."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from importlib import resources
+
+import jinja2
+
+from rocketvpn_sdk._version import __version__
+from rocketvpn_sdk.messages import ENGLISH, has_catalogue, speaking, translate, translate_number
+from rocketvpn_sdk.rights.report import pictures, sections, words
+from rocketvpn_sdk.rights.report.model import Report
+from rocketvpn_sdk.rights.report.summary import summary
+
+_TEMPLATE, _STYLE = "page.html", "page.css"
+
+
+def render(report: Report, language: str = ENGLISH) -> str:
+    """Return the page; see ``Report.to_html``."""
+    spoken = language if has_catalogue(language) else ENGLISH
+    with speaking(spoken):
+        homes = pictures.homes(report)
+        return _template().render(
+            report=report,
+            language=spoken,
+            quoted_language=None if report.language == spoken else report.language,
+            style=_style(),
+            style_hash=_hash(_style()),
+            version=__version__,
+            summary=summary(report),
+            timeline=pictures.timeline(report),
+            weeks=pictures.weeks(report),
+            homes=homes,
+            time_table=sections.time_table(report),
+            week_table=sections.week_table(report),
+            places_table=sections.places_table(homes),
+            sections=sections.sections(report),
+            caveats=tuple(map(translate, report.caveats)),
+            link=report.contact if report.contact.startswith("https://") else None,
+            moment=words.moment,
+            day=words.day,
+            kinds=_kinds,
+            _=translate,
+        )
+
+
+def _kinds(number: int) -> str:
+    return translate_number("{number} kind", "{number} kinds", number) if number else translate("nothing")
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template(_TEMPLATE)
+
+
+@cache
+def _style() -> str:
+    return _read(_STYLE)
+
+
+def _hash(style: str) -> str:
+    """Return what lets this style, and no other, apply (CSP Level 3 §6.7.3)."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")

@@ -1,0 +1,126 @@
+"""The report in a few plain sentences, for people who know nothing about how any of it works."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rocketvpn_sdk.messages import translate, translate_number
+from rocketvpn_sdk.rights.report import words
+from rocketvpn_sdk.rights.report.model import NOT_ASKED, HeldValue, Report
+
+
+def summary(report: Report) -> tuple[str, ...]:
+    """Return the sentences, the most important first."""
+    return (
+        *_held(report),
+        *_log(report),
+        *_sent(report),
+        *_choices(report),
+        *_others(report),
+        *_waiting(report),
+        *_rights(report),
+        *_policy(report),
+    )
+
+
+def _kinds(values: tuple[HeldValue, ...]) -> int:
+    return len({value.field for value in values})
+
+
+def _held(report: Report) -> Iterator[str]:
+    yield translate_number(
+        "This device holds {number} kind of information about you.",
+        "This device holds {number} kinds of information about you.",
+        _kinds(report.here),
+    )
+    if report.server_answered:
+        yield translate_number(
+            "The operator's server says that it holds {number} kind.",
+            "The operator's server says that it holds {number} kinds.",
+            _kinds(report.there),
+        )
+    elif report.server_problem == "not-bound":
+        yield translate("This device is not tied to an order, so the operator's server was not asked.")
+    else:
+        yield translate("The operator's server could not be asked just now, so its part is missing here.")
+
+
+def _log(report: Report) -> Iterator[str]:
+    if report.log.records and report.log.oldest:
+        yield translate_number(
+            "The app's log on this device has {number} entry, of {day}. It goes away by itself.",
+            "The app's log on this device has {number} entries, the oldest of {day}. They go away by themselves.",
+            report.log.records,
+            day=words.day(report.log.oldest),
+        )
+
+
+def _sent(report: Report) -> Iterator[str]:
+    calls = sum(each.times for each in report.sent)
+    if not calls:
+        yield translate("Nothing has left this device through this software.")
+        return
+    yield translate_number(
+        "This software contacted the operator {number} time, on {day}.",
+        "This software contacted the operator {number} times, most recently on {day}.",
+        calls,
+        day=words.day(max(each.last for each in report.sent)),
+    )
+
+
+def _choices(report: Report) -> Iterator[str]:
+    agreed = sum(story.effective for story in report.consents)
+    if agreed:
+        yield translate_number(
+            "You agreed to {number} optional use of your information. You can take that back at any time.",
+            "You agreed to {number} optional uses of your information. You can take that back at any time.",
+            agreed,
+        )
+    elif report.consents:
+        yield translate("You have not agreed to any optional use of your information, so there is none.")
+
+
+def _others(report: Report) -> Iterator[str]:
+    if report.disclosures:
+        yield translate_number(
+            "The operator says that it gave information about you to others {number} time.",
+            "The operator says that it gave information about you to others {number} times.",
+            len(report.disclosures),
+        )
+    elif report.disclosures_problem is None:
+        yield translate("The operator says that it gave nothing about you to authorities or others.")
+    elif report.disclosures_problem == NOT_ASKED:
+        yield translate("Whether the operator gave anything about you to others was not asked.")
+
+
+def _waiting(report: Report) -> Iterator[str]:
+    if report.waiting:
+        yield translate_number(
+            "{number} request of yours has not been finished yet.",
+            "{number} requests of yours have not been finished yet.",
+            len(report.waiting),
+        )
+
+
+def _rights(report: Report) -> Iterator[str]:
+    correctable = list(dict.fromkeys(words.name(held.field) for held in report.there if held.correctable))
+    if correctable:
+        yield translate("You can correct: {}.").format(words.listed(correctable))
+    yield translate("You can have all of it deleted. What is on this device is gone at once then.")
+    for held in report.there:
+        if held.hold is not None:
+            yield translate("The operator would keep your {what} until {day}, {why}.").format(
+                what=words.name(held.field),
+                day=words.day(held.hold.until),
+                why=words.said(words.BASES, held.hold.basis),
+            )
+
+
+def _policy(report: Report) -> Iterator[str]:
+    pending = report.policy.pending
+    if pending is None:
+        return
+    if pending.binds_at is None:
+        yield translate("A new version of the privacy policy has come. It does not apply before you have seen it.")
+    else:
+        yield translate("A new version of the privacy policy is to apply from {}.").format(words.day(pending.binds_at))

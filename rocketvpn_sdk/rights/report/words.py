@@ -1,0 +1,138 @@
+"""Values in the words of the page: names, days, how long, what was decided, what waits."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+from rocketvpn_sdk.messages import marked, translate, translate_number
+from rocketvpn_sdk.policy import Duration, wording
+from rocketvpn_sdk.policy.values import BOUND
+from rocketvpn_sdk.rights.report.describing import UNKNOWN
+from rocketvpn_sdk.rights.report.model import NOT_ASKED, HeldValue
+
+BASES = {
+    "law": marked("because a law demands it"),
+    "court": marked("because a court ordered it"),
+    "authority": marked("because an authority ordered it"),
+    "consent": marked("because you agreed to it"),
+}
+DECIDED = {
+    "granted": marked("agreed"),
+    "denied": marked("refused"),
+    "withdrawn": marked("taken back"),
+    "expired": marked("ended, since it was given for a time"),
+    "unset": marked("not decided"),
+}
+DECIDED_BY = {
+    "user": marked("by you"),
+    "guardian": marked("by a guardian"),
+    "time": marked("by itself"),
+    "policy": marked("by a new version of the policy"),
+    "unknown": marked("nobody knows by whom"),
+}
+TOLD = {
+    "not_needed": marked("the server need not know"),
+    "waiting": marked("the server does not know yet"),
+    "told": marked("the server knows"),
+}
+WAITS = {
+    "waiting": marked("waiting for a connection"),
+    "waiting_for_user": marked("waiting for you: the server wants a code from an e-mail"),
+    "accepted": marked("the server has it and has not finished"),
+    "refused": marked("the server refused it"),
+}
+ASKED = {
+    "deletion": marked("deletion"),
+    "access": marked("access"),
+    "logs": marked("the log"),
+    "device": marked("everything about this device"),
+    "account": marked("everything"),
+    "open": marked("received"),
+    "in_progress": marked("being worked on"),
+    "fulfilled": marked("done"),
+    "denied": marked("refused"),
+    "revoked": marked("taken back"),
+    "expired": marked("given up, since it took too long"),
+}
+MONTHS = (
+    marked("January"), marked("February"), marked("March"), marked("April"), marked("May"), marked("June"),
+    marked("July"), marked("August"), marked("September"), marked("October"), marked("November"), marked("December"),
+)  # fmt: skip
+_PROBLEMS = {
+    NOT_ASKED: marked("This app does not ask the server about it."),
+    "not-bound": marked("This device is not bound to an order, so the server was not asked."),
+}
+_MISSING = marked("The server did not answer, so this part is missing ({}).")
+
+
+def said(table: dict[str, str], word: str) -> str:
+    """Return what ``table`` says for ``word``; a word that a server made up stands as it is."""
+    return translate(table[word]) if word in table else word
+
+
+def missing(problem: str) -> str:
+    """Return why a part of the report is missing."""
+    return translate(_PROBLEMS[problem]) if problem in _PROBLEMS else translate(_MISSING).format(problem)
+
+
+def name(identifier: str) -> str:
+    """Return the id of a field, purpose or category as words."""
+    return translate(identifier.replace("_", " ").replace(".", " "))
+
+
+def listed(items: list[str] | tuple[str, ...]) -> str:
+    """Return ``a, b and c``; empty for none."""
+    return wording.listed(items) if items else ""
+
+
+def moment(at: datetime) -> str:
+    """Return a time to the minute, in UTC."""
+    return f"{day(at)}, {at.astimezone(UTC):%H:%M}"
+
+
+def day(at: date) -> str:
+    """Return a day; of a time, its day in UTC."""
+    found = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+    return translate("{day} {month} {year}").format(
+        day=found.day, month=translate(MONTHS[found.month - 1]), year=found.year
+    )
+
+
+def lasting(kept: str) -> str:
+    """Return how long something is kept."""
+    return translate("nobody says how long") if kept == UNKNOWN else wording.lasting(Duration(kept))
+
+
+def lasting_shortly(kept: str) -> str:
+    """Return the same where there is little room."""
+    return translate("while bound") if kept == BOUND else lasting(kept)
+
+
+def times(number: int) -> str:
+    """Return how often."""
+    return translate_number("{number} time", "{number} times", number)
+
+
+def entries(number: int) -> str:
+    """Return how many."""
+    return translate_number("{number} entry", "{number} entries", number)
+
+
+def value(held: HeldValue) -> str:
+    """Return what is held; of what there is a lot of, how much."""
+    if held.count is not None:
+        return f"{plain(held.value)} ({entries(held.count)})" if held.value is not None else entries(held.count)
+    return translate("held, not shown: it is a secret") if held.value is None else plain(held.value)
+
+
+def plain(found: Any) -> str:
+    """Return any value as text."""
+    if isinstance(found, bool):
+        return translate("yes") if found else translate("no")
+    if isinstance(found, datetime):
+        return moment(found)
+    if isinstance(found, date):
+        return day(found)
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)

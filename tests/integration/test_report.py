@@ -1,0 +1,188 @@
+"""The report: what it says beyond the list of what is held."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import jsonschema
+import pytest
+from support import report_schema
+from support.report_sample import EVENTS, lived_in
+from support.world import World
+
+from rocketvpn_sdk import Report, RocketVPN
+from rocketvpn_sdk.errors import ServerUnreachable, ValueRefused, VaultLocked
+from rocketvpn_sdk.rights.report import Disclosed, Requested
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def rocket(world: World) -> Iterator[RocketVPN]:
+    with lived_in(world) as rocket:
+        yield rocket
+
+
+def schema() -> dict[str, object]:
+    return json.loads(report_schema.PATH.read_text("utf-8"))
+
+
+# ---------------------------------------------------------------- what it has
+
+
+@pytest.mark.clause("A1", "U7")
+def test_consents_come_with_everything_that_was_decided(rocket: RocketVPN) -> None:
+    stories = {story.purpose: story for story in rocket.rights.view().consents}
+    assert {"improvement", "surveys", "cross_service"} == set(stories)
+    assert stories["improvement"].effective
+    assert [step.state for step in stories["improvement"].history] == ["granted"]
+    surveys = stories["surveys"]
+    assert (surveys.state, surveys.effective) == ("withdrawn", False)
+    assert [(step.state, step.by) for step in surveys.history] == [("granted", "user"), ("withdrawn", "user")]
+    assert surveys.history[0].at < surveys.history[1].at
+    receipts = {receipt.record_id for receipt in rocket.consent.receipts()}
+    assert {step.record_id for story in stories.values() for step in story.history} == receipts
+    assert stories["cross_service"].history == ()
+
+
+@pytest.mark.clause("M1")
+def test_what_ended_a_consent_is_named(world: World) -> None:
+    with RocketVPN.open(world.config(events=EVENTS)) as rocket:
+        rocket.consent.declare_age(adult=True)
+        rocket.consent.grant(rocket.consent.notice("surveys"))
+        rocket.consent.declare_age(adult=False)
+        (story,) = [story for story in rocket.rights.view().consents if story.purpose == "surveys"]
+    assert [(step.state, step.by) for step in story.history] == [("granted", "user"), ("unset", "user")]
+
+
+@pytest.mark.clause("A1")
+def test_what_left_is_added_up_as_the_ledger_has_it(rocket: RocketVPN) -> None:
+    report, entries = rocket.rights.view(), list(rocket.rights.sent())
+    assert {each.operation: each.times for each in report.sent} == {
+        name: sum(entry.operation == name for entry in entries) for name in {entry.operation for entry in entries}
+    }
+    lost = sum(entry.outcome.startswith("not delivered") for entry in entries)
+    assert sum(each.not_delivered for each in report.sent) == lost > 0
+    assert sum(week.times for week in report.sent_weeks) == len(entries)
+    assert all(week.begins.weekday() == 0 for week in report.sent_weeks)
+    for week in report.sent_weeks:
+        begins = datetime.combine(week.begins, datetime.min.time(), UTC)
+        ends = begins + timedelta(weeks=1)
+        mine = [entry for entry in entries if begins.timestamp() <= entry.at < ends.timestamp()]
+        assert week.times == sum(entry.purpose == week.purpose for entry in mine)
+
+
+@pytest.mark.clause("A1", "R1")
+def test_the_log_is_counted_as_reading_it_would(rocket: RocketVPN) -> None:
+    report, entries = rocket.rights.view(samples=3), list(rocket.journal.read())
+    assert report.log.records == len(entries) > 40
+    assert (report.log.oldest, report.log.newest) == (entries[0].at, entries[-1].at)
+    assert report.log_samples == tuple(entries[-3:])
+    held = {value.field: value for value in report.here if value.count is not None and value.category != "record"}
+    for field, value in held.items():
+        have = [entry.at for entry in entries if entry.fields.get(field) is not None]
+        if field not in ("recorded_at", "event_name"):
+            assert (value.count, value.since) == (len(have), have[0])
+    assert held["recorded_at"].count == len(entries)
+
+
+@pytest.mark.parametrize("samples", [-1, 1001])
+def test_a_number_of_samples_that_cannot_be_is_refused(rocket: RocketVPN, samples: int) -> None:
+    with pytest.raises(ValueRefused, match="0 to 1000"):
+        rocket.rights.view(samples=samples)
+
+
+def test_without_a_key_there_is_no_report(world: World) -> None:
+    with RocketVPN.open(world.config(), unlock=False) as rocket, pytest.raises(VaultLocked):
+        rocket.rights.view()
+
+
+@pytest.mark.clause("X1", "P3")
+def test_it_names_the_policy_that_applies(rocket: RocketVPN) -> None:
+    report, policy = rocket.rights.view(), rocket.policy.current
+    assert (report.policy.id, report.policy.version, report.policy.sha256) == ("rocketvpn", 1, policy.sha256)
+    assert report.policy.pending is None
+    assert {value.field: value.value for value in report.here}["policy_state"] == "version 1 applies"
+    assert report.contact == policy.contact
+
+
+@pytest.mark.clause("A3", "A1")
+def test_what_waits_for_the_server_is_in_it(world: World, rocket: RocketVPN) -> None:
+    world.sandbox.faults.fail(50, status=503, retry_after=None)
+    rocket.consent.withdraw("improvement")
+    report = rocket.rights.view()
+    assert report.server_problem == "server-error"
+    (waiting,) = report.waiting
+    assert (waiting.operation, waiting.state) == ("consents.put", "waiting")
+    assert waiting.content["state"] == "withdrawn"
+    assert "withdrawn" not in repr(waiting)
+    assert {value.field: value.count for value in report.here}["queue_item"] == 1
+
+
+def test_a_language_that_the_policy_lacks_falls_back_to_english(rocket: RocketVPN) -> None:
+    report = rocket.rights.view(language="tlh")
+    assert report.language == "en"
+    assert report.purposes == rocket.rights.view().purposes
+
+
+# ---------------------------------------------------------------- what others fill in
+
+
+def test_nobody_asks_about_disclosures_and_requests_and_the_report_says_so(world: World) -> None:
+    with RocketVPN.open(world.config()) as rocket:
+        rocket.rights._view._disclosures = rocket.rights._view._requests = None
+        report = rocket.rights.view()
+    assert (report.disclosures, report.disclosures_problem) == ((), "not-asked")
+    assert (report.requests, report.requests_problem) == ((), "not-asked")
+
+
+@pytest.mark.clause("S3")
+def test_disclosures_and_requests_are_filled_in_by_those_who_ask(rocket: RocketVPN) -> None:
+    given = Disclosed(at=NOW, recipient="<b>Court</b>", basis="court", fields=("order_number",))
+    asked = Requested(request_id="r-1", exercise="access", scope="account", status="open", received_at=NOW)
+    rocket.rights._view._disclosures, rocket.rights._view._requests = lambda: (given,), lambda: (asked,)
+    report = rocket.rights.view()
+    assert (report.disclosures, report.disclosures_problem) == ((given,), None)
+    assert (report.requests, report.requests_problem) == ((asked,), None)
+    page = report.to_html()
+    assert "because a court ordered it" in page
+    assert "&lt;b&gt;Court" in page
+    assert "gave information about you to others 1 time." in page
+
+
+def test_a_part_that_cannot_be_asked_says_why_and_leaves_the_rest(rocket: RocketVPN) -> None:
+    def nobody() -> tuple[Disclosed, ...]:
+        raise ServerUnreachable
+
+    rocket.rights._view._disclosures = nobody
+    report = rocket.rights.view()
+    assert (report.disclosures, report.disclosures_problem) == ((), "server-unreachable")
+    assert report.server_answered
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def test_the_schema_is_that_of_the_types() -> None:
+    assert report_schema.PATH.read_text("utf-8") == report_schema.text(), "run `python tests/support/report_schema.py`"
+
+
+def test_a_report_is_what_the_schema_says(world: World, rocket: RocketVPN) -> None:
+    check = jsonschema.Draft202012Validator(schema(), format_checker=jsonschema.FormatChecker())
+    check.check_schema(schema())
+    world.sandbox.faults.clear()
+    document = json.loads(rocket.rights.view(samples=5).to_json())
+    check.validate(document)
+    assert set(document) == set(schema()["$defs"]["Report"]["properties"])
+    document["here"][0].pop("sentence")
+    assert not check.is_valid(document)
+
+
+def test_the_json_form_reads_back_to_the_same_report(rocket: RocketVPN) -> None:
+    import msgspec
+
+    report = rocket.rights.view(samples=2)
+    again = msgspec.json.decode(report.to_json(), type=Report)
+    assert again.to_json() == report.to_json()

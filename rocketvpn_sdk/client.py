@@ -166,7 +166,7 @@ class RocketVPN:
 
     @property
     def rights(self) -> Rights:
-        """See, correct, delete: ``view``, ``correct``, ``plan_delete``, ``delete``, ``sent``."""
+        """See, correct, take along, delete: ``view``, ``correct``, ``export``, ``plan_delete``, ``delete``, …"""
         with self._loading:
             if self._rights is None:
                 self._rights = self._open_rights()
@@ -324,15 +324,20 @@ class RocketVPN:
         from rocketvpn_sdk.rights import Rights
         from rocketvpn_sdk.rights.correct import Correction
         from rocketvpn_sdk.rights.delete import Deletion
+        from rocketvpn_sdk.rights.disclosures import Disclosures
+        from rocketvpn_sdk.rights.export import Export
+        from rocketvpn_sdk.rights.requests import Requests
         from rocketvpn_sdk.rights.view import View
         from rocketvpn_sdk.transport.courier import Courier
 
         api, clock = self._connect(), self._config.clock
+        view = View(
+            vault=self._vault, journal=self.journal, queue=self._queue, consent=self._consent, api=api, clock=clock
+        )
+        requests, disclosures = Requests(vault=self._vault, queue=self._queue, api=api), Disclosures(api)
         return Rights(
             api=api,
-            view=View(
-                vault=self._vault, journal=self.journal, queue=self._queue, consent=self._consent, api=api, clock=clock
-            ),
+            view=view,
             correction=Correction(api, self._permit, clock),
             deletion=Deletion(
                 vault=self._vault,
@@ -342,6 +347,16 @@ class RocketVPN:
                 courier=Courier(api, self._queue, self.events),
                 clock=clock,
                 events=self.events,
+            ),
+            requests=requests,
+            disclosures=disclosures,
+            export=Export(
+                view=view,
+                journal=self.journal,
+                consent=self._consent,
+                requests=requests,
+                disclosures=disclosures,
+                policy=lambda: api.policy,
             ),
             clock=clock,
         )

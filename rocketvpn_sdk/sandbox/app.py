@@ -18,7 +18,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import consents, correct, guardians, idempotency, oauth, resources, rights, tuf_files
+from rocketvpn_sdk.sandbox import (
+    consents,
+    correct,
+    disclosures,
+    guardians,
+    idempotency,
+    oauth,
+    resources,
+    rights,
+    tuf_files,
+)
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.authorize import authorize
 from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Refused, Reply, json_reply
@@ -108,9 +118,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("GET", correct.DATA_PATH, correct.view),
     Own("PATCH", correct.DATA_PATH, correct.correct),
     Own("POST", RIGHTS_PATH, rights.create),
+    Own("GET", RIGHTS_PATH, rights.listed, after_erasure=True),
     Own("GET", _ONE_REQUEST, rights.read, after_erasure=True),
     Own("DELETE", _ONE_REQUEST, rights.cancel),
     Own("GET", _ONE_REQUEST + "/receipt", rights.receipt, after_erasure=True),
+    Own("GET", disclosures.PATH, disclosures.read),
     Own("PUT", "/v1/consents/{purpose}", consents.put),
     Own("GET", "/v1/consents/{purpose}", consents.read),
     Own("POST", guardians.PATH, guardians.create),

@@ -44,16 +44,24 @@ def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     )
 
 
+def listed(parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
+    """Serve ``GET /v1/data-rights-requests``: this device's own, until their retention ends."""
+    table = tables.rights_requests
+    query = select(table).where(table.c.jkt == caller.jkt, table.c.expires_at > parts.now())
+    rows = every(db, query.order_by(table.c.received_at, table.c.id), RightsRow)
+    return json_reply(wire.RightsRequests(requests=[_answer(parts, row) for row in rows]))
+
+
 def read(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     """Serve ``GET /v1/data-rights-requests/{request_id}``."""
     return json_reply(_answer(parts, _found(db, parts, call.params["request_id"], caller)))
 
 
 def cancel(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``DELETE /v1/data-rights-requests/{request_id}``: only what is open can be revoked."""
+    """Serve ``DELETE /v1/data-rights-requests/{request_id}``: only what nobody works on yet can be revoked."""
     request = _found(db, parts, call.params["request_id"], caller)
-    if request.status not in OPEN:
-        raise Refused("request-closed")
+    if request.status != "open":
+        raise Refused("request-begun" if request.status in OPEN else "request-closed")
     table = tables.rights_requests
     values = {"status": "revoked", "order_number": None, "device_id": None, "expected_by": None}
     db.execute(update(table).where(table.c.id == request.id).values(values))
@@ -66,6 +74,13 @@ def receipt(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     if request.receipt is None:
         raise Refused("not-found", "There is no receipt, or none yet.")
     return Reply(body=request.receipt.encode(), media_type=wire.JWT)
+
+
+def begin_delayed(parts: Parts) -> None:
+    """Begin the deletions that a fault switch had delayed, without ending them."""
+    table = tables.rights_requests
+    with parts.store.begin() as db:
+        db.execute(update(table).where(table.c.status == "open").values(status="in_progress"))
 
 
 def release_delayed(parts: Parts) -> None:
@@ -101,7 +116,7 @@ def _insert(db: Connection, parts: Parts, caller: Caller, subject: Subject, want
         refresh_hash=None,
         exercise=wanted.exercise,
         scope=wanted.scope,
-        status="in_progress" if deletion else "fulfilled",
+        status="open" if deletion else "fulfilled",
         received_at=now,
         expected_by=now + int(parts.settings.deletion_days * DAY) if deletion else None,
         expires_at=now + (int(kept.seconds) if kept else 0),

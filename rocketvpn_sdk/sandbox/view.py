@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
+from rocketvpn_sdk.sandbox.disclosures import FIELD, disclosures_of
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow
 
@@ -27,6 +28,7 @@ def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceR
         *_payments(db, policy, order.number),
         *_tunnel(db, policy, device),
         *_choices(db, policy, device),
+        *_disclosures(db, policy, order.number),
     ]
 
 
@@ -92,6 +94,11 @@ def _choices(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire
     for word in every(db, query, ConfirmationRow):
         since = _moment(word.confirmed_at)
         yield _field(policy, "guardian_confirmation", f"version {word.policy_version}: agreed", since)
+
+
+def _disclosures(db: Connection, policy: Policy, number: str) -> Iterator[wire.HeldField]:
+    for row in disclosures_of(db, number):
+        yield _field(policy, FIELD, f"{row.recipient}: {row.basis}, {row.day.isoformat()}", _midnight(row.day))
 
 
 def _moment(at: int) -> datetime:

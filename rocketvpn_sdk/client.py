@@ -166,7 +166,7 @@ class RocketVPN:
 
     @property
     def rights(self) -> Rights:
-        """See, correct, take along, delete: ``view``, ``correct``, ``export``, ``plan_delete``, ``delete``, …"""
+        """See, correct, take along, delete: ``view``, ``correct``, ``export``, ``plan_delete``, ``delete``, more."""
         with self._loading:
             if self._rights is None:
                 self._rights = self._open_rights()

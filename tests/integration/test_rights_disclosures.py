@@ -223,10 +223,9 @@ def test_a_request_in_progress_is_not_called_off(world: World, rocket: RocketVPN
 def test_what_waits_here_is_called_off_without_telling_the_server(offline: RocketVPN) -> None:
     offline.rights.delete(offline.rights.plan_delete("logs"))
     (waiting,) = offline.rights.requests().requests
-    sent = len(list(offline.rights.sent()))
     assert offline.rights.cancel(waiting.id).status == "revoked"
     assert offline.rights.requests().requests == ()
-    assert [entry.operation for entry in list(offline.rights.sent())[sent:]] == ["rights.list"]
+    assert "rights.cancel" not in {entry.operation for entry in offline.rights.sent()}
 
 
 def test_calling_off_at_a_server_that_cannot_be_reached_changes_nothing(world: World, rocket: RocketVPN) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.rights.report import CAVEATS, Report
+from rocketvpn_sdk.rights.report import Report
 
 _TEXT = """YOUR DATA
 
@@ -52,6 +52,6 @@ def readme(report: Report, problem: str | None) -> bytes:
         policy=report.policy_id,
         contact=report.contact,
         server=_SILENT.format(problem=problem) if problem else _ANSWERED,
-        caveats="\n".join(f"  {sentence}" for sentence in CAVEATS),
+        caveats="\n".join(f"  {sentence}" for sentence in report.caveats),
     )
     return text.encode()

@@ -31,9 +31,9 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         ValueRefused: something is there and ``overwrite`` does not allow to replace it.
         ExportFailed: the folder or the disk does not take it.
     """
-    if path.is_dir() or (not overwrite and os.path.lexists(path)):
-        raise ValueRefused(name="path", problem=_TAKEN)
     try:
+        if path.is_dir() or (not overwrite and os.path.lexists(path)):
+            raise ValueRefused(name="path", problem=_TAKEN)
         _sweep(path)
         part, handle = _begin(path)
         try:

@@ -69,7 +69,17 @@ def _ext4() -> str:
     return ""
 
 
-_PROBES: dict[str, Callable[[], str]] = {"keyring": _keyring, "strace": _strace, "tmpfs": _tmpfs, "ext4": _ext4}
+def _age() -> str:
+    return "" if shutil.which("age") else "age is not installed"
+
+
+_PROBES: dict[str, Callable[[], str]] = {
+    "age": _age,
+    "ext4": _ext4,
+    "keyring": _keyring,
+    "strace": _strace,
+    "tmpfs": _tmpfs,
+}
 
 NAMES = frozenset(_PROBES)
 

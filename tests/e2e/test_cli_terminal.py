@@ -14,8 +14,9 @@ from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.sandbox import Sandbox
 
 COMMANDS = (
-    "demo sandbox bind status log view sent correct export disclosures requests delete unbind reset policy".split()
-)  # noqa: SIM905
+    *("demo", "sandbox", "bind", "status", "log", "view", "sent", "correct", "export", "disclosures", "requests"),
+    *("delete", "unbind", "reset", "policy"),
+)
 
 
 @pytest.fixture

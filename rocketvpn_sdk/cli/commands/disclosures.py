@@ -15,7 +15,7 @@ _CONSENT = "consent"
 
 
 def disclosures(call: Call) -> Answer:
-    """Show to whom the operator gave something about you, by its own account.
+    """Show to whom the operator says it gave something about you.
 
     The server is asked each time; nothing of it is kept on this device. What the privacy policy does not declare is
     shown as the server says it, and marked.

@@ -34,7 +34,7 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> Answer:
-    """Take everything that is held about you along, in one file.
+    """Take everything held about you along, in one file.
 
     A ZIP of JSON, CSV and JSON-LD with a README.txt; only you can read the file. Works offline too; the server's part
     is missing then, and the file says so. With --encrypt the file is FILE.age, which the program age opens.

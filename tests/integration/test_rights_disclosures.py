@@ -106,7 +106,7 @@ def test_an_order_that_is_not_there_has_no_disclosures(world: World) -> None:
         world.sandbox.disclose("RV-0000-0000", recipient="operator", basis="law", categories=[])
 
 
-@pytest.mark.clause("A3", "S3")
+@pytest.mark.clause("A3", "R2", "S3")
 def test_deleting_the_account_erases_who_was_told_and_the_receipt_names_them(
     world: World, rocket: RocketVPN, order: str
 ) -> None:

@@ -16,7 +16,7 @@ _SECRETS = ("device_key", "session_token")
 
 
 def view(call: Call) -> Answer:
-    """Show everything that is held about you, here and at the server.
+    """Show everything held about you, here and at the server.
 
     Works offline too; the server's part is missing then, and the report says so.
     """

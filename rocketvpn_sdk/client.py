@@ -183,7 +183,7 @@ class RocketVPN:
 
     @property
     def rights(self) -> Rights:
-        """See, correct, delete: ``view``, ``correct``, ``plan_delete``, ``delete``, ``sent``, ``witnessed``."""
+        """See, correct, take along, delete: ``view``, ``correct``, ``export``, ``plan_delete``, ``delete``, more."""
         with self._loading:
             if self._rights is None:
                 self._rights = self._open_rights()
@@ -390,24 +390,31 @@ class RocketVPN:
         from rocketvpn_sdk.rights import Rights
         from rocketvpn_sdk.rights.correct import Correction
         from rocketvpn_sdk.rights.delete import Deletion
+        from rocketvpn_sdk.rights.disclosures import Disclosures
+        from rocketvpn_sdk.rights.export import Export
+        from rocketvpn_sdk.rights.requests import Requests
         from rocketvpn_sdk.rights.view import View
         from rocketvpn_sdk.transport.courier import Courier
         from rocketvpn_sdk.witness import WitnessRecord
 
         api, clock = self._connect(), self._config.clock
         witness = self._witness or WitnessRecord(self._vault, self._permit)
+        requests, disclosures = Requests(vault=self._vault, queue=self._queue, api=api), Disclosures(api)
+        view = View(
+            vault=self._vault,
+            journal=self.journal,
+            queue=self._queue,
+            consent=self._open_consent(),
+            versions=self._versions,
+            witness=witness,
+            api=api,
+            clock=clock,
+            disclosures=disclosures,
+            requests=requests,
+        )
         return Rights(
             api=api,
-            view=View(
-                vault=self._vault,
-                journal=self.journal,
-                queue=self._queue,
-                consent=self._open_consent(),
-                versions=self._versions,
-                witness=witness,
-                api=api,
-                clock=clock,
-            ),
+            view=view,
             correction=Correction(api, self._permit, clock),
             deletion=Deletion(
                 vault=self._vault,
@@ -420,6 +427,16 @@ class RocketVPN:
                 witness=witness,
             ),
             witness=witness,
+            requests=requests,
+            disclosures=disclosures,
+            export=Export(
+                view=view,
+                journal=self.journal,
+                consent=self._open_consent(),
+                requests=requests,
+                ledger=api.sent,
+                policy=lambda: api.policy,
+            ),
             clock=clock,
         )
 

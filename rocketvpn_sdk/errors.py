@@ -41,6 +41,7 @@
     ├── UpdateError                 the operator's signed files
     │   ├── UpdateRefused           … where what came cannot be trusted
     │   └── UpdateBusy              … where another process is fetching them
+    ├── ExportFailed                the file to take along could not be written
     └── ReceiptInvalid              a receipt that proves nothing
 
 Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
@@ -683,6 +684,14 @@ class UpdateBusy(UpdateError):
     code = "update-busy"
     sentence = "Another process is fetching the operator's signed files and did not finish in {seconds:g} seconds."
     remedy = "Try again; nothing was changed."
+
+
+class ExportFailed(RocketVPNError):
+    """The file to take along could not be written to ``folder``; ``problem`` says why. Nothing is left of it."""
+
+    code = "export-failed"
+    sentence = "The export could not be written to {folder}: {problem}."
+    remedy = "Choose another place, or make room, and try again."
 
 
 class ReceiptInvalid(RocketVPNError):

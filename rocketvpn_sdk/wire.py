@@ -228,6 +228,37 @@ class NewOwnerRequest(Wire, frozen=True, kw_only=True):
     """Which device, where the scope is one."""
 
 
+class RightsRequests(Wire, frozen=True, kw_only=True):
+    """``GET /v1/data-rights-requests``: what this device asked for, oldest first, while it is kept."""
+
+    requests: list[RightsRequest]
+
+
+class Disclosure(MaskedRepr, Wire, frozen=True, kw_only=True):
+    """Something about the user that the operator gave to somebody.
+
+    All but the day are text: what the policy does not know must reach the user too.
+    """
+
+    __masked__: ClassVar[tuple[str, ...]] = ("recipient", "basis", "categories")
+
+    recipient: str
+    """A recipient's id in the policy, or a name."""
+    kind: str
+    """``operator``, ``affiliate``, ``third_party``, or another word."""
+    basis: str
+    """``consent``, ``law``, ``court``, ``authority`` (S1, S3), or another word."""
+    categories: list[str]
+    """Ids of the policy's categories or fields, or other words."""
+    day: date
+
+
+class Disclosures(Wire, frozen=True, kw_only=True):
+    """``GET /v1/disclosures``: everything of the kind, oldest first."""
+
+    disclosures: list[Disclosure]
+
+
 class HeldBack(Wire, frozen=True, kw_only=True):
     """A field that a server did not erase, and why (R2)."""
 

@@ -18,7 +18,9 @@ from rocketvpn_sdk.cli.commands import (
     correct,
     delete,
     demo,
+    disclosures,
     doctor,
+    export,
     guardian,
     journal,
     policy,
@@ -26,6 +28,7 @@ from rocketvpn_sdk.cli.commands import (
     policy_labels,
     policy_news,
     policy_show,
+    requests,
     reset,
     sandbox,
     sent,
@@ -77,6 +80,9 @@ def _app() -> typer.Typer:
     register(app, "view", view.view, code=True)
     register(app, "sent", sent.sent)
     register(app, "correct", correct.correct, code=True)
+    register(app, "export", export.export)
+    register(app, "disclosures", disclosures.disclosures)
+    register(app, "requests", requests.requests)
     register(app, "delete", delete.delete, code=True)
     register(app, "age", age.age)
     choices = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What you agree to.")

@@ -1,21 +1,28 @@
-"""The user's rights: see, correct, delete, and get it in writing."""
+"""The user's rights: see, correct, take along, delete, know who was told, and get it in writing."""
 
 from rocketvpn_sdk.rights.delete import DeletionConfirmed
+from rocketvpn_sdk.rights.disclosures import Disclosure
+from rocketvpn_sdk.rights.export import ExportResult
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.report import HeldValue, Report, SentSummary
+from rocketvpn_sdk.rights.requests import DataRequest, RequestList
 from rocketvpn_sdk.rights.rights import Rights
 
 __all__ = [
+    "DataRequest",
     "DeletionConfirmed",
     "DeletionPlan",
+    "Disclosure",
+    "ExportResult",
     "HeldValue",
     "Here",
     "Outcome",
     "OwnerRights",
     "Receipt",
     "Report",
+    "RequestList",
     "Rights",
     "SentSummary",
     "Server",

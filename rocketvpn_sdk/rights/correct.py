@@ -8,7 +8,15 @@ from typing import Any
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.errors import Conflict, NotAllowed, NotCorrectable, ServerError, ValueRefused
+from rocketvpn_sdk.errors import (
+    Conflict,
+    NotAllowed,
+    NotCorrectable,
+    RocketVPNError,
+    ServerError,
+    ValueRefused,
+    VaultError,
+)
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Server
 from rocketvpn_sdk.transport import Api, check_value
 
@@ -50,8 +58,10 @@ class Correction:
             ).value
         except Conflict as conflict:
             raise self._conflict(changes, conflict) from None
-        self._confirm(changes, after)
-        return Outcome(here=Here(done=True, at=utc(self._clock.time())), server=Server(state="confirmed"))
+        if not _holds(after, changes):
+            raise ServerError(operation="data.correct", status=200, problem="it did not take the correction")
+        server = self._read_back(changes, held)
+        return Outcome(here=Here(done=True, at=utc(self._clock.time())), server=server)
 
     def _check(self, changes: Mapping[str, str | None]) -> None:
         policy = self._api.policy
@@ -75,8 +85,28 @@ class Correction:
         there = {field: now.get(field) for field in changes}
         return Conflict(operation=str(conflict.params["operation"]), here=dict(changes), there=there)
 
-    def _confirm(self, changes: Mapping[str, str | None], after: wire.ServerData) -> None:
-        """Read back: the answer must hold what was asked for."""
-        held: dict[str, Any] = {field.id: field.value for field in after.fields}
-        if any(held.get(field) != value for field, value in changes.items()):
-            raise ServerError(operation="data.correct", status=200, problem="it did not take the correction")
+    def _read_back(self, changes: Mapping[str, str | None], before: Mapping[str, Any]) -> Server:
+        """Ask anew what the server holds: the answer to the correction itself is only its intention.
+
+        Raises:
+            Conflict: it holds a third value: somebody corrected it in the meantime.
+            ServerError: it holds what it held before.
+        """
+        try:
+            read = self._api.call("data.view", answer=wire.ServerData, interactive=False).value
+        except VaultError:
+            raise
+        except RocketVPNError as error:
+            return Server(state="in_progress", problem=error.code)  # it took the correction; nobody has seen it there
+        if _holds(read, changes):
+            return Server(state="confirmed")
+        now = {field.id: field.value for field in read.fields}
+        there = {field: now.get(field) for field in changes}
+        if all(there[field] in (value, before.get(field)) for field, value in changes.items()):
+            raise ServerError(operation="data.correct", status=200, problem="read back, it did not keep the correction")
+        raise Conflict(operation="data.correct", here=dict(changes), there=there)
+
+
+def _holds(data: wire.ServerData, changes: Mapping[str, str | None]) -> bool:
+    held = {field.id: field.value for field in data.fields}
+    return all(held.get(field) == value for field, value in changes.items())

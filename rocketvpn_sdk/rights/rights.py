@@ -1,19 +1,23 @@
-"""``rocket.rights``: see, correct, delete."""
+"""``rocket.rights``: see, correct, take along, delete, and know who was told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
+from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
+from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of
 from rocketvpn_sdk.rights.report import Report
+from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api, SentEntry, check_value
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
@@ -24,7 +28,7 @@ class Rights:
 
     Args:
         api: the calls.
-        view, correction, deletion, witness: the parts.
+        view, correction, deletion, witness, requests, disclosures, export: the parts.
         clock: the time.
     """
 
@@ -36,6 +40,9 @@ class Rights:
         correction: Correction,
         deletion: Deletion,
         witness: WitnessRecord,
+        requests: Requests,
+        disclosures: Disclosures,
+        export: Export,
         clock: Clock,
     ) -> None:
         self._api = api
@@ -43,6 +50,9 @@ class Rights:
         self._correction = correction
         self._deletion = deletion
         self._witness = witness
+        self._requests = requests
+        self._disclosures = disclosures
+        self._export = export
         self._clock = clock
 
     def view(self, samples: int = 0, language: str = "en") -> Report:
@@ -64,12 +74,16 @@ class Rights:
     def correct(self, changes: Mapping[str, str | None]) -> Outcome:
         """Correct fields at the server (A2); ``None`` removes an optional one.
 
+        It is read back: ``server.state`` is ``confirmed`` once the server, asked anew, holds what was asked for, and
+        ``in_progress`` where it took it and could not be asked anew (``problem`` says why). This device keeps no copy.
+
         Raises:
             NotCorrectable: the policy does not let this field be corrected; the error lists those it does.
             ValueRefused: a value does not fit; nothing was sent.
             NotAllowed: a minor would add what was not there (M1).
             Conflict: it was changed elsewhere meanwhile; the error has both values.
-            NotBound, AuthenticationError, TransportError, ServerError: as for any call; nothing was changed.
+            ServerError: the server did not take it, or did not keep it.
+            NotBound, AuthenticationError, TransportError: as for any call; nothing was changed.
         """
         return self._correction.correct(changes)
 
@@ -187,6 +201,77 @@ class Rights:
         """
         check_value(self._api.policy.fields["order_number"], "order_number", order_number)
         return OwnerRights(self._api, self._api.session.owner(order_number), self._clock)
+
+    def disclosures(self) -> tuple[Disclosure, ...]:
+        """Return what the server says it gave to others, oldest first.
+
+        Each says to whom, on which basis (S1, S3) and under which safeguard (S2). What the policy does not know is
+        shown as the server says it, and named in ``undeclared``. The server is asked each time; nothing is kept here.
+
+        Raises:
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call; it cannot be said then.
+        """
+        return self._disclosures.read()
+
+    def requests(self) -> RequestList:
+        """Return every data rights request of this device: those at the server, until it forgets them, and those here.
+
+        Works offline: ``server_answered`` is then false, and the list has what waits here.
+
+        Raises:
+            VaultLocked: unlock first.
+        """
+        return self._requests.all()
+
+    def request(self, request_id: str) -> DataRequest:
+        """Return how far a request is, asking the server where it has it.
+
+        Raises:
+            ValueRefused: this device has no such request.
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+        """
+        return self._requests.one(request_id)
+
+    def cancel(self, request_id: str) -> DataRequest:
+        """Call a request off while nobody works on it; what a deletion destroyed here stays destroyed.
+
+        One that still waits here is dropped, and the server is not told. Where the answer to an earlier try was lost,
+        the server may have it all the same; ``requests`` shows it then.
+
+        Raises:
+            ValueRefused: this device has no such request.
+            RequestRefused: ``request-begun`` (it is being carried out) or ``request-closed`` (it is over).
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call; nothing was changed.
+        """
+        return self._requests.cancel(request_id)
+
+    def export(
+        self,
+        path: str | Path,
+        *,
+        passphrase: str | None = None,
+        progress: Progress | None = None,
+        overwrite: bool = False,
+    ) -> ExportResult:
+        """Write everything that is held into one file to take along (A1): a ZIP of JSON, CSV and JSON-LD.
+
+        Works offline: the server's part is missing then, and the file says so. The file is there whole or not at all,
+        readable by its owner alone.
+
+        Args:
+            path: the file to write.
+            passphrase: encrypts the whole file for ``age`` (age-encryption.org); ``.age`` is added to its name. Without
+                one, whoever can read the file can read what is in it.
+            progress: told how many of how many steps are done, and what is being written.
+            overwrite: replace a file that is there.
+
+        Raises:
+            ValueRefused: the name or the passphrase cannot be used; nothing was written.
+            ExportFailed: the file could not be written; nothing is left of it.
+            ConfigurationError: a passphrase needs the extra ``age``.
+            VaultLocked, VaultDamaged: as for ``view``.
+        """
+        return self._export.write(Path(path), passphrase=passphrase, progress=progress, overwrite=overwrite)
 
     def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
         if scope == "logs":

@@ -13,20 +13,19 @@ from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.journal.inventory import Inventory
 from rocketvpn_sdk.messages import speaking, translate
+from rocketvpn_sdk.rights.disclosures import Disclosures
 from rocketvpn_sdk.rights.report import (
     CAVEATS,
-    NOT_ASKED,
     AppliedPolicy,
-    Disclosed,
     HeldValue,
     LogSummary,
     PendingPolicy,
     Report,
-    Requested,
     device,
     stories,
 )
 from rocketvpn_sdk.rights.report.describing import Describer
+from rocketvpn_sdk.rights.requests import Requests
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.vault import Queue, Vault
 from rocketvpn_sdk.witness import WitnessRecord
@@ -44,8 +43,8 @@ class View:
         vault, journal, queue, consent, versions, witness: what this device holds.
         api: the calls, and the ledger of what left.
         clock: the time.
-        disclosures: asks the server to whom it gave something; ``None``: nobody asks.
-        requests: asks the server which requests for access or deletion it knows of; ``None``: nobody asks.
+        disclosures: asks the server to whom it gave something.
+        requests: asks the server which requests for access or deletion it knows of.
     """
 
     def __init__(
@@ -59,8 +58,8 @@ class View:
         witness: WitnessRecord,
         api: Api,
         clock: Clock,
-        disclosures: Callable[[], tuple[Disclosed, ...]] | None = None,
-        requests: Callable[[], tuple[Requested, ...]] | None = None,
+        disclosures: Disclosures,
+        requests: Requests,
     ) -> None:
         self._vault = vault
         self._consent = consent
@@ -83,8 +82,8 @@ class View:
     def _view(self, say: Describer, samples: int) -> Report:
         # The server first: asking it leaves traces here, and they belong into the report.
         there, problem = self._ask(lambda: self._there(say))
-        disclosures, disclosures_problem = self._ask(self._disclosures)
-        requests, requests_problem = self._ask(self._requests)
+        disclosures, disclosures_problem = self._ask(self._disclosures.read)
+        requests, requests_problem = self._ask(self._requests.there)
         held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
         sent, document = self._api.sent.tally(), say.policy.document
         return Report(
@@ -119,10 +118,8 @@ class View:
             categories=tuple(map(say.term, document.category)),
         )
 
-    def _ask(self, question: Callable[[], tuple[T, ...]] | None) -> tuple[tuple[T, ...], str | None]:
+    def _ask(self, question: Callable[[], tuple[T, ...]]) -> tuple[tuple[T, ...], str | None]:
         """Return what the server answers, or why it did not."""
-        if question is None:
-            return (), NOT_ASKED
         if self._vault.get(CREDENTIALS, Credentials) is None:
             return (), NotBound.code
         try:

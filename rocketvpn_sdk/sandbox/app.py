@@ -18,7 +18,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import consents, correct, guardians, idempotency, oauth, owner, resources, rights, tuf_files
+from rocketvpn_sdk.sandbox import (
+    consents,
+    correct,
+    disclosures,
+    guardians,
+    idempotency,
+    oauth,
+    owner,
+    resources,
+    rights,
+    tuf_files,
+)
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.authorize import authorize
 from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Refused, Reply, json_reply
@@ -111,6 +122,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("GET", correct.DATA_PATH, correct.view),
     Own("PATCH", correct.DATA_PATH, correct.correct),
     Own("POST", RIGHTS_PATH, rights.create),
+    Own("GET", RIGHTS_PATH, rights.listed, after_erasure=True),
     Own("GET", _ONE_REQUEST, rights.read, after_erasure=True),
     Own("DELETE", _ONE_REQUEST, rights.cancel),
     Own("GET", _ONE_REQUEST + "/receipt", rights.receipt, after_erasure=True),
@@ -118,6 +130,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("POST", owner.RIGHTS_PATH, owner.create, identity="user"),
     Own("GET", _ONE_OF_OWNER, rights.read, identity="user", after_erasure=True),
     Own("GET", _ONE_OF_OWNER + "/receipt", rights.receipt, identity="user", after_erasure=True),
+    Own("GET", disclosures.PATH, disclosures.read),
     Own("PUT", "/v1/consents/{purpose}", consents.put),
     Own("GET", "/v1/consents/{purpose}", consents.read),
     Own("POST", guardians.PATH, guardians.create),

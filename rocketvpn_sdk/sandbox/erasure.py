@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select, update
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.accounts import devices_of, drop_device, find_device, find_order, remember_removed
+from rocketvpn_sdk.sandbox.disclosures import to_be_told
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow, RightsRow
@@ -37,6 +38,7 @@ def fulfil(db: Connection, parts: Parts, request: RightsRow) -> None:
     device = find_device(db, request.order_number or "", request.device_id or "")
     erased: list[str] = []
     held_back: list[wire.HeldBack] = []
+    told: list[str] = []
     refresh_hash = None
     if order is not None and request.scope != "logs":  # of logs, this server holds none
         refresh_hash = _refresh_hash(db, request)
@@ -47,8 +49,9 @@ def fulfil(db: Connection, parts: Parts, request: RightsRow) -> None:
             if gone.jkt != request.jkt:
                 remember_removed(db, gone.jkt, parts.now() + parts.settings.removed_key_lifetime)
         if request.scope == "account":
+            told = to_be_told(db, order.number)
             _erase_order(db, order)
-    _close(db, parts, request, erased, held_back, refresh_hash)
+    _close(db, parts, request, erased, held_back, refresh_hash, told)
     if request.scope == "account" and order is not None:
         _close_others(db, parts, order.number)
 
@@ -68,7 +71,8 @@ def _reach(
 
 
 def _erase_order(db: Connection, order: OrderRow) -> None:
-    for table in (tables.auth_codes, tables.auth_sessions):
+    # Whom the operator told goes too; the receipt names those who are told of the erasure.
+    for table in (tables.auth_codes, tables.auth_sessions, tables.disclosures):
         db.execute(delete(table).where(table.c.order_number == order.number))
     # An owner's token, from now on good for the receipt alone; the devices' went with them.
     issued = tables.access_tokens
@@ -86,6 +90,7 @@ def _close(
     erased: list[str],
     held_back: list[wire.HeldBack],
     refresh_hash: str | None,
+    told: list[str],
 ) -> None:
     receipt = wire.Receipt(
         iss=parts.base,
@@ -95,6 +100,7 @@ def _close(
         scope=request.scope,  # type: ignore[arg-type]  # the column holds what NewRightsRequest took
         erased=erased,
         held_back=held_back,
+        recipients_told=told,
     )
     table = tables.rights_requests
     db.execute(
@@ -115,7 +121,7 @@ def _close_others(db: Connection, parts: Parts, number: str) -> None:
     """Close what the order's other devices had asked for: their data is gone as well."""
     table = tables.rights_requests
     for other in every(db, select(table).where(table.c.order_number == number), RightsRow):
-        _close(db, parts, other, [], [], None)
+        _close(db, parts, other, [], [], None, [])
 
 
 def _refresh_hash(db: Connection, request: RightsRow) -> str | None:

@@ -23,11 +23,17 @@ class Faults:
     """The switches. Set them from any thread while the server runs; ``clear()`` puts all of them back."""
 
     def __init__(
-        self, *, nonces: Callable[[], None], revoke: Callable[[str], None], release: Callable[[], None]
+        self,
+        *,
+        nonces: Callable[[], None],
+        revoke: Callable[[str], None],
+        begin: Callable[[], None],
+        release: Callable[[], None],
     ) -> None:
         self._lock = threading.Lock()
         self._forget_nonces = nonces
         self._revoke = revoke
+        self._begin = begin
         self._release = release
         self._queue: list[Fault] = []
         self._latency = 0.0
@@ -102,7 +108,7 @@ class Faults:
 
     @property
     def delay_deletions(self) -> bool:
-        """Whether deletions stay ``in_progress`` until ``release_deletions()``."""
+        """Whether deletions stay ``open`` until ``begin_deletions()`` or ``release_deletions()``."""
         with self._lock:
             return self._delay
 
@@ -123,6 +129,10 @@ class Faults:
             self._freeze = on
 
     # ------------------------------------------------------------ at once
+
+    def begin_deletions(self) -> None:
+        """Make every deletion that was delayed ``in_progress``; it can no longer be called off."""
+        self._begin()
 
     def release_deletions(self) -> None:
         """Carry out every deletion that was delayed, and delay no more."""

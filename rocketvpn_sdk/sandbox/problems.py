@@ -38,6 +38,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "guardian-request-not-found": (404, "There is no such request", "It was settled, withdrawn, or is too long ago."),
     "method-not-allowed": (405, "The method is not allowed here", "The Allow header lists those that are."),
     "idempotency-in-progress": (409, "The first request is still running", "Wait a moment and repeat."),
+    "request-begun": (409, "The request is being carried out", "Only what nobody works on yet can be called off."),
     "request-closed": (409, "The request is closed", "What is fulfilled, denied or revoked cannot be cancelled."),
     "guardian-code-used": (409, "The code was used already", "A guardian's code counts once; ask for a new one."),
     "guardian-code-expired": (410, "The code is no longer valid", "Ask for a new one."),

@@ -59,6 +59,14 @@ def take_in(
     )
 
 
+def listed(parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
+    """Serve ``GET /v1/data-rights-requests``: this device's own, until their retention ends."""
+    table = tables.rights_requests
+    query = select(table).where(table.c.jkt == caller.jkt, table.c.expires_at > parts.now())
+    rows = every(db, query.order_by(table.c.received_at, table.c.id), RightsRow)
+    return json_reply(wire.RightsRequests(requests=[_answer(parts, row, RIGHTS_PATH) for row in rows]))
+
+
 def read(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     """Serve ``GET /v1/data-rights-requests/{request_id}``."""
     path = call.path.rpartition("/")[0]
@@ -66,10 +74,10 @@ def read(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
 
 
 def cancel(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``DELETE /v1/data-rights-requests/{request_id}``: only what is open can be revoked."""
+    """Serve ``DELETE /v1/data-rights-requests/{request_id}``: only what nobody works on yet can be revoked."""
     request = _found(db, parts, call.params["request_id"], caller)
-    if request.status not in OPEN:
-        raise Refused("request-closed")
+    if request.status != "open":
+        raise Refused("request-begun" if request.status in OPEN else "request-closed")
     table = tables.rights_requests
     values = {"status": "revoked", "order_number": None, "device_id": None, "expected_by": None}
     db.execute(update(table).where(table.c.id == request.id).values(values))
@@ -82,6 +90,13 @@ def receipt(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     if request.receipt is None:
         raise Refused("not-found", "There is no receipt, or none yet.")
     return Reply(body=request.receipt.encode(), media_type=wire.JWT)
+
+
+def begin_delayed(parts: Parts) -> None:
+    """Begin the deletions that a fault switch had delayed, without ending them."""
+    table = tables.rights_requests
+    with parts.store.begin() as db:
+        db.execute(update(table).where(table.c.status == "open").values(status="in_progress"))
 
 
 def release_delayed(parts: Parts) -> None:
@@ -119,7 +134,7 @@ def _insert(
         refresh_hash=None,
         exercise=exercise,
         scope=scope,
-        status="in_progress" if deletion else "fulfilled",
+        status="open" if deletion else "fulfilled",
         received_at=now,
         expected_by=now + int(parts.settings.deletion_days * DAY) if deletion else None,
         expires_at=now + (int(kept.seconds) if kept else 0),

@@ -7,7 +7,7 @@ import secrets
 import socket
 import threading
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +21,10 @@ from rocketvpn_sdk.clock import Clock, SystemClock, utc
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.accounts import remove_device
+from rocketvpn_sdk.sandbox.accounts import find_order, remove_device
 from rocketvpn_sdk.sandbox.app import build_app
 from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context, write_private
+from rocketvpn_sdk.sandbox.disclosures import record
 from rocketvpn_sdk.sandbox.exchange import Received
 from rocketvpn_sdk.sandbox.faults import Faults
 from rocketvpn_sdk.sandbox.gate import Gate
@@ -33,7 +34,7 @@ from rocketvpn_sdk.sandbox.nonces import Nonces
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.proofs import ProofChecker
 from rocketvpn_sdk.sandbox.receipts import ReceiptSigner
-from rocketvpn_sdk.sandbox.rights import release_delayed
+from rocketvpn_sdk.sandbox.rights import begin_delayed, release_delayed
 from rocketvpn_sdk.sandbox.seeds import YEAR, add_order, seed
 from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.sandbox.store import Store, every
@@ -66,7 +67,7 @@ class Sandbox:
         self.folder = Path(folder).absolute()
         self.policy = (policy or bundled_policy()).with_hosts("operator", (HOST,))
         self.mail = Outbox()
-        self.faults = Faults(nonces=self._forget_nonces, revoke=self._revoke, release=self._release)
+        self.faults = Faults(nonces=self._forget_nonces, revoke=self._revoke, begin=self._begin, release=self._release)
         self.settings = Settings()
         self._port = port
         self._database_url = database_url
@@ -194,6 +195,30 @@ class Sandbox:
             add_order(db, self.policy, number, limit=limit, expires=expires or today + YEAR, email=email, today=today)
         return number
 
+    def disclose(
+        self,
+        order: str,
+        *,
+        recipient: str,
+        basis: str,
+        categories: Sequence[str],
+        on: date | None = None,
+        kind: str | None = None,
+    ) -> None:
+        """Write down, as an operator does, that something about the owner of ``order`` was given to ``recipient``.
+
+        Any words go, those that the policy does not know too; ``kind`` is the policy's, or ``third_party``.
+
+        Raises:
+            LookupError: there is no such order.
+        """
+        parts = self._running()
+        with parts.store.begin() as db:
+            if find_order(db, order) is None:
+                raise LookupError("there is no such order")
+            told = on or parts.today()
+            record(parts, db, order, recipient=recipient, kind=kind, basis=basis, categories=categories, on=told)
+
     # ------------------------------------------------------------ signed files
 
     def publish(self, policy: Policy) -> Policy:
@@ -282,6 +307,9 @@ class Sandbox:
                 remove_device(db, device, parts.now() + parts.settings.removed_key_lifetime)
         if not found:
             raise LookupError("no order has a device by that id")
+
+    def _begin(self) -> None:
+        begin_delayed(self._running())
 
     def _release(self) -> None:
         release_delayed(self._running())

@@ -132,6 +132,19 @@ rights_requests = Table(
     Column("receipt", Text),
 )
 
+disclosures = Table(
+    "disclosures",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("order_number", String(40), nullable=False, index=True),
+    Column("recipient", String(200), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("basis", String(40), nullable=False),
+    Column("categories", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+)
+
 consents = Table(
     "consents",
     metadata,
@@ -201,6 +214,7 @@ EXPIRING = (
     access_tokens,
     tunnels,
     rights_requests,
+    disclosures,
     consents,
     guardian_requests,
     idempotency,
@@ -277,6 +291,19 @@ class RightsRow(msgspec.Struct, frozen=True):
     order_number: str | None
     device_id: str | None
     receipt: str | None
+
+
+class DisclosureRow(msgspec.Struct, frozen=True):
+    """A row of ``disclosures``."""
+
+    id: str
+    order_number: str
+    recipient: str
+    kind: str
+    basis: str
+    categories: str
+    day: date
+    expires_at: int
 
 
 class ConsentRow(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.accounts import devices_of
+from rocketvpn_sdk.sandbox.disclosures import FIELD, disclosures_of
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow
 
@@ -22,22 +23,26 @@ HOLD_REASON = "Tax law requires the operator to keep its invoices."
 
 def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceRow) -> list[wire.HeldField]:
     """Return every field that is held; the value is ``None`` where only its hash is (the session token)."""
-    return [
-        *_account(policy, order),
-        *_device(db, policy, device),
-        *_payments(db, policy, order.number),
-        *_tunnel(db, policy, device),
-        *_choices(db, policy, device),
-        *_codes(db, policy, device),
-    ]
+    return [*_of_order(db, policy, order), *_of_device(db, policy, device)]
 
 
 def held_of_order(db: Connection, policy: Policy, order: OrderRow) -> list[wire.HeldField]:
     """Return every field that is held about an order and all its devices, one device after the other."""
-    fields = [*_account(policy, order), *_payments(db, policy, order.number)]
-    for device in devices_of(db, order.number):
-        fields += [*_device(db, policy, device), *_tunnel(db, policy, device), *_choices(db, policy, device)]
-    return fields
+    devices = devices_of(db, order.number)
+    return [*_of_order(db, policy, order), *(field for device in devices for field in _of_device(db, policy, device))]
+
+
+def _of_order(db: Connection, policy: Policy, order: OrderRow) -> Iterator[wire.HeldField]:
+    yield from _account(policy, order)
+    yield from _payments(db, policy, order.number)
+    yield from _disclosures(db, policy, order.number)
+
+
+def _of_device(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
+    yield from _device(db, policy, device)
+    yield from _tunnel(db, policy, device)
+    yield from _choices(db, policy, device)
+    yield from _codes(db, policy, device)
 
 
 def entity_tag(data: bytes) -> str:
@@ -110,6 +115,11 @@ def _codes(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.H
     query = select(sent.expires_at).where(sent.order_number == device.order_number, sent.device_id == device.id)
     for (expires_at,) in db.execute(query.order_by(sent.expires_at)):
         yield _field(policy, "guardian_code", None, _moment(expires_at - int(kept.seconds if kept else 0)))
+
+
+def _disclosures(db: Connection, policy: Policy, number: str) -> Iterator[wire.HeldField]:
+    for row in disclosures_of(db, number):
+        yield _field(policy, FIELD, f"{row.recipient}: {row.basis}, {row.day.isoformat()}", _midnight(row.day))
 
 
 def _moment(at: int) -> datetime:

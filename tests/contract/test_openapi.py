@@ -61,7 +61,7 @@ def test_operations_are_the_policys() -> None:
         if name in named
     }
 
-    assert set(named) - set(declared) <= {"server.problem", "rights.cancel"}  # the SDK calls neither
+    assert set(named) - set(declared) <= {"server.problem"}  # the SDK does not call it
     assert {name: named[name] for name in declared} == declared
 
 
@@ -189,6 +189,13 @@ def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Pe
         assert peer.call("GET", path).status_code == 200
     assert peer.call("POST", "/v1/tunnels", json_body={"public_key": "A" * 43 + "=", "region": "de-fra"}).is_success
     assert peer.patch({"language": "en"}).is_success
+    sandbox.disclose("RV-2026-0001", recipient="A court", basis="court", categories=["account"])
+    assert peer.call("GET", "/v1/disclosures").json()["disclosures"]
+    sandbox.faults.delay_deletions = True
+    open_request = peer.ask_deletion("logs").headers["Location"]
+    sandbox.faults.delay_deletions = False
+    assert peer.call("DELETE", open_request).is_success
+    assert peer.call("GET", "/v1/data-rights-requests").json()["requests"]
     stepped = peer.step_up(sandbox.mail.last_code)
     request = peer.ask_deletion("account", token=stepped)
     peer.access_token = peer.refresh().json()["access_token"]

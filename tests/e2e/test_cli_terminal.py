@@ -13,7 +13,10 @@ from rocketvpn_sdk.cli.app import run
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.sandbox import Sandbox
 
-COMMANDS = "demo sandbox bind status log view sent correct delete unbind reset policy".split()  # noqa: SIM905
+COMMANDS = (
+    *("demo", "sandbox", "bind", "status", "log", "view", "sent", "correct", "export", "disclosures", "requests"),
+    *("delete", "unbind", "reset", "policy"),
+)
 
 
 @pytest.fixture

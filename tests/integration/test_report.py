@@ -14,7 +14,8 @@ from support.world import World
 
 from rocketvpn_sdk import Report, RocketVPN
 from rocketvpn_sdk.errors import ServerUnreachable, ValueRefused, VaultLocked
-from rocketvpn_sdk.rights.report import Disclosed, Requested
+from rocketvpn_sdk.rights import Disclosure
+from rocketvpn_sdk.rights.disclosures import Disclosures
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -127,36 +128,33 @@ def test_a_language_that_the_policy_lacks_falls_back_to_english(rocket: RocketVP
     assert report.purposes == rocket.rights.view().purposes
 
 
-# ---------------------------------------------------------------- what others fill in
+# ---------------------------------------------------------------- disclosures and requests
 
 
-def test_nobody_asks_about_disclosures_and_requests_and_the_report_says_so(world: World) -> None:
-    with RocketVPN.open(world.config()) as rocket:
-        rocket.rights._view._disclosures = rocket.rights._view._requests = None
-        report = rocket.rights.view()
-    assert (report.disclosures, report.disclosures_problem) == ((), "not-asked")
-    assert (report.requests, report.requests_problem) == ((), "not-asked")
-
-
-@pytest.mark.clause("S3")
-def test_disclosures_and_requests_are_filled_in_by_those_who_ask(rocket: RocketVPN) -> None:
-    given = Disclosed(at=NOW, recipient="<b>Court</b>", basis="court", fields=("order_number",))
-    asked = Requested(request_id="r-1", exercise="access", scope="account", status="open", received_at=NOW)
-    rocket.rights._view._disclosures, rocket.rights._view._requests = lambda: (given,), lambda: (asked,)
+@pytest.mark.clause("S1", "S2", "S3")
+def test_whom_the_operator_told_and_what_was_asked_of_it(world: World, rocket: RocketVPN) -> None:
+    order = rocket.device.binding.order_number
+    world.sandbox.disclose(order, recipient="<b>Court</b>", kind="court", basis="court", categories=("order_number",))
+    world.sandbox.faults.delay_deletions = True
+    rocket.rights.delete(rocket.rights.plan_delete("logs"))
     report = rocket.rights.view()
-    assert (report.disclosures, report.disclosures_problem) == ((given,), None)
-    assert (report.requests, report.requests_problem) == ((asked,), None)
+    assert report.disclosures == rocket.rights.disclosures()
+    assert report.disclosures_problem is None
+    assert [(each.exercise, each.scope, each.status) for each in report.requests] == [("deletion", "logs", "open")]
     page = report.to_html()
     assert "because a court ordered it" in page
     assert "&lt;b&gt;Court" in page
+    assert "The policy does not declare this: to whom" in page
     assert "gave information about you to others 1 time." in page
 
 
-def test_a_part_that_cannot_be_asked_says_why_and_leaves_the_rest(rocket: RocketVPN) -> None:
-    def nobody() -> tuple[Disclosed, ...]:
+def test_a_part_that_cannot_be_asked_says_why_and_leaves_the_rest(
+    rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: Disclosures) -> tuple[Disclosure, ...]:
         raise ServerUnreachable
 
-    rocket.rights._view._disclosures = nobody
+    monkeypatch.setattr(Disclosures, "read", nobody)
     report = rocket.rights.view()
     assert (report.disclosures, report.disclosures_problem) == ((), "server-unreachable")
     assert report.server_answered

@@ -226,7 +226,7 @@ def test_a_delayed_deletion_can_be_watched_and_then_happens(sandbox: Sandbox, bi
     request = peer.ask_deletion("device").json()
     path = f"{REQUESTS}/{request['request_id']}"
 
-    assert request["status"] == "in_progress"
+    assert request["status"] == "open"
     assert request["expected_by"] > request["received_at"]
     assert problem_code(peer.call("GET", f"{path}/receipt")) == "not-found"
     sandbox.faults.release_deletions()

@@ -69,6 +69,10 @@ def _ext4() -> str:
     return ""
 
 
+def _age() -> str:
+    return "" if shutil.which("age") else "age is not installed"
+
+
 def _browser() -> str:
     from support.browser import PATH
 
@@ -78,6 +82,7 @@ def _browser() -> str:
 
 
 _PROBES: dict[str, Callable[[], str]] = {
+    "age": _age,
     "keyring": _keyring,
     "strace": _strace,
     "tmpfs": _tmpfs,

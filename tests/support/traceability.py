@@ -92,11 +92,11 @@ WHAT: dict[str, Clause] = {
         ("policy/checks.py", "policy/catalogue.py", "policy/decide.py", "transport/guard.py"),
     ),
     "A1": Clause(
-        "One report of what is held here and at the server, and of what was sent.",
-        ("rights/view.py", "rights/report/model.py", "transport/sent.py"),
+        "One report of what is held here and at the server, and of what was sent; all of it in one file to take along.",
+        ("rights/view.py", "rights/report/model.py", "rights/export.py", "rights/requests.py", "transport/sent.py"),
     ),
     "A2": Clause(
-        "Correctable fields can be corrected; a change made elsewhere in the meantime is not overwritten.",
+        "Correctable fields can be corrected, and are read back; a change made elsewhere is not overwritten.",
         ("rights/correct.py", "policy/rocketvpn.toml"),
     ),
     "A3": Clause(
@@ -112,14 +112,13 @@ WHAT: dict[str, Clause] = {
         ("policy/decide.py", "policy/checks.py", "transport/guard.py"),
     ),
     "S2": Clause(
-        "A recipient without a declared safeguard makes the policy invalid.",
-        ("policy/checks.py", "policy/rocketvpn.toml"),
-        "a list of the server's disclosures that names the safeguards",
+        "A recipient without a declared safeguard makes the policy invalid; the list of disclosures names it.",
+        ("policy/checks.py", "policy/rocketvpn.toml", "rights/disclosures.py"),
     ),
     "S3": Clause(
-        "A server may name a law, a court or an authority, and nothing else, as its basis without a consent.",
-        ("wire.py", "rights/report/model.py", "sandbox/erasure.py"),
-        "a list of what the server says it disclosed, to whom and on which basis",
+        "A server may name a law, a court or an authority, and nothing else, as its basis without a consent; whom it "
+        "told is listed, and what the policy does not declare is marked.",
+        ("wire.py", "rights/disclosures.py", "sandbox/disclosures.py", "sandbox/erasure.py"),
     ),
     "R1": Clause(
         "Each field has an end in each place, within its category's bound; what is past it is never read again, and a "

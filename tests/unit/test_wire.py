@@ -33,6 +33,19 @@ FIELD = wire.HeldField(
     id="contact_email", value=SECRET, since=AT, until=AT, recipients=["operator"], hold=HOLD, correctable=True
 )
 
+REQUEST = wire.RightsRequest(
+    request_id="r",
+    exercise="deletion",
+    scope="device",
+    status="in_progress",
+    received_at=AT,
+    expected_by=AT,
+    reason="x",
+    processing_details="y",
+    results_url="https://h/r",
+    expires_at=AT,
+)
+DISCLOSURE = wire.Disclosure(recipient=SECRET, kind="authority", basis=SECRET, categories=[SECRET], day=DAY)
 EXAMPLES: list[Wire] = [
     wire.ServerMetadata(
         issuer="https://h",
@@ -74,18 +87,10 @@ EXAMPLES: list[Wire] = [
     wire.ServerData(fields=[FIELD]),
     wire.NewRightsRequest(exercise="deletion", scope="account", purpose="improvement"),
     wire.NewOwnerRequest(exercise="deletion", scope="device", device_id="A" * 52),
-    wire.RightsRequest(
-        request_id="r",
-        exercise="deletion",
-        scope="device",
-        status="in_progress",
-        received_at=AT,
-        expected_by=AT,
-        reason="x",
-        processing_details="y",
-        results_url="https://h/r",
-        expires_at=AT,
-    ),
+    REQUEST,
+    wire.RightsRequests(requests=[REQUEST]),
+    DISCLOSURE,
+    wire.Disclosures(disclosures=[DISCLOSURE]),
     HELD_BACK,
     wire.Receipt(
         iss="https://h",
@@ -124,6 +129,7 @@ SECRETS = {
     "AuthorizationError": {"auth_session"},
     "TokenResponse": {"access_token", "refresh_token"},
     "HeldField": {"value"},
+    "Disclosure": {"recipient", "basis", "categories"},
 }
 
 

@@ -15,7 +15,7 @@ def demo(
     call: Call,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary folder, to look into it.")] = False,
 ) -> Answer:
-    """See it all at work, with a proof that what is deleted is gone.
+    """See it all at work, and proof that what is deleted is gone.
 
     Binds, logs, shows, corrects and deletes against a server of its own. Everything is real: TLS, the system's keyring
     where there is one, the files on the disk. Nothing leaves this machine, and nothing is left on it. The exit code is

@@ -40,7 +40,7 @@ def view(
     ] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="Replace FILE if it is there, without asking.")] = False,
 ) -> Answer:
-    """Show everything that is held about you, here and at the server.
+    """Show everything held about you, here and at the server.
 
     Works offline too; the server's part is missing then, and the report says so. With --owner, shows what the server
     holds about an order and all its devices; a code is sent to the order's e-mail address for that.
@@ -171,12 +171,14 @@ def _sent(out: Out, report: Report) -> None:
 
 
 def _others(out: Out, report: Report) -> None:
-    from rocketvpn_sdk.rights.report.words import ASKED, BASES, WAITS, missing, said
+    from rocketvpn_sdk.rights.report.words import ASKED, BASES, WAITS, missing, said, undeclared
 
     out.heading("Given to authorities and others, by the operator's account")
     for given in report.disclosures:
-        fields = words.joined(given.fields)
-        out.say(f"{words.day(given.at)}: {given.recipient}, {said(BASES, given.basis)}: {fields}", indent=2, hanging=2)
+        what = words.joined(given.categories)
+        out.say(f"{words.day(given.day)}: {given.recipient}, {said(BASES, given.basis)}: {what}", indent=2, hanging=2)
+        if given.undeclared:
+            out.say(undeclared(given), indent=4, hanging=2)
     if not report.disclosures:
         problem = report.disclosures_problem
         out.say(missing(problem) if problem else "It says: to nobody.", indent=2, hanging=2)
@@ -186,7 +188,8 @@ def _others(out: Out, report: Report) -> None:
         out.say(f"{words.moment(item.since)}: {item.sentence} {said(WAITS, item.state)}", indent=2, hanging=2)
     for asked in report.requests:
         what = f"{said(ASKED, asked.exercise)}, {said(ASKED, asked.scope)}: {said(ASKED, asked.status)}"
-        out.say(f"{words.moment(asked.received_at)}: {what}", indent=2, hanging=2)
+        when = f"{words.moment(asked.received_at)}: " if asked.received_at else ""
+        out.say(when + what, indent=2, hanging=2)
 
 
 def _samples(out: Out, report: Report) -> None:

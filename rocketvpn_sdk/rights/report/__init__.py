@@ -2,16 +2,13 @@
 
 from rocketvpn_sdk.rights.report.model import (
     CAVEATS,
-    NOT_ASKED,
     AppliedPolicy,
     ConsentStep,
     ConsentStory,
-    Disclosed,
     HeldValue,
     LogSummary,
     PendingPolicy,
     Report,
-    Requested,
     SentSummary,
     SentWeek,
     Term,
@@ -20,16 +17,13 @@ from rocketvpn_sdk.rights.report.model import (
 
 __all__ = [
     "CAVEATS",
-    "NOT_ASKED",
     "AppliedPolicy",
     "ConsentStep",
     "ConsentStory",
-    "Disclosed",
     "HeldValue",
     "LogSummary",
     "PendingPolicy",
     "Report",
-    "Requested",
     "SentSummary",
     "SentWeek",
     "Term",

@@ -13,13 +13,12 @@ from rocketvpn_sdk.consent.outcome import ServerKnows
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.messages import marked
+from rocketvpn_sdk.rights.disclosures import Disclosure
+from rocketvpn_sdk.rights.requests import DataRequest
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339, in UTC."""
 Place = Literal["device", "server"]
-
-NOT_ASKED = "not-asked"
-"""The problem's code where nothing in this client asks the server about a part."""
 
 CAVEATS: tuple[str, ...] = (
     marked("The list of what was sent covers what went through this component; it cannot see what else the app does."),
@@ -144,30 +143,6 @@ class Waiting(MaskedRepr, frozen=True, kw_only=True):
     """What it says."""
 
 
-class Disclosed(MaskedRepr, frozen=True, kw_only=True):
-    """Something about this user that the operator gave to somebody, by its own account (S1 to S3)."""
-
-    at: Moment
-    recipient: str
-    """Who got it, in the operator's words."""
-    basis: str
-    """On which ground: ``law``, ``court``, ``authority``, ``consent``."""
-    fields: tuple[str, ...] = ()
-    reason: str = ""
-
-
-class Requested(MaskedRepr, frozen=True, kw_only=True):
-    """A request for access or deletion that the server knows of."""
-
-    request_id: str
-    exercise: str
-    scope: str
-    status: str
-    received_at: Moment
-    expected_by: Moment | None = None
-    reason: str = ""
-
-
 class PendingPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """A newer version of the policy that does not bind yet."""
 
@@ -221,10 +196,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sent: tuple[SentSummary, ...]
     sent_weeks: tuple[SentWeek, ...]
     waiting: tuple[Waiting, ...]
-    disclosures: tuple[Disclosed, ...]
+    disclosures: tuple[Disclosure, ...]
     disclosures_problem: str | None
-    """Why that part is missing, as an error's code; ``not-asked``: nothing asks about it."""
-    requests: tuple[Requested, ...]
+    """Why that part is missing, as an error's code."""
+    requests: tuple[DataRequest, ...]
     requests_problem: str | None
     purposes: tuple[Term, ...]
     recipients: tuple[Term, ...]

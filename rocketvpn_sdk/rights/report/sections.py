@@ -154,10 +154,10 @@ def _given(report: Report) -> Section:
     heads = (translate("When"), translate("To whom"), translate("Why"), translate("What"))
     rows = tuple(
         (
-            Cell(words.day(each.at)),
-            Cell(each.recipient),
-            Cell(words.said(words.BASES, each.basis), note=each.reason),
-            Cell(words.listed([words.name(field) for field in each.fields])),
+            Cell(words.day(each.day)),
+            Cell(each.sentence or each.recipient, note=each.safeguard or ""),
+            Cell(words.said(words.BASES, each.basis), note=words.undeclared(each)),
+            Cell(words.listed([words.name(category) for category in each.categories])),
         )
         for each in report.disclosures
     )
@@ -179,11 +179,9 @@ def _requests(report: Report) -> Section:
     )
     known = tuple(
         (
-            Cell(
-                f"{words.said(words.ASKED, each.exercise)}: {words.said(words.ASKED, each.scope)}", note=each.request_id
-            ),
-            Cell(words.moment(each.received_at)),
-            Cell(words.said(words.ASKED, each.status), note=each.reason),
+            Cell(f"{words.said(words.ASKED, each.exercise)}: {words.said(words.ASKED, each.scope)}", note=each.id),
+            Cell(words.moment(each.received_at) if each.received_at else ""),
+            Cell(words.said(words.ASKED, each.status), note=each.reason or ""),
             Cell(words.day(each.expected_by) if each.expected_by else ""),
         )
         for each in report.requests

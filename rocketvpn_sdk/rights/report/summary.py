@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rocketvpn_sdk.messages import translate, translate_number
 from rocketvpn_sdk.rights.report import words
-from rocketvpn_sdk.rights.report.model import NOT_ASKED, HeldValue, Report
+from rocketvpn_sdk.rights.report.model import HeldValue, Report
 
 
 def summary(report: Report) -> tuple[str, ...]:
@@ -89,8 +89,6 @@ def _others(report: Report) -> Iterator[str]:
         )
     elif report.disclosures_problem is None:
         yield translate("The operator says that it gave nothing about you to authorities or others.")
-    elif report.disclosures_problem == NOT_ASKED:
-        yield translate("Whether the operator gave anything about you to others was not asked.")
 
 
 def _waiting(report: Report) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 from rocketvpn_sdk.messages import marked, translate, translate_number
 from rocketvpn_sdk.policy import Duration, wording
 from rocketvpn_sdk.policy.values import BOUND
+from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.report.describing import UNKNOWN
-from rocketvpn_sdk.rights.report.model import NOT_ASKED, HeldValue
+from rocketvpn_sdk.rights.report.model import HeldValue
 
 BASES = {
     "law": marked("because a law demands it"),
@@ -61,8 +62,14 @@ MONTHS = (
     marked("July"), marked("August"), marked("September"), marked("October"), marked("November"), marked("December"),
 )  # fmt: skip
 _PROBLEMS = {
-    NOT_ASKED: marked("This app does not ask the server about it."),
     "not-bound": marked("This device is not bound to an order, so the server was not asked."),
+}
+_UNDECLARED = marked("The policy does not declare this: {}. Ask the operator.")
+_PARTS = {
+    "recipient": marked("to whom"),
+    "kind": marked("what kind of recipient"),
+    "basis": marked("on which ground"),
+    "categories": marked("what was given"),
 }
 _MISSING = marked("The server did not answer, so this part is missing ({}).")
 
@@ -70,6 +77,12 @@ _MISSING = marked("The server did not answer, so this part is missing ({}).")
 def said(table: dict[str, str], word: str) -> str:
     """Return what ``table`` says for ``word``; a word that a server made up stands as it is."""
     return translate(table[word]) if word in table else word
+
+
+def undeclared(given: Disclosure) -> str:
+    """Return a warning about what the policy does not declare; empty where it declares all of it."""
+    parts = [translate(_PARTS[part]) for part in given.undeclared]
+    return translate(_UNDECLARED).format(", ".join(parts)) if parts else ""
 
 
 def missing(problem: str) -> str:

@@ -1,0 +1,51 @@
+"""``disclosures``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import Disclosure
+
+_CONSENT = "consent"
+
+
+def disclosures(call: Call) -> Answer:
+    """Show to whom the operator says it gave something about you.
+
+    The server is asked each time; nothing of it is kept on this device. What the privacy policy does not declare is
+    shown as the server says it, and marked.
+    """
+    contact = call.config.resolved_policy.contact
+    with call.open() as rocket:
+        told = rocket.rights.disclosures()
+    return Answer({"disclosures": told}, lambda out: _show(out, told, contact))
+
+
+def _show(out: Out, told: tuple[Disclosure, ...], contact: str) -> None:
+    if not told:
+        out.say("The operator says that it gave nothing about you to anybody.")
+        return
+    out.say("To whom the operator says it gave something about you", style="bold")
+    for each in told:
+        _one(out, each)
+    if any(each.undeclared for each in told):
+        out.say()
+        out.say(f"What is marked with ! the privacy policy does not declare. Ask the operator about it: {contact}")
+
+
+def _one(out: Out, each: Disclosure) -> None:
+    out.say()
+    out.say(f"{each.day}  {each.recipient} ({each.kind})", indent=2, hanging=2)
+    if each.sentence:
+        out.say(each.sentence, indent=4, hanging=2)
+    why = "because you agreed to it" if each.basis == _CONSENT else words.basis(each.basis)
+    out.say(f"{why}: {words.joined([words.name(category) for category in each.categories])}", indent=4, hanging=2)
+    if each.safeguard:
+        out.say(f"safeguard: {each.safeguard}", indent=4, hanging=2)
+    if each.undeclared:
+        out.say(f"! undeclared: {words.joined(each.undeclared)}", indent=4, hanging=2)

@@ -1,0 +1,83 @@
+"""``export``."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from rocketvpn_sdk.cli import ask, codes, words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.problems import CommandError
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import ExportResult
+    from rocketvpn_sdk.rights.export import Progress as Tell
+
+PASSPHRASE_VARIABLE = "ROCKETVPN_EXPORT_PASSPHRASE"  # noqa: S105 - a name
+
+
+def export(
+    call: Call,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, e.g. my-data.zip.")],
+    encrypt: Annotated[
+        bool, typer.Option("--encrypt", help=f"Encrypt it with a passphrase ({PASSPHRASE_VARIABLE}), for age.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> Answer:
+    """Take everything held about you along, in one file.
+
+    A ZIP of JSON, CSV and JSON-LD with a README.txt; only you can read the file. Works offline too; the server's part
+    is missing then, and the file says so. With --encrypt the file is FILE.age, which the program age opens.
+    """
+    passphrase = _passphrase() if encrypt else None
+    with call.open() as rocket, _bar(call.out) as tell:
+        done = rocket.rights.export(file, passphrase=passphrase, progress=tell, overwrite=force)
+    return Answer(done, lambda out: _show(out, done))
+
+
+def _show(out: Out, done: ExportResult) -> None:
+    out.say(f"Written: {done.path} ({words.counted(done.size, 'byte')})")
+    if not done.server_answered:
+        out.say(f"The server's part is missing or not whole ({done.server_problem}); the file says so.")
+    if done.encrypted:
+        out.say(f"Open it with `age --decrypt {Path(done.path).name}` and the passphrase; there is no way without it.")
+    else:
+        out.say("Whoever can read this file can read all of it. Keep it where only you can.")
+
+
+@contextmanager
+def _bar(out: Out) -> Iterator[Tell | None]:
+    """Show how far it is, where somebody watches."""
+    if out.json or not sys.stderr.isatty():
+        yield None
+        return
+    console = Console(file=sys.stderr)
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("")
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+
+def _passphrase() -> str:
+    given = os.environ.get(PASSPHRASE_VARIABLE)
+    if given:
+        return given
+    if not ask.at_terminal():
+        raise CommandError(
+            "There is no terminal to ask for a passphrase at.",
+            advice=f"Set {PASSPHRASE_VARIABLE}, or leave out --encrypt.",
+            exit_code=codes.USER,
+        )
+    answer = getpass.getpass("Passphrase for the export (there is no way back without it): ", stream=sys.stderr)
+    if getpass.getpass("Once more: ", stream=sys.stderr) != answer:
+        raise CommandError("The two passphrases differ; nothing was written.", exit_code=codes.USAGE)
+    return answer

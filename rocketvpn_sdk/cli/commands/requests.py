@@ -1,0 +1,81 @@
+"""``requests``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.errors import ValueRefused
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import DataRequest, RequestList
+
+_STATES = {
+    "waiting": "waits here",
+    "waiting_for_user": "waits for you",
+    "refused": "refused",
+    "in_progress": "in progress",
+}
+
+
+def requests(
+    call: Call,
+    request_id: Annotated[str | None, typer.Argument(metavar="ID", help="Only this one, in full.")] = None,
+    cancel: Annotated[str | None, typer.Option("--cancel", metavar="ID", help="Call this one off.")] = None,
+) -> Answer:
+    """Show what you asked for, and how far that is.
+
+    What waits on this device is listed beside what the server has. A request can be called off while it is open; what
+    was deleted here stays deleted.
+    """
+    if request_id is not None and cancel is not None:
+        raise ValueRefused(name="ID", problem="give either an ID to look at or --cancel ID")
+    with call.open() as rocket:
+        if cancel is not None:
+            done = rocket.rights.cancel(cancel)
+        elif request_id is not None:
+            done = rocket.rights.request(request_id)
+        else:
+            listed = rocket.rights.requests()
+            return Answer(listed, lambda out: _show_all(out, listed))
+    return Answer({"request": done}, lambda out: out.facts(_facts(done), indent=0))
+
+
+def _show_all(out: Out, listed: RequestList) -> None:
+    if listed.requests:
+        rows = [
+            (each.id, words.day(at) if (at := each.asked_at or each.received_at) else "", _what(each), _state(each))
+            for each in listed.requests
+        ]
+        out.table(("ID", "ASKED", "WHAT", "STATUS"), rows)
+    elif listed.server_answered:
+        out.say("You have asked for nothing.")
+    if not listed.server_answered:
+        out.say(f"The server did not answer ({listed.server_problem}), so only what waits here is shown.")
+
+
+def _facts(each: DataRequest) -> Iterator[tuple[str, object]]:
+    yield "id", each.id
+    yield "what", _what(each)
+    yield "status", _state(each)
+    for name in ("asked_at", "received_at", "expected_by", "expires_at"):
+        at = getattr(each, name)
+        if at is not None:
+            yield words.name(name), f"{words.moment(at)} UTC"
+    for name in ("problem", "reason", "processing_details", "results_url"):
+        said = getattr(each, name)
+        if said:
+            yield words.name(name), said
+
+
+def _what(each: DataRequest) -> str:
+    return f"{each.exercise} of {each.scope}"
+
+
+def _state(each: DataRequest) -> str:
+    return _STATES.get(each.status, each.status)

@@ -1,0 +1,73 @@
+"""Who was told (S1 to S3): what the operator says it gave to somebody, held against the policy."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.transport import Api
+
+BASES = ("consent", "law", "court", "authority")
+"""What allows a disclosure: the user's consent (S1), or what compels the operator without it (S3)."""
+
+
+class Disclosure(MaskedRepr, frozen=True, kw_only=True):
+    """Something about the user that the operator says it gave to somebody."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("recipient", "sentence", "basis", "categories")
+
+    recipient: str
+    """As the server says it: a recipient's id in the policy, or a name."""
+    sentence: str | None
+    """Who that is, as the policy says it; ``None``: the policy does not know."""
+    kind: str
+    """``operator``, ``affiliate``, ``third_party``, or what the server says."""
+    basis: str
+    """``consent``, ``law``, ``court``, ``authority``, or what the server says."""
+    categories: tuple[str, ...]
+    day: date
+    safeguard: str | None
+    """What binds the recipient, as the policy says it (S2); ``None``: the policy names nothing."""
+    undeclared: tuple[str, ...] = ()
+    """Which of ``recipient``, ``kind``, ``basis`` and ``categories`` are not what the policy declares."""
+
+
+class Disclosures:
+    """Asks the server whom it told.
+
+    Args:
+        api: the calls.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def read(self) -> tuple[Disclosure, ...]:
+        """Return every disclosure; see ``Rights.disclosures``."""
+        said = self._api.call("disclosures.read", answer=wire.Disclosures).value.disclosures
+        return tuple(describe(self._api.policy, each) for each in said)
+
+
+def describe(policy: Policy, said: wire.Disclosure) -> Disclosure:
+    """Return a disclosure as the server said it, with what the policy says about it, or that it says nothing."""
+    known = policy.recipients.get(said.recipient)
+    named = {*(category.id for category in policy.document.category), *policy.fields}
+    declared = {
+        "recipient": known is not None,
+        "kind": known is None or known.kind == said.kind,
+        "basis": said.basis in BASES,
+        "categories": named.issuperset(said.categories),
+    }
+    return Disclosure(
+        recipient=said.recipient,
+        sentence=known.sentence["en"] if known else None,
+        kind=said.kind,
+        basis=said.basis,
+        categories=tuple(said.categories),
+        day=said.day,
+        safeguard=known.safeguard["en"] if known else None,
+        undeclared=tuple(part for part, holds in declared.items() if not holds),
+    )

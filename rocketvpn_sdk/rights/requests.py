@@ -1,0 +1,181 @@
+"""Data rights requests: those that the server has, in the Data Rights Protocol's words, and those that wait here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.errors import NotBound, RequestRefused, RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.identity import CREDENTIALS, Credentials
+from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.rights.delete import OPERATION
+from rocketvpn_sdk.transport import Api
+from rocketvpn_sdk.vault import Queue, QueueItem, Vault
+
+RequestStatus = Literal[
+    "waiting", "waiting_for_user", "refused", "open", "in_progress", "fulfilled", "revoked", "denied", "expired"
+]
+"""The first three: here, and the server has not confirmed it. The others: the server's word (DRP 1.0)."""
+
+_HERE: dict[str, RequestStatus] = {"waiting_for_user": "waiting_for_user", "refused": "refused"}
+_UNKNOWN = "not-found"
+
+
+class DataRequest(MaskedRepr, frozen=True, kw_only=True):
+    """A data rights request, wherever it is."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("results_url",)
+
+    id: str
+    """The server's, or this device's own while the server has given it none."""
+    exercise: str
+    """``deletion`` or ``access``."""
+    scope: str
+    """``logs``, ``device`` or ``account``."""
+    status: RequestStatus
+    waits_here: bool = False
+    """Whether this device still carries it to the server, or waits for its receipt."""
+    problem: str | None = None
+    """The code of what kept it from going on, where it waits here."""
+    asked_at: datetime | None = None
+    """When it was asked for here; ``None``: this device keeps no note of it."""
+    received_at: datetime | None = None
+    """When the server received it; ``None``: it has not said so."""
+    expected_by: datetime | None = None
+    reason: str | None = None
+    """Why the server refused it, in its words."""
+    processing_details: str = ""
+    results_url: str | None = None
+    expires_at: datetime | None = None
+    """Until when the server keeps this entry (R1)."""
+
+
+class RequestList(msgspec.Struct, frozen=True, kw_only=True):
+    """Every request, oldest first."""
+
+    requests: tuple[DataRequest, ...]
+    server_answered: bool
+    server_problem: str | None
+    """Why the server's part is missing, as an error's code."""
+
+
+class Requests:
+    """Lists, looks up and calls off.
+
+    Args:
+        vault: says whether this device is bound.
+        queue: what waits here.
+        api: the calls.
+    """
+
+    def __init__(self, *, vault: Vault, queue: Queue, api: Api) -> None:
+        self._vault = vault
+        self._queue = queue
+        self._api = api
+
+    def all(self) -> RequestList:
+        """Return every request; see ``Rights.requests``."""
+        waiting = self._waiting()
+        said, problem = self._said()
+        known = {each.request_id for each in said}
+        ours = {item.reference: item for item in waiting if item.reference in known}
+        found = [
+            *(_there(each, ours.get(each.request_id)) for each in said),
+            *(_here(item) for item in waiting if item.reference not in known),
+        ]
+        found.sort(key=_when)
+        return RequestList(requests=tuple(found), server_answered=problem is None, server_problem=problem)
+
+    def there(self) -> tuple[DataRequest, ...]:
+        """Return those that the server has, oldest first.
+
+        Raises:
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+        """
+        ours = {item.reference: item for item in self._waiting()}
+        return tuple(_there(each, ours.get(each.request_id)) for each in self._list())
+
+    def one(self, request_id: str) -> DataRequest:
+        """Return one request as it stands now; see ``Rights.request``."""
+        item = self._item(request_id)
+        if item is not None and item.reference is None:
+            return _here(item)
+        return self._ask("rights.status", request_id, item)
+
+    def cancel(self, request_id: str) -> DataRequest:
+        """Call a request off; see ``Rights.cancel``."""
+        item = self._item(request_id)
+        if item is None or item.reference is not None:
+            done = self._ask("rights.cancel", request_id, item)
+        else:
+            done = msgspec.structs.replace(_here(item), status="revoked", problem=None)
+        if item is not None:
+            self._queue.remove(item)
+        return msgspec.structs.replace(done, waits_here=False)
+
+    def _ask(self, operation: str, request_id: str, item: QueueItem | None) -> DataRequest:
+        try:
+            said = self._api.call(operation, answer=wire.RightsRequest, path={"request_id": request_id}).value
+        except RequestRefused as error:
+            if error.params["reason"] == _UNKNOWN:
+                raise ValueRefused(name="request_id", problem="this device has no such request") from None
+            raise
+        return _there(said, item)
+
+    def _waiting(self) -> tuple[QueueItem, ...]:
+        return tuple(item for item in self._queue.items() if item.operation == OPERATION)
+
+    def _item(self, request_id: str) -> QueueItem | None:
+        return next((item for item in self._waiting() if request_id == (item.reference or item.id)), None)
+
+    def _said(self) -> tuple[list[wire.RightsRequest], str | None]:
+        if self._vault.get(CREDENTIALS, Credentials) is None:
+            return [], NotBound.code
+        try:
+            return self._list(), None
+        except VaultError:
+            raise
+        except RocketVPNError as error:
+            return [], error.code
+
+    def _list(self) -> list[wire.RightsRequest]:
+        return self._api.call("rights.list", answer=wire.RightsRequests).value.requests
+
+
+def _here(item: QueueItem) -> DataRequest:
+    return DataRequest(
+        id=item.reference or item.id,
+        exercise=str(item.body["exercise"]),
+        scope=str(item.body["scope"]),
+        status=_HERE.get(item.state, "waiting"),
+        waits_here=True,
+        problem=item.problem,
+        asked_at=utc(item.created_at),
+    )
+
+
+def _there(said: wire.RightsRequest, item: QueueItem | None) -> DataRequest:
+    return DataRequest(
+        id=said.request_id,
+        exercise=said.exercise,
+        scope=said.scope,
+        status=said.status,
+        waits_here=item is not None,
+        problem=item.problem if item else None,
+        asked_at=utc(item.created_at) if item else None,
+        received_at=said.received_at,
+        expected_by=said.expected_by,
+        reason=said.reason,
+        processing_details=said.processing_details,
+        results_url=said.results_url,
+        expires_at=said.expires_at,
+    )
+
+
+def _when(request: DataRequest) -> tuple[float, str]:
+    at = request.asked_at or request.received_at
+    return (at.timestamp() if at else 0.0, request.id)

@@ -15,6 +15,7 @@ import msgspec
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Consent, Permit, Versions
 from rocketvpn_sdk.consents import Consents
+from rocketvpn_sdk.consents.delivery import Delivery
 from rocketvpn_sdk.errors import (
     ConfigurationError,
     RocketVPNError,
@@ -31,6 +32,7 @@ from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
 if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs them
     from rocketvpn_sdk.device import Devices
     from rocketvpn_sdk.rights import Rights
+    from rocketvpn_sdk.rights.delete import Deletion
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.updates import Policies, TrustedFiles
 
@@ -67,20 +69,22 @@ class RocketVPN:
         self._api: Api | None = None
         self._devices: Devices | None = None
         self._rights: Rights | None = None
+        self._deletion: Deletion | None = None
         self._policies: Policies | None = None
         self._trusted: TrustedFiles | None = None
         self.events = EventBus(config.dispatch)
+        self._queue = Queue(vault)
         self._consent = Consent(
             vault,
             collect=config.collect,
             policies=lambda: self._versions.in_force().policies,
+            queue=self._queue,
             device=self._device_id,
             on_shred=lambda: self.journal.shredded(),
         )
-        self.consent = Consents(self._consent, connect=self._connect, queue=Queue(vault), events=self.events)
+        self.consent = Consents(self._consent, connect=self._connect, queue=self._queue, events=self.events)
         self._versions = Versions(vault, config.resolved_policy)
         self._permit = Permit(self._versions.in_force, self.consent.state, self._now, self._changes)
-        self._queue = Queue(vault)
         self._sent = SealedLog(vault, "sent", block_records=32)
         own_hosts = config.resolved_policy.recipients[_OPERATOR].hosts
         self.journal = Journal(
@@ -127,8 +131,13 @@ class RocketVPN:
             self.policy.announce()
 
     def close(self) -> None:
-        """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine."""
+        """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine.
+
+        A call that another thread has in a pause between two tries ends with ``VaultClosed``.
+        """
         _open.discard(self)
+        if self._api is not None:
+            self._api.interrupt()
         try:
             self.journal.close()
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
@@ -239,10 +248,21 @@ class RocketVPN:
             self._vault.settle()
             if self._vault.status().rotation_owed_since is not None:
                 self._vault.rotate()
-        self.consent.deliver()
-        if any(item.operation == _DELETION for item in self._queue.items()):
-            self.rights.resume(interactive=False)
+        self._deliver(ahead=True)
         return self.status()
+
+    def _deliver(self, *, ahead: bool) -> None:
+        """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
+        self._consent.settle()
+        delivery = Delivery(self._consent, self._queue)
+        deleting = any(item.operation == _DELETION for item in self._queue.items())
+        if not delivery.prepare() and not deleting:
+            return
+        from rocketvpn_sdk.transport.courier import Courier
+
+        courier = Courier(self._connect(), self._queue, self.events)
+        handlers = {**delivery.handlers(courier), **(self._deletions().handlers() if deleting else {})}
+        courier.deliver_due(self._config.clock.time(), handlers, ahead=ahead)
 
     @staticmethod
     def reset(config: Config) -> None:
@@ -323,9 +343,7 @@ class RocketVPN:
     def _open_rights(self) -> Rights:
         from rocketvpn_sdk.rights import Rights
         from rocketvpn_sdk.rights.correct import Correction
-        from rocketvpn_sdk.rights.delete import Deletion
         from rocketvpn_sdk.rights.view import View
-        from rocketvpn_sdk.transport.courier import Courier
 
         api, clock = self._connect(), self._config.clock
         return Rights(
@@ -334,17 +352,27 @@ class RocketVPN:
                 vault=self._vault, journal=self.journal, queue=self._queue, consent=self._consent, api=api, clock=clock
             ),
             correction=Correction(api, self._permit, clock),
-            deletion=Deletion(
-                vault=self._vault,
-                journal=self.journal,
-                api=api,
-                queue=self._queue,
-                courier=Courier(api, self._queue, self.events),
-                clock=clock,
-                events=self.events,
-            ),
+            deletion=self._deletions(),
             clock=clock,
         )
+
+    def _deletions(self) -> Deletion:
+        with self._loading:
+            if self._deletion is None:
+                from rocketvpn_sdk.rights.delete import Deletion
+                from rocketvpn_sdk.transport.courier import Courier
+
+                api = self._connect()
+                self._deletion = Deletion(
+                    vault=self._vault,
+                    journal=self.journal,
+                    api=api,
+                    queue=self._queue,
+                    courier=Courier(api, self._queue, self.events),
+                    clock=self._config.clock,
+                    events=self.events,
+                )
+            return self._deletion
 
 
 _open: weakref.WeakSet[RocketVPN] = weakref.WeakSet()

@@ -14,8 +14,8 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.consents import Consents
-from rocketvpn_sdk.consents.delivery import Delivery
 from rocketvpn_sdk.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     GuardianCodeUsed,
     GuardianNotAsked,
@@ -168,12 +168,12 @@ def test_what_concerns_the_same_purpose_waits_for_what_came_before(group: Group)
     group.consents.grant(group.consents.notice("improvement"))
     group.consents.deny(group.consents.notice("surveys"))
     group.server.calls.clear()
-    no_answer = ServerUnreachable(host="h", problem="p")
     held = wire.HeldConsent(
         purpose="p", record_id="r", state="denied", policy_version=1, policy_sha256="0" * 64, at=utc(1)
     )
-    group.server.answers = [no_answer, held]
-    assert Delivery(group.server, group.queue, EventBus()).deliver(group.low.unsent()) == 2
+    group.server.answers = [AuthenticationFailed(reason="invalid_grant"), held]
+    group.connect = lambda: group.server
+    assert group.consents.deliver() == 2
     assert [path["purpose"] for _, path in group.server.calls] == ["improvement", "surveys"]
 
 

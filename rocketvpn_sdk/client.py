@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 import weakref
 from contextlib import suppress
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from rocketvpn_sdk.background import HOUR, Background, BackgroundStatus, Every, Job, PolicyCheck
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Consent, Permit, Versions
 from rocketvpn_sdk.consents import Consents
@@ -28,6 +30,7 @@ from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
+from rocketvpn_sdk.waiting import Requests
 
 if TYPE_CHECKING:  # these bring httpx, and are loaded when a call first needs them
     from rocketvpn_sdk.device import Devices
@@ -53,6 +56,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     policy_version: int
     waiting: int | None
     """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
+    background: BackgroundStatus | None = None
+    """The worker of ``Config(background=True)``; ``None``: there is none."""
 
 
 class RocketVPN:
@@ -73,7 +78,8 @@ class RocketVPN:
         self._policies: Policies | None = None
         self._trusted: TrustedFiles | None = None
         self.events = EventBus(config.dispatch)
-        self._queue = Queue(vault)
+        self._background = self._make_background() if config.background else None
+        self._queue = Queue(vault, self._background.poke if self._background else lambda: None)
         self._consent = Consent(
             vault,
             collect=config.collect,
@@ -84,6 +90,7 @@ class RocketVPN:
         )
         self.consent = Consents(self._consent, connect=self._connect, queue=self._queue, events=self.events)
         self._versions = Versions(vault, config.resolved_policy)
+        self.queue = Requests(self._queue, lambda: self._versions.in_force().newest)
         self._permit = Permit(self._versions.in_force, self.consent.state, self._now, self._changes)
         self._sent = SealedLog(vault, "sent", block_records=32)
         own_hosts = config.resolved_policy.recipients[_OPERATOR].hosts
@@ -129,6 +136,8 @@ class RocketVPN:
         self.journal.unlocked()
         if self._versions.in_force().pending is not None:
             self.policy.announce()
+        if self._background is not None:
+            self._background.start()
 
     def close(self) -> None:
         """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine.
@@ -136,10 +145,15 @@ class RocketVPN:
         A call that another thread has in a pause between two tries ends with ``VaultClosed``.
         """
         _open.discard(self)
+        until = time.monotonic() + self._config.limits.close_timeout
+        if self._background is not None:
+            self._background.end()
         if self._api is not None:
             self._api.interrupt()
         try:
             self.journal.close()
+            if self._background is not None:
+                self._background.join(max(0.0, until - time.monotonic()))
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
                 self._sent.commit()
             if self._api is not None:
@@ -227,6 +241,7 @@ class RocketVPN:
             order=order,
             policy_version=self._versions.in_force().binding.version,
             waiting=waiting,
+            background=self._background.status() if self._background else None,
         )
 
     def sync(self) -> Status:
@@ -245,11 +260,33 @@ class RocketVPN:
         if self._versions.in_force().pending is not None:
             self.policy.settle()
         with suppress(SecretStoreError, VaultBusy):  # stays owed, and status() shows it
-            self._vault.settle()
-            if self._vault.status().rotation_owed_since is not None:
-                self._vault.rotate()
+            self._pay_rotation()
         self._deliver(ahead=True)
         return self.status()
+
+    def _pay_rotation(self) -> None:
+        self._vault.settle()
+        if self._vault.status().rotation_owed_since is not None:
+            self._vault.rotate()
+
+    def _make_background(self) -> Background:
+        """Return the worker for what ``sync`` does, and for asking once a day for a new version of the policy."""
+        clock, vault = self._config.clock, self._vault
+        kept = Every(clock, HOUR, self._tidy)
+        jobs = [
+            Job("retention", kept.due, kept.run),
+            Job("policy", lambda: self._versions.in_force().binds_at(), lambda: self.policy.settle()),
+            Job("queue", lambda: self._queue.next_due(), lambda: self._deliver(ahead=False)),
+            Job("rotation", lambda: None if vault.status().rotation_owed_since is None else 0.0, self._pay_rotation),
+        ]
+        if self._config.resolved_root is not None:
+            asked = PolicyCheck(vault, lambda: self.policy.check())
+            jobs.append(Job("policy-check", asked.due, asked.run))
+        return Background(jobs, clock)
+
+    def _tidy(self) -> None:
+        self.journal.purge_daily()
+        self._consent.settle()
 
     def _deliver(self, *, ahead: bool) -> None:
         """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""

@@ -39,6 +39,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator | None = None
     dispatch: Dispatch = call_directly
     collect: bool = True
+    background: bool = False
     proxy: str | None = None
     trusted_root: Path | bytes | None = None
     clock: Clock = msgspec.field(default_factory=SystemClock)
@@ -62,6 +63,8 @@ class Config(_Options, frozen=True):
         authenticator: asks the user for an e-mailed code; without one, such calls raise ``AuthenticationRequired``.
         dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
         collect: ``False`` keeps no journal at all; binding and rights work all the same.
+        background: ``True`` does by itself, on one thread, what ``RocketVPN.sync`` does, when it is due; it never asks
+            the user.
         proxy: the URL of an HTTP proxy; the environment's proxy settings are never read.
         trusted_root: the operator's TUF root metadata, or the file of it: where trust in signed files (a new policy,
             the keys of receipts, releases) begins. Without it there are none.

@@ -25,6 +25,7 @@ from rocketvpn_sdk.cli.commands import (
     policy_labels,
     policy_news,
     policy_show,
+    queue,
     reset,
     sandbox,
     sent,
@@ -76,6 +77,7 @@ def _app() -> typer.Typer:
     register(app, "log", journal.log)
     register(app, "view", view.view)
     register(app, "sent", sent.sent)
+    register(app, "queue", queue.queue)
     register(app, "correct", correct.correct, code=True)
     register(app, "delete", delete.delete, code=True)
     register(app, "age", age.age)

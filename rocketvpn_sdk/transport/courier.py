@@ -32,8 +32,6 @@ PATIENCE = 2.0
 """Seconds to wait for another thread or process that is delivering: it takes ours along."""
 _LATER = (TransportError, ServerError, RateLimited)
 """Nothing is wrong with the request: it is tried again."""
-_HOLDS_UP = ("waiting", "waiting_for_user")
-"""What came after such an item about the same has to wait; a refusal holds nothing up."""
 
 
 class UserNeeded(Notification, frozen=True, kw_only=True):
@@ -89,12 +87,12 @@ class Courier:
         while (item := self._next(handlers, seen)) is not None and not deadline.expired():
             seen.add(item.id)
             if not item.is_due(now, ahead=ahead) or any(item.waits_for(earlier) for earlier in holding):
-                holding += [item] if item.state in _HOLDS_UP else []
+                holding += [item] if item.holds_up else []
                 continue
             left = handlers[item.operation](item)
             if self._vault.closed or (left is not None and left.state == "waiting"):
                 return
-            holding += [left] if left is not None and left.state in _HOLDS_UP else []
+            holding += [left] if left is not None and left.holds_up else []
 
     def _next(self, handlers: Handlers, seen: set[str]) -> QueueItem | None:
         """Return the oldest item that was not looked at yet; what was added or cancelled meanwhile counts."""

@@ -59,6 +59,11 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
         return self.operation == other.operation
 
     @property
+    def holds_up(self) -> bool:
+        """Whether what came after it about the same has to wait; a refusal holds nothing up."""
+        return self.state in ("waiting", "waiting_for_user")
+
+    @property
     def document(self) -> str:
         """The name of the sealed document that holds this item."""
         return f"{INDEX}/{self.id}"
@@ -89,6 +94,19 @@ class Queue:
         index = self.vault.get(INDEX, _Index) or _Index()
         found = (self.find(item) for item in index.ids)
         return tuple(item for item in found if item is not None)
+
+    def next_due(self) -> float | None:
+        """Return when there is something to deliver next, by the wall clock; ``None``: nothing waits.
+
+        Raises:
+            VaultLocked, VaultDamaged: see there.
+        """
+        now, holding, dues = self.vault.clock.time(), list[QueueItem](), list[float]()
+        for item in self.items():
+            if not item.superseded and not any(item.waits_for(earlier) for earlier in holding):
+                dues.append(0.0 if item.is_due(now) else item.due_at)
+            holding += [item] if item.holds_up else []
+        return min(dues, default=None)
 
     def find(self, item_id: str) -> QueueItem | None:
         """Return the item ``item_id``; ``None`` where it was taken off."""

@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # for `bench` and `support`
 
-from bench import calling, deleting, journal, starting  # noqa: E402 - the path is set above
+from bench import calling, deleting, idle, journal, starting, storm  # noqa: E402 - the path is set above
 from bench.measure import Row  # noqa: E402 - the path is set above
 
 NOTES = HERE / "notes.md"
@@ -38,6 +38,8 @@ def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "B6": lambda: calling.calling(50 if quick else 300),
         "B7": lambda: starting.starting(3 if quick else 9),
         "B10": lambda: calling.deciding(200_000),
+        "B11": lambda: idle.idle(10 if quick else 180),
+        "STORM": lambda: storm.storm(2_000 if quick else 100_000, draw=not quick),
     }
 
 

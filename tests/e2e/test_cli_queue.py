@@ -17,7 +17,7 @@ def waiting(bound: CommandLine, sandbox: Sandbox) -> CommandLine:
     """Two requests that the server did not take: a no, and a deletion of the log."""
     sandbox.faults.fail(20, retry_after=None)
     assert bound.here("age", "--adult").code == 0
-    assert bound.here("consent", "deny", "surveys").code == 0
+    assert bound.here("consent", "deny", "surveys", "--yes").code == 0
     assert bound.here("delete", "--scope", "logs", "--yes").code == codes.PENDING
     sandbox.faults.clear()
     return bound

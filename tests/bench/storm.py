@@ -164,10 +164,10 @@ def picture(ours: Load, theirs: Load, capacity: int) -> str:
         _text(_x(_MINUTES), _y(capacity) - 5, f"it can answer {capacity} a second", anchor="end", colour="#b00020"),
         _curve(theirs, "#8a8a8a"),
         _curve(ours, "#0b5fa5"),
-        _text(_x(4), _TOP - 12, "every minute, three fixed tries", colour="#6a6a6a"),
+        _text(_x(12), _TOP - 12, "every minute, three fixed tries", colour="#6a6a6a"),
         _text(_x(70), _TOP - 12, "this SDK", colour="#0b5fa5"),
         _text(_x(_MINUTES / 2), _HEIGHT - 8, "minutes since the outage began", anchor="middle"),
-        _text(_LEFT, _TOP - 12, "requests/s", anchor="end"),
+        _text(2, _TOP - 12, "requests/s"),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"

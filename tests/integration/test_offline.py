@@ -292,6 +292,29 @@ def test_closing_does_not_wait_for_a_call_in_flight(bound: World) -> None:
     thread.join(30)
 
 
+def test_closing_ends_a_call_that_waits_to_be_tried_again(bound: World) -> None:
+    waiting, caught = threading.Event(), list[str]()
+
+    def wait(closed: threading.Event, seconds: float) -> None:
+        waiting.set()
+        assert closed.wait(30)  # nothing but closing ends it
+
+    def call(rocket: RocketVPN) -> None:
+        try:
+            rocket.device.order()
+        except RocketVPNError as error:
+            caught.append(error.code)
+
+    with nobody() as server, RocketVPN.open(bound.config(server=server)) as rocket:
+        rocket._connect()._exchange.retries._wait = wait
+        thread = threading.Thread(target=call, args=(rocket,))
+        thread.start()
+        assert waiting.wait(30)
+        rocket.close()
+        thread.join(30)
+    assert caught == ["vault-closed"]
+
+
 def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) -> None:
     with RocketVPN.open(world.config(background=True, trusted_root=None)) as rocket:
         assert rocket._background is not None

@@ -325,3 +325,20 @@ def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) 
 def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
     with pytest.raises(TransportError):
         offline.device.order()
+
+
+def test_a_deletion_that_another_process_is_taking_further_is_left_to_it(offline: RocketVPN) -> None:
+    offline.rights.delete(offline.rights.plan_delete("logs"))
+    with offline._queue.turn(0):
+        (server,) = offline.rights.resume()
+    assert (server.state, server.problem) == ("waiting_for_connection", "vault-busy")
+
+
+def test_a_deletion_in_another_device_s_name_is_not_sent_in_ours(bound: World, offline: RocketVPN) -> None:
+    offline.rights.delete(offline.rights.plan_delete("logs"))
+    (ticket,) = offline._queue.items()
+    offline._queue.update(msgspec.structs.replace(ticket, device_id="B" * 52))
+    offline.close()
+    with RocketVPN.open(bound.config()) as online:
+        assert online.sync().waiting == 1
+        assert [(item.state, item.problem) for item in online.queue.items()] == [("refused", "not-bound")]

@@ -213,3 +213,19 @@ def test_the_policy_is_asked_for_once_a_day_over_restarts(tmp_path: Path) -> Non
     again.put(CHECKED, _Checked(clock.time() + 50 * DAY))  # written while the clock was wrong
     assert PolicyCheck(again, lambda: None, middle).due() <= clock.time()
     again.close()
+
+
+def test_a_vault_that_is_closed_between_two_rounds_ends_it() -> None:
+    def closed() -> float:
+        raise VaultClosed(problem="it was deleted")
+
+    assert len(run(FakeClock(), [Job("a", closed, lambda: None)], naps=100).taken) == 1
+
+
+def test_nothing_more_is_begun_once_it_has_to_end() -> None:
+    clock, ran = FakeClock(), list[str]()
+    bed = Bed(clock, 100)
+    jobs = [Job("a", lambda: 0.0, lambda: worker.end()), Job("b", lambda: 0.0, lambda: ran.append("b"))]
+    bed.worker = worker = Background(jobs, clock, bed, middle)
+    worker.work()
+    assert ran == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 import weakref
 from contextlib import suppress
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from rocketvpn_sdk.background import HOUR, Background, BackgroundStatus, Every, Job, PolicyCheck
 from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Permit, Standing, Versions
@@ -27,6 +29,7 @@ from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault, VaultStatus
+from rocketvpn_sdk.waiting import Requests as WaitingRequests
 from rocketvpn_sdk.wire import ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
@@ -34,6 +37,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.consents import Consents
     from rocketvpn_sdk.device import Devices
     from rocketvpn_sdk.rights import Rights
+    from rocketvpn_sdk.rights.delete import Deletion
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.updates import Policies, TrustedFiles
     from rocketvpn_sdk.vault.verify import Verified
@@ -58,6 +62,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
     age: Age | None
     """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
+    background: BackgroundStatus | None = None
+    """The worker of ``Config(background=True)``; ``None``: there is none."""
 
 
 class RocketVPN:
@@ -76,13 +82,16 @@ class RocketVPN:
         self._consents: Consents | None = None
         self._devices: Devices | None = None
         self._rights: Rights | None = None
+        self._deletion: Deletion | None = None
         self._policies: Policies | None = None
         self._trusted: TrustedFiles | None = None
         self.events = EventBus(config.dispatch)
         self._versions = Versions(vault, config.resolved_policy)
         self._standing = Standing(vault, collect=config.collect, policies=lambda: self._versions.in_force().policies)
         self._permit = Permit(self._versions.in_force, self._standing.state, self._now, self._changes)
-        self._queue = Queue(vault)
+        self._background = self._make_background() if config.background else None
+        self._queue = Queue(vault, self._background.poke if self._background else lambda: None)
+        self.queue = WaitingRequests(self._queue, lambda: self._versions.in_force().newest)
         self._sent = SealedLog(vault, "sent", block_records=32)
         self._witness = self._watch() if config.witness else None
         own_hosts = config.resolved_policy.recipients[_OPERATOR].hosts
@@ -128,12 +137,24 @@ class RocketVPN:
         self.journal.unlocked()
         if self._versions.in_force().pending is not None:
             self.policy.announce()
+        if self._background is not None:
+            self._background.start()
 
     def close(self) -> None:
-        """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine."""
+        """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine.
+
+        A call that another thread has in a pause between two tries ends with ``VaultClosed``.
+        """
         _open.discard(self)
+        until = time.monotonic() + self._config.limits.close_timeout
+        if self._background is not None:
+            self._background.end()
+        if self._api is not None:
+            self._api.interrupt()
         try:
             self.journal.close()
+            if self._background is not None:
+                self._background.join(max(0.0, until - time.monotonic()))
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
                 self._sent.commit()
             if self._witness is not None:
@@ -162,7 +183,7 @@ class RocketVPN:
                 from rocketvpn_sdk.consents import Consents
 
                 room = self._open_consent()
-                self._consents = Consents(room, connect=self._connect, queue=Queue(self._vault), events=self.events)
+                self._consents = Consents(room, connect=self._connect, queue=self._queue, events=self.events)
             return self._consents
 
     @property
@@ -239,6 +260,7 @@ class RocketVPN:
             policy_version=self._versions.in_force().binding.version,
             waiting=waiting,
             age=self._vault.age() if vault.state == "unlocked" else None,
+            background=self._background.status() if self._background else None,
         )
 
     def verify(self) -> Verified:
@@ -279,15 +301,51 @@ class RocketVPN:
         if self._versions.in_force().pending is not None:
             self.policy.settle()
         with suppress(SecretStoreError, VaultBusy):  # stays owed, and status() shows it
-            self._vault.settle()
-            if self._vault.status().rotation_owed_since is not None:
-                self._vault.rotate()
+            self._pay_rotation()
         if self._witness is not None:
             self._witness.save()
-        self.consent.deliver()
-        if any(item.operation == _DELETION for item in self._queue.items()):
-            self.rights.resume(interactive=False)
+        self._deliver(ahead=True)
         return self.status()
+
+    def _pay_rotation(self) -> None:
+        self._vault.settle()
+        if self._vault.status().rotation_owed_since is not None:
+            self._vault.rotate()
+
+    def _make_background(self) -> Background:
+        """Return the worker for what ``sync`` does, and for asking once a day for a new version of the policy."""
+        clock, vault = self._config.clock, self._vault
+        kept = Every(clock, HOUR, self._tidy)
+        jobs = [
+            Job("retention", kept.due, kept.run),
+            Job("policy", lambda: self._versions.in_force().binds_at(), lambda: self.policy.settle()),
+            Job("queue", lambda: self._queue.next_due(), lambda: self._deliver(ahead=False)),
+            Job("rotation", lambda: None if vault.status().rotation_owed_since is None else 0.0, self._pay_rotation),
+        ]
+        if self._config.resolved_root is not None:
+            asked = PolicyCheck(vault, lambda: self.policy.check())
+            jobs.append(Job("policy-check", asked.due, asked.run))
+        return Background(jobs, clock)
+
+    def _tidy(self) -> None:
+        self.journal.purge_daily()
+        self._open_consent().settle()
+
+    def _deliver(self, *, ahead: bool) -> None:
+        """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
+        from rocketvpn_sdk.consents.delivery import Delivery
+
+        consent = self._open_consent()
+        consent.settle()
+        delivery = Delivery(consent, self._queue)
+        deleting = any(item.operation == _DELETION for item in self._queue.items())
+        if not delivery.prepare() and not deleting:
+            return
+        from rocketvpn_sdk.transport.courier import Courier
+
+        courier = Courier(self._connect(), self._queue, self.events)
+        handlers = {**delivery.handlers(courier), **(self._deletions().handlers() if deleting else {})}
+        courier.deliver_due(self._config.clock.time(), handlers, ahead=ahead)
 
     @staticmethod
     def reset(config: Config) -> None:
@@ -381,24 +439,29 @@ class RocketVPN:
 
                 self._consent = Consent(
                     self._standing,
+                    queue=self._queue,
                     device=self._device_id,
                     on_shred=self.journal.shredded,
                 )
             return self._consent
 
+    def _open_witness(self) -> WitnessRecord:
+        if self._witness is not None:
+            return self._witness
+        from rocketvpn_sdk.witness import WitnessRecord
+
+        return WitnessRecord(self._vault, self._permit)
+
     def _open_rights(self) -> Rights:
         from rocketvpn_sdk.rights import Rights
         from rocketvpn_sdk.rights.correct import Correction
-        from rocketvpn_sdk.rights.delete import Deletion
         from rocketvpn_sdk.rights.disclosures import Disclosures
         from rocketvpn_sdk.rights.export import Export
         from rocketvpn_sdk.rights.requests import Requests
         from rocketvpn_sdk.rights.view import View
-        from rocketvpn_sdk.transport.courier import Courier
-        from rocketvpn_sdk.witness import WitnessRecord
 
         api, clock = self._connect(), self._config.clock
-        witness = self._witness or WitnessRecord(self._vault, self._permit)
+        witness = self._open_witness()
         requests, disclosures = Requests(vault=self._vault, queue=self._queue, api=api), Disclosures(api)
         view = View(
             vault=self._vault,
@@ -416,16 +479,7 @@ class RocketVPN:
             api=api,
             view=view,
             correction=Correction(api, self._permit, clock),
-            deletion=Deletion(
-                vault=self._vault,
-                journal=self.journal,
-                api=api,
-                queue=self._queue,
-                courier=Courier(api, self._queue, self.events),
-                clock=clock,
-                events=self.events,
-                witness=witness,
-            ),
+            deletion=self._deletions(),
             witness=witness,
             requests=requests,
             disclosures=disclosures,
@@ -439,6 +493,25 @@ class RocketVPN:
             ),
             clock=clock,
         )
+
+    def _deletions(self) -> Deletion:
+        with self._loading:
+            if self._deletion is None:
+                from rocketvpn_sdk.rights.delete import Deletion
+                from rocketvpn_sdk.transport.courier import Courier
+
+                api = self._connect()
+                self._deletion = Deletion(
+                    vault=self._vault,
+                    journal=self.journal,
+                    api=api,
+                    queue=self._queue,
+                    courier=Courier(api, self._queue, self.events),
+                    clock=self._config.clock,
+                    events=self.events,
+                    witness=self._open_witness(),
+                )
+            return self._deletion
 
 
 _open: weakref.WeakSet[RocketVPN] = weakref.WeakSet()

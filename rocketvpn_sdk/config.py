@@ -41,6 +41,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator | None = None
     dispatch: Dispatch = call_directly
     collect: bool = True
+    background: bool = False
     witness: bool = False
     proxy: str | Callable[[], str | None] | None = None
     allow_tls12: bool = False
@@ -67,6 +68,8 @@ class Config(_Options, frozen=True):
         dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
         collect: ``False`` keeps no journal at all; binding and rights work all the same. The app's own calls that the
             service needs may still carry what they declare; for anything else nothing observed leaves.
+        background: ``True`` does by itself, on one thread, what ``RocketVPN.sync`` does, when it is due; it never asks
+            the user.
         witness: notes where else this process's Python code connects to, for ``rights.witnessed()``; it stops nothing,
             and ``rocketvpn_sdk.witness.CAVEATS`` says what it cannot see.
         proxy: the URL of an HTTP proxy (``http://`` or ``https://``, with a name and password where it wants them), or

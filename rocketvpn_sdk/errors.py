@@ -11,6 +11,7 @@
     ├── NotAllowed                  a rule of the policy says no
     │   ├── EgressBlocked           … to something leaving the device
     │   ├── NotCorrectable          … to a correction
+    │   ├── NotCancellable          … to cancelling a request
     │   ├── AgeSettled              … to taking back that one is under age
     │   ├── ConsentError            … to a consent
     │   │   ├── AgeUnknown, GuardianNeeded
@@ -167,6 +168,14 @@ class NotCorrectable(NotAllowed):
     code = "not-correctable"
     sentence = "The field {field!r} cannot be corrected."
     remedy = "These can: {correctable}. For anything else, ask through {contact}."
+
+
+class NotCancellable(NotAllowed):
+    """A request that waits for the server cannot be cancelled, since a right would be lost with it; ``reason``."""
+
+    code = "not-cancellable"
+    sentence = "This request cannot be cancelled ({rule}): {reason}."
+    remedy = "It stays until the server has it; what was done on this device stays done."
 
 
 class AgeSettled(NotAllowed):

@@ -20,6 +20,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_response_bytes: int = 1 << 20
     max_json_depth: int = 16
     retry_attempts: int = 3
+    retry_share: float = 0.1
+    """Retries that each call earns: in an outage they add a tenth to the load and do not multiply it."""
+    retry_burst: float = 10.0
+    """Retries that a client which just started, or called nothing for ten minutes, may make at once."""
 
     # The journal.
     batch_records: int = 256

@@ -28,6 +28,7 @@ from rocketvpn_sdk.cli.commands import (
     policy_labels,
     policy_news,
     policy_show,
+    queue,
     requests,
     reset,
     sandbox,
@@ -79,6 +80,7 @@ def _app() -> typer.Typer:
     register(app, "log", journal.log)
     register(app, "view", view.view, code=True)
     register(app, "sent", sent.sent)
+    register(app, "queue", queue.queue)
     register(app, "correct", correct.correct, code=True)
     register(app, "export", export.export)
     register(app, "disclosures", disclosures.disclosures)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable
-
-import msgspec
 
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.ledger import Entry, parts_of
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import Queue, QueueItem
-from rocketvpn_sdk.vault.change import Change, read_document
-from rocketvpn_sdk.vault.queue import INDEX
+from rocketvpn_sdk.vault.change import Change
 
 PUT = "consents.put"
 GUARDIAN_WITHDRAW = "guardian.withdraw"
@@ -34,15 +30,15 @@ def notice_item(key: str, entry: Entry, device_id: str, created_at: float) -> Qu
     }
     if recipient is not None:
         body["recipient"] = recipient
-    return _item(PUT, body, device_id, created_at)
+    return _item(PUT, body, device_id, created_at, about=f"consent/{key}")
 
 
 def guardian_item(request: str, device_id: str, created_at: float) -> QueueItem:
     """Return the server's notice that a guardian's agreement ended."""
-    return _item(GUARDIAN_WITHDRAW, {"request_id": request}, device_id, created_at)
+    return _item(GUARDIAN_WITHDRAW, {"request_id": request}, device_id, created_at, about="guardian")
 
 
-def _item(operation: str, body: dict[str, object], device_id: str, created_at: float) -> QueueItem:
+def _item(operation: str, body: dict[str, object], device_id: str, created_at: float, *, about: str) -> QueueItem:
     return QueueItem(
         id=secrets.token_hex(8),
         operation=operation,
@@ -50,6 +46,7 @@ def _item(operation: str, body: dict[str, object], device_id: str, created_at: f
         created_at=created_at,
         idempotency_key=str(uuid.uuid4()),
         device_id=device_id,
+        subject=about,
     )
 
 
@@ -65,21 +62,4 @@ def drop_purpose(change: Change, queue: Queue, purpose: str, policies: tuple[Pol
         known = (policy.operations.get(item.operation) for policy in policies)
         return any(operation is not None and operation.purpose == purpose for operation in known)
 
-    _drop(change, queue, goes)
-
-
-def _drop(change: Change, queue: Queue, goes: Callable[[QueueItem], bool]) -> None:
-    items = _items(change)
-    kept = [item for item in items if not goes(item)]
-    if len(kept) == len(items):
-        return
-    change.drop(*queue.documents(items))
-    for item in kept:
-        queue.add(change, item)
-
-
-def _items(change: Change) -> tuple[QueueItem, ...]:
-    """Return what waits, as ``change`` sees it: what another process added a moment ago must not get lost."""
-    index = read_document(change.db, change.keys, INDEX)
-    values = (read_document(change.db, change.keys, f"{INDEX}/{item}") for item in (index or {}).get("ids", ()))
-    return tuple(msgspec.convert(value, QueueItem) for value in values if value is not None)
+    queue.drop(change, goes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -18,11 +17,12 @@ from rocketvpn_sdk.consent import (
     GuardianAsked,
 )
 from rocketvpn_sdk.consent.ledger import key_of
+from rocketvpn_sdk.consents.delivery import Delivery
 from rocketvpn_sdk.consents.guardian import Guardians
 from rocketvpn_sdk.errors import RocketVPNError, VaultError
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.policy import State
-from rocketvpn_sdk.vault import Queue, QueueItem
+from rocketvpn_sdk.vault import Queue
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.transport import Api
@@ -47,7 +47,7 @@ class Consents:
         self._queue = queue
         self._events = events
         self._guardians = Guardians(consent, connect)
-        self._delivering = threading.Lock()
+        self._delivery = Delivery(consent, queue)
 
     # ------------------------------------------------------------ asking
 
@@ -203,21 +203,10 @@ class Consents:
             return  # the decision stands and waits in the queue, or is queued by the next ``deliver``
 
     def _deliver(self) -> int:
-        # One at a time: what was decided later must not arrive earlier.
-        with self._delivering:
-            items = self._mine()
-            if not items:
-                return 0
-            from rocketvpn_sdk.consents.delivery import Delivery
+        if not self._delivery.prepare():
+            return 0
+        from rocketvpn_sdk.transport.courier import Courier
 
-            return Delivery(self._connect(), self._queue, self._events).deliver(items)
-
-    def _mine(self) -> tuple[QueueItem, ...]:
-        """Return what waits in this device's name; what was in the name of one that this is no longer is dropped."""
-        device, mine = self._consent.device(), []
-        for item in self._consent.unsent():
-            if item.device_id == device:
-                mine.append(item)
-            else:
-                self._queue.remove(item)  # the server forgot that device, and what it had said
-        return tuple(mine)
+        courier = Courier(self._connect(), self._queue, self._events)
+        now = self._queue.vault.clock.time()
+        return courier.deliver_due(now, self._delivery.handlers(courier), ahead=True)

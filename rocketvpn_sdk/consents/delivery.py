@@ -1,58 +1,70 @@
-"""Takes what the consent room has waiting to the server: in order, and each of it once."""
+"""What the consent room has waiting for the server: what is its own, and what to do with each of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.consent.queued import PUT
-from rocketvpn_sdk.events import EventBus
-from rocketvpn_sdk.transport import Api
-from rocketvpn_sdk.transport.courier import Courier
+from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.consent.queued import GUARDIAN_WITHDRAW, PUT
 from rocketvpn_sdk.vault import Queue, QueueItem
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.transport.courier import Courier, Handlers
 
 
 class Delivery:
-    """Delivers the consent room's queue items.
+    """Takes the consent room's queue items to the server.
 
     Args:
-        api: the calls.
+        consent: whose they are.
         queue: where they rest.
-        events: where ``UserNeeded`` goes.
     """
 
-    def __init__(self, api: Api, queue: Queue, events: EventBus) -> None:
+    def __init__(self, consent: Consent, queue: Queue) -> None:
+        self._consent = consent
         self._queue = queue
-        self._courier = Courier(api, queue, events)
 
-    def deliver(self, items: Iterable[QueueItem]) -> int:
-        """Deliver ``items``, oldest first; return how many still wait.
-
-        Once the server did not take one, what concerns the same thing is left for later: its order matters.
+    def prepare(self) -> bool:
+        """Drop what waits in the name of a device that this is no longer; return whether anything else waits.
 
         Raises:
-            VaultError: what became of one could not be written; it still waits.
+            VaultError: it could not be dropped.
         """
-        stuck: set[str] = set()
-        waiting = 0
-        for item in items:
-            about = _about(item)
-            if about in stuck or not self._send(item):
-                stuck.add(about)
-                waiting += 1
-        return waiting
+        device, mine = self._consent.device(), False
+        for item in self._consent.unsent():
+            if item.device_id == device:
+                mine = True
+            else:
+                self._queue.remove(item)  # the server forgot that device, and what it had said
+        return mine
 
-    def _send(self, item: QueueItem) -> bool:
+    def handlers(self, courier: Courier) -> Handlers:
+        """Return what takes an item further, by its operation."""
+
+        def consent(item: QueueItem) -> QueueItem | None:
+            return self._send(courier, item, wire.HeldConsent)
+
+        def guardian(item: QueueItem) -> QueueItem | None:
+            return self._send(courier, item, None)
+
+        return {PUT: consent, GUARDIAN_WITHDRAW: guardian}
+
+    def _send(self, courier: Courier, item: QueueItem, kind: type[wire.HeldConsent] | None) -> QueueItem | None:
         if item.state != "accepted":  # else a crash came between the answer and this
-            kind = wire.HeldConsent if item.operation == PUT else None
-            item, answer = self._courier.deliver(item, kind, interactive=False)
+            item, answer = courier.deliver(item, kind, interactive=False)
             if answer is None:
-                return False
+                return item
+        self._supersede(item)
         self._queue.remove(item)
-        return True
+        return None
 
-
-def _about(item: QueueItem) -> str:
-    if item.operation == PUT:
-        return f"{item.body['purpose']}/{item.body.get('recipient', '')}"
-    return item.operation
+    def _supersede(self, item: QueueItem) -> None:
+        """What the server refused before must not come after what it now knows: a notice says all that holds."""
+        for earlier in self._queue.items():
+            if earlier.id == item.id:
+                return
+            if item.operation == PUT and earlier.state == "refused" and item.subject == earlier.subject:
+                self._queue.update(msgspec.structs.replace(earlier, superseded=True))

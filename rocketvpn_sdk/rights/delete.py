@@ -12,15 +12,15 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import policy_documents
-from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, SecretStoreError
+from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, SecretStoreError, VaultBusy, VaultError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.receipts import check_receipt
-from rocketvpn_sdk.transport import Api
-from rocketvpn_sdk.transport.courier import Courier, problem_code
+from rocketvpn_sdk.transport import Api, deadline
+from rocketvpn_sdk.transport.courier import Courier, Handlers, problem_code
 from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 from rocketvpn_sdk.vault.lanes import Lanes
@@ -93,7 +93,28 @@ class Deletion:
         return tuple(item for item in self._queue.items() if item.operation == OPERATION)
 
     def follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
-        """Take a deletion as far as it goes now; without ``interactive`` the user is not asked."""
+        """Take a deletion as far as it goes now; without ``interactive`` the user is not asked.
+
+        All of its calls together take no longer than one may, not counting the user's own time.
+        """
+        total = self._vault.limits.total_timeout
+        with deadline.within(total), self._queue.turn(total) as ours:
+            if not ours:  # another process is on it, and may be asking the user
+                return Server(state=_STATES[ticket.state], problem=VaultBusy.code, request_id=ticket.reference)
+            return self._follow(ticket, interactive=interactive)
+
+    def handlers(self) -> Handlers:
+        """Return what takes a ticket further when the courier comes to it."""
+        return {OPERATION: self._carry}
+
+    def _carry(self, ticket: QueueItem) -> QueueItem | None:
+        try:
+            server = self._follow(ticket, interactive=False)
+        except NotBound as error:
+            return self._courier.postpone(msgspec.structs.replace(ticket, state="refused"), error)
+        return None if server.state == "confirmed" else self._queue.find(ticket.id)
+
+    def _follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
         if self._api.session.device().credentials.device_id != ticket.device_id:
             raise NotBound  # whoever is bound now must not be deleted for whoever was
         if ticket.reference is None:
@@ -104,9 +125,11 @@ class Deletion:
             self._queue.update(ticket)
         try:
             return self._conclude(ticket, ticket.reference or "")
-        except ReceiptInvalid:
-            raise
         except RocketVPNError as error:
+            with suppress(VaultError):  # then it is asked about again sooner than it need be
+                self._courier.postpone(ticket, error)
+            if isinstance(error, ReceiptInvalid):
+                raise
             return Server(state="in_progress", problem=problem_code(error), request_id=ticket.reference)
 
     def forget_now(self) -> None:
@@ -138,6 +161,7 @@ class Deletion:
             created_at=self._clock.time(),
             idempotency_key=str(uuid.uuid4()),
             device_id=credentials.device_id,
+            subject=f"device/{credentials.device_id}",
         )
 
     def _destroy_here(self, scope: wire.Scope, ticket: QueueItem | None) -> Here:
@@ -162,20 +186,21 @@ class Deletion:
     def _conclude(self, ticket: QueueItem, request_id: str) -> Server:
         status = self._api.call("rights.status", answer=wire.RightsRequest, path={"request_id": request_id}).value
         if status.status in ("denied", "revoked", "expired"):
-            refused = msgspec.structs.replace(ticket, state="refused", problem=status.reason or status.status)
-            self._queue.update(refused)
+            problem = status.reason or status.status
+            refused = self._courier.postpone(msgspec.structs.replace(ticket, state="refused", problem=problem))
             return Server(state="refused", problem=refused.problem, request_id=request_id)
         if status.status != "fulfilled":
+            self._courier.postpone(ticket)
             return Server(state="in_progress", request_id=request_id)
         receipt = self._receipt(ticket, request_id)
         scope: wire.Scope = ticket.body["scope"]
-        problem = None
+        kept = None
         if scope == "logs":
             self._queue.remove(ticket)
         else:
-            problem = self._end_here()
+            kept = self._end_here()
         self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
-        return Server(state="confirmed", problem=problem, request_id=request_id, receipt=receipt)
+        return Server(state="confirmed", problem=kept, request_id=request_id, receipt=receipt)
 
     def _destroy(self) -> None:
         with suppress(RocketVPNError):  # the operator's signed files are nothing personal, and must hold nothing up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
 import msgspec
@@ -16,12 +17,19 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.api import Answer, Api
 from rocketvpn_sdk.transport.requests import PARAMETER
 from rocketvpn_sdk.vault import Queue, QueueItem
+from rocketvpn_sdk.vault.due import LONGEST, next_due, spread
 
 T = TypeVar("T")
 
+Handlers = Mapping[str, Callable[[QueueItem], QueueItem | None]]
+"""By operation, what takes an item further: it returns the item as it then stands, or ``None`` when it is done."""
+
+PATIENCE = 2.0
+"""Seconds to wait for another thread or process that is delivering: it takes ours along."""
 _LATER = (TransportError, ServerError, RateLimited)
 """Nothing is wrong with the request: it is tried again."""
 
@@ -46,7 +54,50 @@ class Courier:
     def __init__(self, api: Api, queue: Queue, events: EventBus) -> None:
         self._api = api
         self._queue = queue
+        self._vault = queue.vault
         self._events = events
+
+    def deliver_due(self, now: float, handlers: Handlers, *, ahead: bool = False, patience: float = PATIENCE) -> int:
+        """Take every item that is due a step further, oldest first; return how many of them still wait.
+
+        What is about the same goes in order. Once the server cannot be reached the rest is left for later. All of it
+        together takes no longer than one call may.
+
+        Args:
+            now: the wall clock, in seconds since the epoch.
+            handlers: what to do with which operation; others are left alone.
+            ahead: the user, or the app, asks for it now: only what the server itself put off has to wait.
+            patience: seconds to wait for another thread or process that is delivering.
+
+        Raises:
+            VaultError: what became of an item could not be written; it still waits.
+            RocketVPNError: whatever a handler raises.
+        """
+        total = self._vault.limits.total_timeout
+        with deadline.within(total), self._queue.turn(min(patience, total)) as ours:
+            if ours:
+                self._walk(now, handlers, ahead=ahead)
+        if self._vault.closed:
+            return 0
+        return sum(item.operation in handlers for item in self._queue.items())
+
+    def _walk(self, now: float, handlers: Handlers, *, ahead: bool) -> None:
+        seen: set[str] = set()
+        holding: list[QueueItem] = []
+        while (item := self._next(handlers, seen)) is not None and not deadline.expired():
+            seen.add(item.id)
+            if not item.is_due(now, ahead=ahead) or any(item.waits_for(earlier) for earlier in holding):
+                holding += [item] if item.holds_up else []
+                continue
+            left = handlers[item.operation](item)
+            if self._vault.closed or (left is not None and left.state == "waiting"):
+                return
+            holding += [left] if left is not None and left.holds_up else []
+
+    def _next(self, handlers: Handlers, seen: set[str]) -> QueueItem | None:
+        """Return the oldest item that was not looked at yet; what was added or cancelled meanwhile counts."""
+        items = (item for item in self._queue.items() if item.id not in seen)
+        return next((item for item in items if item.operation in handlers), None)
 
     @overload
     def deliver(self, item: QueueItem, answer: type[T], *, interactive: bool) -> tuple[QueueItem, Answer[T] | None]: ...
@@ -85,17 +136,32 @@ class Courier:
         self._queue.update(accepted)
         return accepted, got
 
+    def postpone(self, item: QueueItem, error: RocketVPNError | None = None) -> QueueItem:
+        """Write down that ``item`` was tried, in the state that it has, and when that is done again; return it."""
+        now, attempts = self._vault.clock.time(), item.attempts + 1
+        asked = error.retry_at if error else None
+        due = next_due(attempts, now, asked)
+        if item.state == "refused":
+            due = max(due, now + spread(LONGEST))
+        later = msgspec.structs.replace(
+            item,
+            problem=problem_code(error) if error else item.problem,
+            attempts=attempts,
+            due_at=due,
+            not_before=due if asked is not None and asked > now else 0.0,
+        )
+        self._queue.update(later)
+        return later
+
     def _mark(self, item: QueueItem, error: RocketVPNError) -> QueueItem:
-        marked = msgspec.structs.replace(item, problem=problem_code(error), attempts=item.attempts + 1)
         if isinstance(error, AuthenticationError):
-            marked = msgspec.structs.replace(marked, state="waiting_for_user")
+            marked = msgspec.structs.replace(item, state="waiting_for_user")
             self._events.emit(UserNeeded(operation=item.operation, code=error.code))
         elif isinstance(error, _LATER):
-            marked = msgspec.structs.replace(marked, state="waiting")
+            marked = msgspec.structs.replace(item, state="waiting")
         else:
-            marked = msgspec.structs.replace(marked, state="refused")
-        self._queue.update(marked)
-        return marked
+            marked = msgspec.structs.replace(item, state="refused")
+        return self.postpone(marked, error)
 
 
 def problem_code(error: RocketVPNError) -> str:

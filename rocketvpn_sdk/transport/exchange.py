@@ -5,13 +5,10 @@ Everything that leaves comes through ``Exchange.send``; what it takes and what i
 
 from __future__ import annotations
 
-import random
 import uuid
-from collections.abc import Callable
 from functools import lru_cache
 
 import httpx
-import stamina
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
@@ -24,12 +21,12 @@ from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
+from rocketvpn_sdk.transport.retries import Again, Retries
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.values import flatten
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
-_FIRST_WAIT, _LONGEST_WAIT = 0.25, 8.0
 
 
 @lru_cache(maxsize=32)
@@ -66,12 +63,12 @@ class _Draft:
         self.status: int | None = None
 
 
-class _Again(Exception):
-    """A try after which another may help: it brought a ``reply``, or a ``failure``."""
+class _Again(Again):
+    """It brought a ``reply``, or a ``failure``."""
 
-    def __init__(self, reply: Reply | None, failure: Failure | None) -> None:
+    def __init__(self, reply: Reply | None, failure: Failure | None, *, at_least: float = 0.0) -> None:
         self.reply, self.failure = reply, failure
-        super().__init__(failure.error.code if failure else f"status {reply.status if reply else 0}")
+        super().__init__(failure.error.code if failure else f"status {reply.status if reply else 0}", at_least=at_least)
 
 
 class Exchange:
@@ -100,6 +97,7 @@ class Exchange:
         self.permit = permit
         self.clock = clock
         self.limits = limits
+        self.retries = Retries(clock, limits)
         self._ledger = ledger
         self._connections = connections
         self.host = server.removeprefix("https://")
@@ -174,28 +172,21 @@ class Exchange:
 
     def _tries(self, draft: _Draft, signer: Signer) -> Reply:
         """Send until an answer comes that another try would not better."""
+
+        def once() -> Reply:
+            try:
+                return self._once(draft, signer)
+            except _Again as again:
+                if draft.repeatable or _harmless(again):
+                    raise
+                ended = again  # it must not be sent twice, so what came is the end of it
+            return _made_of(ended, draft)
+
         try:
-            return self._once(draft, signer)
+            return self.retries.run(once)
         except _Again as again:
             last = again
-        # Only now stamina, whose set-up costs as much as a signature; it takes the failed try as its first.
-        backoff = self._backoff(draft)
-        left = deadline.remaining(self.limits.total_timeout)
-        try:
-            # (It ends by raising or returning, never by running out.)
-            tries = stamina.retry_context(on=backoff, attempts=self.limits.retry_attempts, timeout=left)
-            for attempt in tries:  # pragma: no branch
-                with attempt:
-                    if attempt.num == 1:
-                        raise last
-                    return self._once(draft, signer)
-        except _Again as again:
-            last = again
-        if last.failure is not None:
-            raise last.failure
-        if last.reply is None:  # pragma: no cover - an _Again has one of both
-            raise ServerError(operation=draft.operation.id, status=None, problem="no answer")
-        return last.reply
+        return _made_of(last, draft)
 
     def _once(self, draft: _Draft, signer: Signer) -> Reply:
         method = draft.operation.method
@@ -217,26 +208,19 @@ class Exchange:
             draft.status = reply.status
             signer.learn(reply)
             if answers.passing(draft.operation.id, reply, self.limits.max_json_depth):
-                raise _Again(reply, None)
+                asked = answers.retry_after(reply, self.clock.time())
+                raise _Again(reply, None, at_least=asked or 0.0)
             return reply
         raise _Again(None, failed)
 
-    def _backoff(self, draft: _Draft) -> Callable[[Exception], bool | float]:
-        """Return what tells stamina whether, and after how long, to try again."""
-        failures = 0
 
-        def wait(error: Exception) -> bool | float:
-            nonlocal failures
-            if not isinstance(error, _Again) or not (draft.repeatable or _harmless(error)):
-                return False
-            asked = answers.retry_after(error.reply, self.clock.time()) if error.reply else None
-            # Full jitter, so that a fleet does not come back all at once; what the server asks for is the least.
-            jitter = random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2**failures))  # noqa: S311 - no secret
-            failures += 1
-            seconds = (asked or 0.0) + jitter
-            return seconds if seconds < deadline.remaining(self.limits.total_timeout) else False
-
-        return wait
+def _made_of(again: _Again, draft: _Draft) -> Reply:
+    """Return the reply of a try that is not followed by another, or raise its failure."""
+    if again.failure is not None:
+        raise again.failure
+    if again.reply is None:  # pragma: no cover - an _Again has one of both
+        raise ServerError(operation=draft.operation.id, status=None, problem="no answer")
+    return again.reply
 
 
 def _how_it_failed(failure: Failure) -> str:

@@ -13,8 +13,10 @@ from rocketvpn_sdk.errors import VaultDamaged, VaultFull, VaultReadOnly, VaultUn
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
+COURIER = "courier.lock"
+"""Held by whoever delivers what waits for the server."""
 _BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
-FILES = (DATABASE, *_BESIDE, LOCK, f"{LOCK}-journal")
+FILES = (DATABASE, *_BESIDE, LOCK, f"{LOCK}-journal", COURIER, f"{COURIER}-journal")
 _SMALLEST_DATABASE = 512
 """One page of the smallest size that sqlite knows."""
 

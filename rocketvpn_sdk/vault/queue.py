@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Literal
 
 import msgspec
 
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault.change import Change, read_document
+from rocketvpn_sdk.vault.due import is_due
+from rocketvpn_sdk.vault.turns import turn
 from rocketvpn_sdk.vault.vault import Vault
 
 INDEX = "queue"
@@ -18,7 +23,7 @@ ItemState = Literal["waiting", "waiting_for_user", "accepted", "refused"]
 class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     """One request that waits for the server."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("body", "device_id")
+    __masked__: ClassVar[tuple[str, ...]] = ("body", "device_id", "subject")
 
     id: str
     operation: str
@@ -34,6 +39,29 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     """The server's id for it, once it took it."""
     device_id: str | None = None
     """The device in whose name it goes; no other may send it."""
+    subject: str = ""
+    """What it is about: of one subject, the earlier goes first. Older vaults did not say; there it is the operation."""
+    due_at: float = 0.0
+    """When it is tried again by itself, by the wall clock, in seconds since the epoch."""
+    not_before: float = 0.0
+    """When the server wants to hear of it again at the earliest; 0: any time."""
+    superseded: bool = False
+    """It was refused, and the server has since taken what came after it about the same: it is not sent any more."""
+
+    def is_due(self, now: float, *, ahead: bool = False) -> bool:
+        """Whether it is to be tried now; ``ahead`` of its time, where the server does not mind."""
+        return not self.superseded and is_due(self.not_before if ahead else self.due_at, now)
+
+    def waits_for(self, other: QueueItem) -> bool:
+        """Whether ``other``, which came earlier, is about the same."""
+        if self.subject and other.subject:
+            return self.subject == other.subject
+        return self.operation == other.operation
+
+    @property
+    def holds_up(self) -> bool:
+        """Whether what came after it about the same has to wait; a refusal holds nothing up."""
+        return self.state in ("waiting", "waiting_for_user")
 
     @property
     def document(self) -> str:
@@ -46,10 +74,16 @@ class _Index(msgspec.Struct, frozen=True):
 
 
 class Queue:
-    """The items, oldest first."""
+    """The items, oldest first.
 
-    def __init__(self, vault: Vault) -> None:
-        self._vault = vault
+    Args:
+        vault: where they rest.
+        changed: called when there may be something to deliver, inside the transaction.
+    """
+
+    def __init__(self, vault: Vault, changed: Callable[[], None] = lambda: None) -> None:
+        self.vault = vault
+        self._changed = changed
 
     def items(self) -> tuple[QueueItem, ...]:
         """Return every item.
@@ -57,9 +91,34 @@ class Queue:
         Raises:
             VaultLocked, VaultDamaged: see there.
         """
-        index = self._vault.get(INDEX, _Index) or _Index()
-        found = (self._vault.get(f"{INDEX}/{item}", QueueItem) for item in index.ids)
+        index = self.vault.get(INDEX, _Index) or _Index()
+        found = (self.find(item) for item in index.ids)
         return tuple(item for item in found if item is not None)
+
+    def next_due(self) -> float | None:
+        """Return when there is something to deliver next, by the wall clock; ``None``: nothing waits.
+
+        Raises:
+            VaultLocked, VaultDamaged: see there.
+        """
+        now, holding, dues = self.vault.clock.time(), list[QueueItem](), list[float]()
+        for item in self.items():
+            if not item.superseded and not any(item.waits_for(earlier) for earlier in holding):
+                dues.append(0.0 if item.is_due(now) else item.due_at)
+            holding += [item] if item.holds_up else []
+        return min(dues, default=None)
+
+    def find(self, item_id: str) -> QueueItem | None:
+        """Return the item ``item_id``; ``None`` where it was taken off."""
+        return self.vault.get(f"{INDEX}/{item_id}", QueueItem)
+
+    def turn(self, patience: float) -> AbstractContextManager[bool]:
+        """Deliver alone, among all threads and processes; yields whether it is our turn, after ``patience`` seconds.
+
+        Raises:
+            VaultClosed, VaultReadOnly, VaultFull: see ``turns.turn``.
+        """
+        return turn(self.vault.folder, folders.COURIER, patience)
 
     def documents(self, items: tuple[QueueItem, ...]) -> tuple[str, ...]:
         """Return the names of the documents that hold ``items``, the index's included."""
@@ -70,21 +129,40 @@ class Queue:
         ids = self._ids(change)
         change.put(item.document, item)
         change.put(INDEX, _Index((*ids, item.id)))
+        self._changed()
 
     def update(self, item: QueueItem) -> None:
         """Write ``item`` anew, unless another process has taken it off."""
-        with self._vault.write() as change:
+        with self.vault.write() as change:
             if item.id in self._ids(change):
                 change.put(item.document, item)
-                change.owe_rotation(self._vault.clock.time())
+                change.owe_rotation(self.vault.clock.time())
+                self._changed()
 
     def remove(self, item: QueueItem) -> None:
         """Take ``item`` off; its key is destroyed."""
-        with self._vault.write() as change:
+        with self.vault.write() as change:
             change.drop(item.document)
             change.put(INDEX, _Index(tuple(other for other in self._ids(change) if other != item.id)))
-            change.owe_rotation(self._vault.clock.time())
+            change.owe_rotation(self.vault.clock.time())
+
+    def drop(self, change: Change, goes: Callable[[QueueItem], bool]) -> None:
+        """Take off, as part of ``change``, every item that ``goes`` picks; the caller owes the rotation.
+
+        It looks at what ``change`` sees: what another process added a moment ago must not get lost.
+        """
+        items = [item for item_id in self._ids(change) if (item := _read(change, item_id)) is not None]
+        kept = [item for item in items if not goes(item)]
+        if len(kept) == len(items):
+            return
+        change.drop(*(item.document for item in items if item not in kept))
+        change.put(INDEX, _Index(tuple(item.id for item in kept)))
 
     def _ids(self, change: Change) -> tuple[str, ...]:
         value = read_document(change.db, change.keys, INDEX)
         return msgspec.convert(value, _Index).ids if value is not None else ()
+
+
+def _read(change: Change, item_id: str) -> QueueItem | None:
+    value = read_document(change.db, change.keys, f"{INDEX}/{item_id}")
+    return None if value is None else msgspec.convert(value, QueueItem)

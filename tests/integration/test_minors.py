@@ -426,6 +426,7 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "body": lambda _: [b""],
         "policy.shown.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "policy.accept.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
+        "request_id": lambda rocket: [item.id for item in rocket.queue.items()] or ["none"],
         "path": somewhere(folder),
         "folder": somewhere(folder),
     }

@@ -17,6 +17,7 @@ from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.policy.values import _ARGUMENTS as TRANSFORMS
 from rocketvpn_sdk.rights import Rights
 from rocketvpn_sdk.updates import Policies
+from rocketvpn_sdk.waiting import Requests
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -37,6 +38,7 @@ def rows(page: str, heading: str) -> str:
         ("`consent`", "consent", Consents),
         ("`device`", "device", Devices),
         ("`policy`", "policy", Policies),
+        ("`queue`", "queue", Requests),
         ("`rights`", "rights", Rights),
     ],
 )
@@ -54,6 +56,12 @@ def test_every_call_of_the_front_door_is_in_the_table_of_calls():
 def test_the_journal_s_calls_are_in_the_table_of_calls():
     listed = set(re.findall(r"^\| `journal\.(\w+)", rows("calls.md", "`journal`"), re.MULTILINE))
     assert listed == {"record", "handler", "read", "flush", "purge", "stats"}
+
+
+def test_the_page_about_offline_has_every_call_that_can_use_the_network():
+    table = re.findall(r"^\| (`[^|]+?`)(?:, [^|]*)? \| yes\b", (DOCS / "calls.md").read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(r"^\| (`.+?`) \|", rows("offline.md", "What each call does without the server"), re.MULTILINE)
+    assert sorted(listed) == sorted(table)
 
 
 def test_every_transform_is_explained():

@@ -14,8 +14,8 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent, Standing
 from rocketvpn_sdk.consents import Consents
-from rocketvpn_sdk.consents.delivery import Delivery
 from rocketvpn_sdk.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     GuardianCodeUsed,
     GuardianNotAsked,
@@ -30,10 +30,13 @@ from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Answer, Api
 from rocketvpn_sdk.vault import Queue, Vault
+from rocketvpn_sdk.waiting import Requests
 
 DEVICE = "A" * 52
 POLICY = bundled_policy()
 ANSWERS: dict[str, Any] = {"about": "agreement", "policy_version": POLICY.version, "policy_sha256": POLICY.sha256}
+
+HELD = wire.HeldConsent(purpose="p", record_id="r", state="denied", policy_version=1, policy_sha256="0" * 64, at=utc(1))
 
 
 class StandIn(Api):
@@ -168,12 +171,9 @@ def test_what_concerns_the_same_purpose_waits_for_what_came_before(group: Group)
     group.consents.grant(group.consents.notice("improvement"))
     group.consents.deny(group.consents.notice("surveys"))
     group.server.calls.clear()
-    no_answer = ServerUnreachable(host="h", problem="p")
-    held = wire.HeldConsent(
-        purpose="p", record_id="r", state="denied", policy_version=1, policy_sha256="0" * 64, at=utc(1)
-    )
-    group.server.answers = [no_answer, held]
-    assert Delivery(group.server, group.queue, EventBus()).deliver(group.low.unsent()) == 2
+    group.server.answers = [AuthenticationFailed(reason="invalid_grant"), HELD]
+    group.connect = lambda: group.server
+    assert group.consents.deliver() == 2
     assert [path["purpose"] for _, path in group.server.calls] == ["improvement", "surveys"]
 
 
@@ -191,4 +191,19 @@ def test_what_waits_in_another_device_s_name_is_dropped(group: Group) -> None:
     group.low.device = lambda: "B" * 52
     group.connect = lambda: (_ for _ in ()).throw(AssertionError("nothing is to be sent"))
     assert group.consents._deliver() == 0
+    assert group.queue.items() == ()
+
+
+def test_a_refused_notice_holds_nothing_up_and_never_comes_after_what_followed_it(group: Group) -> None:
+    granted(group)
+    group.server.answers = [RequestRefused(operation="consents.put", reason="validation-failed")]
+    assert group.consents.deliver() == 1
+    group.server.answers = [RequestRefused(operation="consents.put", reason="validation-failed"), HELD]
+    group.consents.deny(group.consents.notice("improvement"))
+    (kept,) = group.queue.items()
+    assert (kept.state, kept.superseded) == ("refused", True)
+    group.server.calls.clear()
+    assert group.consents.deliver() == 1
+    assert group.server.calls == []
+    assert Requests(group.queue, lambda: POLICY).cancel(kept.id).request.due is None
     assert group.queue.items() == ()

@@ -1,0 +1,153 @@
+"""When a call is tried again: full jitter, what the server asks for, and a budget, so that an outage stays an outage.
+
+Made of tenacity's pieces, on which stamina rests: stamina itself cannot be woken from its pause, and tells every retry
+to the app's logging through hooks that are one for the whole process (decision 14). Its switches for tests hold here.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+import stamina
+import tenacity
+
+from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.errors import VaultClosed
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.transport import deadline
+
+T = TypeVar("T")
+
+FIRST_WAIT, LONGEST_WAIT = 0.25, 8.0
+"""Seconds: the widest first pause, and the widest of all; each next one is twice as wide."""
+BUDGET_REFILL = 60.0
+"""Seconds in which the budget grows by one retry, whether or not there are calls."""
+
+
+class Again(Exception):
+    """A try after which another may help, ``at_least`` so many seconds later (what the server asks for)."""
+
+    def __init__(self, what: str, *, at_least: float = 0.0) -> None:
+        self.at_least = at_least
+        super().__init__(what)
+
+
+def full_jitter(failures: int, uniform: Callable[[float, float], float] = random.uniform) -> float:
+    """Return the pause in seconds after ``failures`` tries: anything up to a bound that doubles (full jitter)."""
+    return uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (failures - 1)))
+
+
+class Budget:
+    """Retries that one client may still make: a share of its calls and a small burst. Thread-safe.
+
+    Where everything fails, retries then add a tenth to the load and do not multiply it.
+
+    Args:
+        clock: the time.
+        share: retries that one call earns.
+        burst: the most that can be saved up.
+    """
+
+    def __init__(self, clock: Clock, *, share: float, burst: float) -> None:
+        self._clock = clock
+        self._share, self._burst = share, burst
+        self._tokens = burst
+        self._at = clock.monotonic()
+        self._lock = threading.Lock()
+
+    def earn(self) -> None:
+        """Count a call."""
+        with self._lock:
+            self._tokens = min(self._burst, self._tokens + self._share)
+
+    def spend(self) -> bool:
+        """Take one retry out; return whether there was one."""
+        with self._lock:
+            now = self._clock.monotonic()
+            self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) / BUDGET_REFILL)
+            self._at = now
+            if self._tokens < 1.0:
+                return False
+            self._tokens -= 1.0
+            return True
+
+
+class Retries:
+    """Tries the calls of one client again. Thread-safe.
+
+    Args:
+        clock: the time, for the budget.
+        limits: the bounds.
+        wait: pauses for so many seconds, or until the event is set; in tests something else.
+    """
+
+    def __init__(
+        self, clock: Clock, limits: Limits, wait: Callable[[threading.Event, float], object] = threading.Event.wait
+    ) -> None:
+        self.budget = Budget(clock, share=limits.retry_share, burst=limits.retry_burst)
+        self._limits = limits
+        self._wait = wait
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """End every pause: whoever waits in one raises ``VaultClosed``."""
+        self._closed.set()
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns, trying again after an ``Again`` as long as that can help.
+
+        Raises:
+            Again: the last one; another try is not worth it, or not allowed.
+            VaultClosed: this client was closed during a pause.
+        """
+        self.budget.earn()
+        try:
+            return work()
+        except Again as again:
+            first = again
+        # Only now tenacity, whose set-up costs as much as a signature; it takes the failed try as its first.
+        failed: list[Again] = [first]
+
+        def next_try() -> T:
+            if failed:
+                raise failed.pop()
+            if self._closed.is_set():
+                raise VaultClosed(problem="it was closed while a call waited to be tried again")
+            return work()
+
+        return self._trying()(next_try)
+
+    def _trying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Again),
+            wait=_pause,
+            stop=self._stops,
+            sleep=self._sleep,
+            retry_error_callback=_give_up,
+        )
+
+    def _stops(self, state: tenacity.RetryCallState) -> bool:
+        most = self._limits.retry_attempts if stamina.is_active() else 1
+        over = state.upcoming_sleep >= deadline.remaining(self._limits.total_timeout)
+        # The budget comes last: only what would be tried is paid for.
+        return state.attempt_number >= most or over or self._closed.is_set() or not self.budget.spend()
+
+    def _sleep(self, seconds: float) -> None:
+        if not stamina.is_testing():
+            self._wait(self._closed, seconds)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    # Jitter on top, so that a fleet which was told the same time does not come back all at once.
+    error = state.outcome.exception() if state.outcome else None
+    return (error.at_least if isinstance(error, Again) else 0.0) + full_jitter(state.attempt_number)
+
+
+def _give_up(state: tenacity.RetryCallState) -> NoReturn:
+    if state.outcome is None:  # pragma: no cover - it is asked after a try
+        raise Again("no try")
+    state.outcome.result()
+    raise Again("it ended well")  # pragma: no cover - it is asked after a failure

@@ -1,0 +1,52 @@
+"""One at a time, among all threads and processes of a vault; whoever dies gives its turn back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rocketvpn_sdk.errors import VaultClosed, VaultReadOnly
+from rocketvpn_sdk.vault.folder import create_file
+
+
+@contextmanager
+def turn(folder: Path, name: str, patience: float) -> Iterator[bool]:
+    """Hold the lock ``name`` in ``folder``; yield whether that was possible.
+
+    The lock is SQLite's on an empty file, as for the vault itself: the same on every system.
+
+    Args:
+        folder: the vault's.
+        name: the file, made where it is missing.
+        patience: how long to wait for another holder, in seconds.
+
+    Raises:
+        VaultClosed: the vault was removed.
+        VaultReadOnly, VaultFull: the file cannot be made or used.
+    """
+    if not folder.is_dir():
+        raise VaultClosed(problem="its folder is gone")
+    create_file(folder / name)
+    lock = None
+    try:
+        lock = _begun(folder / name, patience)
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def _begun(path: Path, patience: float) -> sqlite3.Connection | None:
+    lock = None
+    try:
+        lock = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        if lock is not None:
+            lock.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+            return None
+        raise VaultReadOnly(folder=str(path.parent), problem="a lock in it cannot be used") from None
+    return lock

@@ -1,0 +1,344 @@
+"""Without the server: every public call ends within its time, does its part here, and queues what is the server's."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from support.app_events import SessionConnected
+from support.walking import LAST, Values, _keywords, calls_of, heard, somewhere
+from support.world import World, tunnel_key
+
+from rocketvpn_sdk import Limits, RocketVPN
+from rocketvpn_sdk.background import Job
+from rocketvpn_sdk.errors import NotCancellable, RocketVPNError, TransportError, ValueRefused, VaultBusy, VaultLocked
+from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.transport import deadline
+from rocketvpn_sdk.transport.courier import UserNeeded
+from rocketvpn_sdk.updates.place import beside
+
+TOTAL = 0.2
+LIMITS = Limits(total_timeout=TOTAL, connect_timeout=TOTAL, read_timeout=TOTAL, write_timeout=TOTAL, close_timeout=1.0)
+
+
+@contextmanager
+def black_hole() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("localhost", 0), backlog=128) as listening:
+        yield f"https://localhost:{listening.getsockname()[1]}"
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """A port where nothing listens."""
+    with socket.create_server(("localhost", 0)) as listening:
+        port = listening.getsockname()[1]
+    yield f"https://localhost:{port}"
+
+
+@pytest.fixture
+def bound(world: World) -> World:
+    with RocketVPN.open(world.config()) as rocket:
+        rocket.device.bind(world.sandbox.order(email="kim@example.org"))
+        rocket.consent.declare_age(adult=True)
+        rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=12))
+    return world
+
+
+@pytest.fixture
+def offline(bound: World) -> Iterator[RocketVPN]:
+    with nobody() as server, RocketVPN.open(bound.config(server=server, limits=LIMITS)) as rocket:
+        yield rocket
+
+
+class Time:
+    """Counts the time that calls are given for the network: deadlines that were begun outside any other."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.given = 0.0
+        within = deadline.within
+
+        @contextmanager
+        def counted(seconds: float) -> Iterator[None]:
+            if deadline._current.get() is None:
+                self.given += seconds
+            with within(seconds):
+                yield
+
+        monkeypatch.setattr(deadline, "within", counted)
+
+
+def values(folder: Path) -> Values:
+    key = tunnel_key()
+
+    def waiting(rocket: RocketVPN) -> list[str]:
+        return [item.id for item in rocket.queue.items()] or ["none"]
+
+    return {
+        "config": lambda rocket: [rocket._config],
+        "call.operation": lambda _: ["tunnel.register"],
+        "fields": lambda _: [{"public_key": key}],
+        "order_number": lambda _: ["RV-2026-0001"],
+        "device_id": lambda _: [None, "A" * 52],
+        "kind": lambda _: [Notification],
+        "callback": lambda _: [heard],
+        "kinds": lambda _: [[SessionConnected]],
+        "level": lambda _: ["ERROR"],
+        "journal.compiled": lambda _: [{"kind": SessionConnected}],
+        "journal.keep": lambda rocket: [
+            {"compiled": rocket.journal.compiled(SessionConnected), "values": ("de-fra", "wireguard", 1)}
+        ],
+        "notification": lambda _: [Notification()],
+        "journal.record.event": lambda _: [SessionConnected(region="de-fra", protocol="wireguard", duration=1)],
+        "journal.read.event": lambda _: [None],
+        "purpose": lambda _: ["improvement"],
+        "consent.grant.notice": lambda rocket: [rocket.consent.notice("improvement")],
+        "consent.deny.notice": lambda rocket: [rocket.consent.notice("surveys")],
+        "adult": lambda _: [True],
+        "contact": lambda _: ["mum@family.example"],
+        "code": lambda _: ["000000"],
+        "changes": lambda _: [{"contact_email": "new@example.org"}],
+        "scope": lambda _: ["logs", "device"],
+        "plan": lambda rocket: [rocket.rights.plan_delete("logs"), rocket.rights.plan_delete("device")],
+        "term": lambda _: ["contact_email"],
+        "notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
+        "request_id": waiting,
+        "path": somewhere(folder),
+        "folder": somewhere(folder),
+    }
+
+
+@pytest.mark.parametrize("server", [nobody, black_hole])
+def test_no_public_call_takes_longer_than_its_time(
+    bound: World, tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: dict[str, str] = {}
+    with server() as address, RocketVPN.open(bound.config(server=address, limits=LIMITS)) as rocket:
+        time = Time(monkeypatch)
+        for name, (thing, attribute, found) in calls_of(rocket).items():
+            for keywords in _keywords(name, found, rocket, values(tmp_path)):
+                time.given = 0.0
+                problem = ""
+                try:
+                    value = getattr(thing, attribute)
+                    result = value if isinstance(found, property) else value(**keywords)
+                    list(result) if isinstance(result, Iterator) else None
+                except RocketVPNError as error:
+                    problem = error.code
+                assert time.given <= TOTAL + 1e-9, f"{name}: {time.given}"
+                walked[name] = problem or walked.get(name, "")
+    unreachable = "server-unreachable" if server is nobody else "server-timeout"
+    fails = {name for name, problem in walked.items() if problem == unreachable}
+    assert fails == {  # (``device.unbind`` comes after a deletion, and is not bound any more)
+        "call",
+        "consent.request_guardian",
+        "device.list",
+        "device.order",
+        "policy.check",
+        "rights.correct",
+    }
+    assert set(LAST) <= set(walked)
+    assert {"consent.grant", "consent.withdraw", "rights.view", "rights.delete", "sync", "queue.items"} <= set(walked)
+
+
+@pytest.mark.clause("U5", "A3")
+def test_what_was_decided_offline_holds_here_and_is_told_when_the_server_is_back(
+    bound: World, offline: RocketVPN
+) -> None:
+    assert offline.consent.grant(offline.consent.notice("improvement")).server == "waiting"
+    assert offline.consent.withdraw("improvement").server == "waiting"
+    assert offline.consent.deny(offline.consent.notice("surveys")).state == "denied"
+    outcome = offline.rights.delete(offline.rights.plan_delete("logs"))
+    assert (outcome.here.done, outcome.server.state) == (True, "waiting_for_connection")
+    assert list(offline.journal.read()) == []
+    items = offline.queue.items()
+    assert [item.operation for item in items] == ["consents.put", "consents.put", "rights.request"]
+    assert all(item.due is not None and item.problem == "server-unreachable" for item in items if item.tries)
+    assert offline.sync().waiting == 3
+    offline.close()
+    with RocketVPN.open(bound.config()) as online:
+        assert online.sync().waiting == 0
+        held = {row["purpose"]: row["state"] for row in bound.sandbox.rows()["consents"]}
+        assert held == {"improvement": "withdrawn", "surveys": "denied"}
+        assert online.queue.items() == ()
+
+
+def test_seeing_works_without_the_server(offline: RocketVPN) -> None:
+    report = offline.rights.view()
+    assert (report.server_answered, report.server_problem) == (False, "server-unreachable")
+    assert {"order_number", "region"} <= {value.field for value in report.here}
+
+
+# ---------------------------------------------------------------- rocket.queue
+
+
+def test_the_user_sees_what_waits_in_words_and_without_values(offline: RocketVPN) -> None:
+    offline.consent.deny(offline.consent.notice("surveys"))
+    offline.rights.delete(offline.rights.plan_delete("logs"))
+    no, deletion = offline.queue.items()
+    assert deletion.sentence == "Ask the server to delete your data."
+    assert (deletion.state, deletion.tries, deletion.can_cancel, deletion.why_not) == ("waiting", 1, True, "")
+    assert (no.can_cancel, "the server has to hear" in no.why_not) == (False, True)
+    assert offline.queue.items("xx")[1].sentence == deletion.sentence
+    assert "surveys" not in repr(offline.queue.items())
+
+
+@pytest.mark.clause("A3")
+def test_cancelling_undoes_nothing_that_was_done_here(bound: World, offline: RocketVPN) -> None:
+    offline.rights.delete(offline.rights.plan_delete("logs"))
+    (deletion,) = offline.queue.items()
+    done = offline.queue.cancel(deletion.id)
+    assert done.request.id == deletion.id
+    assert "stays done" in done.sentence
+    assert offline.queue.items() == ()
+    assert list(offline.journal.read()) == []
+    with pytest.raises(ValueRefused):
+        offline.queue.cancel(deletion.id)
+
+
+@pytest.mark.clause("U5")
+def test_attack_cancelling_a_no_so_that_the_server_never_hears_it(offline: RocketVPN) -> None:
+    offline.consent.grant(offline.consent.notice("improvement"))
+    (yes,) = offline.queue.items()
+    with pytest.raises(NotCancellable, match="take the consent back instead"):
+        offline.queue.cancel(yes.id)
+    offline.consent.withdraw("improvement")
+    (no,) = offline.queue.items()
+    with pytest.raises(NotCancellable, match="the server has to hear that"):
+        offline.queue.cancel(no.id)
+    offline.rights.delete(offline.rights.plan_delete("device"))
+    (last,) = offline.queue.items()
+    with pytest.raises(NotCancellable, match="forget_now"):
+        offline.queue.cancel(last.id)
+
+
+def test_what_the_server_has_and_what_is_on_its_way_cannot_be_cancelled(bound: World) -> None:
+    bound.sandbox.faults.delay_deletions = True
+    with RocketVPN.open(bound.config()) as rocket:
+        rocket.rights.delete(rocket.rights.plan_delete("logs"))
+        (taken,) = rocket.queue.items()
+        with rocket._queue.turn(0), pytest.raises(VaultBusy):
+            rocket.queue.cancel(taken.id)
+        with pytest.raises(NotCancellable, match="has it already"):
+            rocket.queue.cancel(taken.id)
+        assert rocket.queue.items()[0].due is not None
+
+
+def test_a_locked_vault_says_so(bound: World) -> None:
+    with RocketVPN.open(bound.config(), unlock=False) as rocket, pytest.raises(VaultLocked):
+        rocket.queue.items()
+
+
+# ---------------------------------------------------------------- the worker in the app
+
+
+def test_the_worker_delivers_what_waits_and_asks_nobody(bound: World, offline: RocketVPN) -> None:
+    offline.consent.deny(offline.consent.notice("surveys"))
+    offline.rights.delete(offline.rights.plan_delete("account"))
+    offline.close()
+    needed: list[UserNeeded] = []
+    with RocketVPN.open(bound.config(background=True)) as rocket:
+        rocket.events.subscribe(UserNeeded, needed.append)
+        worker = rocket._background
+        assert worker is not None
+        assert rocket.status().background is not None
+        assert rocket.status().background.running
+        bound.asked.clear()
+        for item in rocket._queue.items():
+            rocket._queue.update(msgspec.structs.replace(item, due_at=0.0))
+        for job in worker._jobs:
+            worker._try(job)
+        assert rocket.status().background.problems == {}
+        assert [item.state for item in rocket.queue.items()] == ["waiting_for_user"]
+        assert [notice.operation for notice in needed] == ["rights.request"]
+        assert bound.asked == []
+        assert (beside(bound.folder)).is_dir()  # it asked for a new version of the policy
+    assert not worker.status().running
+
+
+def test_it_does_not_run_before_the_vault_is_unlocked(bound: World) -> None:
+    with RocketVPN.open(bound.config(background=True), unlock=False) as rocket:
+        assert rocket._background is not None
+        assert not rocket._background.status().running
+        rocket.unlock()
+        assert rocket._background.status().running
+    assert RocketVPN.open(bound.config()).status().background is None
+
+
+def test_closing_does_not_wait_for_a_call_in_flight(bound: World) -> None:
+    reached, leave = threading.Event(), threading.Event()
+    with RocketVPN.open(bound.config(background=True, limits=Limits(close_timeout=0.3))) as rocket:
+        assert rocket._background is not None
+        worker = rocket._background
+
+        def stuck() -> None:
+            reached.set()
+            leave.wait(30)
+
+        worker._jobs = [Job("stuck", lambda: 0.0, stuck)]
+        thread = threading.Thread(target=lambda: worker._try(worker._jobs[0]))
+        worker._thread = thread
+        thread.start()
+        assert reached.wait(30)
+        rocket.close()
+        assert thread.is_alive()  # closing came back first
+    leave.set()
+    thread.join(30)
+
+
+def test_closing_ends_a_call_that_waits_to_be_tried_again(bound: World) -> None:
+    waiting, caught = threading.Event(), list[str]()
+
+    def wait(closed: threading.Event, seconds: float) -> None:
+        waiting.set()
+        assert closed.wait(30)  # nothing but closing ends it
+
+    def call(rocket: RocketVPN) -> None:
+        try:
+            rocket.device.order()
+        except RocketVPNError as error:
+            caught.append(error.code)
+
+    with nobody() as server, RocketVPN.open(bound.config(server=server)) as rocket:
+        rocket._connect()._exchange.retries._wait = wait
+        thread = threading.Thread(target=call, args=(rocket,))
+        thread.start()
+        assert waiting.wait(30)
+        rocket.close()
+        thread.join(30)
+    assert caught == ["vault-closed"]
+
+
+def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) -> None:
+    with RocketVPN.open(world.config(background=True, trusted_root=None)) as rocket:
+        assert rocket._background is not None
+        assert [rocket._background._due(job) for job in rocket._background._jobs if job.name == "queue"] == [None]
+        assert rocket._api is None
+
+
+def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
+    with pytest.raises(TransportError):
+        offline.device.order()
+
+
+def test_a_deletion_that_another_process_is_taking_further_is_left_to_it(offline: RocketVPN) -> None:
+    offline.rights.delete(offline.rights.plan_delete("logs"))
+    with offline._queue.turn(0):
+        (server,) = offline.rights.resume()
+    assert (server.state, server.problem) == ("waiting_for_connection", "vault-busy")
+
+
+def test_a_deletion_in_another_device_s_name_is_not_sent_in_ours(bound: World, offline: RocketVPN) -> None:
+    offline.rights.delete(offline.rights.plan_delete("logs"))
+    (ticket,) = offline._queue.items()
+    offline._queue.update(msgspec.structs.replace(ticket, device_id="B" * 52))
+    offline.close()
+    with RocketVPN.open(bound.config()) as online:
+        assert online.sync().waiting == 1
+        assert [(item.state, item.problem) for item in online.queue.items()] == [("refused", "not-bound")]

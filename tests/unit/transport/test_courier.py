@@ -1,0 +1,356 @@
+"""The courier: in order, in turn, ever later; a no is kept, a crash loses nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from support.vaults import open_vault
+
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.errors import (
+    AuthenticationRequired,
+    RateLimited,
+    RequestRefused,
+    RocketVPNError,
+    ServerError,
+    ServerUnreachable,
+    VaultClosed,
+    VaultFull,
+)
+from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy import bundled_policy
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
+from rocketvpn_sdk.transport import Answer, Api, deadline
+from rocketvpn_sdk.transport.courier import Courier
+from rocketvpn_sdk.vault import Queue, QueueItem
+from rocketvpn_sdk.vault.folder import COURIER
+
+OPERATION = "rights.request"
+NO_ANSWER = ServerUnreachable(host="h", problem="p")
+REFUSED = RequestRefused(operation=OPERATION, reason="validation-failed")
+
+
+class StandIn(Api):
+    """Answers by the item's idempotency key; by default with nothing, as a server that took it."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, RocketVPNError] = {}
+        self.calls: list[str] = []
+        self.policy = bundled_policy()
+        self.during: Callable[[], None] = lambda: None
+
+    policy: Any = None
+
+    def call(self, operation: str, *, idempotency_key: str | None = None, **_: Any) -> Any:
+        key = idempotency_key or ""
+        self.calls.append(key)
+        self.during()
+        if key in self.answers:
+            raise self.answers[key]
+        return Answer(value=None, status=200)
+
+
+class Post:
+    def __init__(self, folder: Path) -> None:
+        self.clock, self.secrets, self.folder = FakeClock(), MemorySecrets(), folder
+        self.heard: list[Notification] = []
+        self.open()
+
+    def open(self) -> None:
+        self.vault = open_vault(self.folder, self.secrets, self.clock)
+        self.queue, self.server, events = Queue(self.vault), StandIn(), EventBus()
+        events.subscribe(Notification, self.heard.append)
+        self.courier = Courier(self.server, self.queue, events)
+
+    def add(self, *names: str, subject: str | None = None) -> None:
+        with self.vault.write() as change:
+            for name in names:
+                about = name.rstrip("0123456789") if subject is None else subject
+                self.queue.add(change, item(name, subject=about, created_at=self.clock.time()))
+
+    def deliver(self, *, ahead: bool = False) -> list[str]:
+        """Deliver, and return what was sent."""
+        self.server.calls = []
+        self.left = self.courier.deliver_due(self.clock.time(), {OPERATION: self.send}, ahead=ahead, patience=0)
+        return self.server.calls
+
+    def send(self, waiting: QueueItem) -> QueueItem | None:
+        after, answer = self.courier.deliver(waiting, None, interactive=False)
+        if answer is None:
+            return after
+        self.queue.remove(after)
+        return None
+
+    def find(self, name: str) -> QueueItem:
+        found = self.queue.find(name)
+        assert found is not None
+        return found
+
+
+def item(name: str, **more: Any) -> QueueItem:
+    return QueueItem(id=name, operation=OPERATION, body={}, idempotency_key=name, **more)
+
+
+@pytest.fixture
+def post(tmp_path: Path) -> Iterator[Post]:
+    post = Post(tmp_path / "vault")
+    yield post
+    post.vault.close()
+
+
+# ---------------------------------------------------------------- order
+
+
+def test_everything_goes_oldest_first_and_is_then_gone(post: Post) -> None:
+    post.add("a1", "b1", "a2")
+    assert post.deliver() == ["a1", "b1", "a2"]
+    assert (post.left, post.queue.items()) == (0, ())
+
+
+def test_of_one_subject_nothing_overtakes_what_waits_for_the_user(post: Post) -> None:
+    post.add("a1", "a2", "b1")
+    post.server.answers["a1"] = AuthenticationRequired(hint="", reason="x")
+    assert post.deliver() == ["a1", "b1"]
+    assert [each.id for each in post.queue.items()] == ["a1", "a2"]
+    assert post.find("a1").state == "waiting_for_user"
+    assert len(post.heard) == 1
+    post.server.answers.clear()
+    assert post.deliver(ahead=True) == ["a1", "a2"]
+
+
+def test_a_refusal_keeps_the_item_and_marks_it_and_holds_nothing_up(post: Post) -> None:
+    post.add("a1", "a2")
+    post.server.answers["a1"] = REFUSED
+    assert post.deliver() == ["a1", "a2"]
+    (kept,) = post.queue.items()
+    assert (kept.id, kept.state, kept.problem, kept.attempts) == ("a1", "refused", "validation-failed", 1)
+    assert kept.due_at >= post.clock.time() + 0.8 * DAY
+
+
+def test_items_of_an_older_vault_keep_the_order_of_their_operation(post: Post) -> None:
+    post.add("a1", subject="")
+    post.add("b1")
+    post.server.answers["a1"] = AuthenticationRequired(hint="", reason="x")
+    assert post.deliver() == ["a1"]
+
+
+def test_operations_that_nobody_handles_are_left_alone(post: Post) -> None:
+    post.add("a1")
+    assert post.courier.deliver_due(post.clock.time(), {}) == 0
+    assert [each.id for each in post.queue.items()] == ["a1"]
+
+
+# ---------------------------------------------------------------- outages
+
+
+@pytest.mark.parametrize(
+    "error", [NO_ANSWER, ServerError(operation="x", status=503, problem="p"), RateLimited(operation="x", reason="r")]
+)
+def test_a_server_that_is_away_is_asked_once_not_once_for_each_item(post: Post, error: RocketVPNError) -> None:
+    post.add("a1", "b1", "c1")
+    post.server.answers["a1"] = error
+    assert post.deliver() == ["a1"]
+    assert post.left == 3
+    assert [each.attempts for each in post.queue.items()] == [1, 0, 0]
+
+
+def test_each_next_try_is_later_up_to_once_a_day_and_the_key_stays_the_same(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = NO_ANSWER
+    waits = []
+    for _ in range(16):
+        assert post.deliver() == ["a1"]
+        waits.append(post.find("a1").due_at - post.clock.time())
+        post.clock.advance(waits[-1] - 1)
+        assert post.deliver() == []
+        post.clock.advance(1)
+    assert all(0.8 * 60 * 2**n <= wait <= 1.2 * 60 * 2**n for n, wait in enumerate(waits[:11]))
+    assert all(0.8 * DAY <= wait <= 1.2 * DAY for wait in waits[12:])
+
+
+def test_whoever_asks_for_it_now_does_not_wait_but_for_what_the_server_put_off(post: Post) -> None:
+    post.add("a1", "b1")
+    post.server.answers["a1"] = NO_ANSWER
+    post.deliver()
+    assert post.deliver(ahead=True) == ["a1"]
+    post.server.answers = {"a1": RateLimited(operation="x", reason="r", retry_at=post.clock.time() + 1000)}
+    assert post.deliver(ahead=True) == ["a1"]
+    assert post.deliver(ahead=True) == ["b1"]
+    post.clock.advance(1201)
+    post.server.answers.clear()
+    assert post.deliver(ahead=True) == ["a1"]
+
+
+def test_a_clock_that_was_wrong_puts_nothing_off(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = NO_ANSWER
+    post.clock.turn(300 * DAY)
+    post.deliver()
+    post.clock.turn(-300 * DAY)
+    assert post.deliver() == ["a1"]
+
+
+def test_all_of_it_together_takes_no_longer_than_one_call(post: Post) -> None:
+    post.vault.limits = Limits(total_timeout=0.0)
+    post.add("a1", "b1")
+    assert post.deliver() == []
+    post.vault.limits = Limits(total_timeout=60.0)
+    left: list[float] = []
+    post.server.during = lambda: left.append(deadline.remaining(1e9))
+    assert post.deliver() == ["a1", "b1"]
+    assert all(seconds <= 60.0 for seconds in left)
+
+
+# ---------------------------------------------------------------- crash, sleep, and others
+
+
+def test_what_was_not_confirmed_is_sent_again_with_its_key_after_a_crash(post: Post) -> None:
+    post.add("a1")
+
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    post.server.during = die
+    with pytest.raises(KeyboardInterrupt):
+        post.deliver()
+    post.vault.close()
+    post.open()
+    assert post.find("a1").attempts == 0
+    assert post.deliver() == ["a1"]
+
+
+def test_due_times_survive_a_restart_and_count_the_time_in_between(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = NO_ANSWER
+    post.deliver()
+    due = post.find("a1").due_at
+    post.vault.close()
+    post.clock.turn(due - post.clock.time())  # the machine slept: only the wall clock went on
+    post.open()
+    assert post.deliver() == ["a1"]
+
+
+def test_what_is_added_or_cancelled_during_delivery_counts(post: Post) -> None:
+    post.add("a1", "b1", "c1")
+
+    def meanwhile() -> None:
+        post.server.during = lambda: None
+        post.queue.remove(post.find("b1"))
+        post.add("d1")
+
+    post.server.during = meanwhile
+    assert post.deliver() == ["a1", "c1", "d1"]
+
+
+def test_what_cannot_be_written_down_still_waits(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = VaultFull(folder="/x")  # the ledger of what leaves is full
+    with pytest.raises(VaultFull):
+        post.deliver()
+    assert [each.attempts for each in post.queue.items()] == [0]
+
+
+def test_one_thread_at_a_time_delivers(post: Post) -> None:
+    post.add("a1")
+    sent: list[list[str]] = []
+
+    def other() -> None:
+        courier = Courier(StandIn(), post.queue, EventBus())
+        assert courier.deliver_due(post.clock.time(), {OPERATION: post.send}, patience=0) == 1
+        sent.append(list(post.server.calls))
+
+    def meanwhile() -> None:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join(30)
+
+    post.server.during = meanwhile
+    assert post.deliver() == ["a1"]
+    assert sent == [["a1"]]
+
+
+_HOLD = """
+import sys
+from pathlib import Path
+from rocketvpn_sdk.vault.turns import turn
+with turn(Path(sys.argv[1]), sys.argv[2], 0) as ours:
+    print(ours, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_attack_a_process_that_dies_while_it_delivers(post: Post) -> None:
+    post.add("a1")
+    command = [sys.executable, "-c", _HOLD, str(post.folder), COURIER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "True\n"
+        assert post.deliver() == []
+        assert post.left == 1
+        holder.kill()
+        holder.wait(30)
+        assert post.deliver() == ["a1"]
+
+
+def test_the_lock_is_private_and_goes_with_the_vault(post: Post) -> None:
+    post.deliver()
+    assert (post.folder / COURIER).stat().st_mode & 0o777 == 0o600
+    post.vault.destroy()
+    assert not post.folder.exists()
+    with pytest.raises(VaultClosed), post.queue.turn(0):
+        pass
+
+
+def test_a_handler_that_ends_the_vault_ends_the_round(post: Post) -> None:
+    post.add("a1", "b1")
+
+    def end(_: QueueItem) -> None:
+        post.server.calls.append("end")
+        post.vault.destroy()
+
+    assert post.courier.deliver_due(post.clock.time(), {OPERATION: end}) == 0
+    assert post.server.calls == ["end"]
+
+
+# ---------------------------------------------------------------- when there is something to do
+
+
+def test_the_next_due_time_is_that_of_what_may_go_first(post: Post) -> None:
+    assert post.queue.next_due() is None
+    post.add("a1", "a2")
+    assert post.queue.next_due() == 0.0
+    post.server.answers["a1"] = NO_ANSWER
+    post.deliver()
+    assert post.queue.next_due() == post.find("a1").due_at  # a2 waits for it
+    post.queue.update(msgspec.structs.replace(post.find("a1"), state="refused", superseded=True))
+    assert post.queue.next_due() == 0.0
+
+
+def test_a_vault_of_before_reads_as_it_was(post: Post) -> None:
+    class Old(msgspec.Struct):
+        id: str = "a1"
+        operation: str = OPERATION
+        body: dict[str, Any] = {}
+        created_at: float = 1.0
+        idempotency_key: str = "a1"
+        state: str = "waiting"
+        attempts: int = 3
+
+    post.add("a1")
+    post.vault.put("queue/a1", Old())
+    read = post.find("a1")
+    assert (read.attempts, read.subject, read.due_at, read.superseded) == (3, "", 0.0, False)
+    assert post.deliver() == ["a1"]
+
+
+def test_its_repr_says_nothing_personal() -> None:
+    shown = repr(item("a1", subject="device/AAAA", created_at=1.0, device_id="AAAA"))
+    assert "AAAA" not in shown

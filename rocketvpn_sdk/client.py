@@ -342,6 +342,7 @@ class RocketVPN:
                 courier=Courier(api, self._queue, self.events),
                 clock=clock,
                 events=self.events,
+                files=self._files if self._config.resolved_root is not None else None,
             ),
             clock=clock,
         )

@@ -1,6 +1,7 @@
 """The user's rights: see, correct, delete, and get it in writing."""
 
 from rocketvpn_sdk.rights.delete import DeletionConfirmed
+from rocketvpn_sdk.rights.kept import check_receipt_file, receipt_to_json
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.report import HeldValue, Report, SentSummary
@@ -17,4 +18,6 @@ __all__ = [
     "Rights",
     "SentSummary",
     "Server",
+    "check_receipt_file",
+    "receipt_to_json",
 ]

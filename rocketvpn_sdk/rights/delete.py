@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -17,9 +17,10 @@ from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
-from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.rights.receipts import check_receipt, fetch_keys
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.transport.courier import Courier, problem_code
+from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 from rocketvpn_sdk.vault.lanes import Lanes
@@ -52,6 +53,8 @@ class Deletion:
         courier: delivers it.
         clock: the time.
         events: where ``DeletionConfirmed`` goes.
+        files: returns the operator's signed files, which hold the keys of receipts; ``None``: there are none, and the
+            keys come over TLS.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Deletion:
         courier: Courier,
         clock: Clock,
         events: EventBus,
+        files: Callable[[], TrustedFiles] | None = None,
     ) -> None:
         self._vault = vault
         self._journal = journal
@@ -72,6 +76,7 @@ class Deletion:
         self._courier = courier
         self._clock = clock
         self._events = events
+        self._files = files
         self._ending = False
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -189,14 +194,15 @@ class Deletion:
 
     def _receipt(self, ticket: QueueItem, request_id: str) -> Receipt:
         token = self._api.call("rights.receipt", answer=str, path={"request_id": request_id}).value
-        keys = self._api.call("server.keys", answer=dict[str, Any]).value
+        keys = fetch_keys(self._api, self._files() if self._files else None)
         return check_receipt(
             token,
-            keys,
+            keys.text,
             issuer=self._api.server,
             request_id=request_id,
             device_id=ticket.device_id or "",
             scope=ticket.body["scope"],
             requested_at=ticket.created_at,
             now=self._clock.time(),
+            evidence=keys.evidence,
         )

@@ -385,6 +385,7 @@ def test_attack_forged_altered_replayed_or_foreign_receipt(world: World, rocket:
         "now": float(claims.iat),
     }
     assert check_receipt(receipt.token, receipt.keys, **good).claims == claims
+    assert receipt.vouched_by == "tuf"
     header, payload, signature = receipt.token.split(".")
     wrong_tokens = [
         f"{header}.{payload}.{signature[:-4]}AAAA",
@@ -408,7 +409,7 @@ def test_attack_forged_altered_replayed_or_foreign_receipt(world: World, rocket:
         with pytest.raises(ReceiptInvalid):
             check_receipt(receipt.token, receipt.keys, **(good | change))
     with pytest.raises(ReceiptInvalid):
-        check_receipt(receipt.token, {"keys": []}, **good)
+        check_receipt(receipt.token, '{"keys": []}', **good)
 
 
 @pytest.mark.clause("T1", "A3")

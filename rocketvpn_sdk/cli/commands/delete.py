@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.cli.plain import plain
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy
@@ -196,11 +194,12 @@ def _save(receipt: Receipt | None, path: Path | None) -> str | None:
     """Save a receipt with what it takes to check it again; return where."""
     if receipt is None or path is None:
         return None
-    content: dict[str, Any] = {"token": receipt.token, "keys": receipt.keys, "claims": plain(receipt.claims)}
+    from rocketvpn_sdk.rights import receipt_to_json
+
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=2) + "\n")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(receipt_to_json(receipt))
     except OSError as error:
         problem = f"It is deleted, but the receipt could not be saved in {path} ({error.strerror})."
         raise CommandError(problem) from None

@@ -25,6 +25,7 @@ from rocketvpn_sdk.cli.commands import (
     policy_labels,
     policy_news,
     policy_show,
+    receipt,
     reset,
     sandbox,
     sent,
@@ -78,6 +79,7 @@ def _app() -> typer.Typer:
     register(app, "sent", sent.sent)
     register(app, "correct", correct.correct, code=True)
     register(app, "delete", delete.delete, code=True)
+    register(app, "receipt", receipt.receipt, vault=False)
     register(app, "age", age.age)
     choices = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What you agree to.")
     register(choices, "list", consent.list_all)

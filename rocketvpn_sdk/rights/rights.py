@@ -12,6 +12,7 @@ from rocketvpn_sdk.rights.delete import Deletion
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of
 from rocketvpn_sdk.rights.report import Report
+from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api, SentEntry
 
@@ -111,6 +112,42 @@ class Rights:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
         self._deletion.forget_now()
+
+    def make_ticket(self, scope: wire.TicketScope = "account") -> PanicTicket:
+        """Make a ticket with which the data can be erased once, without this device or the app. Show it now: only once.
+
+        The server is sent its fingerprint, and this device keeps nothing of it. It cannot do anything but erase.
+
+        Args:
+            scope: what it erases: ``account`` (everything; needs a code from an e-mail, as the deletion does) or
+                ``device`` (what is about this device, which ends when it is unbound).
+
+        Raises:
+            ValueRefused: no such scope.
+            RequestRefused: the order has enough tickets (``too-many-tickets``); revoke one first.
+            NotBound, AuthenticationError, TransportError, ServerError, VaultError: as for any call.
+        """
+        ticket = new_ticket(self._api.server, scope)
+        wanted = wire.NewErasureTicket(ticket_id=ticket.ticket_id, scope=scope)
+        self._api.call("tickets.make", answer=wire.ErasureTicket, body=wanted)
+        return ticket
+
+    def tickets(self) -> tuple[wire.ErasureTicket, ...]:
+        """Return the order's tickets that can still be used, whichever device made them: numbers, never codes.
+
+        Raises:
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+        """
+        return tuple(self._api.call("tickets.list", answer=wire.ErasureTicketList).value.tickets)
+
+    def revoke_ticket(self, ticket_id: str) -> None:
+        """Make a ticket of the order worthless.
+
+        Raises:
+            RequestRefused: the order has no such ticket (``ticket-not-found``).
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+        """
+        self._api.call("tickets.revoke", path={"ticket_id": ticket_id})
 
     def sent(self) -> Iterator[SentEntry]:
         """Yield what left this device through this component, oldest first: field names, never values."""

@@ -18,7 +18,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import consents, correct, guardians, idempotency, oauth, resources, rights, tuf_files
+from rocketvpn_sdk.sandbox import (
+    consents,
+    correct,
+    guardians,
+    idempotency,
+    oauth,
+    resources,
+    rights,
+    tickets,
+    tuf_files,
+)
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.authorize import authorize
 from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Refused, Reply, json_reply
@@ -102,6 +112,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Open("GET", "/tuf/targets/{folder}/{file}", tuf_files.target),
     Open("POST", "/v1/authorize-challenge", authorize, identified=True),
     Open("POST", "/v1/token", token, identified=True),
+    Open("POST", "/v1/erasures", tickets.redeem),
     Own("GET", "/v1/order", resources.order),
     Own("GET", "/v1/devices", resources.devices),
     Own("DELETE", "/v1/devices/{device_id}", resources.unbind),
@@ -111,6 +122,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("GET", _ONE_REQUEST, rights.read, after_erasure=True),
     Own("DELETE", _ONE_REQUEST, rights.cancel),
     Own("GET", _ONE_REQUEST + "/receipt", rights.receipt, after_erasure=True),
+    Own("POST", tickets.PATH, tickets.create),
+    Own("GET", tickets.PATH, tickets.listing),
+    Own("DELETE", tickets.PATH + "/{ticket_id}", tickets.revoke),
     Own("PUT", "/v1/consents/{purpose}", consents.put),
     Own("GET", "/v1/consents/{purpose}", consents.read),
     Own("POST", guardians.PATH, guardians.create),
@@ -213,6 +227,7 @@ def _call(request: Request) -> Call:
         params=request.path_params,
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"]),
         body=request.scope[BODY],
+        address=request.client.host if request.client else "",
     )
 
 

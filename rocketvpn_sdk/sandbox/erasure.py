@@ -12,7 +12,7 @@ from rocketvpn_sdk.sandbox.accounts import devices_of, drop_device, find_device,
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow, RightsRow
-from rocketvpn_sdk.sandbox.view import held_fields
+from rocketvpn_sdk.sandbox.view import device_tickets, held_fields, order_fields
 
 DEVICE_FIELDS = frozenset(
     {
@@ -32,24 +32,35 @@ DEVICE_FIELDS = frozenset(
 
 def fulfil(db: Connection, parts: Parts, request: RightsRow) -> None:
     """Carry out an open deletion, sign its receipt, and keep of the request what its receipt's reader needs."""
-    order = find_order(db, request.order_number or "")
-    device = find_device(db, request.order_number or "", request.device_id or "")
-    erased: list[str] = []
-    held_back: list[wire.HeldBack] = []
-    refresh_hash = None
-    if order is not None and request.scope != "logs":  # of logs, this server holds none
-        refresh_hash = _refresh_hash(db, request)
-        affected = devices_of(db, order.number) if request.scope == "account" else [device] if device else []
-        erased, held_back = _reach(db, parts, order, affected, request.scope)
-        for gone in affected:
-            drop_device(db, gone)
-            if gone.jkt != request.jkt:
-                remember_removed(db, gone.jkt, parts.now() + parts.settings.removed_key_lifetime)
-        if request.scope == "account":
-            _erase_order(db, order)
+    refresh_hash = None if request.scope == "logs" else _refresh_hash(db, request)
+    erased, held_back = erase(
+        db, parts, request.order_number or "", request.device_id or "", request.scope, asking=request.jkt
+    )
     _close(db, parts, request, erased, held_back, refresh_hash)
-    if request.scope == "account" and order is not None:
-        _close_others(db, parts, order.number)
+    if request.scope == "account":
+        close_others(db, parts, request.order_number or "")
+
+
+def erase(
+    db: Connection, parts: Parts, number: str, device_id: str, scope: str, *, asking: str | None
+) -> tuple[list[str], list[wire.HeldBack]]:
+    """Erase what is in scope; return the ids of the fields that went, and those that a law holds back.
+
+    ``asking`` is the key of the device that asked, which needs no telling; every other one that goes can learn it.
+    """
+    order = find_order(db, number)
+    if order is None or scope == "logs":  # of logs, this server holds none
+        return [], []
+    device = find_device(db, number, device_id)
+    affected = devices_of(db, number) if scope == "account" else [device] if device else []
+    erased, held_back = _reach(db, parts, order, affected, scope)
+    for gone in affected:
+        drop_device(db, gone)
+        if gone.jkt != asking:
+            remember_removed(db, gone.jkt, parts.now() + parts.settings.removed_key_lifetime)
+    if scope == "account":
+        _erase_order(db, order)
+    return erased, held_back
 
 
 def _reach(
@@ -59,13 +70,16 @@ def _reach(
     held = [field for device in affected for field in held_fields(db, parts.policy, order, device)]
     if scope == "device":
         held = [field for field in held if field.id in DEVICE_FIELDS]
+        held += [field for device in affected for field in device_tickets(db, parts.policy, device)]
+    else:  # an order may have no device any more
+        held += order_fields(db, parts.policy, order)
     back = {(field.id, field.hold.until): field.hold for field in held if field.hold}
     erased = sorted({field.id for field in held if not field.hold})
     return erased, [wire.HeldBack(field=name, basis=hold.basis, until=hold.until) for (name, _), hold in back.items()]
 
 
 def _erase_order(db: Connection, order: OrderRow) -> None:
-    for table in (tables.auth_codes, tables.auth_sessions):
+    for table in (tables.auth_codes, tables.auth_sessions, tables.tickets):
         db.execute(delete(table).where(table.c.order_number == order.number))
     # The invoice stays, by law; what ties it to the order goes.
     held = tables.payments
@@ -81,15 +95,7 @@ def _close(
     held_back: list[wire.HeldBack],
     refresh_hash: str | None,
 ) -> None:
-    receipt = wire.Receipt(
-        iss=parts.base,
-        jti=request.id,
-        iat=parts.now(),
-        device_id=request.device_id or "",
-        scope=request.scope,  # type: ignore[arg-type]  # the column holds what NewRightsRequest took
-        erased=erased,
-        held_back=held_back,
-    )
+    receipt = signed(parts, request.id, request.device_id or "", request.scope, erased, held_back)
     table = tables.rights_requests
     db.execute(
         update(table)
@@ -100,13 +106,29 @@ def _close(
             device_id=None,
             expected_by=None,
             refresh_hash=refresh_hash,
-            receipt=parts.receipts.sign(receipt),
+            receipt=receipt,
         )
     )
 
 
-def _close_others(db: Connection, parts: Parts, number: str) -> None:
-    """Close what the order's other devices had asked for: their data is gone as well."""
+def signed(
+    parts: Parts, request_id: str, device_id: str, scope: str, erased: list[str], held_back: list[wire.HeldBack]
+) -> str:
+    """Return the receipt of an erasure, signed."""
+    receipt = wire.Receipt(
+        iss=parts.base,
+        jti=request_id,
+        iat=parts.now(),
+        device_id=device_id,
+        scope=scope,  # type: ignore[arg-type]  # the columns hold what was taken in as this type
+        erased=erased,
+        held_back=held_back,
+    )
+    return parts.receipts.sign(receipt)
+
+
+def close_others(db: Connection, parts: Parts, number: str) -> None:
+    """Close what the devices of an erased order had asked for: their data is gone as well."""
     table = tables.rights_requests
     for other in every(db, select(table).where(table.c.order_number == number), RightsRow):
         _close(db, parts, other, [], [], None)

@@ -18,6 +18,7 @@ from rocketvpn_sdk.cli.commands import (
     correct,
     delete,
     demo,
+    erase,
     guardian,
     journal,
     policy,
@@ -30,6 +31,7 @@ from rocketvpn_sdk.cli.commands import (
     sandbox,
     sent,
     status,
+    ticket,
     view,
 )
 
@@ -79,6 +81,7 @@ def _app() -> typer.Typer:
     register(app, "sent", sent.sent)
     register(app, "correct", correct.correct, code=True)
     register(app, "delete", delete.delete, code=True)
+    register(app, "erase", erase.erase, vault=False)
     register(app, "receipt", receipt.receipt, vault=False)
     register(app, "age", age.age)
     choices = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What you agree to.")
@@ -96,6 +99,12 @@ def _app() -> typer.Typer:
     register(guardians, "withdraw", guardian.withdraw)
     guardians.callback()(_guardian)
     app.add_typer(guardians, name="guardian")
+    tickets = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Tickets that erase without this device.")
+    register(tickets, "make", ticket.make, code=True)
+    register(tickets, "list", ticket.list_all)
+    register(tickets, "revoke", ticket.revoke)
+    tickets.callback()(_ticket)
+    app.add_typer(tickets, name="ticket")
     register(app, "unbind", binding.unbind, code=True)
     register(app, "reset", reset.reset)
     file = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with the privacy policy.")
@@ -135,6 +144,10 @@ def _consent() -> None:
 
 def _guardian() -> None:
     """Ask a guardian for someone under 18, and hand in their answer."""
+
+
+def _ticket() -> None:
+    """Make, list and revoke tickets on paper with which your data can be erased without this device."""
 
 
 def _policy() -> None:

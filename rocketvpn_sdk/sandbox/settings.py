@@ -40,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Erasure tickets.
     live_tickets: int = 10
     """Of one order."""
-    ticket_tries: int = 10
+    ticket_tries: int = 20
     """Wrong tickets from one address, within …"""
     ticket_window: int = 3600
 

@@ -55,7 +55,7 @@ def delete(
     """
     if sum((plan, resume, forget)) > 1:
         raise ValueRefused(name="options", problem="--plan, --resume and --forget exclude each other")
-    _check_receipt_file(receipt)
+    check_receipt_file(receipt)
     if resume:
         return _resume(call, receipt)
     if forget:
@@ -76,7 +76,7 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         if not yes:
             ask.confirm("delete", "This cannot be undone.", call.out)
         outcome = rocket.rights.delete(planned)
-    saved = _save(outcome.server.receipt, receipt)
+    saved = save_receipt(outcome.server.receipt, receipt)
 
     def show(out: Out) -> None:
         out.heading("What was done")
@@ -92,7 +92,7 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
 def _resume(call: Call, receipt: Path | None) -> Answer:
     with call.open() as rocket:
         states = list(rocket.rights.resume())
-    saved = next((name for state in states if (name := _save(state.receipt, receipt))), None)
+    saved = next((name for state in states if (name := save_receipt(state.receipt, receipt))), None)
 
     def show(out: Out) -> None:
         if not states:
@@ -182,7 +182,7 @@ def _code(states: list[Server]) -> int:
     return next((code for state in states if (code := _CODES.get(state.state, codes.PENDING))), codes.DONE)
 
 
-def _check_receipt_file(path: Path | None) -> None:
+def check_receipt_file(path: Path | None) -> None:
     """Find out before the deletion what would lose the receipt after it."""
     if path is not None and path.exists():
         raise ValueRefused(name="--receipt", problem=f"{path} is there already")
@@ -190,7 +190,7 @@ def _check_receipt_file(path: Path | None) -> None:
         raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
 
 
-def _save(receipt: Receipt | None, path: Path | None) -> str | None:
+def save_receipt(receipt: Receipt | None, path: Path | None) -> str | None:
     """Save a receipt with what it takes to check it again; return where."""
     if receipt is None or path is None:
         return None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
+
+import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
@@ -10,7 +13,7 @@ from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
 from rocketvpn_sdk.rights.outcome import Outcome, Server
-from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of
+from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of, stays_with_the_order
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
 from rocketvpn_sdk.rights.view import View
@@ -68,15 +71,17 @@ class Rights:
         """
         if scope not in CONSEQUENCES:
             raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
-        asked, stays, devices = self._ask_server(scope)
+        said = self._ask_server(scope)
         return DeletionPlan(
             scope=scope,
             made_at=utc(self._clock.time()),
             goes=places_of(self._api.policy, scope),
-            stays=stays,
-            other_devices=devices,
-            server_asked=asked,
+            stays=said.stays,
+            other_devices=said.devices,
+            server_asked=said.asked,
             consequences=CONSEQUENCES[scope],
+            service_ends=scope == "account",
+            paid_until=said.paid_until,
         )
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -153,24 +158,38 @@ class Rights:
         """Yield what left this device through this component, oldest first: field names, never values."""
         return self._view.sent()
 
-    def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
+    def _ask_server(self, scope: wire.Scope) -> _Said:
         if scope == "logs":
-            return True, (), ()
+            return _Said()
         try:
             held = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
             devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
+            order = self._api.call("order.read", answer=wire.Order, interactive=False).value
         except VaultError:
             raise
         except RocketVPNError:
-            return False, (), ()
+            return _Said(asked=False)
         stays = tuple(
             KeptField(field.id, self._sentence(field.id), field.hold.basis, field.hold.until)
             for field in held
             if field.hold is not None
         )
-        others = tuple(device.name for device in devices if not device.current) if scope == "account" else ()
-        return True, stays, others
+        if scope == "device":
+            named = {field.field for field in stays}
+            own = frozenset(field.id for field in held) - named
+            return _Said(stays=(*stays, *stays_with_the_order(self._api.policy, own)))
+        others = tuple(device.name for device in devices if not device.current)
+        return _Said(stays=stays, devices=others, paid_until=order.paid_until)
 
     def _sentence(self, field: str) -> str:
         declared = self._api.policy.fields.get(field)
         return declared.sentence["en"] if declared else ""
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server said about a deletion that is being planned."""
+
+    asked: bool = True
+    stays: tuple[KeptField, ...] = ()
+    devices: tuple[str, ...] = ()
+    paid_until: date | None = None

@@ -23,7 +23,9 @@ HELD = {
     "field", "place", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept", "correctable",
     "hold",
 }  # fmt: skip
-PLAN = {"scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences"}
+PLAN = {
+    "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",
+}  # fmt: skip
 
 
 class Connected(Event, name="session.connected", purpose="service"):

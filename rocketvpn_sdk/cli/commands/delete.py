@@ -125,7 +125,7 @@ def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
             out.bullet(f"{about}: {words.joined(names)}")
     out.heading("Stays at the server")
     for field in plan.stays:
-        until = f"until {field.until}" if field.until else "for now"
+        until = f"until {field.until}" if field.until else "as before"
         out.say(
             f"{words.name(field.field)}, {until}, {words.basis(field.basis)}: {field.sentence}", indent=2, hanging=2
         )
@@ -136,6 +136,8 @@ def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
     out.heading("What stops working")
     for sentence in plan.consequences:
         out.bullet(sentence)
+    if plan.service_ends and plan.paid_until:
+        out.bullet(f"It was paid until {plan.paid_until}.")
     if plan.other_devices:
         out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
 

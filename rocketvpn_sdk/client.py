@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -388,6 +389,9 @@ class RocketVPN:
 
         return start(self._vault, self._permit, self._config.resolved_policy, self._config.clock)
 
+    def _files_if_any(self) -> Callable[[], TrustedFiles] | None:
+        return None if self._config.resolved_root is None else self._files
+
     def _files(self) -> TrustedFiles:
         """Return the operator's signed files; loads what checks them at the first use."""
         with self._loading:
@@ -492,6 +496,7 @@ class RocketVPN:
                 policy=lambda: api.policy,
             ),
             clock=clock,
+            files=self._files_if_any(),
         )
 
     def _deletions(self) -> Deletion:
@@ -510,6 +515,7 @@ class RocketVPN:
                     clock=self._config.clock,
                     events=self.events,
                     witness=self._open_witness(),
+                    files=self._files_if_any(),
                 )
             return self._deletion
 

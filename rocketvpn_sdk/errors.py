@@ -38,7 +38,7 @@
     ├── ServerError                 the answer makes no sense, or the server failed
     │   └── AnswerTooLarge          … or has no end
     ├── RequestRefused              the server understood and said no
-    │   └── Conflict, RateLimited
+    │   └── Conflict, RateLimited, TicketRefused
     ├── UpdateError                 the operator's signed files
     │   ├── UpdateRefused           … where what came cannot be trusted
     │   └── UpdateBusy              … where another process is fetching them
@@ -663,6 +663,14 @@ class RateLimited(RequestRefused):
     code = "rate-limited"
     sentence = "The server asks to slow down."
     remedy = "Try again later."
+
+
+class TicketRefused(RequestRefused):
+    """A panic ticket that the server does not know, or that was used or revoked; it does not say which."""
+
+    code = "ticket-refused"
+    sentence = "The server does not take this ticket: it was used or revoked, or was never known there."
+    remedy = "If it was used, what it was for is erased. Else delete from a device that is still bound."
 
 
 # ---------------------------------------------------------------- signed files

@@ -20,6 +20,7 @@ from rocketvpn_sdk.cli.commands import (
     demo,
     disclosures,
     doctor,
+    erase,
     export,
     guardian,
     journal,
@@ -29,11 +30,13 @@ from rocketvpn_sdk.cli.commands import (
     policy_news,
     policy_show,
     queue,
+    receipt,
     requests,
     reset,
     sandbox,
     sent,
     status,
+    ticket,
     view,
 )
 
@@ -86,6 +89,8 @@ def _app() -> typer.Typer:
     register(app, "disclosures", disclosures.disclosures)
     register(app, "requests", requests.requests)
     register(app, "delete", delete.delete, code=True)
+    register(app, "erase", erase.erase, vault=False)
+    register(app, "receipt", receipt.receipt, vault=False)
     register(app, "age", age.age)
     choices = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What you agree to.")
     register(choices, "list", consent.list_all)
@@ -102,6 +107,12 @@ def _app() -> typer.Typer:
     register(guardians, "withdraw", guardian.withdraw)
     guardians.callback()(_guardian)
     app.add_typer(guardians, name="guardian")
+    tickets = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Tickets that erase without this device.")
+    register(tickets, "make", ticket.make, code=True)
+    register(tickets, "list", ticket.list_all)
+    register(tickets, "revoke", ticket.revoke)
+    tickets.callback()(_ticket)
+    app.add_typer(tickets, name="ticket")
     register(app, "unbind", binding.unbind, code=True)
     register(app, "doctor", doctor.doctor)
     register(app, "reset", reset.reset)
@@ -142,6 +153,10 @@ def _consent() -> None:
 
 def _guardian() -> None:
     """Ask a guardian for someone under 18, and hand in their answer."""
+
+
+def _ticket() -> None:
+    """Make, list and revoke tickets on paper with which your data can be erased without this device."""
 
 
 def _policy() -> None:

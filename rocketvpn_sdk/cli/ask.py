@@ -18,7 +18,7 @@ from rocketvpn_sdk.wire import Challenge
 
 PASSPHRASE_VARIABLE = "ROCKETVPN_PASSPHRASE"  # noqa: S105 - a name
 STDIN = "-"
-_LONGEST_LINE = 1000
+LONGEST_LINE = 1000
 
 
 def at_terminal() -> bool:
@@ -30,12 +30,12 @@ def line(prompt: str) -> str:
     """Ask for one line; empty at the end of the input."""
     sys.stderr.write(prompt)
     sys.stderr.flush()
-    return sys.stdin.readline(_LONGEST_LINE).strip()
+    return sys.stdin.readline(LONGEST_LINE).strip()
 
 
 def order_number(given: str) -> str:
     """Return an order number; ``-`` reads it, since other users of the machine can see an argument."""
-    return sys.stdin.readline(_LONGEST_LINE).strip() if given == STDIN else given
+    return sys.stdin.readline(LONGEST_LINE).strip() if given == STDIN else given
 
 
 def passphrase(folder: Path) -> str:
@@ -99,9 +99,9 @@ class _Person:
 def _code_in(source: str) -> str | None:
     try:
         if source == STDIN:
-            return sys.stdin.readline(_LONGEST_LINE).strip() or None
+            return sys.stdin.readline(LONGEST_LINE).strip() or None
         with Path(source).open(encoding="utf-8") as file:  # a pipe waits here until somebody writes the code into it
-            return file.readline(_LONGEST_LINE).strip() or None
+            return file.readline(LONGEST_LINE).strip() or None
     except (OSError, UnicodeDecodeError) as error:
         problem = f"The code cannot be read from {source} ({type(error).__name__})."
         raise CommandError(problem, exit_code=codes.USAGE) from None

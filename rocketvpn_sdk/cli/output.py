@@ -71,6 +71,12 @@ class Out:
         for line in _wrapped(text, self._console.width, indent, hanging):
             self._console.print(Text(line, style=style), soft_wrap=True)
 
+    def verbatim(self, text: str) -> None:
+        """Print lines of our own making as they are: a drawing, whose spaces count."""
+        if not self.json:
+            for line in text.splitlines():
+                self._console.print(Text(line), soft_wrap=True)
+
     def heading(self, text: str) -> None:
         """Print a heading with an empty line before it."""
         self.say()

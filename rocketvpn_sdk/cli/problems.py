@@ -27,7 +27,7 @@ _REMEDIES: dict[str, str] = {
     "guardian-other-policy": _ASK_GUARDIAN,
     "guardian-tries-spent": _ASK_GUARDIAN,
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
-    "receipt-invalid": "What is gone here stays gone. Ask for it again with `rocketvpn delete --resume`.",
+    "receipt-invalid": "What is gone stays gone. `rocketvpn delete --resume` asks again while a deletion waits.",
     "secret-corrupt": _START_ANEW,
     "secret-missing": _START_ANEW,
     "secret-store-unavailable": "Start the keyring service, or use --passphrase on a machine without one.",

@@ -15,6 +15,7 @@ _BASES = {
     "law": "because a law demands it",
     "court": "because a court ordered it",
     "authority": "because an authority ordered it",
+    "order": "because it belongs to your order, which goes on",
 }
 
 

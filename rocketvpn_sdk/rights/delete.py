@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -18,9 +18,10 @@ from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
-from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.rights.receipts import check_receipt, fetch_keys
 from rocketvpn_sdk.transport import Api, deadline
 from rocketvpn_sdk.transport.courier import Courier, Handlers, problem_code
+from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 from rocketvpn_sdk.vault.lanes import Lanes
@@ -55,6 +56,8 @@ class Deletion:
         clock: the time.
         events: where ``DeletionConfirmed`` goes.
         witness: told to forget what it noted.
+        files: returns the operator's signed files, which hold the keys of receipts; ``None``: there are none, and the
+            keys come over TLS.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Deletion:
         clock: Clock,
         events: EventBus,
         witness: WitnessRecord,
+        files: Callable[[], TrustedFiles] | None = None,
     ) -> None:
         self._vault = vault
         self._journal = journal
@@ -77,6 +81,7 @@ class Deletion:
         self._clock = clock
         self._events = events
         self._witness = witness
+        self._files = files
         self._ending = False
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -221,15 +226,16 @@ class Deletion:
 
     def _receipt(self, ticket: QueueItem, request_id: str) -> Receipt:
         token = self._api.call("rights.receipt", answer=str, path={"request_id": request_id}).value
-        keys = self._api.call("server.keys", answer=dict[str, Any]).value
+        keys = fetch_keys(self._api, self._files() if self._files else None)
         behind = self._api.server_time() - self._clock.time()
         return check_receipt(
             token,
-            keys,
+            keys.text,
             issuer=self._api.server,
             request_id=request_id,
             device_id=ticket.device_id or "",
             scope=ticket.body["scope"],
             requested_at=ticket.created_at + behind,
             now=self._clock.time() + behind,
+            evidence=keys.evidence,
         )

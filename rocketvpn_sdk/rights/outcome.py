@@ -9,6 +9,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.updates.evidence import Evidence
 
 ServerState = Literal[
     "not_needed",
@@ -37,9 +38,14 @@ class Receipt(MaskedRepr, frozen=True, kw_only=True):
 
     token: str
     """The JWS as the server sent it."""
-    keys: dict[str, object]
-    """The JWK set it was checked against."""
+    keys: str
+    """The JWK set it was checked against, as it was published."""
     claims: wire.Receipt
+    vouched_by: Literal["tuf", "tls"] = "tls"
+    """What says that the keys are the operator's: its signed files, so that it can be checked again whenever
+    (``check_receipt_file``); or the connection they came over, which nobody can check afterwards."""
+    evidence: Evidence | None = None
+    """With ``tuf``: the signed metadata that names the keys."""
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):

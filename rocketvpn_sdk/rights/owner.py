@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import uuid
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import RocketVPNError, ValueRefused
+from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError, ValueRefused
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
-from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.rights.receipts import Keys, check_receipt, fetch_keys
 from rocketvpn_sdk.rights.report import HeldValue
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.transport import Api, Owner, check_value
+from rocketvpn_sdk.updates import TrustedFiles
 
 Scope = Literal["account", "device"]
 _SCOPES = ("account", "device")
@@ -27,10 +29,11 @@ class OwnerRights:
     is kept on this device; only that something was sent is, as of every call. Made by ``rights.as_owner``.
     """
 
-    def __init__(self, api: Api, owner: Owner, clock: Clock) -> None:
+    def __init__(self, api: Api, owner: Owner, clock: Clock, files: Callable[[], TrustedFiles] | None) -> None:
         self._api = api
         self._owner = owner
         self._clock = clock
+        self._files = files
         self._lock = threading.Lock()
         self._asked: dict[tuple[str, str | None], tuple[str, float]] = {}
 
@@ -87,22 +90,25 @@ class OwnerRights:
             if status.status != "fulfilled":
                 return Server(state="in_progress", request_id=request_id)
             token = self._api.call_as(self._owner, "owner.receipt", answer=str, path=path)
-            keys = self._api.call("server.keys", answer=dict[str, Any]).value
+            keys = fetch_keys(self._api, self._files() if self._files else None)
+        except ReceiptInvalid:
+            raise
         except RocketVPNError as error:
             return Server(state="in_progress", problem=error.code, request_id=request_id)
         receipt = self._checked(token, keys, request_id, scope, device_id, asked_at)
         return Server(state="confirmed", request_id=request_id, receipt=receipt)
 
     def _checked(
-        self, token: str, keys: dict[str, Any], request_id: str, scope: Scope, device_id: str, asked_at: float
+        self, token: str, keys: Keys, request_id: str, scope: Scope, device_id: str, asked_at: float
     ) -> Receipt:
         return check_receipt(
             token,
-            keys,
+            keys.text,
             issuer=self._api.server,
             request_id=request_id,
             device_id=device_id,
             scope=scope,
             requested_at=asked_at,
             now=self._api.server_time(),
+            evidence=keys.evidence,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Literal
 
 import msgspec
 
@@ -10,6 +11,11 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 
 _LOG_SOURCE = "observed"
+_OF_THE_ORDER = frozenset({"order_number", "contact_email", "language", "payment_record"})
+"""What the server holds about the order: it stays there when a device goes."""
+
+Basis = Literal["law", "court", "authority", "order"]
+"""Why something stays: a law or an order of the state (R2), or that the user's own order goes on."""
 
 
 class PlannedField(msgspec.Struct, frozen=True):
@@ -26,8 +32,9 @@ class KeptField(msgspec.Struct, frozen=True):
 
     field: str
     sentence: str
-    basis: str
+    basis: Basis
     until: date | None
+    """``None``: while the order lasts."""
 
 
 class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +50,10 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the server could be asked: if not, ``stays`` and ``other_devices`` may be incomplete."""
     consequences: tuple[str, ...]
     """What stops working, in sentences."""
+    service_ends: bool
+    """Whether the paid service ends with it."""
+    paid_until: date | None = None
+    """Where the service ends: until when it was paid, as the server says; ``None``: it was not asked."""
 
 
 def places_of(policy: Policy, scope: wire.Scope) -> tuple[PlannedField, ...]:
@@ -52,19 +63,29 @@ def places_of(policy: Policy, scope: wire.Scope) -> tuple[PlannedField, ...]:
         if scope == "logs" and field.source != _LOG_SOURCE:
             continue
         places = tuple(place for place in ("device", "server") if getattr(field.retention, place) is not None)
+        if scope == "device" and field.id in _OF_THE_ORDER:
+            places = tuple(place for place in places if place == "device")
         if places and field.transform.name != "drop":
             planned.append(PlannedField(field.id, field.sentence["en"], places))
     return tuple(planned)
+
+
+def stays_with_the_order(policy: Policy, held: frozenset[str]) -> tuple[KeptField, ...]:
+    """Return what stays at the server when a device goes: of what is ``held``, that which is the order's."""
+    fields = (policy.fields[name] for name in sorted(held & _OF_THE_ORDER) if name in policy.fields)
+    return tuple(KeptField(field.id, field.sentence["en"], "order", None) for field in fields)
 
 
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "logs": ("The app's log on this device is gone; nothing else changes.",),
     "device": (
         "This device can no longer use the VPN until it is bound again.",
-        "Your other devices and your order stay as they are.",
+        "Your other devices and your order stay as they are; the paid service goes on.",
+        "Panic tickets that this device made stop working, but those for the whole account.",
     ),
     "account": (
         "None of your devices can use the VPN any more.",
         "The paid service ends; what was paid is not given back by this.",
+        "Panic tickets of your order stop working: there is nothing left for them to erase.",
     ),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
+
+import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
@@ -15,11 +17,13 @@ from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
 from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
-from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of
+from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of, stays_with_the_order
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
+from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api, SentEntry, check_value
+from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 
@@ -30,6 +34,7 @@ class Rights:
         api: the calls.
         view, correction, deletion, witness, requests, disclosures, export: the parts.
         clock: the time.
+        files: returns the operator's signed files; ``None``: there are none.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Rights:
         disclosures: Disclosures,
         export: Export,
         clock: Clock,
+        files: Callable[[], TrustedFiles] | None,
     ) -> None:
         self._api = api
         self._view = view
@@ -54,6 +60,7 @@ class Rights:
         self._disclosures = disclosures
         self._export = export
         self._clock = clock
+        self._files = files
 
     def view(self, samples: int = 0, language: str = "en") -> Report:
         """Return everything held about the user, on this device and at the server (A1).
@@ -99,15 +106,17 @@ class Rights:
         """
         if scope not in CONSEQUENCES:
             raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
-        asked, stays, devices = self._ask_server(scope)
+        said = self._ask_server(scope)
         return DeletionPlan(
             scope=scope,
             made_at=utc(self._clock.time()),
             goes=places_of(self._api.policy, scope),
-            stays=stays,
-            other_devices=devices,
-            server_asked=asked,
+            stays=said.stays,
+            other_devices=said.devices,
+            server_asked=said.asked,
             consequences=CONSEQUENCES[scope],
+            service_ends=scope == "account",
+            paid_until=said.paid_until,
         )
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -200,7 +209,7 @@ class Rights:
             TransportError, ServerError, VaultError: as for any call; try again.
         """
         check_value(self._api.policy.fields["order_number"], "order_number", order_number)
-        return OwnerRights(self._api, self._api.session.owner(order_number), self._clock)
+        return OwnerRights(self._api, self._api.session.owner(order_number), self._clock, self._files)
 
     def disclosures(self) -> tuple[Disclosure, ...]:
         """Return what the server says it gave to others, oldest first.
@@ -273,23 +282,64 @@ class Rights:
         """
         return self._export.write(Path(path), passphrase=passphrase, progress=progress, overwrite=overwrite)
 
-    def _ask_server(self, scope: wire.Scope) -> tuple[bool, tuple[KeptField, ...], tuple[str, ...]]:
+    def make_ticket(self, scope: wire.TicketScope = "account") -> PanicTicket:
+        """Make a ticket with which the data can be erased once, without this device or the app. Show it now: only once.
+
+        The server is sent its fingerprint, and this device keeps nothing of it. It cannot do anything but erase.
+
+        Args:
+            scope: what it erases: ``account`` (everything; needs a code from an e-mail, as the deletion does) or
+                ``device`` (what is about this device, which ends when it is unbound).
+
+        Raises:
+            ValueRefused: no such scope.
+            RequestRefused: the order has enough tickets (``too-many-tickets``); revoke one first.
+            NotBound, AuthenticationError, TransportError, ServerError, VaultError: as for any call.
+        """
+        ticket = new_ticket(self._api.server, scope)
+        wanted = wire.NewErasureTicket(ticket_id=ticket.ticket_id, scope=scope)
+        self._api.call("tickets.make", answer=wire.ErasureTicket, body=wanted)
+        return ticket
+
+    def tickets(self) -> tuple[wire.ErasureTicket, ...]:
+        """Return the order's tickets that can still be used, whichever device made them: numbers, never codes.
+
+        Raises:
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+        """
+        return tuple(self._api.call("tickets.list", answer=wire.ErasureTicketList).value.tickets)
+
+    def revoke_ticket(self, ticket_id: str) -> None:
+        """Make a ticket of the order worthless.
+
+        Raises:
+            RequestRefused: the order has no such ticket (``ticket-not-found``).
+            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+        """
+        self._api.call("tickets.revoke", path={"ticket_id": ticket_id})
+
+    def _ask_server(self, scope: wire.Scope) -> _Said:
         if scope == "logs":
-            return True, (), ()
+            return _Said()
         try:
             held = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
             devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
+            order = self._api.call("order.read", answer=wire.Order, interactive=False).value
         except VaultError:
             raise
         except RocketVPNError:
-            return False, (), ()
+            return _Said(asked=False)
         stays = tuple(
             KeptField(field.id, self._sentence(field.id), field.hold.basis, field.hold.until)
             for field in held
             if field.hold is not None
         )
-        others = tuple(device.name for device in devices if not device.current) if scope == "account" else ()
-        return True, stays, others
+        if scope == "device":
+            named = {field.field for field in stays}
+            own = frozenset(field.id for field in held) - named
+            return _Said(stays=(*stays, *stays_with_the_order(self._api.policy, own)))
+        others = tuple(device.name for device in devices if not device.current)
+        return _Said(stays=stays, devices=others, paid_until=order.paid_until)
 
     def _sentence(self, field: str) -> str:
         declared = self._api.policy.fields.get(field)
@@ -300,3 +350,12 @@ def _seconds(name: str, at: datetime | None) -> float | None:
     if at is not None and at.tzinfo is None:
         raise ValueRefused(name=name, problem="it has no time zone")
     return None if at is None else at.timestamp()
+
+
+class _Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server said about a deletion that is being planned."""
+
+    asked: bool = True
+    stays: tuple[KeptField, ...] = ()
+    devices: tuple[str, ...] = ()
+    paid_until: date | None = None

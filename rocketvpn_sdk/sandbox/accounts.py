@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import date
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.sandbox import tables
@@ -80,10 +80,29 @@ def drop_device(db: Connection, device: DeviceRow) -> None:
     """Delete every row about ``device`` but its rights requests and the stored answers to them."""
     for table in _ABOUT_A_DEVICE:
         db.execute(delete(table).where(table.c.order_number == device.order_number, table.c.device_id == device.id))
+    _drop_tickets(db, device)
     stored = tables.idempotency.c
     db.execute(delete(tables.idempotency).where(stored.jkt == device.jkt, stored.path != RIGHTS_PATH))
     bound = tables.devices.c
     db.execute(delete(tables.devices).where(bound.order_number == device.order_number, bound.id == device.id))
+
+
+def _drop_tickets(db: Connection, device: DeviceRow) -> None:
+    """Delete the tickets that ``device`` made, but those for the account that an e-mailed code stood behind.
+
+    Else whoever found a device could make one and use it after the owner has taken the device off.
+    """
+    table = tables.tickets
+    db.execute(delete(table).where(*dies_with(device)))
+    mine = (table.c.order_number == device.order_number, table.c.device_id == device.id)
+    db.execute(update(table).where(*mine).values(device_id=None))
+
+
+def dies_with(device: DeviceRow) -> tuple[ColumnElement[bool], ...]:
+    """Return which tickets end when ``device`` is taken off its order."""
+    table = tables.tickets.c
+    unproven = or_(table.scope == "device", table.by_code.is_(False))
+    return table.order_number == device.order_number, table.device_id == device.id, unproven
 
 
 def remember_removed(db: Connection, jkt: str, expires_at: int) -> None:

@@ -28,6 +28,7 @@ from rocketvpn_sdk.sandbox import (
     owner,
     resources,
     rights,
+    tickets,
     tuf_files,
 )
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
@@ -116,6 +117,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Open("GET", "/tuf/targets/{folder}/{file}", tuf_files.target),
     Open("POST", "/v1/authorize-challenge", authorize, identified=True),
     Open("POST", "/v1/token", token, identified=True),
+    Open("POST", "/v1/erasures", tickets.redeem),
     Own("GET", "/v1/order", resources.order),
     Own("GET", "/v1/devices", resources.devices),
     Own("DELETE", "/v1/devices/{device_id}", resources.unbind),
@@ -131,6 +133,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Own("GET", _ONE_OF_OWNER, rights.read, identity="user", after_erasure=True),
     Own("GET", _ONE_OF_OWNER + "/receipt", rights.receipt, identity="user", after_erasure=True),
     Own("GET", disclosures.PATH, disclosures.read),
+    Own("POST", tickets.PATH, tickets.create),
+    Own("GET", tickets.PATH, tickets.listing),
+    Own("DELETE", tickets.PATH + "/{ticket_id}", tickets.revoke),
     Own("PUT", "/v1/consents/{purpose}", consents.put),
     Own("GET", "/v1/consents/{purpose}", consents.read),
     Own("POST", guardians.PATH, guardians.create),
@@ -235,6 +240,7 @@ def _call(request: Request) -> Call:
         params=request.path_params,
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"]),
         body=request.scope[BODY],
+        address=request.client.host if request.client else "",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from rocketvpn_sdk import wire
@@ -13,7 +14,7 @@ from rocketvpn_sdk.sandbox.disclosures import to_be_told
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.store import every
 from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow, RightsRow
-from rocketvpn_sdk.sandbox.view import held_fields, held_of_order
+from rocketvpn_sdk.sandbox.view import device_tickets, held_fields, held_of_order
 
 DEVICE_FIELDS = frozenset(
     {
@@ -32,28 +33,47 @@ DEVICE_FIELDS = frozenset(
 """What belongs to one device; the rest belongs to the order."""
 
 
+class Erased(msgspec.Struct, frozen=True):
+    """What came of an erasure."""
+
+    fields: list[str] = []
+    """The ids of those that went."""
+    held_back: list[wire.HeldBack] = []
+    """Those that a law holds back."""
+    told: list[str] = []
+    """The recipients that are told of it."""
+
+
 def fulfil(db: Connection, parts: Parts, request: RightsRow) -> None:
     """Carry out an open deletion, sign its receipt, and keep of the request what its receipt's reader needs."""
-    order = find_order(db, request.order_number or "")
-    device = find_device(db, request.order_number or "", request.device_id or "")
-    erased: list[str] = []
-    held_back: list[wire.HeldBack] = []
-    told: list[str] = []
-    refresh_hash = None
-    if order is not None and request.scope != "logs":  # of logs, this server holds none
-        refresh_hash = _refresh_hash(db, request)
-        affected = devices_of(db, order.number) if request.scope == "account" else [device] if device else []
-        erased, held_back = _reach(db, parts, order, affected, request.scope)
-        for gone in affected:
-            drop_device(db, gone)
-            if gone.jkt != request.jkt:
-                remember_removed(db, gone.jkt, parts.now() + parts.settings.removed_key_lifetime)
-        if request.scope == "account":
-            told = to_be_told(db, order.number)
-            _erase_order(db, order)
-    _close(db, parts, request, erased, held_back, refresh_hash, told)
-    if request.scope == "account" and order is not None:
-        _close_others(db, parts, order.number)
+    refresh_hash = None if request.scope == "logs" else _refresh_hash(db, request)
+    number = request.order_number or ""
+    erased = erase(db, parts, number, request.device_id or "", request.scope, asking=request.jkt)
+    _close(db, parts, request, erased, refresh_hash)
+    if request.scope == "account":
+        close_others(db, parts, number)
+
+
+def erase(db: Connection, parts: Parts, number: str, device_id: str, scope: str, *, asking: str | None) -> Erased:
+    """Erase what is in scope.
+
+    ``asking`` is the key of the device that asked, which needs no telling; every other one that goes can learn it.
+    """
+    order = find_order(db, number)
+    if order is None or scope == "logs":  # of logs, this server holds none
+        return Erased()
+    device = find_device(db, number, device_id)
+    affected = devices_of(db, number) if scope == "account" else [device] if device else []
+    erased, held_back = _reach(db, parts, order, affected, scope)
+    for gone in affected:
+        drop_device(db, gone)
+        if gone.jkt != asking:
+            remember_removed(db, gone.jkt, parts.now() + parts.settings.removed_key_lifetime)
+    if scope != "account":
+        return Erased(erased, held_back)
+    told = to_be_told(db, number)
+    _erase_order(db, order)
+    return Erased(erased, held_back, told)
 
 
 def _reach(
@@ -65,6 +85,7 @@ def _reach(
     else:
         of_devices = [field for device in affected for field in held_fields(db, parts.policy, order, device)]
         held = [field for field in of_devices if field.id in DEVICE_FIELDS]
+        held += [field for device in affected for field in device_tickets(db, parts.policy, device)]
     back = {(field.id, field.hold.until): field.hold for field in held if field.hold}
     erased = sorted({field.id for field in held if not field.hold})
     return erased, [wire.HeldBack(field=name, basis=hold.basis, until=hold.until) for (name, _), hold in back.items()]
@@ -72,7 +93,7 @@ def _reach(
 
 def _erase_order(db: Connection, order: OrderRow) -> None:
     # Whom the operator told goes too; the receipt names those who are told of the erasure.
-    for table in (tables.auth_codes, tables.auth_sessions, tables.disclosures):
+    for table in (tables.auth_codes, tables.auth_sessions, tables.disclosures, tables.tickets):
         db.execute(delete(table).where(table.c.order_number == order.number))
     # An owner's token, from now on good for the receipt alone; the devices' went with them.
     issued = tables.access_tokens
@@ -87,21 +108,10 @@ def _close(
     db: Connection,
     parts: Parts,
     request: RightsRow,
-    erased: list[str],
-    held_back: list[wire.HeldBack],
+    erased: Erased,
     refresh_hash: str | None,
-    told: list[str],
 ) -> None:
-    receipt = wire.Receipt(
-        iss=parts.base,
-        jti=request.id,
-        iat=parts.now(),
-        device_id=request.device_id or "",
-        scope=request.scope,  # type: ignore[arg-type]  # the column holds what NewRightsRequest took
-        erased=erased,
-        held_back=held_back,
-        recipients_told=told,
-    )
+    receipt = signed(parts, request.id, request.device_id or "", request.scope, erased)
     table = tables.rights_requests
     db.execute(
         update(table)
@@ -112,16 +122,31 @@ def _close(
             device_id=None,
             expected_by=None,
             refresh_hash=refresh_hash,
-            receipt=parts.receipts.sign(receipt),
+            receipt=receipt,
         )
     )
 
 
-def _close_others(db: Connection, parts: Parts, number: str) -> None:
-    """Close what the order's other devices had asked for: their data is gone as well."""
+def signed(parts: Parts, request_id: str, device_id: str, scope: str, erased: Erased) -> str:
+    """Return the receipt of an erasure, signed."""
+    receipt = wire.Receipt(
+        iss=parts.base,
+        jti=request_id,
+        iat=parts.now(),
+        device_id=device_id,
+        scope=scope,  # type: ignore[arg-type]  # the columns hold what was taken in as this type
+        erased=erased.fields,
+        held_back=erased.held_back,
+        recipients_told=erased.told,
+    )
+    return parts.receipts.sign(receipt)
+
+
+def close_others(db: Connection, parts: Parts, number: str) -> None:
+    """Close what the devices of an erased order had asked for: their data is gone as well."""
     table = tables.rights_requests
     for other in every(db, select(table).where(table.c.order_number == number), RightsRow):
-        _close(db, parts, other, [], [], None, [])
+        _close(db, parts, other, Erased(), None)
 
 
 def _refresh_hash(db: Connection, request: RightsRow) -> str | None:

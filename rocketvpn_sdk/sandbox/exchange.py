@@ -38,6 +38,8 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    address: str = ""
+    """Where it comes from; for counting tries in memory, and written nowhere."""
 
     @property
     def writes(self) -> bool:

@@ -14,6 +14,7 @@ from rocketvpn_sdk.sandbox.proofs import ProofChecker
 from rocketvpn_sdk.sandbox.receipts import ReceiptSigner
 from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.sandbox.store import Store
+from rocketvpn_sdk.sandbox.tries import Tries
 from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
 
@@ -34,6 +35,7 @@ class Parts:
     receipts: ReceiptSigner
     repository: Repository
     faults: Faults
+    tries: Tries
     mail: Outbox
 
     def now(self) -> int:

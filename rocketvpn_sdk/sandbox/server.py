@@ -38,6 +38,7 @@ from rocketvpn_sdk.sandbox.rights import begin_delayed, release_delayed
 from rocketvpn_sdk.sandbox.seeds import YEAR, add_order, seed
 from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.sandbox.store import Store, every
+from rocketvpn_sdk.sandbox.tries import Tries
 from rocketvpn_sdk.sandbox.tuf_files import POLICY, RECEIPT_KEYS
 from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
@@ -281,6 +282,7 @@ class Sandbox:
             receipts=receipts,
             repository=repository,
             faults=self.faults,
+            tries=Tries(self.settings.ticket_tries, self.settings.ticket_window),
             mail=self.mail,
         )
 

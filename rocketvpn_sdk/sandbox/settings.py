@@ -37,6 +37,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     guardian_live: int = 5
     """Requests of one order whose codes could still be used, spent ones counted: each sends an e-mail to somebody."""
 
+    # Erasure tickets.
+    live_tickets: int = 10
+    """Of one order."""
+    ticket_tries: int = 20
+    """Wrong tickets from one address, within …"""
+    ticket_window: int = 3600
+
     # Resources.
     body_bytes: int = 64 << 10
     drain_bytes: int = 1 << 20

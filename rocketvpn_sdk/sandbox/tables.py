@@ -145,6 +145,20 @@ disclosures = Table(
     Column("expires_at", Integer, nullable=False),
 )
 
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("ticket_id", String(64), primary_key=True),
+    Column("order_number", String(40), index=True),  # emptied when it is used
+    Column("device_id", String(64)),  # who made it; emptied when that is unbound
+    Column("scope", String(10), nullable=False),
+    Column("by_code", Boolean, nullable=False),
+    Column("made_on", Date, nullable=False),
+    Column("replay_hash", String(43)),  # these three once it is used, so that an answer that got lost can be had again
+    Column("receipt", Text),
+    Column("expires_at", Integer),
+)
+
 consents = Table(
     "consents",
     metadata,
@@ -215,6 +229,7 @@ EXPIRING = (
     tunnels,
     rights_requests,
     disclosures,
+    tickets,
     consents,
     guardian_requests,
     idempotency,
@@ -304,6 +319,20 @@ class DisclosureRow(msgspec.Struct, frozen=True):
     categories: str
     day: date
     expires_at: int
+
+
+class TicketRow(msgspec.Struct, frozen=True):
+    """A row of ``tickets``."""
+
+    ticket_id: str
+    order_number: str | None
+    device_id: str | None
+    scope: str
+    by_code: bool
+    made_on: date
+    replay_hash: str | None
+    receipt: str | None
+    expires_at: int | None
 
 
 class ConsentRow(msgspec.Struct, frozen=True):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.accounts import devices_of
+from rocketvpn_sdk.sandbox.accounts import devices_of, dies_with
 from rocketvpn_sdk.sandbox.disclosures import FIELD, disclosures_of
 from rocketvpn_sdk.sandbox.store import every
-from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow
+from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow, TicketRow
 
 HOLD_REASON = "Tax law requires the operator to keep its invoices."
 
@@ -36,6 +36,7 @@ def _of_order(db: Connection, policy: Policy, order: OrderRow) -> Iterator[wire.
     yield from _account(policy, order)
     yield from _payments(db, policy, order.number)
     yield from _disclosures(db, policy, order.number)
+    yield from _tickets(db, policy, (tables.tickets.c.order_number == order.number,))
 
 
 def _of_device(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
@@ -43,6 +44,11 @@ def _of_device(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wi
     yield from _tunnel(db, policy, device)
     yield from _choices(db, policy, device)
     yield from _codes(db, policy, device)
+
+
+def device_tickets(db: Connection, policy: Policy, device: DeviceRow) -> list[wire.HeldField]:
+    """Return the erasure tickets that end with ``device``."""
+    return list(_tickets(db, policy, dies_with(device)))
 
 
 def entity_tag(data: bytes) -> str:
@@ -81,6 +87,13 @@ def _payments(db: Connection, policy: Policy, number: str) -> Iterator[wire.Held
     for record, paid_on, hold_until in db.execute(query.order_by(table.invoice)):
         hold = wire.Hold(basis="law", until=hold_until, reason=HOLD_REASON)
         yield _field(policy, "payment_record", record, _midnight(paid_on), hold=hold)
+
+
+def _tickets(db: Connection, policy: Policy, where: Iterable[ColumnElement[bool]]) -> Iterator[wire.HeldField]:
+    query = select(tables.tickets).where(*where).order_by(tables.tickets.c.made_on, tables.tickets.c.ticket_id)
+    for row in every(db, query, TicketRow):
+        value = f"for the {row.scope}, fingerprint {row.ticket_id[:8]}"
+        yield _field(policy, "erasure_ticket", value, _midnight(row.made_on))
 
 
 def _tunnel(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:

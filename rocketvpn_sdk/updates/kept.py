@@ -42,10 +42,13 @@ def from_bytes(content: bytes) -> Kept:
         kept = msgspec.json.decode(content, type=Kept)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return Kept()
-    # These become names of files in a folder.
+    return kept if well_named(kept) else Kept()
+
+
+def well_named(kept: Kept) -> bool:
+    """Whether every name in ``kept`` is one that may become the name of a file in a folder."""
     named = all(_ROOT.fullmatch(name) for name in kept.roots)
-    named = named and all(_METADATA.fullmatch(name) for name in (*kept.good, *kept.seen))
-    return kept if named else Kept()
+    return named and all(_METADATA.fullmatch(name) for name in (*kept.good, *kept.seen))
 
 
 def to_bytes(kept: Kept) -> bytes:

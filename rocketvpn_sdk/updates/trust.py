@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.updates.evidence import Vouched, evidence_of
 from rocketvpn_sdk.updates.kept import Kept, collect, lay_out
 from rocketvpn_sdk.updates.place import Place, held
 
@@ -75,13 +76,23 @@ class TrustedFiles:
                 (``oversize``), what came is not it (``tampered``), or the metadata has ``expired``.
             RocketVPNError: as ``refresh``.
         """
-        if not _PATH.fullmatch(path):
-            raise ValueRefused(name="path", problem="a signed file is named folder/file")
+        _check_path(path)
         with held(self._folder, self._limits.total_timeout) as place:
             kept = place.load()
             if not kept.good:
                 kept = self._refresh(place)
             return self._read(place, kept, path)
+
+    def vouched(self, path: str) -> Vouched:
+        """Refresh, and return the signed file ``path`` with what shows later, without a network, that it is one.
+
+        Raises:
+            RocketVPNError: as ``refresh`` and ``read``.
+        """
+        _check_path(path)
+        with held(self._folder, self._limits.total_timeout) as place:
+            kept = self._refresh(place)
+            return Vouched(content=self._read(place, kept, path), evidence=evidence_of(kept))
 
     def _refresh(self, place: Place) -> Kept:
         from rocketvpn_sdk.transport import deadline
@@ -137,3 +148,8 @@ class TrustedFiles:
                 content = Path(client.download_target(info, str(work / "target"))).read_bytes()
                 place.keep_target(path, content)
             return content
+
+
+def _check_path(path: str) -> None:
+    if not _PATH.fullmatch(path):
+        raise ValueRefused(name="path", problem="a signed file is named folder/file")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -82,6 +84,7 @@ def test_the_doors_without_a_token_are_those_that_must_be() -> None:
         wire.METADATA_PATH,
         "/problems/{code}",
         "/v1/keys",
+        "/v1/erasures",
         "/tuf/metadata/{file}",
         "/tuf/targets/{folder}/{file}",
     }
@@ -197,6 +200,15 @@ def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Pe
     assert peer.call("DELETE", open_request).is_success
     assert peer.call("GET", "/v1/data-rights-requests").json()["requests"]
     stepped = peer.step_up(sandbox.mail.last_code)
+    tickets = [secrets.token_hex(20).upper().replace("B", "Z") for _ in range(2)]
+    prints = [hashlib.sha256(ticket.encode()).hexdigest() for ticket in tickets]
+    for ticket_id in prints:
+        wanted = {"ticket_id": ticket_id, "scope": "account"}
+        assert peer.call("POST", "/v1/erasure-tickets", json_body=wanted, token=stepped).status_code == 201
+    assert peer.call("DELETE", f"/v1/erasure-tickets/{prints[0]}").status_code == 204
+    assert len(peer.call("GET", "/v1/erasure-tickets").json()["tickets"]) == 1
+    for ticket, status in ((tickets[0], 404), ("0" * 40, 404)):
+        assert peer.http.post("/v1/erasures", json={"ticket": ticket}).status_code == status
     request = peer.ask_deletion("account", token=stepped)
     peer.access_token = peer.refresh().json()["access_token"]
     path = request.headers["Location"]

@@ -25,7 +25,9 @@ HELD = {
     "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
     "correctable", "hold",
 }  # fmt: skip
-PLAN = {"scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences"}
+PLAN = {
+    "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",
+}  # fmt: skip
 
 
 class Connected(Event, name="session.connected", purpose="service"):
@@ -246,6 +248,20 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
         scope="account", requested_at=asked, now=datetime.now(UTC).timestamp(),
     )  # fmt: skip
     assert bound.here("view").error["code"] == "not-bound"
+
+    checked = bound.here("receipt", str(receipt)).document  # the vault is gone; the settings name the root
+    assert checked["holds"] is True
+    assert checked["claims"] == {"recipients_told": [], **claims}
+    elsewhere = CommandLine()  # another machine, with nothing but the receipt and the operator's root
+    shown = elsewhere.run("receipt", str(receipt), "--root", str(sandbox.trusted_root))
+    assert (shown.code, shown.err) == (codes.DONE, "")
+    for part in ("The receipt holds.", sandbox.url, "the whole account", "contact email", "payment record, until",
+                 "a law demands it", "the operator's word"):  # fmt: skip
+        assert part in " ".join(shown.out.split()), part
+    assert elsewhere.here("receipt", str(receipt)).error["code"] == "configuration-invalid"
+    receipt.write_text(receipt.read_text().replace("contact_email", "contact_emall"))
+    refused = elsewhere.here("receipt", str(receipt), "--root", str(sandbox.trusted_root))
+    assert (refused.code, refused.error["code"]) == (codes.REFUSED, "receipt-invalid")
 
 
 @pytest.mark.clause("A1", "A3", "A4")

@@ -228,7 +228,15 @@ def test_the_plan_says_what_goes_what_stays_and_what_else_it_reaches(
     assert (stays.field, stays.basis) == ("payment_record", "law")
     assert len(plan.other_devices) == 1
     assert any("paid service ends" in sentence for sentence in plan.consequences)
-    assert rocket.rights.plan_delete("device").other_devices == ()
+    assert plan.service_ends
+    assert plan.paid_until == rocket.device.order().paid_until
+    device = rocket.rights.plan_delete("device")
+    assert device.other_devices == ()
+    assert (device.service_ends, device.paid_until) == (False, None)
+    kept = {stays.field: stays.basis for stays in device.stays}
+    assert kept == {"payment_record": "law", "contact_email": "order", "order_number": "order"}
+    logs = rocket.rights.plan_delete("logs")
+    assert (logs.service_ends, logs.stays, logs.other_devices) == (False, (), ())
     with pytest.raises(ValueRefused, match="logs, device, account"):
         rocket.rights.plan_delete("everything")
     assert rocket.device.binding is not None
@@ -269,8 +277,13 @@ def test_deleting_the_device_leaves_the_order_and_other_devices(
 ) -> None:
     with RocketVPN.open(world.neighbour(tmp_path / "laptop").config()) as laptop:
         laptop.device.bind(order)
-        outcome = rocket.rights.delete(rocket.rights.plan_delete("device"))
+        plan = rocket.rights.plan_delete("device")
+        outcome = rocket.rights.delete(plan)
         assert outcome.server.state == "confirmed"
+        assert outcome.server.receipt is not None
+        erased = set(outcome.server.receipt.claims.erased)
+        assert erased <= {goes.field for goes in plan.goes if "server" in goes.places}  # the plan said what would go
+        assert not erased & {stays.field for stays in plan.stays}
         assert len(laptop.device.list()) == 1
     assert not world.folder.exists()
 
@@ -385,6 +398,7 @@ def test_attack_forged_altered_replayed_or_foreign_receipt(world: World, rocket:
         "now": float(claims.iat),
     }
     assert check_receipt(receipt.token, receipt.keys, **good).claims == claims
+    assert receipt.vouched_by == "tuf"
     header, payload, signature = receipt.token.split(".")
     wrong_tokens = [
         f"{header}.{payload}.{signature[:-4]}AAAA",
@@ -408,7 +422,7 @@ def test_attack_forged_altered_replayed_or_foreign_receipt(world: World, rocket:
         with pytest.raises(ReceiptInvalid):
             check_receipt(receipt.token, receipt.keys, **(good | change))
     with pytest.raises(ReceiptInvalid):
-        check_receipt(receipt.token, {"keys": []}, **good)
+        check_receipt(receipt.token, '{"keys": []}', **good)
 
 
 @pytest.mark.clause("T1", "A3")

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.commands import ticket as tickets
 from rocketvpn_sdk.cli.commands.policy_show import Language
 from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.problems import CommandError, exit_code, sentence
 from rocketvpn_sdk.client import RocketVPN
-from rocketvpn_sdk.errors import DeviceLimitReached, ValueRefused
+from rocketvpn_sdk.errors import DeviceLimitReached, RocketVPNError, ValueRefused
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.wire import Device
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import PanicTicket
 
 ID_SHOWN = 8
 _WHOLE_ID = 52
@@ -26,6 +31,9 @@ def bind(
         str | None, typer.Option(metavar="ID", help="Put this device in the place of one of the order's others.")
     ] = None,
     language: Language = "en",
+    ticket: Annotated[
+        bool, typer.Option("--ticket", help="Make a panic ticket too (see `rocketvpn ticket make`).")
+    ] = False,
 ) -> Answer:
     """Bind this device to an order.
 
@@ -38,19 +46,36 @@ def bind(
         advice = rocket.policy.advice(language)
         call.out.say(advice)  # before anything is sent (M1)
         binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
-    document = {
+        made = _ticket(rocket) if ticket else None
+    document: dict[str, Any] = {
         "bound": True,
         "order": mask(order),
         "device_id": mask(binding.device_id),
         "bound_on": binding.bound_on,
         "advice": advice,
     }
+    if made is not None:
+        document["panic_ticket"] = tickets.document(made)
 
     def show(out: Out) -> None:
         out.say(f"This device is bound to the order {mask(order)}.")
         out.say("See what is held about you with `rocketvpn view`.")
+        if made is not None:
+            out.say()
+            tickets.show(out, made)
 
     return Answer(document, show)
+
+
+def _ticket(rocket: RocketVPN) -> PanicTicket:
+    """Make a ticket for the account; where that fails, say that the binding stands all the same."""
+    try:
+        return rocket.rights.make_ticket("account")
+    except RocketVPNError as error:
+        problem = f"This device is bound, and no ticket was made. {sentence(error)}"
+        raise CommandError(
+            problem, advice="Make one with `rocketvpn ticket make`.", exit_code=exit_code(error)
+        ) from None
 
 
 def unbind(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.cli.plain import plain
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy
@@ -70,7 +68,7 @@ def delete(
         raise ValueRefused(name="options", problem="--plan, --resume, --forget and --owner exclude each other")
     if device is not None and owner is None:
         raise ValueRefused(name="options", problem="--device goes with --owner")
-    _check_receipt_file(receipt)
+    check_receipt_file(receipt)
     if owner is not None:
         return _as_owner(call, ask.order_number(owner), device, receipt, yes=yes)
     if resume:
@@ -93,7 +91,7 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         if not yes:
             ask.confirm("delete", "This cannot be undone.", call.out)
         outcome = rocket.rights.delete(planned)
-    saved = _save(outcome.server.receipt, receipt)
+    saved = save_receipt(outcome.server.receipt, receipt)
 
     def show(out: Out) -> None:
         out.heading("What was done")
@@ -115,7 +113,7 @@ def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, 
                 "delete", f"The server will delete what it holds about {what}. This cannot be undone.", call.out
             )
         outcome = owner.delete("device", device) if device else owner.delete()
-    saved = _save(outcome.server.receipt, receipt)
+    saved = save_receipt(outcome.server.receipt, receipt)
 
     def show(out: Out) -> None:
         if outcome.server.state == "in_progress":
@@ -130,7 +128,7 @@ def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, 
 def _resume(call: Call, receipt: Path | None) -> Answer:
     with call.open() as rocket:
         states = list(rocket.rights.resume())
-    saved = next((name for state in states if (name := _save(state.receipt, receipt))), None)
+    saved = next((name for state in states if (name := save_receipt(state.receipt, receipt))), None)
 
     def show(out: Out) -> None:
         if not states:
@@ -163,7 +161,7 @@ def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
             out.bullet(f"{about}: {words.joined(names)}")
     out.heading("Stays at the server")
     for field in plan.stays:
-        until = f"until {field.until}" if field.until else "for now"
+        until = f"until {field.until}" if field.until else "as before"
         out.say(
             f"{words.name(field.field)}, {until}, {words.basis(field.basis)}: {field.sentence}", indent=2, hanging=2
         )
@@ -174,6 +172,8 @@ def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
     out.heading("What stops working")
     for sentence in plan.consequences:
         out.bullet(sentence)
+    if plan.service_ends and plan.paid_until:
+        out.bullet(f"It was paid until {plan.paid_until}.")
     if plan.other_devices:
         out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
 
@@ -220,7 +220,7 @@ def _code(states: list[Server]) -> int:
     return next((code for state in states if (code := _CODES.get(state.state, codes.PENDING))), codes.DONE)
 
 
-def _check_receipt_file(path: Path | None) -> None:
+def check_receipt_file(path: Path | None) -> None:
     """Find out before the deletion what would lose the receipt after it."""
     if path is not None and path.exists():
         raise ValueRefused(name="--receipt", problem=f"{path} is there already")
@@ -228,15 +228,16 @@ def _check_receipt_file(path: Path | None) -> None:
         raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
 
 
-def _save(receipt: Receipt | None, path: Path | None) -> str | None:
+def save_receipt(receipt: Receipt | None, path: Path | None) -> str | None:
     """Save a receipt with what it takes to check it again; return where."""
     if receipt is None or path is None:
         return None
-    content: dict[str, Any] = {"token": receipt.token, "keys": receipt.keys, "claims": plain(receipt.claims)}
+    from rocketvpn_sdk.rights import receipt_to_json
+
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(content, indent=2) + "\n")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(receipt_to_json(receipt))
     except OSError as error:
         problem = f"It is deleted, but the receipt could not be saved in {path} ({error.strerror})."
         raise CommandError(problem) from None

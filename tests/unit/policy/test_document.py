@@ -169,7 +169,7 @@ def test_the_calls_of_the_sdk_itself_are_declared():
 
 def test_secrets_are_never_part_of_an_event():
     secret = {field.id for field in POLICY.document.field if field.type.kind == "secret"}
-    assert secret == {"device_key", "session_token", "verification_code", "guardian_code"}
+    assert secret == {"device_key", "session_token", "verification_code", "guardian_code", "erasure_ticket"}
     assert all(secret.isdisjoint(event.fields) for event in POLICY.document.event)
     assert POLICY.fields["device_key"].recipients == ()
 

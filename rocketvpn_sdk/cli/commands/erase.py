@@ -1,0 +1,94 @@
+"""``erase``: use a panic ticket, on any machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.commands import receipt as receipts
+from rocketvpn_sdk.cli.commands.delete import check_receipt_file, save_receipt
+from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import Erased
+
+_LONGEST_ROOT = 128 << 10
+
+
+def erase(
+    call: Call,
+    ticket: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="The ticket; - reads it, and without this it is asked for."),
+    ] = None,
+    receipt: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the signed receipt (JSON).")] = None,
+    trust: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="CA certificates; else the operating system's.")
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The operator's TUF root: then the receipt can be checked again later."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
+) -> Answer:
+    """Have erased what a panic ticket is for. It cannot be undone.
+
+    Needs no device that is bound, no vault and no settings: the server stands in the ticket. Nothing is left on this
+    machine but the receipt, if you want one.
+    """
+    from rocketvpn_sdk.rights import erase_with_ticket, read_ticket
+
+    check_receipt_file(receipt)
+    known = read_ticket(_text(ticket))
+    call.out.say(f"{known.server} will erase {REACHES[Reach(known.scope)]}.")
+    if not yes:
+        ask.confirm("erase", "This cannot be undone.", call.out)
+    done = erase_with_ticket(known, trust=trust, trusted_root=_root(root))
+    saved = save_receipt(done.receipt, receipt)
+    document = {"erased": True, "scope": known.scope, "receipt": done.receipt, "receipt_file": saved, "sent": done.sent}
+    return Answer(document, lambda out: show(out, done, saved))
+
+
+def show(out: Out, done: Erased, saved: str | None) -> None:
+    """Print what the server says that it has done."""
+    out.say()
+    out.say("The server says that it is erased, and has signed that. The ticket is used up.", style="bold")
+    receipts.show_claims(out, done.receipt)
+    out.say()
+    out.say(receipts.CAVEAT)
+    out.say("A device of yours still has what is on it: it learns at its next call that it was removed, and the app")
+    out.say("can delete the rest there.")
+    if saved:
+        later = "Check it with `rocketvpn receipt`." if done.receipt.evidence else "Its keys came over TLS alone."
+        out.say(f"The receipt is in {saved}. {later}")
+
+
+def _text(given: str | None) -> str:
+    """Return the ticket's text; asked for, since other users of the machine can see what stands on a command line."""
+    if given is None:
+        return ask.line("The ticket, as it stands on the paper: ")
+    if given == ask.STDIN:
+        return sys.stdin.read(ask.LONGEST_LINE)
+    sys.stderr.write("Other users of this machine may see what stands on a command line; - reads the ticket instead.\n")
+    return given
+
+
+def _root(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_ROOT + 1)
+    except OSError as error:
+        problem = f"the file of the TUF root (--root) cannot be read ({error.strerror or type(error).__name__})"
+        raise ConfigurationError(problem=problem) from None
+    if len(content) > _LONGEST_ROOT:
+        raise ValueRefused(name="--root", problem="the file is too long to be a TUF root")
+    return content

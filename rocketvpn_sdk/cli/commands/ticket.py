@@ -1,0 +1,115 @@
+"""``ticket``: make, list and revoke panic tickets."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.errors import ValueRefused
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import PanicTicket
+    from rocketvpn_sdk.wire import ErasureTicket
+
+SHOWN = 8
+"""Characters of a ticket's number."""
+
+
+class Reach(StrEnum):
+    """What a ticket erases."""
+
+    device = "device"
+    account = "account"
+
+
+REACHES = {
+    Reach.device: "everything that the server holds about one device",
+    Reach.account: "everything that the server holds about you, on all your devices; the service ends",
+}
+
+
+def make(
+    call: Call,
+    scope: Annotated[Reach, typer.Option(help="What it erases: everything, or this device.")] = Reach.account,
+) -> Answer:
+    """Make a panic ticket, to be printed or written down: with it your data can be erased without this device.
+
+    It is shown once and not kept here; the server keeps a fingerprint of it. It works once, can do nothing but erase,
+    and can be revoked. `rocketvpn ticket make | lpr` prints it.
+    """
+    with call.open() as rocket:
+        ticket = rocket.rights.make_ticket(scope.value)
+    return Answer(document(ticket), lambda out: show(out, ticket))
+
+
+def list_all(call: Call) -> Answer:
+    """List the tickets that can still be used: their numbers, never their codes."""
+    with call.open() as rocket:
+        tickets = rocket.rights.tickets()
+
+    def show_list(out: Out) -> None:
+        if not tickets:
+            out.say("There is no ticket that could be used.")
+            return
+        rows = [
+            (each.ticket_id[:SHOWN], each.scope, each.made_on, "this device" if each.current else "another device")
+            for each in tickets
+        ]
+        out.table(("number", "erases", "made on", "by"), rows)
+
+    return Answer({"tickets": tickets}, show_list)
+
+
+def revoke(
+    call: Call,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The ticket's number, or the beginning of it.")],
+) -> Answer:
+    """Make a ticket worthless, for instance one that was lost."""
+    with call.open() as rocket:
+        ticket_id = _chosen(rocket.rights.tickets(), number).ticket_id
+        rocket.rights.revoke_ticket(ticket_id)
+    return Answer({"revoked": ticket_id}, lambda out: out.say(f"The ticket {ticket_id[:SHOWN]} is worth nothing now."))
+
+
+def document(ticket: PanicTicket) -> dict[str, Any]:
+    """Return what ``--json`` says of a new ticket, the code included: it is the one time that it is shown."""
+    return {
+        "ticket": ticket.text,
+        "url": ticket.url,
+        "number": ticket.ticket_id,
+        "scope": ticket.scope,
+        "server": ticket.server,
+        "svg": ticket.svg(),
+    }
+
+
+def show(out: Out, ticket: PanicTicket) -> None:
+    """Print the sheet that is to be kept."""
+    out.say("Panic ticket", style="bold")
+    out.say(f"Whoever holds it can have erased, once: {REACHES[Reach(ticket.scope)]}. It can do nothing else.")
+    out.say("Keep it where nobody else looks, away from this device. It is not stored here and not shown again.")
+    out.say()
+    out.verbatim(ticket.terminal(on_dark=sys.stdout.isatty()))
+    out.say()
+    out.say(f"{ticket.server.removeprefix('https://')} /", indent=2)
+    for start in (0, 5):
+        out.say(" - ".join(ticket.groups[start : start + 5]), style="bold", indent=2)
+    out.say()
+    out.say("To use it, on any computer: `rocketvpn erase`, then type the address, the stroke and the ten groups.")
+    out.say(f"To revoke it: `rocketvpn ticket revoke {ticket.ticket_id[:SHOWN]}` on a device of the order.")
+
+
+def _chosen(tickets: tuple[ErasureTicket, ...], wanted: str) -> ErasureTicket:
+    name = wanted.strip().lower()
+    found = [each for each in tickets if len(name) > 3 and each.ticket_id.startswith(name)]
+    if len(found) != 1:
+        why = "it fits several tickets" if found else "the order has no such ticket"
+        there = words.joined([each.ticket_id[:SHOWN] for each in tickets], "none")
+        raise ValueRefused(name="NUMBER", problem=f"{why}; there is {there}")
+    return found[0]

@@ -1,0 +1,75 @@
+"""What a signed file rests on, kept beside it: so that it can be verified again when everything else is gone.
+
+It is python-tuf's workflow again, from a trusted root on, with the metadata that was kept in the place of a server.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from rocketvpn_sdk.updates.kept import Kept, lay_out, well_named
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Metadata of The Update Framework, as it was fetched, by file name. Nothing in it is personal."""
+
+    roots: dict[str, str]
+    """The chain that begins with the trusted root (``1.root.json``)."""
+    metadata: dict[str, str]
+    """``timestamp.json``, ``snapshot.json``, ``targets.json``."""
+
+
+class Vouched(msgspec.Struct, frozen=True, kw_only=True):
+    """A signed file, and what it rests on."""
+
+    content: bytes
+    evidence: Evidence
+
+
+def evidence_of(kept: Kept) -> Evidence:
+    """Return the verified metadata in ``kept`` as text, which all of TUF's metadata is."""
+    return Evidence(
+        roots={name: content.decode() for name, content in kept.roots.items()},
+        metadata={name: content.decode() for name, content in kept.good.items()},
+    )
+
+
+def verify(content: bytes, evidence: Evidence, *, path: str, root: bytes, at: float) -> None:
+    """Verify that ``content`` was the signed file ``path`` at the time ``at``; needs no network.
+
+    Args:
+        content: the file.
+        evidence: what was kept beside it.
+        path: its name among the targets, ``folder/file``.
+        root: the trusted root metadata; one that the operator published before the evidence was fetched.
+        at: seconds since the epoch by which the metadata must not have expired (TUF §5.1).
+
+    Raises:
+        UpdateRefused: it was not, or the evidence does not show it; ``reason`` says why.
+        ConfigurationError: ``root`` is no root metadata.
+        VaultError: the system has no room for temporary files.
+    """
+    from rocketvpn_sdk.updates import workflow
+
+    kept = Kept(roots=_encoded(evidence.roots), good=_encoded(evidence.metadata))
+    if not well_named(kept):
+        raise workflow.refused("tampered")  # the names become names of files
+    with tempfile.TemporaryDirectory(prefix="rocketvpn-") as folder, workflow.translated(Path(folder)):
+        lay_out(Path(folder), kept.roots, kept.good)
+        client = workflow.Client(
+            work=Path(folder),
+            root=root,
+            metadata=workflow.kept_metadata(kept.good),
+            targets=lambda _name, _at_most: None,
+            now=at,
+        )
+        info = client.find(path, at_most=len(content))
+        if not workflow.is_genuine(info, content):
+            raise workflow.refused("tampered")
+
+
+def _encoded(files: dict[str, str]) -> dict[str, bytes]:
+    return {name: text.encode("utf-8", "replace") for name, text in files.items()}

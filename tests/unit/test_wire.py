@@ -46,6 +46,7 @@ REQUEST = wire.RightsRequest(
     expires_at=AT,
 )
 DISCLOSURE = wire.Disclosure(recipient=SECRET, kind="authority", basis=SECRET, categories=[SECRET], day=DAY)
+TICKET = wire.ErasureTicket(ticket_id="a" * 64, scope="device", made_on=date(2026, 11, 22), current=True)
 EXAMPLES: list[Wire] = [
     wire.ServerMetadata(
         issuer="https://h",
@@ -91,6 +92,10 @@ EXAMPLES: list[Wire] = [
     wire.RightsRequests(requests=[REQUEST]),
     DISCLOSURE,
     wire.Disclosures(disclosures=[DISCLOSURE]),
+    TICKET,
+    wire.ErasureTicketList(tickets=[TICKET]),
+    wire.NewErasureTicket(ticket_id="a" * 64, scope="account"),
+    wire.Erasure(ticket="A" * 40),
     HELD_BACK,
     wire.Receipt(
         iss="https://h",

@@ -144,7 +144,7 @@ class Export:
         problem = report.disclosures_problem
         return _Content(
             report=report,
-            requests=self._requests.all(),
+            requests=self._requests.with_waiting(report.requests, report.requests_problem),
             disclosures=DisclosureFile(
                 disclosures=report.disclosures, server_answered=problem is None, server_problem=problem
             ),

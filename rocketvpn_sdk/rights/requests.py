@@ -9,12 +9,14 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.errors import NotBound, RequestRefused, RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.errors import NotBound, NotCancellable, RequestRefused, RocketVPNError, ValueRefused, VaultError
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.rights.delete import OPERATION
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
+from rocketvpn_sdk.waiting import why_not
 
 RequestStatus = Literal[
     "waiting", "waiting_for_user", "refused", "open", "in_progress", "fulfilled", "revoked", "denied", "expired"
@@ -79,16 +81,14 @@ class Requests:
 
     def all(self) -> RequestList:
         """Return every request; see ``Rights.requests``."""
-        waiting = self._waiting()
-        said, problem = self._said()
-        known = {each.request_id for each in said}
-        ours = {item.reference: item for item in waiting if item.reference in known}
-        found = [
-            *(_there(each, ours.get(each.request_id)) for each in said),
-            *(_here(item) for item in waiting if item.reference not in known),
-        ]
-        found.sort(key=_when)
-        return RequestList(requests=tuple(found), server_answered=problem is None, server_problem=problem)
+        if self._vault.get(CREDENTIALS, Credentials) is None:
+            return self.with_waiting((), NotBound.code)
+        try:
+            return self.with_waiting(self.there(), None)
+        except VaultError:
+            raise
+        except RocketVPNError as error:
+            return self.with_waiting((), error.code)
 
     def there(self) -> tuple[DataRequest, ...]:
         """Return those that the server has, oldest first.
@@ -97,7 +97,15 @@ class Requests:
             NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
         """
         ours = {item.reference: item for item in self._waiting()}
-        return tuple(_there(each, ours.get(each.request_id)) for each in self._list())
+        said = self._api.call("rights.list", answer=wire.RightsRequests).value.requests
+        return tuple(_there(each, ours.get(each.request_id)) for each in said)
+
+    def with_waiting(self, there: tuple[DataRequest, ...], problem: str | None) -> RequestList:
+        """Return ``there`` and what waits here; ``problem``: why the server's part is missing."""
+        known = {each.id for each in there}
+        found = [*there, *(_here(item) for item in self._waiting() if item.reference not in known)]
+        found.sort(key=_when)
+        return RequestList(requests=tuple(found), server_answered=problem is None, server_problem=problem)
 
     def one(self, request_id: str) -> DataRequest:
         """Return one request as it stands now; see ``Rights.request``."""
@@ -112,6 +120,9 @@ class Requests:
         if item is None or item.reference is not None:
             done = self._ask("rights.cancel", request_id, item)
         else:
+            reason = why_not(item)
+            if reason:
+                raise NotCancellable(rule="A3", reason=translate(reason))
             done = msgspec.structs.replace(_here(item), status="revoked", problem=None)
         if item is not None:
             self._queue.remove(item)
@@ -131,19 +142,6 @@ class Requests:
 
     def _item(self, request_id: str) -> QueueItem | None:
         return next((item for item in self._waiting() if request_id == (item.reference or item.id)), None)
-
-    def _said(self) -> tuple[list[wire.RightsRequest], str | None]:
-        if self._vault.get(CREDENTIALS, Credentials) is None:
-            return [], NotBound.code
-        try:
-            return self._list(), None
-        except VaultError:
-            raise
-        except RocketVPNError as error:
-            return [], error.code
-
-    def _list(self) -> list[wire.RightsRequest]:
-        return self._api.call("rights.list", answer=wire.RightsRequests).value.requests
 
 
 def _here(item: QueueItem) -> DataRequest:

@@ -12,6 +12,7 @@ from rocketvpn_sdk.errors import NotBound, RocketVPNError, ValueRefused, VaultEr
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.journal.inventory import Inventory
+from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.messages import speaking, translate
 from rocketvpn_sdk.rights.disclosures import Disclosures
 from rocketvpn_sdk.rights.report import (
@@ -26,7 +27,7 @@ from rocketvpn_sdk.rights.report import (
 )
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.requests import Requests
-from rocketvpn_sdk.transport import Api
+from rocketvpn_sdk.transport import Api, deadline
 from rocketvpn_sdk.vault import Queue, Vault
 from rocketvpn_sdk.witness import WitnessRecord
 
@@ -43,6 +44,7 @@ class View:
         vault, journal, queue, consent, versions, witness: what this device holds.
         api: the calls, and the ledger of what left.
         clock: the time.
+        limits: the bounds.
         disclosures: asks the server to whom it gave something.
         requests: asks the server which requests for access or deletion it knows of.
     """
@@ -58,6 +60,7 @@ class View:
         witness: WitnessRecord,
         api: Api,
         clock: Clock,
+        limits: Limits,
         disclosures: Disclosures,
         requests: Requests,
     ) -> None:
@@ -69,6 +72,7 @@ class View:
         self._queue = queue
         self._api = api
         self._clock = clock
+        self._limits = limits
         self._disclosures = disclosures
         self._requests = requests
 
@@ -81,9 +85,10 @@ class View:
 
     def _view(self, say: Describer, samples: int) -> Report:
         # The server first: asking it leaves traces here, and they belong into the report.
-        there, problem = self._ask(lambda: self._there(say))
-        disclosures, disclosures_problem = self._ask(self._disclosures.read)
-        requests, requests_problem = self._ask(self._requests.there)
+        with deadline.within(self._limits.total_timeout):  # one call's time for all three
+            there, problem = self._ask(lambda: self._there(say))
+            disclosures, disclosures_problem = self._ask(self._disclosures.read)
+            requests, requests_problem = self._ask(self._requests.there)
         held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
         sent, document = self._api.sent.tally(), say.policy.document
         return Report(

@@ -36,7 +36,7 @@ def wider(policy: Policy) -> Policy:
 
 def show(rocket: RocketVPN) -> None:
     """Announce a wider version, and show it."""
-    rocket._versions.offer(wider(rocket.policy.current))
+    rocket._rooms.versions.offer(wider(rocket.policy.current))
     notice = rocket.policy.notice()
     assert notice is not None
     rocket.policy.shown(notice)
@@ -99,7 +99,7 @@ def test_attack_a_clock_years_ahead_until_it_is_believed(config: Config, clock: 
         for _ in range(4):
             clock.advance(DAY)
             rocket.sync()
-        assert rocket._vault.age().highest == clock.time()
+        assert rocket._rooms.vault.age().highest == clock.time()
         assert rocket.policy.current.version == 1
 
 

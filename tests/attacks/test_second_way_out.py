@@ -102,7 +102,7 @@ def used(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{name.name}" for name in node.names)
         elif isinstance(node, ast.Call):
             function = node.func
-            yield function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+            yield from DYNAMIC & {function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")}
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os":
             yield f"os.{node.attr}"
 

@@ -150,7 +150,7 @@ def test_attack_secret_store_that_logs_while_it_is_asked(tmp_path: Path) -> None
             logged.set()
 
         secrets.before = answer
-        all_at_once(rocket._vault.rotate, commit)
+        all_at_once(rocket._rooms.vault.rotate, commit)
         secrets.unlock()
         logged.set()
 
@@ -178,6 +178,6 @@ def test_attack_app_logs_while_the_keyring_asks_its_user(tmp_path: Path) -> None
             answered.set()
 
         secrets.before = prompt
-        all_at_once(rocket._vault.rotate, log)
+        all_at_once(rocket._rooms.vault.rotate, log)
         secrets.unlock()
         assert lines == [False], "the app's line waited for the user"

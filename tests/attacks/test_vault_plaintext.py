@@ -103,14 +103,14 @@ class Session:
         self.searched = 0
 
     def bind(self) -> None:
-        vault = self.rocket._vault
+        vault = self.rocket._rooms.vault
         vault.put("binding", Bound(order_number=ORDER, device_id=DEVICE))
         vault.put("credentials", Bound(device_id=DEVICE, refresh_token=TOKEN))
         item = QueueItem(
             id="0", operation="rights.request", body={"contact_email": EMAIL}, created_at=0.0, idempotency_key="0"
         )
         with vault.write() as change:
-            self.rocket._queue.add(change, item)
+            self.rocket._rooms.queue.add(change, item)
 
     def run(self, lines: int, seed: int) -> None:
         for number, line in enumerate(vpn_lines(lines, seed=seed)):
@@ -152,13 +152,13 @@ def test_attack_search_every_file_at_every_moment(tmp_path: Path) -> None:
         records = session.rocket.journal.stats().records
         session.bind()
         session.search()
-        session.rocket._vault.rotate()
+        session.rocket._rooms.vault.rotate()
         session.search()
         session.clock.advance(8 * 86400)
         session.rocket.journal.purge()
         session.search()
-        with session.rocket._vault.shredding() as change:
-            change.shred(lambda lane: True, session.rocket._vault.now())
+        with session.rocket._rooms.vault.shredding() as change:
+            change.shred(lambda lane: True, session.rocket._rooms.vault.now())
             change.drop_all_documents()
         session.search()
     session.search()

@@ -47,8 +47,8 @@ def _fill(rocket: object, made: tuple, size: int) -> None:
 
 def _shred(rocket: object) -> None:
     """What a deletion does before it returns: drop the keys, rotate the root. Ciphertext is removed afterwards."""
-    with rocket._vault.shredding() as change:
-        change.shred(lambda lane: True, rocket._vault.age().highest)
+    with rocket._rooms.vault.shredding() as change:
+        change.shred(lambda lane: True, rocket._rooms.vault.age().highest)
 
 
 def _theirs(made: tuple, size: int) -> float:

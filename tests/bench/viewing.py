@@ -63,7 +63,7 @@ def _fill(folder: Path, log_records: int, sent_records: int) -> None:
         for event in events(log_records):
             rocket.journal.record(event)
         rocket.journal.flush()
-        ledger, stream = rocket._connect().sent, rocket._sent
+        ledger, stream = rocket._rooms.api.sent, rocket._rooms.sent
         commit, stream.commit = stream.commit, lambda: None
         for number in range(sent_records):
             operation = operations[number % len(operations)]

@@ -368,7 +368,7 @@ def test_a_vault_that_answers_nobody_holds_an_app_up_once_and_drops_what_does_no
     few = msgspec.structs.replace(config, limits=Limits(batch_records=4, flush_patience=0.05))
     with RocketVPN.open(few) as rocket:
         handler = rocket.journal.handler()
-        with rocket._vault._lock:  # as if a keyring was asking its user
+        with rocket._rooms.vault._lock:  # as if a keyring was asking its user
             before = time.monotonic()
             for number in range(200):
                 handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "line %d", (number,), None))

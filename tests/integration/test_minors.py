@@ -231,12 +231,12 @@ def test_attack_something_that_is_no_code(world: World, minor: RocketVPN, code: 
 @pytest.mark.clause("M1", "M2")
 def test_attack_a_code_used_twice(world: World, minor: RocketVPN) -> None:
     code = ask(world, minor)
-    request = minor._vault.get(REQUEST, Asked)
+    request = minor._rooms.vault.get(REQUEST, Asked)
     assert request is not None
     minor.consent.confirm_guardian(code)
     with pytest.raises(GuardianCodeUsed):
         minor.consent.confirm_guardian(code)
-    minor._vault.put(REQUEST, msgspec.structs.replace(request, key=str(uuid.uuid4())))
+    minor._rooms.vault.put(REQUEST, msgspec.structs.replace(request, key=str(uuid.uuid4())))
     with pytest.raises(GuardianCodeUsed):
         minor.consent.confirm_guardian(code)  # past what this device remembers, the server knows
 
@@ -257,9 +257,9 @@ def test_attack_a_code_of_somebody_else_s_request(world: World, minor: RocketVPN
         other.device.bind(world.sandbox.order(email=None))
         other.consent.declare_age(adult=False)
         theirs = ask(world, other)
-        request = other._vault.get(REQUEST, Asked)
+        request = other._rooms.vault.get(REQUEST, Asked)
         assert request is not None
-    minor._vault.put(REQUEST, request)
+    minor._rooms.vault.put(REQUEST, request)
     with pytest.raises(GuardianCodeExpired):
         minor.consent.confirm_guardian(theirs)
     assert not minor.consent.status().guardian
@@ -307,7 +307,7 @@ def test_attack_a_code_for_another_version_of_the_policy(world: World, minor: Ro
     code = ask(world, minor)
     text = edited("", "", "version = 1\n", "version = 2\n")
     newer = parse_policy(text).with_hosts("operator", ("localhost",))
-    minor._versions.offer(newer)
+    minor._rooms.versions.offer(newer)
     with pytest.raises(GuardianOtherPolicy, match="version 1 of the policy, and version 2 is there now"):
         minor.consent.confirm_guardian(code)
     assert not minor.consent.status().guardian
@@ -341,7 +341,7 @@ class Watch:
     def check(self, name: str) -> None:
         self._left(name)
         self._there(name)
-        if self.rocket._vault.unlocked:
+        if self.rocket._rooms.vault.unlocked:
             self._here(name)
 
     def _left(self, name: str) -> None:
@@ -407,6 +407,7 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "config": lambda _: [world.config(events=EVENTS)],
         "order_number": lambda _: [world.sandbox.order(email=None)],
         "device_id": lambda _: [None],
+        "ticket_id": lambda _: ["0" * 64],
         "event": lambda _: [*kinds, None],
         "journal.record.event": lambda _: list(kinds),
         "journal.read.event": lambda _: [None],

@@ -82,7 +82,7 @@ def ages(rocket: RocketVPN, clock: FakeClock) -> list[int]:
 
 
 def keys(rocket: RocketVPN) -> int:
-    with rocket._vault.read() as (change, _):
+    with rocket._rooms.vault.read() as (change, _):
         return change.db.execute("SELECT count(*) FROM keys WHERE lane != 0 AND wrapped IS NOT NULL").fetchone()[0]
 
 
@@ -103,7 +103,7 @@ def test_a_shorter_time_holds_for_what_is_stored_already(
     record(rocket, clock, 12, 8)
     assert ages(rocket, clock) == [20, 8, 0]
     before = keys(rocket)
-    rocket._versions.offer(narrower(*edits))
+    rocket._rooms.versions.offer(narrower(*edits))
     assert rocket.policy.current.version == (1 if edits else 2)
     assert ages(rocket, clock) == [0]  # before any purge
     assert rocket.journal.stats().records == 1
@@ -115,9 +115,9 @@ def test_a_shorter_time_holds_for_what_is_stored_already(
 
 def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock, 20)
-    rocket._versions.offer(narrower())
+    rocket._rooms.versions.offer(narrower())
     rocket.journal.purge()
-    rocket._versions.offer(
+    rocket._rooms.versions.offer(
         Policy(msgspec.structs.replace(bundled_policy().document, version=3, effective=date(2027, 3, 1)))
     )
     notice = rocket.policy.notice()
@@ -125,13 +125,13 @@ def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN
     rocket.policy.shown(notice)
     clock.advance(6 * DAY)
     assert ages(rocket, clock) == [6]
-    assert verify(rocket._vault).blocks
+    assert verify(rocket._rooms.vault).blocks
 
 
 def test_the_next_opening_purges_it(config: Config, clock: FakeClock) -> None:
     with RocketVPN.open(config) as rocket:
         record(rocket, clock, 20)
-        rocket._versions.offer(narrower())
+        rocket._rooms.versions.offer(narrower())
         assert keys(rocket) == 2
     with RocketVPN.open(config) as rocket:
         assert keys(rocket) == 1
@@ -141,7 +141,7 @@ def test_the_next_opening_purges_it(config: Config, clock: FakeClock) -> None:
 def test_the_next_purge_is_announced_by_the_shorter_time(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock)
     before = rocket.journal.stats().next_purge
-    rocket._versions.offer(narrower())
+    rocket._rooms.versions.offer(narrower())
     after = rocket.journal.stats().next_purge
     assert before is not None
     assert after is not None
@@ -156,7 +156,7 @@ def test_what_was_kept_for_a_purpose_that_is_gone_is_gone_at_the_purge(config: C
         rocket.journal.record(Crashed(failure="timeout"))
         rocket.journal.record(EVENT)
         assert [entry.event for entry in rocket.journal.read()] == ["app.crashed", "session.connected"]
-        rocket._versions.offer(without("improvement"))
+        rocket._rooms.versions.offer(without("improvement"))
         assert [entry.event for entry in rocket.journal.read()] == ["session.connected"]
         assert rocket.journal.purge() == 1
         rocket.journal.record(Crashed(failure="timeout"))
@@ -168,7 +168,7 @@ def test_what_was_kept_for_a_purpose_that_is_gone_is_gone_at_the_purge(config: C
 def test_the_same_version_destroys_nothing(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock, 3)
     again = Policy(msgspec.structs.replace(bundled_policy().document, version=2))
-    rocket._versions.offer(again)
+    rocket._rooms.versions.offer(again)
     assert rocket.journal.purge() == 0
     assert ages(rocket, clock) == [3, 0]
 

@@ -81,7 +81,7 @@ def values(folder: Path) -> Values:
         return [item.id for item in rocket.queue.items()] or ["none"]
 
     return {
-        "config": lambda rocket: [rocket._config],
+        "config": lambda rocket: [rocket._rooms.config],
         "call.operation": lambda _: ["tunnel.register"],
         "fields": lambda _: [{"public_key": key}],
         "order_number": lambda _: ["RV-2026-0001"],
@@ -107,6 +107,7 @@ def values(folder: Path) -> Values:
         "scope": lambda _: ["logs", "device"],
         "plan": lambda rocket: [rocket.rights.plan_delete("logs"), rocket.rights.plan_delete("device")],
         "term": lambda _: ["contact_email"],
+        "ticket_id": lambda _: ["0" * 64],
         "notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": waiting,
         "path": somewhere(folder),
@@ -223,7 +224,7 @@ def test_what_the_server_has_and_what_is_on_its_way_cannot_be_cancelled(bound: W
     with RocketVPN.open(bound.config()) as rocket:
         rocket.rights.delete(rocket.rights.plan_delete("logs"))
         (taken,) = rocket.queue.items()
-        with rocket._queue.turn(0), pytest.raises(VaultBusy):
+        with rocket._rooms.queue.turn(0), pytest.raises(VaultBusy):
             rocket.queue.cancel(taken.id)
         with pytest.raises(NotCancellable, match="has it already"):
             rocket.queue.cancel(taken.id)
@@ -250,8 +251,8 @@ def test_the_worker_delivers_what_waits_and_asks_nobody(bound: World, offline: R
         assert rocket.status().background is not None
         assert rocket.status().background.running
         bound.asked.clear()
-        for item in rocket._queue.items():
-            rocket._queue.update(msgspec.structs.replace(item, due_at=0.0))
+        for item in rocket._rooms.queue.items():
+            rocket._rooms.queue.update(msgspec.structs.replace(item, due_at=0.0))
         for job in worker._jobs:
             worker._try(job)
         assert rocket.status().background.problems == {}
@@ -306,7 +307,7 @@ def test_closing_ends_a_call_that_waits_to_be_tried_again(bound: World) -> None:
             caught.append(error.code)
 
     with nobody() as server, RocketVPN.open(bound.config(server=server)) as rocket:
-        rocket._connect()._exchange.retries._wait = wait
+        rocket._rooms.api._exchange.retries._wait = wait
         thread = threading.Thread(target=call, args=(rocket,))
         thread.start()
         assert waiting.wait(30)
@@ -319,7 +320,7 @@ def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) 
     with RocketVPN.open(world.config(background=True, trusted_root=None)) as rocket:
         assert rocket._background is not None
         assert [rocket._background._due(job) for job in rocket._background._jobs if job.name == "queue"] == [None]
-        assert rocket._api is None
+        assert rocket._rooms.opened("api") is None
 
 
 def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
@@ -329,15 +330,15 @@ def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
 
 def test_a_deletion_that_another_process_is_taking_further_is_left_to_it(offline: RocketVPN) -> None:
     offline.rights.delete(offline.rights.plan_delete("logs"))
-    with offline._queue.turn(0):
+    with offline._rooms.queue.turn(0):
         (server,) = offline.rights.resume()
     assert (server.state, server.problem) == ("waiting_for_connection", "vault-busy")
 
 
 def test_a_deletion_in_another_device_s_name_is_not_sent_in_ours(bound: World, offline: RocketVPN) -> None:
     offline.rights.delete(offline.rights.plan_delete("logs"))
-    (ticket,) = offline._queue.items()
-    offline._queue.update(msgspec.structs.replace(ticket, device_id="B" * 52))
+    (ticket,) = offline._rooms.queue.items()
+    offline._rooms.queue.update(msgspec.structs.replace(ticket, device_id="B" * 52))
     offline.close()
     with RocketVPN.open(bound.config()) as online:
         assert online.sync().waiting == 1

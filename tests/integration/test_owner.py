@@ -94,7 +94,7 @@ def test_a_revoked_device_keeps_its_owners_rights(world: World, order: str) -> N
 def test_nothing_of_it_is_kept_here(world: World, order: str, lost: Peer, rocket: RocketVPN) -> None:
     owner = rocket.rights.as_owner(order)
     owner.view()
-    vault = rocket._vault
+    vault = rocket._rooms.vault
     assert vault.get(CREDENTIALS, Credentials) is None
     assert vault.get(BINDING, Binding) is None
     assert rocket.status().bound is False
@@ -329,14 +329,14 @@ def test_attack_another_orders_owner_reads_no_receipt_of_this_one(world: World, 
     stranger = rocket.rights.as_owner(world.sandbox.order())
     for operation in ("owner.status", "owner.receipt"):
         with pytest.raises(RequestRefused, match="not-found"):
-            rocket._connect().call_as(stranger._owner, operation, answer=dict, path={"request_id": request or ""})
+            rocket._rooms.api.call_as(stranger._owner, operation, answer=dict, path={"request_id": request or ""})
 
 
 def test_the_sdk_itself_makes_no_other_call_in_an_owners_name(rocket: RocketVPN, order: str) -> None:
     owner = rocket.rights.as_owner(order)
     for operation in ("data.correct", "devices.unbind", "order.read", "no.such"):
         with pytest.raises(OperationUndeclared):
-            rocket._connect().call_as(owner._owner, operation, answer=dict)
+            rocket._rooms.api.call_as(owner._owner, operation, answer=dict)
 
 
 def test_an_owners_minutes_end(world: World, order: str, tmp_path: Path) -> None:

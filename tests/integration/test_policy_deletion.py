@@ -41,8 +41,8 @@ def config(world: World) -> Config:
         rocket.device.bind(world.sandbox.order())
         rocket.consent.declare_age(True)
         rocket.consent.grant(rocket.consent.notice("improvement"))
-        rocket._versions.offer(version(world, 2, SHORTER))
-        rocket._versions.offer(version(world, 3, SHORTER, LONGER))
+        rocket._rooms.versions.offer(version(world, 2, SHORTER))
+        rocket._rooms.versions.offer(version(world, 3, SHORTER, LONGER))
         notice = rocket.policy.notice("en")
         assert notice is not None
         rocket.policy.shown(notice)
@@ -65,14 +65,14 @@ def facts(held: InForce) -> tuple[object, ...]:
 def test_which_versions_hold_and_what_was_shown_stays_until_the_server_has_confirmed(
     config: Config, rocket: RocketVPN, scope: str
 ) -> None:
-    before = facts(rocket._versions.in_force())
-    assert [policy.version for policy in rocket._versions.in_force().policies] == [2, 3]
+    before = facts(rocket._rooms.versions.in_force())
+    assert [policy.version for policy in rocket._rooms.versions.in_force().policies] == [2, 3]
     outcome = rocket.rights.delete(rocket.rights.plan_delete(scope))
     assert outcome.server.state == "waiting_for_connection"
-    assert facts(rocket._versions.in_force()) == before
+    assert facts(rocket._rooms.versions.in_force()) == before
     rocket.close()
     with RocketVPN.open(config) as again:  # an app that ships version 1
-        assert facts(again._versions.in_force()) == before
+        assert facts(again._rooms.versions.in_force()) == before
         assert again.status().waiting == 1
 
 
@@ -82,18 +82,18 @@ def test_nothing_that_names_a_person_stays_with_it(rocket: RocketVPN) -> None:
     assert rocket.consent.state().adult is None
     assert rocket.consent.state().consents == {}
     assert rocket.device.binding is None
-    held = rocket._versions.in_force()
+    held = rocket._rooms.versions.in_force()
     names = {"policy", CLOCK, CREDENTIALS, *(f"policy/{policy.sha256}" for policy in held.policies)}
-    names |= set(rocket._queue.documents(rocket._queue.items()))
+    names |= set(rocket._rooms.queue.documents(rocket._rooms.queue.items()))
     names.add(SENT_KEY)  # a new one: the attempts to reach the server were written down
-    with rocket._vault.read() as (change, keys):
+    with rocket._rooms.vault.read() as (change, keys):
         slots = {row[0] for row in change.db.execute("SELECT slot FROM documents")}
     assert slots == {keys.slot(name) for name in names}
 
 
 def test_deleting_the_log_leaves_all_of_it(rocket: RocketVPN) -> None:
-    before = facts(rocket._versions.in_force())
+    before = facts(rocket._rooms.versions.in_force())
     rocket.rights.delete(rocket.rights.plan_delete("logs"))
     assert list(rocket.journal.read()) == []
-    assert facts(rocket._versions.in_force()) == before
+    assert facts(rocket._rooms.versions.in_force()) == before
     assert rocket.consent.state().consents["improvement"].state == "granted"

@@ -59,15 +59,15 @@ def rocket(config: Config):
 
 def offered(rocket: RocketVPN, policy: Policy) -> Policies:
     """Hand a version to the device as if its signature had just been checked."""
-    rocket._versions.offer(policy)
+    rocket._rooms.versions.offer(policy)
     return rocket.policy
 
 
 def retention_of(rocket: RocketVPN) -> float:
-    decision = rocket._permit.field("region", "service")
+    decision = rocket._rooms.permit.field("region", "service")
     assert decision.allowed
     assert decision.keep_until is not None
-    return round((decision.keep_until - rocket._now()) / DAY)
+    return round((decision.keep_until - rocket._rooms.vault.now()) / DAY)
 
 
 @pytest.mark.clause("X2")
@@ -153,11 +153,11 @@ def test_what_waits_in_memory_is_minimised_as_was_promised_when_it_was_recorded(
 def test_an_older_version_or_another_text_of_the_same_one_is_refused(rocket: RocketVPN) -> None:
     offered(rocket, version(3, SHORTER))
     with pytest.raises(PolicyOutdated, match="Version 2"):
-        rocket._versions.offer(version(2))
+        rocket._rooms.versions.offer(version(2))
     with pytest.raises(PolicyOutdated):
-        rocket._versions.offer(version(3))
+        rocket._rooms.versions.offer(version(3))
     assert rocket.policy.current.version == 3
-    assert rocket._versions.offer(version(3, SHORTER)).binding.version == 3
+    assert rocket._rooms.versions.offer(version(3, SHORTER)).binding.version == 3
 
 
 @pytest.mark.clause("X1")
@@ -174,7 +174,7 @@ def test_the_versions_outlive_the_process_and_an_app_that_ships_an_older_one(con
     clock.advance(31 * DAY)
     with RocketVPN.open(config) as rocket:
         assert rocket.policy.current.version == 1  # closed for so long, or a clock set forward? Nobody knows yet
-        rocket._vault.agree(clock.time())  # a call's answer said what time it is
+        rocket._rooms.vault.agree(clock.time())  # a call's answer said what time it is
         rocket.sync()
         assert rocket.policy.current.version == 3
     with RocketVPN.open(msgspec.structs.replace(config, policy=version(2))) as rocket:
@@ -324,10 +324,10 @@ def test_attack_a_notice_shown_while_another_process_took_a_newer_version(config
         policy = offered(one, version(2, LONGER))
         notice = policy.notice()
         assert notice is not None
-        held = one._versions.in_force()
+        held = one._rooms.versions.in_force()
         offered(other, version(3, SHORTER))
         with pytest.raises(NotAllowed, match="Another version"):
-            one._versions.shown(held, "en")
+            one._rooms.versions.shown(held, "en")
         assert one.policy.current.version == other.policy.current.version == 3
 
 
@@ -349,9 +349,9 @@ def test_who_agreed_to_a_pending_text_did_not_agree_to_what_came_in_its_place(
     shorter = ("field", "failure", 'device = "P30D"', 'device = "P1D"')
     offered(rocket, version(2, shorter, LONGER))
     rocket.consent.grant(rocket.consent.notice("improvement"))
-    assert rocket._permit.field("failure", "improvement").allowed
+    assert rocket._rooms.permit.field("failure", "improvement").allowed
     offered(rocket, version(3, LONGER))
-    assert not rocket._permit.field("failure", "improvement").allowed
+    assert not rocket._rooms.permit.field("failure", "improvement").allowed
 
 
 @pytest.mark.clause("U3")
@@ -362,11 +362,11 @@ def test_a_consent_that_a_new_version_widens_is_asked_for_again(rocket: RocketVP
     notice = policy.notice()
     assert notice is not None
     policy.shown(notice)
-    assert rocket._permit.field("failure", "improvement").allowed
+    assert rocket._rooms.permit.field("failure", "improvement").allowed
     clock.advance(31 * DAY)
     rocket.sync()
     assert policy.current.version == 2
-    assert not rocket._permit.field("failure", "improvement").allowed
+    assert not rocket._rooms.permit.field("failure", "improvement").allowed
 
 
 @pytest.mark.clause("U3")

@@ -62,6 +62,10 @@ DOCUMENTS: dict[str, dict[str, str]] = {
             "attempts",
             "reference",
             "device_id",
+            "subject",
+            "due_at",
+            "not_before",
+            "superseded",
         ),
         "queue_item",
     ),
@@ -128,6 +132,13 @@ COLUMNS: dict[str, dict[str, str]] = {
     "disclosures": {
         "order_number": "order_number",
         **dict.fromkeys(("id", "recipient", "kind", "basis", "categories", "day", "expires_at"), "disclosure_record"),
+    },
+    "tickets": {
+        "order_number": "order_number",
+        "device_id": "device_id",
+        **dict.fromkeys(
+            ("ticket_id", "scope", "by_code", "made_on", "replay_hash", "receipt", "expires_at"), "erasure_ticket"
+        ),
     },
     "guardian_requests": {
         "order_number": "order_number",

@@ -108,7 +108,7 @@ def test_the_ledger_is_in_it_with_the_calls_that_the_export_itself_made(rocket: 
     rows = Unpacked(tmp_path / "mine.zip").table("sent.csv")
     entries = list(rocket.rights.sent())
     assert [row["operation"] for row in rows] == [entry.operation for entry in entries]
-    assert [row["operation"] for row in rows][-4:] == ["data.view", "disclosures.read", "rights.list", "rights.list"]
+    assert [row["operation"] for row in rows][-3:] == ["data.view", "disclosures.read", "rights.list"]
     for row, entry in zip(rows, entries, strict=True):
         assert (row["outcome"], row["fields"].split(), int(row["size"])) == (
             entry.outcome,
@@ -156,7 +156,7 @@ def test_no_secret_of_the_device_is_in_it(rocket: RocketVPN, tmp_path: Path) -> 
     from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 
     rocket.rights.export(tmp_path / "mine.zip")
-    credentials = rocket._vault.get(CREDENTIALS, Credentials)
+    credentials = rocket._rooms.vault.get(CREDENTIALS, Credentials)
     assert credentials is not None
     everything = b"".join(Unpacked(tmp_path / "mine.zip").members.values())
     assert credentials.device_id.encode() in everything

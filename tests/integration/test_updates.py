@@ -140,11 +140,12 @@ def test_the_sandbox_serves_its_repository_and_nothing_beside_it(sandbox: Sandbo
 
 
 def files_of(rocket: RocketVPN, world: World) -> tuple[TrustedFiles, Api]:
-    config, api = world.config(), rocket._connect()
+    config, api = world.config(), rocket._rooms.api
     root = config.resolved_root
     assert root is not None
     folder = beside(config.folder)
-    return TrustedFiles(folder=folder, trusted_root=root, fetch=api.fetch, now=rocket._now, limits=config.limits), api
+    now = rocket._rooms.vault.now
+    return TrustedFiles(folder=folder, trusted_root=root, fetch=api.fetch, now=now, limits=config.limits), api
 
 
 @pytest.mark.clause("X1")

@@ -45,6 +45,8 @@ def values(world: World, folder: Path) -> Values:
         "config": lambda _: [world.config(events=EVENTS)],
         "order_number": lambda _: [world.sandbox.order()],
         "device_id": lambda _: [None],
+        "request_id": lambda rocket: [item.id for item in rocket.queue.items()] or ["none"],
+        "ticket_id": lambda _: ["0" * 64],
         "journal.record.event": lambda _: list(kinds),
         "purpose": lambda _: ["improvement", "surveys", "service", "advertising"],
         "language": lambda _: ["en"],

@@ -53,7 +53,7 @@ def _a_day(rocket: RocketVPN, day: int, line: str) -> None:
     rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=day * 60))
     rocket.journal.record(NetworkChanged(local_address="192.168.7.23", remote_host="wifi.example", traffic=day << 20))
     rocket.journal.flush()
-    operations, ledger = rocket.policy.current.operations, rocket._connect().sent
+    operations, ledger = rocket.policy.current.operations, rocket._rooms.api.sent
     for operation in (operations[_CALLS[(day + number) % len(_CALLS)]] for number in range(day % 4)):
         # What those calls left in the ledger; the server of that day is not there any more.
         outcome = "not delivered: server-unreachable" if day % 9 == 8 else "200"

@@ -419,6 +419,7 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "order_number": "RV-2026-0001", "device_id": "A" * 52, "verification_code": "123456", "session_token": "t",
         "contact_email": "kim@example.org", "language": "en", "rights_request": "deletion", "consent_record": "granted",
         "guardian_contact": "mum@example.org", "guardian_confirmation": "agreement", "guardian_code": "123456",
+        "erasure_ticket": "A" * 40,
         "tunnel_public_key": KEY, "region": "de-fra",
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}

@@ -1,0 +1,260 @@
+"""The rooms of one vault, wired to each other. Those that bring the network are opened when they are first used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rocketvpn_sdk.config import Config
+from rocketvpn_sdk.consent import Permit, Standing, Versions
+from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.vault import Queue, SealedLog, Vault
+
+if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
+    from rocketvpn_sdk.consent import Consent
+    from rocketvpn_sdk.consents import Consents
+    from rocketvpn_sdk.device import Devices
+    from rocketvpn_sdk.rights import Rights
+    from rocketvpn_sdk.rights.delete import Deletion
+    from rocketvpn_sdk.transport import Api
+    from rocketvpn_sdk.transport.courier import Courier
+    from rocketvpn_sdk.updates import Policies, TrustedFiles
+    from rocketvpn_sdk.witness import WitnessRecord
+
+OPERATOR = "operator"
+DELETION = "rights.request"
+"""The operation of a deletion that waits for the server."""
+
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """A room that is opened at its first use, by one thread; from then on it is a plain attribute."""
+
+    def __init__(self, open_room: Callable[[Any], T]) -> None:
+        self._open = open_room
+        self.__doc__ = open_room.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, rooms: Rooms, owner: type) -> T:
+        with rooms.opening:
+            if self._name not in vars(rooms):
+                setattr(rooms, self._name, self._open(rooms))
+            room: T = vars(rooms)[self._name]
+            return room
+
+
+class Rooms:
+    """What a ``RocketVPN`` is made of. Thread-safe.
+
+    Args:
+        config: what the app decides.
+        vault: where everything rests.
+        queued: called when something was queued for the server.
+    """
+
+    def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
+        self.opening = threading.RLock()
+        self.config = config
+        self.vault = vault
+        self.events = EventBus(config.dispatch)
+        self.versions = Versions(vault, config.resolved_policy)
+        self.standing = Standing(vault, collect=config.collect, policies=lambda: self.versions.in_force().policies)
+        self.permit = Permit(self.versions.in_force, self.standing.state, vault.now, self._changes)
+        self.queue = Queue(vault, queued)
+        self.sent = SealedLog(vault, "sent", block_records=32)
+        self.watch = self._watch() if config.witness else None
+        """What notes the app's other connections; ``None``: the witness is off."""
+        hosts = config.resolved_policy.recipients[OPERATOR].hosts
+        log = SealedLog(vault, "log")
+        self.journal = Journal(vault, log, self.permit, config.clock, config.limits, own_hosts=hosts)
+
+    def opened(self, name: str) -> Any:
+        """Return the room ``name`` if it was opened, or ``None``."""
+        return vars(self).get(name)
+
+    def device_id(self) -> str | None:
+        """Return the id under which this device is bound, or ``None``."""
+        from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
+
+        credentials = self.vault.get(CREDENTIALS, Credentials)
+        return credentials.device_id if credentials else None
+
+    def deleting(self) -> bool:
+        """Whether a deletion waits for the server."""
+        return any(item.operation == DELETION for item in self.queue.items())
+
+    # ------------------------------------------------------------ the network
+
+    @_Once
+    def api(self) -> Api:
+        """The calls."""
+        from rocketvpn_sdk.transport import open_api, tls_context
+
+        config = self.config
+        return open_api(
+            server=config.origin,
+            client_id=config.app_id,
+            permit=self.permit,
+            documents=self.vault,
+            stream=self.sent,
+            events=self.events,
+            clock=config.clock,
+            limits=config.limits,
+            context=tls_context(trust=config.trust, pins=config.pins, allow_tls12=config.allow_tls12),
+            authenticator=config.authenticator,
+            proxy=config.proxy,
+            proxy_context=lambda: tls_context(trust=config.trust, allow_tls12=config.allow_tls12),
+            agree=self.vault.agree,
+            believed=lambda: self.vault.age().highest,
+        )
+
+    @_Once
+    def courier(self) -> Courier:
+        """What takes the queue to the server."""
+        from rocketvpn_sdk.transport.courier import Courier
+
+        return Courier(self.api, self.queue, self.events)
+
+    @_Once
+    def files(self) -> TrustedFiles:
+        """The operator's signed files."""
+        from rocketvpn_sdk.updates import TrustedFiles, beside
+
+        root = self.config.resolved_root
+        if root is None:
+            raise ConfigurationError(problem="signed files need trusted_root, the operator's TUF root metadata")
+        return TrustedFiles(
+            folder=beside(self.config.folder),
+            trusted_root=root,
+            fetch=self.api.fetch,
+            now=self.vault.now,
+            limits=self.config.limits,
+        )
+
+    @property
+    def _files_if_any(self) -> Callable[[], TrustedFiles] | None:
+        return None if self.config.resolved_root is None else lambda: self.files
+
+    # ------------------------------------------------------------ consents and policies
+
+    @_Once
+    def consent(self) -> Consent:
+        """What decides about consents; recording needs none of it."""
+        from rocketvpn_sdk.consent import Consent
+
+        return Consent(self.standing, queue=self.queue, device=self.device_id, on_shred=self.journal.shredded)
+
+    @_Once
+    def consents(self) -> Consents:
+        """The public group."""
+        from rocketvpn_sdk.consents import Consents
+
+        return Consents(self.consent, connect=lambda: self.api, queue=self.queue, events=self.events)
+
+    @_Once
+    def policies(self) -> Policies:
+        """The public group."""
+        from rocketvpn_sdk.updates.policies import Policies
+
+        # What waits in memory is sealed before another version binds: it was given under the one that still holds.
+        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush)
+
+    # ------------------------------------------------------------ the device and its user
+
+    @_Once
+    def devices(self) -> Devices:
+        """The public group."""
+        from rocketvpn_sdk.device import Devices
+
+        config = self.config
+        return Devices(
+            api=self.api, documents=self.vault, clock=config.clock, app_id=config.app_id, deleting=self.deleting
+        )
+
+    @_Once
+    def witness(self) -> WitnessRecord:
+        """What was noted of the app's other connections, whether or not it is on now."""
+        if self.watch is not None:
+            return self.watch
+        from rocketvpn_sdk.witness import WitnessRecord
+
+        return WitnessRecord(self.vault, self.permit)
+
+    @_Once
+    def deletion(self) -> Deletion:
+        """What carries deletions through."""
+        from rocketvpn_sdk.rights.delete import Deletion
+
+        return Deletion(
+            vault=self.vault,
+            journal=self.journal,
+            api=self.api,
+            queue=self.queue,
+            courier=self.courier,
+            clock=self.config.clock,
+            events=self.events,
+            witness=self.witness,
+            files=self._files_if_any,
+        )
+
+    @_Once
+    def rights(self) -> Rights:
+        """The public group."""
+        from rocketvpn_sdk.rights import Rights
+        from rocketvpn_sdk.rights.correct import Correction
+        from rocketvpn_sdk.rights.disclosures import Disclosures
+        from rocketvpn_sdk.rights.export import Export
+        from rocketvpn_sdk.rights.requests import Requests
+        from rocketvpn_sdk.rights.view import View
+
+        api, clock, journal, consent = self.api, self.config.clock, self.journal, self.consent
+        requests, disclosures = Requests(vault=self.vault, queue=self.queue, api=api), Disclosures(api)
+        view = View(
+            vault=self.vault,
+            journal=journal,
+            queue=self.queue,
+            consent=consent,
+            versions=self.versions,
+            witness=self.witness,
+            api=api,
+            clock=clock,
+            limits=self.config.limits,
+            disclosures=disclosures,
+            requests=requests,
+        )
+        return Rights(
+            api=api,
+            view=view,
+            correction=Correction(api, self.permit, clock),
+            deletion=self.deletion,
+            witness=self.witness,
+            requests=requests,
+            disclosures=disclosures,
+            export=Export(
+                view=view,
+                journal=journal,
+                consent=consent,
+                requests=requests,
+                ledger=api.sent,
+                policy=lambda: api.policy,
+            ),
+            clock=clock,
+            files=self._files_if_any,
+        )
+
+    # ------------------------------------------------------------ inside
+
+    def _changes(self) -> int:
+        return self.standing.changes + self.versions.changes
+
+    def _watch(self) -> WitnessRecord:
+        """Begin to note connections; who does not ask for it does not load it."""
+        from rocketvpn_sdk.witness.hook import start
+
+        return start(self.vault, self.permit, self.config.resolved_policy, self.config.clock)

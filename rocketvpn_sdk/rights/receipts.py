@@ -69,5 +69,5 @@ def _verified(token: str, keys: dict[str, Any]) -> wire.Receipt:
         raise ReceiptInvalid(problem="it is no erasure receipt")
     try:
         return msgspec.json.decode(signed.payload, type=wire.Receipt)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):  # ValueError: UTF-8
         raise ReceiptInvalid(problem="its content cannot be read") from None

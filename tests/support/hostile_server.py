@@ -145,15 +145,14 @@ class Hostile:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open.add(raw)
-        with raw, suppress(OSError, ValueError):  # ValueError: a socket that was closed meanwhile
-            with self._context.wrap_socket(raw, server_side=True) as line:
+        with suppress(OSError, ValueError), raw, self._context.wrap_socket(raw, server_side=True) as line:
+            with self._lock:  # (ValueError: a socket that was closed meanwhile)
+                self._open.add(line)
+            for asked in _requests(line):
                 with self._lock:
-                    self._open.add(line)
-                for asked in _requests(line):
-                    with self._lock:
-                        self.asked.append(asked)
-                    if not self._answered(line, asked):
-                        break
+                    self.asked.append(asked)
+                if not self._answered(line, asked):
+                    break
 
     def _answered(self, line: ssl.SSLSocket, asked: Asked) -> bool:
         rule = self._rule(asked)

@@ -91,7 +91,8 @@ class FaultProxy:
             if self.accept == "reset":
                 _end(client, reset=True)
             elif self.accept == "serve":
-                self._join(client)
+                with suppress(OSError):  # it was dropped meanwhile
+                    self._join(client)
 
     def _join(self, client: socket.socket) -> None:
         server = socket.create_connection(("127.0.0.1", self.target))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import stamina
 from support.crash import FileSecrets, rounds
 from support.crash_steps import SURVIVED
 from support.deletion_steps import SEAMS, DeletionSteps, config
@@ -27,10 +28,16 @@ pytestmark = pytest.mark.timeout(120)
 KILLED = -9
 NOWHERE = "https://localhost:9"
 STRIDES = {
-    "sync": {"statement": 40, "secret": 9, "exchange": 1, "removal": 1},
-    "delete": {"statement": 60, "secret": 13, "exchange": 5, "removal": 2},
+    "sync": {"statement": 55, "secret": 9, "exchange": 3, "removal": 2},
+    "delete": {"statement": 120, "secret": 15, "exchange": 7, "removal": 3},
 }
 """In the short form every so many seams."""
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=2, cap=True):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from support.hostile_server import Answer, Asked, Behaviour, Hostile, hostile_se
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.cli.words import day, moment
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     DeviceLimitReached,
@@ -247,6 +248,9 @@ def test_attack_times_that_no_clock_shows(victim: Victim, at: str) -> None:
     victim.hostile.behave("/v1/data", says(200, body))
     report = victim.rocket.rights.view()
     assert report.server_answered is at.startswith(("0001", "9999")), "a time without a zone is none"
+    for value in report.there:
+        assert moment(value.since).startswith(("1-", "0001-", "9999-"))
+        assert day(value.until) in (at[:10], "0001-01-01", "9999-12-31")
     victim.whole()
 
 

@@ -23,7 +23,7 @@ from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(rounds(120, 3_600))
 
 KILLED = -9
 NOWHERE = "https://localhost:9"

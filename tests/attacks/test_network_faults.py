@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import stamina
-from support.crash import SOAK
+from support.crash import SOAK, rounds
 from support.fault_proxy import Fault, FaultProxy, faulty_line, full_port
 from support.fronted import Fronted, counted_acts
 from support.hostile_calls import QUICK
@@ -26,7 +26,7 @@ from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import ServerError, ServerTimeout, ServerUnreachable, TransportError
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(rounds(120, 3_600))
 
 PURPOSE = "improvement"
 

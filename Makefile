@@ -56,7 +56,7 @@ bench: $(VENV)/.ready-bench
 	@$(PY) tests/bench/run.py $(ARGS)
 
 soak: $(VENV)/.ready-dev
-	@ROCKETVPN_SOAK=1 $(PY) -m pytest tests/attacks -s --timeout=3600 $(ARGS)
+	@ROCKETVPN_SOAK=1 $(PY) -m pytest tests/attacks tests/contract/test_schemathesis.py -s --timeout=3600 $(ARGS)
 	@end=$$(( $$(date +%s) + 60 * $(SOAK_MINUTES) )); round=0; \
 	while [ $$(date +%s) -lt $$end ]; do \
 	  round=$$(( round + 1 )); echo "Round $$round"; \

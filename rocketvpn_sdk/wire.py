@@ -7,7 +7,7 @@ problems, and a server may grow).
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -30,10 +30,11 @@ ACR_DEVICE = "urn:rocketvpn:acr:device"
 """The device's key alone."""
 ACR_EMAIL_CODE = "urn:rocketvpn:acr:email-code"
 """The device's key and a code sent by e-mail, entered lately."""
-
-
 ACR_OWNER = "urn:rocketvpn:acr:owner"
 """The order's number and a code sent to its e-mail address, by whatever key: for seeing and deleting, no more."""
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""RFC 3339 wants a zone; a time without one would mean something else on every device."""
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,7 +64,7 @@ class Challenge(Wire, frozen=True, kw_only=True):
     kind: Literal["email_code"]
     hint: str
     """Where the code went, masked by the server, e.g. ``k…@example.org``."""
-    expires_at: datetime
+    expires_at: Moment
 
 
 class AuthorizationCode(MaskedRepr, Wire, frozen=True, kw_only=True):
@@ -175,8 +176,8 @@ class HeldField(MaskedRepr, Wire, frozen=True, kw_only=True):
     id: str
     """The field's id in the policy."""
     value: Any
-    since: datetime
-    until: datetime | None = None
+    since: Moment
+    until: Moment | None = None
     """When the server will erase it; ``None``: while the device is bound."""
     recipients: list[str] = []
     hold: Hold | None = None
@@ -211,12 +212,12 @@ class RightsRequest(Wire, frozen=True, kw_only=True):
     exercise: Literal["deletion", "access"]
     scope: Scope
     status: RightsStatus
-    received_at: datetime
-    expected_by: datetime | None = None
+    received_at: Moment
+    expected_by: Moment | None = None
     reason: str | None = None
     processing_details: str = ""
     results_url: str | None = None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
 
 class NewOwnerRequest(Wire, frozen=True, kw_only=True):
@@ -344,7 +345,7 @@ class ConsentUpdate(MaskedRepr, Wire, frozen=True, kw_only=True):
     policy_version: int
     policy_sha256: str
     """Of the text that was shown, 64 hexadecimal digits."""
-    at: datetime
+    at: Moment
     recipient: str | None = None
     """The third party that it is about, if it is about one."""
 
@@ -359,7 +360,7 @@ class HeldConsent(MaskedRepr, Wire, frozen=True, kw_only=True):
     state: ConsentState
     policy_version: int
     policy_sha256: str
-    at: datetime
+    at: Moment
     recipient: str | None = None
 
 
@@ -389,7 +390,7 @@ class GuardianRequest(Wire, frozen=True, kw_only=True):
     about: GuardianAbout
     policy_version: int
     policy_sha256: str
-    expires_at: datetime
+    expires_at: Moment
 
 
 class GuardianCode(MaskedRepr, Wire, frozen=True, kw_only=True):
@@ -405,7 +406,7 @@ class GuardianConfirmation(Wire, frozen=True, kw_only=True):
     about: GuardianAbout
     policy_version: int
     policy_sha256: str
-    confirmed_at: datetime
+    confirmed_at: Moment
 
 
 # ---------------------------------------------------------------- an operation of the app's own (the sandbox's example)

@@ -31,12 +31,19 @@ def name(field: str) -> str:
 
 def moment(at: datetime) -> str:
     """Return a time to the minute, in UTC."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+    return _utc(at).strftime("%Y-%m-%d %H:%M")
 
 
 def day(at: date) -> str:
     """Return a day; of a time, its day in UTC."""
-    return (at.astimezone(UTC).date() if isinstance(at, datetime) else at).isoformat()
+    return (_utc(at).date() if isinstance(at, datetime) else at).isoformat()
+
+
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # a server may name a time at either end of the calendar
+        return at
 
 
 def kept(duration: str) -> str:

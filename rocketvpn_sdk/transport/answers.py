@@ -1,7 +1,8 @@
 """From bytes to a typed answer or a typed error. Pure.
 
 Only what the contract allows is taken: the content type, the nesting, every enum's values. Nothing of a server's text
-reaches an error unless it is one of the contract's codes, or a problem's items that are there to be shown.
+reaches an error unless it is one of the contract's codes, or a problem's items that are there to be shown: those are
+scrubbed as a log line is, since a server may repeat what it was sent, and errors end in logs.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rocketvpn_sdk.errors import (
     RocketVPNError,
     ServerError,
 )
+from rocketvpn_sdk.journal.scrub import scrub
 from rocketvpn_sdk.transport.connections import Reply
 
 T = TypeVar("T")
@@ -61,7 +63,11 @@ _BRACKETS = re.compile(rb"[\[\]{}]")
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _MEDIA = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
 _DPOP = re.compile(r"(?:^|,\s*)DPoP\s+(.*)", re.IGNORECASE)
-_PARAMETER = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"|([a-z_]+)=([^\s,"]+)')
+_PARAMETER = re.compile(r'(?<![a-z_])(?:([a-z_]+)="((?:[^"\\]|\\.)*)"|([a-z_]+)=([^\s,"]+))')
+"""Only from the beginning of a name: else a name without end would be tried from each of its letters."""
+_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,128}"')
+_MOST_ITEMS, _LONGEST_ITEM = 20, 200
+_MOST_DEVICES, _LONGEST_NAME = 100, 100
 
 
 def decode(operation: str, reply: Reply, kind: type[T], *, max_depth: int, media: Collection[str] = JSON_TYPES) -> T:
@@ -131,7 +137,7 @@ def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> Rock
     known = named(code, problem.devices if problem else [])
     if known is not None:
         return known
-    items = tuple(problem.errors[:20]) if problem else ()
+    items = tuple(map(_shown, problem.errors[:_MOST_ITEMS])) if problem else ()
     wait = retry_after(reply, now)
     retry_at = None if wait is None else now + wait
     if status == 401:
@@ -172,7 +178,7 @@ def oauth_error(operation: str, reply: Reply, max_depth: int) -> wire.Authorizat
 def named(code: str, devices: Collection[wire.Device] = ()) -> RocketVPNError | None:
     """Return the error for one of the contract's own codes."""
     if code == DeviceLimitReached.code:
-        return DeviceLimitReached(devices=tuple(devices))
+        return DeviceLimitReached(devices=tuple(map(_listed, list(devices)[:_MOST_DEVICES])))
     kinds = {kind.code: kind for kind in (OrderNotFound, OrderExpired, DeviceRevoked)}
     return kinds[code]() if code in kinds else None
 
@@ -192,6 +198,12 @@ def passing(operation: str, reply: Reply, max_depth: int) -> bool:
         problem = _problem(operation, reply, max_depth)
         return problem is not None and problem.code == "idempotency-in-progress"
     return reply.status in RETRIED_STATUSES
+
+
+def entity_tag(reply: Reply) -> str | None:
+    """Return the version that ``reply`` names (RFC 9110 §8.8.3); ``None`` for what could not go back in a header."""
+    found = reply.headers.get("etag", "")
+    return found if _ETAG.fullmatch(found) else None
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
@@ -221,6 +233,20 @@ def describe(operation: str, reply: Reply, max_depth: int) -> str:
 
 def _kind(reply: Reply) -> str:
     return reply.media if _MEDIA.fullmatch(reply.media) else "of another type"
+
+
+def clean(text: str, at_most: int) -> str:
+    """Return a server's ``text``, cut, without what could steer a terminal or begin a new line in a log."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:at_most])
+
+
+def _shown(item: wire.ProblemItem) -> wire.ProblemItem:
+    detail, pointer = (clean(scrub(text[:_LONGEST_ITEM]), _LONGEST_ITEM) for text in (item.detail, item.pointer))
+    return wire.ProblemItem(detail=detail, pointer=pointer)
+
+
+def _listed(device: wire.Device) -> wire.Device:
+    return msgspec.structs.replace(device, name=clean(device.name, _LONGEST_NAME))
 
 
 def _problem(operation: str, reply: Reply, max_depth: int) -> wire.Problem | None:

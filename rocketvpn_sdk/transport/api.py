@@ -333,7 +333,7 @@ class Api:
         date = answers.http_date(reply.headers.get("date", ""))
         if date is not None and self._agree is not None:
             self._agree(date)
-        return Answer(value=value, status=reply.status, etag=reply.headers.get("etag"), date=date)
+        return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=date)
 
     def _tell_revoked(self) -> None:
         with self._lock:

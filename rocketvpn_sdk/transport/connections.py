@@ -98,6 +98,8 @@ class Connections:
             try:
                 response = transport.handle_request(request)
                 try:
+                    if _came_early(response):
+                        raise _early(operation, response.status_code)
                     return self._read(response, operation, at_most)
                 finally:
                     response.close()
@@ -167,6 +169,18 @@ def _too_large(operation: str, status: int, most: int) -> Failure:
         operation=operation, status=status, problem=f"it is larger than {most} bytes", cause="server"
     )
     return Failure(error, sent=True, again=False)
+
+
+def _came_early(response: httpx.Response) -> bool:
+    """Whether the answer had been read before its request was sent, right behind an earlier answer (``tls.py``)."""
+    stream = response.extensions.get("network_stream")
+    ends = () if stream is None else (stream.get_extra_info("socket"), stream.get_extra_info("ssl_object"))
+    return any(not getattr(end, "heard", True) for end in ends)
+
+
+def _early(operation: str, status: int) -> Failure:
+    error = ServerError(operation=operation, status=status, problem="it came before it was asked for")
+    return Failure(error, sent=True, again=True)  # again on another connection: this one is out of step
 
 
 def _looked_at(headers: httpx.Headers) -> dict[str, str]:

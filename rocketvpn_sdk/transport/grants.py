@@ -27,6 +27,8 @@ INVALID_PROOF = "invalid_dpop_proof"
 _MOST_ANSWERS = 5
 """Codes asked of the user for one challenge; the server allows as many or fewer."""
 _LONGEST_CODE = 64
+_LONGEST_LIFE = 24 * 3600
+"""Of an access token, in seconds; the contract's is a quarter of an hour."""
 _ONE_TIME = frozenset({"code", "verification_code"})
 
 T = TypeVar("T")
@@ -153,7 +155,7 @@ class Grants:
         if reply.status != 200:
             raise self._refusal(TOKEN, reply)
         token = self._decode(TOKEN, reply, wire.TokenResponse)
-        if not _header_safe(token.access_token) or token.expires_in <= 0:
+        if not _header_safe(token.access_token) or not 0 < token.expires_in <= _LONGEST_LIFE:
             raise ServerError(operation=TOKEN, status=reply.status, problem="the token cannot be used")
         return token
 
@@ -161,7 +163,7 @@ class Grants:
         """Return the challenge's session and the user's answer to it."""
         if error.auth_session is None or error.challenge is None:
             raise ServerError(operation=CHALLENGE, status=400, problem="it asks for a code without saying which")
-        hint = error.challenge.hint[:100]
+        hint = answers.clean(error.challenge.hint, 100)
         if self._authenticator is None:
             raise AuthenticationRequired(hint=hint)
         try:

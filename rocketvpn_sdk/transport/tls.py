@@ -11,6 +11,7 @@ import ssl
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import truststore
 
@@ -61,9 +62,15 @@ def _os_context(pins: frozenset[str]) -> ssl.SSLContext:
 
 
 def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) -> None:
-    """Make ``context`` create connections that check ``pins`` in the handshake and keep the call's deadline."""
+    """Make ``context`` create connections that check ``pins`` in the handshake and keep the call's deadline.
+
+    ``heard`` says whether anything was read since something was last written: an answer that needed no reading came
+    before it was asked for.
+    """
 
     class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own
+        heard = False
+
         def do_handshake(self, block: bool = False) -> None:
             with dated(self):
                 super().do_handshake(block)
@@ -73,11 +80,43 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) 
             # httpcore sets the timeout before every read and write: so the deadline holds over all of them together.
             super().settimeout(deadline.cap(value))
 
+        def send(self, data: Any, flags: int = 0) -> int:
+            self.heard = False
+            return int(super().send(data, flags))
+
+        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+            _check_deadline()
+            data: bytes = super().recv(buflen, flags)
+            self.heard = True
+            return data
+
     class Object(context.sslobject_class):  # type: ignore[name-defined,misc] # as above; for TLS inside a proxy's TLS
+        heard = False
+
         def do_handshake(self) -> None:
             with dated(self):
                 super().do_handshake()  # raises SSLWantReadError until the handshake is over
             check_pins(self, pins, leaf_only=leaf_only)
 
+        def write(self, data: Any) -> int:
+            self.heard = False
+            return int(super().write(data))
+
+        def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name that ssl gave it
+            _check_deadline()
+            data = super().read(len, buffer)  # raises SSLWantReadError until there is something
+            self.heard = True
+            return data
+
     context.sslsocket_class = Socket
     context.sslobject_class = Object
+
+
+def _check_deadline() -> None:
+    """Stop a server that sends so fast that no read ever has to wait: no timeout would end that.
+
+    Raises:
+        TimeoutError: the call in progress has no time left; httpcore expects it of a socket.
+    """
+    if deadline.expired():
+        raise TimeoutError

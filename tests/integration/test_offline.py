@@ -107,6 +107,8 @@ def values(folder: Path) -> Values:
         "scope": lambda _: ["logs", "device"],
         "plan": lambda rocket: [rocket.rights.plan_delete("logs"), rocket.rights.plan_delete("device")],
         "term": lambda _: ["contact_email"],
+        "entry": lambda rocket: list(rocket.rights.sent())[:1],
+        "body": lambda _: [b""],
         "ticket_id": lambda _: ["0" * 64],
         "notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": waiting,

@@ -22,11 +22,10 @@ from rocketvpn_sdk.cli import codes
 def _kinds() -> list[type[errors.RocketVPNError]]:
     """Return every error class of the SDK, in the order in which they are written."""
     found = [
-        kind
-        for kind in vars(errors).values()
-        if inspect.isclass(kind) and issubclass(kind, errors.RocketVPNError) and kind.__module__ == errors.__name__
+        kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.RocketVPNError)
     ]
-    return sorted(found, key=lambda kind: inspect.getsourcelines(kind)[1])
+    drawn = re.findall(r"\w+", errors.__doc__ or "")  # in the order of the tree
+    return sorted(found, key=lambda kind: drawn.index(kind.__name__))
 
 
 def _placeholders(text: str) -> str:

@@ -32,7 +32,8 @@ def _tables() -> Iterator[tuple[str, str]]:
     """Yield (file, sentence) for what is looked up from tables."""
     for kind in vars(errors).values():
         if inspect.isclass(kind) and issubclass(kind, errors.RocketVPNError):
-            yield from (("errors.py", text) for text in (kind.sentence, kind.remedy) if text)
+            file = f"errors/{kind.__module__.rpartition('.')[2]}.py"
+            yield from ((file, text) for text in (kind.sentence, kind.remedy) if text)
     for table in (wording._TRANSFORMS, wording._UNSPECIFIED, wording._TYPES):
         yield from (("policy/wording.py", text) for text in table.values())
     for unit in wording._UNITS:

@@ -36,7 +36,7 @@ WHAT: dict[str, Clause] = {
     "P1": Clause(
         "Everything in the policy has a plain sentence; `policy.explain` says of any term what, why, how long and who; "
         "a notice stands before every choice and every change.",
-        ("policy/rocketvpn.toml", "policy/explaining.py", "policy/telling.py", "consent/notices.py", "errors.py"),
+        ("policy/rocketvpn.toml", "policy/explaining.py", "policy/telling.py", "consent/notices.py", "errors/rules.py"),
     ),
     "P2": Clause(
         "Fields say whether they are optional; refusing one stops nothing that does not need it.",
@@ -45,7 +45,7 @@ WHAT: dict[str, Clause] = {
     ),
     "P3": Clause(
         "The policy names where questions go; the report and the errors that send somebody there repeat it.",
-        ("policy/rocketvpn.toml", "rights/report/model.py", "errors.py"),
+        ("policy/rocketvpn.toml", "rights/report/model.py", "errors/rules.py"),
     ),
     "C1": Clause(
         "Binding sends the order number, a device ID made for this app and order alone, and a public key.",

@@ -1,0 +1,209 @@
+"""Everything the SDK raises, in one tree.
+
+::
+
+    RocketVPNError
+    ├── ConfigurationError          what the app passed in cannot work
+    │   ├── PolicyInvalid           the policy document, with the line
+    │   ├── EventUndeclared         an event class or its field is not in the policy
+    │   └── OperationUndeclared     a call the policy does not know
+    ├── PolicyOutdated              an older version of the policy than the one known here
+    ├── NotAllowed                  a rule of the policy says no
+    │   ├── EgressBlocked           … to something leaving the device
+    │   ├── NotCorrectable          … to a correction
+    │   ├── NotCancellable          … to cancelling a request
+    │   ├── AgeSettled              … to taking back that one is under age
+    │   ├── ConsentError            … to a consent
+    │   │   ├── AgeUnknown, GuardianNeeded
+    │   │   └── ConsentNotNeeded, NoticeUnknown, NoticeOutdated
+    │   └── GuardianError           … to a guardian's agreement
+    │       ├── GuardianNotAsked, GuardianCodeWrong, GuardianCodeExpired, GuardianCodeUsed
+    │       └── GuardianTriesSpent, GuardianOtherPolicy
+    ├── ValueRefused                a value that the call cannot take
+    │   ├── TermUnknown             … a term that the policy does not have
+    │   └── PurposeUnknown          … a purpose that nobody can agree to
+    ├── VaultError                  what rests on the device
+    │   ├── VaultLocked, VaultClosed, VaultBusy, VaultFull, VaultReadOnly
+    │   ├── VaultUnsafe, VaultDamaged, VaultOutdated, VaultTooNew
+    │   └── SecretStoreError
+    │       ├── SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt
+    ├── BindingError                order number ↔ device
+    │   ├── NotBound, AlreadyBound, DeletionPending
+    │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
+    ├── AuthenticationError
+    │   └── AuthenticationRequired, AuthenticationFailed, BrowserRequired
+    ├── TransportError              between here and the server
+    │   ├── ServerUnreachable, ServerTimeout
+    │   └── CertificateUntrusted, PinMismatch
+    ├── ServerError                 the answer makes no sense, or the server failed
+    │   └── AnswerTooLarge          … or has no end
+    ├── RequestRefused              the server understood and said no
+    │   └── Conflict, RateLimited, TicketRefused
+    ├── UpdateError                 the operator's signed files
+    │   ├── UpdateRefused           … where what came cannot be trusted
+    │   └── UpdateBusy              … where another process is fetching them
+    ├── ExportFailed                the file to take along could not be written
+    └── ReceiptInvalid              a receipt that proves nothing
+
+Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
+(``str(error)``), an ``action`` (what to do) and ``retry_at`` (seconds since the epoch, where waiting helps). What goes
+wrong between here and the server also has a ``cause``: whose fault it may be.
+"""
+
+from rocketvpn_sdk.errors.account import (
+    AlreadyBound,
+    AuthenticationError,
+    AuthenticationFailed,
+    AuthenticationRequired,
+    BindingError,
+    BrowserRequired,
+    DeletionPending,
+    DeviceLimitReached,
+    DeviceRevoked,
+    NotBound,
+    OrderExpired,
+    OrderNotFound,
+)
+from rocketvpn_sdk.errors.base import (
+    RocketVPNError,
+)
+from rocketvpn_sdk.errors.configuration import (
+    ConfigurationError,
+    EventUndeclared,
+    OperationUndeclared,
+    PolicyInvalid,
+    PolicyOutdated,
+)
+from rocketvpn_sdk.errors.files import (
+    ExportFailed,
+    ReceiptInvalid,
+    UpdateBusy,
+    UpdateError,
+    UpdateRefused,
+)
+from rocketvpn_sdk.errors.network import (
+    AnswerTooLarge,
+    CertificateUntrusted,
+    Conflict,
+    PinMismatch,
+    RateLimited,
+    RequestRefused,
+    ServerError,
+    ServerTimeout,
+    ServerUnreachable,
+    TicketRefused,
+    TransportError,
+)
+from rocketvpn_sdk.errors.rules import (
+    AgeSettled,
+    AgeUnknown,
+    ConsentError,
+    ConsentNotNeeded,
+    EgressBlocked,
+    GuardianCodeExpired,
+    GuardianCodeUsed,
+    GuardianCodeWrong,
+    GuardianError,
+    GuardianNeeded,
+    GuardianNotAsked,
+    GuardianOtherPolicy,
+    GuardianTriesSpent,
+    NotAllowed,
+    NotCancellable,
+    NotCorrectable,
+    NoticeOutdated,
+    NoticeUnknown,
+    PurposeUnknown,
+    TermUnknown,
+    ValueRefused,
+)
+from rocketvpn_sdk.errors.storage import (
+    SecretCorrupt,
+    SecretMissing,
+    SecretStoreError,
+    SecretStoreLocked,
+    SecretStoreUnavailable,
+    VaultBusy,
+    VaultClosed,
+    VaultDamaged,
+    VaultError,
+    VaultFull,
+    VaultLocked,
+    VaultOutdated,
+    VaultReadOnly,
+    VaultTooNew,
+    VaultUnsafe,
+)
+
+__all__ = [
+    "AgeSettled",
+    "AgeUnknown",
+    "AlreadyBound",
+    "AnswerTooLarge",
+    "AuthenticationError",
+    "AuthenticationFailed",
+    "AuthenticationRequired",
+    "BindingError",
+    "BrowserRequired",
+    "CertificateUntrusted",
+    "ConfigurationError",
+    "Conflict",
+    "ConsentError",
+    "ConsentNotNeeded",
+    "DeletionPending",
+    "DeviceLimitReached",
+    "DeviceRevoked",
+    "EgressBlocked",
+    "EventUndeclared",
+    "ExportFailed",
+    "GuardianCodeExpired",
+    "GuardianCodeUsed",
+    "GuardianCodeWrong",
+    "GuardianError",
+    "GuardianNeeded",
+    "GuardianNotAsked",
+    "GuardianOtherPolicy",
+    "GuardianTriesSpent",
+    "NotAllowed",
+    "NotBound",
+    "NotCancellable",
+    "NotCorrectable",
+    "NoticeOutdated",
+    "NoticeUnknown",
+    "OperationUndeclared",
+    "OrderExpired",
+    "OrderNotFound",
+    "PinMismatch",
+    "PolicyInvalid",
+    "PolicyOutdated",
+    "PurposeUnknown",
+    "RateLimited",
+    "ReceiptInvalid",
+    "RequestRefused",
+    "RocketVPNError",
+    "SecretCorrupt",
+    "SecretMissing",
+    "SecretStoreError",
+    "SecretStoreLocked",
+    "SecretStoreUnavailable",
+    "ServerError",
+    "ServerTimeout",
+    "ServerUnreachable",
+    "TermUnknown",
+    "TicketRefused",
+    "TransportError",
+    "UpdateBusy",
+    "UpdateError",
+    "UpdateRefused",
+    "ValueRefused",
+    "VaultBusy",
+    "VaultClosed",
+    "VaultDamaged",
+    "VaultError",
+    "VaultFull",
+    "VaultLocked",
+    "VaultOutdated",
+    "VaultReadOnly",
+    "VaultTooNew",
+    "VaultUnsafe",
+]

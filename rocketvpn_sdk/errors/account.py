@@ -1,0 +1,108 @@
+"""Order number ↔ device, and who is calling."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rocketvpn_sdk.errors.base import RocketVPNError
+from rocketvpn_sdk.wire import Device
+
+
+class BindingError(RocketVPNError):
+    """The base of what can be wrong between an order number and this device."""
+
+    code = "binding-error"
+
+
+class NotBound(BindingError):
+    """The call needs a bound device."""
+
+    code = "not-bound"
+    sentence = "This device is not bound to an order."
+    remedy = "Bind it with device.bind(order_number)."
+
+
+class AlreadyBound(BindingError):
+    """This profile is bound already."""
+
+    code = "already-bound"
+    sentence = "This device is bound to an order already."
+    remedy = "Unbind it first, or use another profile."
+
+
+class DeletionPending(BindingError):
+    """What this device was bound to before is still being deleted at the server, and its key is needed for that."""
+
+    code = "deletion-pending"
+    sentence = "The server has not confirmed yet that what this device was bound to before is deleted."
+    remedy = "Let that go on with rights.resume(), or drop it with rights.forget_now(); then bind."
+
+
+class OrderNotFound(BindingError):
+    """The server knows no such order."""
+
+    code = "order-not-found"
+    sentence = "There is no such order."
+    remedy = "Check the order number in the confirmation of the purchase."
+
+
+class OrderExpired(BindingError):
+    """The order has run out."""
+
+    code = "order-expired"
+    sentence = "This order has expired."
+    remedy = "Renew it, then bind again."
+
+
+class DeviceLimitReached(BindingError):
+    """The order has all the devices it allows: ``devices`` lists them."""
+
+    code = "device-limit-reached"
+    sentence = "The order has all the devices that it allows ({count}): {names}."
+    remedy = "Bind with replace=<device id> to put this device in the place of one of them."
+
+    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **_: Any) -> None:
+        self.devices = tuple(devices)
+        names = ", ".join(device.name for device in self.devices)
+        super().__init__(devices=self.devices, count=len(self.devices), names=names, retry_at=retry_at)
+
+
+class DeviceRevoked(BindingError):
+    """The server no longer accepts this device."""
+
+    code = "device-revoked"
+    sentence = "This device was removed from the order."
+    remedy = "Bind it again if it is yours; what is stored here stays until you delete it."
+
+
+class AuthenticationError(RocketVPNError):
+    """The base of what can be wrong with proving who calls."""
+
+    code = "authentication-error"
+
+
+class AuthenticationRequired(AuthenticationError):
+    """The call needs the user (an e-mailed code) and there is no ``authenticator``; ``hint``: where the code went."""
+
+    code = "authentication-required"
+    sentence = "This needs the code that was sent to {hint}."
+    remedy = "Pass Config(authenticator=...) and call again."
+
+
+class AuthenticationFailed(AuthenticationError):
+    """The proof of who calls was refused; ``reason`` is the server's code."""
+
+    code = "authentication-failed"
+    sentence = "The server did not accept the authentication ({reason})."
+    remedy = "Try again with a fresh code; after too many wrong ones, wait."
+    remedies: ClassVar = {
+        "clock": "This device's clock is wrong: set its date, time and time zone, then try again.",
+    }
+
+
+class BrowserRequired(AuthenticationError):
+    """The server wants this done on its web pages."""
+
+    code = "browser-required"
+    sentence = "The server asks to go on in a browser."
+    remedy = "Open the operator's web page and bind there."

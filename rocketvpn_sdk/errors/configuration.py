@@ -1,0 +1,45 @@
+"""What the app passed in cannot work."""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.errors.base import RocketVPNError
+
+
+class ConfigurationError(RocketVPNError):
+    """``Config`` holds something that cannot work; ``problem`` says what."""
+
+    code = "configuration-invalid"
+    sentence = "The configuration cannot work: {problem}."
+    remedy = "Correct it where the app builds its Config."
+
+
+class PolicyInvalid(ConfigurationError):
+    """The policy document is not valid; ``path``, ``line`` (from 1; 0: unknown) and ``problem`` say where and why."""
+
+    code = "policy-invalid"
+    sentence = "{path}, line {line}: {problem}."
+    remedy = "Correct the policy document; `rocketvpn policy lint` checks it."
+
+
+class PolicyOutdated(RocketVPNError):
+    """A policy older than the one known here was offered (X1); ``version`` and ``known`` are their numbers."""
+
+    code = "policy-outdated"
+    sentence = "Version {version} of the policy was offered, and version {known} is known here already."
+    remedy = "Nothing was changed. If it goes on, ask the operator to publish a newer version."
+
+
+class EventUndeclared(ConfigurationError):
+    """An event that the policy or ``Config(events=...)`` does not know; ``event`` and ``problem`` say which and why."""
+
+    code = "event-undeclared"
+    sentence = "The event {event!r} cannot be recorded: {problem}."
+    remedy = "Declare it in the policy, or leave it out of the event class."
+
+
+class OperationUndeclared(ConfigurationError):
+    """A call of an operation that the policy does not declare; ``operation`` and ``problem``."""
+
+    code = "operation-undeclared"
+    sentence = "The operation {operation!r} cannot be called: {problem}."
+    remedy = "Declare it under [[operation]] in the policy, or correct the call."

@@ -1,0 +1,48 @@
+"""The operator's signed files, receipts, and files for the user."""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.errors.base import RocketVPNError
+
+
+class UpdateError(RocketVPNError):
+    """The base of what can be wrong with the operator's signed files."""
+
+    code = "update-error"
+
+
+class UpdateRefused(UpdateError):
+    """What came cannot be trusted, and was dropped (X1); what was trusted before stays in force.
+
+    ``reason`` is ``rollback`` (older than what was seen), ``expired`` (older than its signer allows, or held back),
+    ``signature`` (not signed by enough of the right keys), ``tampered`` (not what was signed), ``oversize`` or
+    ``not-found``; ``problem`` is its sentence.
+    """
+
+    code = "update-refused"
+    sentence = "The operator's signed files were refused: {problem}."
+    remedy = "What was trusted before stays in force; try again later or on another network, then ask the operator."
+
+
+class UpdateBusy(UpdateError):
+    """Another process or thread was fetching the signed files for too long."""
+
+    code = "update-busy"
+    sentence = "Another process is fetching the operator's signed files and did not finish in {seconds:g} seconds."
+    remedy = "Try again; nothing was changed."
+
+
+class ExportFailed(RocketVPNError):
+    """The file to take along could not be written to ``folder``; ``problem`` says why. Nothing is left of it."""
+
+    code = "export-failed"
+    sentence = "The export could not be written to {folder}: {problem}."
+    remedy = "Choose another place, or make room, and try again."
+
+
+class ReceiptInvalid(RocketVPNError):
+    """A receipt whose signature, issuer or content does not hold; ``problem`` says which."""
+
+    code = "receipt-invalid"
+    sentence = "The receipt proves nothing: {problem}."
+    remedy = "Ask for it again; if it stays, ask the operator."

@@ -1,0 +1,141 @@
+"""Between here and the server, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rocketvpn_sdk.errors.base import RocketVPNError, rebuild
+from rocketvpn_sdk.wire import ProblemItem
+
+
+class TransportError(RocketVPNError):
+    """The base of what can be wrong between here and the server. ``host``."""
+
+    code = "transport-error"
+
+
+class ServerUnreachable(TransportError):
+    """No connection: no network, the server is down, or something cut it."""
+
+    code = "server-unreachable"
+    sentence = "{host} cannot be reached ({problem})."
+    remedy = "Check the connection and try again; what was queued is kept."
+    remedies: ClassVar = {
+        "network": "Check this device's connection to the internet and try again; what was queued is kept.",
+        "captive_portal": "Open a web page to sign in to this network, or use another one; what was queued is kept.",
+        "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
+        "server": "The server may be down: try again later; what was queued is kept.",
+    }
+
+
+class ServerTimeout(TransportError):
+    """No whole answer in time."""
+
+    code = "server-timeout"
+    sentence = "{host} did not answer within {seconds:g} seconds."
+    remedy = "Try again later; what was queued is kept."
+    remedies: ClassVar = {
+        "network": "Check this device's connection to the internet and try again; what was queued is kept.",
+        "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
+        "server": "The server may be busy: try again later; what was queued is kept.",
+    }
+
+
+class CertificateUntrusted(TransportError):
+    """The certificate's chain, name or dates do not hold; ``problem`` says which."""
+
+    code = "certificate-untrusted"
+    sentence = "{host} showed a certificate that is not trusted ({problem}); nothing was sent."
+    remedy = "Check this device's clock; in a hotel or café, sign in to its network; else someone may be listening."
+    remedies: ClassVar = {
+        "clock": "This device's clock may be wrong: set its date, time and time zone, then try again.",
+        "interception": "Someone may be listening: in a hotel or café, sign in to its network first; else use another.",
+        "wrong_host": "Another server answered: in a hotel or café, sign in to its network first; else use another.",
+        "server": "The server's certificate has to be renewed: try again later; if it stays, tell the operator.",
+    }
+
+
+class PinMismatch(TransportError):
+    """The chain is valid, yet none of its keys is pinned."""
+
+    code = "pin-mismatch"
+    sentence = "{host} showed a valid certificate with a key that this app does not expect; nothing was sent."
+    remedy = "Someone may be listening on this network: try another one; if it stays, update the app."
+
+
+class ServerError(RocketVPNError):
+    """The server failed, or its answer makes no sense; ``operation``, ``status`` and ``problem``."""
+
+    code = "server-error"
+    sentence = "The server's answer to {operation!r} cannot be used ({problem})."
+    remedy = "Try again later; nothing was changed here."
+    remedies: ClassVar = {
+        "captive_portal": "Something else may have answered: open a web page to sign in to this network; try again.",
+    }
+
+
+class AnswerTooLarge(ServerError):
+    """The answer is longer than it may be; what came was dropped."""
+
+    code = "answer-too-large"
+
+
+class RequestRefused(RocketVPNError):
+    """The server understood the request and refused it; ``operation``, ``reason`` (its problem code), ``items``."""
+
+    code = "request-refused"
+    sentence = "The server refused {operation!r} ({reason}){details}."
+    remedy = "Nothing was changed."
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        reason: str,
+        items: tuple[ProblemItem, ...] = (),
+        retry_at: float | None = None,
+        **params: Any,
+    ) -> None:
+        self.items = tuple(items)
+        params["details"] = "".join(f"; {item.pointer or '/'}: {item.detail}" for item in self.items)
+        super().__init__(operation=operation, reason=reason, items=self.items, retry_at=retry_at, **params)
+
+
+class Conflict(RequestRefused):
+    """The value changed at the server since it was read; ``here`` and ``there`` are both values, by field."""
+
+    code = "conflict"
+    sentence = "The data was changed elsewhere in the meantime."
+    remedy = "Look at both values (error.here, error.there) and correct again; nothing was changed."
+
+    def __init__(
+        self,
+        *,
+        operation: str,
+        reason: str = "precondition-failed",
+        here: dict[str, Any] | None = None,
+        there: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> None:
+        # Personal values: attributes for the app to show, not params that end in a log.
+        self.here, self.there = here or {}, there or {}
+        super().__init__(operation=operation, reason=reason, **params)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (type(self), self.params | {"here": self.here, "there": self.there}, self.retry_at)
+
+
+class RateLimited(RequestRefused):
+    """Too many requests; ``retry_at`` says when to come back."""
+
+    code = "rate-limited"
+    sentence = "The server asks to slow down."
+    remedy = "Try again later."
+
+
+class TicketRefused(RequestRefused):
+    """A panic ticket that the server does not know, or that was used or revoked; it does not say which."""
+
+    code = "ticket-refused"
+    sentence = "The server does not take this ticket: it was used or revoked, or was never known there."
+    remedy = "If it was used, what it was for is erased. Else delete from a device that is still bound."

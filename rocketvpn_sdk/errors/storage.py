@@ -1,0 +1,123 @@
+"""What rests on the device, and the secret store."""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.errors.base import RocketVPNError
+
+
+class VaultError(RocketVPNError):
+    """The base of what can be wrong with what rests on this device."""
+
+    code = "vault-error"
+    sentence = "The vault cannot be used: {problem}."
+
+
+class VaultLocked(VaultError):
+    """The vault is open, not unlocked."""
+
+    code = "vault-locked"
+    sentence = "The vault is locked."
+    remedy = "Call unlock() first; it may ask the user."
+
+
+class VaultClosed(VaultError):
+    """This object was closed, or the vault was deleted or reset, here or by another process."""
+
+    code = "vault-closed"
+    sentence = "The vault is closed: {problem}."
+    remedy = "Open it again."
+
+
+class VaultBusy(VaultError):
+    """Another process held the vault's lock for too long."""
+
+    code = "vault-busy"
+    sentence = "Another process is using the vault and did not finish in {seconds:g} seconds."
+    remedy = "Try again; nothing was changed."
+
+
+class VaultFull(VaultError):
+    """The disk is full."""
+
+    code = "vault-full"
+    sentence = "There is no room left on the disk that holds {folder}."
+    remedy = "Free some room and try again; what was stored before is whole."
+
+
+class VaultReadOnly(VaultError):
+    """The folder cannot be written to."""
+
+    code = "vault-read-only"
+    sentence = "{folder} cannot be written to."
+    remedy = "Make it writable for this user, or choose another data_dir."
+
+
+class VaultUnsafe(VaultError):
+    """The folder is a link, belongs to someone else, or is open to others."""
+
+    code = "vault-unsafe"
+    sentence = "{path} is not safe for private data: {problem}."
+    remedy = "Correct that, or choose another data_dir; nothing was written."
+
+
+class VaultDamaged(VaultError):
+    """A stored byte is not what was written; ``part`` names the piece. Nothing was moved or wiped."""
+
+    code = "vault-damaged"
+    sentence = "The vault is damaged or was tampered with: {part}."
+    remedy = "Put the folder back from a copy, or start anew with RocketVPN.reset(config)."
+
+
+class VaultOutdated(VaultError):
+    """The folder is an older copy than the secret store knows of."""
+
+    code = "vault-outdated"
+    sentence = "This folder is an older copy of the vault; its keys were destroyed since."
+    remedy = "Start anew with RocketVPN.reset(config), then bind again."
+
+
+class VaultTooNew(VaultError):
+    """The vault was made by a newer version of the SDK: ``format``."""
+
+    code = "vault-too-new"
+    sentence = "The vault was written in format {format} by a newer version of this software."
+    remedy = "Update the app; nothing was changed."
+
+
+class SecretStoreError(VaultError):
+    """The base of what can be wrong with where the root key lives; ``store`` names it."""
+
+    code = "secret-store-error"
+    sentence = "The {store} cannot be used: {problem}."
+
+
+class SecretStoreUnavailable(SecretStoreError):
+    """There is no (trustworthy) secret store, or it does not answer."""
+
+    code = "secret-store-unavailable"
+    sentence = "The {store} does not answer: {problem}."
+    remedy = "Start the keyring service, or pass Config(secrets=PassphraseSecrets(...)) on a machine without one."
+
+
+class SecretStoreLocked(SecretStoreError):
+    """The store is locked, its prompt was dismissed, or the passphrase is wrong."""
+
+    code = "secret-store-locked"
+    sentence = "The {store} is locked: {problem}."
+    remedy = "Unlock it and try again; nothing was changed."
+
+
+class SecretMissing(SecretStoreError):
+    """The store answers, and has no key for this vault."""
+
+    code = "secret-missing"
+    sentence = "The {store} has no key for this vault."
+    remedy = "Bring the entry back (without it nothing here can be read), or start anew with RocketVPN.reset(config)."
+
+
+class SecretCorrupt(SecretStoreError):
+    """The store has an entry for this vault that is no key of its."""
+
+    code = "secret-corrupt"
+    sentence = "The {store} holds something else in the place of this vault's key."
+    remedy = "Put the entry back, or start anew with RocketVPN.reset(config)."

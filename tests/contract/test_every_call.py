@@ -29,6 +29,7 @@ from rocketvpn_sdk.errors import (
     ServerError,
 )
 from rocketvpn_sdk.policy import parse_policy
+from rocketvpn_sdk.rights import erase_with_ticket
 from rocketvpn_sdk.sandbox import Received, Sandbox
 from rocketvpn_sdk.transport import OWN_OPERATIONS
 from rocketvpn_sdk.transport.connections import Connections, Reply
@@ -88,6 +89,25 @@ def world(sandbox: Sandbox, tmp_path: Path) -> Iterator[World]:
     sandbox.faults.clear()
 
 
+def without_a_device(world: World, judged: Judged) -> None:
+    """Make a ticket and redeem it, take requests back, and see and delete as an order's owner."""
+    order, folder = world.sandbox.order(), world.folder / "3"
+    with RocketVPN.open(world.neighbour(folder).config()) as rocket:
+        rocket.device.bind(order)
+        revoked, ticket = rocket.rights.make_ticket("device"), rocket.rights.make_ticket("device")
+        rocket.rights.revoke_ticket(revoked.ticket_id)
+        assert [each.ticket_id for each in rocket.rights.tickets()] == [ticket.ticket_id]
+        world.sandbox.faults.delay_deletions = True
+        waits = rocket.rights.delete(rocket.rights.plan_delete("logs")).server
+        assert rocket.rights.cancel(waits.request_id or "").status == "revoked"
+        world.sandbox.faults.delay_deletions = False
+        assert erase_with_ticket(ticket, trust=world.sandbox.ca_file).receipt.claims.scope == "device"
+        owner = rocket.rights.as_owner(order)
+        assert owner.view()
+        assert owner.delete().server.state == "confirmed"
+    assert {"tickets.make", "erasure.redeem", "server.keys", "rights.cancel", "owner.delete"} <= judged.seen
+
+
 def test_a_life_keeps_to_the_contract(world: World, judged: Judged) -> None:
     order = world.sandbox.order()
     with RocketVPN.open(world.config()) as rocket, RocketVPN.open(world.neighbour(world.folder / "2").config()) as two:
@@ -113,6 +133,7 @@ def test_a_life_keeps_to_the_contract(world: World, judged: Judged) -> None:
         rocket.sync()
         assert rocket.rights.delete(rocket.rights.plan_delete("account")).server.state == "confirmed"
     guardian_letters(world, judged)
+    without_a_device(world, judged)
     assert OWN_OPERATIONS - judged.seen == {"consents.read"}, "the SDK reads no consent back"
     assert "tunnel.register" in judged.seen
 

@@ -54,8 +54,8 @@ class Victim:
         """Check that vault, ledger and queue are whole, and that the next good calls work."""
         self.hostile.be_good()
         for rocket in (self.rocket, self.calm):
-            rocket._sent.commit()
-        verify(self.rocket._vault)
+            rocket._rooms.sent.commit()
+        verify(self.rocket._rooms.vault)
         assert self.sent()
         assert all(entry.outcome != "unknown" for entry in self.sent())
         assert self.rocket.status().waiting == 0
@@ -71,6 +71,6 @@ def victim_of(hostile: Hostile, folder: Path, **config: Any) -> Iterator[Victim]
     world = World(hostile.sandbox, folder)
     with RocketVPN.open(world.config(limits=QUICK, **config)) as rocket:
         rocket.device.bind(hostile.sandbox.order())
-        with RocketVPN.open(world.config()) as calm:
+        with RocketVPN.open(world.config(**config)) as calm:
             hostile.be_good()
             yield Victim(world, hostile, rocket, calm)

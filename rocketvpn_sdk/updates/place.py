@@ -161,16 +161,21 @@ def _locked(folder: Path, patience: float) -> Iterator[None]:
             lock = sqlite3.connect(path, timeout=patience, isolation_level=None)
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
+            _require_in_place(path, before)  # the lock of a folder that is gone gives any error
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise UpdateBusy(seconds=patience) from None
             raise VaultReadOnly(folder=str(folder), problem="its lock cannot be used") from None
-        if before is None or _identity(path) != before:
-            # It was removed while we waited: what we hold is the lock of a folder that is gone.
-            raise VaultClosed(problem="its folder is gone")
+        _require_in_place(path, before)
         yield
     finally:
         if lock is not None:
             lock.close()
+
+
+def _require_in_place(path: Path, before: tuple[int, int] | None) -> None:
+    if before is None or _identity(path) != before:
+        # It was removed while we waited: what we hold is the lock of a folder that is gone.
+        raise VaultClosed(problem="its folder is gone")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -142,7 +142,7 @@ WHAT: dict[str, Clause] = {
         "Age is a yes or a no; unset counts as a minor. Without a guardian nothing optional is kept or sent; "
         "a test walks every public call to show it.",
         ("consent/age.py", "consent/minors.py", "policy/decide.py", "consents/guardian.py"),
-        "who holds the guardian's address cannot be verified; a clock turned by a year lets the age be asked anew",
+        "who holds the guardian's address cannot be verified",
     ),
     "M2": Clause(
         "A guardian's agreement names the policy's version and SHA-256, and counts for that text alone.",
@@ -155,13 +155,12 @@ WHAT: dict[str, Clause] = {
     "X1": Clause(
         "Versions are signed (TUF) and only grow; an older, frozen or altered one is refused; the last good one stays.",
         ("updates/trust.py", "updates/place.py", "consent/versions.py", "policy/canonical.py"),
-        "a deletion that waits for the server forgets which newer versions were known",
     ),
     "X2": Clause(
         "What a new version takes is found tuple by tuple, announced, and binds only after it was shown for the days "
-        "of notice and its date has come; until then the device does what both versions allow.",
+        "of notice and its date has come; until then the device does what both versions allow. What narrows holds at "
+        "once, for what is stored too.",
         ("policy/change.py", "policy/findings.py", "policy/together.py", "consent/versions.py", "updates/policies.py"),
-        "what narrows holds for new records at once; records that are there already keep the lane they were sealed in",
     ),
     "X3": Clause(
         "Once shown and due, the new version holds; consents that it widens fall back to unset.",

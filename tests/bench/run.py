@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import platform
+import re
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -69,12 +70,41 @@ def line(row: Row) -> str:
 HEADER = ["| | what | ours | against | theirs | ratio | goal | met |", "|---|---|---|---|---|---|---|---|"]
 
 
+def written(start: str) -> dict[str, list[str]]:
+    """Return the lines of the page that begin with ``start`` and a bench's name, by that name."""
+    found: dict[str, list[str]] = {}
+    for text in PAGE.read_text("utf-8").splitlines() if PAGE.exists() else []:
+        name = re.match(rf"{re.escape(start)}([A-Z]+\d*)\b", text)
+        if name:
+            found.setdefault(name[1], []).append(text)
+    return found
+
+
+def write(rows: list[Row], order: Iterable[str]) -> None:
+    """Write the page: ``rows`` anew, and of what was not measured now, what it said before."""
+    table, notes = written("| "), written("- ")
+    for name in {row.bench for row in rows}:
+        table[name] = [line(row) for row in rows if row.bench == name]
+        notes[name] = [f"- {row.bench}: {row.note}" for row in rows if row.bench == name and row.note]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench ARGS=--write`; a ratio is ours divided by theirs.",
+        "",
+        *machine(),
+    ]
+    lines += ["", *HEADER, *(text for name in order for text in table.get(name, ()))]
+    lines += ["", *(text for name in order for text in notes.get(name, ()))]
+    PAGE.write_text("\n".join([*lines, "", NOTES.read_text("utf-8")]), "utf-8")
+    print(f"\nWritten to {PAGE.relative_to(HERE.parent.parent)}")
+
+
 def main() -> int:
     """Measure, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[], help="names, e.g. B1 B4")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md; what is not measured stays")
     chosen = parser.parse_args()
     rows: list[Row] = []
     print("\n".join(HEADER))
@@ -84,13 +114,7 @@ def main() -> int:
                 rows.append(row)
                 print(line(row), flush=True)
     if chosen.write:
-        notes = [f"- {row.bench}: {row.note}" for row in rows if row.note]
-        text = ["# Benchmarks", "", "Written by `make bench ARGS=--write`; a ratio is ours divided by theirs.", ""]
-        PAGE.write_text(
-            "\n".join([*text, *machine(), "", *HEADER, *map(line, rows), "", *notes, "", NOTES.read_text("utf-8")]),
-            "utf-8",
-        )
-        print(f"\nWritten to {PAGE.relative_to(HERE.parent.parent)}")
+        write(rows, benches(chosen.quick))
     return 0
 
 

@@ -20,7 +20,8 @@ import pytest
 from support.policies import edited
 from support.world import World
 
-from rocketvpn_sdk import Config, Event, RocketVPN, rights
+import rocketvpn_sdk
+from rocketvpn_sdk import Config, RocketVPN, rights
 from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.sandbox import running_sandbox
@@ -84,11 +85,11 @@ def test_the_script_in_the_documentation_runs(sandbox: Sandbox, tmp_path: Path):
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["server_answered"]
 
 
-def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path):
+def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (code,) = CODE.findall(README)
     client = tomllib.loads(sandbox.client_file.read_text("utf-8"))
 
-    def config(server: str, app_id: str, events: Any) -> Config:
+    def config(server: str, app_id: str, events: Any, authenticator: Any) -> Config:
         """Take what the README decides, and the sandbox in place of the server that does not exist."""
         assert server.startswith("https://")
         return Config(
@@ -99,14 +100,12 @@ def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path):
             events=events,
             data_dir=tmp_path / "vault",
             secrets=MemorySecrets(),
-            authenticator=lambda challenge: sandbox.mail.last_code(),
+            authenticator=authenticator,
         )
 
+    monkeypatch.setattr(rocketvpn_sdk, "Config", config, raising=False)
     names = {
-        "Config": config,
-        "Event": Event,
-        "RocketVPN": RocketVPN,
-        "logging": logging,
+        "input": lambda prompt: sandbox.mail.last_code(),
         "key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
         "__name__": "readme",
     }

@@ -21,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .PHONY: help demo test lint style types layers docs bench soak clean
 
 help:
-	@echo 'make demo    bind, log, view, correct and delete against a server of its own on this machine'
+	@echo 'make demo    bind, log, see, correct, take along, delete: against a server of its own'
 	@echo 'make test    run the tests               (ARGS="tests/unit -k policy" picks some)'
 	@echo 'make lint    check style, types and layers'
 	@echo 'make docs    build the documentation and run its examples'

@@ -6,13 +6,15 @@ import base64
 import os
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.command_line import CommandLine, Done
 
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.demo import ending
+from rocketvpn_sdk.cli.demo import ending, taken
 from rocketvpn_sdk.cli.demo.checks import Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.play import play, verdict
@@ -21,6 +23,7 @@ from rocketvpn_sdk.cli.demo.store import WatchedSecrets
 from rocketvpn_sdk.cli.demo.traces import Search, all_files, controls, forms, missed
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.errors import SecretStoreUnavailable
+from rocketvpn_sdk.rights import Report
 from rocketvpn_sdk.testing.secrets import MemorySecrets
 
 EXPECTED = {
@@ -29,7 +32,7 @@ EXPECTED = {
     "log-stays-here", "correction-holds", "search-works", "vault-is-sealed", "server-holds-it",
     "copy-opens-with-the-key", "deleted-here", "code-went-to-the-corrected-address", "server-confirmed",
     "folder-is-gone", "keys-are-gone", "copy-stays-shut", "server-forgot", "kept-as-announced",
-    "receipt-verifies", "forged-receipt-is-refused", "nothing-is-left",
+    "receipt-verifies", "forged-receipt-is-refused", "nothing-is-left", "page-is-quiet", "export-is-whole",
 }  # fmt: skip
 VALUES = {"e-mail": "kim@example.org", "order": "RV-2026-0001", "umlaut": "Jörg Müller", "short": "abcdef"}
 
@@ -144,6 +147,27 @@ def test_a_server_that_keeps_the_address_makes_it_fail(monkeypatch: pytest.Monke
     code, failed = failing(Out(json=True))
     assert code == codes.REFUSED
     assert "server-forgot" in failed
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_what_the_user_saves_makes_it_fail_when_it_is_not_as_it_says(monkeypatch: pytest.MonkeyPatch):
+    real = Report.to_html
+    monkeypatch.setattr(Report, "to_html", lambda self: real(self).replace("</main>", "<script></script></main>"))
+    monkeypatch.setattr(taken, "receipt_to_json", lambda receipt: b"{}")
+    monkeypatch.setattr(zipfile.ZipFile, "read", altered(zipfile.ZipFile.read))
+    code, failed = failing(Out(json=True))
+    assert code == codes.REFUSED
+    assert failed == {"page-is-quiet", "export-is-whole", "receipt-verifies"}  # what is no receipt is refused too
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_a_forged_receipt_that_passes_makes_it_fail(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(taken, "_forged", lambda receipt: receipt)
+    assert failing(Out(json=True)) == (codes.REFUSED, {"forged-receipt-is-refused"})
+
+
+def altered(read: Callable[..., bytes]) -> Callable[..., bytes]:
+    return lambda archive, name: read(archive, name) + (b"" if name == "manifest.json" else b" ")
 
 
 @pytest.mark.usefixtures("no_keyring")

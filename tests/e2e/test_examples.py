@@ -10,19 +10,27 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from support.policies import edited
+from support.world import World
 
-from rocketvpn_sdk import Config, Event, RocketVPN
-from rocketvpn_sdk.policy import bundled_policy
+import rocketvpn_sdk
+from rocketvpn_sdk import Config, RocketVPN, rights
+from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.testing.secrets import MemorySecrets
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
+EMBEDDING = CODE.findall((ROOT / "docs" / "embedding.md").read_text("utf-8"))
 
 
 @pytest.fixture
@@ -77,11 +85,11 @@ def test_the_script_in_the_documentation_runs(sandbox: Sandbox, tmp_path: Path):
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["server_answered"]
 
 
-def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path):
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (code,) = CODE.findall(README)
     client = tomllib.loads(sandbox.client_file.read_text("utf-8"))
 
-    def config(server: str, app_id: str, events: Any) -> Config:
+    def config(server: str, app_id: str, events: Any, authenticator: Any) -> Config:
         """Take what the README decides, and the sandbox in place of the server that does not exist."""
         assert server.startswith("https://")
         return Config(
@@ -92,14 +100,12 @@ def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path):
             events=events,
             data_dir=tmp_path / "vault",
             secrets=MemorySecrets(),
-            authenticator=lambda challenge: sandbox.mail.last_code(),
+            authenticator=authenticator,
         )
 
+    monkeypatch.setattr(rocketvpn_sdk, "Config", config, raising=False)
     names = {
-        "Config": config,
-        "Event": Event,
-        "RocketVPN": RocketVPN,
-        "logging": logging,
+        "input": lambda prompt: sandbox.mail.last_code(),
         "key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
         "__name__": "readme",
     }
@@ -114,3 +120,55 @@ def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path):
         if "rocket" in names:
             names["rocket"].close()
     assert "RV-2026-0001" not in {row["number"] for row in sandbox.rows()["orders"]}
+
+
+class Window:
+    """What the page on embedding leaves to the app: its windows, its file names, and the paper of a ticket."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.shown: list[tuple[Any, ...]] = []
+        self.paper: list[str] = []
+        self.names = {
+            "show": self.show,
+            "show_that_something_waits": self.show,
+            "show_prominently": self.show,
+            "show_once": lambda text, svg: self.paper.append(text),
+            "ask_for_the_ticket": lambda: self.paper[0],
+            "bar": self.show,
+            "path": folder / "file",
+            "passphrase": "",
+            "root": root,
+            "last_week": datetime(2026, 1, 1, tzinfo=UTC),
+        }
+
+    def show(self, *what: Any, **more: Any) -> bool:
+        self.shown.append((*what, more))
+        return True
+
+
+@pytest.fixture
+def window(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
+    # On a user's machine the operating system knows who signed the server's certificate.
+    monkeypatch.setattr(rights, "erase_with_ticket", partial(rights.erase_with_ticket, trust=sandbox.ca_file))
+    return Window(tmp_path, sandbox.trusted_root)
+
+
+@pytest.fixture
+def rocket(sandbox: Sandbox, tmp_path: Path) -> Iterator[RocketVPN]:
+    """Somebody who asked for a deletion that has not begun, was told about, and has a new policy before them."""
+    with RocketVPN.open(World(sandbox, tmp_path / "vault").config(witness=True)) as rocket:
+        rocket.device.bind("RV-2026-0001")
+        sandbox.disclose("RV-2026-0001", recipient="operator", basis="consent", categories=["contact_email"])
+        sandbox.faults.delay_deletions = True
+        rocket.rights.delete(rocket.rights.plan_delete("logs"))
+        sandbox.faults.delay_deletions = False
+        longer = parse_policy(edited("field", "region", "P30D", "P90D")).document
+        sandbox.publish(Policy(msgspec.structs.replace(longer, version=2)))
+        yield rocket
+
+
+@pytest.mark.parametrize("code", EMBEDDING, ids=[code.strip().splitlines()[-1][:30] for code in EMBEDDING])
+def test_the_code_for_embedding_runs(code: str, rocket: RocketVPN, window: Window, capsys: pytest.CaptureFixture):
+    exec(compile(code, "embedding.md", "exec"), {**window.names, "rocket": rocket, "__name__": "embedding"})
+    said = capsys.readouterr().out
+    assert said or window.shown or window.paper or "subscribe" in code or "witnessed" in code

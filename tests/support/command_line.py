@@ -149,11 +149,14 @@ def _set_size(terminal: int, rows: int, columns: int) -> None:
 
 
 def settings(folder: Path, client_file: Path, **more: Any) -> Path:
-    """Write a settings file for the sandbox of ``client_file``: a passphrase, and a vault in ``folder``."""
+    """Write a settings file for the sandbox of ``client_file``: a passphrase, and a vault in ``folder``.
+
+    ``more`` adds settings; one that is ``None`` is left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     values = {"data_dir": "vault", "secrets": "passphrase", **more}
     lines = [line for line in client_file.read_text("utf-8").splitlines() if line.split(" ")[0] not in values]
-    lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+    lines += [f"{name} = {json.dumps(value)}" for name, value in values.items() if value is not None]
     path = folder / "rocketvpn.toml"
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path

@@ -17,9 +17,9 @@ def demo(
 ) -> Answer:
     """See it all at work, and proof that what is deleted is gone.
 
-    Binds, logs, shows, corrects and deletes against a server of its own. Everything is real: TLS, the system's keyring
-    where there is one, the files on the disk. Nothing leaves this machine, and nothing is left on it. The exit code is
-    0 only if every check held.
+    Binds, logs, shows, corrects, exports and deletes against a server of its own. Everything is real: TLS, the system's
+    keyring where there is one, the files on the disk. Nothing leaves this machine, and nothing is left on it. The exit
+    code is 0 only if every check held.
     """
     import_sandbox()
     from rocketvpn_sdk.cli.demo.play import play

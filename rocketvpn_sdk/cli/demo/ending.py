@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from collections.abc import Mapping
 
-import msgspec
 from msgspec.structs import replace
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.demo.session_lines import KEPT
 from rocketvpn_sdk.cli.demo.stage import NEW_EMAIL, ORDER, SessionConnected, Stage
+from rocketvpn_sdk.cli.demo.taken import check_receipt
 from rocketvpn_sdk.cli.demo.traces import Search, all_files, missed
 from rocketvpn_sdk.client import RocketVPN
-from rocketvpn_sdk.clock import SystemClock
-from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError, SecretMissing
+from rocketvpn_sdk.errors import RocketVPNError, SecretMissing
 from rocketvpn_sdk.journal import Entry
-from rocketvpn_sdk.rights import DeletionPlan, Outcome, Receipt
-from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.rights import DeletionPlan, Outcome
 from rocketvpn_sdk.testing.secrets import MemorySecrets
 from rocketvpn_sdk.vault import SecretStore
 
@@ -86,7 +83,7 @@ def _holds_what_was_sought(entries: list[Entry]) -> bool:
     return SessionConnected.__event__[0] in names and KEPT in lines
 
 
-def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome, float]:
+def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome]:
     """Show the plan, and delete everything."""
     stage.narrator.step("You delete everything")
     plan = rocket.rights.plan_delete("account")
@@ -102,7 +99,6 @@ def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome, floa
         for each in plan.stays
     ]
     stage.narrator.bullets([*stays, *plan.consequences])
-    asked_at = SystemClock().time()
     outcome = rocket.rights.delete(plan)
     keys = words.counted(outcome.here.keys_destroyed, "log key")
     stage.checks.add(
@@ -118,7 +114,7 @@ def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome, floa
     stage.checks.add(
         "server-confirmed", outcome.server.state == "confirmed", f"The server's answer: {outcome.server.state}."
     )
-    return plan, outcome, asked_at
+    return plan, outcome
 
 
 def search_after(stage: Stage) -> None:
@@ -160,7 +156,7 @@ def _try_copy(stage: Stage) -> str | None:
         return str(error)
 
 
-def search_server(stage: Stage, plan: DeletionPlan, outcome: Outcome, asked_at: float) -> None:
+def search_server(stage: Stage, plan: DeletionPlan, outcome: Outcome) -> None:
     """Look at what the server still holds; only a demo can look there."""
     stage.narrator.step("What is left at the server (only in a demo can you look)")
     rows = stage.sandbox.rows()
@@ -188,7 +184,7 @@ def search_server(stage: Stage, plan: DeletionPlan, outcome: Outcome, asked_at: 
         planned and held_back == planned,
         "What the server keeps is what the plan announced, with the reason and the end.",
     )
-    _check_receipt(stage, receipt, asked_at)
+    check_receipt(stage, receipt)
 
 
 def _still_held(rows: Mapping[str, list[dict[str, object]]]) -> list[str]:
@@ -206,52 +202,6 @@ def _still_held(rows: Mapping[str, list[dict[str, object]]]) -> list[str]:
             f" {words.counted(answers, 'stored answer')}, known only by the hash of a key that no longer exists"
         )
     return texts
-
-
-def _check_receipt(stage: Stage, receipt: Receipt | None, asked_at: float) -> None:
-    if receipt is None:
-        stage.checks.add("receipt-verifies", held=False, detail="There is no receipt.")
-        return
-
-    def verify(token: str) -> str | None:
-        try:
-            check_receipt(
-                token,
-                receipt.keys,
-                issuer=stage.sandbox.url,
-                request_id=receipt.claims.jti,
-                device_id=stage.device_id,
-                scope="account",
-                requested_at=asked_at,
-                now=SystemClock().time(),
-            )
-        except ReceiptInvalid as error:
-            return str(error.params["problem"])
-        return None
-
-    problem = verify(receipt.token)
-    erased = words.counted(len(receipt.claims.erased), "field")
-    stage.checks.add(
-        "receipt-verifies",
-        problem is None,
-        f"The receipt's signature holds, checked once more: {erased} erased."
-        if problem is None
-        else f"The receipt does not hold: {problem}.",
-    )
-    refused = verify(_forged(receipt))
-    stage.checks.add(
-        "forged-receipt-is-refused",
-        refused is not None,
-        f"The same receipt with one word changed is refused: {refused}.",
-    )
-
-
-def _forged(receipt: Receipt) -> str:
-    """Return the receipt as if more had been erased, under the same signature."""
-    head, _, signature = receipt.token.split(".")
-    claims = msgspec.structs.replace(receipt.claims, erased=[*receipt.claims.erased, "payment_record"])
-    body = base64.urlsafe_b64encode(msgspec.json.encode(claims)).rstrip(b"=").decode()
-    return f"{head}.{body}.{signature}"
 
 
 def _opened(stage: Stage, name: str, secrets: SecretStore) -> RocketVPN:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.demo import acts, ending
+from rocketvpn_sdk.cli.demo import acts, ending, taken
 from rocketvpn_sdk.cli.demo.checks import Check, Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.stage import Stage, set_up
@@ -27,6 +27,7 @@ WORD: Sequence[str] = (
 NOT_SHOWN: Sequence[str] = (
     "Whoever copied the vault AND its key (a full backup with the keyring in it) can still open that copy.",
     "What the disk itself keeps of removed files: it is sealed, and its key is gone, but it may linger for a while.",
+    "What you saved yourself, such as the page and the export: plain files, which only you can remove.",
     "What an app does beside this component, and the internet address that any server sees.",
 )
 
@@ -73,12 +74,13 @@ def _acts(stage: Stage) -> None:
         acts.record(stage, rocket)
         acts.see(stage, rocket)
         acts.correct(stage, rocket)
+        taken.take_along(stage, rocket)
         ending.search_before(stage)
         ending.take_copy(stage)
     with RocketVPN.open(stage.config) as rocket:  # started again, so that nothing is left in memory from before
-        plan, outcome, asked_at = ending.delete(stage, rocket)
+        plan, outcome = ending.delete(stage, rocket)
     ending.search_after(stage)
-    ending.search_server(stage, plan, outcome, asked_at)
+    ending.search_server(stage, plan, outcome)
 
 
 def _left(stage: Stage, *, keep: bool) -> str:

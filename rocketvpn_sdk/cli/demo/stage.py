@@ -69,6 +69,11 @@ class Stage:
         return self.folder / "copy"
 
     @property
+    def taken(self) -> Path:
+        """What the user saved: plain files, beside the device."""
+        return self.folder / "taken"
+
+    @property
     def config(self) -> Config:
         """The SDK's configuration, as an app would have it."""
         return Config(
@@ -77,6 +82,7 @@ class Stage:
             data_dir=self.device / "vault",
             secrets=self.secrets,
             trust=self.sandbox.ca_file,
+            trusted_root=self.sandbox.trusted_root,
             policy=self.sandbox.policy,
             events=(SessionConnected, SessionDisconnected),
             authenticator=self._read_mail,

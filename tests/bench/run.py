@@ -10,7 +10,7 @@ import platform
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -80,21 +80,22 @@ def written(start: str) -> dict[str, list[str]]:
     return found
 
 
-def write(rows: list[Row], order: Iterable[str]) -> None:
+def by_number(name: str) -> tuple[int, str]:
+    """Return what sorts the names of benches: those with a number by it, and then the others."""
+    return (int(name[1:]) if name[1:].isdecimal() else 1000, name)
+
+
+def write(rows: list[Row]) -> None:
     """Write the page: ``rows`` anew, and of what was not measured now, what it said before."""
     table, notes = written("| "), written("- ")
     for name in {row.bench for row in rows}:
         table[name] = [line(row) for row in rows if row.bench == name]
         notes[name] = [f"- {row.bench}: {row.note}" for row in rows if row.bench == name and row.note]
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench ARGS=--write`; a ratio is ours divided by theirs.",
-        "",
-        *machine(),
-    ]
-    lines += ["", *HEADER, *(text for name in order for text in table.get(name, ()))]
-    lines += ["", *(text for name in order for text in notes.get(name, ()))]
+    order = sorted(table, key=by_number)
+    text = "Written by `make bench ARGS=--write`; a ratio is ours divided by theirs."
+    lines = ["# Benchmarks", "", text, "", *machine()]
+    lines += ["", *HEADER, *(row for name in order for row in table[name])]
+    lines += ["", *(note for name in order for note in notes.get(name, ()))]
     PAGE.write_text("\n".join([*lines, "", NOTES.read_text("utf-8")]), "utf-8")
     print(f"\nWritten to {PAGE.relative_to(HERE.parent.parent)}")
 
@@ -114,7 +115,7 @@ def main() -> int:
                 rows.append(row)
                 print(line(row), flush=True)
     if chosen.write:
-        write(rows, benches(chosen.quick))
+        write(rows)
     return 0
 
 

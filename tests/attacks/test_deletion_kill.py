@@ -72,7 +72,7 @@ class Device:
         self.folder.mkdir()
         with self.open() as rocket:
             rocket.device.bind(self.sandbox.order())
-            credentials = rocket._vault.get(CREDENTIALS, Credentials)
+            credentials = rocket._rooms.vault.get(CREDENTIALS, Credentials)
             assert credentials is not None
             self.jkt = DeviceKey.from_bytes(credentials.private_key).thumbprint
         if queued:
@@ -100,7 +100,7 @@ class Device:
 def restart(device: Device) -> bool:
     """Start the app again and let it sync; return whether the deletion was ever asked for."""
     with device.open() as rocket:
-        verify(rocket._vault)
+        verify(rocket._rooms.vault)
         before = rocket.status()
         after = rocket.sync()
     if before.bound:  # only before the deletion's own commit: then all is as it was

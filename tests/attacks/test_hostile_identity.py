@@ -188,7 +188,7 @@ TOKENS: dict[str, dict[str, Any] | bytes] = {
 
 @pytest.mark.parametrize("name", TOKENS)
 def test_attack_tokens_that_are_none(victim: Victim, name: str) -> None:
-    victim.rocket._connect().session.forget()
+    victim.rocket._rooms.api.session.forget()
     victim.hostile.behave("/v1/token", says(200, TOKENS[name]))
     assert type(victim.fails(victim.read)) is ServerError
     assert not victim.hostile.asked_for("/v1/order"), "a token that cannot be used was sent"
@@ -200,8 +200,8 @@ def test_attack_a_token_for_another_key(victim: Victim, tmp_path: Path) -> None:
     other = World(victim.hostile.sandbox, tmp_path / "other")
     with RocketVPN.open(other.config()) as rocket:
         rocket.device.bind(victim.hostile.sandbox.order())
-        stolen = rocket._connect().session.token("order.read")
-    victim.rocket._connect().session.forget()
+        stolen = rocket._rooms.api.session.token("order.read")
+    victim.rocket._rooms.api.session.forget()
     token = {"access_token": stolen, "token_type": "DPoP", "expires_in": 900}
     victim.hostile.behave("/v1/token", says(200, token))
     assert type(victim.fails(victim.read)) is AuthenticationFailed
@@ -218,7 +218,7 @@ WAITS += ["Mon, 01 Jan 0001 00:00:00 -0000", "Sun, 06 Nov 2026 00:00:00 +9999999
 @pytest.mark.parametrize("status", [429, 503])
 def test_attack_absurd_times_to_wait(victim: Victim, status: int) -> None:
     """No call waits past its own time, and no error asks to come back in a hundred years."""
-    now = victim.rocket._config.clock.time()
+    now = victim.rocket._rooms.config.clock.time()
     for wait in WAITS:
         written = wait.encode("utf-8").decode("latin-1")
         victim.hostile.behave("/v1/order", problem(status, "unavailable", ("Retry-After", written)))
@@ -234,11 +234,11 @@ def test_attack_absurd_times_to_wait(victim: Victim, status: int) -> None:
 )
 def test_attack_the_servers_clock_is_absurd(victim: Victim, date: str) -> None:
     """A server's clock alone ends nothing here: what is kept stays for as long as it was to stay."""
-    before = victim.rocket._vault.now()
+    before = victim.rocket._rooms.vault.now()
     victim.hostile.behave("/v1", with_header("Date", date), keep=True)
     victim.read()
     victim.rocket.rights.view()
-    assert 0 <= victim.rocket._vault.now() - before < 3600
+    assert 0 <= victim.rocket._rooms.vault.now() - before < 3600
     victim.whole()
 
 

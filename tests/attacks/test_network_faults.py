@@ -53,8 +53,8 @@ class Line:
 
     def whole(self) -> None:
         for rocket in (self.rocket, self.calm):
-            rocket._sent.commit()
-        verify(self.calm._vault)
+            rocket._rooms.sent.commit()
+        verify(self.calm._rooms.vault)
         assert {entry.outcome for entry in self.calm.rights.sent()}.isdisjoint({"unknown", "interrupted"})
         assert self.calm.status().waiting == 0
         assert max(self.acts.values()) == 1, "the server acted twice on one request"

@@ -83,7 +83,7 @@ def _opened(folder: str, server: str, ca_file: str, kind: str, at: int | None) -
     secrets = SeamedSecrets(Path(folder) / "secrets.json")
     secrets.seams = seams
     rocket = RocketVPN.open(config(Path(folder), server, Path(ca_file), secrets))
-    rocket._vault._store.db.set_trace_callback(lambda _: seams("statement"))
+    rocket._rooms.vault._store.db.set_trace_callback(lambda _: seams("statement"))
     _count_exchanges(seams)
     sys.addaudithook(lambda event, _: seams("removal") if event in ("os.remove", "os.rmdir") else None)
     seams.armed = True

@@ -54,8 +54,8 @@ class Victim:
         """Check that vault, ledger and queue are whole, and that the next good calls work."""
         self.hostile.be_good()
         for rocket in (self.rocket, self.calm):
-            rocket._sent.commit()
-        verify(self.rocket._vault)
+            rocket._rooms.sent.commit()
+        verify(self.rocket._rooms.vault)
         assert self.sent()
         assert all(entry.outcome != "unknown" for entry in self.sent())
         assert self.rocket.status().waiting == 0

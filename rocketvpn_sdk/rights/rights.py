@@ -250,7 +250,8 @@ class Rights:
         Raises:
             ValueRefused: this device has no such request.
             RequestRefused: ``request-begun`` (it is being carried out) or ``request-closed`` (it is over).
-            NotBound, DeviceRevoked, TransportError, ServerError: as for any call; nothing was changed.
+            NotBound, DeviceRevoked, TransportError, ServerError, VaultError: as for any call; the server may have
+                called it off all the same, where its answer was lost. Calling this again goes on.
         """
         return self._requests.cancel(request_id)
 

@@ -127,7 +127,7 @@ class Rights:
         and secrets.
 
         Raises:
-            VaultError: nothing was deleted.
+            VaultError: nothing was deleted. (Where only the server could not be told, ``server.problem`` says why.)
             ReceiptInvalid: the server's receipt does not hold; the deletion here is done, the ticket stays.
         """
         return self._deletion.delete(plan)

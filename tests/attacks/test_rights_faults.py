@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import stamina
@@ -54,6 +54,13 @@ class Walk:
         self.struck = False
         """Whether the secret store was gone in the last step."""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._who is not None:
+            self._who.leave()
+
     def exchange(self, at: int, act: Callable[[], object], mend: Callable[[], object], *, after: bool) -> None:
         """Have ``act`` happen before or after exchange ``at``."""
         self._step(lambda _: self.line.exchanges.arm(at, act, after=after), mend)
@@ -93,8 +100,6 @@ class Walk:
         """Check that the fault struck at least so often, and that the last time was without it."""
         assert least <= at < MOST - max(STRIDES.values())
         assert not isinstance(self.came[-1], RocketVPNError), "without a fault it goes"
-        if self._who is not None:
-            self._who.leave()
 
 
 STRIDES = {"view": 3, "export": 4, "delete-logs": 3, "delete-device": 9, "delete-account": 11}
@@ -130,12 +135,12 @@ NETWORK: dict[str, Callable[[Line], object]] = {
 def test_attack_no_network_at_every_exchange(
     line: Line, tmp_path: Path, mend: Callable[[], None], name: str, fault: str
 ) -> None:
-    walk = Walk(line, tmp_path, name)
-    for at in steps(name, list(NETWORK).index(fault)):
-        walk.exchange(at, lambda: NETWORK[fault](line), mend, after="after" in fault)
-        if not line.exchanges.struck:
-            break
-    walk.end(at)
+    with Walk(line, tmp_path, name) as walk:
+        for at in steps(name, list(NETWORK).index(fault)):
+            walk.exchange(at, lambda: NETWORK[fault](line), mend, after="after" in fault)
+            if not line.exchanges.struck:
+                break
+        walk.end(at)
 
 
 # ---------------------------------------------------------------- the disk
@@ -145,8 +150,7 @@ def test_attack_no_network_at_every_exchange(
 @pytest.mark.clause("A1", "A2", "A3")
 @pytest.mark.parametrize("name", [name for name in RIGHTS if name != "use-ticket"])
 def test_attack_disk_full_at_every_exchange(line: Line, tmp_path: Path, mend: Callable[[], None], name: str) -> None:
-    with mounted(tmp_path / "disk", "size=4m,mode=0700") as disk:
-        walk = Walk(line, disk, name)
+    with mounted(tmp_path / "disk", "size=4m,mode=0700") as disk, Walk(line, disk, name) as walk:
 
         def empty() -> None:
             (disk / "ballast").unlink(missing_ok=True)
@@ -168,9 +172,9 @@ def test_attack_disk_full_at_every_exchange(line: Line, tmp_path: Path, mend: Ca
 def test_attack_keyring_gone_at_every_call(
     line: Line, tmp_path: Path, mend: Callable[[], None], name: str, how: str
 ) -> None:
-    walk = Walk(line, tmp_path, name)
-    for at in steps(name, 1):
-        walk.secret(at, how, mend)
-        if not walk.struck:
-            break
-    walk.end(at, least=1 if "delete-" in name else 0)
+    with Walk(line, tmp_path, name) as walk:
+        for at in steps(name, 1):
+            walk.secret(at, how, mend)
+            if not walk.struck:
+                break
+        walk.end(at, least=1 if "delete-" in name else 0)

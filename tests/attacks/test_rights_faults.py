@@ -8,6 +8,7 @@ server. The long form (every step):
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -19,9 +20,9 @@ from support.disks import mounted, stuff
 from support.fault_proxy import faulty_line
 from support.fronted import counted_acts
 from support.rights_faults import Line, Person, counted_exchanges
-from support.rights_walk import RIGHTS, Right, whole
+from support.rights_walk import RIGHTS, Right, UseTicket, whole
 
-from rocketvpn_sdk.errors import RocketVPNError
+from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError
 
 pytestmark = pytest.mark.timeout(rounds(120, 3_600))
 
@@ -161,6 +162,22 @@ def test_attack_disk_full_at_every_exchange(line: Line, tmp_path: Path, mend: Ca
             if not line.exchanges.struck:
                 break
         walk.end(at)
+
+
+@pytest.mark.component("tmpfs")
+@pytest.mark.clause("A3")
+def test_attack_disk_full_does_not_keep_a_ticket_from_erasing(
+    line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no room for the operator's signed files, even in a temporary folder."""
+    right, who = UseTicket(), Person(line, tmp_path / "person", bound=True)
+    right.prepare(who)
+    with mounted(tmp_path / "disk", "size=64k,nr_inodes=1,mode=0700") as disk, monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(disk))
+        with pytest.raises(ReceiptInvalid, match="vault-full") as raised:
+            right.go(who)
+    right.true(who, raised.value)
+    who.leave()
 
 
 # ---------------------------------------------------------------- the keyring

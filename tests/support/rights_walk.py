@@ -11,6 +11,7 @@ import pytest
 
 from rocketvpn_sdk.errors import (
     ExportFailed,
+    ReceiptInvalid,
     RequestRefused,
     RocketVPNError,
     ServerError,
@@ -325,7 +326,7 @@ class RevokeTicket(Right):
 
 class UseTicket(Right):
     destroys = True
-    raises = NETWORK
+    raises = (*NETWORK, ReceiptInvalid)
 
     def prepare(self, who: Person) -> None:
         who.notes["ticket"] = who.rocket.rights.make_ticket("device")
@@ -337,8 +338,9 @@ class UseTicket(Right):
 
     def true(self, who: Person, came: Any) -> None:
         assert self._used(who) == (not who.rows("devices"))
-        if isinstance(came, Erased):
+        if isinstance(came, Erased | ReceiptInvalid):
             assert self._used(who)
+        if isinstance(came, Erased):
             assert came.receipt.claims.jti == who.notes["ticket"].ticket_id
 
     def again(self, who: Person) -> None:

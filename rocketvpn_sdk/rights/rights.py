@@ -90,7 +90,9 @@ class Rights:
             NotAllowed: a minor would add what was not there (M1).
             Conflict: it was changed elsewhere meanwhile; the error has both values.
             ServerError: the server did not take it, or did not keep it.
-            NotBound, AuthenticationError, TransportError: as for any call; nothing was changed.
+            NotBound, AuthenticationError: as for any call; nothing was changed.
+            TransportError, VaultError: as for any call; where the answer was lost, or could not be written down, it may
+                be changed all the same. Correcting it again ends right either way.
         """
         return self._correction.correct(changes)
 

@@ -103,8 +103,8 @@ class Walk:
         assert not isinstance(self.came[-1], RocketVPNError), "without a fault it goes"
 
 
-STRIDES = {"view": 3, "export": 4, "delete-logs": 3, "delete-device": 9, "delete-account": 11}
-STRIDES |= {"owner-view": 3, "owner-delete": 3, "make-ticket": 2, "use-ticket": 3}
+STRIDES = {"view": 5, "export": 6, "correct": 2, "delete-logs": 4, "delete-device": 14, "delete-account": 17}
+STRIDES |= {"owner-view": 5, "owner-delete": 7, "make-ticket": 6, "revoke-ticket": 3, "use-ticket": 5}
 """In the short form every so many steps; else every one."""
 
 

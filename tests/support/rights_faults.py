@@ -124,8 +124,8 @@ class Line:
     exchanges: Exchanges
 
     def cut(self) -> None:
-        """End every connection, and refuse new ones."""
-        self.proxy.accept = "reset"
+        """End every connection, and all new ones at once."""
+        self.proxy.accept = "close"  # a reset may come before ssl has the socket, which then is not closed but dropped
         self.proxy.drop()
 
     def calm(self) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import policy_documents
-from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, SecretStoreError, VaultBusy, VaultError
+from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, VaultBusy, VaultError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
@@ -91,7 +91,15 @@ class Deletion:
         if ticket is None:
             problem = None if plan.scope == "logs" else self._end_here()
             return Outcome(here=here, server=Server(state="not_needed", problem=problem))
-        return Outcome(here=here, server=self.follow(ticket, interactive=True))
+        return Outcome(here=here, server=self._told(ticket))
+
+    def _told(self, ticket: QueueItem) -> Server:
+        """Tell the server; what is destroyed here is, and no error of the vault's may make it look otherwise."""
+        try:
+            return self.follow(ticket, interactive=True)
+        except VaultError as error:
+            kept = self._queue.find(ticket.id) or ticket
+            return Server(state=_STATES[kept.state], problem=error.code, request_id=kept.reference)
 
     def tickets(self) -> tuple[QueueItem, ...]:
         """Return the deletions that the server has not confirmed yet."""
@@ -213,14 +221,14 @@ class Deletion:
         self._vault.destroy()
 
     def _end_here(self) -> str | None:
-        """Remove folder and secrets; return the code of what kept a secret from being removed, if anything did.
+        """Remove folder and secrets; return the code of what kept something from being removed, if anything did.
 
-        The keys in the file are gone all the same. ``forget_now`` or the next opening goes on.
+        What the user had here is gone all the same. ``forget_now`` or the next opening goes on.
         """
         self._ending = True
         try:
             self._destroy()
-        except SecretStoreError as error:
+        except VaultError as error:
             return error.code
         return None
 

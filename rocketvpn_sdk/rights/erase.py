@@ -12,7 +12,14 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.consent import InForce, Permit
-from rocketvpn_sdk.errors import ReceiptInvalid, RequestRefused, RocketVPNError, TicketRefused, TransportError
+from rocketvpn_sdk.errors import (
+    ReceiptInvalid,
+    RequestRefused,
+    RocketVPNError,
+    TicketRefused,
+    TransportError,
+    VaultFull,
+)
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State, bundled_policy
@@ -62,8 +69,10 @@ def erase_with_ticket(
 
     Raises:
         ValueRefused: it is no ticket; no connection was opened.
-        TransportError: the server cannot be reached or trusted; nothing was erased, and the ticket still works.
-        TicketRefused: the server does not know it, or it was used or revoked: which, it does not say.
+        TransportError: the server cannot be reached or trusted: nothing was erased, and the ticket still works. Where
+            the connection ended before the answer came, it may be erased all the same: use the ticket again.
+        TicketRefused: the server does not know it, or it was used (by a try whose answer was lost, too) or revoked:
+            which, it does not say.
         RateLimited: too many wrong tickets came from here.
         ReceiptInvalid: it is erased, by all that the server says, and its receipt proves nothing.
         ServerError, RequestRefused, ConfigurationError: see there.
@@ -71,13 +80,9 @@ def erase_with_ticket(
     known = ticket if isinstance(ticket, PanicTicket) else read_ticket(ticket)
     clock, limits = clock or SystemClock(), limits or Limits()
     api = _api(known, clock, limits, trust=trust, pins=pins, proxy=proxy)
-    with closing(api), tempfile.TemporaryDirectory(prefix="rocketvpn-") as folder:
-        files = None
-        if trusted_root is not None:
-            files = TrustedFiles(
-                folder=beside(Path(folder)), trusted_root=trusted_root, fetch=api.fetch, now=clock.time, limits=limits
-            )
-        receipt = _redeem(api, known, files, clock)
+    with closing(api):
+        keys, problem = _keys(api, trusted_root, clock, limits)  # first: without a connection nothing has happened yet
+        receipt = _redeem(api, known, keys, problem, clock)
         return Erased(receipt=receipt, sent=tuple(api.sent.entries()))
 
 
@@ -100,8 +105,7 @@ def _api(
     )
 
 
-def _redeem(api: Api, ticket: PanicTicket, files: TrustedFiles | None, clock: Clock) -> Receipt:
-    keys, problem = _keys(api, files)  # first: without a connection nothing has happened yet
+def _redeem(api: Api, ticket: PanicTicket, keys: Keys | None, problem: str, clock: Clock) -> Receipt:
     asked_at = clock.time()
     try:
         token = api.call("erasure.redeem", answer=str, body=wire.Erasure(ticket=ticket.code)).value
@@ -124,11 +128,19 @@ def _redeem(api: Api, ticket: PanicTicket, files: TrustedFiles | None, clock: Cl
     )
 
 
-def _keys(api: Api, files: TrustedFiles | None) -> tuple[Keys | None, str]:
+def _keys(api: Api, trusted_root: bytes | None, clock: Clock, limits: Limits) -> tuple[Keys | None, str]:
     """Return the keys of receipts, or why there are none: that alone must not keep anyone from being erased."""
     try:
-        return fetch_keys(api, files), ""
+        if trusted_root is None:
+            return fetch_keys(api, None), ""
+        with tempfile.TemporaryDirectory(prefix="rocketvpn-", ignore_cleanup_errors=True) as folder:
+            files = TrustedFiles(
+                folder=beside(Path(folder)), trusted_root=trusted_root, fetch=api.fetch, now=clock.time, limits=limits
+            )
+            return fetch_keys(api, files), ""
     except TransportError:
         raise
     except RocketVPNError as error:
         return None, error.code
+    except OSError:  # no room for a temporary folder
+        return None, VaultFull.code

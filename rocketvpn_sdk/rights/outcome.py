@@ -28,7 +28,7 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     keys_destroyed: int = 0
     rotation_owed: bool = False
-    """The keys are dropped, but the secret store could not be reached to put their root out of reach too."""
+    """The keys are dropped; a secret store or a disk that failed kept their root from being put out of reach too."""
 
 
 class Receipt(MaskedRepr, frozen=True, kw_only=True):
@@ -53,8 +53,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     state: ServerState
     problem: str | None = None
-    """The code of the last error. With ``confirmed``: of what kept this vault's last secret from being removed here;
-    ``forget_now`` or the next opening goes on with that."""
+    """The code of the last error. With ``confirmed``: of what kept the vault's last file or secret from being removed
+    here; ``forget_now`` or the next opening goes on with that."""
     request_id: str | None = None
     receipt: Receipt | None = None
 

@@ -25,6 +25,7 @@ RequestStatus = Literal[
 
 _HERE: dict[str, RequestStatus] = {"waiting_for_user": "waiting_for_user", "refused": "refused"}
 _UNKNOWN = "not-found"
+_CLOSED = "request-closed"
 
 
 class DataRequest(MaskedRepr, frozen=True, kw_only=True):
@@ -118,7 +119,7 @@ class Requests:
         """Call a request off; see ``Rights.cancel``."""
         item = self._item(request_id)
         if item is None or item.reference is not None:
-            done = self._ask("rights.cancel", request_id, item)
+            done = self._call_off(request_id, item)
         else:
             reason = why_not(item)
             if reason:
@@ -127,6 +128,17 @@ class Requests:
         if item is not None:
             self._queue.remove(item)
         return msgspec.structs.replace(done, waits_here=False)
+
+    def _call_off(self, request_id: str, item: QueueItem | None) -> DataRequest:
+        try:
+            return self._ask("rights.cancel", request_id, item)
+        except RequestRefused as refused:
+            if item is None or refused.params["reason"] != _CLOSED:
+                raise
+            found = self._ask("rights.status", request_id, item)
+            if found.status != "revoked":
+                raise
+            return found  # by an earlier try, whose answer was lost or could not be written down here
 
     def _ask(self, operation: str, request_id: str, item: QueueItem | None) -> DataRequest:
         try:

@@ -90,7 +90,9 @@ class Rights:
             NotAllowed: a minor would add what was not there (M1).
             Conflict: it was changed elsewhere meanwhile; the error has both values.
             ServerError: the server did not take it, or did not keep it.
-            NotBound, AuthenticationError, TransportError: as for any call; nothing was changed.
+            NotBound, AuthenticationError: as for any call; nothing was changed.
+            TransportError, VaultError: as for any call; where the answer was lost, or could not be written down, it may
+                be changed all the same. Correcting it again ends right either way.
         """
         return self._correction.correct(changes)
 
@@ -127,7 +129,7 @@ class Rights:
         and secrets.
 
         Raises:
-            VaultError: nothing was deleted.
+            VaultError: nothing was deleted. (Where only the server could not be told, ``server.problem`` says why.)
             ReceiptInvalid: the server's receipt does not hold; the deletion here is done, the ticket stays.
         """
         return self._deletion.delete(plan)
@@ -250,7 +252,8 @@ class Rights:
         Raises:
             ValueRefused: this device has no such request.
             RequestRefused: ``request-begun`` (it is being carried out) or ``request-closed`` (it is over).
-            NotBound, DeviceRevoked, TransportError, ServerError: as for any call; nothing was changed.
+            NotBound, DeviceRevoked, TransportError, ServerError, VaultError: as for any call; the server may have
+                called it off all the same, where its answer was lost. Calling this again goes on.
         """
         return self._requests.cancel(request_id)
 

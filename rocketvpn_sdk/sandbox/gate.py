@@ -97,7 +97,7 @@ def _lost(send: Send) -> Send:
 
     async def lost(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000000")]})
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
     return lost
 

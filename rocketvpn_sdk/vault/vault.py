@@ -19,6 +19,8 @@ from rocketvpn_sdk.errors import (
     VaultClosed,
     VaultDamaged,
     VaultError,
+    VaultFull,
+    VaultReadOnly,
     VaultTooNew,
 )
 from rocketvpn_sdk.limits import Limits
@@ -200,14 +202,14 @@ class Vault:
 
     @contextmanager
     def shredding(self) -> Iterator[Change]:
-        """Destroy keys in one transaction and rotate the root at once; where the secret store cannot, it is owed."""
+        """Destroy keys in one transaction and rotate the root at once; where that cannot be done now, it is owed."""
         with self._lock:
             with self.write() as change:
                 yield change
                 change.owe_rotation(self.clock.time())
             try:
                 self.rotate()
-            except (SecretStoreError, VaultBusy):
+            except (SecretStoreError, VaultBusy, VaultFull, VaultReadOnly):
                 return  # the keys are dropped; status() shows the rotation as owed, the next opening pays it
 
     # ------------------------------------------------------------ rotation, time, end

@@ -78,19 +78,21 @@ def config(folder: Path, server: str, ca_file: Path, secrets: FileSecrets | None
     )
 
 
-def _opened(folder: str, server: str, ca_file: str, kind: str, at: int | None) -> RocketVPN:
+def opened(folder: str, server: str, ca_file: str, kind: str, at: int | None) -> RocketVPN:
+    """Return the opened device, set to die."""
     seams = Seams(kind, at)
     secrets = SeamedSecrets(Path(folder) / "secrets.json")
     secrets.seams = seams
     rocket = RocketVPN.open(config(Path(folder), server, Path(ca_file), secrets))
     rocket._rooms.vault._store.db.set_trace_callback(lambda _: seams("statement"))
-    _count_exchanges(seams)
+    count_exchanges(seams)
     sys.addaudithook(lambda event, _: seams("removal") if event in ("os.remove", "os.rmdir") else None)
     seams.armed = True
     return rocket
 
 
-def _count_exchanges(seams: Seams) -> None:
+def count_exchanges(seams: Seams) -> None:
+    """Have a seam just before and just after each exchange with the server."""
     exchange: Callable[..., Reply] = Connections.exchange
 
     def counting(self: Connections, *arguments: Any, **more: Any) -> Reply:
@@ -104,12 +106,12 @@ def _count_exchanges(seams: Seams) -> None:
 
 def sync(folder: str, server: str, ca_file: str, kind: str, at: int | None) -> None:
     """Take a queued deletion to its end."""
-    _opened(folder, server, ca_file, kind, at).sync()
+    opened(folder, server, ca_file, kind, at).sync()
 
 
 def delete(folder: str, server: str, ca_file: str, kind: str, at: int | None) -> None:
     """Ask for a deletion, and take it to its end."""
-    rocket = _opened(folder, server, ca_file, kind, at)
+    rocket = opened(folder, server, ca_file, kind, at)
     rocket.rights.delete(rocket.rights.plan_delete("device"))
 
 

@@ -41,7 +41,7 @@ class FaultProxy:
     listener: socket.socket
     target: int
     latency: float = 0.0
-    accept: Literal["serve", "reset", "ignore"] = "serve"
+    accept: Literal["serve", "reset", "close", "ignore"] = "serve"
     hits: int = 0
     counts: dict[Side, int] = field(default_factory=dict)
     _fault: Fault | None = None
@@ -88,8 +88,8 @@ class FaultProxy:
                 return
             with self._lock:
                 self._open.append(client)
-            if self.accept == "reset":
-                _end(client, reset=True)
+            if self.accept in ("reset", "close"):
+                _end(client, reset=self.accept == "reset")
             elif self.accept == "serve":
                 with suppress(OSError):  # it was dropped meanwhile
                     self._join(client)

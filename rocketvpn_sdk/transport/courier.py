@@ -22,6 +22,7 @@ from rocketvpn_sdk.transport.api import Answer, Api
 from rocketvpn_sdk.transport.requests import PARAMETER
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.due import LONGEST, next_due, spread
+from rocketvpn_sdk.vault.queue import ItemState
 
 T = TypeVar("T")
 
@@ -153,15 +154,16 @@ class Courier:
         self._queue.update(later)
         return later
 
+    def ask_for_user(self, item: QueueItem, error: AuthenticationError) -> QueueItem:
+        """Write down that ``item`` cannot go on without the user, and tell the app; return it."""
+        self._events.emit(UserNeeded(operation=item.operation, code=error.code))
+        return self.postpone(msgspec.structs.replace(item, state="waiting_for_user"), error)
+
     def _mark(self, item: QueueItem, error: RocketVPNError) -> QueueItem:
         if isinstance(error, AuthenticationError):
-            marked = msgspec.structs.replace(item, state="waiting_for_user")
-            self._events.emit(UserNeeded(operation=item.operation, code=error.code))
-        elif isinstance(error, _LATER):
-            marked = msgspec.structs.replace(item, state="waiting")
-        else:
-            marked = msgspec.structs.replace(item, state="refused")
-        return self.postpone(marked, error)
+            return self.ask_for_user(item, error)
+        state: ItemState = "waiting" if isinstance(error, _LATER) else "refused"
+        return self.postpone(msgspec.structs.replace(item, state=state), error)
 
 
 def problem_code(error: RocketVPNError) -> str:

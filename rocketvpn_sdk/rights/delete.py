@@ -137,9 +137,7 @@ class Deletion:
             ticket = msgspec.structs.replace(ticket, reference=answer.value.request_id)
             self._queue.update(ticket)
         taken = ticket
-        if (
-            ticket.state == "waiting_for_user"
-        ):  # the server took it; what lacked came after that
+        if ticket.state == "waiting_for_user":  # the server took it; what lacked came after that
             taken = msgspec.structs.replace(ticket, state="accepted")
         try:
             return self._conclude(taken, ticket.reference or "", interactive=interactive)

@@ -33,6 +33,11 @@ PATIENCE = 2.0
 """Seconds to wait for another thread or process that is delivering: it takes ours along."""
 _LATER = (TransportError, ServerError, RateLimited)
 """Nothing is wrong with the request: it is tried again."""
+_FOR_ALL = (TransportError, RateLimited)
+"""Whatever came next would meet the same: nobody is there, or the server asks this device to send less, whatever it is.
+
+A 5xx may be about this one request alone, for good: what is behind it must not wait for it.
+"""
 
 
 class UserNeeded(Notification, frozen=True, kw_only=True):
@@ -57,12 +62,14 @@ class Courier:
         self._queue = queue
         self._vault = queue.vault
         self._events = events
+        self._stopped = False
+        """Whether this walk met something that holds for all the rest of it; whoever walks has the queue's turn."""
 
     def deliver_due(self, now: float, handlers: Handlers, *, ahead: bool = False, patience: float = PATIENCE) -> int:
         """Take every item that is due a step further, oldest first; return how many of them still wait.
 
-        What is about the same goes in order. Once the server cannot be reached the rest is left for later. All of it
-        together takes no longer than one call may.
+        What is about the same goes in order. Once the server cannot be reached, or asks to slow down, the rest is left
+        for later. All of it together takes no longer than one call may.
 
         Args:
             now: the wall clock, in seconds since the epoch.
@@ -72,7 +79,7 @@ class Courier:
 
         Raises:
             VaultError: what became of an item could not be written; it still waits.
-            RocketVPNError: whatever a handler raises.
+            RocketVPNError: whatever a handler raises, the first of them, once all the others had their turn.
         """
         total = self._vault.limits.total_timeout
         with deadline.within(total), self._queue.turn(min(patience, total)) as ours:
@@ -85,15 +92,29 @@ class Courier:
     def _walk(self, now: float, handlers: Handlers, *, ahead: bool) -> None:
         seen: set[str] = set()
         holding: list[QueueItem] = []
+        raised: list[RocketVPNError] = []
+        self._stopped = False
         while (item := self._next(handlers, seen)) is not None and not deadline.expired():
             seen.add(item.id)
             if not item.is_due(now, ahead=ahead) or any(item.waits_for(earlier) for earlier in holding):
                 holding += [item] if item.holds_up else []
                 continue
-            left = handlers[item.operation](item)
-            if self._vault.closed or (left is not None and left.state == "waiting"):
-                return
+            left = self._step(item, handlers, raised)
+            if self._vault.closed or self._stopped:
+                break
             holding += [left] if left is not None and left.holds_up else []
+        if raised:
+            raise raised[0]
+
+    def _step(self, item: QueueItem, handlers: Handlers, raised: list[RocketVPNError]) -> QueueItem | None:
+        """Take ``item`` further; return it as it then stands. What is wrong with it alone is kept in ``raised``."""
+        try:
+            return handlers[item.operation](item)
+        except VaultError:
+            raise
+        except RocketVPNError as error:
+            raised.append(error)
+            return self._queue.find(item.id)
 
     def _next(self, handlers: Handlers, seen: set[str]) -> QueueItem | None:
         """Return the oldest item that was not looked at yet; what was added or cancelled meanwhile counts."""
@@ -139,6 +160,7 @@ class Courier:
 
     def postpone(self, item: QueueItem, error: RocketVPNError | None = None) -> QueueItem:
         """Write down that ``item`` was tried, in the state that it has, and when that is done again; return it."""
+        self._stopped = self._stopped or isinstance(error, _FOR_ALL)
         now, attempts = self._vault.clock.time(), item.attempts + 1
         asked = error.retry_at if error else None
         due = next_due(attempts, now, asked)
@@ -149,7 +171,8 @@ class Courier:
             problem=problem_code(error) if error else item.problem,
             attempts=attempts,
             due_at=due,
-            not_before=due if asked is not None and asked > now else 0.0,
+            # Also where a 429 names no time: else somebody who asks for it now never gets to what comes after it.
+            not_before=due if isinstance(error, RateLimited) or (asked is not None and asked > now) else 0.0,
         )
         self._queue.update(later)
         return later

@@ -17,6 +17,7 @@ from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     RateLimited,
+    ReceiptInvalid,
     RequestRefused,
     RocketVPNError,
     ServerError,
@@ -151,15 +152,45 @@ def test_operations_that_nobody_handles_are_left_alone(post: Post) -> None:
 # ---------------------------------------------------------------- outages
 
 
-@pytest.mark.parametrize(
-    "error", [NO_ANSWER, ServerError(operation="x", status=503, problem="p"), RateLimited(operation="x", reason="r")]
-)
+@pytest.mark.parametrize("error", [NO_ANSWER, RateLimited(operation="x", reason="r")])
 def test_a_server_that_is_away_is_asked_once_not_once_for_each_item(post: Post, error: RocketVPNError) -> None:
     post.add("a1", "b1", "c1")
     post.server.answers["a1"] = error
     assert post.deliver() == ["a1"]
     assert post.left == 3
     assert [each.attempts for each in post.queue.items()] == [1, 0, 0]
+
+
+@pytest.mark.clause("A3")
+def test_one_request_that_the_server_always_fails_at_starves_nothing_behind_it(post: Post) -> None:
+    post.add("a1", "b1", "a2")
+    post.server.answers["a1"] = ServerError(operation="x", status=500, problem="p")
+    assert post.deliver(ahead=True) == ["a1", "b1"]  # a2 is about the same as a1
+    assert [each.id for each in post.queue.items()] == ["a1", "a2"]
+
+
+def test_a_server_that_always_asks_to_slow_down_for_one_request_starves_nothing_behind_it(post: Post) -> None:
+    post.add("a1", "b1", "c1")
+    post.server.answers["a1"] = RateLimited(operation="x", reason="r")  # without a time
+    assert post.deliver(ahead=True) == ["a1"]
+    assert post.deliver(ahead=True) == ["b1", "c1"]
+
+
+@pytest.mark.clause("A3")
+def test_a_receipt_that_never_holds_stops_nothing_behind_it_and_is_told_in_the_end(post: Post) -> None:
+    post.add("a1", "b1", "c1")
+
+    def send(waiting: QueueItem) -> QueueItem | None:
+        if waiting.id in ("a1", "b1"):
+            post.server.calls.append(waiting.id)
+            raise ReceiptInvalid(problem=waiting.id)
+        return post.send(waiting)
+
+    for _ in range(2):
+        with pytest.raises(ReceiptInvalid, match="a1"):
+            post.courier.deliver_due(post.clock.time(), {OPERATION: send}, ahead=True)
+    assert post.server.calls == ["a1", "b1", "c1", "a1", "b1"]
+    assert [each.id for each in post.queue.items()] == ["a1", "b1"]
 
 
 def test_each_next_try_is_later_up_to_once_a_day_and_the_key_stays_the_same(post: Post) -> None:

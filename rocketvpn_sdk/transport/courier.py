@@ -62,8 +62,8 @@ class Courier:
         self._queue = queue
         self._vault = queue.vault
         self._events = events
-        self._stopped = False
-        """Whether this walk met something that holds for all the rest of it; whoever walks has the queue's turn."""
+        self._for_all: RocketVPNError | None = None
+        """What this walk met that holds for all the rest of it; whoever walks has the queue's turn."""
 
     def deliver_due(self, now: float, handlers: Handlers, *, ahead: bool = False, patience: float = PATIENCE) -> int:
         """Take every item that is due a step further, oldest first; return how many of them still wait.
@@ -93,16 +93,19 @@ class Courier:
         seen: set[str] = set()
         holding: list[QueueItem] = []
         raised: list[RocketVPNError] = []
-        self._stopped = False
+        self._for_all = None
         while (item := self._next(handlers, seen)) is not None and not deadline.expired():
             seen.add(item.id)
             if not item.is_due(now, ahead=ahead) or any(item.waits_for(earlier) for earlier in holding):
                 holding += [item] if item.holds_up else []
                 continue
             left = self._step(item, handlers, raised)
-            if self._vault.closed or self._stopped:
+            if self._vault.closed:
                 break
             holding += [left] if left is not None and left.holds_up else []
+            if self._for_all is not None:
+                self._put_off(now, handlers, seen, holding, left, self._for_all)
+                break
         if raised:
             raise raised[0]
 
@@ -115,6 +118,33 @@ class Courier:
         except RocketVPNError as error:
             raised.append(error)
             return self._queue.find(item.id)
+
+    def _put_off(
+        self,
+        now: float,
+        handlers: Handlers,
+        seen: set[str],
+        holding: list[QueueItem],
+        tried: QueueItem | None,
+        error: RocketVPNError,
+    ) -> None:
+        """Let what was due and is not tried now, for what ``tried`` met, wait as if it had met that itself.
+
+        Each by its own count, so that something new soon has its turn; those with the same count wait together, so that
+        they go on to cost one try, not one each.
+        """
+        later: list[QueueItem] = []
+        for item in self._queue.items():
+            if item.id in seen or item.operation not in handlers:
+                continue
+            if item.is_due(now) and not any(item.waits_for(earlier) for earlier in holding):
+                due, attempts = self._due(item, error), item.attempts + 1
+                if tried is not None and tried.attempts == attempts:
+                    due = tried.due_at
+                problem = problem_code(error) if item.state == "waiting" else item.problem
+                later.append(msgspec.structs.replace(item, due_at=due, attempts=attempts, problem=problem))
+            holding = [*holding, item] if item.holds_up else holding
+        self._queue.update(*later)
 
     def _next(self, handlers: Handlers, seen: set[str]) -> QueueItem | None:
         """Return the oldest item that was not looked at yet; what was added or cancelled meanwhile counts."""
@@ -160,22 +190,26 @@ class Courier:
 
     def postpone(self, item: QueueItem, error: RocketVPNError | None = None) -> QueueItem:
         """Write down that ``item`` was tried, in the state that it has, and when that is done again; return it."""
-        self._stopped = self._stopped or isinstance(error, _FOR_ALL)
-        now, attempts = self._vault.clock.time(), item.attempts + 1
-        asked = error.retry_at if error else None
-        due = next_due(attempts, now, asked)
-        if item.state == "refused":
-            due = max(due, now + spread(LONGEST))
+        if isinstance(error, _FOR_ALL):
+            self._for_all = error
+        now, asked = self._vault.clock.time(), error.retry_at if error else None
+        due = self._due(item, error)
         later = msgspec.structs.replace(
             item,
             problem=problem_code(error) if error else item.problem,
-            attempts=attempts,
+            attempts=item.attempts + 1,
             due_at=due,
             # Also where a 429 names no time: else somebody who asks for it now never gets to what comes after it.
             not_before=due if isinstance(error, RateLimited) or (asked is not None and asked > now) else 0.0,
         )
         self._queue.update(later)
         return later
+
+    def _due(self, item: QueueItem, error: RocketVPNError | None) -> float:
+        """Return when ``item`` is tried again after one more failure."""
+        now = self._vault.clock.time()
+        due = next_due(item.attempts + 1, now, error.retry_at if error else None)
+        return max(due, now + spread(LONGEST)) if item.state == "refused" else due
 
     def ask_for_user(self, item: QueueItem, error: AuthenticationError) -> QueueItem:
         """Write down that ``item`` cannot go on without the user, and tell the app; return it."""

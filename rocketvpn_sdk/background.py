@@ -36,6 +36,9 @@ class Job(msgspec.Struct, frozen=True):
     due: Callable[[], float | None]
     """When, by the wall clock, in seconds since the epoch; ``None``: never, as things are."""
     run: Callable[[], object]
+    paced: bool = False
+    """Each of its parts has a due time of its own that grows with its failures. So the job's does not grow on top: where
+    it got nowhere, it is put off for no longer than a nap, and for nothing that is new."""
 
 
 class BackgroundStatus(msgspec.Struct, frozen=True):
@@ -72,6 +75,7 @@ class Background:
         self._problems: dict[str, str] = {}
         self._wake = threading.Event()
         self._stopped = False
+        self._news = False
         self._asleep_until = 0.0
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -87,6 +91,8 @@ class Background:
 
     def poke(self) -> None:
         """Say that something new may become due: it is looked at within a minute or so, not at once."""
+        if threading.current_thread() is not self._thread:  # what a job itself writes is no news
+            self._news = True
         if self._asleep_until - self._clock.monotonic() > SHORTEST * _SETTLING:
             self._wake.set()
 
@@ -116,6 +122,11 @@ class Background:
                 self._nap(self._until_next())
 
     def _round(self) -> None:
+        if self._news:
+            self._news = False
+            for name in [job.name for job in self._jobs if job.paced]:
+                self._failures.pop(name, None)
+                self._not_before.pop(name, None)
         for job in self._jobs:
             if self._stopped:
                 return
@@ -129,7 +140,8 @@ class Background:
         except (VaultClosed, VaultLocked):
             raise
         except Exception as error:  # noqa: BLE001 - what cannot say when it is due is asked again later
-            self._failed(job, error)
+            self._problems[job.name] = _code(error)
+            self._put_off(job)
             due = 0.0
         return None if due is None else max(due, self._not_before.get(job.name, 0.0))
 
@@ -139,9 +151,12 @@ class Background:
         except (VaultClosed, VaultLocked):
             raise
         except Exception as error:  # noqa: BLE001 - nobody to tell here but the status, and the other jobs have to go on
-            self._failed(job, error)
-            return
-        self._problems.pop(job.name, None)
+            self._problems[job.name] = _code(error)
+            if not job.paced:
+                self._put_off(job)
+                return
+        else:
+            self._problems.pop(job.name, None)
         self._not_before.pop(job.name, None)
         due = self._due(job)
         if due is not None and due <= self._clock.time():
@@ -149,13 +164,11 @@ class Background:
         else:
             self._failures.pop(job.name, None)
 
-    def _failed(self, job: Job, error: Exception) -> None:
-        self._problems[job.name] = error.code if isinstance(error, RocketVPNError) else type(error).__name__
-        self._put_off(job)
-
     def _put_off(self, job: Job) -> None:
         self._failures[job.name] = failures = self._failures.get(job.name, 0) + 1
-        self._not_before[job.name] = next_due(failures, self._clock.time(), uniform=self._uniform)
+        now = self._clock.time()
+        until = next_due(failures, now, uniform=self._uniform)
+        self._not_before[job.name] = min(until, now + LONGEST) if job.paced else until
 
     def _until_next(self) -> float:
         dues = [due for job in self._jobs if (due := self._due(job)) is not None]
@@ -171,6 +184,10 @@ class Background:
             self._wake.clear()
             gap = (self._clock.time() - wall) - (self._clock.monotonic() - monotonic)
             seconds = SHORTEST * self._uniform(1.0, _SETTLING) if poked or abs(gap) > _NOTICED else 0.0
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, RocketVPNError) else type(error).__name__
 
 
 class Every:

@@ -38,7 +38,7 @@ class Upkeep:
         jobs = [
             Job("retention", kept.due, kept.run),
             Job("policy", lambda: rooms.versions.in_force().binds_at(), lambda: rooms.policies.settle()),
-            Job("queue", lambda: rooms.queue.next_due(), lambda: self.deliver(ahead=False)),
+            Job("queue", lambda: rooms.queue.next_due(), lambda: self.deliver(ahead=False), paced=True),
             Job("rotation", self._rotation_due, self.pay_rotation),
         ]
         if rooms.config.resolved_root is not None:

@@ -117,7 +117,7 @@ def why_not(item: QueueItem) -> str:
         return _WITHDRAW_INSTEAD if item.body["state"] == "granted" else _NO_HAS_TO_BE_HEARD
     if item.operation == GUARDIAN_WITHDRAW:
         return _GUARDIAN
-    if item.state == "accepted":
+    if item.state == "accepted" or (item.reference is not None and item.state != "refused"):
         return _ACCEPTED
     return "" if item.body.get("scope", "logs") == "logs" else _LAST_WORD
 

@@ -12,7 +12,14 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import policy_documents
-from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, VaultBusy, VaultError
+from rocketvpn_sdk.errors import (
+    AuthenticationError,
+    NotBound,
+    ReceiptInvalid,
+    RocketVPNError,
+    VaultBusy,
+    VaultError,
+)
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
@@ -136,11 +143,18 @@ class Deletion:
                 return Server(state=_STATES[ticket.state], problem=ticket.problem)
             ticket = msgspec.structs.replace(ticket, reference=answer.value.request_id)
             self._queue.update(ticket)
+        taken = ticket
+        if ticket.state == "waiting_for_user":  # the server took it; what lacked came after that
+            taken = msgspec.structs.replace(ticket, state="accepted")
         try:
-            return self._conclude(ticket, ticket.reference or "")
-        except RocketVPNError as error:
+            return self._conclude(taken, ticket.reference or "", interactive=interactive)
+        except AuthenticationError as error:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
-                self._courier.postpone(ticket, error)
+                self._courier.ask_for_user(taken, error)
+            return Server(state="waiting_for_user", problem=error.code, request_id=ticket.reference)
+        except RocketVPNError as error:
+            with suppress(VaultError):
+                self._courier.postpone(taken, error)
             if isinstance(error, ReceiptInvalid):
                 raise
             return Server(state="in_progress", problem=problem_code(error), request_id=ticket.reference)
@@ -196,8 +210,9 @@ class Deletion:
         owed = self._vault.status().rotation_owed_since is not None
         return Here(done=True, at=utc(self._clock.time()), keys_destroyed=destroyed, rotation_owed=owed)
 
-    def _conclude(self, ticket: QueueItem, request_id: str) -> Server:
-        status = self._api.call("rights.status", answer=wire.RightsRequest, path={"request_id": request_id}).value
+    def _conclude(self, ticket: QueueItem, request_id: str, *, interactive: bool) -> Server:
+        path = {"request_id": request_id}
+        status = self._api.call("rights.status", answer=wire.RightsRequest, path=path, interactive=interactive).value
         if status.status in ("denied", "revoked", "expired"):
             problem = status.reason or status.status
             refused = self._courier.postpone(msgspec.structs.replace(ticket, state="refused", problem=problem))
@@ -205,7 +220,7 @@ class Deletion:
         if status.status != "fulfilled":
             self._courier.postpone(ticket)
             return Server(state="in_progress", request_id=request_id)
-        receipt = self._receipt(ticket, request_id)
+        receipt = self._receipt(ticket, request_id, interactive=interactive)
         scope: wire.Scope = ticket.body["scope"]
         kept = None
         if scope == "logs":
@@ -232,8 +247,9 @@ class Deletion:
             return error.code
         return None
 
-    def _receipt(self, ticket: QueueItem, request_id: str) -> Receipt:
-        token = self._api.call("rights.receipt", answer=str, path={"request_id": request_id}).value
+    def _receipt(self, ticket: QueueItem, request_id: str, *, interactive: bool) -> Receipt:
+        path = {"request_id": request_id}
+        token = self._api.call("rights.receipt", answer=str, path=path, interactive=interactive).value
         keys = fetch_keys(self._api, self._files() if self._files else None)
         behind = self._api.server_time() - self._clock.time()
         return check_receipt(

@@ -22,6 +22,7 @@ from rocketvpn_sdk.transport.api import Answer, Api
 from rocketvpn_sdk.transport.requests import PARAMETER
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.due import LONGEST, next_due, spread
+from rocketvpn_sdk.vault.queue import ItemState
 
 T = TypeVar("T")
 
@@ -32,6 +33,11 @@ PATIENCE = 2.0
 """Seconds to wait for another thread or process that is delivering: it takes ours along."""
 _LATER = (TransportError, ServerError, RateLimited)
 """Nothing is wrong with the request: it is tried again."""
+_FOR_ALL = (TransportError, RateLimited)
+"""Whatever came next would meet the same: nobody is there, or the server asks this device to send less, whatever it is.
+
+A 5xx may be about this one request alone, for good: what is behind it must not wait for it.
+"""
 
 
 class UserNeeded(Notification, frozen=True, kw_only=True):
@@ -56,12 +62,14 @@ class Courier:
         self._queue = queue
         self._vault = queue.vault
         self._events = events
+        self._for_all: RocketVPNError | None = None
+        """What this walk met that holds for all the rest of it; whoever walks has the queue's turn."""
 
     def deliver_due(self, now: float, handlers: Handlers, *, ahead: bool = False, patience: float = PATIENCE) -> int:
         """Take every item that is due a step further, oldest first; return how many of them still wait.
 
-        What is about the same goes in order. Once the server cannot be reached the rest is left for later. All of it
-        together takes no longer than one call may.
+        What is about the same goes in order. Once the server cannot be reached, or asks to slow down, the rest is left
+        for later. All of it together takes no longer than one call may.
 
         Args:
             now: the wall clock, in seconds since the epoch.
@@ -71,7 +79,7 @@ class Courier:
 
         Raises:
             VaultError: what became of an item could not be written; it still waits.
-            RocketVPNError: whatever a handler raises.
+            RocketVPNError: whatever a handler raises, the first of them, once all the others had their turn.
         """
         total = self._vault.limits.total_timeout
         with deadline.within(total), self._queue.turn(min(patience, total)) as ours:
@@ -84,15 +92,59 @@ class Courier:
     def _walk(self, now: float, handlers: Handlers, *, ahead: bool) -> None:
         seen: set[str] = set()
         holding: list[QueueItem] = []
+        raised: list[RocketVPNError] = []
+        self._for_all = None
         while (item := self._next(handlers, seen)) is not None and not deadline.expired():
             seen.add(item.id)
             if not item.is_due(now, ahead=ahead) or any(item.waits_for(earlier) for earlier in holding):
                 holding += [item] if item.holds_up else []
                 continue
-            left = handlers[item.operation](item)
-            if self._vault.closed or (left is not None and left.state == "waiting"):
-                return
+            left = self._step(item, handlers, raised)
+            if self._vault.closed:
+                break
             holding += [left] if left is not None and left.holds_up else []
+            if self._for_all is not None:
+                self._put_off(now, handlers, seen, holding, left, self._for_all)
+                break
+        if raised:
+            raise raised[0]
+
+    def _step(self, item: QueueItem, handlers: Handlers, raised: list[RocketVPNError]) -> QueueItem | None:
+        """Take ``item`` further; return it as it then stands. What is wrong with it alone is kept in ``raised``."""
+        try:
+            return handlers[item.operation](item)
+        except VaultError:
+            raise
+        except RocketVPNError as error:
+            raised.append(error)
+            return self._queue.find(item.id)
+
+    def _put_off(
+        self,
+        now: float,
+        handlers: Handlers,
+        seen: set[str],
+        holding: list[QueueItem],
+        tried: QueueItem | None,
+        error: RocketVPNError,
+    ) -> None:
+        """Let what was due and is not tried now, for what ``tried`` met, wait as if it had met that itself.
+
+        Each by its own count, so that something new soon has its turn; those with the same count wait together, so that
+        they go on to cost one try, not one each.
+        """
+        later: list[QueueItem] = []
+        for item in self._queue.items():
+            if item.id in seen or item.operation not in handlers:
+                continue
+            if item.is_due(now) and not any(item.waits_for(earlier) for earlier in holding):
+                due, attempts = self._due(item, error), item.attempts + 1
+                if tried is not None and tried.attempts == attempts:
+                    due = tried.due_at
+                problem = problem_code(error) if item.state == "waiting" else item.problem
+                later.append(msgspec.structs.replace(item, due_at=due, attempts=attempts, problem=problem))
+            holding = [*holding, item] if item.holds_up else holding
+        self._queue.update(*later)
 
     def _next(self, handlers: Handlers, seen: set[str]) -> QueueItem | None:
         """Return the oldest item that was not looked at yet; what was added or cancelled meanwhile counts."""
@@ -138,30 +190,37 @@ class Courier:
 
     def postpone(self, item: QueueItem, error: RocketVPNError | None = None) -> QueueItem:
         """Write down that ``item`` was tried, in the state that it has, and when that is done again; return it."""
-        now, attempts = self._vault.clock.time(), item.attempts + 1
-        asked = error.retry_at if error else None
-        due = next_due(attempts, now, asked)
-        if item.state == "refused":
-            due = max(due, now + spread(LONGEST))
+        if isinstance(error, _FOR_ALL):
+            self._for_all = error
+        now, asked = self._vault.clock.time(), error.retry_at if error else None
+        due = self._due(item, error)
         later = msgspec.structs.replace(
             item,
             problem=problem_code(error) if error else item.problem,
-            attempts=attempts,
+            attempts=item.attempts + 1,
             due_at=due,
-            not_before=due if asked is not None and asked > now else 0.0,
+            # Also where a 429 names no time: else somebody who asks for it now never gets to what comes after it.
+            not_before=due if isinstance(error, RateLimited) or (asked is not None and asked > now) else 0.0,
         )
         self._queue.update(later)
         return later
 
+    def _due(self, item: QueueItem, error: RocketVPNError | None) -> float:
+        """Return when ``item`` is tried again after one more failure."""
+        now = self._vault.clock.time()
+        due = next_due(item.attempts + 1, now, error.retry_at if error else None)
+        return max(due, now + spread(LONGEST)) if item.state == "refused" else due
+
+    def ask_for_user(self, item: QueueItem, error: AuthenticationError) -> QueueItem:
+        """Write down that ``item`` cannot go on without the user, and tell the app; return it."""
+        self._events.emit(UserNeeded(operation=item.operation, code=error.code))
+        return self.postpone(msgspec.structs.replace(item, state="waiting_for_user"), error)
+
     def _mark(self, item: QueueItem, error: RocketVPNError) -> QueueItem:
         if isinstance(error, AuthenticationError):
-            marked = msgspec.structs.replace(item, state="waiting_for_user")
-            self._events.emit(UserNeeded(operation=item.operation, code=error.code))
-        elif isinstance(error, _LATER):
-            marked = msgspec.structs.replace(item, state="waiting")
-        else:
-            marked = msgspec.structs.replace(item, state="refused")
-        return self.postpone(marked, error)
+            return self.ask_for_user(item, error)
+        state: ItemState = "waiting" if isinstance(error, _LATER) else "refused"
+        return self.postpone(msgspec.structs.replace(item, state=state), error)
 
 
 def problem_code(error: RocketVPNError) -> str:

@@ -35,6 +35,7 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     problem: str | None = None
     """The code of the last error, for the user to see."""
     attempts: int = 0
+    """How often it was its turn, also where nobody was there for what came before it."""
     reference: str | None = None
     """The server's id for it, once it took it."""
     device_id: str | None = None
@@ -131,11 +132,16 @@ class Queue:
         change.put(INDEX, _Index((*ids, item.id)))
         self._changed()
 
-    def update(self, item: QueueItem) -> None:
-        """Write ``item`` anew, unless another process has taken it off."""
+    def update(self, *items: QueueItem) -> None:
+        """Write ``items`` anew, but for those that another process has taken off."""
+        if not items:
+            return
         with self.vault.write() as change:
-            if item.id in self._ids(change):
+            ids = self._ids(change)
+            kept = [item for item in items if item.id in ids]
+            for item in kept:
                 change.put(item.document, item)
+            if kept:
                 change.owe_rotation(self.vault.clock.time())
                 self._changed()
 

@@ -6,6 +6,7 @@ import logging
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -29,6 +30,7 @@ from rocketvpn_sdk.errors import (
     VaultOutdated,
 )
 from rocketvpn_sdk.rights.receipts import check_receipt
+from rocketvpn_sdk.sandbox import rights as sandbox_rights
 from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.transport.courier import UserNeeded
 
@@ -445,6 +447,39 @@ def test_without_an_authenticator_the_error_says_what_to_do(world: World, order:
         assert outcome.server.state == "waiting_for_user"
     assert "authenticator" in str(AuthenticationRequired(hint="k…@example.org"))
     assert msgspec.json.encode(outcome)
+
+
+@pytest.mark.clause("A4")
+@pytest.mark.parametrize("authenticator", [True, False])
+def test_a_code_that_the_server_wants_for_a_status_is_never_asked_for_by_sync(
+    world: World, order: str, monkeypatch: pytest.MonkeyPatch, authenticator: bool
+) -> None:
+    wanted, found = [False], sandbox_rights._found
+
+    def strict(db: Any, parts: Any, request_id: str, caller: Any) -> Any:
+        if wanted[0]:
+            caller.require_code(300)
+        return found(db, parts, request_id, caller)
+
+    monkeypatch.setattr(sandbox_rights, "_found", strict)
+    world.sandbox.faults.delay_deletions = True
+    with RocketVPN.open(world.config(**({} if authenticator else {"authenticator": None}))) as rocket:
+        rocket.device.bind(order)
+        rocket.rights.delete(rocket.rights.plan_delete("logs"))
+        needed: list[UserNeeded] = []
+        rocket.events.subscribe(UserNeeded, needed.append)
+        wanted[0] = True
+        rocket.sync()
+        assert world.asked == []
+        assert [(notice.operation, notice.code) for notice in needed] == [("rights.request", "authentication-required")]
+        (item,) = rocket.queue.items()
+        assert (item.state, item.problem, item.can_cancel) == ("waiting_for_user", "authentication-required", False)
+        (server,) = rocket.rights.resume()
+        assert server.state == ("in_progress" if authenticator else "waiting_for_user")
+        assert len(world.asked) == int(authenticator)
+        wanted[0] = False
+        world.sandbox.faults.release_deletions()
+        assert rocket.sync().waiting == 0
 
 
 # ---------------------------------------------------------------- what went wrong in between

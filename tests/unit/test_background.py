@@ -80,6 +80,40 @@ def test_a_job_that_gets_nowhere_is_tried_ever_later() -> None:
     assert max(gaps) <= DAY * 1.2
 
 
+def test_a_job_whose_parts_have_due_times_of_their_own_is_never_put_off_for_long_nor_is_anything_new() -> None:
+    clock = FakeClock()
+    ran: list[float] = []
+
+    def work() -> None:
+        ran.append(clock.monotonic())
+        raise ServerUnreachable(host="h", problem="p")
+
+    bed = Bed(clock, 100)
+    bed.worker = worker = Background([Job("a", lambda: 0.0, work, paced=True)], clock, bed, middle)
+    bed.during[60] = worker.poke
+    worker.work()
+    gaps = [after - before for before, after in itertools.pairwise(ran)]
+    assert gaps[:4] == [60.0, 120.0, 240.0, 480.0]
+    assert max(gaps) == LONGEST
+    assert gaps.count(60.0) == 2  # the poke made it begin anew
+    assert worker.status().problems == {"a": "server-unreachable"}
+
+
+def test_a_paced_job_that_failed_runs_again_when_its_own_time_has_come() -> None:
+    clock = FakeClock()
+    start, ran = clock.time(), list[float]()
+    due = [start]
+
+    def work() -> None:
+        ran.append(clock.time() - start)
+        due[0] += 300.0
+        raise ServerUnreachable(host="h", problem="p")
+
+    run(clock, [Job("a", lambda: due[0], work, paced=True)], naps=9)
+    gaps = [after - before for before, after in itertools.pairwise(ran)]
+    assert set(gaps[1:]) == {300.0}
+
+
 def test_an_error_ends_neither_the_worker_nor_the_other_jobs_and_shows_in_the_status() -> None:
     clock = FakeClock()
     ran: list[str] = []

@@ -13,10 +13,12 @@ import msgspec
 import pytest
 from support.vaults import open_vault
 
+from rocketvpn_sdk.background import Background, Job
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     RateLimited,
+    ReceiptInvalid,
     RequestRefused,
     RocketVPNError,
     ServerError,
@@ -29,7 +31,7 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Answer, Api, deadline
-from rocketvpn_sdk.transport.courier import Courier
+from rocketvpn_sdk.transport.courier import Courier, problem_code
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.folder import COURIER
 
@@ -151,15 +153,97 @@ def test_operations_that_nobody_handles_are_left_alone(post: Post) -> None:
 # ---------------------------------------------------------------- outages
 
 
-@pytest.mark.parametrize(
-    "error", [NO_ANSWER, ServerError(operation="x", status=503, problem="p"), RateLimited(operation="x", reason="r")]
-)
+@pytest.mark.parametrize("error", [NO_ANSWER, RateLimited(operation="x", reason="r")])
 def test_a_server_that_is_away_is_asked_once_not_once_for_each_item(post: Post, error: RocketVPNError) -> None:
     post.add("a1", "b1", "c1")
     post.server.answers["a1"] = error
     assert post.deliver() == ["a1"]
     assert post.left == 3
-    assert [each.attempts for each in post.queue.items()] == [1, 0, 0]
+    items = post.queue.items()
+    assert [(each.attempts, each.problem) for each in items] == [(1, problem_code(error))] * 3
+    assert {each.due_at for each in items} == {items[0].due_at}
+    assert post.queue.next_due() == items[0].due_at
+
+
+@pytest.mark.clause("A3")
+def test_one_request_that_the_server_always_fails_at_starves_nothing_behind_it(post: Post) -> None:
+    post.add("a1", "b1", "a2")
+    post.server.answers["a1"] = ServerError(operation="x", status=500, problem="p")
+    assert post.deliver(ahead=True) == ["a1", "b1"]  # a2 is about the same as a1
+    assert [each.id for each in post.queue.items()] == ["a1", "a2"]
+
+
+def test_a_server_that_always_asks_to_slow_down_for_one_request_starves_nothing_behind_it(post: Post) -> None:
+    post.add("a1", "b1", "c1")
+    post.server.answers["a1"] = RateLimited(operation="x", reason="r")  # without a time
+    assert post.deliver(ahead=True) == ["a1"]
+    assert post.deliver(ahead=True) == ["b1", "c1"]
+
+
+@pytest.mark.clause("A3")
+def test_a_receipt_that_never_holds_stops_nothing_behind_it_and_is_told_in_the_end(post: Post) -> None:
+    post.add("a1", "b1", "c1")
+
+    def send(waiting: QueueItem) -> QueueItem | None:
+        if waiting.id in ("a1", "b1"):
+            post.server.calls.append(waiting.id)
+            raise ReceiptInvalid(problem=waiting.id)
+        return post.send(waiting)
+
+    for _ in range(2):
+        with pytest.raises(ReceiptInvalid, match="a1"):
+            post.courier.deliver_due(post.clock.time(), {OPERATION: send}, ahead=True)
+    assert post.server.calls == ["a1", "b1", "c1", "a1", "b1"]
+    assert [each.id for each in post.queue.items()] == ["a1", "b1"]
+
+
+def worked(post: Post, hours: float, during: Callable[[float], None] = lambda hour: None) -> list[tuple[float, str]]:
+    """Let the worker look every minute for so many hours; return what was sent, and when, in hours."""
+    sent: list[tuple[float, str]] = []
+    start = post.clock.time()
+
+    def send(waiting: QueueItem) -> QueueItem | None:
+        sent.append(((post.clock.time() - start) / 3600, waiting.id))
+        return post.send(waiting)
+
+    def deliver() -> None:
+        post.courier.deliver_due(post.clock.time(), {OPERATION: send}, patience=0)
+
+    worker = Background([Job("queue", post.queue.next_due, deliver, paced=True)], post.clock)
+    for minute in range(int(hours * 60)):
+        during(minute / 60)
+        worker._round()
+        post.clock.advance(60)
+    return sent
+
+
+@pytest.mark.clause("U5")
+def test_a_withdrawal_made_in_a_long_outage_does_not_wait_for_what_failed_before_it(post: Post) -> None:
+    names = [f"a{n:02}" for n in range(12)]
+    for name in names:
+        post.add(name, subject=name)
+    post.server.answers = dict.fromkeys([*names, "z1"], NO_ANSWER)
+    assert len(worked(post, 36)) < 40  # together: as a device with one request would
+    post.server.answers.clear()
+    post.add("z1")
+    sent = worked(post, 0.1)
+    assert "z1" in [name for _, name in sent]
+
+
+def test_what_is_new_has_its_turn_soon_after_a_failure_of_something_old(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = post.server.answers["z1"] = NO_ANSWER
+    post.queue.update(msgspec.structs.replace(post.find("a1"), attempts=12))
+    post.add("z1")
+    assert post.deliver() == ["a1"]
+    assert post.find("a1").due_at > post.clock.time() + DAY / 2
+    assert post.find("z1").due_at < post.clock.time() + 80
+
+
+def test_an_outage_with_5xx_of_a_day_is_no_try_every_minute(post: Post) -> None:
+    post.add("a1", "b1", "c1")
+    post.server.answers = dict.fromkeys(["a1", "b1", "c1"], ServerError(operation="x", status=503, problem="p"))
+    assert len(worked(post, 24)) <= 3 * 13
 
 
 def test_each_next_try_is_later_up_to_once_a_day_and_the_key_stays_the_same(post: Post) -> None:

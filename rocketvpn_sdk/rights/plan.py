@@ -56,24 +56,43 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Where the service ends: until when it was paid, as the server says; ``None``: it was not asked."""
 
 
-def places_of(policy: Policy, scope: wire.Scope) -> tuple[PlannedField, ...]:
-    """Return which fields of the policy a deletion of ``scope`` reaches, and where."""
+def places_of(policies: tuple[Policy, ...], scope: wire.Scope) -> tuple[PlannedField, ...]:
+    """Return which fields a deletion of ``scope`` reaches, and where.
+
+    Args:
+        policies: the versions in force, the binding one first: a field that both have is said in its words.
+        scope: how far it reaches.
+    """
+    fields = {field.id: field for policy in reversed(policies) for field in policy.fields.values()}
     planned = []
-    for field in policy.fields.values():
+    for field in fields.values():
         if scope == "logs" and field.source != _LOG_SOURCE:
             continue
-        places = tuple(place for place in ("device", "server") if getattr(field.retention, place) is not None)
+        places = tuple(place for place in ("device", "server") if _may_be(policies, field.id, place))
         if scope == "device" and field.id in _OF_THE_ORDER:
             places = tuple(place for place in places if place == "device")
-        if places and field.transform.name != "drop":
+        if places:
             planned.append(PlannedField(field.id, field.sentence["en"], places))
     return tuple(planned)
 
 
-def stays_with_the_order(policy: Policy, held: frozenset[str]) -> tuple[KeptField, ...]:
+def _may_be(policies: tuple[Policy, ...], name: str, place: str) -> bool:
+    """Return whether a version in force lets a field rest at a place."""
+    declared = (policy.fields[name] for policy in policies if name in policy.fields)
+    return any(getattr(field.retention, place) is not None and field.transform.name != "drop" for field in declared)
+
+
+def stays_with_the_order(policies: tuple[Policy, ...], held: frozenset[str]) -> tuple[KeptField, ...]:
     """Return what stays at the server when a device goes: of what is ``held``, that which is the order's."""
-    fields = (policy.fields[name] for name in sorted(held & _OF_THE_ORDER) if name in policy.fields)
-    return tuple(KeptField(field.id, field.sentence["en"], "order", None) for field in fields)
+    names = sorted(held & _OF_THE_ORDER)
+    return tuple(
+        KeptField(name, sentence, "order", None) for name in names if (sentence := sentence_of(policies, name))
+    )
+
+
+def sentence_of(policies: tuple[Policy, ...], name: str) -> str:
+    """Return what the first version that has a field says it is; empty: none has it."""
+    return next((policy.fields[name].sentence["en"] for policy in policies if name in policy.fields), "")
 
 
 CONSEQUENCES: dict[str, tuple[str, ...]] = {

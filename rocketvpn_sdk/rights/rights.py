@@ -17,7 +17,14 @@ from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
 from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
-from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of, stays_with_the_order
+from rocketvpn_sdk.rights.plan import (
+    CONSEQUENCES,
+    DeletionPlan,
+    KeptField,
+    places_of,
+    sentence_of,
+    stays_with_the_order,
+)
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
@@ -110,7 +117,7 @@ class Rights:
         return DeletionPlan(
             scope=scope,
             made_at=utc(self._clock.time()),
-            goes=places_of(self._api.policy, scope),
+            goes=places_of(self._api.policies, scope),
             stays=said.stays,
             other_devices=said.devices,
             server_asked=said.asked,
@@ -330,20 +337,16 @@ class Rights:
         except RocketVPNError:
             return _Said(asked=False)
         stays = tuple(
-            KeptField(field.id, self._sentence(field.id), field.hold.basis, field.hold.until)
+            KeptField(field.id, sentence_of(self._api.policies, field.id), field.hold.basis, field.hold.until)
             for field in held
             if field.hold is not None
         )
         if scope == "device":
             named = {field.field for field in stays}
             own = frozenset(field.id for field in held) - named
-            return _Said(stays=(*stays, *stays_with_the_order(self._api.policy, own)))
+            return _Said(stays=(*stays, *stays_with_the_order(self._api.policies, own)))
         others = tuple(device.name for device in devices if not device.current)
         return _Said(stays=stays, devices=others, paid_until=order.paid_until)
-
-    def _sentence(self, field: str) -> str:
-        declared = self._api.policy.fields.get(field)
-        return declared.sentence["en"] if declared else ""
 
 
 def _seconds(name: str, at: datetime | None) -> float | None:

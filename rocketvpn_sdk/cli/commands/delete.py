@@ -18,7 +18,10 @@ from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy
 
 if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.rights import DeletionPlan, Receipt, Server
+
+_NO_CATEGORY = ""
 
 
 class Reach(StrEnum):
@@ -79,12 +82,12 @@ def delete(
 
 
 def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, yes: bool) -> Answer:
-    policy = call.config.resolved_policy
     with call.open() as rocket:
+        policies = in_force(rocket)
         planned = rocket.rights.plan_delete(scope.value)
         if only_plan:
-            return Answer({"plan": planned}, lambda out: show_plan(out, planned, policy))
-        show_plan(call.out, planned, policy)
+            return Answer({"plan": planned}, lambda out: show_plan(out, planned, policies))
+        show_plan(call.out, planned, policies)
         if receipt is None:
             call.out.say()
             call.out.say("To keep the server's signed receipt, add --receipt FILE.")
@@ -152,12 +155,18 @@ def _forget(call: Call, *, yes: bool) -> Answer:
     return Answer({"forgotten": waiting}, show)
 
 
-def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
+def in_force(rocket: RocketVPN) -> tuple[Policy, ...]:
+    """Return the versions of the policy that hold on this device, the binding one first."""
+    pending = rocket.policy.pending
+    return (rocket.policy.current,) if pending is None else (rocket.policy.current, pending)
+
+
+def show_plan(out: Out, plan: DeletionPlan, policies: tuple[Policy, ...]) -> None:
     """Print what a deletion would do."""
     out.say(f"Deleting {_REACHES[Reach(plan.scope)]}", style="bold")
     for place, title in (("device", "Goes from this device"), ("server", "Goes from the server")):
         out.heading(f"{title}, as far as it is held there")
-        for about, names in _by_category(plan, place, policy):
+        for about, names in _by_category(plan, place, policies):
             out.bullet(f"{about}: {words.joined(names)}")
     out.heading("Stays at the server")
     for field in plan.stays:
@@ -178,14 +187,22 @@ def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
         out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
 
 
-def _by_category(plan: DeletionPlan, place: str, policy: Policy) -> Iterator[tuple[str, list[str]]]:
-    """Yield what goes from a place: a category's sentence, and the fields of it."""
+def _by_category(plan: DeletionPlan, place: str, policies: tuple[Policy, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what goes from a place: a category's sentence, and the fields of it; last, what has none."""
     kept = {field.field for field in plan.stays} if place == "server" else set()
     going = [field.field for field in plan.goes if place in field.places and field.field not in kept]
-    for category in policy.document.category:
-        names = [words.name(field) for field in going if policy.fields[field].category == category.id]
+    about: dict[str, str] = {}
+    of_field: dict[str, str] = {}
+    for policy in reversed(policies):  # the binding one has the last word
+        about |= {category.id: category.sentence["en"].rstrip(".") for category in policy.document.category}
+        of_field |= {name: field.category for name, field in policy.fields.items()}
+    grouped: dict[str, list[str]] = {category: [] for category in (*about, _NO_CATEGORY)}
+    for field in going:
+        category = of_field.get(field, _NO_CATEGORY)
+        grouped[category if category in about else _NO_CATEGORY].append(words.name(field))
+    for category, names in grouped.items():
         if names:
-            yield category.sentence["en"].rstrip("."), names
+            yield about.get(category, "Something else"), names
 
 
 def show_server(out: Out, server: Server, saved: str | None, *, indent: int = 2) -> None:

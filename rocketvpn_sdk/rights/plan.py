@@ -11,6 +11,8 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 
 _LOG_SOURCE = "observed"
+_BESIDE_THE_LOG = "witness_record"
+"""What goes with the log though the app did not record it."""
 _OF_THE_ORDER = frozenset({"order_number", "contact_email", "language", "payment_record"})
 """What the server holds about the order: it stays there when a device goes."""
 
@@ -47,7 +49,14 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     other_devices: tuple[str, ...]
     """Names of further devices that it reaches."""
     server_asked: bool
-    """Whether the server could be asked: if not, ``stays`` and ``other_devices`` may be incomplete."""
+    """Whether the server was asked: if not, ``stays`` and ``other_devices`` may be incomplete. About ``logs`` it is not."""
+    server_problem: str | None = None
+    """The code of what kept it from being asked; ``None``: nothing did, or there was nothing to ask."""
+    server_told: bool = True
+    """Whether the server will be told. A device that is not bound cannot tell it: only what is here goes then, and the
+    order's owner has the rest deleted with ``rights.as_owner``."""
+    server_holds: tuple[str, ...] = ()
+    """Of what goes, what the server said it holds, as ids: its receipt is to name them."""
     consequences: tuple[str, ...]
     """What stops working, in sentences."""
     service_ends: bool
@@ -56,19 +65,21 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Where the service ends: until when it was paid, as the server says; ``None``: it was not asked."""
 
 
-def places_of(policies: tuple[Policy, ...], scope: wire.Scope) -> tuple[PlannedField, ...]:
+def places_of(policies: tuple[Policy, ...], scope: wire.Scope, *, told: bool = True) -> tuple[PlannedField, ...]:
     """Return which fields a deletion of ``scope`` reaches, and where.
 
     Args:
         policies: the versions in force, the binding one first: a field that both have is said in its words.
-        scope: how far it reaches.
+        scope: how far it reaches; what the server holds of the log, only its receipt says.
+        told: whether the server is told; else nothing goes from there.
     """
+    reached = ("device", "server") if told and scope != "logs" else ("device",)
     fields = {field.id: field for policy in reversed(policies) for field in policy.fields.values()}
     planned = []
     for field in fields.values():
-        if scope == "logs" and field.source != _LOG_SOURCE:
+        if scope == "logs" and field.source != _LOG_SOURCE and field.id != _BESIDE_THE_LOG:
             continue
-        places = tuple(place for place in ("device", "server") if _may_be(policies, field.id, place))
+        places = tuple(place for place in reached if _may_be(policies, field.id, place))
         if scope == "device" and field.id in _OF_THE_ORDER:
             places = tuple(place for place in places if place == "device")
         if places:
@@ -96,7 +107,9 @@ def sentence_of(policies: tuple[Policy, ...], name: str) -> str:
 
 
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "logs": ("The app's log on this device is gone; nothing else changes.",),
+    "logs": (
+        "The app's log on this device is gone, and the record of the app's other connections; nothing else changes.",
+    ),
     "device": (
         "This device can no longer use the VPN until it is bound again.",
         "Your other devices and your order stay as they are; the paid service goes on.",
@@ -108,3 +121,9 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
         "Panic tickets of your order stop working: there is nothing left for them to erase.",
     ),
 }
+NOT_TOLD = (
+    "What is stored on this device is gone.",
+    "The server is not told, since this device is not bound to an order: what it may hold, it goes on holding.",
+    "The order's owner can have it deleted there, with the order number and a code from an e-mail.",
+)
+"""What a deletion of more than the log does where the server cannot be told."""

@@ -83,6 +83,10 @@ class View:
         with speaking(language):
             return self._view(Describer(self._versions.in_force().policies, language), samples)
 
+    def bound(self) -> bool:
+        """Return whether this device can ask and tell the server anything in its own name."""
+        return self._vault.get(CREDENTIALS, Credentials) is not None
+
     def _view(self, say: Describer, samples: int) -> Report:
         # The server first: asking it leaves traces here, and they belong into the report.
         with deadline.within(self._limits.total_timeout):  # one call's time for all three
@@ -125,7 +129,7 @@ class View:
 
     def _ask(self, question: Callable[[], tuple[T, ...]]) -> tuple[tuple[T, ...], str | None]:
         """Return what the server answers, or why it did not."""
-        if self._vault.get(CREDENTIALS, Credentials) is None:
+        if not self.bound():
             return (), NotBound.code
         try:
             return question(), None

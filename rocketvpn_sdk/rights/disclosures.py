@@ -48,7 +48,7 @@ class Disclosures:
     def read(self) -> tuple[Disclosure, ...]:
         """Return every disclosure; see ``Rights.disclosures``."""
         said = self._api.call("disclosures.read", answer=wire.Disclosures).value.disclosures
-        return tuple(describe(self._api.policy, each) for each in said)
+        return tuple(describe(self._api.policies[0], each) for each in said)
 
 
 def describe(policy: Policy, said: wire.Disclosure) -> Disclosure:

@@ -47,7 +47,7 @@ class OwnerRights:
             TransportError, ServerError, RateLimited, VaultError: as for any call.
         """
         held = self._api.call_as(self._owner, "owner.view", answer=wire.ServerData).fields
-        return Describer(self._api.policy, language).there(held, correctable=False)  # not by this way
+        return Describer(self._api.policies, language).there(held, correctable=False)  # not by this way
 
     def delete(self, scope: Scope = "account", device_id: str | None = None) -> Outcome:
         """Delete at the server (A3): the whole account, or what is about one device. Nothing is deleted here.

@@ -11,6 +11,8 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 
 _LOG_SOURCE = "observed"
+_BESIDE_THE_LOG = "witness_record"
+"""What goes with the log though the app did not record it."""
 _OF_THE_ORDER = frozenset({"order_number", "contact_email", "language", "payment_record"})
 """What the server holds about the order: it stays there when a device goes."""
 
@@ -47,7 +49,14 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     other_devices: tuple[str, ...]
     """Names of further devices that it reaches."""
     server_asked: bool
-    """Whether the server could be asked: if not, ``stays`` and ``other_devices`` may be incomplete."""
+    """Whether the server was asked: if not, ``stays`` and ``other_devices`` may be incomplete. About ``logs`` it is not."""
+    server_problem: str | None = None
+    """The code of what kept it from being asked; ``None``: nothing did, or there was nothing to ask."""
+    server_told: bool = True
+    """Whether the server will be told. A device that is not bound cannot tell it: only what is here goes then, and the
+    order's owner has the rest deleted with ``rights.as_owner``."""
+    server_holds: tuple[str, ...] = ()
+    """Of what goes, what the server said it holds, as ids: its receipt is to name them."""
     consequences: tuple[str, ...]
     """What stops working, in sentences."""
     service_ends: bool
@@ -56,28 +65,51 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Where the service ends: until when it was paid, as the server says; ``None``: it was not asked."""
 
 
-def places_of(policy: Policy, scope: wire.Scope) -> tuple[PlannedField, ...]:
-    """Return which fields of the policy a deletion of ``scope`` reaches, and where."""
+def places_of(policies: tuple[Policy, ...], scope: wire.Scope, *, told: bool = True) -> tuple[PlannedField, ...]:
+    """Return which fields a deletion of ``scope`` reaches, and where.
+
+    Args:
+        policies: the versions in force, the binding one first: a field that both have is said in its words.
+        scope: how far it reaches; what the server holds of the log, only its receipt says.
+        told: whether the server is told; else nothing goes from there.
+    """
+    reached = ("device", "server") if told and scope != "logs" else ("device",)
+    fields = {field.id: field for policy in reversed(policies) for field in policy.fields.values()}
     planned = []
-    for field in policy.fields.values():
-        if scope == "logs" and field.source != _LOG_SOURCE:
+    for field in fields.values():
+        if scope == "logs" and field.source != _LOG_SOURCE and field.id != _BESIDE_THE_LOG:
             continue
-        places = tuple(place for place in ("device", "server") if getattr(field.retention, place) is not None)
+        places = tuple(place for place in reached if _may_be(policies, field.id, place))
         if scope == "device" and field.id in _OF_THE_ORDER:
             places = tuple(place for place in places if place == "device")
-        if places and field.transform.name != "drop":
+        if places:
             planned.append(PlannedField(field.id, field.sentence["en"], places))
     return tuple(planned)
 
 
-def stays_with_the_order(policy: Policy, held: frozenset[str]) -> tuple[KeptField, ...]:
+def _may_be(policies: tuple[Policy, ...], name: str, place: str) -> bool:
+    """Return whether a version in force lets a field rest at a place."""
+    declared = (policy.fields[name] for policy in policies if name in policy.fields)
+    return any(getattr(field.retention, place) is not None and field.transform.name != "drop" for field in declared)
+
+
+def stays_with_the_order(policies: tuple[Policy, ...], held: frozenset[str]) -> tuple[KeptField, ...]:
     """Return what stays at the server when a device goes: of what is ``held``, that which is the order's."""
-    fields = (policy.fields[name] for name in sorted(held & _OF_THE_ORDER) if name in policy.fields)
-    return tuple(KeptField(field.id, field.sentence["en"], "order", None) for field in fields)
+    names = sorted(held & _OF_THE_ORDER)
+    return tuple(
+        KeptField(name, sentence, "order", None) for name in names if (sentence := sentence_of(policies, name))
+    )
+
+
+def sentence_of(policies: tuple[Policy, ...], name: str) -> str:
+    """Return what the first version that has a field says it is; empty: none has it."""
+    return next((policy.fields[name].sentence["en"] for policy in policies if name in policy.fields), "")
 
 
 CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "logs": ("The app's log on this device is gone; nothing else changes.",),
+    "logs": (
+        "The app's log on this device is gone, and the record of the app's other connections; nothing else changes.",
+    ),
     "device": (
         "This device can no longer use the VPN until it is bound again.",
         "Your other devices and your order stay as they are; the paid service goes on.",
@@ -89,3 +121,9 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
         "Panic tickets of your order stop working: there is nothing left for them to erase.",
     ),
 }
+NOT_TOLD = (
+    "What is stored on this device is gone.",
+    "The server is not told, since this device is not bound to an order: what it may hold, it goes on holding.",
+    "The order's owner can have it deleted there, with the order number and a code from an e-mail.",
+)
+"""What a deletion of more than the log does where the server cannot be told."""

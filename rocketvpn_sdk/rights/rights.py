@@ -17,7 +17,15 @@ from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
 from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
-from rocketvpn_sdk.rights.plan import CONSEQUENCES, DeletionPlan, KeptField, places_of, stays_with_the_order
+from rocketvpn_sdk.rights.plan import (
+    CONSEQUENCES,
+    NOT_TOLD,
+    DeletionPlan,
+    KeptField,
+    places_of,
+    sentence_of,
+    stays_with_the_order,
+)
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
@@ -99,6 +107,9 @@ class Rights:
     def plan_delete(self, scope: wire.Scope) -> DeletionPlan:
         """Return what a deletion would do, without doing it.
 
+        Where this device is not bound, the server would not be told (``server_told``): only what is here goes, and the
+        order's owner has the rest deleted with ``as_owner``.
+
         Args:
             scope: ``logs`` (the app's log), ``device`` (everything about this device), ``account`` (everything).
 
@@ -108,16 +119,20 @@ class Rights:
         """
         if scope not in CONSEQUENCES:
             raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
-        said = self._ask_server(scope)
+        told = self._view.bound()
+        said = self._ask_server(scope) if told and scope != "logs" else _Said(asked=False)
         return DeletionPlan(
             scope=scope,
             made_at=utc(self._clock.time()),
-            goes=places_of(self._api.policy, scope),
+            goes=places_of(self._api.policies, scope, told=told),
             stays=said.stays,
             other_devices=said.devices,
             server_asked=said.asked,
-            consequences=CONSEQUENCES[scope],
-            service_ends=scope == "account",
+            server_problem=said.problem,
+            server_told=told,
+            server_holds=said.holds,
+            consequences=CONSEQUENCES[scope] if told or scope == "logs" else NOT_TOLD,
+            service_ends=told and scope == "account",
             paid_until=said.paid_until,
         )
 
@@ -322,31 +337,31 @@ class Rights:
         self._api.call("tickets.revoke", path={"ticket_id": ticket_id})
 
     def _ask_server(self, scope: wire.Scope) -> _Said:
-        if scope == "logs":
-            return _Said()
         try:
             held = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
             devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
             order = self._api.call("order.read", answer=wire.Order, interactive=False).value
         except VaultError:
             raise
-        except RocketVPNError:
-            return _Said(asked=False)
+        except RocketVPNError as error:
+            return _Said(asked=False, problem=error.code)
         stays = tuple(
-            KeptField(field.id, self._sentence(field.id), field.hold.basis, field.hold.until)
+            KeptField(field.id, sentence_of(self._api.policies, field.id), field.hold.basis, field.hold.until)
             for field in held
             if field.hold is not None
         )
         if scope == "device":
             named = {field.field for field in stays}
             own = frozenset(field.id for field in held) - named
-            return _Said(stays=(*stays, *stays_with_the_order(self._api.policy, own)))
+            stays = (*stays, *stays_with_the_order(self._api.policies, own))
+            return _Said(stays=stays, holds=_going(held, stays))
         others = tuple(device.name for device in devices if not device.current)
-        return _Said(stays=stays, devices=others, paid_until=order.paid_until)
+        return _Said(stays=stays, holds=_going(held, stays), devices=others, paid_until=order.paid_until)
 
-    def _sentence(self, field: str) -> str:
-        declared = self._api.policy.fields.get(field)
-        return declared.sentence["en"] if declared else ""
+
+def _going(held: list[wire.HeldField], stays: tuple[KeptField, ...]) -> tuple[str, ...]:
+    kept = {field.field for field in stays}
+    return tuple(sorted({field.id for field in held} - kept))
 
 
 def _seconds(name: str, at: datetime | None) -> float | None:
@@ -359,6 +374,8 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     """What the server said about a deletion that is being planned."""
 
     asked: bool = True
+    problem: str | None = None
+    holds: tuple[str, ...] = ()
     stays: tuple[KeptField, ...] = ()
     devices: tuple[str, ...] = ()
     paid_until: date | None = None

@@ -81,7 +81,11 @@ class View:
         if not 0 <= samples <= MOST_SAMPLES:
             raise ValueRefused(name="samples", problem=f"it must be a number from 0 to {MOST_SAMPLES}")
         with speaking(language):
-            return self._view(Describer(self._api.policy, language), samples)
+            return self._view(Describer(self._versions.in_force().policies, language), samples)
+
+    def bound(self) -> bool:
+        """Return whether this device can ask and tell the server anything in its own name."""
+        return self._vault.get(CREDENTIALS, Credentials) is not None
 
     def _view(self, say: Describer, samples: int) -> Report:
         # The server first: asking it leaves traces here, and they belong into the report.
@@ -90,7 +94,7 @@ class View:
             disclosures, disclosures_problem = self._ask(self._disclosures.read)
             requests, requests_problem = self._ask(self._requests.there)
         held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
-        sent, document = self._api.sent.tally(), say.policy.document
+        sent = self._api.sent.tally()
         return Report(
             made_at=utc(self._clock.time()),
             language=say.language,
@@ -118,14 +122,14 @@ class View:
             requests=requests,
             requests_problem=requests_problem,
             caveats=tuple(map(translate, CAVEATS)),
-            purposes=tuple(map(say.term, document.purpose)),
-            recipients=tuple(map(say.term, document.recipient)),
-            categories=tuple(map(say.term, document.category)),
+            purposes=say.terms(lambda policy: policy.document.purpose),
+            recipients=say.terms(lambda policy: policy.document.recipient),
+            categories=say.terms(lambda policy: policy.document.category),
         )
 
     def _ask(self, question: Callable[[], tuple[T, ...]]) -> tuple[tuple[T, ...], str | None]:
         """Return what the server answers, or why it did not."""
-        if self._vault.get(CREDENTIALS, Credentials) is None:
+        if not self.bound():
             return (), NotBound.code
         try:
             return question(), None

@@ -121,6 +121,11 @@ class Api:
         return self._exchange.permit.policy
 
     @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every version in force, the binding one first: what the user is told is described by that one."""
+        return self._exchange.permit.policies
+
+    @property
     def server(self) -> str:
         """The origin of the server."""
         return self._exchange.server

@@ -27,6 +27,7 @@ HELD = {
 }  # fmt: skip
 PLAN = {
     "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",
+    "server_told", "server_holds", "server_problem",
 }  # fmt: skip
 
 
@@ -406,3 +407,38 @@ def test_the_report_for_programs_is_what_its_schema_says(bound: CommandLine, san
     assert "\x1b" not in plain.out
     for part in ("In short", "Your choices", "Given to authorities", "The policy that applies", "The newest entries"):
         assert part in plain.out
+
+
+@pytest.mark.clause("A3")
+def test_deleting_on_an_unbound_device_says_that_the_server_is_not_told(bound: CommandLine, order: str):
+    assert bound.here("unbind").code == 0
+    plan = bound.run("delete", "--plan")
+    assert "is not told" in " ".join(plan.out.split())
+    assert "delete --owner ORDER" in " ".join(plan.out.split())
+    assert "paid service ends" not in plan.out
+    assert "Goes from the server" not in plan.out
+    done = bound.run("delete", "--yes")
+    assert done.code == codes.PENDING
+    assert "The server was not told" in done.out
+
+
+@pytest.mark.clause("A3")
+def test_what_the_receipt_says_is_printed_and_what_it_does_not_say(capsys: pytest.CaptureFixture[str]):
+    from rocketvpn_sdk import wire
+    from rocketvpn_sdk.cli.commands.delete import show_server
+    from rocketvpn_sdk.cli.output import Out
+    from rocketvpn_sdk.rights import Receipt, Server
+
+    def said(*erased: str) -> str:
+        claims = wire.Receipt(iss="https://x", jti="1", iat=1, device_id="d", scope="account", erased=list(erased))
+        receipt = Receipt(token="t", keys="{}", claims=claims)
+        show_server(Out(json=False), Server(state="confirmed", receipt=receipt), None, expected=("language", "region"))
+        return " ".join(capsys.readouterr().out.split())
+
+    some = said("language")
+    assert "has deleted this, and has signed that: language." in some
+    assert "does not say that it deleted it: region." in some
+    nothing = said()
+    assert "nothing for it to delete" in nothing
+    assert "does not say that it deleted it: language and region." in nothing
+    assert "!" not in said("language", "region")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.command_line import CommandLine, settings
-from support.policies import TEXT, edited
+from support.policies import TEXT, edited, with_new_field
 
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
@@ -23,8 +23,7 @@ def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
     return cli
 
 
-def publish(sandbox: Sandbox) -> None:
-    text = edited("field", "region", "P30D", "P90D", text=TEXT)
+def publish(sandbox: Sandbox, text: str = edited("field", "region", "P30D", "P90D", text=TEXT)) -> None:
     document = msgspec.structs.replace(parse_policy(text).document, version=2, effective=date(2027, 2, 1))
     sandbox.publish(Policy(document).with_hosts("operator", sandbox.policy.recipients["operator"].hosts))
 
@@ -62,3 +61,40 @@ def test_accepting_shows_first(sandbox: Sandbox, cli: CommandLine) -> None:
         terminal.expect("It binds on")
         assert terminal.leave() == 0
     assert cli.run("policy", "accept").code != 0  # nobody can be asked
+
+
+@pytest.mark.clause("A3")
+def test_deleting_and_who_was_told_while_a_version_with_a_new_field_is_announced(
+    sandbox: Sandbox, cli: CommandLine
+) -> None:
+    publish(sandbox, with_new_field())
+    assert cli.run("policy", "check", "--json").document["pending"] == 2
+    planned = cli.run("delete", "--plan")
+    assert (planned.code, planned.err) == (0, "")
+    assert "Where you are: bound place" in planned.out
+    assert "bound on" in planned.out
+    assert cli.run("disclosures").code == 0
+    assert cli.run("delete", "--scope", "logs", "--yes").code == 0
+
+
+def test_a_plan_loses_no_field_that_no_version_here_knows(capsys: pytest.CaptureFixture[str]) -> None:
+    from datetime import UTC, datetime
+
+    from rocketvpn_sdk.cli.commands.delete import show_plan
+    from rocketvpn_sdk.cli.output import Out
+    from rocketvpn_sdk.rights import DeletionPlan
+    from rocketvpn_sdk.rights.plan import CONSEQUENCES, places_of
+
+    newer, known = parse_policy(with_new_field()), parse_policy(TEXT)
+    plan = DeletionPlan(
+        scope="account",
+        made_at=datetime(2026, 11, 2, tzinfo=UTC),
+        goes=places_of((newer,), "account"),
+        stays=(),
+        other_devices=(),
+        server_asked=True,
+        consequences=CONSEQUENCES["account"],
+        service_ends=True,
+    )
+    show_plan(Out(json=False), plan, (known,))
+    assert "Something else: bound place" in capsys.readouterr().out

@@ -81,7 +81,7 @@ def test_deleting_asks_for_the_word_and_then_for_the_code(bound: CommandLine, sa
         terminal.expect("That code was not accepted.")
         terminal.expect("The code that was sent to")
         terminal.type(f"{sandbox.mail.last_code()}\n")
-        terminal.expect("The server says that it has deleted it")
+        terminal.expect("The server says that it has deleted this")
         assert terminal.leave() == 0
     assert not (tmp_path / "vault").exists()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.app_events import SessionConnected
-from support.policies import TEXT, edited
+from support.policies import TEXT, edited, with_new_field
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
@@ -142,3 +142,32 @@ def test_a_reset_removes_the_signed_files_too(world: World, clock: FakeClock) ->
         rocket.policy.check()
     RocketVPN.reset(config)
     assert not world.folder.exists()
+
+
+@pytest.mark.clause("A1")
+def test_while_a_longer_version_is_announced_the_report_quotes_the_one_that_applies(
+    sandbox: Sandbox, rocket: RocketVPN
+) -> None:
+    longer = ("field", "sent_record", 'device = "P90D"', 'device = "P180D"')
+    shorter = ("field", "clock_mark", "sentence.en = ", 'sentence.en = "CHANGED" # ')
+    rocket.device.bind("RV-2026-0001")
+    sandbox.publish(version(sandbox, 2, longer, shorter))
+    rocket.policy.check()
+    report = rocket.rights.view()
+    assert report.policy.pending is not None
+    assert {held.field: held.kept for held in report.here}["sent_record"] == "P90D"
+    assert "CHANGED" not in report.to_json()
+    assert "CHANGED" not in str(rocket.rights.plan_delete("account"))
+
+
+@pytest.mark.clause("A1")
+def test_a_field_that_only_the_announced_version_has_is_described_by_it() -> None:
+    from rocketvpn_sdk.rights.plan import places_of
+    from rocketvpn_sdk.rights.report.describing import Describer
+
+    shorter = parse_policy(edited("field", "sent_record", 'device = "P90D"', 'device = "P30D"', text=with_new_field()))
+    say = Describer((parse_policy(TEXT), shorter), "en")
+    assert say.held("bound_place", "device", value=1).category == "places"
+    assert say.held("sent_record", "device", value=1).kept == "P30D"  # what both allow
+    assert "places" in {term.id for term in say.terms(lambda policy: policy.document.category)}
+    assert "bound_place" in {goes.field for goes in places_of(say.policies, "account")}

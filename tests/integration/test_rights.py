@@ -6,7 +6,7 @@ import logging
 import shutil
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -311,6 +311,45 @@ def test_deleting_unbound_needs_no_server(world: World) -> None:
         outcome = rocket.rights.delete(rocket.rights.plan_delete("account"))
     assert outcome.server.state == "not_needed"
     assert not world.folder.exists()
+
+
+@pytest.mark.clause("A3")
+@pytest.mark.parametrize("scope", ["account", "device"])
+def test_the_plan_of_an_unbound_device_promises_nothing_about_the_server(
+    world: World, rocket: RocketVPN, order: str, scope: Literal["account", "device"]
+) -> None:
+    assert rocket.rights.plan_delete(scope).server_told
+    rocket.device.unbind()
+    plan = rocket.rights.plan_delete(scope)
+    assert (plan.server_told, plan.server_asked, plan.service_ends) == (False, False, False)
+    assert {place for goes in plan.goes for place in goes.places} == {"device"}
+    assert any("is not told" in sentence for sentence in plan.consequences)
+    assert not any("paid service" in sentence for sentence in plan.consequences)
+    assert rocket.rights.delete(plan).server.state == "not_needed"
+    assert order in [row["number"] for row in world.sandbox.rows()["orders"]]
+
+
+@pytest.mark.clause("A3")
+def test_the_plan_for_the_log_names_what_is_destroyed_and_promises_nothing_about_the_server(rocket: RocketVPN) -> None:
+    plan = rocket.rights.plan_delete("logs")
+    assert {place for goes in plan.goes for place in goes.places} == {"device"}
+    assert {"region", "witness_record"} <= {goes.field for goes in plan.goes}
+    assert not plan.server_asked
+    receipt = rocket.rights.delete(plan).server.receipt
+    assert receipt is not None
+    assert receipt.claims.erased == []
+
+
+@pytest.mark.clause("A3")
+@pytest.mark.parametrize("scope", ["account", "device"])
+def test_the_receipt_names_all_that_the_server_said_it_holds(
+    rocket: RocketVPN, scope: Literal["account", "device"]
+) -> None:
+    plan = rocket.rights.plan_delete(scope)
+    receipt = rocket.rights.delete(plan).server.receipt
+    assert receipt is not None
+    assert plan.server_holds
+    assert set(plan.server_holds) <= set(receipt.claims.erased)
 
 
 @pytest.mark.clause("A3")

@@ -41,6 +41,17 @@ def edited(table: str, part: str, old: str, new: str, *, text: str = TEXT) -> st
     return text[:begin] + block.replace(old, new, 1) + text[end:]
 
 
+def with_new_field() -> str:
+    """Return the policy's text with a field ``bound_place`` of a category ``places``, neither of which it had."""
+    places = (
+        '[[category]]\nid = "places"\ncap = { device = "bound", server = "bound" }\nsentence.en = "Where you are."\n\n'
+    )
+    text = TEXT.replace("[[category]]", places + "[[category]]", 1)
+    begin, end = span(text, "field", "bound_on")
+    extra = text[begin:end].replace('"bound_on"', '"bound_place"').replace('"account"', '"places"')
+    return text[:begin] + extra + "\n" + text[begin:]
+
+
 def line_of(text: str, needle: str, begin: int = 0) -> int:
     """Return the line, from 1, on which ``needle`` first stands at or after ``begin``."""
     return text.count("\n", 0, text.index(needle, begin)) + 1

@@ -14,11 +14,15 @@ from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
-from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
 from rocketvpn_sdk.policy import Policy
 
 if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.rights import DeletionPlan, Receipt, Server
+
+_NO_CATEGORY = ""
+_AS_OWNER = "Have it deleted there with `rocketvpn delete --owner ORDER`: a code comes to the order's e-mail address."
 
 
 class Reach(StrEnum):
@@ -34,7 +38,7 @@ _REACHES = {
     Reach.device: "everything about this device",
     Reach.account: "everything about you",
 }
-_CODES = {"confirmed": codes.DONE, "not_needed": codes.DONE, "refused": codes.REFUSED, "waiting_for_user": codes.USER}
+_CODES = {"confirmed": codes.DONE, "refused": codes.REFUSED, "waiting_for_user": codes.USER}
 
 
 def delete(
@@ -79,12 +83,12 @@ def delete(
 
 
 def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, yes: bool) -> Answer:
-    policy = call.config.resolved_policy
     with call.open() as rocket:
+        policies = in_force(rocket)
         planned = rocket.rights.plan_delete(scope.value)
         if only_plan:
-            return Answer({"plan": planned}, lambda out: show_plan(out, planned, policy))
-        show_plan(call.out, planned, policy)
+            return Answer({"plan": planned}, lambda out: show_plan(out, planned, policies))
+        show_plan(call.out, planned, policies)
         if receipt is None:
             call.out.say()
             call.out.say("To keep the server's signed receipt, add --receipt FILE.")
@@ -98,10 +102,11 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         out.say(_here(planned, outcome.here.keys_destroyed), indent=2, hanging=2)
         if outcome.here.rotation_owed:
             out.say("The secret store could not be used; its old key goes at the next opening.", indent=2, hanging=2)
-        show_server(out, outcome.server, saved)
+        show_server(out, outcome.server, saved, expected=planned.server_holds)
 
     document = {"plan": planned, "outcome": outcome, "receipt_file": saved}
-    return Answer(document, show, _code([outcome.server]))
+    all_done = scope is Reach.logs and outcome.server.state == "not_needed"  # the log is kept on this device alone
+    return Answer(document, show, codes.DONE if all_done else _code([outcome.server]))
 
 
 def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, *, yes: bool) -> Answer:
@@ -152,23 +157,22 @@ def _forget(call: Call, *, yes: bool) -> Answer:
     return Answer({"forgotten": waiting}, show)
 
 
-def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
+def in_force(rocket: RocketVPN) -> tuple[Policy, ...]:
+    """Return the versions of the policy that hold on this device, the binding one first."""
+    pending = rocket.policy.pending
+    return (rocket.policy.current,) if pending is None else (rocket.policy.current, pending)
+
+
+def show_plan(out: Out, plan: DeletionPlan, policies: tuple[Policy, ...]) -> None:
     """Print what a deletion would do."""
     out.say(f"Deleting {_REACHES[Reach(plan.scope)]}", style="bold")
     for place, title in (("device", "Goes from this device"), ("server", "Goes from the server")):
-        out.heading(f"{title}, as far as it is held there")
-        for about, names in _by_category(plan, place, policy):
+        groups = tuple(_by_category(plan, place, policies))
+        if groups:
+            out.heading(f"{title}, as far as it is held there")
+        for about, names in groups:
             out.bullet(f"{about}: {words.joined(names)}")
-    out.heading("Stays at the server")
-    for field in plan.stays:
-        until = f"until {field.until}" if field.until else "as before"
-        out.say(
-            f"{words.name(field.field)}, {until}, {words.basis(field.basis)}: {field.sentence}", indent=2, hanging=2
-        )
-    if not plan.stays and plan.server_asked:
-        out.say("nothing that it names", indent=2)
-    if not plan.server_asked:
-        out.say("The server could not be asked, so it may hold back more than is listed here.", indent=2, hanging=2)
+    _show_server_part(out, plan)
     out.heading("What stops working")
     for sentence in plan.consequences:
         out.bullet(sentence)
@@ -178,21 +182,55 @@ def show_plan(out: Out, plan: DeletionPlan, policy: Policy) -> None:
         out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
 
 
-def _by_category(plan: DeletionPlan, place: str, policy: Policy) -> Iterator[tuple[str, list[str]]]:
-    """Yield what goes from a place: a category's sentence, and the fields of it."""
+def _show_server_part(out: Out, plan: DeletionPlan) -> None:
+    """Print what stays at the server, or why that cannot be said."""
+    out.heading("Stays at the server")
+    if plan.scope == Reach.logs:
+        told = "It is told as well; its receipt says whether it held anything of the log."
+        out.say(told if plan.server_told else "It is not told: this device is not bound.", indent=2, hanging=2)
+        return
+    if not plan.server_told:
+        out.say("Everything that it holds: it is not told, since this device is not bound.", indent=2, hanging=2)
+        out.say(_AS_OWNER, indent=2, hanging=2)
+        return
+    for field in plan.stays:
+        until = f"until {field.until}" if field.until else "as before"
+        out.say(
+            f"{words.name(field.field)}, {until}, {words.basis(field.basis)}: {field.sentence}", indent=2, hanging=2
+        )
+    if not plan.stays and plan.server_asked:
+        out.say("nothing that it names", indent=2)
+    if not plan.server_asked:
+        out.say("The server could not be asked, so it may hold back more than is listed here.", indent=2, hanging=2)
+    if plan.server_problem == DeviceRevoked.code:
+        out.say(f"{DeviceRevoked.sentence} {_AS_OWNER}", indent=2, hanging=2)
+
+
+def _by_category(plan: DeletionPlan, place: str, policies: tuple[Policy, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Yield what goes from a place: a category's sentence, and the fields of it; last, what has none."""
     kept = {field.field for field in plan.stays} if place == "server" else set()
     going = [field.field for field in plan.goes if place in field.places and field.field not in kept]
-    for category in policy.document.category:
-        names = [words.name(field) for field in going if policy.fields[field].category == category.id]
+    about: dict[str, str] = {}
+    of_field: dict[str, str] = {}
+    for policy in reversed(policies):  # the binding one has the last word
+        about |= {category.id: category.sentence["en"].rstrip(".") for category in policy.document.category}
+        of_field |= {name: field.category for name, field in policy.fields.items()}
+    grouped: dict[str, list[str]] = {category: [] for category in (*about, _NO_CATEGORY)}
+    for field in going:
+        category = of_field.get(field, _NO_CATEGORY)
+        grouped[category if category in about else _NO_CATEGORY].append(words.name(field))
+    for category, names in grouped.items():
         if names:
-            yield category.sentence["en"].rstrip("."), names
+            yield about.get(category, "Something else"), names
 
 
-def show_server(out: Out, server: Server, saved: str | None, *, indent: int = 2) -> None:
-    """Print what the server has said, as its word."""
+def show_server(
+    out: Out, server: Server, saved: str | None, *, indent: int = 2, expected: tuple[str, ...] = ()
+) -> None:
+    """Print what the server has said, as its word; ``expected``: what it said before that it holds, and was to go."""
     sentences = {
-        "not_needed": "The server was not told: this device is not bound.",
-        "confirmed": "The server says that it has deleted it, and has signed that.",
+        "not_needed": f"The server was not told: this device is not bound. {_AS_OWNER}",
+        "confirmed": _erased(server),
         "waiting_for_connection": "The server could not be told yet. Go on with `rocketvpn delete --resume`.",
         "waiting_for_user": "The server wants a code from an e-mail first. Give it with `rocketvpn delete --resume`.",
         "in_progress": "The server has the request and has not confirmed it. Ask again: `rocketvpn delete --resume`.",
@@ -207,8 +245,25 @@ def show_server(out: Out, server: Server, saved: str | None, *, indent: int = 2)
                 indent=indent,
                 hanging=2,
             )
+        claims = server.receipt.claims
+        silent = set(expected).difference(claims.erased, (held.field for held in claims.held_back))
+        if silent:
+            names = words.joined([words.name(field) for field in sorted(silent)])
+            out.say(
+                f"! It said that it held this, and does not say that it deleted it: {names}.", indent=indent, hanging=2
+            )
+            out.say("Ask the operator about it, with the receipt.", indent=indent, hanging=2)
         if saved:
             out.say(f"The receipt is in {saved}.", indent=indent, hanging=2)
+
+
+def _erased(server: Server) -> str:
+    """Return what the server's receipt says it deleted."""
+    erased = server.receipt.claims.erased if server.receipt else []
+    if not erased:
+        return "The server says that there was nothing for it to delete, and has signed that."
+    names = words.joined([words.name(field) for field in erased])
+    return f"The server says that it has deleted this, and has signed that: {names}."
 
 
 def _here(plan: DeletionPlan, keys: int) -> str:

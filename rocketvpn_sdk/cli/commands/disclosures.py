@@ -20,8 +20,8 @@ def disclosures(call: Call) -> Answer:
     The server is asked each time; nothing of it is kept on this device. What the privacy policy does not declare is
     shown as the server says it, and marked.
     """
-    contact = call.config.resolved_policy.contact
     with call.open() as rocket:
+        contact = rocket.policy.current.contact
         told = rocket.rights.disclosures()
     return Answer({"disclosures": told}, lambda out: _show(out, told, contact))
 

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.messages import translate
-from rocketvpn_sdk.policy import Policy, wording
-from rocketvpn_sdk.policy.document import Category, Purpose, Recipient
+from rocketvpn_sdk.policy import Duration, Policy, wording
+from rocketvpn_sdk.policy.document import Category, Field, Purpose, Recipient
 from rocketvpn_sdk.rights.report.model import HeldValue, Place, Term
 
 UNKNOWN = "unknown"
 """How long something is kept that the policy does not declare, or does not let be kept there."""
+
+Part = TypeVar("Part")
 
 
 class Describer:
     """Puts what the policy says beside what is held.
 
     Args:
-        policy: the version that applies.
+        policies: the versions in force, the binding one first. That one describes; a newer one only what is new in it,
+            and where it keeps something for less time, that holds already (X2).
         language: BCP 47, of the policy's own sentences.
     """
 
-    def __init__(self, policy: Policy, language: str) -> None:
-        self.policy = policy
-        titles = policy.document.title
+    def __init__(self, policies: tuple[Policy, ...], language: str) -> None:
+        self.policies = policies
+        self.policy = policies[0]
+        titles = self.policy.document.title
         self.language = next((tag for tag in (language, language.partition("-")[0]) if tag in titles), wording.FALLBACK)
 
     def held(self, field_id: str, place: Place, **values: Any) -> HeldValue:
         """Return a held field with what the policy says about it; ``values`` go before that."""
-        field = self.policy.fields.get(field_id)
+        field = self.field(field_id)
         if field is None:
             # The server holds something that the policy does not know: shown all the same, and as what it is.
             sentence = translate("The policy does not declare this; ask the operator why it is held.")
             facts: dict[str, Any] = {"category": "", "sentence": sentence, "purposes": (), "recipients": ()}
             return HeldValue(**{"field": field_id, "place": place, "kept": UNKNOWN, **facts, **values})
-        kept = field.retention.device if place == "device" else field.retention.server
+        kept = self.kept(field_id, place)
         return HeldValue(
             **{
                 "field": field_id,
@@ -76,13 +80,34 @@ class Describer:
 
     def purpose(self, purpose: str) -> str:
         """Return what a purpose is, or its id where the policy no longer has it."""
-        known = self.policy.purposes.get(purpose)
+        known = self._first(lambda policy: policy.purposes, purpose)
         return self.text(known.sentence) if known else purpose
 
     def operation(self, operation: str) -> str:
         """Return what a call is for, or its id where the policy no longer has it."""
-        known = self.policy.operations.get(operation)
+        known = self._first(lambda policy: policy.operations, operation)
         return self.text(known.sentence) if known else operation
+
+    def field(self, field_id: str) -> Field | None:
+        """Return what is declared about a field; ``None``: no version in force has it."""
+        return self._first(lambda policy: policy.fields, field_id)
+
+    def kept(self, field_id: str, place: Place) -> Duration | None:
+        """Return how long a field is kept at most by every version in force; ``None``: none says so."""
+        declared = [policy.fields[field_id].retention for policy in self.policies if field_id in policy.fields]
+        return min((kept for each in declared if (kept := getattr(each, place)) is not None), default=None)
+
+    def terms(self, kind: Callable[[Policy], Iterable[Purpose | Recipient | Category]]) -> tuple[Term, ...]:
+        """Return every word of one kind that the versions in force have."""
+        parts: dict[str, Purpose | Recipient | Category] = {}
+        for policy in self.policies:
+            for part in kind(policy):
+                parts.setdefault(part.id, part)
+        return tuple(map(self.term, parts.values()))
+
+    def _first(self, parts: Callable[[Policy], Mapping[str, Part]], name: str) -> Part | None:
+        """Return a part as the first version has it that knows it."""
+        return next((known[name] for known in map(parts, self.policies) if name in known), None)
 
     def term(self, part: Purpose | Recipient | Category) -> Term:
         """Return a word of the policy, and what it stands for."""

@@ -76,8 +76,7 @@ def versions(say: Describer, held: InForce) -> Iterator[HeldValue]:
 def log(say: Describer, held: Inventory) -> Iterator[HeldValue]:
     """Yield the fields that the journal holds, counted."""
     for field, facts in sorted(held.fields.items()):
-        declared = say.policy.fields.get(field)
-        kept = declared.retention.device if declared else None
+        kept = say.kept(field, _HERE)
         until = utc(facts.last + kept.seconds) if kept and math.isfinite(kept.seconds) else None
         yield say.held(field, _HERE, value=None, count=facts.count, since=utc(facts.first), until=until)
 

@@ -101,7 +101,9 @@ def _commands() -> Iterator[tuple[str, ...]]:
 
     for name, command in get_command(command_line._app()).commands.items():  # noqa: SLF001 - the same project
         inner = getattr(command, "commands", None)
-        yield from ((name, word) for word in inner) if inner else ((name,),)
+        if not inner or getattr(command, "invoke_without_command", False):
+            yield (name,)
+        yield from ((name, word) for word in inner or ())
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -68,8 +68,10 @@ def authenticator(code_from: str | None) -> Authenticator | None:
     return _Person() if at_terminal() else None
 
 
-def confirm(word: str, question: str, out: Out) -> None:
-    """Go on only if the user types ``word``.
+def confirm(
+    word: str, question: str, out: Out, *, stopped: str = "Nothing was deleted, here or at the server."
+) -> None:
+    """Go on only if the user types ``word``; ``stopped`` is what is said where they did not.
 
     Raises:
         ConfirmationNeeded: they did not, or nobody can be asked.
@@ -81,7 +83,7 @@ def confirm(word: str, question: str, out: Out) -> None:
             exit_code=codes.USER,
         )
     if line(f"\n{question} Type {word} to go on: ").casefold() != word:
-        raise ConfirmationNeeded("Stopped: it was not confirmed.", advice="Nothing was deleted, here or at the server.")
+        raise ConfirmationNeeded("Stopped: it was not confirmed.", advice=stopped)
 
 
 class _Person:

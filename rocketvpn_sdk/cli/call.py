@@ -34,6 +34,7 @@ _CODE_FROM = Annotated[
     str | None,
     typer.Option("--code-from", metavar="FILE", help="Read an e-mailed code from FILE or a pipe; - is standard input."),
 ]
+_CONTEXT = "context"
 _SHARED: dict[str, tuple[Any, Any]] = {
     "config": (_CONFIG, None),
     "data_dir": (_DATA_DIR, None),
@@ -89,7 +90,13 @@ class Call:
 
 
 def register(
-    app: typer.Typer, name: str, command: Callable[..., Answer | None], *, vault: bool = True, code: bool = False
+    app: typer.Typer,
+    name: str,
+    command: Callable[..., Answer | None],
+    *,
+    vault: bool = True,
+    code: bool = False,
+    own: bool = False,
 ) -> None:
     """Add ``command`` to ``app``; its first parameter is the ``Call``, the others are its own options.
 
@@ -99,26 +106,50 @@ def register(
         command: prints, or returns what is to be printed; its docstring is the help.
         vault: whether it takes the options that say which vault.
         code: whether it takes the one that says where an e-mailed code can be read.
+        own: ``app`` is a group, and this is what it does where no command of it is named.
     """
     shared = [option for option in _SHARED if option == "json" or (vault and option != "code_from") or (code and vault)]
 
     @functools.wraps(command)
     def wrapper(**given: Any) -> int:
+        context = given.pop(_CONTEXT, None)
+        if context is not None and context.invoked_subcommand is not None:
+            _refuse_what_is_lost(context)
+            return codes.DONE
         values = {option: given.pop(option) for option in shared}
         out = Out(json=values.pop("json"))
         code_from = values.pop("code_from", None)
         return _run(out, lambda: command(_call(out, values, code_from), **given))
 
-    _, *own = inspect.signature(command, eval_str=True).parameters.values()
+    _, *parameters = inspect.signature(command, eval_str=True).parameters.values()
     options = [
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default)
         for option, (kind, default) in _SHARED.items()
         if option in shared
     ]
+    if own:
+        options.append(inspect.Parameter(_CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context))
     wrapper.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # what typer reads
-        [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *options]
+        [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters), *options]
     )
-    app.command(name)(wrapper)
+    if own:
+        app.callback(invoke_without_command=True)(wrapper)
+    else:
+        app.command(name)(wrapper)
+
+
+def _refuse_what_is_lost(context: typer.Context) -> None:
+    """Refuse options before a group's command: they would be ignored.
+
+    Raises:
+        typer.BadParameter: there are some.
+    """
+    given = [
+        name for name in context.params if str(getattr(context.get_parameter_source(name), "name", "")) == "COMMANDLINE"
+    ]
+    if given:
+        command, option = context.invoked_subcommand, given[0].replace("_", "-")
+        raise typer.BadParameter(f"--{option} belongs behind {command}: {context.command_path} {command} --{option}")
 
 
 def _call(out: Out, values: dict[str, Any], code_from: str | None) -> Call:

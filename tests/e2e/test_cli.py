@@ -72,7 +72,7 @@ def test_bind_status_and_unbind(cli: CommandLine, order: str):
     assert [device["current"] for device in online["devices"]] == [True]
     assert "1 of 3 devices in use" in cli.run("status", "--online").out
 
-    gone = cli.json("unbind")
+    gone = cli.json("unbind", "--yes")
     assert gone.document == {"unbound": True, "this_device": True, "name": None}
     assert cli.here("status").document["bound"] is False
     assert cli.here("unbind").error["code"] == "not-bound"
@@ -219,7 +219,7 @@ def test_who_is_of_age_can_add_what_was_not_there(bound: CommandLine):
     assert bound.here("age", "--adult").document == {"adult": True, "guardian": False}
     assert bound.here("correct", "language", "de").code == 0
     assert "18 or older" in bound.run("age").out
-    assert bound.here("age", "--minor").document == {"adult": False, "guardian": False}
+    assert bound.here("age", "--minor", "--yes").document == {"adult": False, "guardian": False}
     assert bound.here("age", "--adult").error["code"] == "age-settled"
 
 

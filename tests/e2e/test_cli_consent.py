@@ -106,7 +106,7 @@ def test_refusals_say_what_to_do(bound: CommandLine, arguments: tuple[str, ...],
 
 
 def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandbox):
-    assert bound.here("age", "--minor").code == 0
+    assert bound.here("age", "--minor", "--yes").code == 0
     assert "without a guardian's agreement" in " ".join(bound.run("consent", "list").out.split())
     assert bound.here("consent", "grant", "surveys", "--yes").error["code"] == "guardian-needed"
     settled = bound.here("age", "--adult").error

@@ -157,7 +157,7 @@ def test_requests_are_listed_shown_and_called_off(bound: CommandLine, sandbox: S
     assert bound.here("requests", request["id"]).document == {"request": request}
 
     sandbox.faults.begin_deletions()
-    refused = bound.here("requests", "--cancel", request["id"])
+    refused = bound.here("requests", "--cancel", request["id"], "--yes")
     assert (refused.code, refused.error["reason"]) == (codes.REFUSED, "request-begun")
     sandbox.faults.release_deletions()
     bound.here("delete", "--resume")
@@ -165,7 +165,7 @@ def test_requests_are_listed_shown_and_called_off(bound: CommandLine, sandbox: S
     sandbox.faults.delay_deletions = True
     bound.here("delete", "--scope", "logs", "--yes")
     (_, newest) = bound.here("requests").document["requests"]
-    assert bound.here("requests", "--cancel", newest["id"]).document["request"]["status"] == "revoked"
+    assert bound.here("requests", "--cancel", newest["id"], "--yes").document["request"]["status"] == "revoked"
     assert bound.here("requests", "no-such-id").error["code"] == "value-refused"
     assert bound.here("requests", "a", "--cancel", "b").code == codes.USAGE
 

@@ -46,7 +46,9 @@ def test_the_sheet_is_whole_narrow_and_shown_once(device: CommandLine, sandbox: 
     listed = device.run("ticket", "list")
     assert ticket.ticket_id[:8] in listed.out
     assert ticket.groups[3] not in listed.out
-    assert device.here("ticket", "revoke", ticket.ticket_id[:8].upper()).document == {"revoked": ticket.ticket_id}
+    assert device.here("ticket", "revoke", ticket.ticket_id[:8].upper(), "--yes").document == {
+        "revoked": ticket.ticket_id
+    }
     assert device.run("ticket", "list").out == "There is no ticket that could be used.\n"
 
 

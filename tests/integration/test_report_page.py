@@ -175,7 +175,7 @@ def test_what_is_empty_or_missing_says_so(made: Report) -> None:
     )  # fmt: skip
     page = bare.to_html()
     assert "did not answer, so this part is missing (server-unreachable)" in page
-    assert "Nothing has left this device." in page
+    assert "The records hold nothing that left this device." in page
     assert 'id="weeks-title"' not in page
 
 

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
+from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
+
+_MINOR = (
+    "What you agreed to ends, unless a guardian agreed, and what is kept here for it is destroyed. You cannot take this"
+    " back with this command for a year."
+)
 
 
 def age(
@@ -15,14 +21,18 @@ def age(
     adult: Annotated[
         bool | None, typer.Option("--adult/--minor", help="Say that you are 18 or older, or that you are not.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --minor; --json needs this.")] = False,
 ) -> Answer:
     """Say whether you are of age, or show what you said.
 
     It is kept as a yes or no, on this device alone. Until you say it, whatever is optional is refused, as for someone
     under 18. Whoever said that they are under 18 cannot take it back with this command before a year has passed; a
-    guardian can say so at any time. Saying that you are under 18 ends what you agreed to, unless a guardian agreed.
+    guardian can say so at any time. Saying that you are under 18 ends what you agreed to, unless a guardian agreed, and
+    destroys what is kept here for it; you are asked before.
     """
     with call.open() as rocket:
+        if adult is False and not yes:
+            ask.confirm("minor", _MINOR, call.out, stopped="Nothing was changed.")
         if adult is not None:
             rocket.consent.declare_age(adult)
         status = rocket.consent.status()

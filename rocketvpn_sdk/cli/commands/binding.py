@@ -13,7 +13,7 @@ from rocketvpn_sdk.cli.commands.policy_show import Language
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError, exit_code, sentence
 from rocketvpn_sdk.client import RocketVPN
-from rocketvpn_sdk.errors import DeviceLimitReached, RocketVPNError, ValueRefused
+from rocketvpn_sdk.errors import DeviceLimitReached, NotBound, RocketVPNError, ValueRefused
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.wire import Device
 
@@ -83,6 +83,7 @@ def unbind(
     device: Annotated[
         str | None, typer.Argument(metavar="ID", help="Another device of the order, by ID or name.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
 ) -> Answer:
     """Take this device, or another one, off its order.
 
@@ -92,6 +93,12 @@ def unbind(
     with call.open() as rocket:
         target = None if device is None else chosen(rocket.device.list(), device, "ID")
         own = target is None or target.current
+        if rocket.device.binding is None:
+            raise NotBound
+        if not yes:
+            what = "This device" if own else f"The device {target.name if target else ''}"
+            question = f"{what} will be taken off the order, and its key will be worth nothing."
+            ask.confirm("unbind", question, call.out, stopped="Nothing was changed.")
         rocket.device.unbind(None if target is None else target.id)
     document = {"unbound": True, "this_device": own, "name": None if target is None else target.name}
 

@@ -1,4 +1,4 @@
-"""``log``."""
+"""``log``, ``log tail`` and ``log stats``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.journal import Entry
+from rocketvpn_sdk.journal import Entry, JournalStats
 
 _LOG_LINE = "log.message"
 
@@ -25,13 +25,52 @@ def log(
 ) -> Answer:
     """Show the app's log as it is stored.
 
-    What is personal was taken out before it was stored; times are to the minute, in UTC.
+    What is personal was taken out before it was stored; times are to the minute, in UTC. `log tail` shows the newest
+    entries, `log stats` how much there is.
     """
     start = words.since(since, datetime.now(UTC)) if since else None
     with call.open() as rocket:
         entries = list(rocket.journal.read(since=start, event=event, limit=limit or None))
     document = {"entries": entries}
     return Answer(document, lambda out: _show(out, entries, limit))
+
+
+def tail(
+    call: Call,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, metavar="N", help="How many.")] = 10,
+) -> Answer:
+    """Show the newest entries of the log."""
+    with call.open() as rocket:
+        entries = list(rocket.journal.read(limit=lines))
+    return Answer({"entries": entries}, lambda out: _show(out, entries, 0))
+
+
+def stats(call: Call) -> Answer:
+    """Show how much the log holds, and when the next of it goes."""
+    with call.open() as rocket:
+        found = rocket.journal.stats()
+    return Answer(found, lambda out: _show_stats(out, found))
+
+
+def _show_stats(out: Out, found: JournalStats) -> None:
+    facts: list[tuple[str, object]] = [
+        ("entries", f"{found.records:,}"),
+        ("size", f"{words.counted(found.bytes, 'byte')}, sealed"),
+        ("oldest", _time(found.oldest)),
+        ("newest", _time(found.newest)),
+        ("next to go", f"by {_time(found.next_purge)}" if found.next_purge else "none"),
+        ("removed early", f"{found.capped:,}, since the log was full"),
+        ("not kept", f"{found.dropped:,} dropped and {found.refused:,} refused since this was opened"),
+    ]
+    out.facts(facts, indent=0)
+    if found.by_event:
+        out.say()
+        rows = sorted(found.by_event.items(), key=lambda item: (-item[1], item[0]))
+        out.table(("EVENT", "ENTRIES"), [(event, f"{count:,}") for event, count in rows])
+
+
+def _time(at: datetime | None) -> str:
+    return f"{words.moment(at)} UTC" if at else "none"
 
 
 def _show(out: Out, entries: list[Entry], limit: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ValueRefused
@@ -27,6 +27,7 @@ def requests(
     call: Call,
     request_id: Annotated[str | None, typer.Argument(metavar="ID", help="Only this one, in full.")] = None,
     cancel: Annotated[str | None, typer.Option("--cancel", metavar="ID", help="Call this one off.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --cancel; --json needs this.")] = False,
 ) -> Answer:
     """Show what you asked for, and how far that is.
 
@@ -37,6 +38,9 @@ def requests(
         raise ValueRefused(name="ID", problem="give either an ID to look at or --cancel ID")
     with call.open() as rocket:
         if cancel is not None:
+            if not yes:
+                question = f"The request {cancel} will be called off, and what it asks for will not be done."
+                ask.confirm("cancel", question, call.out, stopped="The request was not called off.")
             done = rocket.rights.cancel(cancel)
         elif request_id is not None:
             done = rocket.rights.request(request_id)

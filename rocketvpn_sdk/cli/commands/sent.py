@@ -16,9 +16,15 @@ if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.transport import SentEntry
     from rocketvpn_sdk.witness import Witnessed
 
-_HEADS = ("TIME (UTC)", "WHAT", "ANSWER", "FIELDS THAT WENT ALONG")
 _WITNESSED_HEADS = ("WHERE", "WHICH PART OF THE APP", "TIMES", "FIRST", "LAST")
 _TIME = "2026-11-22, or 90m, 24h, 7d, 2w ago."
+_RECORD = "sent_record"
+_SENDERS = {
+    "none": "in nobody's name",
+    "key": "signed with a key",
+    "device": "in this device's name",
+    "user": "in your name",
+}
 
 
 def sent(
@@ -32,18 +38,26 @@ def sent(
 ) -> Answer:
     """List what left this device through this component.
 
-    Every call is written down before it goes: when, to whom, why, and which fields; never their values. The list is
-    checked while it is read: one that was altered or cut is an error.
+    Every call is written down before it goes: when, to whom, why, in whose name, how many bytes, and which fields;
+    never their values. The list is checked while it is read: one that was altered or cut is an error. It goes back as
+    far as the policy has it kept, or to the last deletion.
     """
     start, end = (words.since(text, datetime.now(UTC)) if text else None for text in (since, until))
     with call.open() as rocket:
         entries = list(rocket.rights.sent(since=start, until=end))
         seen = rocket.rights.witnessed() if witness else None
-    entries = entries[-limit:] if limit else entries
-    document = {"sent": [_entry(each) for each in entries]} | ({"witnessed": _witnessed(seen)} if seen else {})
+        field = rocket.policy.current.fields.get(_RECORD)
+    kept = str(field.retention.device) if field and field.retention.device else None
+    total, newest = len(entries), entries[-limit:] if limit else entries
+    document = {"sent": [_entry(each) for each in newest], "total": total, "kept": kept}
+    if seen is not None:
+        document["witnessed"] = _witnessed(seen)
 
     def show(out: Out) -> None:
-        _show(out, entries)
+        if total:
+            _show(out, newest, total)
+        else:
+            out.say(_none(chosen=start is not None or end is not None, kept=kept))
         if seen is not None:
             _show_witnessed(out, seen)
 
@@ -69,15 +83,25 @@ def _witnessed(seen: Witnessed) -> dict[str, Any]:
     return {"connections": seen.connections, "missed": seen.missed, "caveats": seen.caveats}
 
 
-def _show(out: Out, entries: list[SentEntry]) -> None:
-    if not entries:
-        out.say("Nothing has left this device.")
-        return
-    rows = [
-        (words.moment(utc(each.at)), each.operation, each.outcome, ", ".join(each.fields) or "none") for each in entries
-    ]
-    out.table(_HEADS, rows)
+def _none(*, chosen: bool, kept: str | None) -> str:
+    """Return what an empty list means: of a time that was chosen, or of all that is still recorded."""
+    if chosen:
+        return "The records hold nothing of that time."
+    back = f"; they are kept {words.kept(kept)}" if kept else ""
+    return f"The records hold nothing that left this device{back}, and go back to the last deletion at most."
+
+
+def _show(out: Out, newest: list[SentEntry], total: int) -> None:
+    for each in newest:
+        out.say(f"{words.moment(utc(each.at))} UTC: {each.operation}, {each.outcome}", hanging=2)
+        sender = _SENDERS.get(each.identity, words.name(each.identity))
+        size = words.counted(each.size, "byte") + (f", sent {each.tries} times" if each.tries > 1 else "")
+        about = f"for {words.name(each.purpose)}, to the {words.name(each.recipient)}, {sender}; {size}"
+        out.say(about, indent=4, hanging=2)
+        out.say(f"with {words.joined(each.fields, 'nothing about you')}", indent=4, hanging=2)
     out.say()
+    if len(newest) < total:
+        out.say(f"These are the newest {len(newest):,} of {total:,}; --limit 0 shows all.")
     out.say("This covers what went through this component; it cannot see what else the app does.")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ValueRefused
@@ -69,10 +69,14 @@ def list_all(call: Call) -> Answer:
 def revoke(
     call: Call,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The ticket's number, or the beginning of it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
 ) -> Answer:
     """Make a ticket worthless, for instance one that was lost."""
     with call.open() as rocket:
         ticket_id = _chosen(rocket.rights.tickets(), number).ticket_id
+        if not yes:
+            question = f"The ticket {ticket_id[:SHOWN]} will be worth nothing, wherever it is kept."
+            ask.confirm("revoke", question, call.out, stopped="The ticket can still be used.")
         rocket.rights.revoke_ticket(ticket_id)
     return Answer({"revoked": ticket_id}, lambda out: out.say(f"The ticket {ticket_id[:SHOWN]} is worth nothing now."))
 

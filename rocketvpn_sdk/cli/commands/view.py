@@ -159,7 +159,11 @@ def _choices(out: Out, report: Report) -> None:
 def _sent(out: Out, report: Report) -> None:
     out.heading("What was sent")
     if not report.sent:
-        out.say("Nothing has left this device.", indent=2)
+        out.say(
+            "The records hold nothing that left this device. They go back as far as the policy has them kept, or to the"
+            " last deletion.",
+            indent=2,
+        )
     for each in report.sent:
         out.say(each.sentence, indent=2, hanging=2)
         along = f"with {words.joined(each.fields)}" if each.fields else "with nothing about you"

@@ -147,7 +147,11 @@ def _sent(report: Report) -> Section:
         )
     lead = translate("It names what went along, not the words themselves. It covers what went through this component.")
     table = Table(translate("What left this device through this component"), heads, tuple(rows))
-    return Section("sent", translate("What was sent"), lead, (table,), translate("Nothing has left this device."))
+    empty = translate(
+        "The records hold nothing that left this device. They go back as far as the policy has them kept, or to the"
+        " last deletion."
+    )
+    return Section("sent", translate("What was sent"), lead, (table,), empty)
 
 
 def _given(report: Report) -> Section:

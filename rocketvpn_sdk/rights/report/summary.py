@@ -56,16 +56,29 @@ def _log(report: Report) -> Iterator[str]:
 
 
 def _sent(report: Report) -> Iterator[str]:
-    calls = sum(each.times for each in report.sent)
+    calls, lost = sum(each.times for each in report.sent), sum(each.not_delivered for each in report.sent)
     if not calls:
-        yield translate("Nothing has left this device through this software.")
+        yield translate("The records that are still kept on this device hold nothing that this software sent.")
+        return
+    day = words.day(max(each.last for each in report.sent))
+    if not lost:
+        yield translate_number(
+            "This software contacted the operator {number} time, on {day}.",
+            "This software contacted the operator {number} times, most recently on {day}.",
+            calls,
+            day=day,
+        )
         return
     yield translate_number(
-        "This software contacted the operator {number} time, on {day}.",
-        "This software contacted the operator {number} times, most recently on {day}.",
+        "This software tried to contact the operator {number} time, on {day}.",
+        "This software tried to contact the operator {number} times, most recently on {day}.",
         calls,
-        day=words.day(max(each.last for each in report.sent)),
+        day=day,
     )
+    if lost == calls:
+        yield translate("Nothing of it got through.")
+    else:
+        yield translate_number("{number} try did not get through.", "{number} tries did not get through.", lost)
 
 
 def _choices(report: Report) -> Iterator[str]:

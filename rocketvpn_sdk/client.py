@@ -110,7 +110,7 @@ class RocketVPN:
     def close(self) -> None:
         """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine.
 
-        A call that another thread has in a pause between two tries ends with ``VaultClosed``.
+        A call that another thread is in ends with ``VaultClosed``; what came of it is in the ledger, as of any other.
         """
         _open.discard(self)
         rooms = self._rooms
@@ -124,13 +124,13 @@ class RocketVPN:
             rooms.journal.close()
             if self._background is not None:
                 self._background.join(max(0.0, until - time.monotonic()))
+            if api is not None:
+                api.close(max(0.0, until - time.monotonic()))
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
                 rooms.sent.commit()
             if rooms.watch is not None:
                 with suppress(RocketVPNError):
                     rooms.watch.close()
-            if api is not None:
-                api.close()
         finally:
             rooms.vault.close()
 

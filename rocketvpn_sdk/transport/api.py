@@ -296,14 +296,16 @@ class Api:
         return self.call(operation, answer=_Anything, body=body if carries or body else None, path=path).value
 
     def interrupt(self) -> None:
-        """End every pause between two tries, as the first step of closing: who waits in one gets ``VaultClosed``."""
+        """End every call, as the first step of closing: who waits for an answer or in a pause gets ``VaultClosed``."""
+        self._exchange.flights.close()
         self._exchange.retries.close()
-
-    def close(self) -> None:
-        """Close every connection and forget the tokens."""
-        self.interrupt()
-        self.session.forget()
         self._connections.close()
+
+    def close(self, patience: float = 0.0) -> None:
+        """Close every connection and forget the tokens; calls in flight have ``patience`` seconds to end."""
+        self.interrupt()
+        self._exchange.flights.wait(patience)
+        self.session.forget()
 
     def _own(self, operation: str) -> Operation:
         if operation in OWN_OPERATIONS:

@@ -13,7 +13,7 @@ from typing import ClassVar, cast
 
 import httpx
 
-from rocketvpn_sdk.errors import AnswerTooLarge, ServerError
+from rocketvpn_sdk.errors import AnswerTooLarge, ServerError, VaultClosed
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport import deadline, failures
@@ -92,6 +92,7 @@ class Connections:
         Raises:
             Failure: there was none that can be used.
             ConfigurationError: the proxy that was asked for is none; nothing was sent.
+            VaultClosed: this was closed; nothing was sent.
         """
         request.extensions["timeout"] = self._timeouts()
         with self._pools.transport(nameless=nameless) as (transport, proxied):
@@ -110,7 +111,7 @@ class Connections:
         raise failure  # out here: the library's exception holds the request, tokens and all, and must not go along
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; a call that still uses one ends with ``VaultClosed``, and closes it."""
         self._pools.close()
 
     def _timeouts(self) -> dict[str, float]:
@@ -155,6 +156,9 @@ class Connections:
             now=self._now(),
             believed=self._believed,
         )
+        if self._pools.closed:
+            ended = VaultClosed(problem="it was closed while a call waited for its answer")
+            return Failure(ended, sent=failures.was_sent(error), again=False)
         if isinstance(error, httpx.TimeoutException):
             return failures.timed_out(error, scene)
         if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith(_CUT):

@@ -19,6 +19,7 @@ from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.transport import answers, deadline, guard
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.failures import Failure
+from rocketvpn_sdk.transport.flights import Flights
 from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.retries import Again, Retries
@@ -98,6 +99,7 @@ class Exchange:
         self.clock = clock
         self.limits = limits
         self.retries = Retries(clock, limits)
+        self.flights = Flights()
         self._ledger = ledger
         self._connections = connections
         self.host = server.removeprefix("https://")
@@ -110,10 +112,10 @@ class Exchange:
             TransportError: there was no answer.
             ServerError: there was one that cannot be read.
             AuthenticationError, BindingError: ``signer`` cannot say who is calling.
-            VaultError: it cannot be written down, and so does not go.
+            VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
         """
         draft, passed = self._draft(call)
-        with deadline.within(self.limits.total_timeout):
+        with self.flights.one(), deadline.within(self.limits.total_timeout):
             record = self._ledger.begin(passed, draft.body or b"")
             outcome = "interrupted"
             try:

@@ -27,6 +27,8 @@ _NETWORK = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, getattr(errno, "EHOSTDOWN", -1)}
 )
 _PROXY_WANTS_NAME = 407
+_BEFORE = (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol)
+"""What httpx raises before it has sent anything of a request."""
 
 
 class Failure(Exception):
@@ -57,16 +59,21 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """What time it is by another word than the device's clock; ``None``: there is none."""
 
 
+def was_sent(error: Exception) -> bool:
+    """Whether some of the request may have reached the server."""
+    return not isinstance(error, _BEFORE)
+
+
 def timed_out(error: httpx.TimeoutException, scene: Scene) -> Failure:
     """Return the failure of a call whose time ran out."""
-    connected = not isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+    connected = was_sent(error)
     cause = "server" if connected else "proxy" if scene.proxied else "network"
     return Failure(ServerTimeout(host=scene.host, seconds=scene.seconds, cause=cause), sent=connected, again=True)
 
 
 def unreachable(error: Exception, scene: Scene) -> Failure:
     """Return the failure of a connection; the reasons of TLS lie somewhere down the chain of causes."""
-    sent = not isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol)
+    sent = was_sent(error)
     for link in _chain(error):
         if isinstance(link, PinnedKeyMissing):
             return Failure(PinMismatch(host=scene.host, cause="interception"), sent=False, again=False)
@@ -120,7 +127,8 @@ def _blame(error: Exception, scene: Scene) -> tuple[str, str]:
         wants_name = status == str(_PROXY_WANTS_NAME)
         refused = f"the proxy refused, status {status}" if status.isdecimal() else "the proxy refused"
         return "proxy", "the proxy wants a name and a password" if wants_name else refused
-    system = next((link for link in _chain(error) if isinstance(link, OSError) and link.strerror), None)
+    found = (link for link in _chain(error) if isinstance(link, OSError) and link.strerror)
+    system = next((link for link in found if not isinstance(link, ssl.SSLError)), None)  # those are OpenSSL's words
     problem = (system.strerror if system else None) or _IN_WORDS.get(type(error), "no connection")
     if scene.proxied and isinstance(error, httpx.ConnectError):
         return "proxy", f"the proxy cannot be reached: {problem}"

@@ -1,6 +1,7 @@
 """The pools of connections: one for calls that say who is calling, none for those that do not; through a proxy or not.
 
-A forked child starts with none: two processes on one TLS connection would read each other's answers.
+A forked child starts with none: two processes on one TLS connection would read each other's answers. A connection is
+closed by the last call that uses it and by nobody else; see ``lines.py``.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import httpcore
 import httpx
 
-from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.errors import ConfigurationError, VaultClosed
 from rocketvpn_sdk.transport.forked import mend
+from rocketvpn_sdk.transport.lines import Lines
 
 Proxy = str | Callable[[], str | None] | None
 """A proxy's URL, or what is asked for one before every call; ``None``: no proxy."""
@@ -68,6 +71,9 @@ class Pools:
         self._proxy_context = proxy_context
         self._fixed = transport
         self._lock = threading.Lock()
+        self._lines = Lines()
+        self.closed = False
+        """Whether calls end now, for that reason and no other."""
         self._pair = self._make(None if callable(proxy) else proxy)
         mend(self)
 
@@ -77,9 +83,12 @@ class Pools:
 
         Raises:
             ConfigurationError: the proxy that was asked for is none; never goes without one instead.
+            VaultClosed: this was closed.
         """
         url = _asked(self._proxy) if callable(self._proxy) else self._proxy
         with self._lock:
+            if self.closed:
+                raise VaultClosed(problem="it was closed before a call went out")
             old = self._pair
             if url != old.url:
                 self._pair = self._make(url)
@@ -95,8 +104,11 @@ class Pools:
                 pair.close_if_unused()
 
     def close(self) -> None:
-        """Close every connection."""
-        self._pair.close()
+        """End every call that uses a connection, which closes it, and close those that none uses."""
+        with self._lock:
+            self.closed = self._pair.retired = True
+            self._lines.end()
+            self._pair.close_if_unused()
 
     def forked(self) -> None:
         """In a forked child: leave the parent's connections alone, whose locks a thread not here may hold.
@@ -104,6 +116,7 @@ class Pools:
         Nothing is written on them either: they are dropped, and their descriptors closed without a farewell.
         """
         self._lock = threading.Lock()
+        self._lines = Lines()
         self._pair = self._make(self._pair.url)
 
     def _make(self, url: str | None) -> _Pair:
@@ -114,9 +127,15 @@ class Pools:
         return _Pair(url, self._open(_POOL, proxy), self._open(_NO_REUSE, proxy))
 
     def _open(self, limits: httpx.Limits, proxy: httpx.Proxy | None) -> httpx.BaseTransport:
-        return httpx.HTTPTransport(
+        transport = httpx.HTTPTransport(
             verify=self._context, trust_env=False, http2=False, limits=limits, proxy=proxy, retries=0
         )
+        # httpx passes no backend on. The attributes are private: should one go, this fails here, when the pool is made.
+        pool = transport._pool  # noqa: SLF001 - see above
+        if not isinstance(pool._network_backend, httpcore.SyncBackend):  # noqa: SLF001 - see above
+            raise TypeError("httpcore connects in another way than is known here")
+        pool._network_backend = self._lines  # noqa: SLF001 - see above
+        return transport
 
     def _checked(self, given: object) -> httpx.Proxy | None:
         """Return the proxy; its URL may hold a password, and is in no error."""

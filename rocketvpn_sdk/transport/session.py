@@ -190,7 +190,8 @@ class Session:
                 return  # another thread asked the user meanwhile
             device = self.device()
             members = {"acr_values": wanted.acr_values, "max_age": str(wanted.max_age)}
-            code = self.grants.authorize(device.key, members | {"device_id": device.credentials.device_id})
+            with self._exchange.flights.away():
+                code = self.grants.authorize(device.key, members | {"device_id": device.credentials.device_id})
             token = self.grants.redeem(device.key, code)
             if token.acr not in wanted.acr_values.split():
                 raise AuthenticationFailed(reason="insufficient_user_authentication")

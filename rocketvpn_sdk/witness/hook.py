@@ -7,7 +7,7 @@ Of each: the host, the port, the module that began it, the day, and how often. N
   while none of them watches; in a forked child it does nothing either.
 - **Whose connection it is** goes by the stack: the nearest frame whose module belongs neither to Python itself nor to a
   network library. So what an app's callback does in the middle of a call of the SDK's is the app's. Only what
-  ``transport.connections`` begins is the SDK's own and in the ledger; another module of the SDK would show here.
+  ``transport.lines`` begins is the SDK's own and in the ledger; another module of the SDK would show here.
 - **Which host** is the name that ``create_connection`` of ``socket``, ``asyncio`` or ``urllib3`` was given, where one
   of them is on the stack; otherwise the address that the socket got.
 - Left out: loopback addresses and Unix sockets, which stay on this device.
@@ -49,7 +49,7 @@ LIBRARIES = frozenset(
 _PROBE = "rocketvpn_sdk.witness"
 _EVENTS = frozenset({"socket.connect", "socket.sendmsg", "socket.sendto", _PROBE})
 _FAMILIES = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
-_OURS = "rocketvpn_sdk.transport.connections"
+_OURS = "rocketvpn_sdk.transport.lines"
 _NAMED_BY = frozenset({"asyncio.base_events", "socket", "urllib3.util.connection"})
 _UNKNOWN = "unknown"
 _DEEPEST = 200

@@ -17,10 +17,19 @@ from support.world import World, tunnel_key
 
 from rocketvpn_sdk import Limits, RocketVPN
 from rocketvpn_sdk.background import Job
-from rocketvpn_sdk.errors import NotCancellable, RocketVPNError, TransportError, ValueRefused, VaultBusy, VaultLocked
+from rocketvpn_sdk.errors import (
+    NotCancellable,
+    RocketVPNError,
+    TransportError,
+    ValueRefused,
+    VaultBusy,
+    VaultClosed,
+    VaultLocked,
+)
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.courier import UserNeeded
+from rocketvpn_sdk.transport.lines import Lines
 from rocketvpn_sdk.updates.place import beside
 
 TOTAL = 0.2
@@ -324,6 +333,55 @@ def test_closing_ends_a_call_that_waits_to_be_tried_again(bound: World) -> None:
         rocket.close()
         thread.join(30)
     assert caught == ["vault-closed"]
+
+
+def test_closing_never_closes_a_socket_under_the_call_that_reads_it(
+    bound: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number would soon be another connection's, and OpenSSL would read and write there."""
+    arrived, leave = threading.Event(), threading.Event()
+    caught: list[tuple[str, str]] = []
+    closers: list[str] = []
+    real = Lines.let_go
+
+    def let_go(lines: Lines, handle: socket.socket) -> None:
+        closers.append(threading.current_thread().name)
+        real(lines, handle)
+
+    def wait() -> None:
+        arrived.set()
+        leave.wait(30)
+
+    def call(rocket: RocketVPN) -> None:
+        try:
+            rocket.device.order()
+        except RocketVPNError as error:
+            caught.append((error.code, str(error)))
+
+    with RocketVPN.open(bound.config(limits=Limits(close_timeout=30.0))) as rocket:
+        rocket.device.order()  # from here on there is a token, and the next call has the one connection
+        monkeypatch.setattr(bound.sandbox.faults, "pause", wait)
+        monkeypatch.setattr(Lines, "let_go", let_go)
+        thread = threading.Thread(target=call, args=(rocket,), name="caller")
+        thread.start()
+        assert arrived.wait(30)
+        rocket.close()
+        ended = bool(caught)  # closing waited for it, and it for nothing
+        leave.set()
+        thread.join(30)
+    assert ended
+    assert [code for code, _ in caught] == ["vault-closed"]
+    assert closers == ["caller"]
+    monkeypatch.undo()
+    with RocketVPN.open(bound.config()) as rocket:
+        assert [entry.outcome for entry in rocket.rights.sent()][-1] == "no answer: vault-closed"
+        with pytest.raises(VaultClosed):
+            _called_after_closing(rocket)
+
+
+def _called_after_closing(rocket: RocketVPN) -> None:
+    rocket._rooms.api.close()
+    rocket.ask_server()
 
 
 def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) -> None:

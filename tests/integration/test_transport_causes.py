@@ -211,7 +211,7 @@ def unreachable_network(*_: Any, **__: Any) -> socket.socket:
 
 
 def test_network_is_not_there(trust: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "create_connection", unreachable_network)
+    monkeypatch.setattr(socket.socket, "connect", unreachable_network)
     error = failure("https://localhost:1", trust)
     assert (type(error), error.cause) == (ServerUnreachable, "network")
     assert "Network is unreachable" in str(error)
@@ -222,7 +222,7 @@ def test_network_swallows_everything(trust: Path, monkeypatch: pytest.MonkeyPatc
     def never(*_: Any, **__: Any) -> socket.socket:
         raise TimeoutError
 
-    monkeypatch.setattr(socket, "create_connection", never)
+    monkeypatch.setattr(socket.socket, "connect", never)
     error = failure("https://localhost:1", trust)
     assert (type(error), error.cause) == (ServerTimeout, "network")
 

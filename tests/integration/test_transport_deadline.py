@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import stamina
 import trustme
 from support.calls import APP, TurnableClock
 from support.memory_vault import MemoryDocuments, MemoryStream
-from support.tls_peers import Serve, issued, tls_peer
+from support.tls_peers import Serve, issued, plain_peer, tls_peer
 
 from rocketvpn_sdk.consent import InForce, Permit
-from rocketvpn_sdk.errors import ServerTimeout
+from rocketvpn_sdk.errors import RocketVPNError, ServerTimeout
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State, bundled_policy
-from rocketvpn_sdk.transport import open_api, tls_context
+from rocketvpn_sdk.transport import deadline, open_api, tls_context
+from rocketvpn_sdk.transport.connections import Connections
+from rocketvpn_sdk.transport.failures import Failure
 
 TOTAL = 0.6
 
@@ -77,3 +81,48 @@ def test_a_dripping_server_does_not_hold_a_call(head: bytes, drop: bytes, store:
         took = time.monotonic() - started
         api.close()
     assert took < TOTAL + 2.0, "far below the read timeout, had each byte begun it anew"
+
+
+def exchanged(limits: Limits, proxy: str | None = None) -> RocketVPNError:
+    connections = Connections(context=tls_context(), limits=limits, proxy=proxy)
+    request = httpx.Request("GET", "https://localhost:1/")
+    with deadline.within(limits.total_timeout), pytest.raises(Failure) as failed:
+        connections.exchange(request, operation="server.keys", nameless=True)
+    connections.close()
+    return failed.value.error
+
+
+def test_a_proxy_that_drips_its_answer_does_not_hold_a_call() -> None:
+    stop = threading.Event()
+
+    def talk(raw: socket.socket) -> None:
+        raw.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        for _ in range(100):  # five seconds, where nothing ends it
+            raw.sendall(b"x")
+            if stop.wait(0.05):
+                return
+        whole.append(True)
+
+    whole: list[bool] = []
+    with plain_peer(talk) as peer:
+        error = exchanged(Limits(total_timeout=TOTAL, read_timeout=5.0), proxy=f"http://127.0.0.1:{peer.port}")
+        stop.set()
+    assert isinstance(error, ServerTimeout)
+    assert whole == []
+
+
+def test_all_the_silent_addresses_of_a_name_have_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))] * 8
+    given: list[float] = []
+
+    def silent(sock: socket.socket, _address: object) -> None:
+        given.append(sock.gettimeout() or 1e9)
+        deadline._current.get().end -= given[-1]  # type: ignore[union-attr] # so long it would have waited
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket.socket, "connect", silent)
+    error = exchanged(Limits(total_timeout=10.0, connect_timeout=4.0))
+    assert isinstance(error, ServerTimeout)
+    assert len(given) == 3
+    assert sum(given) <= 10.0

@@ -1,0 +1,142 @@
+"""TCP connections: each step of them within the call's deadline, and all of them cut from another thread at once.
+
+httpcore gives each address and each read a timeout of its own, and TLS has ``tls.py`` to bound them all together. Here
+is what comes before TLS: several addresses that stay silent, a proxy that answers a byte now and then.
+
+Nobody closes a connection that another thread reads: the number of a closed descriptor is soon another connection's,
+and OpenSSL would go on with that one. Cutting shuts the connection down (``shutdown``), which wakes its reader with
+"the other side has ended", and leaves the descriptor to whoever reads. The look-up of a name is the operating system's
+(``getaddrinfo``), and the one step that cannot be bounded.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+import httpcore
+from httpcore._backends.sync import SyncStream  # public is only what also looks up and connects, unbounded
+
+from rocketvpn_sdk.transport import deadline
+
+
+class Lines(httpcore.NetworkBackend):
+    """Makes connections and knows those that are open. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handles: set[socket.socket] = set()
+        self._ended = False
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - nobody here gives one
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - as above
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of ``host`` that answers; each has ``timeout`` seconds, all have the deadline.
+
+        Raises:
+            httpcore.ConnectTimeout: none answered in time.
+            httpcore.ConnectError: there is none, or none can be reached, or everything was cut.
+        """
+        try:  # in here, so that the error keeps its reason: httpcore raises it anew "from None"
+            return self._first(host, port, timeout)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+
+    def end(self) -> None:
+        """Cut every connection, and every one that is made from now on; whoever uses one has to close it."""
+        with self._lock:
+            self._ended = True
+            for handle in self._handles:
+                _shut(handle)
+
+    def let_go(self, handle: socket.socket) -> None:
+        """Close a connection's handle; its line was closed."""
+        with self._lock:
+            self._handles.discard(handle)
+            handle.close()
+
+    def _first(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+        failed = OSError("it has no address")
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+            if deadline.expired():
+                raise TimeoutError
+            try:
+                return self._connect(socket.socket(family, kind, protocol), address, timeout)
+            except OSError as error:
+                failed = error
+        raise failed
+
+    def _connect(self, sock: socket.socket, address: Any, timeout: float | None) -> httpcore.NetworkStream:
+        # A second descriptor of the same connection: this one is closed under our lock and by nobody else.
+        handle = sock.dup()
+        with self._lock:
+            self._handles.add(handle)
+            ended = self._ended
+        try:
+            if ended:
+                raise ConnectionAbortedError
+            sock.settimeout(deadline.cap(timeout))
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._ended:  # a shutdown in the middle of connecting is not heeded everywhere
+                raise ConnectionAbortedError
+        except BaseException:
+            sock.close()
+            self.let_go(handle)
+            raise
+        return _Line(SyncStream(sock), self, handle)
+
+
+class _Line(httpcore.NetworkStream):
+    """One connection."""
+
+    def __init__(self, stream: httpcore.NetworkStream, lines: Lines, handle: socket.socket) -> None:
+        self._stream, self._lines, self._handle = stream, lines, handle
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what is there, within the deadline."""
+        if deadline.expired():
+            raise httpcore.ReadTimeout
+        return self._stream.read(max_bytes, deadline.cap(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write everything."""
+        self._stream.write(buffer, deadline.cap(timeout))
+
+    def close(self) -> None:
+        """Close it, by whoever uses it."""
+        try:
+            self._stream.close()
+        finally:
+            self._lines.let_go(self._handle)
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        """Return the same connection with TLS on it."""
+        try:
+            stream = self._stream.start_tls(ssl_context, server_hostname, deadline.cap(timeout))
+        except BaseException:
+            self.close()
+            raise
+        return _Line(stream, self._lines, self._handle)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return what is known about it."""
+        return self._stream.get_extra_info(info)
+
+
+def _shut(handle: socket.socket) -> None:
+    with suppress(OSError):  # it was not connected yet, or is not any more
+        handle.shutdown(socket.SHUT_RDWR)

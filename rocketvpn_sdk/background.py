@@ -37,8 +37,10 @@ class Job(msgspec.Struct, frozen=True):
     """When, by the wall clock, in seconds since the epoch; ``None``: never, as things are."""
     run: Callable[[], object]
     paced: bool = False
-    """Each of its parts has a due time of its own that grows with its failures. So the job's does not grow on top: where
-    it got nowhere, it is put off for no longer than a nap, and for nothing that is new."""
+    """Each of its parts has a due time of its own, which grows with its failures, so that the job's need not as well.
+
+    Where it got nowhere, it is put off for no longer than a nap, and not at all once there is something new.
+    """
 
 
 class BackgroundStatus(msgspec.Struct, frozen=True):

@@ -37,9 +37,9 @@ class Job(msgspec.Struct, frozen=True):
     """When, by the wall clock, in seconds since the epoch; ``None``: never, as things are."""
     run: Callable[[], object]
     paced: bool = False
-    """Each of its parts has a due time of its own that grows with its failures.
+    """Each of its parts has a due time of its own, which grows with its failures, so that the job's need not as well.
 
-    So the job's does not grow on top: where it got nowhere, it is put off for a nap at most, and for nothing new.
+    Where it got nowhere, it is put off for no longer than a nap, and not at all once there is something new.
     """
 
 

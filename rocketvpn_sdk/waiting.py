@@ -37,7 +37,8 @@ class WaitingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What it does, in the policy's words."""
     since: datetime
     due: datetime | None
-    """When it is tried again by itself, where the background worker is on; ``None``: at the next opportunity."""
+    """When it is tried again by itself, where the background worker is on; ``None``: at the next opportunity,
+    or, where the server's no is for good, not by itself."""
     state: ItemState
     problem: str | None
     """The code of the last error, or of the server's refusal."""
@@ -131,7 +132,7 @@ def _shown(item: QueueItem, policy: Policy, language: str) -> WaitingRequest:
         operation=item.operation,
         sentence=sentences.get(language) or sentences.get("en", item.operation),
         since=utc(item.created_at),
-        due=utc(item.due_at) if item.due_at and not item.superseded else None,
+        due=utc(item.due_at) if item.due_at and not item.rests else None,
         state=item.state,
         problem=item.problem,
         tries=item.attempts,

@@ -32,7 +32,7 @@ class Consents:
     """``rocket.consent``. Thread-safe.
 
     Every decision holds on this device when its call returns, offline too. Where this device is bound, the server is
-    told at once if it can be reached, else with the next ``deliver`` (``rocket.sync()`` calls it).
+    told at once if it can be reached, else with the next ``deliver`` or ``rocket.sync()``.
 
     Args:
         consent: what holds on this device.
@@ -124,11 +124,13 @@ class Consents:
     def deliver(self) -> int:
         """Tell the server what it has not heard yet, and end what has expired; return how much still waits.
 
+        What the server refused is sent again by this call alone: neither by ``sync`` nor by a new decision.
+
         Raises:
             VaultError: what became of it could not be written; it still waits.
         """
         self._consent.settle()
-        return self._deliver()
+        return self._deliver(refused=True)
 
     # ------------------------------------------------------------ minors
 
@@ -202,11 +204,11 @@ class Consents:
         except RocketVPNError:
             return  # the decision stands and waits in the queue, or is queued by the next ``deliver``
 
-    def _deliver(self) -> int:
+    def _deliver(self, *, refused: bool = False) -> int:
         if not self._delivery.prepare():
             return 0
         from rocketvpn_sdk.transport.courier import Courier
 
         courier = Courier(self._connect(), self._queue, self._events)
         now = self._queue.vault.clock.time()
-        return courier.deliver_due(now, self._delivery.handlers(courier), ahead=True)
+        return courier.deliver_due(now, self._delivery.handlers(courier), ahead=True, refused=refused)

@@ -65,7 +65,15 @@ class Courier:
         self._for_all: RocketVPNError | None = None
         """What this walk met that holds for all the rest of it; whoever walks has the queue's turn."""
 
-    def deliver_due(self, now: float, handlers: Handlers, *, ahead: bool = False, patience: float = PATIENCE) -> int:
+    def deliver_due(
+        self,
+        now: float,
+        handlers: Handlers,
+        *,
+        ahead: bool = False,
+        refused: bool = False,
+        patience: float = PATIENCE,
+    ) -> int:
         """Take every item that is due a step further, oldest first; return how many of them still wait.
 
         What is about the same goes in order. Once the server cannot be reached, or asks to slow down, the rest is left
@@ -74,7 +82,8 @@ class Courier:
         Args:
             now: the wall clock, in seconds since the epoch.
             handlers: what to do with which operation; others are left alone.
-            ahead: the user, or the app, asks for it now: only what the server itself put off has to wait.
+            ahead: the user, or the app, asks for it now: only what the server itself put off or refused has to wait.
+            refused: they ask for what it refused as well.
             patience: seconds to wait for another thread or process that is delivering.
 
         Raises:
@@ -84,19 +93,20 @@ class Courier:
         total = self._vault.limits.total_timeout
         with deadline.within(total), self._queue.turn(min(patience, total)) as ours:
             if ours:
-                self._walk(now, handlers, ahead=ahead)
+                self._walk(now, handlers, ahead=ahead, refused=refused)
         if self._vault.closed:
             return 0
         return sum(item.operation in handlers for item in self._queue.items())
 
-    def _walk(self, now: float, handlers: Handlers, *, ahead: bool) -> None:
+    def _walk(self, now: float, handlers: Handlers, *, ahead: bool, refused: bool) -> None:
         seen: set[str] = set()
         holding: list[QueueItem] = []
         raised: list[RocketVPNError] = []
         self._for_all = None
         while (item := self._next(handlers, seen)) is not None and not deadline.expired():
             seen.add(item.id)
-            if not item.is_due(now, ahead=ahead) or any(item.waits_for(earlier) for earlier in holding):
+            due = item.is_due(now, ahead=ahead, refused=refused)
+            if not due or any(item.waits_for(earlier) for earlier in holding):
                 holding += [item] if item.holds_up else []
                 continue
             left = self._step(item, handlers, raised)
@@ -194,13 +204,14 @@ class Courier:
             self._for_all = error
         now, asked = self._vault.clock.time(), error.retry_at if error else None
         due = self._due(item, error)
+        # Also where a 429 names no time: else somebody who asks for it now never gets to what comes after it.
+        held = item.state == "refused" or isinstance(error, RateLimited) or (asked is not None and asked > now)
         later = msgspec.structs.replace(
             item,
             problem=problem_code(error) if error else item.problem,
             attempts=item.attempts + 1,
             due_at=due,
-            # Also where a 429 names no time: else somebody who asks for it now never gets to what comes after it.
-            not_before=due if isinstance(error, RateLimited) or (asked is not None and asked > now) else 0.0,
+            not_before=due if held else 0.0,
         )
         self._queue.update(later)
         return later

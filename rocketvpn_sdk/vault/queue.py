@@ -17,6 +17,19 @@ from rocketvpn_sdk.vault.vault import Vault
 
 INDEX = "queue"
 
+PERMANENT = frozenset(
+    {
+        "order-not-found",
+        "order-expired",
+        "device-limit-reached",
+        "device-revoked",
+        "validation-failed",
+        "precondition-failed",
+        "policy-version-unknown",
+    }
+)
+"""The server's codes (wire contract, errors) after which sending the same once more brings the same answer."""
+
 ItemState = Literal["waiting", "waiting_for_user", "accepted", "refused"]
 
 
@@ -45,13 +58,26 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     due_at: float = 0.0
     """When it is tried again by itself, by the wall clock, in seconds since the epoch."""
     not_before: float = 0.0
-    """When the server wants to hear of it again at the earliest; 0: any time."""
+    """When the server may be asked again at the earliest, whoever wants it sooner; 0: any time."""
     superseded: bool = False
     """It was refused, and the server has since taken what came after it about the same: it is not sent any more."""
 
-    def is_due(self, now: float, *, ahead: bool = False) -> bool:
-        """Whether it is to be tried now; ``ahead`` of its time, where the server does not mind."""
-        return not self.superseded and is_due(self.not_before if ahead else self.due_at, now)
+    def is_due(self, now: float, *, ahead: bool = False, refused: bool = False) -> bool:
+        """Whether it is to be tried now.
+
+        Args:
+            now: the wall clock, in seconds since the epoch.
+            ahead: of its time, where the server does not mind.
+            refused: also what the server refused, whenever and why ever.
+        """
+        if refused and self.state == "refused" and not self.superseded:
+            return True
+        return not self.rests and is_due(self.not_before if ahead else self.due_at, now)
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is not sent any more by itself: it is superseded, or the server's no is for good."""
+        return self.superseded or (self.state == "refused" and self.problem in PERMANENT)
 
     def waits_for(self, other: QueueItem) -> bool:
         """Whether ``other``, which came earlier, is about the same."""
@@ -104,7 +130,7 @@ class Queue:
         """
         now, holding, dues = self.vault.clock.time(), list[QueueItem](), list[float]()
         for item in self.items():
-            if not item.superseded and not any(item.waits_for(earlier) for earlier in holding):
+            if not item.rests and not any(item.waits_for(earlier) for earlier in holding):
                 dues.append(0.0 if item.is_due(now) else item.due_at)
             holding += [item] if item.holds_up else []
         return min(dues, default=None)

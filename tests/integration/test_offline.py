@@ -411,3 +411,19 @@ def test_a_deletion_in_another_device_s_name_is_not_sent_in_ours(bound: World, o
     with RocketVPN.open(bound.config()) as online:
         assert online.sync().waiting == 1
         assert [(item.state, item.problem) for item in online.queue.items()] == [("refused", "not-bound")]
+
+
+@pytest.mark.clause("U5")
+def test_a_notice_of_a_revoked_device_is_not_sent_with_every_sync(bound: World) -> None:
+    with RocketVPN.open(bound.config()) as rocket:
+        rocket.consent.grant(rocket.consent.notice("improvement"))
+        assert rocket.device.binding is not None
+        bound.sandbox.faults.revoke_device(rocket.device.binding.device_id)
+        rocket.consent.withdraw("improvement")
+        assert [(item.state, item.problem) for item in rocket.queue.items()] == [("refused", "device-revoked")]
+        sent = len(list(rocket.rights.sent()))
+        for _ in range(5):
+            assert rocket.sync().waiting == 1
+        assert len(list(rocket.rights.sent())) == sent
+        assert rocket.consent.deliver() == 1
+        assert len(list(rocket.rights.sent())) > sent

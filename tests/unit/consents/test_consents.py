@@ -194,6 +194,17 @@ def test_what_waits_in_another_device_s_name_is_dropped(group: Group) -> None:
     assert group.queue.items() == ()
 
 
+def test_what_was_refused_for_good_is_sent_again_by_deliver_alone(group: Group) -> None:
+    granted(group)
+    group.server.answers = [RequestRefused(operation="consents.put", reason="policy-version-unknown"), HELD]
+    assert group.consents.deliver() == 1
+    (kept,) = Requests(group.queue, lambda: POLICY).items()
+    assert (kept.state, kept.problem, kept.due) == ("refused", "policy-version-unknown", None)
+    assert group.consents._deliver() == 1
+    assert len(group.server.answers) == 1
+    assert group.consents.deliver() == 0
+
+
 def test_a_refused_notice_holds_nothing_up_and_never_comes_after_what_followed_it(group: Group) -> None:
     granted(group)
     group.server.answers = [RequestRefused(operation="consents.put", reason="validation-failed")]

@@ -34,6 +34,7 @@ from rocketvpn_sdk.transport import Answer, Api, deadline
 from rocketvpn_sdk.transport.courier import Courier, problem_code
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.folder import COURIER
+from rocketvpn_sdk.vault.queue import PERMANENT
 
 OPERATION = "rights.request"
 NO_ANSWER = ServerUnreachable(host="h", problem="p")
@@ -135,6 +136,31 @@ def test_a_refusal_keeps_the_item_and_marks_it_and_holds_nothing_up(post: Post) 
     (kept,) = post.queue.items()
     assert (kept.id, kept.state, kept.problem, kept.attempts) == ("a1", "refused", "validation-failed", 1)
     assert kept.due_at >= post.clock.time() + 0.8 * DAY
+
+
+@pytest.mark.parametrize("reason", sorted(PERMANENT))
+def test_what_is_refused_for_good_is_never_sent_again_by_itself(post: Post, reason: str) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = RequestRefused(operation=OPERATION, reason=reason)
+    assert post.deliver() == ["a1"]
+    assert post.queue.next_due() is None
+    for _ in range(5):
+        post.clock.advance(2 * DAY)
+        assert post.deliver(ahead=True) == []
+        assert post.deliver() == []
+    assert (post.left, post.find("a1").problem) == (1, reason)
+    assert post.courier.deliver_due(post.clock.time(), {OPERATION: post.send}, refused=True) == 1
+    assert post.server.calls == ["a1"]
+
+
+def test_what_is_refused_for_another_reason_is_sent_once_a_day_however_often_somebody_syncs(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = RequestRefused(operation=OPERATION, reason="forbidden")
+    sent = [post.deliver(ahead=True)]
+    for _ in range(10 * 24):
+        post.clock.advance(3600)
+        sent.append(post.deliver(ahead=True))
+    assert 8 <= sent.count(["a1"]) <= 13
 
 
 def test_items_of_an_older_vault_keep_the_order_of_their_operation(post: Post) -> None:

@@ -6,21 +6,31 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import policy_documents
-from rocketvpn_sdk.errors import NotBound, ReceiptInvalid, RocketVPNError, SecretStoreError, VaultBusy, VaultError
+from rocketvpn_sdk.errors import (
+    ExportFailed,
+    NotBound,
+    ReceiptInvalid,
+    RocketVPNError,
+    SecretStoreError,
+    VaultBusy,
+    VaultError,
+)
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.rights.kept import keep_receipt
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.receipts import check_receipt, fetch_keys
 from rocketvpn_sdk.transport import Api, deadline
-from rocketvpn_sdk.transport.courier import Courier, Handlers, problem_code
+from rocketvpn_sdk.transport.courier import Courier, Handlers, UserNeeded, problem_code
 from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
@@ -29,6 +39,10 @@ from rocketvpn_sdk.vault.vault import CLOCK
 from rocketvpn_sdk.witness import STREAM, WitnessRecord
 
 OPERATION = "rights.request"
+RECEIPT_WAITING = "receipt-waiting"
+"""The server has deleted and signed it, and nobody was there to take the receipt: ``resume`` brings it."""
+RECEIPT_UNSAVED = "receipt-unsaved"
+"""The same, and the folder of ``Config(receipts=…)`` did not take it."""
 _STATES: dict[str, ServerState] = {
     "waiting": "waiting_for_connection",
     "waiting_for_user": "waiting_for_user",
@@ -38,7 +52,10 @@ _STATES: dict[str, ServerState] = {
 
 
 class DeletionConfirmed(Notification, frozen=True, kw_only=True):
-    """The server confirmed a deletion; for ``device`` and ``account`` the vault is gone now too."""
+    """The server confirmed a deletion; for ``device`` and ``account`` the vault is gone now too.
+
+    With ``Config(receipts=…)`` the receipt is in that folder already; else it is nowhere but here.
+    """
 
     scope: wire.Scope
     receipt: Receipt
@@ -58,6 +75,7 @@ class Deletion:
         witness: told to forget what it noted.
         files: returns the operator's signed files, which hold the keys of receipts; ``None``: there are none, and the
             keys come over TLS.
+        receipts: the folder that keeps receipts; ``None``: nobody's but the caller's or a subscriber's hands do.
     """
 
     def __init__(
@@ -72,6 +90,7 @@ class Deletion:
         events: EventBus,
         witness: WitnessRecord,
         files: Callable[[], TrustedFiles] | None = None,
+        receipts: Path | None = None,
     ) -> None:
         self._vault = vault
         self._journal = journal
@@ -82,6 +101,7 @@ class Deletion:
         self._events = events
         self._witness = witness
         self._files = files
+        self._receipts = receipts
         self._ending = False
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -114,12 +134,12 @@ class Deletion:
 
     def _carry(self, ticket: QueueItem) -> QueueItem | None:
         try:
-            server = self._follow(ticket, interactive=False)
+            server = self._follow(ticket, interactive=False, awaited=False)
         except NotBound as error:
             return self._courier.postpone(msgspec.structs.replace(ticket, state="refused"), error)
         return None if server.state == "confirmed" else self._queue.find(ticket.id)
 
-    def _follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
+    def _follow(self, ticket: QueueItem, *, interactive: bool, awaited: bool = True) -> Server:
         if self._api.session.device().credentials.device_id != ticket.device_id:
             raise NotBound  # whoever is bound now must not be deleted for whoever was
         if ticket.reference is None:
@@ -129,7 +149,7 @@ class Deletion:
             ticket = msgspec.structs.replace(ticket, reference=answer.value.request_id)
             self._queue.update(ticket)
         try:
-            return self._conclude(ticket, ticket.reference or "")
+            return self._conclude(ticket, ticket.reference or "", awaited=awaited)
         except RocketVPNError as error:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
                 self._courier.postpone(ticket, error)
@@ -188,7 +208,7 @@ class Deletion:
         owed = self._vault.status().rotation_owed_since is not None
         return Here(done=True, at=utc(self._clock.time()), keys_destroyed=destroyed, rotation_owed=owed)
 
-    def _conclude(self, ticket: QueueItem, request_id: str) -> Server:
+    def _conclude(self, ticket: QueueItem, request_id: str, *, awaited: bool) -> Server:
         status = self._api.call("rights.status", answer=wire.RightsRequest, path={"request_id": request_id}).value
         if status.status in ("denied", "revoked", "expired"):
             problem = status.reason or status.status
@@ -197,8 +217,15 @@ class Deletion:
         if status.status != "fulfilled":
             self._courier.postpone(ticket)
             return Server(state="in_progress", request_id=request_id)
-        receipt = self._receipt(ticket, request_id)
         scope: wire.Scope = ticket.body["scope"]
+        if scope != "logs" and not (awaited or self._receipts or self._events.heard(DeletionConfirmed)):
+            return self._leave(ticket, request_id, RECEIPT_WAITING)
+        receipt = self._receipt(ticket, request_id)
+        try:  # first: once the vault is gone nothing here can ask for it again
+            if self._receipts is not None:
+                keep_receipt(receipt, self._receipts)
+        except ExportFailed:
+            return self._leave(ticket, request_id, RECEIPT_UNSAVED)
         kept = None
         if scope == "logs":
             self._queue.remove(ticket)
@@ -206,6 +233,12 @@ class Deletion:
             kept = self._end_here()
         self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
         return Server(state="confirmed", problem=kept, request_id=request_id, receipt=receipt)
+
+    def _leave(self, ticket: QueueItem, request_id: str, problem: str) -> Server:
+        """Leave a deletion that the server has carried out as it is: ending it here would throw the receipt away."""
+        self._courier.postpone(msgspec.structs.replace(ticket, problem=problem))
+        self._events.emit(UserNeeded(operation=OPERATION, code=problem))
+        return Server(state="in_progress", problem=problem, request_id=request_id)
 
     def _destroy(self) -> None:
         with suppress(RocketVPNError):  # the operator's signed files are nothing personal, and must hold nothing up

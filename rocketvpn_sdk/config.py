@@ -26,6 +26,7 @@ _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _PROXY = re.compile(r"https?://[^\s/?#\\]+/?")
 _NO_PROXY = "proxy must be a URL such as http://proxy.example:3128, or a callable that returns one"
+_WITHIN = "receipts must be outside the vault's folder, which goes with a deletion"
 _LARGEST_ROOT = 128 << 10
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
 
@@ -46,6 +47,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     proxy: str | Callable[[], str | None] | None = None
     allow_tls12: bool = False
     trusted_root: Path | bytes | None = None
+    receipts: Path | None = None
     clock: Clock = msgspec.field(default_factory=SystemClock)
     limits: Limits = msgspec.field(default_factory=Limits)
 
@@ -78,6 +80,9 @@ class Config(_Options, frozen=True):
         allow_tls12: take TLS 1.2 too, for a server or a middlebox that knows nothing newer; the default is TLS 1.3.
         trusted_root: the operator's TUF root metadata, or the file of it: where trust in signed files (a new policy,
             the keys of receipts, releases) begins. Without it there are none.
+        receipts: a folder outside the vault's, in which the server's signed receipt of every deletion of this device is
+            written before the vault goes. Without it, a deletion of the device or the account that nobody waits for is
+            concluded only if the app subscribes to ``DeletionConfirmed``.
         clock: the time, for tests.
         limits: the bounds.
 
@@ -95,8 +100,9 @@ class Config(_Options, frozen=True):
         _check(_matches(_PROFILE, self.profile), "profile may have letters, digits, - and _, at most 40")
         _check(len(set(self.pins)) != 1, "give two pins or more, so that one lost key locks nobody out, or none")
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
-        for name in ("data_dir", "trust"):
+        for name in ("data_dir", "trust", "receipts"):
             _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
+        _check(self.receipts is None or not _is_within(self.receipts, self.folder), _WITHIN)
         _check(self.proxy is None or callable(self.proxy) or _matches(_PROXY, self.proxy), _NO_PROXY)
         _check(isinstance(self.allow_tls12, bool), "allow_tls12 must be True or False")
         _check(isinstance(self.trusted_root, Path | bytes | None), "trusted_root must be bytes or a pathlib.Path")
@@ -150,6 +156,10 @@ def _read_root(path: Path) -> bytes:
         raise ConfigurationError(problem=problem) from None
     _check(len(content) <= _LARGEST_ROOT, "the file of the TUF root (trusted_root) is too long")
     return content
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _check(holds: object, problem: str) -> None:

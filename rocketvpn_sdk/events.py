@@ -51,6 +51,11 @@ class EventBus:
 
         return unsubscribe
 
+    def heard(self, kind: type[Notification]) -> bool:
+        """Whether anybody would be told of a notification of ``kind``."""
+        with self._lock:
+            return any(issubclass(kind, wanted) for wanted, _ in self._subscriptions.values())
+
     def emit(self, notification: Notification) -> None:
         """Hand ``notification`` to every subscriber of its type."""
         with self._lock:

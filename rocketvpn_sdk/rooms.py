@@ -201,6 +201,7 @@ class Rooms:
             events=self.events,
             witness=self.witness,
             files=self._files_if_any,
+            receipts=self.config.receipts,
         )
 
     @_Once

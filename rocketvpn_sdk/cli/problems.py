@@ -11,6 +11,8 @@ from rocketvpn_sdk.cli.plain import clean, plain
 from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, RocketVPNError
 from rocketvpn_sdk.messages import translate
 
+_AFTER_ERASURE = ("perhaps_erased", "receipt", "token")
+"""What must not get lost where something was erased and the rest failed."""
 _START_ANEW = "Put it back, or start anew with `rocketvpn reset` and bind again."
 _ASK_GUARDIAN = "Ask a guardian with `rocketvpn guardian request ADDRESS`."
 _REMEDIES: dict[str, str] = {
@@ -88,6 +90,7 @@ def described(error: RocketVPNError) -> dict[str, Any]:
     }
     if error.cause:
         members["cause"] = error.cause
+    members |= {name: plain(error.params[name]) for name in _AFTER_ERASURE if name in error.params}
     if isinstance(error, DeviceLimitReached):
         members["devices"] = plain(error.devices)
     if isinstance(error, RequestRefused):

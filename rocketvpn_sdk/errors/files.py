@@ -41,7 +41,10 @@ class ExportFailed(RocketVPNError):
 
 
 class ReceiptInvalid(RocketVPNError):
-    """A receipt whose signature, issuer or content does not hold; ``problem`` says which."""
+    """A receipt whose signature, issuer or content does not hold; ``problem`` says which.
+
+    Where it came for a panic ticket, ``token`` is what came: it is erased, and the receipt is not sent for ever.
+    """
 
     code = "receipt-invalid"
     sentence = "The receipt proves nothing: {problem}."

@@ -6,6 +6,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
@@ -14,6 +15,7 @@ from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import policy_documents
 from rocketvpn_sdk.errors import (
     AuthenticationError,
+    ExportFailed,
     NotBound,
     ReceiptInvalid,
     RocketVPNError,
@@ -23,11 +25,12 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.rights.kept import keep_receipt
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.receipts import check_receipt, fetch_keys
 from rocketvpn_sdk.transport import Api, deadline
-from rocketvpn_sdk.transport.courier import Courier, Handlers, problem_code
+from rocketvpn_sdk.transport.courier import Courier, Handlers, UserNeeded, problem_code
 from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.updates.place import beside, remove
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
@@ -36,6 +39,10 @@ from rocketvpn_sdk.vault.vault import CLOCK
 from rocketvpn_sdk.witness import STREAM, WitnessRecord
 
 OPERATION = "rights.request"
+RECEIPT_WAITING = "receipt-waiting"
+"""The server has deleted and signed it, and nobody was there to take the receipt: ``resume`` brings it."""
+RECEIPT_UNSAVED = "receipt-unsaved"
+"""The same, and the folder of ``Config(receipts=…)`` did not take it."""
 _STATES: dict[str, ServerState] = {
     "waiting": "waiting_for_connection",
     "waiting_for_user": "waiting_for_user",
@@ -45,7 +52,10 @@ _STATES: dict[str, ServerState] = {
 
 
 class DeletionConfirmed(Notification, frozen=True, kw_only=True):
-    """The server confirmed a deletion; for ``device`` and ``account`` the vault is gone now too."""
+    """The server confirmed a deletion; for ``device`` and ``account`` the vault is gone now too.
+
+    With ``Config(receipts=…)`` the receipt is in that folder already; else it is nowhere but here.
+    """
 
     scope: wire.Scope
     receipt: Receipt
@@ -65,6 +75,7 @@ class Deletion:
         witness: told to forget what it noted.
         files: returns the operator's signed files, which hold the keys of receipts; ``None``: there are none, and the
             keys come over TLS.
+        receipts: the folder that keeps receipts; ``None``: nobody's but the caller's or a subscriber's hands do.
     """
 
     def __init__(
@@ -79,6 +90,7 @@ class Deletion:
         events: EventBus,
         witness: WitnessRecord,
         files: Callable[[], TrustedFiles] | None = None,
+        receipts: Path | None = None,
     ) -> None:
         self._vault = vault
         self._journal = journal
@@ -89,6 +101,7 @@ class Deletion:
         self._events = events
         self._witness = witness
         self._files = files
+        self._receipts = receipts
         self._ending = False
 
     def delete(self, plan: DeletionPlan) -> Outcome:
@@ -129,12 +142,12 @@ class Deletion:
 
     def _carry(self, ticket: QueueItem) -> QueueItem | None:
         try:
-            server = self._follow(ticket, interactive=False)
+            server = self._follow(ticket, interactive=False, awaited=False)
         except NotBound as error:
             return self._courier.postpone(msgspec.structs.replace(ticket, state="refused"), error)
         return None if server.state == "confirmed" else self._queue.find(ticket.id)
 
-    def _follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
+    def _follow(self, ticket: QueueItem, *, interactive: bool, awaited: bool = True) -> Server:
         if self._api.session.device().credentials.device_id != ticket.device_id:
             raise NotBound  # whoever is bound now must not be deleted for whoever was
         if ticket.reference is None:
@@ -147,7 +160,7 @@ class Deletion:
         if ticket.state == "waiting_for_user":  # the server took it; what lacked came after that
             taken = msgspec.structs.replace(ticket, state="accepted")
         try:
-            return self._conclude(taken, ticket.reference or "", interactive=interactive)
+            return self._conclude(taken, ticket.reference or "", interactive=interactive, awaited=awaited)
         except AuthenticationError as error:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
                 self._courier.ask_for_user(taken, error)
@@ -210,7 +223,7 @@ class Deletion:
         owed = self._vault.status().rotation_owed_since is not None
         return Here(done=True, at=utc(self._clock.time()), keys_destroyed=destroyed, rotation_owed=owed)
 
-    def _conclude(self, ticket: QueueItem, request_id: str, *, interactive: bool) -> Server:
+    def _conclude(self, ticket: QueueItem, request_id: str, *, interactive: bool, awaited: bool) -> Server:
         path = {"request_id": request_id}
         status = self._api.call("rights.status", answer=wire.RightsRequest, path=path, interactive=interactive).value
         if status.status in ("denied", "revoked", "expired"):
@@ -220,8 +233,15 @@ class Deletion:
         if status.status != "fulfilled":
             self._courier.postpone(ticket)
             return Server(state="in_progress", request_id=request_id)
-        receipt = self._receipt(ticket, request_id, interactive=interactive)
         scope: wire.Scope = ticket.body["scope"]
+        if scope != "logs" and not (awaited or self._receipts or self._events.heard(DeletionConfirmed)):
+            return self._leave(ticket, request_id, RECEIPT_WAITING)
+        receipt = self._receipt(ticket, request_id, interactive=interactive)
+        try:  # first: once the vault is gone nothing here can ask for it again
+            if self._receipts is not None:
+                keep_receipt(receipt, self._receipts)
+        except ExportFailed:
+            return self._leave(ticket, request_id, RECEIPT_UNSAVED)
         kept = None
         if scope == "logs":
             self._queue.remove(ticket)
@@ -229,6 +249,12 @@ class Deletion:
             kept = self._end_here()
         self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
         return Server(state="confirmed", problem=kept, request_id=request_id, receipt=receipt)
+
+    def _leave(self, ticket: QueueItem, request_id: str, problem: str) -> Server:
+        """Leave a deletion that the server has carried out as it is: ending it here would throw the receipt away."""
+        self._courier.postpone(msgspec.structs.replace(ticket, problem=problem))
+        self._events.emit(UserNeeded(operation=OPERATION, code=problem))
+        return Server(state="in_progress", problem=problem, request_id=request_id)
 
     def _destroy(self) -> None:
         with suppress(RocketVPNError):  # the operator's signed files are nothing personal, and must hold nothing up

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
+import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,12 +12,14 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import Clock, SystemClock
+from rocketvpn_sdk.clock import DAY, Clock, SystemClock
 from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import (
+    ConfigurationError,
     ReceiptInvalid,
     RequestRefused,
     RocketVPNError,
+    ServerError,
     TicketRefused,
     TransportError,
     VaultFull,
@@ -32,6 +36,9 @@ from rocketvpn_sdk.updates import TrustedFiles, beside
 
 _NOT_VALID = "ticket-not-valid"
 _NOBODY = "org.rocketvpn.ticket"
+_INTENT = b"rocketvpn/ticket/intent/1\0"
+_REPLAYED_FOR = DAY
+"""Seconds for which the server gives the same receipt again."""
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +64,9 @@ def erase_with_ticket(
     The call goes through the guard, held against the policy that ships with the SDK, to the server that the ticket
     names and to no other, over TLS. Nothing is written to this machine but signed files, for as long as it takes.
 
+    Calling it again with the same ticket asks for the same erasure once more: for a day the server gives the receipt
+    again, to whoever holds the ticket. So where an answer got lost, or the receipt could not be saved, do that.
+
     Args:
         ticket: as it was printed; small letters and missing hyphens do no harm.
         trust: a file of CA certificates (PEM); ``None``: the operating system's trust store.
@@ -69,13 +79,14 @@ def erase_with_ticket(
 
     Raises:
         ValueRefused: it is no ticket; no connection was opened.
-        TransportError: the server cannot be reached or trusted: nothing was erased, and the ticket still works. Where
-            the connection ended before the answer came, it may be erased all the same: use the ticket again.
-        TicketRefused: the server does not know it, or it was used (by a try whose answer was lost, too) or revoked:
-            which, it does not say.
+        TransportError, ServerError: no answer, or none that makes sense. ``params["perhaps_erased"]`` is there and
+            true if the ticket had been shown by then: call again. Else nothing was erased, and the ticket still works.
+        TicketRefused: the server does not know it, or it was used or revoked: which, it does not say.
         RateLimited: too many wrong tickets came from here.
-        ReceiptInvalid: it is erased, by all that the server says, and its receipt proves nothing.
-        ServerError, RequestRefused, ConfigurationError: see there.
+        ReceiptInvalid: it is erased, by all that the server says, and its receipt proves nothing; it is in
+            ``params["token"]``, as it came.
+        ConfigurationError: ``trusted_root``, ``trust`` or the like cannot work; nothing was erased.
+        RequestRefused: see there.
     """
     known = ticket if isinstance(ticket, PanicTicket) else read_ticket(ticket)
     clock, limits = clock or SystemClock(), limits or Limits()
@@ -106,24 +117,46 @@ def _api(
 
 
 def _redeem(api: Api, ticket: PanicTicket, keys: Keys | None, problem: str, clock: Clock) -> Receipt:
-    asked_at = clock.time()
     try:
-        token = api.call("erasure.redeem", answer=str, body=wire.Erasure(ticket=ticket.code)).value
+        answer = api.call(
+            "erasure.redeem",
+            answer=str,
+            body=wire.Erasure(ticket=ticket.code),
+            idempotency_key=_intent(ticket),
+        )
+    except (TransportError, ServerError) as error:
+        error.params["perhaps_erased"] = True
+        raise
     except RequestRefused as refused:
         if refused.params["reason"] != _NOT_VALID:
             raise
         raise TicketRefused(operation="erasure.redeem", reason=_NOT_VALID) from None
-    if keys is None:
-        raise ReceiptInvalid(problem=f"the keys of receipts cannot be had ({problem})")
+    try:
+        if keys is None:
+            raise ReceiptInvalid(problem=f"its keys cannot be had ({problem})")
+        # By the server's clock: this machine's may be wrong, and what is erased is erased.
+        return _checked(answer.value, keys, ticket, clock.time() if answer.date is None else answer.date)
+    except ReceiptInvalid as error:
+        said = f"{error.params['problem']}; by the server's word it is erased all the same"
+        raise ReceiptInvalid(problem=said, token=answer.value) from None
+
+
+def _intent(ticket: PanicTicket) -> str:
+    """Return the Idempotency-Key: always the same for a ticket, and of no use to whoever does not hold it."""
+    digest = hashlib.sha256(_INTENT + ticket.code.encode()).digest()
+    return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def _checked(token: str, keys: Keys, ticket: PanicTicket, now: float) -> Receipt:
     return check_receipt(
         token,
         keys.text,
         issuer=ticket.server,
-        request_id=ticket.ticket_id,
+        request_id=ticket.ticket_id,  # which no other receipt can name
         device_id=None,  # a ticket does not name one
         scope=ticket.scope,
-        requested_at=asked_at,
-        now=clock.time(),
+        requested_at=now - _REPLAYED_FOR,
+        now=now,
         evidence=keys.evidence,
     )
 
@@ -138,7 +171,7 @@ def _keys(api: Api, trusted_root: bytes | None, clock: Clock, limits: Limits) ->
                 folder=beside(Path(folder)), trusted_root=trusted_root, fetch=api.fetch, now=clock.time, limits=limits
             )
             return fetch_keys(api, files), ""
-    except TransportError:
+    except (TransportError, ConfigurationError):
         raise
     except RocketVPNError as error:
         return None, error.code

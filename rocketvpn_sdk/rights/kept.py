@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -9,11 +10,13 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, SystemClock
-from rocketvpn_sdk.errors import ConfigurationError, ReceiptInvalid, UpdateRefused
+from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
+from rocketvpn_sdk.rights.new_file import new_file
 from rocketvpn_sdk.rights.outcome import Receipt
 from rocketvpn_sdk.rights.receipts import RECEIPT_KEYS, SKEW, verified
 from rocketvpn_sdk.updates.evidence import Evidence, verify
 
+_NAME = 16
 _LARGEST = 4 << 20
 _LARGEST_ROOT = 128 << 10
 
@@ -39,6 +42,27 @@ def receipt_to_json(receipt: Receipt) -> bytes:
     )
     # (Defaults are written: the members that matter are there by name.)
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def keep_receipt(receipt: Receipt, folder: Path) -> Path:
+    """Write ``receipt`` into ``folder``, whole or not at all, mode 0600; once more, it is the same file.
+
+    Its name says nothing about anyone: it is a part of the SHA-256 of what was signed.
+
+    Raises:
+        ExportFailed: the folder or the disk does not take it.
+    """
+    path = folder / f"erasure-receipt-{hashlib.sha256(receipt.token.encode()).hexdigest()[:_NAME]}.json"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportFailed(folder=str(folder), problem=error.strerror or type(error).__name__) from None
+    try:
+        with new_file(path, overwrite=True) as file:
+            file.write(receipt_to_json(receipt))
+    except ValueRefused as refused:  # a folder by that name
+        raise ExportFailed(folder=str(folder), problem=refused.params["problem"]) from None
+    return path
 
 
 def check_receipt_file(

@@ -88,7 +88,8 @@ class Device:
         return frozenset(FileSecrets(self.folder / "secrets.json").entries())
 
     def gone(self) -> None:
-        """Check that nothing is left here."""
+        """Check that nothing is left here but the receipt."""
+        assert len(list((self.folder / "receipts").glob("erasure-receipt-*.json"))) == 1
         assert not (self.folder / "vault").exists()
         assert not self.secrets()
 
@@ -111,6 +112,7 @@ def restart(device: Device) -> bool:
         device.gone()
     else:  # the kill came while the last was being removed; what is there now is a new vault, and empty
         assert (after.bound, after.waiting) == (False, 0)
+        assert len(list((device.folder / "receipts").glob("erasure-receipt-*.json"))) == 1
         assert not device.roots & device.secrets(), "a key of what was deleted is still there"
     return True
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import socket
+import time
 from pathlib import Path
+from unittest import mock
 
 import httpx
 import pytest
@@ -15,9 +18,11 @@ from support.world import World, bytes_of
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli.app import run
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     CertificateUntrusted,
+    ConfigurationError,
     DeviceRevoked,
     NotBound,
     RateLimited,
@@ -27,11 +32,14 @@ from rocketvpn_sdk.errors import (
     TicketRefused,
     ValueRefused,
 )
-from rocketvpn_sdk.rights import Erased, PanicTicket, check_receipt_file, erase_with_ticket, receipt_to_json
+from rocketvpn_sdk.rights import Erased, PanicTicket, check_receipt_file, erase, erase_with_ticket, receipt_to_json
+from rocketvpn_sdk.rights.receipts import Keys
 from rocketvpn_sdk.rights.ticket import new_ticket
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.transport import DeviceRevokedNotice
+from rocketvpn_sdk.testing.sandbox import running_sandbox
+from rocketvpn_sdk.transport import Api, DeviceRevokedNotice
+from rocketvpn_sdk.updates import TrustedFiles
 
 pytestmark = pytest.mark.clause("A3")
 
@@ -213,7 +221,7 @@ def test_a_second_use_a_revoked_and_an_unknown_ticket_are_answered_alike(world: 
     assert len({answer.content for answer in answers}) == 1
     plain = [{name: value for name, value in answer.headers.items() if name != "date"} for answer in answers]
     assert plain[0] == plain[1] == plain[2]
-    for ticket in (used, revoked, unknown):
+    for ticket in (revoked, unknown):
         with pytest.raises(TicketRefused, match="used or revoked, or was never known"):
             use(world, ticket)
 
@@ -244,6 +252,74 @@ def test_an_answer_that_got_lost_is_given_again_to_the_same_call_and_to_no_other
     assert ask(world, ticket.code, "one-intent").content == first.content
     assert ask(world, ticket.code, "another").status_code == 404
     assert ask(world, ticket.code).status_code == 404
+
+
+def test_a_lost_answer_is_no_lost_receipt_whoever_holds_the_ticket_asks_again_for_a_day(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with running_sandbox(tmp_path / "server", clock=clock) as sandbox:
+        world = World(sandbox, tmp_path / "vault")
+        with RocketVPN.open(world.config(clock=clock)) as rocket:
+            rocket.device.bind(sandbox.order())
+            ticket = rocket.rights.make_ticket("device")
+        sandbox.faults.lose_answers(5)
+        with pytest.raises(ServerUnreachable) as caught:  # the keys: the ticket was not shown yet
+            erase_with_ticket(ticket, trust=sandbox.ca_file, clock=clock, limits=_impatient())
+        assert "perhaps_erased" not in caught.value.params
+        sandbox.faults.clear()
+        assert len(sandbox.rows()["devices"]) == 1
+        with pytest.raises(ServerUnreachable) as caught:
+            _redeem_into_the_void(sandbox, ticket, clock)
+        assert caught.value.params["perhaps_erased"] is True
+        assert sandbox.rows()["devices"] == []
+        clock.advance(sandbox.settings.replay_lifetime - 1)
+        again = erase_with_ticket(ticket, trust=sandbox.ca_file, clock=clock)
+        assert again.receipt.claims.jti == ticket.ticket_id
+        clock.advance(1 + sandbox.settings.purge_interval)
+        with pytest.raises(TicketRefused):
+            erase_with_ticket(ticket, trust=sandbox.ca_file, clock=clock)
+
+
+def _redeem_into_the_void(sandbox: Sandbox, ticket: PanicTicket, clock: FakeClock) -> None:
+    """Use ``ticket``, and lose every answer from the moment on at which it is shown."""
+    fetch_keys = erase.fetch_keys
+
+    def fetch_and_lose(api: Api, files: TrustedFiles | None) -> Keys:
+        keys = fetch_keys(api, files)
+        sandbox.faults.lose_answers(5)
+        return keys
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(erase, "fetch_keys", fetch_and_lose)
+        try:
+            erase_with_ticket(ticket, trust=sandbox.ca_file, clock=clock, limits=_impatient())
+        finally:
+            sandbox.faults.clear()
+
+
+@pytest.mark.parametrize("off", [-900.0, 900.0, -40 * 86400.0, 40 * 86400.0])
+def test_a_wrong_clock_does_not_make_an_erasure_look_like_a_failure(
+    world: World, rocket: RocketVPN, off: float
+) -> None:
+    ticket = rocket.rights.make_ticket("device")
+    done = erase_with_ticket(ticket, trust=world.sandbox.ca_file, clock=FakeClock(time.time() + off))
+    assert done.receipt.claims.jti == ticket.ticket_id
+
+
+def test_a_root_that_is_none_is_found_before_anything_is_erased(world: World, rocket: RocketVPN) -> None:
+    ticket = rocket.rights.make_ticket("device")
+    for nonsense in (b"{}", b"", b"\x00" * 100):
+        with pytest.raises(ConfigurationError, match="trusted_root"):
+            erase_with_ticket(ticket, trust=world.sandbox.ca_file, trusted_root=nonsense)
+    assert rocket.device.order().state == "active"
+    assert use(world, ticket).receipt.claims.jti == ticket.ticket_id
+
+
+def test_the_key_of_an_erasure_is_of_no_use_without_the_ticket(world: World, rocket: RocketVPN) -> None:
+    ticket, other = rocket.rights.make_ticket("device"), new_ticket(world.sandbox.url, "device")
+    assert erase._intent(ticket) == erase._intent(ticket) != erase._intent(other)
+    assert erase._intent(ticket).replace("-", "")[:12] != ticket.ticket_id[:12]
+    use(world, ticket)
+    assert ask(world, ticket.ticket_id, erase._intent(ticket)).status_code == 404
 
 
 def test_attack_a_thief_s_ticket_ends_with_the_stolen_device(world: World, order: str, tmp_path: Path) -> None:
@@ -318,8 +394,11 @@ def test_keys_that_cannot_be_trusted_do_not_keep_anyone_from_being_erased(
     ticket = rocket.rights.make_ticket("device")
     with Sandbox(tmp_path / "other") as other:
         foreign = other.trusted_root.read_bytes()
-    with pytest.raises(ReceiptInvalid, match="update-refused"):
+    with pytest.raises(ReceiptInvalid, match=r"update-refused.*it is erased all the same") as caught:
         erase_with_ticket(ticket, trust=world.sandbox.ca_file, trusted_root=foreign)
+    token = caught.value.params["token"]
+    assert token not in f"{caught.value} {caught.value!r}"
+    assert use(world, ticket).receipt.token == token  # and with the right root it can be had once more
     with pytest.raises(DeviceRevoked):
         rocket.device.order()
 
@@ -384,7 +463,56 @@ def test_on_another_machine_with_nothing_but_the_paper(world: World, rocket: Roc
     assert ticket.ticket_id in "".join(shown.out.split())
 
     again = there.here("erase", "--ticket", "-", "--yes", *trust, typed=ticket.text)
-    assert (again.code, again.error["code"]) == (codes.REFUSED, "ticket-refused")
+    assert again.document["receipt"]["token"] == json.loads(receipt.read_bytes())["token"]
+    unknown = new_ticket(world.sandbox.url, "account").text
+    refused = there.here("erase", "--ticket", "-", "--yes", *trust, typed=unknown)
+    assert (refused.code, refused.error["code"]) == (codes.REFUSED, "ticket-refused")
+
+
+def test_the_command_line_saves_a_receipt_that_came_and_does_not_hold(
+    world: World, rocket: RocketVPN, tmp_path: Path
+) -> None:
+    ticket, kept, none = rocket.rights.make_ticket("device"), tmp_path / "receipt.json", tmp_path / "none.json"
+    there, trust = CommandLine(), ("--trust", str(world.sandbox.ca_file))
+    redeem = ("erase", "--ticket", "-", "--yes", *trust)
+    none.write_bytes(b"{}")
+    bad = there.here(*redeem, "--root", str(none), typed=ticket.text)
+    assert (bad.error["code"], "trusted_root" in bad.error["message"]) == ("configuration-invalid", True)
+    assert rocket.device.order().state == "active"
+    with Sandbox(tmp_path / "other") as other:
+        root = ("--root", str(other.trusted_root))
+        failed = there.here(*redeem, *root, "--receipt", str(kept), typed=ticket.text)
+    assert failed.error["code"] == "receipt-invalid"
+    assert "it is erased all the same" in failed.error["message"]
+    raw = tmp_path / "receipt.json.unverified"
+    assert (raw.read_text().strip(), raw.stat().st_mode & 0o777) == (failed.error["token"], 0o600)
+    good = there.here(*redeem, "--receipt", str(kept), typed=ticket.text)
+    assert good.document["receipt"]["token"] == failed.error["token"]
+
+
+def test_the_command_line_says_that_it_may_have_been_erased(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unanswered(*_: object, **__: object) -> None:
+        raise ServerUnreachable(host="vpn.example.org", problem="nothing came", perhaps_erased=True)
+
+    monkeypatch.setattr("rocketvpn_sdk.rights.erase_with_ticket", unanswered)
+    ticket = new_ticket("https://vpn.example.org", "device").text
+    assert CommandLine().here("erase", "--ticket", "-", "--yes", typed=ticket).error["perhaps_erased"] is True
+    monkeypatch.setattr("sys.stdin", io.StringIO(ticket))
+    assert run(["erase", "--ticket", "-", "--yes"]) == codes.SERVER
+    said = " ".join(capsys.readouterr().err.split())
+    assert "It may have been erased. Run it again with the same ticket within a day" in said
+
+
+def test_a_receipt_that_cannot_be_saved_is_printed(world: World, rocket: RocketVPN, tmp_path: Path) -> None:
+    ticket, full = rocket.rights.make_ticket("device"), tmp_path / "receipt.json"
+    redeem = ("erase", "--ticket", "-", "--yes", "--trust", str(world.sandbox.ca_file), "--receipt", str(full))
+    with mock.patch("os.fsync", side_effect=OSError(28, "No space left on device")):
+        failed = CommandLine().here(*redeem, typed=ticket.text)
+    assert "could not be saved" in failed.error["message"]
+    assert failed.error["receipt"]["claims"]["jti"] == ticket.ticket_id
+    assert not full.exists()
 
 
 def test_the_command_line_asks_before_and_warns_of_arguments(world: World, rocket: RocketVPN) -> None:

@@ -75,6 +75,7 @@ def config(folder: Path, server: str, ca_file: Path, secrets: FileSecrets | None
         trust=ca_file,
         policy=bundled_policy().with_hosts("operator", ("localhost",)),
         limits=LIMITS,
+        receipts=folder / "receipts",
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -95,7 +97,7 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         if not yes:
             ask.confirm("delete", "This cannot be undone.", call.out)
         outcome = rocket.rights.delete(planned)
-    saved = save_receipt(outcome.server.receipt, receipt)
+    saved = save_receipt(outcome.server.receipt, receipt, call.out)
 
     def show(out: Out) -> None:
         out.heading("What was done")
@@ -118,7 +120,7 @@ def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, 
                 "delete", f"The server will delete what it holds about {what}. This cannot be undone.", call.out
             )
         outcome = owner.delete("device", device) if device else owner.delete()
-    saved = save_receipt(outcome.server.receipt, receipt)
+    saved = save_receipt(outcome.server.receipt, receipt, call.out)
 
     def show(out: Out) -> None:
         if outcome.server.state == "in_progress":
@@ -133,7 +135,7 @@ def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, 
 def _resume(call: Call, receipt: Path | None) -> Answer:
     with call.open() as rocket:
         states = list(rocket.rights.resume())
-    saved = next((name for state in states if (name := save_receipt(state.receipt, receipt))), None)
+    saved = next((name for state in states if (name := save_receipt(state.receipt, receipt, call.out))), None)
 
     def show(out: Out) -> None:
         if not states:
@@ -283,17 +285,38 @@ def check_receipt_file(path: Path | None) -> None:
         raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
 
 
-def save_receipt(receipt: Receipt | None, path: Path | None) -> str | None:
-    """Save a receipt with what it takes to check it again; return where."""
+def save_receipt(receipt: Receipt | None, path: Path | None, out: Out) -> str | None:
+    """Save a receipt with what it takes to check it again; return where. If that fails, print it: it exists once."""
     if receipt is None or path is None:
         return None
     from rocketvpn_sdk.rights import receipt_to_json
 
+    content = receipt_to_json(receipt)
     try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(receipt_to_json(receipt))
+        write_new(path, content)
     except OSError as error:
         problem = f"It is deleted, but the receipt could not be saved in {path} ({error.strerror})."
-        raise CommandError(problem) from None
+        failed = CommandError(problem, advice="It was printed instead: keep that.")
+        failed.params["receipt"] = json.loads(content)
+        if not out.json:
+            sys.stdout.write(content.decode())
+            sys.stdout.flush()
+        raise failed from None
     return str(path)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, for this user alone; nothing is left of one that could not be written.
+
+    Raises:
+        OSError: it is there, or cannot be written.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -11,10 +11,10 @@ import typer
 from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import receipt as receipts
-from rocketvpn_sdk.cli.commands.delete import check_receipt_file, save_receipt
+from rocketvpn_sdk.cli.commands.delete import check_receipt_file, save_receipt, write_new
 from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
 from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
+from rocketvpn_sdk.errors import ConfigurationError, RocketVPNError, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import Erased
@@ -50,8 +50,13 @@ def erase(
     call.out.say(f"{known.server} will erase {REACHES[Reach(known.scope)]}.")
     if not yes:
         ask.confirm("erase", "This cannot be undone.", call.out)
-    done = erase_with_ticket(known, trust=trust, trusted_root=_root(root))
-    saved = save_receipt(done.receipt, receipt)
+    trusted = _root(root)
+    try:
+        done = erase_with_ticket(known, trust=trust, trusted_root=trusted)
+    except RocketVPNError as error:
+        _tell_what_happened(call.out, error, receipt)
+        raise
+    saved = save_receipt(done.receipt, receipt, call.out)
     document = {"erased": True, "scope": known.scope, "receipt": done.receipt, "receipt_file": saved, "sent": done.sent}
     return Answer(document, lambda out: show(out, done, saved))
 
@@ -68,6 +73,32 @@ def show(out: Out, done: Erased, saved: str | None) -> None:
     if saved:
         later = "Check it with `rocketvpn receipt`." if done.receipt.evidence else "Its keys came over TLS alone."
         out.say(f"The receipt is in {saved}. {later}")
+
+
+def _tell_what_happened(out: Out, error: RocketVPNError, receipt: Path | None) -> None:
+    """Say what may be erased although the command fails, and keep a receipt that came; --json has both in its error."""
+    if error.params.get("perhaps_erased"):
+        _tell(out, "It may have been erased. Run it again with the same ticket within a day: then the receipt comes.")
+    token = error.params.get("token")
+    if token is None:
+        return
+    if receipt is None:
+        _tell(out, "It is erased. What came as a receipt was not saved: run it again with --receipt within a day.")
+        return
+    path = receipt.with_name(f"{receipt.name}.unverified")
+    try:
+        write_new(path, f"{token}\n".encode())
+    except OSError as problem:
+        _tell(out, f"It is erased. What came as a receipt could not be saved in {path} ({problem.strerror}); it is:")
+        if not out.json:
+            sys.stderr.write(f"{token}\n")
+        return
+    _tell(out, f"It is erased. What came as a receipt is in {path}; it could not be verified.")
+
+
+def _tell(out: Out, text: str) -> None:
+    if not out.json:
+        out.error(text)
 
 
 def _text(given: str | None) -> str:

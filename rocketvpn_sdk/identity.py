@@ -27,6 +27,8 @@ CREDENTIALS = "credentials"
 """The name of the document that holds ``Credentials``."""
 BINDING = "binding"
 """The name of the document that holds ``Binding``."""
+PENDING = "pending_binding"
+"""The name of the document that holds ``Pending``."""
 
 _LABEL = b"rocketvpn/device/v1"
 _MACHINE_ID = re.compile(r"[0-9a-f]{32,128}")
@@ -165,3 +167,11 @@ class Binding(MaskedRepr, frozen=True, kw_only=True):
     device_id: str
     bound_on: date
     """The day of binding; the policy keeps no finer time."""
+
+
+class Pending(MaskedRepr, frozen=True, kw_only=True):
+    """A binding of which nobody knows yet whether the server has it: the key that it may have, for the next try."""
+
+    order_number: str
+    device_id: str
+    private_key: bytes

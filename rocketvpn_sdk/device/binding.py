@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import AlreadyBound, DeletionPending, DeviceRevoked, NotBound, RocketVPNError, ServerError
+from rocketvpn_sdk.errors import (
+    AlreadyBound,
+    AuthenticationError,
+    BindingError,
+    DeletionPending,
+    DeviceRevoked,
+    NotBound,
+    OrderExpired,
+    RateLimited,
+    RequestRefused,
+    RocketVPNError,
+    ServerError,
+    ServerTimeout,
+)
 from rocketvpn_sdk.identity import (
     BINDING,
     CREDENTIALS,
+    PENDING,
     Binding,
     Credentials,
     DeviceKey,
+    Pending,
     device_id,
     read_machine_id,
     read_os_user,
 )
-from rocketvpn_sdk.transport import Api, Documents, check_value
+from rocketvpn_sdk.transport import Api, Documents, check_value, deadline
 
 _ORDER_NUMBER = "order_number"
 
@@ -66,6 +82,9 @@ class Devices:
 
         Show ``rocket.policy.advice()`` first: a minor reads the policy with a guardian before giving anything (M1, M2).
 
+        Where an answer gets lost, the server may have the device all the same. The key is kept then, sealed, until it
+        is known, and calling this again for the same order goes on with it.
+
         Args:
             order_number: as the confirmation of the purchase has it.
             replace: the id of a device whose place this one takes.
@@ -77,33 +96,63 @@ class Devices:
             OrderNotFound, OrderExpired: the server's reasons.
             DeviceLimitReached: with the list of the order's devices; choose one for ``replace``.
             AuthenticationRequired, AuthenticationFailed, BrowserRequired: the server wants the user.
+            ServerTimeout: also where another thread binds or unbinds and does not end in time (it may ask the user).
             TransportError, ServerError, RequestRefused, VaultError: as for any call.
         """
         check_value(self._api.policy.fields[_ORDER_NUMBER], _ORDER_NUMBER, order_number)
-        with self._lock:
+        with self._alone():
             if self.binding is not None:
                 raise AlreadyBound
             if self._deleting():
                 raise DeletionPending
-            key = DeviceKey.generate()
-            number = device_id(
-                self._machine_id(), app_id=self._app_id, os_user=self._os_user(), order_number=order_number
-            )
-            wanted = {_ORDER_NUMBER: order_number, "device_id": number}
-            if replace is not None:
-                wanted["replace"] = replace
-            grants = self._api.session.grants
-            token = grants.redeem(key, grants.authorize(key, wanted))
-            if token.refresh_token is None:
-                raise ServerError(operation="token.issue", status=200, problem="it has no refresh token")
-            credentials = Credentials(
-                device_id=number,
-                private_key=key.to_bytes(),
-                refresh_token=token.refresh_token,
-                client_id=grants.client_id,
-            )
-            self._api.session.adopt(credentials, token)
-            return self._keep(order_number, credentials)
+            pending = self._pending(order_number)
+            try:
+                return self._bind(pending, replace)
+            except (AuthenticationError, BindingError, RequestRefused) as refused:
+                if not isinstance(refused, OrderExpired | RateLimited):  # those say nothing about the device
+                    self._documents.drop(PENDING)
+                raise
+
+    def _pending(self, order_number: str) -> Pending:
+        """Return what an earlier try for the same order left, or a new number and key."""
+        left = self._documents.get(PENDING, Pending)
+        if left is not None and left.order_number == order_number:
+            return left
+        number = device_id(self._machine_id(), app_id=self._app_id, os_user=self._os_user(), order_number=order_number)
+        key = DeviceKey.generate().to_bytes()
+        return Pending(order_number=order_number, device_id=number, private_key=key)
+
+    def _bind(self, pending: Pending, replace: str | None) -> Binding:
+        wanted = {_ORDER_NUMBER: pending.order_number, "device_id": pending.device_id}
+        if replace is not None:
+            wanted["replace"] = replace
+        grants, key = self._api.session.grants, DeviceKey.from_bytes(pending.private_key)
+        code = grants.authorize(key, wanted)
+        self._documents.put(PENDING, pending)  # from here on the server may give the device its place
+        token = grants.redeem(key, code)
+        if token.refresh_token is None:
+            raise ServerError(operation="token.issue", status=200, problem="it has no refresh token")
+        credentials = Credentials(
+            device_id=pending.device_id,
+            private_key=pending.private_key,
+            refresh_token=token.refresh_token,
+            client_id=grants.client_id,
+        )
+        self._api.session.adopt(credentials, token)
+        return self._keep(pending.order_number, credentials)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads out; all that is asked of the server inside has one call's time, the user's apart."""
+        total = self._api.limits.total_timeout
+        with deadline.within(total):
+            if not self._lock.acquire(timeout=deadline.remaining(total)):
+                host = self._api.server.removeprefix("https://")
+                raise ServerTimeout(host=host, seconds=total, cause="server")
+            try:
+                yield
+            finally:
+                self._lock.release()
 
     def order(self) -> wire.Order:
         """Return the order: how long it runs, how many devices it allows.
@@ -132,7 +181,7 @@ class Devices:
             ServerUnreachable, ServerTimeout: offline; nothing changed.
             TransportError, ServerError, AuthenticationError: as for any call.
         """
-        with self._lock:
+        with self._alone():
             binding = self.binding
             if binding is None:
                 raise NotBound
@@ -144,7 +193,7 @@ class Devices:
                     raise
                 # The server knows this device no longer: what was asked for is so (or an answer was lost on the way).
             if target == binding.device_id:
-                self._documents.drop(BINDING, CREDENTIALS)
+                self._documents.drop(BINDING, CREDENTIALS, PENDING)
                 self._api.session.forget()
 
     def _keep(self, order_number: str, credentials: Credentials) -> Binding:
@@ -156,16 +205,16 @@ class Devices:
         except RocketVPNError:
             self._undo(credentials)
             raise
+        with suppress(RocketVPNError):  # the device is bound; what stays goes when it is unbound
+            self._documents.drop(PENDING)
         self._api.bound_anew()
         return binding
 
     def _undo(self, credentials: Credentials) -> None:
-        for step in (
-            lambda: self._documents.drop(BINDING, CREDENTIALS),
-            lambda: self._api.call("devices.unbind", path={"device_id": credentials.device_id}, interactive=False),
-        ):
-            try:
-                step()
-            except RocketVPNError:
-                continue  # the first error is the one to report; a later bind finds the device and asks by e-mail
+        """Go back as far as that is possible; the error that led here is the one to report."""
+        with suppress(RocketVPNError):
+            self._documents.drop(BINDING, CREDENTIALS)
+        with suppress(RocketVPNError):  # offline: a later bind goes on with the pending key
+            self._api.call("devices.unbind", path={"device_id": credentials.device_id}, interactive=False)
+            self._documents.drop(PENDING)
         self._api.session.forget()

@@ -11,6 +11,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, ServerError
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.transport import answers
@@ -129,6 +130,11 @@ class Api:
     def server(self) -> str:
         """The origin of the server."""
         return self._exchange.server
+
+    @property
+    def limits(self) -> Limits:
+        """The bounds."""
+        return self._exchange.limits
 
     def server_time(self) -> float:
         """Return what the server's clock says, as far as it is known, in seconds since the epoch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import stamina
@@ -26,8 +26,10 @@ from rocketvpn_sdk.errors import (
     PinMismatch,
     RequestRefused,
     ServerUnreachable,
+    TransportError,
 )
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.identity import PENDING, DeviceKey, Pending
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State
 from rocketvpn_sdk.sandbox.server import Sandbox
@@ -139,6 +141,59 @@ def test_the_same_machine_with_a_new_key_needs_the_mailed_code(
         machine(authenticator=lambda _: "not-it").device.bind(number)
     again = machine(authenticator=lambda _: sandbox.mail.last_code()).device.bind(number)
     assert again.device_id == before.device_id
+
+
+@pytest.mark.clause("C1")
+def test_a_lost_answer_to_binding_does_not_lock_the_user_out(
+    sandbox: Sandbox, machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could be asked about a new key: the order has no address. So the next try comes with the same key."""
+    number, one = sandbox.order(email=None), machine()
+    grants = one.api.session.grants
+    real = grants.redeem
+
+    def lost(key: DeviceKey, code: str) -> wire.TokenResponse:
+        sandbox.faults.lose_answers(1)
+        return real(key, code)
+
+    monkeypatch.setattr(grants, "redeem", lost)
+    with pytest.raises(TransportError):
+        one.device.bind(number)
+    assert one.device.binding is None
+    placed = [row["jkt"] for row in sandbox.rows()["devices"] if row["order_number"] == number]
+    monkeypatch.undo()
+    bound = one.device.bind(number)
+    assert [(row["id"], row["jkt"]) for row in sandbox.rows()["devices"] if row["order_number"] == number] == [
+        (bound.device_id, *placed)
+    ]
+    assert one.documents.get(PENDING, Pending) is None
+
+
+@pytest.mark.clause("C1")
+def test_a_pending_key_goes_with_a_refusal_and_with_another_order(
+    sandbox: Sandbox, machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers, one = (sandbox.order(), sandbox.order()), machine()
+    for number in numbers:
+        with monkeypatch.context() as patch:
+            patch.setattr(one.api.session.grants, "redeem", _raising(ServerUnreachable(host="x", problem="y")))
+            with pytest.raises(ServerUnreachable):
+                one.device.bind(number)
+        left = one.documents.get(PENDING, Pending)
+        assert left is not None
+        assert left.order_number == number
+    with monkeypatch.context() as patch:
+        patch.setattr(one.api.session.grants, "authorize", _raising(AuthenticationFailed(reason="access_denied")))
+        with pytest.raises(AuthenticationFailed):
+            one.device.bind(numbers[1])
+    assert one.documents.get(PENDING, Pending) is None
+
+
+def _raising(error: Exception) -> Callable[..., NoReturn]:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    return fail
 
 
 def test_unknown_order(machine: Callable[..., Machine]) -> None:

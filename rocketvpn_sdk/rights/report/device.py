@@ -11,7 +11,7 @@ from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent, InForce
 from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.ledger import key_of
-from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials, DeviceKey
+from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import Inventory
 from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.rights.report.describing import Describer
@@ -30,6 +30,13 @@ def account(say: Describer, vault: Vault) -> Iterator[HeldValue]:
     if binding is not None:
         yield say.held("order_number", _HERE, value=binding.order_number, since=since)
         yield say.held("bound_on", _HERE, value=binding.bound_on, since=since)
+    pending = vault.get(PENDING, Pending) if binding is None else None
+    if pending is not None:  # an answer was lost: the server may have the device
+        key = DeviceKey.from_bytes(pending.private_key)
+        yield say.held("order_number", _HERE, value=pending.order_number)
+        yield say.held("device_id", _HERE, value=pending.device_id)
+        yield say.held("device_public_key", _HERE, value=key.thumbprint)
+        yield say.held("device_key", _HERE, value=None)
     if credentials is not None:
         values: dict[str, Any] = {
             "device_id": credentials.device_id,

@@ -174,7 +174,12 @@ class Rooms:
 
         config = self.config
         return Devices(
-            api=self.api, documents=self.vault, clock=config.clock, app_id=config.app_id, deleting=self.deleting
+            api=self.api,
+            documents=self.vault,
+            clock=config.clock,
+            app_id=config.app_id,
+            deleting=self.deleting,
+            tell_anew=self._tell_anew,
         )
 
     @_Once
@@ -250,6 +255,14 @@ class Rooms:
         )
 
     # ------------------------------------------------------------ inside
+
+    def _tell_anew(self) -> None:
+        """Let the server be told of every consent again: see ``consent.ending``."""
+        from rocketvpn_sdk.consent.ending import tell_anew
+
+        with self.vault.write() as change:
+            if tell_anew(change, self.queue):
+                change.owe_rotation(self.config.clock.time())
 
     def _changes(self) -> int:
         return self.standing.changes + self.versions.changes

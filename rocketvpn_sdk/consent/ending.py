@@ -15,7 +15,7 @@ from rocketvpn_sdk.consent.ledger import (
     write_ledger,
     write_record,
 )
-from rocketvpn_sdk.consent.queued import notice_item
+from rocketvpn_sdk.consent.queued import PUT, notice_item
 from rocketvpn_sdk.vault import Queue
 from rocketvpn_sdk.vault.change import Change
 
@@ -62,6 +62,20 @@ def untold(ledger: Ledger, device_id: str) -> tuple[str, ...]:
         return entry.stale if entry.told == device_id else entry.state == "granted"
 
     return tuple(key for key, entry in ledger.entries.items() if missing(entry))
+
+
+def tell_anew(change: Change, queue: Queue) -> bool:
+    """Let whatever the server was told be told again; return whether there was anything; the caller owes the rotation.
+
+    For when this device is bound: the server dropped what it had been told when the device was taken off its order, and
+    bound to the same order again it has the same id. What still waits goes: what is told anew says all that holds.
+    """
+    ledger = read_ledger(change)
+    told = {key: msgspec.structs.replace(entry, stale=True) for key, entry in ledger.entries.items() if entry.told}
+    if told:
+        queue.drop(change, lambda item: item.operation == PUT)
+        write_ledger(change, msgspec.structs.replace(ledger, entries={**ledger.entries, **told}))
+    return bool(told)
 
 
 def unset(change: Change, keys: Iterable[str], *, at: float, spare: str = "") -> None:

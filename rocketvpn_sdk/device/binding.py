@@ -50,6 +50,7 @@ class Devices:
         machine_id: returns the machine's own number, or ``None``.
         os_user: returns what the operating system calls the user.
         deleting: whether a deletion still needs the credentials that are here.
+        tell_anew: called before a new binding is written: the server knows nothing any more of what it was told before.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Devices:
         machine_id: Callable[[], str | None] = read_machine_id,
         os_user: Callable[[], str] = read_os_user,
         deleting: Callable[[], bool] = lambda: False,
+        tell_anew: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._documents = documents
@@ -70,6 +72,7 @@ class Devices:
         self._machine_id = machine_id
         self._os_user = os_user
         self._deleting = deleting
+        self._tell_anew = tell_anew
         self._lock = threading.Lock()
 
     @property
@@ -201,6 +204,7 @@ class Devices:
         today = utc(self._clock.time()).date()
         binding = Binding(order_number=order_number, device_id=credentials.device_id, bound_on=today)
         try:
+            self._tell_anew()
             self._documents.put_all({CREDENTIALS: credentials, BINDING: binding})
         except RocketVPNError:
             self._undo(credentials)

@@ -427,3 +427,30 @@ def test_a_notice_of_a_revoked_device_is_not_sent_with_every_sync(bound: World) 
         assert len(list(rocket.rights.sent())) == sent
         assert rocket.consent.deliver() == 1
         assert len(list(rocket.rights.sent())) > sent
+
+
+@pytest.mark.clause("U5")
+@pytest.mark.parametrize("revoked", [False, True])
+def test_bound_again_to_the_same_order_the_server_is_told_again(bound: World, revoked: bool) -> None:
+    def there(device_id: str) -> dict[str, str]:
+        rows = bound.sandbox.rows()["consents"]
+        return {row["purpose"]: row["state"] for row in rows if row["device_id"] == device_id}
+
+    with RocketVPN.open(bound.config()) as rocket:
+        first = rocket.device.binding
+        assert first is not None
+        assert rocket.consent.grant(rocket.consent.notice("improvement")).server == "told"
+        assert rocket.consent.deny(rocket.consent.notice("surveys")).server == "told"
+        if revoked:
+            bound.sandbox.faults.revoke_device(first.device_id)
+            rocket.consent.withdraw("improvement")
+            assert [item.problem for item in rocket.queue.items()] == ["device-revoked"]
+        rocket.device.unbind()
+        assert revoked or there(first.device_id) == {}
+        assert rocket.device.bind(first.order_number).device_id == first.device_id
+        known = {part.purpose: part.server for part in rocket.consent.status().purposes}
+        assert known["improvement"] == known["surveys"] == "waiting"
+        assert rocket.sync().waiting == 0
+        assert there(first.device_id) == {"improvement": "withdrawn" if revoked else "granted", "surveys": "denied"}
+        known = {part.purpose: part.server for part in rocket.consent.status().purposes}
+        assert known["improvement"] == known["surveys"] == "told"

@@ -18,6 +18,7 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Server
+from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.transport import Api, check_value
 
 _GIVING = "service"
@@ -38,11 +39,13 @@ class Correction:
         self._permit = permit
         self._clock = clock
 
-    def correct(self, changes: Mapping[str, str | None]) -> Outcome:
+    def correct(self, changes: Mapping[str, str | None], seen: Mapping[str, Any] | Report | None = None) -> Outcome:
         """Correct fields; see ``Rights.correct``."""
         self._check(changes)
         before = self._api.call("data.view", answer=wire.ServerData)
         held = {field.id: field.value for field in before.value.fields}
+        if seen is not None:
+            _check_seen(changes, _shown(seen), held)
         for field, value in changes.items():
             if value is not None and held.get(field) is None:
                 self._check_giving(field)
@@ -104,6 +107,21 @@ class Correction:
         there = {field: now.get(field) for field in changes}
         if all(there[field] in (value, before.get(field)) for field, value in changes.items()):
             raise ServerError(operation="data.correct", status=200, problem="read back, it did not keep the correction")
+        raise Conflict(operation="data.correct", here=dict(changes), there=there)
+
+
+def _shown(seen: Mapping[str, Any] | Report) -> Mapping[str, Any]:
+    return {field.field: field.value for field in seen.there} if isinstance(seen, Report) else seen
+
+
+def _check_seen(changes: Mapping[str, str | None], seen: Mapping[str, Any], held: Mapping[str, Any]) -> None:
+    """Refuse to overwrite what the user never saw.
+
+    Raises:
+        Conflict: a value is neither what was shown nor what is asked for.
+    """
+    there = {field: held.get(field) for field in changes}
+    if any(there[field] not in (seen.get(field), value) for field, value in changes.items()):
         raise Conflict(operation="data.correct", here=dict(changes), there=there)
 
 

@@ -49,7 +49,7 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     other_devices: tuple[str, ...]
     """Names of further devices that it reaches."""
     server_asked: bool
-    """Whether the server was asked: if not, ``stays`` and ``other_devices`` may lack some. Of ``logs`` it never is."""
+    """Whether the server was asked, which it is not about ``logs``: if not, ``stays`` may be incomplete."""
     server_problem: str | None = None
     """The code of what kept it from being asked; ``None``: nothing did, or there was nothing to ask."""
     server_told: bool = True

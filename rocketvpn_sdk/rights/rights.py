@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -86,23 +87,28 @@ class Rights:
         """
         return self._view.view(samples, language)
 
-    def correct(self, changes: Mapping[str, str | None]) -> Outcome:
+    def correct(self, changes: Mapping[str, str | None], seen: Mapping[str, Any] | Report | None = None) -> Outcome:
         """Correct fields at the server (A2); ``None`` removes an optional one.
 
         It is read back: ``server.state`` is ``confirmed`` once the server, asked anew, holds what was asked for, and
         ``in_progress`` where it took it and could not be asked anew (``problem`` says why). This device keeps no copy.
 
+        Args:
+            changes: the new value of each field; ``None`` has it removed.
+            seen: what the user was shown, by field, or the report they looked at; what is not in it was not there. Give
+                it: without it only a change during this very call is noticed.
+
         Raises:
             NotCorrectable: the policy does not let this field be corrected; the error lists those it does.
             ValueRefused: a value does not fit; nothing was sent.
             NotAllowed: a minor would add what was not there (M1).
-            Conflict: it was changed elsewhere meanwhile; the error has both values.
+            Conflict: it was changed elsewhere meanwhile, or since it was ``seen``; the error has both values.
             ServerError: the server did not take it, or did not keep it.
             NotBound, AuthenticationError: as for any call; nothing was changed.
             TransportError, VaultError: as for any call; where the answer was lost, or could not be written down, it may
                 be changed all the same. Correcting it again ends right either way.
         """
-        return self._correction.correct(changes)
+        return self._correction.correct(changes, seen)
 
     def plan_delete(self, scope: wire.Scope) -> DeletionPlan:
         """Return what a deletion would do, without doing it.

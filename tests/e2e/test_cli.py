@@ -196,8 +196,8 @@ def test_sent_lists_fields_and_never_values(bound: CommandLine):
 
 @pytest.mark.clause("A2", "A4")
 def test_correcting(bound: CommandLine, sandbox: Sandbox):
-    assert bound.here("correct", "contact_email", "new@example.org").code == codes.USER
-    done = with_code(sandbox, bound, "correct", "contact_email", "new@example.org", "--json")
+    assert bound.here("correct", "contact_email", "new@example.org", "--yes").code == codes.USER
+    done = with_code(sandbox, bound, "correct", "contact_email", "new@example.org", "--yes", "--json")
     assert done["outcome"]["server"]["state"] == "confirmed"
     assert "new@example.org" in bound.run("view").out
 

@@ -65,3 +65,16 @@ def test_nothing_waits_on_a_new_device(sandbox: Sandbox, tmp_path: Path) -> None
 def test_what_cannot_work_is_said(bound: CommandLine, arguments: tuple[str, ...]) -> None:
     assert bound.here("queue", *arguments).code == codes.USAGE
     assert "Nothing waits" in bound.run("queue").out
+
+
+@pytest.mark.clause("A3")
+def test_what_waits_besides_a_deletion_is_neither_dropped_nor_called_one(bound: CommandLine, sandbox: Sandbox):
+    assert bound.here("age", "--adult").code == 0
+    sandbox.faults.fail(50, retry_after=None)
+    assert bound.here("consent", "deny", "surveys", "--yes").code == 0
+    status = bound.run("status")
+    assert "1 request not confirmed" in status.out
+    assert "delete --resume" not in status.out
+    assert "rocketvpn queue" in status.out
+    assert bound.here("delete", "--forget").document == {"forgotten": 0}
+    assert bound.here("status").document["waiting"] == 1

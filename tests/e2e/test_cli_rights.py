@@ -195,6 +195,9 @@ def test_after_a_conflict_the_user_says_which_value_to_keep(
     """While the user looks for the code, another device moves the address."""
     bound.environment["TERM"] = "dumb"
     with bound.terminal("correct", "contact_email", "mine@example.org") as terminal:
+        terminal.expect("The server has contact_email =")
+        terminal.expect("Type replace")
+        terminal.type("replace\n")
         terminal.expect("The code that was sent to")
         code = sandbox.mail.last_code()
         stepped = laptop.step_up(sandbox.mail.last_code)
@@ -210,15 +213,29 @@ def test_after_a_conflict_the_user_says_which_value_to_keep(
     assert held["contact_email"] == kept
 
 
+@pytest.mark.clause("A2")
+def test_a_value_that_nobody_was_shown_is_replaced_only_on_a_word(bound: CommandLine, laptop: Peer):
+    assert bound.here("age", "--adult").code == 0
+    assert bound.here("correct", "language", "fr").code == 0  # there was none
+    unseen = bound.run("correct", "language", "de")
+    assert unseen.code == codes.USER
+    assert "The server has another language now: fr." in unseen.err
+    assert bound.here("correct", "language", "de").error["code"] == "confirmation-required"
+    held = {field["id"]: field["value"] for field in laptop.call("GET", "/v1/data").json()["fields"]}
+    assert held["language"] == "fr"
+    assert bound.here("correct", "language", "fr").code == 0  # it is what is asked for
+    assert bound.here("correct", "language", "de", "--yes").code == 0
+
+
 def test_a_script_gets_both_values_of_a_conflict(bound: CommandLine, monkeypatch: pytest.MonkeyPatch):
     from rocketvpn_sdk.errors import Conflict
     from rocketvpn_sdk.rights import Rights
 
-    def changed(self: Rights, changes: dict[str, str | None]) -> None:
+    def changed(self: Rights, changes: dict[str, str | None], seen: object) -> None:
         raise Conflict(operation="data.correct", here=dict(changes), there={"language": "fr"})
 
     monkeypatch.setattr(Rights, "correct", changed)
-    error = bound.here("correct", "language", "de").error
+    error = bound.here("correct", "language", "de", "--yes").error
     assert (error["code"], error["here"], error["there"]) == ("conflict", {"language": "de"}, {"language": "fr"})
 
 
@@ -231,6 +248,6 @@ def test_a_correction_that_cannot_be_read_back_is_pending(bound: CommandLine, mo
         here=Here(done=True, at=datetime(2026, 11, 2, tzinfo=UTC)),
         server=Server(state="in_progress", problem="server-unreachable"),
     )
-    monkeypatch.setattr(Rights, "correct", lambda self, changes: pending)
+    monkeypatch.setattr(Rights, "correct", lambda self, changes, seen: pending)
     done = bound.here("correct", "language", "de")
     assert (done.code, done.document["outcome"]["server"]["problem"]) == (codes.PENDING, "server-unreachable")

@@ -16,6 +16,7 @@ from rocketvpn_sdk import Report, RocketVPN
 from rocketvpn_sdk.errors import ServerUnreachable, ValueRefused, VaultLocked
 from rocketvpn_sdk.rights import Disclosure
 from rocketvpn_sdk.rights.disclosures import Disclosures
+from rocketvpn_sdk.rights.report.summary import summary
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -184,3 +185,15 @@ def test_the_json_form_reads_back_to_the_same_report(rocket: RocketVPN) -> None:
     report = rocket.rights.view(samples=2)
     again = msgspec.json.decode(report.to_json(), type=Report)
     assert again.to_json() == report.to_json()
+
+
+@pytest.mark.clause("A1")
+def test_a_removed_device_is_told_that_it_was_removed_and_who_keeps_the_right(world: World, rocket: RocketVPN) -> None:
+    world.sandbox.faults.revoke_device(rocket._rooms.device_id() or "")
+    report = rocket.rights.view()
+    assert (report.server_answered, report.server_problem) == (False, "device-revoked")
+    for said in (" ".join(summary(report)), report.to_html()):
+        assert "This device was removed from the order" in said
+        assert "owner can still" in said
+        assert "could not be asked just now" not in said
+        assert "(device-revoked)" not in said

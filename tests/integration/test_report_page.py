@@ -174,7 +174,8 @@ def test_what_is_empty_or_missing_says_so(made: Report) -> None:
         consents=(), waiting=(), log_samples=(), disclosures_problem="server-unreachable",
     )  # fmt: skip
     page = bare.to_html()
-    assert "did not answer, so this part is missing (server-unreachable)" in page
+    assert "The server could not be reached, so this part is missing." in page
+    assert "server-unreachable" not in page
     assert "The records hold nothing that left this device." in page
     assert 'id="weeks-title"' not in page
 

@@ -164,3 +164,19 @@ def test_neither_the_old_value_nor_the_new_one_is_kept_here(world: World, rocket
     assert here.keys().isdisjoint({"language", "contact_email"})
     assert "tlh" not in str(here)
     assert rocket.status().waiting == 0
+
+
+@pytest.mark.clause("A2")
+def test_attack_a_value_set_elsewhere_after_the_user_looked_is_not_overwritten(
+    rocket: RocketVPN, laptop: RocketVPN
+) -> None:
+    rocket.rights.correct({"language": "en"})
+    report = rocket.rights.view()
+    laptop.rights.correct({"language": "fr"})
+    for seen in (report, {"language": "en"}, {}):
+        with pytest.raises(Conflict) as conflict:
+            rocket.rights.correct({"language": "de"}, seen)
+        assert (conflict.value.here, conflict.value.there) == ({"language": "de"}, {"language": "fr"})
+    assert held(rocket)["language"] == "fr"
+    assert rocket.rights.correct({"language": "de"}, seen=conflict.value.there).server.state == "confirmed"
+    assert rocket.rights.correct({"language": "de"}, seen={}).server.state == "confirmed"  # it is what is asked for

@@ -18,6 +18,7 @@ from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
 from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.rooms import DELETION
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.client import RocketVPN
@@ -148,7 +149,7 @@ def _resume(call: Call, receipt: Path | None) -> Answer:
 
 def _forget(call: Call, *, yes: bool) -> Answer:
     with call.open() as rocket:
-        waiting = rocket.status().waiting or 0
+        waiting = deletions(rocket)
         if waiting and not yes:
             ask.confirm("forget", "The server will not be told any more.", call.out)
         rocket.rights.forget_now()
@@ -163,6 +164,11 @@ def in_force(rocket: RocketVPN) -> tuple[Policy, ...]:
     """Return the versions of the policy that hold on this device, the binding one first."""
     pending = rocket.policy.pending
     return (rocket.policy.current,) if pending is None else (rocket.policy.current, pending)
+
+
+def deletions(rocket: RocketVPN) -> int:
+    """Return how many deletions the server has not confirmed; what else waits for it is not counted."""
+    return sum(item.operation == DELETION for item in rocket.queue.items())
 
 
 def show_plan(out: Out, plan: DeletionPlan, policies: tuple[Policy, ...]) -> None:

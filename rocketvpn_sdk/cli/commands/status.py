@@ -9,6 +9,7 @@ import typer
 from rocketvpn_sdk.cli import codes, problems, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.binding import ID_SHOWN
+from rocketvpn_sdk.cli.commands.delete import deletions
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.client import RocketVPN, Status
 from rocketvpn_sdk.clock import utc
@@ -35,6 +36,7 @@ def status(
         except SecretStoreError as error:
             problem = error
         now = rocket.status()
+        owed = deletions(rocket) if now.waiting else 0
         order, devices = _ask(rocket) if online and problem is None else (None, ())
     document: dict[str, Any] = {
         "vault": now.vault,
@@ -47,7 +49,7 @@ def status(
     if online:
         document |= {"server_order": order, "devices": list(devices)}
     code = problems.exit_code(problem) if problem else codes.DONE
-    return Answer(document, lambda out: _show(out, now, problem, order, devices), code)
+    return Answer(document, lambda out: _show(out, now, owed, problem, order, devices), code)
 
 
 def _nothing(call: Call) -> Answer:
@@ -72,7 +74,12 @@ def _ask(rocket: RocketVPN) -> tuple[Order, tuple[Device, ...]]:
 
 
 def _show(
-    out: Out, now: Status, problem: RocketVPNError | None, order: Order | None, devices: tuple[Device, ...]
+    out: Out,
+    now: Status,
+    owed: int,
+    problem: RocketVPNError | None,
+    order: Order | None,
+    devices: tuple[Device, ...],
 ) -> None:
     rows: list[tuple[str, object]] = [
         ("Bound", f"{_BOUND[now.bound]}{f', to the order {now.order}' if now.order else ''}"),
@@ -85,8 +92,10 @@ def _show(
     if now.waiting:
         rows.append(("Waiting", f"{words.counted(now.waiting, 'request')} not confirmed by the server"))
     out.facts(rows, indent=0)
-    if now.waiting:
-        out.say("Go on with `rocketvpn delete --resume`.")
+    if owed:
+        out.say("Go on with the deletion with `rocketvpn delete --resume`.")
+    if (now.waiting or 0) > owed:
+        out.say("`rocketvpn queue` shows what waits; it is sent when the server can be reached.")
     if problem:
         out.say()
         out.say(f"{problems.sentence(problem)} {problems.action(problem)}")

@@ -18,7 +18,7 @@ from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import journal
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
-from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import HeldValue, Report
@@ -95,6 +95,7 @@ def _write(path: Path, page: str) -> Path:
 
 def show(out: Out, report: Report) -> None:
     """Print a report for people."""
+    from rocketvpn_sdk.rights.report import words as report_words
     from rocketvpn_sdk.rights.report.summary import summary
 
     out.say("What is held about you", style="bold")
@@ -105,8 +106,10 @@ def show(out: Out, report: Report) -> None:
     out.heading("On this device")
     _values(out, report.here)
     out.heading("At the server, by its own account")
-    if not report.server_answered:
-        out.say(f"The server did not answer ({report.server_problem}), so this part is missing.", indent=2)
+    if report.server_problem:
+        out.say(report_words.missing(report.server_problem), indent=2, hanging=2)
+    if report.server_problem == DeviceRevoked.code:
+        out.say("That is `rocketvpn view --owner ORDER` and `rocketvpn delete --owner ORDER`.", indent=2, hanging=2)
     _values(out, report.there)
     _choices(out, report)
     _sent(out, report)

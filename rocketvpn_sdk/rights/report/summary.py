@@ -41,6 +41,8 @@ def _held(report: Report) -> Iterator[str]:
         )
     elif report.server_problem == "not-bound":
         yield translate("This device is not tied to an order, so the operator's server was not asked.")
+    elif report.server_problem == "device-revoked":
+        yield words.missing(report.server_problem)
     else:
         yield translate("The operator's server could not be asked just now, so its part is missing here.")
 

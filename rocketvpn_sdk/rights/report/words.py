@@ -63,6 +63,22 @@ MONTHS = (
 )  # fmt: skip
 _PROBLEMS = {
     "not-bound": marked("This device is not bound to an order, so the server was not asked."),
+    "device-revoked": marked(
+        "This device was removed from the order, so the server refuses to tell it anything. The order's owner can still "
+        "see and delete what it holds, with the order number and a code from an e-mail."
+    ),
+    "server-unreachable": marked("The server could not be reached, so this part is missing."),
+    "server-timeout": marked("The server did not answer in time, so this part is missing."),
+    "certificate-untrusted": marked("Whoever answered could not prove to be the server, so this part is missing."),
+    "pin-mismatch": marked("Whoever answered could not prove to be the server, so this part is missing."),
+    "rate-limited": marked(
+        "The server was asked too often and wants some time, so this part is missing. Try again later."
+    ),
+    "server-error": marked("The server failed to answer as it should, so this part is missing."),
+    "request-refused": marked("The server refused to answer this, so this part is missing. Ask the operator why."),
+    "authentication-required": marked("The server wants a code from an e-mail first, so this part is missing."),
+    "authentication-failed": marked("The server did not accept who asked, so this part is missing."),
+    "browser-required": marked("The server wants this asked on its web pages, so this part is missing."),
 }
 _UNDECLARED = marked("The policy does not declare this: {}. Ask the operator.")
 _PARTS = {
@@ -71,7 +87,7 @@ _PARTS = {
     "basis": marked("on which ground"),
     "categories": marked("what was given"),
 }
-_MISSING = marked("The server did not answer, so this part is missing ({}).")
+_MISSING = marked("The server did not give an answer, so this part is missing ({}).")
 
 
 def said(table: dict[str, str], word: str) -> str:

@@ -11,8 +11,8 @@ Of each: the host, the port, the module that began it, the day, and how often. N
 - **Which host** is the name that ``create_connection`` of ``socket``, ``asyncio`` or ``urllib3`` was given, where one
   of them is on the stack; otherwise the address that the socket got.
 - Left out: loopback addresses and Unix sockets, which stay on this device.
-- **Never seen**, for no audit event tells of it: what C code connects, as ``grpc`` and ``uvloop`` do, and what asyncio's
-  loop of Windows (Proactor) connects, which goes through ``_overlapped.ConnectEx``.
+- **Never seen**, for no audit event tells of it: what C code connects, as ``grpc`` and ``uvloop`` do, and what
+  asyncio's loop of Windows (Proactor) connects, which goes through ``_overlapped.ConnectEx``.
 """
 
 from __future__ import annotations

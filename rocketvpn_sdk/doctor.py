@@ -1,7 +1,7 @@
 """Is everything as it should be? ``examine`` looks at each part in turn and says what is wrong and what to do.
 
-It changes nothing that opening the SDK would not change. What one part finds never keeps the next from being looked at,
-unless there is nothing to look at then.
+It makes no vault where there is none, and changes nothing that opening one would not change. What one part finds never
+keeps the next from being looked at, unless there is nothing to look at then.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 from rocketvpn_sdk.messages import translate
+from rocketvpn_sdk.vault.folder import DATABASE
 
 State = Literal["ok", "attention", "problem", "skipped"]
 
@@ -67,7 +68,7 @@ def examine(config: Config, *, online: bool = True) -> Examination:
         config: the app's.
         online: also ask the server; what it is told goes through the guard and the ledger like any call.
     """
-    if not config.folder.exists():
+    if not (config.folder / DATABASE).exists():
         nothing = "Nothing is stored on this device yet."
         return Examination(tuple(_skipped(CHECKS, nothing)))
     try:

@@ -248,6 +248,7 @@ class Rooms:
                 consent=consent,
                 requests=requests,
                 ledger=api.sent,
+                witness=self.witness,
                 policy=lambda: api.policy,
             ),
             clock=clock,

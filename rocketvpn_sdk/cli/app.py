@@ -89,7 +89,7 @@ def _app() -> typer.Typer:
     register(app, "sent", sent.sent)
     register(app, "queue", queue.queue)
     register(app, "correct", correct.correct, code=True)
-    register(app, "export", export.export)
+    register(app, "export", export.export, code=True)
     register(app, "disclosures", disclosures.disclosures)
     register(app, "requests", requests.requests)
     register(app, "delete", delete.delete, code=True)

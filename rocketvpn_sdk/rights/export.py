@@ -25,6 +25,7 @@ from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import RequestList, Requests
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import SentEntry, SentLedger
+from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 Progress = Callable[[int, int, str], None]
 """Told how many of how many steps are done, and which member is being written. What it raises ends the export."""
@@ -34,6 +35,7 @@ _EVERY = 256
 _LOGGED = "observed"
 _EVERYWHERE = (TIME_FIELD, "event_name")
 _SENT = ("at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries")
+_WITNESSED = ("host", "port", "module", "times", "first", "last")
 
 
 class DisclosureFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class _Content(msgspec.Struct, frozen=True):
     requests: RequestList
     disclosures: DisclosureFile
     consents: list[dict[str, Any]]
+    witnessed: Witnessed
 
     @property
     def problem(self) -> str | None:
@@ -94,7 +97,7 @@ class Export:
 
     Args:
         view, requests: the other rights, whose answers go in.
-        journal, consent, ledger: what this device holds, and what left it.
+        journal, consent, ledger, witness: what this device holds, and what left it.
         policy: returns the policy in force.
     """
 
@@ -106,6 +109,7 @@ class Export:
         journal: Journal,
         consent: Consent,
         ledger: SentLedger,
+        witness: WitnessRecord,
         policy: Callable[[], Policy],
     ) -> None:
         self._view = view
@@ -113,6 +117,7 @@ class Export:
         self._journal = journal
         self._consent = consent
         self._ledger = ledger
+        self._witness = witness
         self._policy = policy
 
     def write(self, path: Path, *, passphrase: str | None, progress: Progress | None, overwrite: bool) -> ExportResult:
@@ -149,6 +154,7 @@ class Export:
                 disclosures=report.disclosures, server_answered=problem is None, server_problem=problem
             ),
             consents=[receipt.document for receipt in self._consent.receipts()],
+            witnessed=self._witness.read(),
         )
 
     def _fill(self, file: BinaryIO, content: _Content, progress: Progress | None) -> Manifest:
@@ -196,6 +202,7 @@ def _small(content: _Content) -> Iterator[tuple[str, str, bytes]]:
     yield "requests.json", archive.JSON, pretty(content.requests)
     yield "disclosures.json", archive.JSON, pretty(content.disclosures)
     yield "consents.jsonld", archive.JSON_LD, pretty(content.consents)
+    yield "witness.csv", archive.CSV, b"".join(spreadsheet.lines(_WITNESSED, _witness_rows(content.witnessed)))
     kinds = {"report": Report, "log": Entry, "requests": RequestList, "disclosures": DisclosureFile}
     for name, kind in {**kinds, "manifest": Manifest}.items():
         yield f"schema/{name}.json", archive.JSON, pretty(msgspec.json.schema(kind))
@@ -231,6 +238,14 @@ def _sent_row(entry: SentEntry) -> Iterator[Any]:
     for name in _SENT:
         value = getattr(entry, name)
         yield utc(value) if name == "at" else " ".join(value) if name == "fields" else value
+
+
+def _witness_rows(seen: Witnessed) -> Iterator[tuple[Any, ...]]:
+    """Yield each connection; what found no room is counted in a last row that names no host."""
+    for each in seen.connections:
+        yield each.host, each.port, each.module, each.times, each.first.isoformat(), each.last.isoformat()
+    if seen.missed:
+        yield None, None, None, seen.missed, None, None
 
 
 def _named(path: Path, *, encrypted: bool) -> Path:

@@ -20,6 +20,9 @@ What is in this folder
   log.jsonl         the same for programs, one entry to a line
   sent.csv          every call that left your device through this software: when, to whom, why, and which
                     fields went along; never their values
+  witness.csv       where else the app's own code connected to, if the app switched its witness on: host, port, which
+                    part of the app, how often, first and last day; a row without a host counts those that
+                    found no room
   consents.jsonld   what you agreed to or refused, when, and what you were shown (ISO/IEC TS 27560, DPV)
   requests.json     what you asked to have shown or deleted, and how far that is
   disclosures.json  to whom the operator says it gave something about you, and on which basis

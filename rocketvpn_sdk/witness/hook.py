@@ -11,6 +11,8 @@ Of each: the host, the port, the module that began it, the day, and how often. N
 - **Which host** is the name that ``create_connection`` of ``socket``, ``asyncio`` or ``urllib3`` was given, where one
   of them is on the stack; otherwise the address that the socket got.
 - Left out: loopback addresses and Unix sockets, which stay on this device.
+- **Never seen**, for no audit event tells of it: what C code connects, as ``grpc`` and ``uvloop`` do, and what
+  asyncio's loop of Windows (Proactor) connects, which goes through ``_overlapped.ConnectEx``.
 """
 
 from __future__ import annotations
@@ -38,13 +40,14 @@ MOST = 500
 
 LIBRARIES = frozenset(
     {
-        "aiohappyeyeballs", "aiohttp", "aioquic", "anyio", "asyncssh", "curio", "dns", "eventlet", "gevent", "grpc",
+        "aiohappyeyeballs", "aiohttp", "aioquic", "anyio", "asyncssh", "curio", "dns", "eventlet", "gevent",
         "h11", "h2", "httpcore", "httplib2", "httpx", "hypercorn", "niquests", "paho", "paramiko", "pysocks",
-        "requests", "requests_toolbelt", "socks", "tornado", "trio", "truststore", "twisted", "urllib3", "uvloop",
+        "requests", "requests_toolbelt", "socks", "tornado", "trio", "truststore", "twisted", "urllib3",
         "websocket", "websockets", "wsproto",
     }
 )  # fmt: skip
-"""Packages that connect for whoever calls them."""
+"""Packages that connect for whoever calls them, by Python's own sockets; ``grpc`` and ``uvloop`` do not, so nothing of
+theirs comes by here."""
 
 _PROBE = "rocketvpn_sdk.witness"
 _EVENTS = frozenset({"socket.connect", "socket.sendmsg", "socket.sendto", _PROBE})

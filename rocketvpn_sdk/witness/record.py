@@ -31,6 +31,8 @@ PURPOSE = "rights"
 CAVEATS: tuple[str, ...] = (
     "It sees connections that Python code of this app opens, and nothing that other code does: libraries in other"
     " languages (a browser window, a tunnel), other programs, processes that this one starts.",
+    "So it sees nothing that gRPC (grpc) or uvloop connects, and on Windows nothing that asyncio connects: neither goes"
+    " through Python's own sockets.",
     "It sees nothing from before it was switched on, nothing to this device itself (so nothing behind a proxy that runs"
     " here), and nothing of what is sent.",
     "Where the app connected to an address rather than to a name, it knows the address alone.",

@@ -279,6 +279,22 @@ def test_an_owner_without_a_device_sees_and_deletes(cli: CommandLine, sandbox: S
     assert cli.here("status").document["bound"] is False
 
 
+@pytest.mark.parametrize("options", [["--html", "page.html"], ["--samples", "3"]])
+def test_an_owners_view_ignores_no_option(cli: CommandLine, options: list[str], tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli.here("view", "--owner", "RV-2026-0001", *options)
+    assert (done.code, done.error["code"]) == (codes.USAGE, "value-refused")
+    assert "--html and --samples" in done.error["message"]
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_an_export_takes_the_code_that_view_takes(bound: CommandLine, tmp_path: Path):
+    code = tmp_path / "code"
+    code.write_text("123456\n")
+    done = bound.here("export", str(tmp_path / "mine.zip"), "--code-from", str(code))
+    assert (done.code, done.document["server_answered"]) == (codes.DONE, True)
+
+
 @pytest.mark.parametrize("options", [["--owner", "RV-1", "--plan"], ["--owner", "RV-1", "--resume"], ["--device", "A"]])
 def test_an_owners_options_go_with_no_others(cli: CommandLine, options: list[str]):
     assert cli.here("delete", *options).error["code"] == "value-refused"

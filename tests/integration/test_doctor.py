@@ -48,6 +48,14 @@ def test_where_nothing_is_stored(world: World) -> None:
     assert not world.folder.exists()
 
 
+def test_looking_at_an_empty_folder_makes_neither_a_vault_nor_a_key(world: World) -> None:
+    world.folder.mkdir(mode=0o700)
+    found = examine(world.config(), online=False)
+    assert set(states(found).values()) == {"skipped"}
+    assert list(world.folder.iterdir()) == []
+    assert not world.secrets._entries
+
+
 def test_it_asks_nobody_when_told_so(config: Config) -> None:
     with RocketVPN.open(config) as rocket:
         before = len(list(rocket.rights.sent()))

@@ -121,6 +121,8 @@ def test_what_waits_for_the_server_is_in_it(world: World, rocket: RocketVPN) -> 
     assert waiting.content["state"] == "withdrawn"
     assert "withdrawn" not in repr(waiting)
     assert {value.field: value.count for value in report.here}["queue_item"] == 1
+    page = report.to_html()
+    assert page.count("The operator: this copy is here to be sent as soon as the server takes it.") == 1
 
 
 def test_a_language_that_the_policy_lacks_falls_back_to_english(rocket: RocketVPN) -> None:

@@ -31,6 +31,7 @@ MEMBERS = {
     "log.csv",
     "log.jsonl",
     "sent.csv",
+    "witness.csv",
     "consents.jsonld",
     "requests.json",
     "disclosures.json",

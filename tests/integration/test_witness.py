@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.command_line import PASSPHRASE, CommandLine, settings
+from support.exports import Unpacked
 from support.world import World, bytes_of, tunnel_key
 
 from rocketvpn_sdk import PassphraseSecrets, RocketVPN
@@ -19,6 +20,7 @@ from rocketvpn_sdk.errors import ConfigurationError, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.witness import CAVEATS, WitnessedConnection
+from rocketvpn_sdk.witness.hook import MOST
 
 AWAY = "192.0.2.7"
 """An address for documentation (RFC 5737): nobody has it."""
@@ -170,6 +172,36 @@ def test_attack_what_was_witnessed_is_taken_out(world: World) -> None:
         db.execute("DELETE FROM blocks WHERE lane IN (SELECT id FROM lanes WHERE stream = 'witness')")
     with pytest.raises(VaultDamaged), RocketVPN.open(world.config()) as rocket:
         rocket.rights.witnessed()
+
+
+@pytest.mark.clause("A1")
+def test_what_was_witnessed_is_taken_along_and_view_says_where_it_is(world: World, tmp_path: Path) -> None:
+    cli = CommandLine(settings(tmp_path / "cli", world.sandbox.client_file))
+    folder = tmp_path / "cli" / "vault"
+    pass_in = {"data_dir": folder, "secrets": PassphraseSecrets(PASSPHRASE)}
+    with RocketVPN.open(world.config(witness=True, **pass_in)) as rocket:
+        connect(443)
+        connect(443)
+        (seen,) = rocket.rights.witnessed().connections
+        rocket.rights.export(tmp_path / "mine.zip")
+    out = Unpacked(tmp_path / "mine.zip")
+    (row,) = out.table("witness.csv")
+    assert row == {
+        "host": AWAY, "port": "443", "module": __name__, "times": "2",
+        "first": seen.first.isoformat(), "last": seen.last.isoformat(),
+    }  # fmt: skip
+    assert "witness.csv" in out.text("README.txt")
+    assert "rocketvpn sent --witness" in " ".join(cli.run("view").out.split())
+
+
+def test_what_found_no_room_is_counted_in_what_is_taken_along(world: World, tmp_path: Path) -> None:
+    with RocketVPN.open(world.config(witness=True)) as rocket:
+        for port in range(1, MOST + 3):
+            connect(port)
+        rocket.rights.export(tmp_path / "mine.zip")
+    *named, last = Unpacked(tmp_path / "mine.zip").table("witness.csv")
+    assert len(named) == MOST
+    assert (last["host"], last["times"]) == ("", "2")
 
 
 def test_the_command_line_shows_it_with_what_it_cannot_see(world: World, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import HeldValue, Report
 
 _PRIVATE = 0o600
+_WITNESSED = "witness_record"
 
 
 def view(
@@ -43,9 +44,14 @@ def view(
     """Show everything held about you, here and at the server.
 
     Works offline too; the server's part is missing then, and the report says so. With --owner, shows what the server
-    holds about an order and all its devices; a code is sent to the order's e-mail address for that.
+    holds about an order and all its devices; a code is sent to the order's e-mail address for that. --html and
+    --samples do not go with it.
     """
     if owner is not None:
+        if html is not None or samples:
+            raise ValueRefused(
+                name="options", problem="--html and --samples are about this device, and not for --owner"
+            )
         return _as_owner(call, ask.order_number(owner))
     if html is not None:
         _check(html, call.out, yes=yes)
@@ -119,6 +125,9 @@ def show(out: Out, report: Report) -> None:
     out.heading("What this report cannot show")
     for caveat in report.caveats:
         out.bullet(caveat)
+    if any(held.field == _WITNESSED for held in report.here):
+        out.say()
+        out.say("Where else the app's own code connected to is listed by `rocketvpn sent --witness`.")
     correctable = [held.field for held in report.there if held.correctable]
     if correctable:
         out.say()

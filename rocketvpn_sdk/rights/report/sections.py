@@ -12,6 +12,8 @@ from rocketvpn_sdk.rights.report import words
 from rocketvpn_sdk.rights.report.model import ConsentStep, ConsentStory, HeldValue, Report
 from rocketvpn_sdk.rights.report.pictures import Homes
 
+_TO_BE_SENT = "queue_item"
+
 
 class Cell(msgspec.Struct, frozen=True):
     """What stands in a cell; ``quoted`` is from the policy, in the report's language."""
@@ -77,16 +79,22 @@ def _held_tables(report: Report, values: tuple[HeldValue, ...]) -> tuple[Table, 
 
 def _held_row(held: HeldValue, names: dict[str, str]) -> tuple[Cell, ...]:
     receivers = " ".join(names.get(each, each) for each in held.recipients)
-    nobody = (
-        translate("Nobody: this copy stays on this device.") if held.place == "device" else translate("Nobody else.")
-    )
     return (
         Cell(words.name(held.field), held.sentence),
         Cell(words.value(held), note=translate("You can correct it.") if held.correctable else ""),
         Cell(quoted=" ".join(held.purposes)),
-        Cell(quoted=receivers) if receivers else Cell(nobody),
+        Cell(quoted=receivers) if receivers else Cell(_nobody(held)),
         Cell(_until(held), note=_since(held)),
     )
+
+
+def _nobody(held: HeldValue) -> str:
+    """Return who gets what no recipient of the report is named for."""
+    if held.field == _TO_BE_SENT:
+        return translate("The operator: this copy is here to be sent as soon as the server takes it.")
+    if held.place == "device":
+        return translate("Nobody: this copy stays on this device.")
+    return translate("Nobody else.")
 
 
 def _since(held: HeldValue) -> str:

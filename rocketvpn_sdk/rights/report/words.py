@@ -64,8 +64,8 @@ MONTHS = (
 _PROBLEMS = {
     "not-bound": marked("This device is not bound to an order, so the server was not asked."),
     "device-revoked": marked(
-        "This device was removed from the order, so the server refuses to tell it anything. The order's owner can still "
-        "see and delete what it holds, with the order number and a code from an e-mail."
+        "This device was removed from the order, so the server refuses to tell it anything. The order's owner can "
+        "still see and delete what it holds, with the order number and a code from an e-mail."
     ),
     "server-unreachable": marked("The server could not be reached, so this part is missing."),
     "server-timeout": marked("The server did not answer in time, so this part is missing."),

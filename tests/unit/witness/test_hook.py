@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,8 +19,8 @@ from support.crash import TESTS
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.witness import hook
-from rocketvpn_sdk.witness.hook import Notes, watch
+from rocketvpn_sdk.witness import CAVEATS, hook
+from rocketvpn_sdk.witness.hook import LIBRARIES, Notes, watch
 
 AWAY = "192.0.2.7"
 """An address for documentation (RFC 5737): nobody has it."""
@@ -114,6 +116,16 @@ def test_a_network_library_is_not_the_one_who_connects(notes: Notes, library: st
     given = as_module(f"{library}._deep", f"def go(): begin(('{AWAY}', 443))", begin=begin)
     as_module("app.telemetry", "go()", go=given["go"])
     assert seen(notes) == [(AWAY, 443, "app.telemetry", 1)]
+
+
+def test_what_raises_no_audit_event_is_named_and_not_listed_as_covered() -> None:
+    assert not {"grpc", "uvloop", "_overlapped"} & LIBRARIES
+    docs = Path(__file__).parents[3] / "docs"
+    for text in (
+        " ".join(CAVEATS),
+        *((docs / name).read_text("utf-8") for name in ("for-users.md", "threat-model.md")),
+    ):
+        assert all(re.search(name, text, re.IGNORECASE) for name in ("grpc", "uvloop", "on Windows", "asyncio"))
 
 
 def test_a_library_that_nobody_of_the_app_called_is_named_itself(notes: Notes) -> None:

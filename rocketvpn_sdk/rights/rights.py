@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
 from rocketvpn_sdk.rights.view import View
-from rocketvpn_sdk.transport import Api, SentEntry, check_value
+from rocketvpn_sdk.transport import Api, SentEntry, check_value, deadline
 from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
@@ -92,7 +93,8 @@ class Rights:
             ServerError: the server did not take it, or did not keep it.
             NotBound, AuthenticationError, TransportError: as for any call; nothing was changed.
         """
-        return self._correction.correct(changes)
+        with self._one_call():
+            return self._correction.correct(changes)
 
     def plan_delete(self, scope: wire.Scope) -> DeletionPlan:
         """Return what a deletion would do, without doing it.
@@ -106,7 +108,8 @@ class Rights:
         """
         if scope not in CONSEQUENCES:
             raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
-        said = self._ask_server(scope)
+        with self._one_call():
+            said = self._ask_server(scope)
         return DeletionPlan(
             scope=scope,
             made_at=utc(self._clock.time()),
@@ -209,7 +212,9 @@ class Rights:
             TransportError, ServerError, VaultError: as for any call; try again.
         """
         check_value(self._api.policy.fields["order_number"], "order_number", order_number)
-        return OwnerRights(self._api, self._api.session.owner(order_number), self._clock, self._files)
+        with self._one_call():
+            owner = self._api.session.owner(order_number)
+        return OwnerRights(self._api, owner, self._clock, self._files)
 
     def disclosures(self) -> tuple[Disclosure, ...]:
         """Return what the server says it gave to others, oldest first.
@@ -317,6 +322,10 @@ class Rights:
             NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
         """
         self._api.call("tickets.revoke", path={"ticket_id": ticket_id})
+
+    def _one_call(self) -> AbstractContextManager[None]:
+        """Bound all the requests inside to the time of one call, the user's own apart."""
+        return deadline.within(self._api.limits.total_timeout)
 
     def _ask_server(self, scope: wire.Scope) -> _Said:
         if scope == "logs":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -145,6 +146,10 @@ class Config(_Options, frozen=True):
 
     def __repr__(self) -> str:
         return f"Config({self.server!r}, {self.app_id!r}, profile={self.profile!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Say the same to Rich, which asks a struct for its values: a proxy's may be a password."""
+        return [("server", self.server), ("app_id", self.app_id), ("profile", self.profile)]
 
 
 def _read_root(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
 from rocketvpn_sdk.rights.receipts import Keys, check_receipt, fetch_keys
 from rocketvpn_sdk.rights.report import HeldValue
 from rocketvpn_sdk.rights.report.describing import Describer
-from rocketvpn_sdk.transport import Api, Owner, check_value
+from rocketvpn_sdk.transport import Api, Owner, check_value, deadline
 from rocketvpn_sdk.updates import TrustedFiles
 
 Scope = Literal["account", "device"]
@@ -77,8 +77,11 @@ class OwnerRights:
         with self._lock:
             key, asked_at = self._asked.setdefault((scope, device_id), (str(uuid.uuid4()), self._api.server_time()))
         body = wire.NewOwnerRequest(exercise="deletion", scope=scope, device_id=device_id)
-        made = self._api.call_as(self._owner, "owner.delete", answer=wire.RightsRequest, body=body, idempotency_key=key)
-        server = self._follow(made.request_id, scope, device_id or "", asked_at)
+        with deadline.within(self._api.limits.total_timeout):
+            made = self._api.call_as(
+                self._owner, "owner.delete", answer=wire.RightsRequest, body=body, idempotency_key=key
+            )
+            server = self._follow(made.request_id, scope, device_id or "", asked_at)
         return Outcome(here=Here(done=False, at=utc(self._clock.time())), server=server)
 
     def _follow(self, request_id: str, scope: Scope, device_id: str, asked_at: float) -> Server:

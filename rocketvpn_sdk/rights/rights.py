@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
 from rocketvpn_sdk.rights.view import View
-from rocketvpn_sdk.transport import Api, SentEntry, check_value
+from rocketvpn_sdk.transport import Api, SentEntry, check_value, deadline
 from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
@@ -108,7 +109,8 @@ class Rights:
             TransportError, VaultError: as for any call; where the answer was lost, or could not be written down, it may
                 be changed all the same. Correcting it again ends right either way.
         """
-        return self._correction.correct(changes, seen)
+        with self._one_call():
+            return self._correction.correct(changes, seen)
 
     def plan_delete(self, scope: wire.Scope) -> DeletionPlan:
         """Return what a deletion would do, without doing it.
@@ -126,7 +128,8 @@ class Rights:
         if scope not in CONSEQUENCES:
             raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
         told = self._view.bound()
-        said = self._ask_server(scope) if told and scope != "logs" else _Said(asked=False)
+        with self._one_call():
+            said = self._ask_server(scope) if told and scope != "logs" else _Said(asked=False)
         return DeletionPlan(
             scope=scope,
             made_at=utc(self._clock.time()),
@@ -232,7 +235,9 @@ class Rights:
             TransportError, ServerError, VaultError: as for any call; try again.
         """
         check_value(self._api.policy.fields["order_number"], "order_number", order_number)
-        return OwnerRights(self._api, self._api.session.owner(order_number), self._clock, self._files)
+        with self._one_call():
+            owner = self._api.session.owner(order_number)
+        return OwnerRights(self._api, owner, self._clock, self._files)
 
     def disclosures(self) -> tuple[Disclosure, ...]:
         """Return what the server says it gave to others, oldest first.
@@ -341,6 +346,10 @@ class Rights:
             NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
         """
         self._api.call("tickets.revoke", path={"ticket_id": ticket_id})
+
+    def _one_call(self) -> AbstractContextManager[None]:
+        """Bound all the requests inside to the time of one call, the user's own apart."""
+        return deadline.within(self._api.limits.total_timeout)
 
     def _ask_server(self, scope: wire.Scope) -> _Said:
         try:

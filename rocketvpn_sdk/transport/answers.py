@@ -141,7 +141,7 @@ def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> Rock
     wait = retry_after(reply, now)
     retry_at = None if wait is None else now + wait
     if status == 401:
-        return AuthenticationFailed(reason=challenge_parameters(reply).get("error") or code or "unauthorized")
+        return AuthenticationFailed(reason=_challenged(reply) or code or "unauthorized")
     if status == 412:
         return Conflict(operation=operation)
     if status == 429:
@@ -190,6 +190,12 @@ def challenge_parameters(reply: Reply) -> dict[str, str]:
         return {}
     found = ((name or bare, value or plain) for name, value, bare, plain in _PARAMETER.findall(challenge[1]))
     return {name: value for name, value in found if len(value) <= 512}
+
+
+def _challenged(reply: Reply) -> str:
+    """Return the challenge's error; ``unknown`` for what is no code: it may be anything that the server was sent."""
+    error = challenge_parameters(reply).get("error", "")
+    return error if not error or _CODE.fullmatch(error) else "unknown"
 
 
 def passing(operation: str, reply: Reply, max_depth: int) -> bool:

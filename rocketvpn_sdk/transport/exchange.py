@@ -24,7 +24,7 @@ from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.retries import Again, Retries
 from rocketvpn_sdk.transport.sent import SentLedger
-from rocketvpn_sdk.transport.values import flatten
+from rocketvpn_sdk.transport.values import flatten, plain
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
@@ -137,19 +137,20 @@ class Exchange:
         reads = declared is not None and declared.method == "GET"
         if reads and call.members:
             raise OperationUndeclared(operation=call.operation, problem="a GET carries nothing but its path")
+        members = None if call.members is None else plain(call.members)
         headers = self._headers(call, declared, writes=not reads)
         outgoing = guard.Outgoing(
             operation=call.operation,
             scheme="https",
             host=self.host,
-            members=flatten(call.operation, call.members or {}),
+            members=flatten(call.operation, members or {}),
             carries=call.members is not None and not reads,
             parameters=call.parameters,
             door=call.path,
             headers=headers,
         )
         passed = guard.check(self.permit, outgoing)
-        body = None if reads else encode(call.members, call.media)
+        body = None if reads else encode(members, call.media)
         return _Draft(passed.operation, self.server + passed.path, body, outgoing, call), passed
 
     def _headers(self, call: Call, declared: Operation | None, *, writes: bool) -> dict[str, str]:

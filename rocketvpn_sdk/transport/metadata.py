@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.errors import ServerError
-from rocketvpn_sdk.transport import answers
+from rocketvpn_sdk.errors import ServerError, ServerTimeout
+from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.requests import Call, Unsigned
@@ -41,10 +41,18 @@ class Metadata:
             ServerError: the metadata is of another server, or points elsewhere.
             TransportError: the server cannot be asked.
         """
-        with self._lock:
-            if self._doors is None:
-                self._doors = self._fetch()
+        if self._doors is not None:
             return self._doors
+        total = self._exchange.limits.total_timeout
+        with deadline.within(total):
+            if not self._lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
+                raise ServerTimeout(host=self._exchange.host, seconds=total, cause="server")
+            try:
+                if self._doors is None:
+                    self._doors = self._fetch()
+                return self._doors
+            finally:
+                self._lock.release()
 
     def _fetch(self) -> Doors:
         reply = self._exchange.send(Call(operation=OPERATION), Unsigned())

@@ -158,7 +158,7 @@ class Session:
             return elevated.value
         if token is not None and now < token.until:
             return token.value
-        with self._waiting(self._refreshing, deadline.remaining(self._exchange.limits.total_timeout)):
+        with self._waiting(self._refreshing):
             token = self._token  # another thread may have fetched one meanwhile
             if token is None or self._now() >= token.until:
                 token = self._refresh()
@@ -183,7 +183,7 @@ class Session:
         Raises:
             AuthenticationRequired, AuthenticationFailed, BrowserRequired, DeviceRevoked: there is none to be had.
         """
-        with self._waiting(self._stepping_up, STEP_UP_WAIT):
+        with self._waiting(self._stepping_up, for_user=True):
             elevated = self._elevated
             self._demanding.add(operation)
             if elevated is not None and elevated.value != refused and self._now() < elevated.until:
@@ -229,10 +229,15 @@ class Session:
         return self._exchange.clock.monotonic()
 
     @contextmanager
-    def _waiting(self, lock: threading.Lock, seconds: float) -> Iterator[None]:
-        """Hold ``lock``; never wait for it without bound."""
-        with deadline.paused():  # what another thread waits for (its network, its user) is not this call's time
-            held = lock.acquire(timeout=seconds)
+    def _waiting(self, lock: threading.Lock, *, for_user: bool = False) -> Iterator[None]:
+        """Hold ``lock``; never wait for it longer than the call may take, or the user of another thread."""
+        seconds = self._exchange.limits.total_timeout
+        if for_user:
+            seconds = STEP_UP_WAIT
+            with deadline.paused():  # a person's time is not this call's
+                held = lock.acquire(timeout=seconds)
+        else:
+            held = lock.acquire(timeout=deadline.remaining(seconds))
         if not held:
             raise ServerTimeout(host=self._exchange.host, seconds=seconds, cause="server")
         try:

@@ -18,6 +18,22 @@ _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 """What every reader of JSON that we know can take in; beyond it, encoding would fail after the guard had said yes."""
 
 
+def plain(value: Any, depth: int = 0) -> Any:
+    """Return ``value`` in JSON's own types, so that what is checked is what is encoded: no subclass, no other mapping.
+
+    What is nested too deep or is none of them stays as it is; ``flatten`` refuses it.
+    """
+    if isinstance(value, Mapping) and depth <= _MAX_DEPTH:
+        return {plain(key, _MAX_DEPTH + 1): plain(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
+        return [plain(inner, depth + 1) for inner in value]
+    if isinstance(value, str):
+        return str.__str__(value)  # the base's own methods: a subclass may say anything
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int.__pos__(value)
+    return float.__pos__(value) if isinstance(value, float) else value
+
+
 def flatten(operation: str, body: Mapping[str, Any]) -> tuple[tuple[str, Leaf], ...]:
     """Return the (member, value) pairs of ``body``; nested members are named ``outer.inner``.
 

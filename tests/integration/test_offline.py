@@ -28,6 +28,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.transport import deadline
+from rocketvpn_sdk.transport.connections import Connections
 from rocketvpn_sdk.transport.courier import UserNeeded
 from rocketvpn_sdk.transport.lines import Lines
 from rocketvpn_sdk.updates.place import beside
@@ -382,6 +383,34 @@ def test_closing_never_closes_a_socket_under_the_call_that_reads_it(
 def _called_after_closing(rocket: RocketVPN) -> None:
     rocket._rooms.api.close()
     rocket.ask_server()
+
+
+CHAINS: dict[str, Any] = {
+    "bind": lambda rocket, order: (rocket.device.unbind(), rocket.device.bind(order)),
+    "as_owner": lambda rocket, order: rocket.rights.as_owner(order),
+    "owner.delete": lambda rocket, order: rocket.rights.as_owner(order).delete(),
+    "plan_delete": lambda rocket, _: rocket.rights.plan_delete("account"),
+    "correct": lambda rocket, _: rocket.rights.correct({"language": "de"}),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_call_of_many_requests_has_one_deadline(bound: World, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    real = Connections.exchange
+
+    def exchange(self: Connections, *arguments: Any, **more: Any) -> Any:
+        seen.append(deadline._current.get())
+        return real(self, *arguments, **more)
+
+    parts = {"bind": 2, "owner.delete": 2}.get(name, 1)  # the public calls in the chain
+    with RocketVPN.open(bound.config()) as rocket:
+        order = rocket.device.binding.order_number  # type: ignore[union-attr] # it is bound
+        monkeypatch.setattr(Connections, "exchange", exchange)
+        CHAINS[name](rocket, order)
+    assert len(seen) > parts
+    assert None not in seen
+    assert len(set(map(id, seen))) == parts
 
 
 def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) -> None:

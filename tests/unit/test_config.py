@@ -263,3 +263,10 @@ def test_its_repr_shows_no_secret():
     )
     assert repr(made) == f"Config({SERVER!r}, {APP!r}, profile='default')"
     assert str(made) == repr(made)
+
+
+def test_the_proxys_password_is_shown_neither_by_repr_nor_by_rich() -> None:
+    pretty = pytest.importorskip("rich.pretty")
+    config = Config("https://api.example.org", "org.example.vpn", proxy="http://bob:s3cret@proxy.example:3128")
+    assert "s3cret" not in pretty.pretty_repr([config]) + repr(config) + str(config)
+    assert "org.example.vpn" in pretty.pretty_repr(config)

@@ -21,11 +21,14 @@ from rocketvpn_sdk.errors import (
     RequestRefused,
     RocketVPNError,
     ServerError,
+    ServerTimeout,
     ServerUnreachable,
     ValueRefused,
     VaultFull,
 )
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.transport import deadline
 
 MACHINE = "4c4c4544003957108052b4c04f384833"
 
@@ -199,6 +202,30 @@ def test_what_cannot_be_stored_is_given_back_at_the_server(bench: Bench, name: s
     assert bench.nothing_kept
     with pytest.raises(NotBound):
         bench.devices.order()
+
+
+def test_binding_has_the_time_of_one_call(bench: Bench) -> None:
+    seen = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        seen.append(deadline._current.get())
+        return httpx.Response(200, json={"authorization_code": "code-1", **token_answer(refresh_token="refresh-1")})
+
+    bench.challenge.mock(side_effect=answer)
+    bench.line.token.mock(side_effect=answer)
+    bench.devices.bind(ORDER)
+    assert len(seen) == 2
+    assert seen[0] is seen[1] is not None
+
+
+def test_unbinding_does_not_wait_without_end_for_a_binding_whose_user_is_asked() -> None:
+    line = Line(limits=Limits(total_timeout=0.05))
+    devices = Devices(api=line.api, documents=line.documents, clock=line.clock, app_id="org.example.vpn")
+    with devices._lock:
+        for call in (devices.unbind, lambda: devices.bind(ORDER)):
+            with pytest.raises(ServerTimeout):
+                call()
+    line.api.close()
 
 
 # ---------------------------------------------------------------- unbinding

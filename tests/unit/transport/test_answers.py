@@ -191,6 +191,13 @@ def test_a_401_names_what_www_authenticate_says() -> None:
     assert refused(answer).params["reason"] == "invalid_token"
 
 
+@pytest.mark.parametrize("planted", ["kim@example.org", "a\x1b[2J", "Bearer eyJhbGciOi", "x" * 65, "Line one"])
+def test_what_www_authenticate_says_does_not_reach_the_error_unless_it_is_a_code(planted: str) -> None:
+    answer = problem(401, "x", headers={"www_authenticate": f'DPoP error="{planted}"'})
+    assert refused(answer).params["reason"] == "unknown"
+    assert planted not in str(refused(answer))
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ServerError
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.policy.document import Operation
 from rocketvpn_sdk.transport import OWN_OPERATIONS
+from rocketvpn_sdk.transport.values import plain
 
 PUBLIC_KEY = "A" * 43 + "="
 
@@ -52,6 +55,34 @@ def test_fields_named_in_the_path_go_there() -> None:
     assert line.api.invoke("tunnel.close", {"region": "de-fra"}) is None
     assert route.calls.last.request.content == b""
     line.api.close()
+
+
+class Odd(str):
+    """A text that says one thing of itself and is another."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "other"
+
+
+@pytest.mark.clause("U7")
+def test_what_is_no_plain_value_is_sent_as_one_and_raises_nothing_foreign(line: Line) -> None:
+    route = line.router.post("/v1/tunnels").respond(204)
+    line.api.invoke("tunnel.register", MappingProxyType({Odd("public_key"): Odd(PUBLIC_KEY)}))
+    assert json.loads(route.calls.last.request.content) == {"public_key": PUBLIC_KEY}
+
+
+@pytest.mark.parametrize("value", [type("Real", (float,), {})(1.5), object(), MappingProxyType({"a": 1})])
+def test_other_types_than_jsons_own_are_refused_by_the_guard_alone(line: Line, value: Any) -> None:
+    with pytest.raises((EgressBlocked, ValueRefused)):
+        line.api.invoke("tunnel.register", {"public_key": value})
+
+
+def test_values_become_jsons_own_types() -> None:
+    made = plain({Odd("a"): (type("Real", (float,), {})(1.5), MappingProxyType({}), HTTPStatus.OK, True, None)})
+    assert made == {"a": [1.5, {}, 200, True, None]}
+    assert [type(value) for value in (*made, *made["a"])] == [str, float, dict, int, bool, type(None)]
 
 
 @pytest.mark.parametrize("operation", sorted(OWN_OPERATIONS))

@@ -24,7 +24,8 @@ from rocketvpn_sdk.errors import (
     ServerTimeout,
 )
 from rocketvpn_sdk.identity import CREDENTIALS
-from rocketvpn_sdk.transport import DeviceRevokedNotice
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.transport import DeviceRevokedNotice, deadline
 
 ORDER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
 CHALLENGE = {
@@ -124,6 +125,19 @@ def test_waiting_for_another_threads_refresh_is_bounded() -> None:
     line = Line(limits=Limits(total_timeout=0.05))
     with line.api.session._refreshing, pytest.raises(ServerTimeout):
         read_order(line)
+    line.api.close()
+
+
+def test_waiting_for_another_threads_network_is_this_calls_time() -> None:
+    """Else threads that need a token of a silent server wait one after the other, each its whole time."""
+    line = Line(limits=Limits(total_timeout=0.05))
+    session = line.api.session
+    locks = (session._refreshing, session.grants._metadata._lock)
+    for lock, ask in zip(locks, (lambda: session.token("order.read"), session.grants._metadata.doors), strict=True):
+        with lock, deadline.within(0.05):
+            with pytest.raises(ServerTimeout):
+                ask()
+            assert deadline.expired()
     line.api.close()
 
 

@@ -39,6 +39,9 @@ _FOR_ALL = (TransportError, RateLimited)
 A 5xx may be about this one request alone, for good: what is behind it must not wait for it.
 """
 
+_BEHIND, _SOON = 120.0, 180.0
+"""Seconds by which what was tried comes after what waits with it: two of the worker's rounds; and a little more."""
+
 
 class UserNeeded(Notification, frozen=True, kw_only=True):
     """Something in the queue needs the user, e.g. a code from an e-mail; ``operation`` says what."""
@@ -99,7 +102,7 @@ class Courier:
         return sum(item.operation in handlers for item in self._queue.items())
 
     def _walk(self, now: float, handlers: Handlers, *, ahead: bool, refused: bool) -> None:
-        seen: set[str] = set()
+        seen, taken = set[str](), set[str]()
         holding: list[QueueItem] = []
         raised: list[RocketVPNError] = []
         self._for_all = None
@@ -109,12 +112,13 @@ class Courier:
             if not due or any(item.waits_for(earlier) for earlier in holding):
                 holding += [item] if item.holds_up else []
                 continue
+            taken.add(item.id)
             left = self._step(item, handlers, raised)
             if self._vault.closed:
                 break
             holding += [left] if left is not None and left.holds_up else []
-            if self._for_all is not None:
-                self._put_off(now, handlers, seen, holding, left, self._for_all)
+            if left is not None and self._for_all is not None:
+                self._put_off(now, handlers, taken, left, self._for_all)
                 break
         if raised:
             raise raised[0]
@@ -130,30 +134,32 @@ class Courier:
             return self._queue.find(item.id)
 
     def _put_off(
-        self,
-        now: float,
-        handlers: Handlers,
-        seen: set[str],
-        holding: list[QueueItem],
-        tried: QueueItem | None,
-        error: RocketVPNError,
+        self, now: float, handlers: Handlers, taken: set[str], tried: QueueItem, error: RocketVPNError
     ) -> None:
-        """Let what was due and is not tried now, for what ``tried`` met, wait as if it had met that itself.
+        """Let what is due and not tried now, for what ``tried`` met, wait as if it had met that itself.
 
-        Each by its own count, so that something new soon has its turn; those with the same count wait together, so that
-        they go on to cost one try, not one each.
+        Each by its own count, so that something new soon has its turn. Those with the same count wait together: they go
+        on to cost one try, not one each. ``tried`` comes after them, should it be about ``tried`` alone after all.
         """
+        holding: list[QueueItem] = []
         later: list[QueueItem] = []
+        together = False
         for item in self._queue.items():
-            if item.id in seen or item.operation not in handlers:
-                continue
-            if item.is_due(now) and not any(item.waits_for(earlier) for earlier in holding):
-                due, attempts = self._due(item, error), item.attempts + 1
-                if tried is not None and tried.attempts == attempts:
-                    due = tried.due_at
-                problem = problem_code(error) if item.state == "waiting" else item.problem
-                later.append(msgspec.structs.replace(item, due_at=due, attempts=attempts, problem=problem))
-            holding = [*holding, item] if item.holds_up else holding
+            mate, mine = item.attempts + 1 == tried.attempts, item.operation in handlers and item.id not in taken
+            free = not any(item.waits_for(earlier) for earlier in holding)
+            if mine and free and item.is_due(now + (_SOON if mate else 0.0)):
+                together = together or mate
+                later.append(
+                    msgspec.structs.replace(
+                        item,
+                        due_at=tried.due_at if mate else self._due(item, error),
+                        attempts=item.attempts + 1,
+                        problem=problem_code(error) if item.state == "waiting" else item.problem,
+                    )
+                )
+            holding += [item] if item.holds_up else []
+        if together:
+            later.append(msgspec.structs.replace(tried, due_at=tried.due_at + _BEHIND))
         self._queue.update(*later)
 
     def _next(self, handlers: Handlers, seen: set[str]) -> QueueItem | None:

@@ -23,7 +23,7 @@ VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation"}
 STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
 HELD = {
     "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
-    "correctable", "hold",
+    "correctable", "hold", "undeclared",
 }  # fmt: skip
 PLAN = {
     "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",

@@ -81,7 +81,7 @@ def _held_row(held: HeldValue, names: dict[str, str]) -> tuple[Cell, ...]:
         translate("Nobody: this copy stays on this device.") if held.place == "device" else translate("Nobody else.")
     )
     return (
-        Cell(words.name(held.field), held.sentence),
+        Cell(words.name(held.field), held.sentence, words.undeclared(held)),
         Cell(words.value(held), note=translate("You can correct it.") if held.correctable else ""),
         Cell(quoted=" ".join(held.purposes)),
         Cell(quoted=receivers) if receivers else Cell(nobody),

@@ -64,8 +64,8 @@ MONTHS = (
 _PROBLEMS = {
     "not-bound": marked("This device is not bound to an order, so the server was not asked."),
     "device-revoked": marked(
-        "This device was removed from the order, so the server refuses to tell it anything. The order's owner can still "
-        "see and delete what it holds, with the order number and a code from an e-mail."
+        "This device was removed from the order, so the server refuses to tell it anything. The order's owner can "
+        "still see and delete what it holds, with the order number and a code from an e-mail."
     ),
     "server-unreachable": marked("The server could not be reached, so this part is missing."),
     "server-timeout": marked("The server did not answer in time, so this part is missing."),
@@ -86,6 +86,10 @@ _PARTS = {
     "kind": marked("what kind of recipient"),
     "basis": marked("on which ground"),
     "categories": marked("what was given"),
+    "field": marked("that it is held"),
+    "place": marked("that the server holds it"),
+    "until": marked("that it is held for so long"),
+    "recipients": marked("who gets it"),
 }
 _MISSING = marked("The server did not give an answer, so this part is missing ({}).")
 
@@ -95,7 +99,7 @@ def said(table: dict[str, str], word: str) -> str:
     return translate(table[word]) if word in table else word
 
 
-def undeclared(given: Disclosure) -> str:
+def undeclared(given: Disclosure | HeldValue) -> str:
     """Return a warning about what the policy does not declare; empty where it declares all of it."""
     parts = [translate(_PARTS[part]) for part in given.undeclared]
     return translate(_UNDECLARED).format(", ".join(parts)) if parts else ""

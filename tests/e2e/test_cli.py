@@ -23,7 +23,7 @@ VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation"}
 STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
 HELD = {
     "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
-    "correctable", "hold",
+    "correctable", "hold", "undeclared",
 }  # fmt: skip
 PLAN = {
     "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",
@@ -458,3 +458,15 @@ def test_what_the_receipt_says_is_printed_and_what_it_does_not_say(capsys: pytes
     assert "nothing for it to delete" in nothing
     assert "does not say that it deleted it: language and region." in nothing
     assert "!" not in said("language", "region")
+
+
+@pytest.mark.clause("A1")
+def test_a_removed_device_is_told_so_and_how_its_owner_goes_on(bound: CommandLine, sandbox: Sandbox, order: str):
+    (device,) = [row["id"] for row in sandbox.rows()["devices"] if row["order_number"] == order]
+    sandbox.faults.revoke_device(device)
+    shown = " ".join(bound.run("view").out.split())
+    assert "This device was removed from the order" in shown
+    assert "rocketvpn view --owner ORDER" in shown
+    assert "device-revoked" not in shown
+    planned = " ".join(bound.run("delete", "--plan").out.split())
+    assert "rocketvpn delete --owner ORDER" in planned

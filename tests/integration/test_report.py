@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from support import report_schema
 from support.report_sample import EVENTS, lived_in
 from support.world import World
 
-from rocketvpn_sdk import Report, RocketVPN
+from rocketvpn_sdk import Report, RocketVPN, wire
 from rocketvpn_sdk.errors import ServerUnreachable, ValueRefused, VaultLocked
 from rocketvpn_sdk.rights import Disclosure
 from rocketvpn_sdk.rights.disclosures import Disclosures
 from rocketvpn_sdk.rights.report.summary import summary
+from rocketvpn_sdk.transport import Api
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -199,3 +202,44 @@ def test_a_removed_device_is_told_that_it_was_removed_and_who_keeps_the_right(wo
         assert "owner can still" in said
         assert "could not be asked just now" not in said
         assert "(device-revoked)" not in said
+
+
+@pytest.mark.clause("A1", "P2")
+def test_attack_a_server_that_holds_more_than_the_policy_lets_it(
+    world: World, rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A field of the device, one for too long, one for somebody else, one that nobody declared."""
+    on_device = wire.HeldField(id="age_flag", value=True, since=NOW, correctable=True)
+    email = {"id": "contact_email", "value": "kim@example.org", "since": NOW}
+    shared = wire.HeldField(**email, recipients=["operator", "acme"], correctable=True)
+    too_long = wire.HeldField(id="payment_record", value="12", since=NOW, until=NOW + timedelta(days=365 * 80))
+    stranger = wire.HeldField(id="shoe_size", value=44, since=NOW, correctable=True)
+    call = Api.call
+
+    def more(self: Api, operation: str, **arguments: Any) -> Any:
+        answer = call(self, operation, **arguments)
+        if operation != "data.view":
+            return answer
+        said = wire.ServerData(fields=[on_device, shared, too_long, stranger])
+        return msgspec.structs.replace(answer, value=said)
+
+    monkeypatch.setattr(Api, "call", more)
+    report = rocket.rights.view()
+    assert {held.field: (held.undeclared, held.correctable) for held in report.there} == {
+        "age_flag": (("place",), False),
+        "contact_email": (("recipients",), True),
+        "payment_record": (("until",), False),
+        "shoe_size": (("field",), False),
+    }
+    page = report.to_html()
+    for part in ("that the server holds it", "who gets it", "that it is held for so long", "that it is held"):
+        assert f"The policy does not declare this: {part}." in page
+    assert any(sentence.startswith("4 kinds of it are not held as") for sentence in summary(report))
+
+
+@pytest.mark.clause("A1")
+def test_what_the_server_holds_as_declared_is_not_marked(rocket: RocketVPN) -> None:
+    report = rocket.rights.view()
+    assert report.there
+    assert not [held.field for held in report.there if held.undeclared]
+    assert not any("not held as" in sentence for sentence in summary(report))

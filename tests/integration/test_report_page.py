@@ -186,7 +186,7 @@ def test_a_newer_version_of_the_policy_and_what_stays_unknown_are_shown(made: Re
     pending = PendingPolicy(version=2, sha256="b" * 64, effective=made.policy.effective, binds_at=None)
     undeclared = HeldValue(
         field="shoe_size", place="server", category="", sentence="?", value=[44], purposes=(), recipients=(),
-        kept="unknown",
+        kept="unknown", undeclared=("field",),
     )  # fmt: skip
     later = msgspec.structs.replace(made, there=(*made.there, undeclared))
     policy = msgspec.structs.replace(made.policy, pending=pending)

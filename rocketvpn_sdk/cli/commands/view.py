@@ -149,11 +149,15 @@ def _as_owner(call: Call, order: str) -> Answer:
 
 
 def _values(out: Out, values: Iterable[HeldValue]) -> None:
+    from rocketvpn_sdk.rights.report.words import undeclared
+
     for held in values:
         out.say(held.sentence, indent=2, hanging=2)
         value = value_of(held)
         out.say(f"{held.field}: {value}" if value else held.field, indent=4, hanging=2)
         out.say(_time(held), indent=4, hanging=2, style="dim")
+        if held.undeclared:
+            out.say(f"! {undeclared(held)}", indent=4, hanging=2)
 
 
 def _choices(out: Out, report: Report) -> None:

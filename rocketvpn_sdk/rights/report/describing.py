@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Duration, Policy, wording
 from rocketvpn_sdk.policy.document import Category, Field, Purpose, Recipient
@@ -39,6 +41,8 @@ class Describer:
             # The server holds something that the policy does not know: shown all the same, and as what it is.
             sentence = translate("The policy does not declare this; ask the operator why it is held.")
             facts: dict[str, Any] = {"category": "", "sentence": sentence, "purposes": (), "recipients": ()}
+            facts["undeclared"] = ("field",)
+            values["correctable"] = False
             return HeldValue(**{"field": field_id, "place": place, "kept": UNKNOWN, **facts, **values})
         kept = self.kept(field_id, place)
         return HeldValue(
@@ -66,13 +70,30 @@ class Describer:
                     "since": field.since,
                     "until": field.until,
                     "recipients": tuple(field.recipients),
-                    "correctable": field.correctable,
+                    "correctable": field.correctable and self._correctable(field.id),
                     "hold": field.hold,
+                    "undeclared": self._undeclared(field),
                     **values,
                 },
             )
             for field in held
         )
+
+    def _correctable(self, field_id: str) -> bool:
+        declared = self.field(field_id)
+        return declared is not None and declared.correctable and declared.retention.server is not None
+
+    def _undeclared(self, said: wire.HeldField) -> tuple[str, ...]:
+        """Return what the server says of a field that the version which binds it does not declare."""
+        declared = self.field(said.id)
+        if declared is None:
+            return ("field",)
+        holds = {
+            "place": declared.retention.server is not None,
+            "until": said.hold is not None or _in_time(said, declared.retention.server),
+            "recipients": set(declared.recipients).issuperset(said.recipients),
+        }
+        return tuple(part for part, held in holds.items() if not held)
 
     def text(self, sentence: dict[str, str]) -> str:
         """Return one of the policy's sentences."""
@@ -112,3 +133,10 @@ class Describer:
     def term(self, part: Purpose | Recipient | Category) -> Term:
         """Return a word of the policy, and what it stands for."""
         return Term(part.id, self.text(part.sentence))
+
+
+def _in_time(said: wire.HeldField, kept: Duration | None) -> bool:
+    """Return whether the server means to erase a field when the policy says; days are coarse, so one more may pass."""
+    if kept is None or not math.isfinite(kept.seconds):
+        return True
+    return said.until is not None and said.until.timestamp() <= said.since.timestamp() + kept.seconds + DAY

@@ -57,6 +57,9 @@ class HeldValue(MaskedRepr, frozen=True, kw_only=True):
     correctable: bool = False
     hold: wire.Hold | None = None
     """Why the server may not erase it, and until when."""
+    undeclared: tuple[str, ...] = ()
+    """Which of ``field``, ``place``, ``until`` and ``recipients`` are not what the policy declares: that it is held at
+    all, that it is held there, for that long, and who gets it."""
 
 
 class ConsentStep(MaskedRepr, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ def _held_tables(report: Report, values: tuple[HeldValue, ...]) -> tuple[Table, 
 def _held_row(held: HeldValue, names: dict[str, str]) -> tuple[Cell, ...]:
     receivers = " ".join(names.get(each, each) for each in held.recipients)
     return (
-        Cell(words.name(held.field), held.sentence),
+        Cell(words.name(held.field), held.sentence, words.undeclared(held)),
         Cell(words.value(held), note=translate("You can correct it.") if held.correctable else ""),
         Cell(quoted=" ".join(held.purposes)),
         Cell(quoted=receivers) if receivers else Cell(_nobody(held)),

@@ -39,12 +39,23 @@ def _held(report: Report) -> Iterator[str]:
             "The operator's server says that it holds {number} kinds.",
             _kinds(report.there),
         )
+        yield from _undeclared(report)
     elif report.server_problem == "not-bound":
         yield translate("This device is not tied to an order, so the operator's server was not asked.")
     elif report.server_problem == "device-revoked":
         yield words.missing(report.server_problem)
     else:
         yield translate("The operator's server could not be asked just now, so its part is missing here.")
+
+
+def _undeclared(report: Report) -> Iterator[str]:
+    marked = _kinds(tuple(held for held in report.there if held.undeclared))
+    if marked:
+        yield translate_number(
+            "{number} kind of it is not held as the policy declares. It is marked: ask the operator about it.",
+            "{number} kinds of it are not held as the policy declares. They are marked: ask the operator about them.",
+            marked,
+        )
 
 
 def _log(report: Report) -> Iterator[str]:

@@ -86,6 +86,10 @@ _PARTS = {
     "kind": marked("what kind of recipient"),
     "basis": marked("on which ground"),
     "categories": marked("what was given"),
+    "field": marked("that it is held"),
+    "place": marked("that the server holds it"),
+    "until": marked("that it is held for so long"),
+    "recipients": marked("who gets it"),
 }
 _MISSING = marked("The server did not give an answer, so this part is missing ({}).")
 
@@ -95,7 +99,7 @@ def said(table: dict[str, str], word: str) -> str:
     return translate(table[word]) if word in table else word
 
 
-def undeclared(given: Disclosure) -> str:
+def undeclared(given: Disclosure | HeldValue) -> str:
     """Return a warning about what the policy does not declare; empty where it declares all of it."""
     parts = [translate(_PARTS[part]) for part in given.undeclared]
     return translate(_UNDECLARED).format(", ".join(parts)) if parts else ""

@@ -52,7 +52,9 @@ class OwnerRights:
     def delete(self, scope: Scope = "account", device_id: str | None = None) -> Outcome:
         """Delete at the server (A3): the whole account, or what is about one device. Nothing is deleted here.
 
-        Calling it again asks for the same deletion once more, and not for another: where the connection failed, do so.
+        Calling it again asks for the same deletion once more, and not for another: where the connection failed, or it
+        is ``in_progress``, do so while the minutes last. Afterwards nobody can: the key is gone, and perhaps the order,
+        so a receipt that was not given by then cannot be had here.
 
         Args:
             scope: ``account`` or ``device``.

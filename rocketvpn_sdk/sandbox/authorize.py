@@ -22,6 +22,13 @@ from rocketvpn_sdk.sandbox.tables import CodeRow, SessionRow
 
 _SOMEWHERE = "the order's e-mail address"
 _LONGEST_NUMBER = 40
+_SHORT, _LONG = 6, 12
+"""Digits of a code."""
+_A_DAY = 24 * 3600
+_SOMEBODY_GUESSES = (
+    "Somebody entered wrong codes for your order, many times. None was right. New codes are longer for a day; if it was"
+    " not you, there is nothing that you have to do."
+)
 
 
 def authorize(parts: Parts, call: Call) -> Reply:
@@ -34,30 +41,35 @@ def authorize(parts: Parts, call: Call) -> Reply:
     if parts.faults.redirect_to_web:
         raise oauth_refused("redirect_to_web")
     if "auth_session" in form:
-        return _go_on(parts, form, client_id, jkt)
+        return _go_on(parts, form, client_id, jkt, call.address)
     if wire.ACR_OWNER in form.get("acr_values", "").split():
-        return _own(parts, form, client_id, jkt)
+        return _own(parts, form, client_id, jkt, call.address)
     if "order_number" in form:
-        return _bind(parts, form, client_id, jkt)
+        return _bind(parts, form, client_id, jkt, call.address)
     if "acr_values" in form:
-        return _step_up(parts, form, client_id, jkt)
+        return _step_up(parts, form, client_id, jkt, call.address)
     raise oauth_refused("invalid_request", "order_number, auth_session or acr_values is needed")
 
 
-def _bind(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+def _bind(parts: Parts, form: Form, client_id: str, jkt: str, address: str) -> Reply:
     number = form["order_number"]
+    if wait := parts.tries.wait(f"unknown/{address}", parts.now(), parts.settings.unknown_orders):
+        raise _too_many(wait)
     if not _matches(parts, "order_number", number):
         raise oauth_refused("order-not-found")
     wish = Wish(order_number=number, device_id=_device_id(parts, form), jkt=jkt, replaces=form.get("replace") or None)
     with parts.store.begin() as db:
-        contact = whom_to_ask(find_order(db, number), devices_of(db, number), wish, parts.today())
+        order = find_order(db, number)
+        if order is None:  # else orders could be found by asking for every number
+            parts.tries.failed(f"unknown/{address}", parts.now(), parts.settings.unknown_window)
+        contact = whom_to_ask(order, devices_of(db, number), wish, parts.today())
         code = _code_row(parts, wish, client_id, kind="bind", verified=False)
         if contact is None:
             return _grant(db, code)
-    raise _challenge(parts, code, contact)
+    raise _challenge(parts, code, contact, address)
 
 
-def _step_up(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+def _step_up(parts: Parts, form: Form, client_id: str, jkt: str, address: str) -> Reply:
     """RFC 9470: the bound device's key asks for a higher ``acr``."""
     if wire.ACR_EMAIL_CODE not in form["acr_values"].split():
         raise oauth_refused("invalid_request", "acr_values names nothing that this server can do")
@@ -73,10 +85,10 @@ def _step_up(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
         raise oauth_refused("redirect_to_web", "the order has no contact address")
     wish = Wish(order_number=device.order_number, device_id=device_id, jkt=jkt)
     wanted = _code_row(parts, wish, client_id, kind="step_up", verified=False, max_age=max_age)
-    raise _challenge(parts, wanted, order.contact_email)
+    raise _challenge(parts, wanted, order.contact_email, address)
 
 
-def _own(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+def _own(parts: Parts, form: Form, client_id: str, jkt: str, address: str) -> Reply:
     """Ask for the order's owner: whoever reads the order's e-mail; the key may be any.
 
     The answer is the same for an order that does not exist, has no address, or has one: nobody learns which by asking.
@@ -86,10 +98,10 @@ def _own(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
         order = find_order(db, number) if _matches(parts, "order_number", number) else None
     wish = Wish(order_number=number[:_LONGEST_NUMBER], device_id="", jkt=jkt)
     wanted = _code_row(parts, wish, client_id, kind="owner", verified=False)
-    raise _challenge(parts, wanted, order.contact_email if order else None, hint=_SOMEWHERE)
+    raise _challenge(parts, wanted, order.contact_email if order else None, address, hint=_SOMEWHERE)
 
 
-def _go_on(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
+def _go_on(parts: Parts, form: Form, client_id: str, jkt: str, address: str) -> Reply:
     auth_session, answer = form["auth_session"], needed(form, "verification_code")
     with parts.store.begin() as db:
         session = _live_session(db, parts, auth_session, client_id, jkt)
@@ -102,8 +114,11 @@ def _go_on(parts: Parts, form: Form, client_id: str, jkt: str) -> Reply:
                 order_number=session.order_number, device_id=session.device_id, jkt=jkt, replaces=session.replaces
             )
             code = _code_row(parts, wish, client_id, kind=session.kind, verified=True, max_age=session.max_age)
+            parts.tries.forgive(f"asked/{address}", parts.now())
             return _grant(db, code)
         db.execute(update(table).where(table.c.id_hash == session.id_hash).values(tries=session.tries + 1))
+        if session.kind == "owner":
+            _count_wrong(db, parts, session.order_number)
     left = parts.settings.code_tries - session.tries - 1
     raise OAuthRefused(wire.AuthorizationError(error="invalid_grant", attempts_left=left))
 
@@ -119,28 +134,39 @@ def _live_session(db: Connection, parts: Parts, auth_session: str, client_id: st
     return None if spent else session
 
 
-def _challenge(parts: Parts, wanted: CodeRow, contact: str | None, *, hint: str | None = None) -> OAuthRefused:
+def _count_wrong(db: Connection, parts: Parts, number: str) -> None:
+    """Count an owner's wrong code. At the last that a day allows, codes of six digits end, and the owner is told."""
+    if parts.tries.failed(f"owner/{number}", parts.now(), _A_DAY) != parts.settings.owner_tries:
+        return
+    table = tables.auth_sessions
+    db.execute(delete(table).where(table.c.order_number == number, table.c.kind == "owner"))
+    order = find_order(db, number)
+    if order is not None and order.contact_email:
+        parts.mail.send(Message(to=order.contact_email, code="", sent_at=parts.moment(), text=_SOMEBODY_GUESSES))
+
+
+def _challenge(
+    parts: Parts, wanted: CodeRow, contact: str | None, address: str, *, hint: str | None = None
+) -> OAuthRefused:
     """Send a code to the order's contact, keep what it is for, and return the answer that says so.
 
     Where there is no contact nothing is sent, and no code is right.
     """
     now, settings = parts.now(), parts.settings
-    auth_session, answer = secrets.token_urlsafe(32), f"{secrets.randbelow(10**6):06d}"
+    guessed = wanted.kind == "owner" and parts.tries.wait(f"owner/{wanted.order_number}", now, settings.owner_tries)
+    digits = _LONG if guessed else _SHORT
+    auth_session, answer = secrets.token_urlsafe(32), f"{secrets.randbelow(10**digits):0{digits}d}"
     expires_at = now + settings.session_lifetime
-    table = tables.auth_sessions
+    if wait := parts.tries.wait(f"asked/{address}", now, settings.address_challenges):
+        raise _too_many(wait)
     with parts.store.begin() as db:
-        live = (
-            select(func.count())
-            .select_from(table)
-            .where(table.c.order_number == wanted.order_number, table.c.expires_at > now)
-        )
-        if db.execute(live).scalar_one() >= settings.live_challenges:
-            too_many = wire.AuthorizationError(error="rate-limited")
-            raise OAuthRefused(too_many, status=429, retry_after=settings.session_lifetime)
+        if _has_too_many(db, parts, wanted):
+            raise _too_many(settings.session_lifetime)
         values = {name: getattr(wanted, name) for name in _KEPT}
         right = answer if contact is not None else secrets.token_urlsafe(32)
         values |= {"id_hash": digest(auth_session), "code_hash": _answer_hash(auth_session, right)}
-        db.execute(insert(table).values(**values, tries=0, expires_at=expires_at))
+        db.execute(insert(tables.auth_sessions).values(**values, tries=0, expires_at=expires_at))
+    parts.tries.failed(f"asked/{address}", now, settings.session_lifetime)  # until it is answered
     if contact is not None:
         parts.mail.send(Message(to=contact, code=answer, sent_at=parts.moment()))
     where = hint or masked(contact or "")
@@ -148,6 +174,22 @@ def _challenge(parts: Parts, wanted: CodeRow, contact: str | None, *, hint: str 
     return OAuthRefused(
         wire.AuthorizationError(error="insufficient_authorization", auth_session=auth_session, challenge=challenge)
     )
+
+
+def _has_too_many(db: Connection, parts: Parts, wanted: CodeRow) -> bool:
+    """Whether this key, or all strangers' keys together, have as many live codes for the order as there may be."""
+    table = tables.auth_sessions
+    live = (table.c.order_number == wanted.order_number, table.c.expires_at > parts.now())
+    count = select(func.count()).select_from(table)
+    if db.execute(count.where(*live, table.c.jkt == wanted.jkt)).scalar_one() >= parts.settings.live_challenges:
+        return True
+    own = [device.jkt for device in devices_of(db, wanted.order_number)]
+    strangers = db.execute(count.where(*live, table.c.jkt.not_in(own))).scalar_one()
+    return wanted.jkt not in own and strangers >= parts.settings.order_challenges
+
+
+def _too_many(wait: int) -> OAuthRefused:
+    return OAuthRefused(wire.AuthorizationError(error="rate-limited"), status=429, retry_after=wait)
 
 
 _KEPT = ("jkt", "client_id", "kind", "order_number", "device_id", "replaces", "max_age")

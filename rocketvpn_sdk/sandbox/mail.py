@@ -11,10 +11,11 @@ import msgspec
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """An e-mail with a code."""
+    """An e-mail, mostly with a code."""
 
     to: str
     code: str
+    """Empty where there is none."""
     sent_at: datetime
     text: str = ""
     """What it says besides the code; empty where that is all."""
@@ -50,7 +51,7 @@ class Outbox(Sequence[Message]):
             LookupError: there is none.
         """
         for message in reversed(self._snapshot()):
-            if to in (None, message.to):
+            if message.code and to in (None, message.to):
                 return message.code
         raise LookupError("no such message was sent")
 

@@ -23,7 +23,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """An e-mailed code and the session it belongs to; the policy allows the server 15 minutes."""
     code_tries: int = 5
     live_challenges: int = 10
-    """E-mailed codes of one order at a time, spent ones counted: else a new session would give five new guesses."""
+    """E-mailed codes that one key has at a time for an order, spent ones counted: else a new session would give five
+    new guesses."""
+    order_challenges: int = 50
+    """The same of all keys together, but those of the order's own devices: a stranger's must not lock them out."""
+    address_challenges: int = 200
+    """Codes that one address asks for within a session's lifetime and nobody answers."""
+    owner_tries: int = 20
+    """Wrong codes of an order's owner in a day; after that they have twelve digits, which nobody guesses."""
+    unknown_orders: int = 100
+    """Orders that do not exist, asked for by one address within …"""
+    unknown_window: int = 3600
     code_lifetime: int = 60
     """An authorization code (RFC 6749 §4.1.2 recommends at most ten minutes)."""
     access_lifetime: int = 900

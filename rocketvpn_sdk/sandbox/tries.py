@@ -1,4 +1,4 @@
-"""Counts wrong tries by address, in memory and only for as long as they count; no address is written anywhere."""
+"""Counts tries by name, in memory and only for as long as they count; no name is written anywhere."""
 
 from __future__ import annotations
 
@@ -13,44 +13,58 @@ _MOST = 10_000
 
 
 class Tries:
-    """Wrong tries of each address. Thread-safe.
+    """Tries of each name: an address, or what else tries can be counted by. Thread-safe.
 
     Args:
-        allowed: how many within a window.
-        window: seconds, from an address's first wrong try.
+        allowed: how many within a window, where a call does not say otherwise.
+        window: seconds, from a name's first try; the same for every call of one name.
     """
 
     def __init__(self, allowed: int, window: int) -> None:
         self._allowed, self._window = allowed, window
         self._salt = secrets.token_bytes(16)
         self._lock = threading.Lock()
-        self._seen: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+        self._seen: OrderedDict[bytes, tuple[int, int, int]] = OrderedDict()
 
-    def check(self, address: str, now: int) -> None:
+    def check(self, name: str, now: int, allowed: int | None = None) -> None:
         """Let another try through.
 
         Raises:
             Refused: there were too many.
         """
-        with self._lock:
-            since, count = self._count(address, now)
-        if count >= self._allowed:
-            raise Refused("rate-limited", headers=(("Retry-After", str(max(1, since + self._window - now))),))
+        left = self.wait(name, now, self._allowed if allowed is None else allowed)
+        if left:
+            raise Refused("rate-limited", headers=(("Retry-After", str(left)),))
 
-    def failed(self, address: str, now: int) -> None:
-        """Count a wrong try."""
+    def wait(self, name: str, now: int, allowed: int) -> int:
+        """Return how many seconds the next try has to wait; 0: it need not."""
         with self._lock:
-            since, count = self._count(address, now)
-            self._seen[self._name(address)] = (since, count + 1)
+            until, count, _ = self._count(name, now, self._window)
+        return max(1, until - now) if count >= allowed else 0
+
+    def failed(self, name: str, now: int, window: int | None = None) -> int:
+        """Count a try; return how many there are now."""
+        with self._lock:
+            until, count, length = self._count(name, now, self._window if window is None else window)
+            self._seen[self._name(name)] = (until, count + 1, length)
             while len(self._seen) > _MOST:
                 self._seen.popitem(last=False)
+        return count + 1
 
-    def _count(self, address: str, now: int) -> tuple[int, int]:
-        since, count = self._seen.get(self._name(address), (now, 0))
-        if now - since >= self._window:
-            self._seen.pop(self._name(address), None)
-            return now, 0
-        return since, count
+    def forgive(self, name: str, now: int) -> None:
+        """Take one try back: it came to a good end."""
+        with self._lock:
+            until, count, length = self._count(name, now, self._window)
+            if count:
+                self._seen[self._name(name)] = (until, count - 1, length)
 
-    def _name(self, address: str) -> bytes:
-        return hashlib.sha256(self._salt + address.encode()).digest()
+    def _count(self, name: str, now: int, window: int) -> tuple[int, int, int]:
+        """Return until when tries count together, how many there were, and the window's length."""
+        until, count, length = self._seen.get(self._name(name), (now + window, 0, window))
+        if now >= until or now < until - length:  # over; or the clock was set back
+            self._seen.pop(self._name(name), None)
+            return now + window, 0, window
+        return until, count, length
+
+    def _name(self, name: str) -> bytes:
+        return hashlib.sha256(self._salt + name.encode()).digest()

@@ -15,6 +15,7 @@ from support.command_line import PASSPHRASE, CommandLine, settings
 
 from rocketvpn_sdk import Config, Event, PassphraseSecrets, RocketVPN
 from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli.commands import delete as deleting
 from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.sandbox import Sandbox
 
@@ -295,7 +296,48 @@ def test_an_export_takes_the_code_that_view_takes(bound: CommandLine, tmp_path: 
     assert (done.code, done.document["server_answered"]) == (codes.DONE, True)
 
 
-@pytest.mark.parametrize("options", [["--owner", "RV-1", "--plan"], ["--owner", "RV-1", "--resume"], ["--device", "A"]])
+@pytest.mark.clause("A3")
+def test_an_owner_sees_what_a_deletion_would_do_before_it_is_done(
+    cli: CommandLine, bound: CommandLine, sandbox: Sandbox, order: str
+):
+    held = with_code(sandbox, cli, "view", "--owner", order, "--json")["there"]
+    (device,) = [each["value"] for each in held if each["field"] == "device_id"]
+    plan = with_code(sandbox, cli, "delete", "--owner", order, "--plan", "--json")["plan"]
+    assert [stays["field"] for stays in plan["stays"]] == ["payment_record"]
+    assert {"order_number", "contact_email", "device_id"} <= set(plan["goes"])
+    assert len(plan["devices"]) == 1
+    assert any("The paid service ends" in sentence for sentence in plan["consequences"])
+    one = with_code(sandbox, cli, "delete", "--owner", order, "--device", device, "--plan", "--json")["plan"]
+    assert "device_id" in one["goes"]
+    assert "order_number" not in one["goes"]
+    assert order in str(sandbox.rows()["orders"])
+
+
+@pytest.mark.clause("A3")
+def test_an_owners_deletion_is_asked_about_while_the_minutes_last(
+    cli: CommandLine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    naps: list[float] = []
+    monkeypatch.setattr("rocketvpn_sdk.cli.ask.authenticator", lambda _: lambda _: sandbox.mail.last_code())
+    monkeypatch.setattr("time.sleep", naps.append)
+    sandbox.faults.delay_deletions = True
+    try:
+        late = cli.here("delete", "--owner", sandbox.order(email="late@example.org"), "--yes")
+        assert (late.code, len(naps)) == (codes.PENDING, len(deleting._PAUSES))
+        assert late.document["outcome"]["server"]["request_id"] in str(sandbox.rows()["rights_requests"])
+        monkeypatch.setattr("time.sleep", lambda _: sandbox.faults.release_deletions())
+        receipt = ("--receipt", str(tmp_path / "receipt.json"))
+        done = cli.here("delete", "--owner", sandbox.order(email="soon@example.org"), "--yes", *receipt)
+        assert done.document["outcome"]["server"]["state"] == "confirmed"
+        assert json.loads((tmp_path / "receipt.json").read_bytes())["claims"]["scope"] == "account"
+    finally:
+        sandbox.faults.clear()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--owner", "RV-1", "--forget"], ["--owner", "RV-1", "--resume"], ["--plan", "--resume"], ["--device", "A"]],
+)
 def test_an_owners_options_go_with_no_others(cli: CommandLine, options: list[str]):
     assert cli.here("delete", *options).error["code"] == "value-refused"
 

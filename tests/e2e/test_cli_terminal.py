@@ -81,8 +81,14 @@ def test_deleting_asks_for_the_word_and_then_for_the_code(bound: CommandLine, sa
         terminal.expect("That code was not accepted.")
         terminal.expect("The code that was sent to")
         terminal.type(f"{sandbox.mail.last_code()}\n")
+        terminal.expect("File for the receipt, or Enter for none: ")
+        terminal.type(f"{tmp_path}/no/such/folder/receipt.json\n")
+        terminal.expect("It cannot be saved there")
+        terminal.expect("File for the receipt, or Enter for none: ")
+        terminal.type(f"{tmp_path}/receipt.json\n")
         terminal.expect("The server says that it has deleted this")
         assert terminal.leave() == 0
+    assert (tmp_path / "receipt.json").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "vault").exists()
 
 

@@ -19,7 +19,6 @@ from rocketvpn_sdk.errors import (
     BrowserRequired,
     DeviceRevoked,
     OperationUndeclared,
-    RateLimited,
     RequestRefused,
     ServerError,
     ServerUnreachable,
@@ -27,6 +26,8 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials
 from rocketvpn_sdk.rights import HeldValue
+from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 
@@ -257,12 +258,74 @@ def test_attack_guessing_the_code(world: World, order: str) -> None:
         assert right.json()["error"] == "invalid_session"
 
 
-def test_attack_asking_for_codes_without_end(world: World, rocket: RocketVPN, order: str) -> None:
-    for _ in range(world.sandbox.settings.live_challenges):
-        with Peer(world.sandbox.url, world.sandbox.ca_file) as peer:
+def test_attack_asking_for_codes_without_end(world: World, order: str) -> None:
+    with Peer(world.sandbox.url, world.sandbox.ca_file) as peer:
+        for _ in range(world.sandbox.settings.live_challenges):
             assert peer.challenge(order_number=order, acr_values=OWNER).status_code == 400
-    with pytest.raises(RateLimited):
-        rocket.rights.as_owner(order)
+        assert peer.challenge(order_number=order, acr_values=OWNER).status_code == 429
+
+
+def test_attack_locking_the_owner_out_by_asking_for_codes(world: World, rocket: RocketVPN, order: str) -> None:
+    """A stranger's key uses up what it has; the owner's, and the order's own devices, go on."""
+    with Peer(world.sandbox.url, world.sandbox.ca_file) as stranger:
+        while stranger.challenge(order_number=order, acr_values=OWNER).status_code != 429:
+            pass
+    assert rocket.rights.as_owner(order).view()
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[Sandbox]:
+    """A server of its own, with few codes for an order and an address."""
+    settings = Settings(order_challenges=3, address_challenges=8, owner_tries=6, unknown_orders=3)
+    sandbox = Sandbox(tmp_path / "strict")
+    sandbox.settings = settings
+    with sandbox:
+        yield sandbox
+
+
+def test_attack_locking_an_order_s_own_device_out_with_many_keys(strict: Sandbox) -> None:
+    order = strict.order(email="kim@example.org")
+    with Peer(strict.url, strict.ca_file) as own:
+        own.bind(order)
+        answers = []
+        for _ in range(4):
+            with Peer(strict.url, strict.ca_file) as stranger:
+                answers.append(stranger.challenge(order_number=order, acr_values=OWNER).status_code)
+        assert answers == [400, 400, 400, 429]
+        assert own.step_up(strict.mail.last_code)
+
+
+def test_attack_asking_for_codes_of_one_order_after_the_other(strict: Sandbox) -> None:
+    answers = []
+    for number in range(9):
+        with Peer(strict.url, strict.ca_file) as stranger:
+            answers.append(stranger.challenge(order_number=f"RV-ANY-{number}", acr_values=OWNER).status_code)
+    assert answers == [400] * 8 + [429]
+
+
+def test_attack_guessing_for_days_meets_longer_codes_and_the_owner_hears_of_it(strict: Sandbox) -> None:
+    order = strict.order(email="kim@example.org")
+    with Peer(strict.url, strict.ca_file) as thief, Peer(strict.url, strict.ca_file) as early:
+        waiting = early.challenge(order_number=order, acr_values=OWNER).json()["auth_session"]
+        short = strict.mail.last_code()
+        for _ in range(2):
+            session = thief.challenge(order_number=order, acr_values=OWNER).json()["auth_session"]
+            for _ in range(3):
+                thief.challenge(auth_session=session, verification_code="not-it")
+        assert "Somebody entered wrong codes" in strict.mail[-1].text
+        # Codes of six digits that were still good are not: else there would be as many guesses more.
+        assert early.challenge(auth_session=waiting, verification_code=short).json()["error"] == "invalid_session"
+        session = early.challenge(order_number=order, acr_values=OWNER).json()["auth_session"]
+        assert len(strict.mail.last_code()) == 12
+        assert early.challenge(auth_session=session, verification_code=strict.mail.last_code()).status_code == 200
+
+
+def test_attack_finding_orders_by_binding_to_every_number(strict: Sandbox) -> None:
+    known = strict.order()
+    with Peer(strict.url, strict.ca_file) as thief:
+        answers = [thief.ask_to_bind(f"RV-NONE-{number}") for number in range(4)]
+        assert [answer.json()["error"] for answer in answers] == ["order-not-found"] * 3 + ["rate-limited"]
+        assert thief.ask_to_bind(known).status_code == 429
 
 
 # ---------------------------------------------------------------- and no more than that

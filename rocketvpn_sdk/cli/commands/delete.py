@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,13 +17,13 @@ from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
-from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
+from rocketvpn_sdk.errors import AuthenticationError, DeviceRevoked, ServerError, TransportError, ValueRefused
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rooms import DELETION
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.client import RocketVPN
-    from rocketvpn_sdk.rights import DeletionPlan, Receipt, Server
+    from rocketvpn_sdk.rights import DeletionPlan, HeldValue, Outcome, OwnerRights, Receipt, Server
 
 _NO_CATEGORY = ""
 _AS_OWNER = "Have it deleted there with `rocketvpn delete --owner ORDER`: a code comes to the order's e-mail address."
@@ -41,6 +42,8 @@ _REACHES = {
     Reach.device: "everything about this device",
     Reach.account: "everything about you",
 }
+_PAUSES = (2.0, 4.0, 8.0, 16.0, *(30.0,) * 8)
+"""Seconds between one asking and the next in an owner's name: less than the minutes that it is good for."""
 _CODES = {"confirmed": codes.DONE, "refused": codes.REFUSED, "waiting_for_user": codes.USER}
 
 
@@ -71,15 +74,15 @@ def delete(
     With --owner, deletes at the server alone: for whoever lost the device, or whose device was removed. A code is sent
     to the order's e-mail address for that.
     """
-    if sum((plan, resume, forget, owner is not None)) > 1:
-        raise ValueRefused(name="options", problem="--plan, --resume, --forget and --owner exclude each other")
+    if sum((plan or owner is not None, resume, forget)) > 1:
+        raise ValueRefused(name="options", problem="--resume and --forget go with neither --plan nor --owner")
     if device is not None and owner is None:
         raise ValueRefused(name="options", problem="--device goes with --owner")
     check_receipt_file(receipt)
     if owner is not None:
-        return _as_owner(call, ask.order_number(owner), device, receipt, yes=yes)
+        return _as_owner(call, ask.order_number(owner), device, receipt, only_plan=plan, yes=yes)
     if resume:
-        return _resume(call, receipt)
+        return _resume(call, receipt, yes=yes)
     if forget:
         return _forget(call, yes=yes)
     return _delete(call, scope, receipt, only_plan=plan, yes=yes)
@@ -92,13 +95,10 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         if only_plan:
             return Answer({"plan": planned}, lambda out: show_plan(out, planned, policies))
         show_plan(call.out, planned, policies)
-        if receipt is None:
-            call.out.say()
-            call.out.say("To keep the server's signed receipt, add --receipt FILE.")
         if not yes:
             ask.confirm("delete", "This cannot be undone.", call.out)
         outcome = rocket.rights.delete(planned)
-    saved = save_receipt(outcome.server.receipt, receipt, call.out)
+    saved = save_receipt(outcome.server.receipt, receipt, call.out, offer=not yes)
 
     def show(out: Out) -> None:
         out.heading("What was done")
@@ -112,20 +112,26 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
     return Answer(document, show, codes.DONE if all_done else _code([outcome.server]))
 
 
-def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, *, yes: bool) -> Answer:
+def _as_owner(
+    call: Call, order: str, device: str | None, receipt: Path | None, *, only_plan: bool, yes: bool
+) -> Answer:
     with call.open(new=True) as rocket:
         owner = rocket.rights.as_owner(order)
-        if not yes:
-            what = "one device" if device else "the order and all its devices"
-            ask.confirm(
-                "delete", f"The server will delete what it holds about {what}. This cannot be undone.", call.out
-            )
-        outcome = owner.delete("device", device) if device else owner.delete()
-    saved = save_receipt(outcome.server.receipt, receipt, call.out)
+        if only_plan or not yes:
+            planned = _owner_plan(owner.view(), device)
+            if only_plan:
+                return Answer({"plan": planned}, lambda out: show_owner_plan(out, planned))
+            show_owner_plan(call.out, planned)
+            ask.confirm("delete", "This cannot be undone.", call.out)
+        outcome = _followed(owner, device, call.out)
+    saved = save_receipt(outcome.server.receipt, receipt, call.out, offer=not yes)
 
     def show(out: Out) -> None:
         if outcome.server.state == "in_progress":
-            out.say("The server has the request and has not confirmed it yet.")
+            out.say("The server has the request and has not confirmed it yet. An owner can ask only for minutes, so no")
+            out.say("receipt can be had here later. Ask the operator for it, by the number of the request:")
+            out.say(str(outcome.server.request_id), indent=2)
+            out.say("`rocketvpn view --owner ORDER` shows whether something is still held.")
             return
         show_server(out, outcome.server, saved, indent=0)
         out.say("On this device nothing was deleted.")
@@ -133,10 +139,72 @@ def _as_owner(call: Call, order: str, device: str | None, receipt: Path | None, 
     return Answer({"outcome": outcome, "receipt_file": saved}, show, _code([outcome.server]))
 
 
-def _resume(call: Call, receipt: Path | None) -> Answer:
+def _followed(owner: OwnerRights, device: str | None, out: Out) -> Outcome:
+    """Ask for the deletion, and again while the owner's minutes last: there is nobody who could ask later."""
+    outcome = owner.delete("device", device) if device else owner.delete()
+    try:
+        for pause in _PAUSES:
+            if outcome.server.state != "in_progress":
+                break
+            out.say("The server has not confirmed it yet. Asking again; Ctrl-C ends the wait.")
+            time.sleep(pause)
+            outcome = owner.delete("device", device) if device else owner.delete()
+    except (KeyboardInterrupt, AuthenticationError, TransportError, ServerError):
+        pass  # what it was before still stands
+    return outcome
+
+
+def _owner_plan(held: tuple[HeldValue, ...], device: str | None) -> dict[str, Any]:
+    """Return what an owner's deletion would do, by what the server says that it holds."""
+    from rocketvpn_sdk.rights.plan import CONSEQUENCES
+
+    names = [str(value.value) for value in held if value.field == "device_name"]
+    if device is not None:
+        held = _of_device(held, device)
+        names = [str(value.value) for value in held if value.field == "device_name"]
+    stays = {value.field: value.hold for value in held if value.hold is not None}
+    return {
+        "scope": "device" if device else "account",
+        "goes": sorted({value.field for value in held} - set(stays)),
+        "stays": [{"field": field, "until": hold.until, "basis": hold.basis} for field, hold in stays.items()],
+        "devices": names,
+        "consequences": ["That device can no longer use the VPN."] if device else list(CONSEQUENCES["account"]),
+    }
+
+
+def _of_device(held: tuple[HeldValue, ...], device: str) -> tuple[HeldValue, ...]:
+    """Return what is about one device: from its id on, up to the next one's."""
+    starts = [at for at, value in enumerate(held) if value.field == "device_id"]
+    for start, end in zip(starts, [*starts[1:], len(held)], strict=True):
+        if held[start].value == device:
+            return held[start:end]
+    raise ValueRefused(name="--device", problem="the order has no such device")
+
+
+def show_owner_plan(out: Out, plan: dict[str, Any]) -> None:
+    """Print what an owner's deletion would do."""
+    what = "one device" if plan["scope"] == "device" else "the order and all its devices"
+    out.say(f"Deleting what the server holds about {what}", style="bold")
+    out.heading("Goes from the server")
+    out.say(words.joined([words.name(field) for field in plan["goes"]]), indent=2, hanging=2)
+    out.heading("Stays at the server")
+    for held in plan["stays"]:
+        out.bullet(f"{words.name(held['field'])}, until {held['until']}, {words.basis(held['basis'])}")
+    if not plan["stays"]:
+        out.say("nothing that it names", indent=2)
+    out.heading("Devices")
+    out.say(words.joined(plan["devices"], "none"), indent=2, hanging=2)
+    out.heading("What stops working")
+    for sentence in plan["consequences"]:
+        out.bullet(sentence)
+
+
+def _resume(call: Call, receipt: Path | None, *, yes: bool) -> Answer:
     with call.open() as rocket:
         states = list(rocket.rights.resume())
-    saved = next((name for state in states if (name := save_receipt(state.receipt, receipt, call.out))), None)
+    saved = None
+    for state in states:
+        saved = saved or save_receipt(state.receipt, receipt, call.out, offer=not yes)
 
     def show(out: Out) -> None:
         if not states:
@@ -291,13 +359,22 @@ def check_receipt_file(path: Path | None) -> None:
         raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
 
 
-def save_receipt(receipt: Receipt | None, path: Path | None, out: Out) -> str | None:
-    """Save a receipt with what it takes to check it again; return where. If that fails, print it: it exists once."""
-    if receipt is None or path is None:
+def save_receipt(receipt: Receipt | None, path: Path | None, out: Out, *, offer: bool) -> str | None:
+    """Save a receipt with what it takes to check it again; return where. If that fails, print it: it exists once.
+
+    Args:
+        receipt: the receipt; ``None``: there is none.
+        path: where to; ``None``: see ``offer``.
+        out: where it is printed.
+        offer: whether to ask at a terminal where to, if ``path`` does not say.
+    """
+    if receipt is None:
         return None
     from rocketvpn_sdk.rights import receipt_to_json
 
     content = receipt_to_json(receipt)
+    if path is None:
+        return _offered(content, out) if offer and not out.json and ask.at_terminal() else None
     try:
         write_new(path, content)
     except OSError as error:
@@ -309,6 +386,20 @@ def save_receipt(receipt: Receipt | None, path: Path | None, out: Out) -> str | 
             sys.stdout.flush()
         raise failed from None
     return str(path)
+
+
+def _offered(content: bytes, out: Out) -> str | None:
+    """Ask where to save a receipt, until it is saved or not wanted."""
+    out.say()
+    out.say("The server has confirmed it, and signed a receipt. It cannot be had again.")
+    while answer := ask.line("File for the receipt, or Enter for none: "):
+        try:
+            write_new(Path(answer).expanduser(), content)
+        except OSError as error:
+            out.error(f"It cannot be saved there ({error.strerror}).")
+            continue
+        return answer
+    return None
 
 
 def write_new(path: Path, content: bytes) -> None:

@@ -56,7 +56,7 @@ def erase(
     except RocketVPNError as error:
         _tell_what_happened(call.out, error, receipt)
         raise
-    saved = save_receipt(done.receipt, receipt, call.out)
+    saved = save_receipt(done.receipt, receipt, call.out, offer=not yes)
     document = {"erased": True, "scope": known.scope, "receipt": done.receipt, "receipt_file": saved, "sent": done.sent}
     return Answer(document, lambda out: show(out, done, saved))
 

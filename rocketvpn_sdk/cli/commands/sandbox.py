@@ -189,5 +189,6 @@ def _mailed(out: Out, message: Message) -> None:
     if out.json:
         out.document({"mail": {"to": message.to, "code": message.code, "sent_at": message.sent_at}})
     else:
-        out.say(f"{message.sent_at:%H:%M:%S} UTC  e-mail to {message.to}: the code is {message.code}")
+        what = f"the code is {message.code}" if message.code else message.text
+        out.say(f"{message.sent_at:%H:%M:%S} UTC  e-mail to {message.to}: {what}")
         sys.stdout.flush()

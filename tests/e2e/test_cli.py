@@ -469,7 +469,7 @@ def test_the_report_for_programs_is_what_its_schema_says(bound: CommandLine, san
 
 @pytest.mark.clause("A3")
 def test_deleting_on_an_unbound_device_says_that_the_server_is_not_told(bound: CommandLine, order: str):
-    assert bound.here("unbind").code == 0
+    assert bound.here("unbind", "--yes").code == 0
     plan = bound.run("delete", "--plan")
     assert "is not told" in " ".join(plan.out.split())
     assert "delete --owner ORDER" in " ".join(plan.out.split())

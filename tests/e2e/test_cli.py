@@ -15,7 +15,7 @@ from support.command_line import PASSPHRASE, CommandLine, settings
 
 from rocketvpn_sdk import Config, Event, PassphraseSecrets, RocketVPN
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.commands import delete as deleting
+from rocketvpn_sdk.cli.commands import delete_owner as deleting
 from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.sandbox import Sandbox
 
@@ -483,7 +483,7 @@ def test_deleting_on_an_unbound_device_says_that_the_server_is_not_told(bound: C
 @pytest.mark.clause("A3")
 def test_what_the_receipt_says_is_printed_and_what_it_does_not_say(capsys: pytest.CaptureFixture[str]):
     from rocketvpn_sdk import wire
-    from rocketvpn_sdk.cli.commands.delete import show_server
+    from rocketvpn_sdk.cli.commands.delete_shown import show_server
     from rocketvpn_sdk.cli.output import Out
     from rocketvpn_sdk.rights import Receipt, Server
 

@@ -80,7 +80,7 @@ def test_deleting_and_who_was_told_while_a_version_with_a_new_field_is_announced
 def test_a_plan_loses_no_field_that_no_version_here_knows(capsys: pytest.CaptureFixture[str]) -> None:
     from datetime import UTC, datetime
 
-    from rocketvpn_sdk.cli.commands.delete import show_plan
+    from rocketvpn_sdk.cli.commands.delete_shown import show_plan
     from rocketvpn_sdk.cli.output import Out
     from rocketvpn_sdk.rights import DeletionPlan
     from rocketvpn_sdk.rights.plan import CONSEQUENCES, places_of

@@ -11,7 +11,7 @@ import typer
 from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import receipt as receipts
-from rocketvpn_sdk.cli.commands.delete import check_receipt_file, save_receipt, write_new
+from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt, write_new
 from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ConfigurationError, RocketVPNError, ValueRefused

@@ -1,0 +1,85 @@
+"""Receipts in files: where one can be saved, and what becomes of one that cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli.output import Out
+from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.errors import ValueRefused
+
+if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.rights import Receipt
+
+
+def check_receipt_file(path: Path | None) -> None:
+    """Find out before the deletion what would lose the receipt after it."""
+    if path is not None and path.exists():
+        raise ValueRefused(name="--receipt", problem=f"{path} is there already")
+    if path is not None and not os.access(path.absolute().parent, os.W_OK):
+        raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
+
+
+def save_receipt(receipt: Receipt | None, path: Path | None, out: Out, *, offer: bool) -> str | None:
+    """Save a receipt with what it takes to check it again; return where. If that fails, print it: it exists once.
+
+    Args:
+        receipt: the receipt; ``None``: there is none.
+        path: where to; ``None``: see ``offer``.
+        out: where it is printed.
+        offer: whether to ask at a terminal where to, if ``path`` does not say.
+    """
+    if receipt is None:
+        return None
+    from rocketvpn_sdk.rights import receipt_to_json
+
+    content = receipt_to_json(receipt)
+    if path is None:
+        return _offered(content, out) if offer and not out.json and ask.at_terminal() else None
+    try:
+        write_new(path, content)
+    except OSError as error:
+        problem = f"It is deleted, but the receipt could not be saved in {path} ({error.strerror})."
+        failed = CommandError(problem, advice="It was printed instead: keep that.")
+        failed.params["receipt"] = json.loads(content)
+        if not out.json:
+            sys.stdout.write(content.decode())
+            sys.stdout.flush()
+        raise failed from None
+    return str(path)
+
+
+def _offered(content: bytes, out: Out) -> str | None:
+    """Ask where to save a receipt, until it is saved or not wanted."""
+    out.say()
+    out.say("The server has confirmed it, and signed a receipt. It cannot be had again.")
+    while answer := ask.line("File for the receipt, or Enter for none: "):
+        try:
+            write_new(Path(answer).expanduser(), content)
+        except OSError as error:
+            out.error(f"It cannot be saved there ({error.strerror}).")
+            continue
+        return answer
+    return None
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet, for this user alone; nothing is left of one that could not be written.
+
+    Raises:
+        OSError: it is there, or cannot be written.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

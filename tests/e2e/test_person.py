@@ -167,7 +167,10 @@ def looks_at_the_page(person: Person, running: Browser, *, email: str) -> None:
 
 def corrects(person: Person) -> None:
     asked = ("The code that was sent to a…@example.org:", person.sandbox.mail.last_code)
-    said = person.types("correct", "contact_email", NEW_EMAIL, turns=(asked,))
+    said = person.types(
+        "correct", "contact_email", NEW_EMAIL, turns=(("Type replace to replace it:", "replace"), asked)
+    )
+    assert f"The server has contact_email = {OLD_EMAIL} now." in said
     assert f"The server now holds contact_email = {NEW_EMAIL}" in said
 
 
@@ -199,7 +202,7 @@ def deletes(person: Person) -> None:
     )
     assert said.index("Stays at the server") < said.index("payment record, until") < said.index("Type delete")
     assert "On this device everything about you is gone" in said
-    assert "It keeps the payment record until" in said.partition("has deleted it, and has signed that")[2]
+    assert "It keeps the payment record until" in said.partition("has deleted this, and has signed that")[2]
 
 
 def checks_the_receipt(person: Person) -> None:

@@ -80,12 +80,12 @@ $(VENV)/.ready: pyproject.toml | $(PY)
 
 $(VENV)/.ready-dev: pyproject.toml | $(PY)
 	@echo 'Installing the package with everything its development needs into $(VENV) ...'
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox,dev]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[age,cli,sandbox,dev]'
 	@touch $(VENV)/.ready $@
 
 $(VENV)/.ready-bench: $(VENV)/.ready-dev
 	@echo 'Installing the peers that are measured against ...'
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[cli,sandbox,dev,bench]'
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[age,cli,sandbox,dev,bench]'
 	@touch $@
 
 $(PY):

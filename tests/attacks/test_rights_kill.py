@@ -20,7 +20,6 @@ from support.fronted import counted_acts
 from support.rights_steps import USES, RightsSteps
 
 from rocketvpn_sdk import RocketVPN
-from rocketvpn_sdk.errors import TicketRefused
 from rocketvpn_sdk.rights import erase_with_ticket
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.sandbox import running_sandbox
@@ -176,10 +175,7 @@ def test_attack_kill_9_while_a_ticket_is_used(steps: RightsSteps, sandbox: Sandb
             assert used
             break
         assert ended == KILLED
-        if used:
-            with pytest.raises(TicketRefused):
-                erase_with_ticket(ticket, trust=sandbox.ca_file)
-        else:
-            assert erase_with_ticket(ticket, trust=sandbox.ca_file).receipt.claims.jti == ticket.ticket_id
+        # Used or not: for a day it brings the receipt.
+        assert erase_with_ticket(ticket, trust=sandbox.ca_file).receipt.claims.jti == ticket.ticket_id
         assert not device.rows("devices")
     assert 2 <= at < MOST - 1

@@ -13,7 +13,7 @@ from support.clauses import CLAUSES
 REQUIRE_ALL = "ROCKETVPN_REQUIRE_ALL"
 
 settings.register_profile("dev", deadline=None)
-settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile("soak", deadline=None, max_examples=2_000, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 

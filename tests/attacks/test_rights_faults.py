@@ -103,8 +103,8 @@ class Walk:
         assert not isinstance(self.came[-1], RocketVPNError), "without a fault it goes"
 
 
-STRIDES = {"view": 9, "export": 11, "correct": 4, "delete-logs": 7, "delete-device": 23, "delete-account": 23}
-STRIDES |= {"owner-view": 9, "owner-delete": 13, "make-ticket": 11, "revoke-ticket": 5, "use-ticket": 7}
+STRIDES = {"view": 5, "export": 6, "correct": 2, "delete-logs": 4, "delete-device": 14, "delete-account": 17}
+STRIDES |= {"owner-view": 5, "owner-delete": 7, "make-ticket": 6, "revoke-ticket": 3, "use-ticket": 5}
 """In the short form every so many steps; else every one."""
 
 

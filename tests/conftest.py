@@ -41,6 +41,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
                 pytest.skip(f"needs {name}: {reason}")
 
 
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calls be tried again as often as in earnest, without the pauses between."""
+    monkeypatch.setattr("rocketvpn_sdk.transport.retries.Retries.pause", lambda self, seconds: None)
+
+
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     """Point everything that finds the user's folders at ``home``; only the D-Bus session stays as it is."""
     places = {

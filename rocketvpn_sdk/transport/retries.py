@@ -1,7 +1,6 @@
 """When a call is tried again: full jitter, what the server asks for, and a budget, so that an outage stays an outage.
 
-Made of tenacity's pieces, on which stamina rests: stamina itself cannot be woken from its pause, and tells every retry
-to the app's logging through hooks that are one for the whole process (decision 14). Its switches for tests hold here.
+A loop of its own: the libraries for it cannot be woken from their pauses, and know no budget (decision 14).
 """
 
 from __future__ import annotations
@@ -9,10 +8,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
-
-import stamina
-import tenacity
+from typing import TypeVar
 
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.errors import VaultClosed
@@ -104,50 +100,27 @@ class Retries:
             VaultClosed: this client was closed during a pause.
         """
         self.budget.earn()
-        try:
-            return work()
-        except Again as again:
-            first = again
-        # Only now tenacity, whose set-up costs as much as a signature; it takes the failed try as its first.
-        failed: list[Again] = [first]
-
-        def next_try() -> T:
-            if failed:
-                raise failed.pop()
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return work()
+            except Again as again:
+                # Jitter on top, so that a fleet which was told the same time does not come back all at once.
+                seconds = again.at_least + full_jitter(tries)
+                if not self._worth_it(tries, seconds):
+                    raise
+            self.pause(seconds)
             if self._closed.is_set():
                 raise VaultClosed(problem="it was closed while a call waited to be tried again")
-            return work()
 
-        return self._trying()(next_try)
+    def pause(self, seconds: float) -> None:
+        """Wait ``seconds``, or until this client is closed."""
+        self._wait(self._closed, seconds)
 
-    def _trying(self) -> tenacity.Retrying:
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(Again),
-            wait=_pause,
-            stop=self._stops,
-            sleep=self._sleep,
-            retry_error_callback=_give_up,
-        )
-
-    def _stops(self, state: tenacity.RetryCallState) -> bool:
-        most = self._limits.retry_attempts if stamina.is_active() else 1
-        over = state.upcoming_sleep >= deadline.remaining(self._limits.total_timeout)
-        # The budget comes last: only what would be tried is paid for.
-        return state.attempt_number >= most or over or self._closed.is_set() or not self.budget.spend()
-
-    def _sleep(self, seconds: float) -> None:
-        if not stamina.is_testing():
-            self._wait(self._closed, seconds)
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    # Jitter on top, so that a fleet which was told the same time does not come back all at once.
-    error = state.outcome.exception() if state.outcome else None
-    return (error.at_least if isinstance(error, Again) else 0.0) + full_jitter(state.attempt_number)
-
-
-def _give_up(state: tenacity.RetryCallState) -> NoReturn:
-    if state.outcome is None:  # pragma: no cover - it is asked after a try
-        raise Again("no try")
-    state.outcome.result()
-    raise Again("it ended well")  # pragma: no cover - it is asked after a failure
+    def _worth_it(self, tries: int, seconds: float) -> bool:
+        """Whether to try again in so many ``seconds``, after so many ``tries``."""
+        if tries >= self._limits.retry_attempts or seconds >= deadline.remaining(self._limits.total_timeout):
+            return False
+        # The budget comes last: only what will be tried is paid for.
+        return not self._closed.is_set() and self.budget.spend()

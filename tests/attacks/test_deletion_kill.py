@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import stamina
 from support.crash import FileSecrets, rounds
 from support.crash_steps import SURVIVED
 from support.deletion_steps import SEAMS, DeletionSteps, config
@@ -23,7 +22,7 @@ from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = pytest.mark.timeout(rounds(120, 3_600))
+pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
 
 KILLED = -9
 NOWHERE = "https://localhost:9"
@@ -32,12 +31,6 @@ STRIDES = {
     "delete": {"statement": 120, "secret": 15, "exchange": 7, "removal": 3},
 }
 """In the short form every so many seams."""
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
 
 
 @pytest.fixture(scope="module")

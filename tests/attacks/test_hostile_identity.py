@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 from joserfc import jws
 from joserfc.jwk import ECKey
 from support.hostile_calls import QUICK, Victim, victim_of
@@ -31,13 +30,7 @@ from rocketvpn_sdk.errors import (
     ServerTimeout,
 )
 
-pytestmark = pytest.mark.timeout(30)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
+pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_pauses")]
 
 
 @pytest.fixture(scope="module")

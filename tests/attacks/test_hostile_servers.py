@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-import stamina
 from support.hostile_calls import Victim, victim_of
 from support.hostile_server import Answer, Asked, Behaviour, Hostile, hostile_server
 
@@ -22,17 +21,11 @@ from rocketvpn_sdk.errors import (
     ServerUnreachable,
 )
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_pauses")]
 
 PATHS = {"read": "/v1/order", "write": "/v1/tunnels"}
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 KINDS = ("read", "write")
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from itertools import cycle, product
 from typing import Any
 
 import pytest
-import stamina
 from support.crash import SOAK, rounds
 from support.fault_proxy import Fault, FaultProxy, faulty_line, full_port
 from support.fronted import Fronted, counted_acts
@@ -26,15 +25,9 @@ from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import ServerError, ServerTimeout, ServerUnreachable, TransportError
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = pytest.mark.timeout(rounds(120, 3_600))
+pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
 
 PURPOSE = "improvement"
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
 
 
 @dataclass

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stamina
 import trustme
 from support.signed_files import (
     LIMITS,
@@ -50,14 +49,8 @@ from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.updates import beside
 
-pytestmark = pytest.mark.clause("X1")
+pytestmark = [pytest.mark.clause("X1"), pytest.mark.usefixtures("no_pauses")]
 TESTS = Path(__file__).parents[1]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-import stamina
 from support.crash import rounds
 from support.disks import mounted, stuff
 from support.fault_proxy import faulty_line
@@ -24,16 +23,10 @@ from support.rights_walk import RIGHTS, Right, UseTicket, whole
 
 from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError
 
-pytestmark = pytest.mark.timeout(rounds(120, 3_600))
+pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
 
 MOST = 60
 """More exchanges, or calls to a secret store, than any right takes."""
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import datetime
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import stamina
 import trustme
 from support.calls import APP, TurnableClock
 from support.memory_vault import MemoryDocuments, MemoryStream
@@ -21,14 +20,10 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State, bundled_policy
 from rocketvpn_sdk.transport import Api, open_api, tls_context
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 OTHER = "sha256/" + "A" * 43 + "="
 LIMITS = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
 
 
 @pytest.fixture(scope="module")

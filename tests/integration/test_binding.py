@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-import stamina
 from support.memory_vault import MemoryDocuments, MemoryStream
 
 from rocketvpn_sdk import wire
@@ -83,15 +82,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def machine(sandbox: Sandbox) -> Iterator[Callable[..., Machine]]:
+def machine(sandbox: Sandbox, no_pauses: None) -> Iterator[Callable[..., Machine]]:
     made: list[Machine] = []
 
     def make(**more: Any) -> Machine:
         made.append(Machine(sandbox, **more))
         return made[-1]
 
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield make
+    yield make
     for each in made:
         each.api.close()
     sandbox.faults.clear()
@@ -230,11 +228,11 @@ def test_wrong_pin(sandbox: Sandbox, machine: Callable[..., Machine]) -> None:
     assert len(sandbox.requests) == before
 
 
-def test_server_down_changes_nothing(tmp_path: Path) -> None:
-    with Sandbox(tmp_path / "sandbox") as sandbox, stamina.set_testing(True, attempts=3, cap=True):
+def test_server_down_changes_nothing(no_pauses: None, tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "sandbox") as sandbox:
         one = Machine(sandbox)
         binding = one.device.bind(sandbox.order())
-    with stamina.set_testing(True, attempts=3, cap=True), pytest.raises(ServerUnreachable):
+    with pytest.raises(ServerUnreachable):
         one.device.unbind()
     assert one.device.binding == binding
     one.api.close()

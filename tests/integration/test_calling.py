@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-import stamina
 import trustme
 from support import refreshing
 from support.calls import APP, TurnableClock
@@ -33,13 +31,9 @@ from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.transport import Api, open_api, tls_context
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 HOUR = 3600.0
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
 
 
 # ---------------------------------------------------------------- the device's clock

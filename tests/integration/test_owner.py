@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 from support.dpop_client import Peer, problem_code
 from support.world import World, bytes_of
 
@@ -31,13 +30,9 @@ from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 OWNER = wire.ACR_OWNER
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
 
 
 @pytest.fixture

@@ -6,13 +6,12 @@ import datetime
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import stamina
 import trustme
 from support.calls import APP, TurnableClock
 from support.memory_vault import MemoryDocuments, MemoryStream
@@ -45,13 +44,9 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State, bundled_policy
 from rocketvpn_sdk.transport import Api, open_api, tls_context
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 YEAR = datetime.timedelta(days=365)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=2, cap=True):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import stamina
 import trustme
 from support.calls import APP, TurnableClock
 from support.memory_vault import MemoryDocuments, MemoryStream
@@ -26,6 +24,8 @@ from rocketvpn_sdk.transport import deadline, open_api, tls_context
 from rocketvpn_sdk.transport.connections import Connections
 from rocketvpn_sdk.transport.failures import Failure
 
+pytestmark = pytest.mark.usefixtures("no_pauses")
+
 TOTAL = 0.6
 
 
@@ -36,12 +36,6 @@ def drip(head: bytes, drop: bytes) -> Serve:
             connection.sendall(drop)
 
     return serve
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
 
 
 @pytest.mark.parametrize("store", ["file", "system"])

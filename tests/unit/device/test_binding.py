@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-import stamina
 from support.calls import ORDER, Line, problem, token_answer
 
 from rocketvpn_sdk.clock import utc
@@ -56,10 +55,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Iterator[Bench]:
+def bench(no_pauses: None) -> Iterator[Bench]:
     made = Bench()
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield made
+    yield made
     made.line.api.close()
 
 

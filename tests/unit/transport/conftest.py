@@ -3,15 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-import stamina
 from support.calls import Line
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
+def _no_waiting(no_pauses: None) -> None:
     """Retry as in earnest, without the pauses."""
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
-import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 from support.calls import Line
@@ -191,34 +190,14 @@ def test_nothing_is_tried_again_after_closing() -> None:
         retries.run(failing(1))
 
 
-# ---------------------------------------------------------------- other people's settings
+# ---------------------------------------------------------------- the app's log
 
 
-def test_no_retry_shows_in_the_app_s_log_or_in_its_stamina_hooks(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_retry_shows_in_the_app_s_log(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    heard: list[object] = []
-    before = stamina.instrumentation.get_on_retry_hooks()
-    stamina.instrumentation.set_on_retry_hooks([heard.append])
-    try:
-        line.api._exchange.retries._wait = Pauses()
-        line.router.get("/v1/order").mock(side_effect=httpx.ConnectError("x"))
-        with pytest.raises(ServerUnreachable):
-            read_order(line)
-        assert stamina.instrumentation.get_on_retry_hooks() == (heard.append,)
-    finally:
-        stamina.instrumentation.set_on_retry_hooks(before)
-    assert heard == []
-    assert [record for record in caplog.records if "retry" in record.getMessage()] == []
-
-
-def test_the_switches_of_stamina_hold_here() -> None:
-    pauses = Pauses()
-    with stamina.set_testing(True):
-        assert Retries(FakeClock(), Limits(), pauses).run(failing(2)) == 2
-    assert pauses.taken == []
-    stamina.set_active(False)
-    try:
-        with pytest.raises(Again):
-            Retries(FakeClock(), Limits(), pauses).run(failing(1))
-    finally:
-        stamina.set_active(True)
+    pauses = line.api._exchange.retries._wait = Pauses()
+    line.router.get("/v1/order").mock(side_effect=httpx.ConnectError("x"))
+    with pytest.raises(ServerUnreachable):
+        read_order(line)
+    assert len(pauses.taken) == Limits().retry_attempts - 1
+    assert caplog.records == []

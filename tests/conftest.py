@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 from support import components
 from support.clauses import CLAUSES
@@ -45,6 +46,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let calls be tried again as often as in earnest, without the pauses between."""
     monkeypatch.setattr("rocketvpn_sdk.transport.retries.Retries.pause", lambda self, seconds: None)
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    """An authority of the module's own."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def trust(ca: trustme.CA, tmp_path: Path) -> Path:
+    """The file of that authority's certificate."""
+    path = tmp_path / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return path
 
 
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:

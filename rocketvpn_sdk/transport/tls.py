@@ -7,6 +7,7 @@ cannot link two connections; calls of identity ``none`` rely on that.
 
 from __future__ import annotations
 
+import errno
 import ssl
 import sys
 from collections.abc import Iterable
@@ -65,30 +66,41 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) 
     """Make ``context`` create connections that check ``pins`` in the handshake and keep the call's deadline.
 
     ``heard`` says whether anything was read since something was last written: an answer that needed no reading came
-    before it was asked for.
+    before it was asked for. ``proven``: the handshake is over and the pins matched; nothing is sent or read before.
     """
 
     class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own
         heard = False
+        proven = False
 
         def do_handshake(self, block: bool = False) -> None:
             with dated(self):
                 super().do_handshake(block)
             check_pins(self, pins, leaf_only=leaf_only)
+            self.proven = True
 
         def settimeout(self, value: float | None) -> None:
             # httpcore sets the timeout before every read and write: so the deadline holds over all of them together.
             super().settimeout(deadline.cap(value))
 
         def send(self, data: Any, flags: int = 0) -> int:
+            self.refuse_unproven()
             self.heard = False
             return int(super().send(data, flags))
 
         def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+            self.refuse_unproven()
             _check_deadline()
             data: bytes = super().recv(buflen, flags)
             self.heard = True
             return data
+
+        def refuse_unproven(self) -> None:
+            # Where the other side was gone before the handshake, ssl reads without TLS to see what is left; it then
+            # returns a socket that had no handshake, or raises and leaves this one open.
+            if not self.proven:
+                self.close()
+                raise ConnectionResetError(errno.ECONNRESET, "it was cut before TLS began")
 
     class Object(context.sslobject_class):  # type: ignore[name-defined,misc] # as above; for TLS inside a proxy's TLS
         heard = False

@@ -3,61 +3,30 @@
 from __future__ import annotations
 
 import datetime
+import os
+import select
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trustme
-from support.calls import APP, TurnableClock
-from support.memory_vault import MemoryDocuments, MemoryStream
-from support.tls_peers import Peer, issued, pin_of, self_signed, tls_peer
+from support.calls import api_at
+from support.tls_peers import Peer, issued, pin_of, resetting, self_signed, tls_peer
 
-from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerError, ServerUnreachable
-from rocketvpn_sdk.events import EventBus
-from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import State, bundled_policy
-from rocketvpn_sdk.transport import Api, open_api, tls_context
+from rocketvpn_sdk.transport import tls_context
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
 OTHER = "sha256/" + "A" * 43 + "="
-LIMITS = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trust(ca: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    ca.cert_pem.write_to_path(path)
-    return path
-
-
-def api_for(peer: Peer, context: ssl.SSLContext, proxy: str | None = None) -> Api:
-    policy = bundled_policy().with_hosts("operator", ("localhost",))
-    clock = TurnableClock()
-    return open_api(
-        server=peer.url,
-        client_id=APP,
-        permit=Permit(lambda: InForce(policy), State, clock.time),
-        documents=MemoryDocuments(),
-        stream=MemoryStream(),
-        events=EventBus(),
-        clock=clock,
-        limits=LIMITS,
-        context=context,
-        proxy=proxy,
-    )
 
 
 def ask(peer: Peer, context: ssl.SSLContext) -> str:
     """Make a call without identity; return the outcome that the ledger has."""
-    api = api_for(peer, context)
+    api = api_at(peer.url, context)
     try:
         api.call("server.keys", answer=dict)
     finally:
@@ -237,7 +206,7 @@ def test_calls_without_identity_share_no_connection_and_resume_no_session(
     ca: trustme.CA, trust: Path, make: Contexts
 ) -> None:
     with tls_peer(issued(ca)) as peer:
-        api = api_for(peer, make(trust))
+        api = api_at(peer.url, make(trust))
         for _ in range(3):
             api.call("server.keys", answer=dict)
         api.close()
@@ -281,8 +250,56 @@ def test_server_down(trust: Path, ca: trustme.CA) -> None:
 def test_a_proxy_that_answers_in_the_servers_place_gets_nothing(ca: trustme.CA, trust: Path) -> None:
     """The proxy sees a CONNECT with the server's name; its own certificate ends the handshake inside."""
     with tls_peer(issued(ca)) as peer:
-        api = api_for(peer, from_file(trust), proxy="http://127.0.0.1:9")
+        api = api_at(peer.url, from_file(trust), proxy="http://127.0.0.1:9")
         with pytest.raises(ServerUnreachable):
             api.call("server.keys", answer=dict)
         api.close()
         assert peer.connections == 0
+
+
+# ---------------------------------------------------------------- between TCP and TLS
+
+
+@contextmanager
+def severed(with_reset: bool) -> Iterator[socket.socket]:
+    """Yield a connection whose other side is gone before TLS began; it knows already."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as sock:
+        other, _ = listener.accept()
+        if with_reset:
+            resetting(other)
+        other.close()
+        assert select.select([sock], [], [], 5)[0], "the end of the connection never arrived"
+        yield sock
+
+
+@pytest.mark.clause("T1")
+@pytest.mark.parametrize("with_reset", [True, False], ids=["reset", "ended"])
+@both_stores
+def test_attack_cut_between_tcp_and_tls(trust: Path, make: Contexts, with_reset: bool) -> None:
+    """No descriptor stays open, whatever ssl does with a connection that is none any more."""
+    with severed(with_reset) as sock:
+        number = sock.fileno()
+        with pytest.raises(OSError, match=r"(?i)cut|reset|EOF"):
+            make(trust).wrap_socket(sock, server_hostname="localhost")
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(number)
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_attack_nothing_leaves_before_the_handshake(trust: Path, make: Contexts) -> None:
+    """A connection without TLS on it yet neither sends nor reads: ssl itself would do both in the clear."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for does in ("send", "receive"):
+            sock = socket.create_connection(listener.getsockname())
+            with listener.accept()[0] as other:
+                early = make(trust).wrap_socket(sock, server_hostname="localhost", do_handshake_on_connect=False)
+                if does == "send":
+                    with pytest.raises(ConnectionResetError, match="before TLS"):
+                        early.send(b"GET / HTTP/1.1\r\n\r\n")
+                    assert other.recv(64) == b"", "the connection ended, and nothing came"
+                else:
+                    other.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                    with pytest.raises(ConnectionResetError, match="before TLS"):
+                        early.recv(64)
+                assert early.fileno() == -1, "it is of no use any more"

@@ -11,25 +11,21 @@ from pathlib import Path
 import pytest
 import trustme
 from support import refreshing
-from support.calls import APP, TurnableClock
+from support.calls import APP, api_at
 from support.crash import finish, start
 from support.forking import ended
-from support.memory_vault import MemoryDocuments, MemoryStream
+from support.memory_vault import MemoryDocuments
 from support.tls_peers import issued, tls_peer
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN, wire
 from rocketvpn_sdk.cli import problems
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import AuthenticationFailed
-from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
-from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import State, bundled_policy
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
-from rocketvpn_sdk.transport import Api, open_api, tls_context
+from rocketvpn_sdk.transport import Api, tls_context
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
@@ -191,25 +187,14 @@ def test_attack_linking_a_call_without_identity_to_its_sender() -> None:
 
 def api_for(url: str, authority: trustme.CA) -> Api:
     """Return a bound device's calls, with a token that has not to be fetched first."""
-    policy = bundled_policy().with_hosts("operator", ("localhost",))
-    clock, documents, key = TurnableClock(), MemoryDocuments(), DeviceKey.generate()
+    documents, key = MemoryDocuments(), DeviceKey.generate()
     context = tls_context()
     context.load_verify_locations(cadata=authority.cert_pem.bytes().decode())
     credentials = Credentials(
         device_id="A" * 52, private_key=key.to_bytes(), refresh_token="planted-refresh", client_id=APP
     )
     documents.put(CREDENTIALS, credentials)
-    api = open_api(
-        server=url,
-        client_id=APP,
-        permit=Permit(lambda: InForce(policy), State, clock.time),
-        documents=documents,
-        stream=MemoryStream(),
-        events=EventBus(),
-        clock=clock,
-        limits=Limits(connect_timeout=5, read_timeout=5, total_timeout=10),
-        context=context,
-    )
+    api = api_at(url, context, documents=documents)
     token = wire.TokenResponse(access_token="planted-token", token_type="DPoP", expires_in=900)
     api.session.adopt(credentials, token)
     return api

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
-from support.calls import APP, TurnableClock
-from support.memory_vault import MemoryDocuments, MemoryStream
+from support.calls import TurnableClock, api_at
 from support.tls_peers import (
     answer,
     issued,
@@ -29,7 +28,6 @@ from support.tls_peers import (
 
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import (
     CertificateUntrusted,
     ConfigurationError,
@@ -39,44 +37,16 @@ from rocketvpn_sdk.errors import (
     ServerTimeout,
     ServerUnreachable,
 )
-from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import State, bundled_policy
-from rocketvpn_sdk.transport import Api, open_api, tls_context
+from rocketvpn_sdk.transport import Api, tls_context
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
 YEAR = datetime.timedelta(days=365)
 
 
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def trust(ca: trustme.CA, tmp_path: Path) -> Path:
-    path = tmp_path / "ca.pem"
-    ca.cert_pem.write_to_path(path)
-    return path
-
-
-def open_to(url: str, trust: Path, *, pins: tuple[str, ...] = (), limits: Limits | None = None, **more: Any) -> Api:
-    host = url.removeprefix("https://").rpartition(":")[0]
-    policy = bundled_policy().with_hosts("operator", (host,))
-    clock = TurnableClock(time.time())
-    return open_api(
-        server=url,
-        client_id=APP,
-        permit=Permit(lambda: InForce(policy), State, clock.time),
-        documents=MemoryDocuments(),
-        stream=MemoryStream(),
-        events=EventBus(),
-        clock=clock,
-        limits=limits or Limits(connect_timeout=5, read_timeout=5, total_timeout=10),
-        context=tls_context(trust=trust, pins=pins),
-        **more,
-    )
+def open_to(url: str, trust: Path, *, pins: tuple[str, ...] = (), **more: Any) -> Api:
+    return api_at(url, tls_context(trust=trust, pins=pins), clock=TurnableClock(time.time()), **more)
 
 
 def failure(url: str, trust: Path, **more: Any) -> RocketVPNError:

@@ -11,16 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 import trustme
-from support.calls import APP, TurnableClock
-from support.memory_vault import MemoryDocuments, MemoryStream
+from support.calls import api_at
 from support.tls_peers import Serve, issued, plain_peer, tls_peer
 
-from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import RocketVPNError, ServerTimeout
-from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import State, bundled_policy
-from rocketvpn_sdk.transport import deadline, open_api, tls_context
+from rocketvpn_sdk.transport import deadline, tls_context
 from rocketvpn_sdk.transport.connections import Connections
 from rocketvpn_sdk.transport.failures import Failure
 
@@ -49,26 +45,13 @@ def drip(head: bytes, drop: bytes) -> Serve:
     ],
     ids=["header", "body", "informational", "silence"],
 )
-def test_a_dripping_server_does_not_hold_a_call(head: bytes, drop: bytes, store: str, tmp_path: Path) -> None:
-    ca = trustme.CA()
-    trust = tmp_path / "ca.pem"
-    ca.cert_pem.write_to_path(trust)
+def test_a_dripping_server_does_not_hold_a_call(
+    ca: trustme.CA, trust: Path, head: bytes, drop: bytes, store: str
+) -> None:
     context = tls_context(trust=trust) if store == "file" else tls_context()
     context.load_verify_locations(cafile=trust)
-    policy = bundled_policy().with_hosts("operator", ("localhost",))
-    clock = TurnableClock()
     with tls_peer(issued(ca), serve=drip(head, drop)) as peer:
-        api = open_api(
-            server=peer.url,
-            client_id=APP,
-            permit=Permit(lambda: InForce(policy), State, clock.time),
-            documents=MemoryDocuments(),
-            stream=MemoryStream(),
-            events=EventBus(),
-            clock=clock,
-            limits=Limits(total_timeout=TOTAL, read_timeout=5.0),
-            context=context,
-        )
+        api = api_at(peer.url, context, limits=Limits(total_timeout=TOTAL, read_timeout=5.0))
         started = time.monotonic()
         with pytest.raises(ServerTimeout):
             api.call("server.keys", answer=dict)

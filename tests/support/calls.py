@@ -1,14 +1,16 @@
-"""An ``Api`` against an answering machine instead of a server: for the corners that no real server has."""
+"""Calls without a whole client: against an answering machine, for the corners that no real server has, or a server."""
 
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 import respx
 
+from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
@@ -21,6 +23,8 @@ SERVER = "https://api.rocketvpn.example"
 DEVICE_ID = "A" * 52
 ORDER = "RV-2026-0001"
 APP = "org.example.vpn"
+PATIENT = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
+"""Bounds that a server on this machine never reaches, unless it means to."""
 PROBLEM = "application/problem+json"
 METADATA: dict[str, Any] = {
     "issuer": SERVER,
@@ -57,6 +61,32 @@ def challenged(error: str, **parameters: str) -> httpx.Response:
     extra = "".join(f', {name}="{value}"' for name, value in parameters.items())
     headers = {"WWW-Authenticate": f'DPoP error="{error}"{extra}', "DPoP-Nonce": "nonce-2"}
     return problem(401, error.replace("_", "-"), headers=headers)
+
+
+def api_at(
+    url: str,
+    context: ssl.SSLContext,
+    *,
+    clock: Clock | None = None,
+    documents: MemoryDocuments | None = None,
+    limits: Limits = PATIENT,
+    **more: Any,
+) -> Api:
+    """Return calls to the server at ``url``, which is declared to be the operator's, from an empty vault in memory."""
+    policy = bundled_policy().with_hosts("operator", (httpx.URL(url).host,))
+    clock = clock or TurnableClock()
+    return open_api(
+        server=url,
+        client_id=APP,
+        permit=Permit(lambda: InForce(policy), State, clock.time),
+        documents=documents or MemoryDocuments(),
+        stream=MemoryStream(clock.time),
+        events=EventBus(),
+        clock=clock,
+        limits=limits,
+        context=context,
+        **more,
+    )
 
 
 class Line:

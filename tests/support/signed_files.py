@@ -12,17 +12,13 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Root, Signed
 
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import AnswerTooLarge, ServerUnreachable
-from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import State
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.sandbox.tuf_repository import Repository
-from rocketvpn_sdk.transport import Api, open_api, tls_context
+from rocketvpn_sdk.transport import Api, tls_context
 from rocketvpn_sdk.updates import TrustedFiles, beside
-from support.calls import APP
-from support.memory_vault import MemoryDocuments, MemoryStream
+from support.calls import api_at
 
 POLICY = "policy/policy.json"
 LIMITS = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
@@ -46,18 +42,8 @@ class Device:
     ) -> None:
         self.vault, self.clock = vault, clock
         self.root = sandbox.trusted_root.read_bytes()
-        policy = sandbox.policy
-        self.api: Api = open_api(
-            server=server or sandbox.url,
-            client_id=APP,
-            permit=Permit(lambda: InForce(policy), State, clock.time),
-            documents=MemoryDocuments(),
-            stream=MemoryStream(clock.time),
-            events=EventBus(),
-            clock=clock,
-            limits=limits,
-            context=tls_context(trust=sandbox.ca_file),
-        )
+        context = tls_context(trust=sandbox.ca_file)
+        self.api: Api = api_at(server or sandbox.url, context, clock=clock, limits=limits)
         self.files = files_in(vault, self.root, self.api.fetch, clock, limits)
 
     def refresh(self) -> None:

@@ -56,7 +56,9 @@ def victim(hostile: Hostile, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def says(status: int, body: Any, *headers: tuple[str, str], media: str = "application/json") -> Behaviour:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    written = Answer(status, [("Content-Type", media), *headers], content).written()
+    # It says that the line is cut after it: else a try that follows at once may still take that line, and be cut off.
+    headers = ("Content-Type", media), ("Connection", "close"), *headers
+    written = Answer(status, list(headers), content).written()
     return lambda asked, answer: [written]
 
 

@@ -31,7 +31,7 @@ STRUCTS = {
     if issubclass(kind, wire.Wire) and kind is not wire.Wire
 }
 ONLY_IN_THE_FILE = {"AuthorizationChallengeRequest", "TokenRequest", "Corrections", "KeySet"}
-"""Forms, a patch, and a standard's own format, which have no type in wire.py."""
+"""Forms, a patch, and a standard's own format, which have no type in wire."""
 
 
 def operations() -> dict[tuple[str, str], dict[str, Any]]:

@@ -118,7 +118,7 @@ WHAT: dict[str, Clause] = {
     "S3": Clause(
         "A server may name a law, a court or an authority, and nothing else, as its basis without a consent; whom it "
         "told is listed, and what the policy does not declare is marked.",
-        ("wire.py", "rights/disclosures.py", "sandbox/disclosures.py", "sandbox/erasure.py"),
+        ("wire/data.py", "rights/disclosures.py", "sandbox/disclosures.py", "sandbox/erasure.py"),
     ),
     "R1": Clause(
         "Each field has an end in each place, within its category's bound; what is past it is never read again, and a "
@@ -127,7 +127,7 @@ WHAT: dict[str, Clause] = {
     ),
     "R2": Clause(
         "What a server has to keep is listed with basis and end, in the plan of a deletion and in its receipt.",
-        ("rights/plan.py", "rights/receipts.py", "sandbox/erasure.py", "wire.py"),
+        ("rights/plan.py", "rights/receipts.py", "sandbox/erasure.py", "wire/rights.py"),
     ),
     "T1": Clause(
         "TLS 1.3 with verified chains and pins on the way; authenticated encryption and the system's keyring at rest; "

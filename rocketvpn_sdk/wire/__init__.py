@@ -1,0 +1,111 @@
+"""What the SDK and a server say to each other, typed; docs/openapi.yaml is the contract, both sides share these values.
+
+Dates and times are RFC 3339; an unknown enum value fails to decode, extra members are ignored (RFC 9457 §3.2 asks it of
+problems, and a server may grow).
+"""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.wire.authorization import (
+    AuthorizationCode,
+    AuthorizationError,
+    Challenge,
+    ServerMetadata,
+    TokenResponse,
+)
+from rocketvpn_sdk.wire.base import (
+    ACR_DEVICE,
+    ACR_EMAIL_CODE,
+    ACR_OWNER,
+    BYTES,
+    DEVICE_CLAIM,
+    FORM,
+    JSON,
+    JWT,
+    MERGE_PATCH_JSON,
+    METADATA_PATH,
+    PROBLEM_JSON,
+    Moment,
+    Wire,
+)
+from rocketvpn_sdk.wire.consents import (
+    ConsentState,
+    ConsentUpdate,
+    GuardianAbout,
+    GuardianCode,
+    GuardianConfirmation,
+    GuardianRequest,
+    HeldConsent,
+    HeldConsents,
+    NewGuardianRequest,
+)
+from rocketvpn_sdk.wire.data import Disclosure, Disclosures, HeldField, Hold, ServerData
+from rocketvpn_sdk.wire.order import Device, DeviceList, Order
+from rocketvpn_sdk.wire.problems import Problem, ProblemItem
+from rocketvpn_sdk.wire.rights import (
+    HeldBack,
+    NewOwnerRequest,
+    NewRightsRequest,
+    Receipt,
+    RightsRequest,
+    RightsRequests,
+    RightsStatus,
+    Scope,
+)
+from rocketvpn_sdk.wire.tickets import Erasure, ErasureTicket, ErasureTicketList, NewErasureTicket, TicketScope
+from rocketvpn_sdk.wire.tunnel import TunnelPeer, TunnelRequest
+
+__all__ = [
+    "ACR_DEVICE",
+    "ACR_EMAIL_CODE",
+    "ACR_OWNER",
+    "BYTES",
+    "DEVICE_CLAIM",
+    "FORM",
+    "JSON",
+    "JWT",
+    "MERGE_PATCH_JSON",
+    "METADATA_PATH",
+    "PROBLEM_JSON",
+    "AuthorizationCode",
+    "AuthorizationError",
+    "Challenge",
+    "ConsentState",
+    "ConsentUpdate",
+    "Device",
+    "DeviceList",
+    "Disclosure",
+    "Disclosures",
+    "Erasure",
+    "ErasureTicket",
+    "ErasureTicketList",
+    "GuardianAbout",
+    "GuardianCode",
+    "GuardianConfirmation",
+    "GuardianRequest",
+    "HeldBack",
+    "HeldConsent",
+    "HeldConsents",
+    "HeldField",
+    "Hold",
+    "Moment",
+    "NewErasureTicket",
+    "NewGuardianRequest",
+    "NewOwnerRequest",
+    "NewRightsRequest",
+    "Order",
+    "Problem",
+    "ProblemItem",
+    "Receipt",
+    "RightsRequest",
+    "RightsRequests",
+    "RightsStatus",
+    "Scope",
+    "ServerData",
+    "ServerMetadata",
+    "TicketScope",
+    "TokenResponse",
+    "TunnelPeer",
+    "TunnelRequest",
+    "Wire",
+]

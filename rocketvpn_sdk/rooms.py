@@ -216,6 +216,7 @@ class Rooms:
         from rocketvpn_sdk.rights.correct import Correction
         from rocketvpn_sdk.rights.disclosures import Disclosures
         from rocketvpn_sdk.rights.export import Export
+        from rocketvpn_sdk.rights.planning import Planning
         from rocketvpn_sdk.rights.requests import Requests
         from rocketvpn_sdk.rights.view import View
 
@@ -237,6 +238,7 @@ class Rooms:
         return Rights(
             api=api,
             view=view,
+            planning=Planning(api, clock, view.bound),
             correction=Correction(api, self.permit, clock),
             deletion=self.deletion,
             witness=self.witness,

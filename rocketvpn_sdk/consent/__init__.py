@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rocketvpn_sdk.consent.in_force import InForce
 from rocketvpn_sdk.consent.permit import Permit
 from rocketvpn_sdk.consent.standing import Standing
-from rocketvpn_sdk.consent.versions import InForce, Versions, policy_documents
+from rocketvpn_sdk.consent.versions import Versions, policy_documents
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.consent.consent import Consent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rocketvpn_sdk.consent.versions import InForce
+from rocketvpn_sdk.consent.in_force import InForce
 from rocketvpn_sdk.policy import ON_DEVICE, Decision, Policy, State, decide_all, purpose_allowed_all
 
 

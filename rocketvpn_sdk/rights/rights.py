@@ -4,30 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
 from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
 from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
-from rocketvpn_sdk.rights.plan import (
-    CONSEQUENCES,
-    NOT_TOLD,
-    DeletionPlan,
-    KeptField,
-    places_of,
-    sentence_of,
-    stays_with_the_order,
-)
+from rocketvpn_sdk.rights.plan import DeletionPlan
+from rocketvpn_sdk.rights.planning import Planning
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
@@ -42,7 +33,7 @@ class Rights:
 
     Args:
         api: the calls.
-        view, correction, deletion, witness, requests, disclosures, export: the parts.
+        view, planning, correction, deletion, witness, requests, disclosures, export: the parts.
         clock: the time.
         files: returns the operator's signed files; ``None``: there are none.
     """
@@ -52,6 +43,7 @@ class Rights:
         *,
         api: Api,
         view: View,
+        planning: Planning,
         correction: Correction,
         deletion: Deletion,
         witness: WitnessRecord,
@@ -63,6 +55,7 @@ class Rights:
     ) -> None:
         self._api = api
         self._view = view
+        self._planning = planning
         self._correction = correction
         self._deletion = deletion
         self._witness = witness
@@ -125,25 +118,8 @@ class Rights:
             ValueRefused: no such scope.
             VaultLocked: unlock first.
         """
-        if scope not in CONSEQUENCES:
-            raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
-        told = self._view.bound()
         with self._one_call():
-            said = self._ask_server(scope) if told and scope != "logs" else _Said(asked=False)
-        return DeletionPlan(
-            scope=scope,
-            made_at=utc(self._clock.time()),
-            goes=places_of(self._api.policies, scope, told=told),
-            stays=said.stays,
-            other_devices=said.devices,
-            server_asked=said.asked,
-            server_problem=said.problem,
-            server_told=told,
-            server_holds=said.holds,
-            consequences=CONSEQUENCES[scope] if told or scope == "logs" else NOT_TOLD,
-            service_ends=told and scope == "account",
-            paid_until=said.paid_until,
-        )
+            return self._planning.plan(scope)
 
     def delete(self, plan: DeletionPlan) -> Outcome:
         """Delete (A3): everything in scope is destroyed here at once, offline too; then the server is told.
@@ -351,46 +327,8 @@ class Rights:
         """Bound all the requests inside to the time of one call, the user's own apart."""
         return deadline.within(self._api.limits.total_timeout)
 
-    def _ask_server(self, scope: wire.Scope) -> _Said:
-        try:
-            held = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
-            devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
-            order = self._api.call("order.read", answer=wire.Order, interactive=False).value
-        except VaultError:
-            raise
-        except RocketVPNError as error:
-            return _Said(asked=False, problem=error.code)
-        stays = tuple(
-            KeptField(field.id, sentence_of(self._api.policies, field.id), field.hold.basis, field.hold.until)
-            for field in held
-            if field.hold is not None
-        )
-        if scope == "device":
-            named = {field.field for field in stays}
-            own = frozenset(field.id for field in held) - named
-            stays = (*stays, *stays_with_the_order(self._api.policies, own))
-            return _Said(stays=stays, holds=_going(held, stays))
-        others = tuple(device.name for device in devices if not device.current)
-        return _Said(stays=stays, holds=_going(held, stays), devices=others, paid_until=order.paid_until)
-
-
-def _going(held: list[wire.HeldField], stays: tuple[KeptField, ...]) -> tuple[str, ...]:
-    kept = {field.field for field in stays}
-    return tuple(sorted({field.id for field in held} - kept))
-
 
 def _seconds(name: str, at: datetime | None) -> float | None:
     if at is not None and at.tzinfo is None:
         raise ValueRefused(name=name, problem="it has no time zone")
     return None if at is None else at.timestamp()
-
-
-class _Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server said about a deletion that is being planned."""
-
-    asked: bool = True
-    problem: str | None = None
-    holds: tuple[str, ...] = ()
-    stays: tuple[KeptField, ...] = ()
-    devices: tuple[str, ...] = ()
-    paid_until: date | None = None

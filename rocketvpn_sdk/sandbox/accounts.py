@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, sel
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.exchange import digest
+from rocketvpn_sdk.sandbox.rows import DeviceRow, OrderRow
 from rocketvpn_sdk.sandbox.store import every, one
-from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
 
 RIGHTS_PATH = "/v1/data-rights-requests"
 

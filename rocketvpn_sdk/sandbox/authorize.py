@@ -17,8 +17,8 @@ from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Reply, digest, js
 from rocketvpn_sdk.sandbox.mail import Message, masked
 from rocketvpn_sdk.sandbox.oauth import Form, client_of, needed, proven_key, read_form
 from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.rows import CodeRow, SessionRow
 from rocketvpn_sdk.sandbox.store import one
-from rocketvpn_sdk.sandbox.tables import CodeRow, SessionRow
 
 _SOMEWHERE = "the order's e-mail address"
 _LONGEST_NUMBER = 40

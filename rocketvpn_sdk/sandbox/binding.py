@@ -10,7 +10,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.sandbox.accounts import listed
 from rocketvpn_sdk.sandbox.exchange import OAuthRefused, oauth_refused
-from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
+from rocketvpn_sdk.sandbox.rows import DeviceRow, OrderRow
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,8 @@ from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, json_reply
 from rocketvpn_sdk.sandbox.guard import Caller, Subject
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.resources import read_body
+from rocketvpn_sdk.sandbox.rows import ConsentRow
 from rocketvpn_sdk.sandbox.store import every
-from rocketvpn_sdk.sandbox.tables import ConsentRow
 from rocketvpn_sdk.sandbox.tuf_files import POLICY
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

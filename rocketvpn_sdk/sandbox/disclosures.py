@@ -14,8 +14,8 @@ from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.exchange import Call, Reply, json_reply
 from rocketvpn_sdk.sandbox.guard import Caller
 from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.rows import DisclosureRow
 from rocketvpn_sdk.sandbox.store import every
-from rocketvpn_sdk.sandbox.tables import DisclosureRow
 
 PATH = "/v1/disclosures"
 FIELD = "disclosure_record"

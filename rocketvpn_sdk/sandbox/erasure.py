@@ -12,8 +12,8 @@ from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.accounts import devices_of, drop_device, find_device, find_order, remember_removed
 from rocketvpn_sdk.sandbox.disclosures import to_be_told
 from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.rows import DeviceRow, OrderRow, RightsRow
 from rocketvpn_sdk.sandbox.store import every
-from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow, RightsRow
 from rocketvpn_sdk.sandbox.view import device_tickets, held_fields, held_of_order
 
 DEVICE_FIELDS = frozenset(

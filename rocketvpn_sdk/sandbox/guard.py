@@ -15,8 +15,8 @@ from rocketvpn_sdk.sandbox.accounts import find_device, find_order, was_removed
 from rocketvpn_sdk.sandbox.exchange import Call, Refused, digest
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.proofs import ALGORITHM, NonceNeeded, ProofRefused
+from rocketvpn_sdk.sandbox.rows import DeviceRow, OrderRow
 from rocketvpn_sdk.sandbox.store import one
-from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
 
 _AUTHORIZATION = re.compile(r"dpop +([A-Za-z0-9._~+/-]{1,200}=*)", re.IGNORECASE)
 

@@ -20,8 +20,8 @@ from rocketvpn_sdk.sandbox.mail import Message
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.problems import problem_reply
 from rocketvpn_sdk.sandbox.resources import read_body
+from rocketvpn_sdk.sandbox.rows import GuardianRow
 from rocketvpn_sdk.sandbox.store import one
-from rocketvpn_sdk.sandbox.tables import GuardianRow
 
 PATH = "/v1/guardian-requests"
 

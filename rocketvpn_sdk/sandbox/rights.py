@@ -16,8 +16,8 @@ from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, json_reply
 from rocketvpn_sdk.sandbox.guard import Caller
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.resources import read_body
+from rocketvpn_sdk.sandbox.rows import RightsRow
 from rocketvpn_sdk.sandbox.store import every, one
-from rocketvpn_sdk.sandbox.tables import RightsRow
 
 OPEN = ("open", "in_progress")
 

@@ -35,6 +35,7 @@ from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.proofs import ProofChecker
 from rocketvpn_sdk.sandbox.receipts import ReceiptSigner
 from rocketvpn_sdk.sandbox.rights import begin_delayed, release_delayed
+from rocketvpn_sdk.sandbox.rows import DeviceRow
 from rocketvpn_sdk.sandbox.seeds import YEAR, add_order, seed
 from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.sandbox.store import Store, every
@@ -304,7 +305,7 @@ class Sandbox:
     def _revoke(self, device_id: str) -> None:
         parts = self._running()
         with parts.store.begin() as db:
-            found = every(db, select(tables.devices).where(tables.devices.c.id == device_id), tables.DeviceRow)
+            found = every(db, select(tables.devices).where(tables.devices.c.id == device_id), DeviceRow)
             for device in found:
                 remove_device(db, device, parts.now() + parts.settings.removed_key_lifetime)
         if not found:

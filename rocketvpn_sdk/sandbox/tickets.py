@@ -16,8 +16,8 @@ from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, digest, json_re
 from rocketvpn_sdk.sandbox.guard import Caller
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.resources import read_body
+from rocketvpn_sdk.sandbox.rows import DeviceRow, TicketRow
 from rocketvpn_sdk.sandbox.store import every, one
-from rocketvpn_sdk.sandbox.tables import DeviceRow, TicketRow
 
 PATH = "/v1/erasure-tickets"
 

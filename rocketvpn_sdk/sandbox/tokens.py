@@ -22,8 +22,8 @@ from rocketvpn_sdk.sandbox.binding import Wish, whom_to_ask
 from rocketvpn_sdk.sandbox.exchange import Call, Reply, digest, json_reply, oauth_refused
 from rocketvpn_sdk.sandbox.oauth import Form, client_of, needed, proven_key, read_form
 from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.rows import CodeRow, DeviceRow, RightsRow
 from rocketvpn_sdk.sandbox.store import one
-from rocketvpn_sdk.sandbox.tables import CodeRow, DeviceRow, RightsRow
 
 
 class RefreshRow(msgspec.Struct, frozen=True):

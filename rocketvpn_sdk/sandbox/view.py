@@ -15,8 +15,8 @@ from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.accounts import devices_of, dies_with
 from rocketvpn_sdk.sandbox.disclosures import FIELD, disclosures_of
+from rocketvpn_sdk.sandbox.rows import ConfirmationRow, ConsentRow, DeviceRow, OrderRow, TicketRow
 from rocketvpn_sdk.sandbox.store import every
-from rocketvpn_sdk.sandbox.tables import ConfirmationRow, ConsentRow, DeviceRow, OrderRow, TicketRow
 
 HOLD_REASON = "Tax law requires the operator to keep its invoices."
 

@@ -18,6 +18,7 @@ from rocketvpn_sdk.transport import answers
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.forked import mend
+from rocketvpn_sdk.transport.operations import OWN_OPERATIONS
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.requests import PARAMETER, Call, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
@@ -25,42 +26,6 @@ from rocketvpn_sdk.transport.session import Session
 
 T = TypeVar("T")
 Body = Mapping[str, Any] | msgspec.Struct | None
-
-OWN_OPERATIONS = frozenset(
-    {
-        "authorize.challenge",
-        "consents.put",
-        "consents.read",
-        "data.correct",
-        "data.view",
-        "devices.list",
-        "devices.unbind",
-        "disclosures.read",
-        "erasure.redeem",
-        "guardian.confirm",
-        "guardian.request",
-        "guardian.withdraw",
-        "order.read",
-        "owner.delete",
-        "owner.receipt",
-        "owner.status",
-        "owner.view",
-        "rights.cancel",
-        "rights.list",
-        "rights.receipt",
-        "rights.request",
-        "rights.status",
-        "server.keys",
-        "server.metadata",
-        "tickets.list",
-        "tickets.make",
-        "tickets.revoke",
-        "token.issue",
-        "tuf.metadata",
-        "tuf.target",
-    }
-)
-"""The SDK's own: each has a typed call of its own, and none is open to ``rocket.call``."""
 
 
 class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from support.policies import TEXT, edited
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
-from rocketvpn_sdk.consent.versions import InForce
+from rocketvpn_sdk.consent.in_force import InForce
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock

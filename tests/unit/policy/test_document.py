@@ -9,7 +9,7 @@ from support.policies import TEXT, edited, sharing_policy
 
 from rocketvpn_sdk.errors import PolicyInvalid
 from rocketvpn_sdk.policy import Duration, Policy, Transform, bundled_policy, load_policy, parse_policy
-from rocketvpn_sdk.transport.api import OWN_OPERATIONS
+from rocketvpn_sdk.transport import OWN_OPERATIONS
 
 POLICY = bundled_policy()
 

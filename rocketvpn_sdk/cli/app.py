@@ -80,11 +80,7 @@ def _app() -> typer.Typer:
     register(app, "sandbox", sandbox.sandbox, vault=False)
     register(app, "bind", binding.bind, code=True)
     register(app, "status", status.status)
-    logs = typer.Typer(rich_markup_mode=None)
-    register(logs, "log", journal.log, own=True)
-    register(logs, "tail", journal.tail)
-    register(logs, "stats", journal.stats)
-    app.add_typer(logs, name="log")
+    app.add_typer(_logs(), name="log")
     register(app, "view", view.view, code=True)
     register(app, "sent", sent.sent)
     register(app, "queue", queue.queue)
@@ -96,41 +92,65 @@ def _app() -> typer.Typer:
     register(app, "erase", erase.erase, vault=False)
     register(app, "receipt", receipt.receipt, vault=False)
     register(app, "age", age.age)
-    choices = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What you agree to.")
-    register(choices, "list", consent.list_all)
-    register(choices, "show", consent.show_notice)
-    register(choices, "grant", consent.grant)
-    register(choices, "deny", consent.deny)
-    register(choices, "withdraw", consent.withdraw)
-    register(choices, "receipts", consent.receipts)
-    choices.callback()(_consent)
-    app.add_typer(choices, name="consent")
-    guardians = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="A guardian's agreement.")
-    register(guardians, "request", guardian.request)
-    register(guardians, "confirm", guardian.confirm)
-    register(guardians, "withdraw", guardian.withdraw)
-    guardians.callback()(_guardian)
-    app.add_typer(guardians, name="guardian")
-    tickets = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Tickets that erase without this device.")
-    register(tickets, "make", ticket.make, code=True)
-    register(tickets, "list", ticket.list_all)
-    register(tickets, "revoke", ticket.revoke)
-    tickets.callback()(_ticket)
-    app.add_typer(tickets, name="ticket")
+    app.add_typer(_consents(), name="consent")
+    app.add_typer(_guardians(), name="guardian")
+    app.add_typer(_tickets(), name="ticket")
     register(app, "unbind", binding.unbind, code=True)
     register(app, "doctor", doctor.doctor)
     register(app, "reset", reset.reset)
-    file = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work with the privacy policy.")
-    register(file, "check", policy_news.check)
-    register(file, "accept", policy_news.accept)
-    register(file, "show", policy_show.show, vault=False)
-    register(file, "explain", policy_show.explain_term, vault=False)
-    register(file, "diff", policy_diff.diff, vault=False)
-    register(file, "labels", policy_labels.policy_labels, vault=False)
-    register(file, "lint", policy.lint, vault=False)
-    file.callback()(_policy)
-    app.add_typer(file, name="policy")
+    app.add_typer(_policies(), name="policy")
     return app
+
+
+def _group(purpose: str) -> typer.Typer:
+    return typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=purpose)
+
+
+def _logs() -> typer.Typer:
+    group = typer.Typer(rich_markup_mode=None)
+    register(group, "log", journal.log, own=True)
+    register(group, "tail", journal.tail)
+    register(group, "stats", journal.stats)
+    return group
+
+
+def _consents() -> typer.Typer:
+    group = _group("See, give, refuse and take back what is optional.")
+    register(group, "list", consent.list_all)
+    register(group, "show", consent.show_notice)
+    register(group, "grant", consent.grant)
+    register(group, "deny", consent.deny)
+    register(group, "withdraw", consent.withdraw)
+    register(group, "receipts", consent.receipts)
+    return group
+
+
+def _guardians() -> typer.Typer:
+    group = _group("Ask a guardian, and hand in their answer.")
+    register(group, "request", guardian.request)
+    register(group, "confirm", guardian.confirm)
+    register(group, "withdraw", guardian.withdraw)
+    return group
+
+
+def _tickets() -> typer.Typer:
+    group = _group("Paper that erases your data without this device.")
+    register(group, "make", ticket.make, code=True)
+    register(group, "list", ticket.list_all)
+    register(group, "revoke", ticket.revoke)
+    return group
+
+
+def _policies() -> typer.Typer:
+    group = _group("Work with the privacy policy.")
+    register(group, "check", policy_news.check)
+    register(group, "accept", policy_news.accept)
+    register(group, "show", policy_show.show, vault=False)
+    register(group, "explain", policy_show.explain_term, vault=False)
+    register(group, "diff", policy_diff.diff, vault=False)
+    register(group, "labels", policy_labels.policy_labels, vault=False)
+    register(group, "lint", policy.lint, vault=False)
+    return group
 
 
 def _version(wanted: bool) -> None:
@@ -149,19 +169,3 @@ def _top(
     See, correct and delete what is held about you; try it all with `rocketvpn demo`.
     """
     del version
-
-
-def _consent() -> None:
-    """See, give, refuse and take back what is optional."""
-
-
-def _guardian() -> None:
-    """Ask a guardian for someone under 18, and hand in their answer."""
-
-
-def _ticket() -> None:
-    """Make, list and revoke tickets on paper with which your data can be erased without this device."""
-
-
-def _policy() -> None:
-    """Work with the privacy policy: what applies here, what a new version changes, and policy files."""

@@ -85,7 +85,9 @@ def test_attack_killed_in_the_middle_leaves_a_hidden_file_that_the_next_one_remo
     folder.mkdir()
     command = [sys.executable, str(SLOWLY), str(tmp_path / "other"), str(folder / "mine.zip")]
     environment = os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "in the middle\n"
         (part,) = folder.iterdir()

@@ -9,19 +9,23 @@ import sys
 import time
 from pathlib import Path
 
+from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog
 from support.crash import FORTNIGHT, open_shared
 
+AROUND = 5.0
+"""Seconds from each record to what the other process does meanwhile: more than two clocks can differ by."""
+
 
 def main() -> None:
-    vault = open_shared(Path(sys.argv[1]))
+    clock = FakeClock(time.time() - AROUND)
+    vault = open_shared(Path(sys.argv[1]), clock=clock)
     log = SealedLog(vault, "log")
     log.append("service", FORTNIGHT, "buffered before")
-    time.sleep(0.2)  # more than two processes' clocks can differ by
     sys.stdout.write("buffered\n")
     sys.stdout.flush()
     sys.stdin.read()
-    time.sleep(0.2)
+    clock.advance(2 * AROUND)
     log.append("service", FORTNIGHT, "after")
     log.commit()
     vault.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -14,7 +13,7 @@ def wait(done: int, total: int, what: str) -> None:
     if what == "requests.json":
         sys.stdout.write("in the middle\n")
         sys.stdout.flush()
-        time.sleep(60)
+        sys.stdin.read()
 
 
 folder, file = map(Path, sys.argv[1:])

@@ -43,6 +43,8 @@ _PAGES = ("text/html", "application/xhtml+xml")
 _SIGN_IN = 511
 """Network Authentication Required (RFC 6585 §6)."""
 
+_IN_PROGRESS = "idempotency-in-progress"
+
 _ABOUT_THE_CALLER = frozenset(
     {
         "access_denied",
@@ -144,6 +146,9 @@ def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> Rock
         return AuthenticationFailed(reason=_challenged(reply) or code or "unauthorized")
     if status == 412:
         return Conflict(operation=operation)
+    if code == _IN_PROGRESS:  # no refusal: the server has it, from a try whose answer was lost, and may yet do it
+        said = "an earlier try is still being worked on"
+        return ServerError(operation=operation, status=status, problem=said, retry_at=retry_at)
     if status == 429:
         return RateLimited(operation=operation, reason="rate-limited", retry_at=retry_at)
     if status < 500:
@@ -202,7 +207,7 @@ def passing(operation: str, reply: Reply, max_depth: int) -> bool:
     """Whether ``reply`` is a refusal that passes by itself: another try of the same request may get an answer."""
     if reply.status == 409:  # our own earlier try is still being worked on
         problem = _problem(operation, reply, max_depth)
-        return problem is not None and problem.code == "idempotency-in-progress"
+        return problem is not None and problem.code == _IN_PROGRESS
     return reply.status in RETRIED_STATUSES
 
 

@@ -25,6 +25,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultFull,
 )
+from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Consent, State, bundled_policy
 from rocketvpn_sdk.transport.requests import parse_server
 
@@ -269,6 +270,18 @@ def test_our_own_earlier_try_still_running_is_waited_for(line: Line) -> None:
     )
     register(line)
     assert route.call_count == 2
+
+
+def test_our_own_earlier_try_that_runs_on_is_no_refusal(line: Line) -> None:
+    """It may yet be done: whoever says that nothing was changed, or drops the request, would be wrong."""
+    route = line.router.post("/v1/tunnels").mock(
+        return_value=problem(409, "idempotency-in-progress", headers={"Retry-After": "1"})
+    )
+    with pytest.raises(ServerError, match="still being worked on") as caught:
+        register(line)
+    assert not isinstance(caught.value, RequestRefused)
+    assert caught.value.retry_at == line.clock.time() + 1
+    assert route.call_count == Limits().retry_attempts
 
 
 def test_tries_are_bounded_and_rate_limited_says_when(line: Line) -> None:

@@ -1,12 +1,12 @@
 """TCP connections: each step of them within the call's deadline, and all of them cut from another thread at once.
 
 httpcore gives each address and each read a timeout of its own, and TLS has ``tls.py`` to bound them all together. Here
-is what comes before TLS: several addresses that stay silent, a proxy that answers a byte now and then.
+is what comes before TLS: a name that nobody looks up (``names.py``), several addresses that stay silent, a proxy that
+answers a byte now and then.
 
 Nobody closes a connection that another thread reads: the number of a closed descriptor is soon another connection's,
 and OpenSSL would go on with that one. Cutting shuts the connection down (``shutdown``), which wakes its reader with
-"the other side has ended", and leaves the descriptor to whoever reads. The look-up of a name is the operating system's
-(``getaddrinfo``), and the one step that cannot be bounded.
+"the other side has ended", and leaves the descriptor to whoever reads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import httpcore
 from httpcore._backends.sync import SyncStream  # public is only what also looks up and connects, unbounded
 
 from rocketvpn_sdk.transport import deadline
+from rocketvpn_sdk.transport.names import Names
 
 
 class Lines(httpcore.NetworkBackend):
@@ -30,6 +31,7 @@ class Lines(httpcore.NetworkBackend):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._handles: set[socket.socket] = set()
+        self._names = Names()
         self._ended = False
 
     def connect_tcp(
@@ -57,6 +59,7 @@ class Lines(httpcore.NetworkBackend):
         """Cut every connection, and every one that is made from now on; whoever uses one has to close it."""
         with self._lock:
             self._ended = True
+            self._names.end()
             for handle in self._handles:
                 _shut(handle)
 
@@ -68,7 +71,7 @@ class Lines(httpcore.NetworkBackend):
 
     def _first(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
         failed = OSError("it has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in self._names.addresses(host, port, timeout):
             if deadline.expired():
                 raise TimeoutError
             try:

@@ -80,6 +80,7 @@ DYNAMIC = {"import_module", "__import__", "exec", "eval"}
 ALLOWED: dict[str, tuple[set[str], str]] = {
     "transport/": ({"httpx", "ssl"}, "the one way out"),
     "transport/lines.py": ({"httpcore", "socket"}, "opens the connections of the one way out"),
+    "transport/names.py": ({"socket"}, "looks up the names for those connections"),
     "transport/pools.py": ({"httpcore"}, "has httpx open connections there"),
     "transport/failures.py": ({"socket"}, "the class of a failed look-up, to say whose fault it is"),
     "sandbox/": ({"asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),

@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ import trustme
 from support.calls import api_at
 from support.tls_peers import Serve, issued, plain_peer, tls_peer
 
-from rocketvpn_sdk.errors import RocketVPNError, ServerTimeout
+from rocketvpn_sdk.errors import RocketVPNError, ServerTimeout, VaultClosed
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import deadline, tls_context
 from rocketvpn_sdk.transport.connections import Connections
@@ -86,6 +87,37 @@ def test_a_proxy_that_drips_its_answer_does_not_hold_a_call() -> None:
         stop.set()
     assert isinstance(error, ServerTimeout)
     assert whole == []
+
+
+def test_a_name_that_nobody_looks_up_does_not_hold_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: let_go.wait(20) and [])
+    error = exchanged(Limits(total_timeout=TOTAL))
+    let_go.set()
+    assert isinstance(error, ServerTimeout)
+    assert error.cause == "network"
+
+
+def test_closing_ends_a_call_that_waits_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, let_go = threading.Event(), threading.Event()
+
+    def hangs(*_: object, **__: object) -> list[object]:
+        asked.set()
+        let_go.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hangs)
+    connections = Connections(context=tls_context(), limits=Limits())
+    request = httpx.Request("GET", "https://localhost:1/")
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(connections.exchange, request, operation="server.keys", nameless=True)
+        assert asked.wait(20)
+        connections.close()
+        failed = call.exception(20)
+        let_go.set()
+    assert isinstance(failed, Failure)
+    assert isinstance(failed.error, VaultClosed)
+    assert not failed.sent
 
 
 def test_all_the_silent_addresses_of_a_name_have_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.transport import exchange, guard, pools
+from rocketvpn_sdk.transport import exchange, guard, names, pools
 from rocketvpn_sdk.transport.sent import SentLedger
 from support import grown_up
 from support.walking import walk
@@ -64,8 +65,10 @@ class Watch:
 
 
 def _operation(frame: FrameType | None) -> str:
-    """Return the operation whose try is on the stack, or the lines that are."""
+    """Return the operation whose try is on the stack, or the lines that are; a look-up's, on the stack that waits."""
     lines = []
+    if threading.current_thread().name == names.THREAD:
+        frame = sys._current_frames()[threading.main_thread().ident or 0]
     while frame is not None:
         if frame.f_code is exchange.Exchange._once.__code__:
             return str(frame.f_locals["draft"].operation.id)

@@ -14,12 +14,10 @@ import pytest
 from support.crash import FileSecrets, rounds
 from support.crash_steps import SURVIVED
 from support.deletion_steps import SEAMS, DeletionSteps, config
-from support.fronted import counted_acts
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.vault.verify import verify
 
 pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
@@ -37,18 +35,6 @@ STRIDES = {
 def steps() -> Iterator[DeletionSteps]:
     with DeletionSteps() as steps:
         yield steps
-
-
-@pytest.fixture(scope="module")
-def acts() -> Iterator[Counter[tuple[str, str]]]:
-    with counted_acts() as acts:
-        yield acts
-
-
-@pytest.fixture(scope="module")
-def sandbox(acts: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "server") as sandbox:
-        yield sandbox
 
 
 @dataclass

@@ -16,13 +16,11 @@ from support.crash import rounds
 from support.crash_steps import SURVIVED
 from support.deletion_steps import config
 from support.exports import Unpacked
-from support.fronted import counted_acts
 from support.rights_steps import USES, RightsSteps
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.rights import erase_with_ticket
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.vault.verify import verify
 
 pytestmark = pytest.mark.timeout(rounds(120, 3_600))
@@ -36,19 +34,6 @@ MOST = 60
 def steps() -> Iterator[RightsSteps]:
     with RightsSteps() as steps:
         yield steps
-
-
-@pytest.fixture(scope="module")
-def acts() -> Iterator[Counter[tuple[str, str]]]:
-    with counted_acts() as acts:
-        yield acts
-
-
-@pytest.fixture(scope="module")
-def sandbox(acts: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox") / "server") as sandbox:
-        yield sandbox
-        sandbox.faults.clear()
 
 
 @dataclass

@@ -1,44 +1,21 @@
-"""The commands put together, and their exit codes."""
+"""The commands put together, and their exit codes.
+
+Only the command that was asked for is loaded: the shell waits for this at every TAB, and people at every command.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, NamedTuple
 
 import typer
 
 from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import register
-from rocketvpn_sdk.cli.commands import (
-    age,
-    binding,
-    consent,
-    correct,
-    delete,
-    demo,
-    disclosures,
-    doctor,
-    erase,
-    export,
-    guardian,
-    journal,
-    policy,
-    policy_diff,
-    policy_labels,
-    policy_news,
-    policy_show,
-    queue,
-    receipt,
-    requests,
-    reset,
-    sandbox,
-    sent,
-    status,
-    ticket,
-    view,
-)
 
 _EPILOG = f"""Exit codes:
 
@@ -48,6 +25,94 @@ _EPILOG = f"""Exit codes:
 Settings: --config FILE or ROCKETVPN_CONFIG names a TOML file; `rocketvpn
 sandbox` writes one. More: docs/scripting.md.
 """
+_COMPLETING = "_ROCKETVPN_COMPLETE"
+"""The variable with which a shell asks what could come next (typer's name for it)."""
+
+
+class _Command(NamedTuple):
+    """Where a command is, and which of the shared options it takes (``register``)."""
+
+    function: str
+    """``module.function`` below ``cli.commands``."""
+    vault: bool = True
+    code: bool = False
+    own: bool = False
+
+
+class _Group(NamedTuple):
+    """Commands that share a word."""
+
+    purpose: str | None
+    commands: dict[str, _Command]
+
+
+_COMMANDS: dict[str, _Command | _Group] = {
+    "demo": _Command("demo.demo", vault=False),
+    "sandbox": _Command("sandbox.sandbox", vault=False),
+    "bind": _Command("binding.bind", code=True),
+    "status": _Command("status.status"),
+    "log": _Group(
+        None,
+        {
+            "log": _Command("journal.log", own=True),
+            "tail": _Command("journal.tail"),
+            "stats": _Command("journal.stats"),
+        },
+    ),
+    "view": _Command("view.view", code=True),
+    "sent": _Command("sent.sent"),
+    "queue": _Command("queue.queue"),
+    "correct": _Command("correct.correct", code=True),
+    "export": _Command("export.export", code=True),
+    "disclosures": _Command("disclosures.disclosures"),
+    "requests": _Command("requests.requests"),
+    "delete": _Command("delete.delete", code=True),
+    "erase": _Command("erase.erase", vault=False),
+    "receipt": _Command("receipt.receipt", vault=False),
+    "age": _Command("age.age"),
+    "consent": _Group(
+        "See, give, refuse and take back what is optional.",
+        {
+            "list": _Command("consent.list_all"),
+            "show": _Command("consent.show_notice"),
+            "grant": _Command("consent.grant"),
+            "deny": _Command("consent.deny"),
+            "withdraw": _Command("consent.withdraw"),
+            "receipts": _Command("consent.receipts"),
+        },
+    ),
+    "guardian": _Group(
+        "Ask a guardian, and hand in their answer.",
+        {
+            "request": _Command("guardian.request"),
+            "confirm": _Command("guardian.confirm"),
+            "withdraw": _Command("guardian.withdraw"),
+        },
+    ),
+    "ticket": _Group(
+        "Paper that erases your data without this device.",
+        {
+            "make": _Command("ticket.make", code=True),
+            "list": _Command("ticket.list_all"),
+            "revoke": _Command("ticket.revoke"),
+        },
+    ),
+    "unbind": _Command("binding.unbind", code=True),
+    "doctor": _Command("doctor.doctor"),
+    "reset": _Command("reset.reset"),
+    "policy": _Group(
+        "Work with the privacy policy.",
+        {
+            "check": _Command("policy_news.check"),
+            "accept": _Command("policy_news.accept"),
+            "show": _Command("policy_show.show", vault=False),
+            "explain": _Command("policy_show.explain_term", vault=False),
+            "diff": _Command("policy_diff.diff", vault=False),
+            "labels": _Command("policy_labels.policy_labels", vault=False),
+            "lint": _Command("policy.lint", vault=False),
+        },
+    ),
+}
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -55,7 +120,7 @@ def run(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
-        result = _app()(arguments, prog_name="rocketvpn", standalone_mode=False)
+        result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
     except typer.Abort:
         return codes.INTERRUPTED
     except Exception as error:
@@ -67,7 +132,7 @@ def run(arguments: list[str] | None = None) -> int:
     return result if isinstance(result, int) else codes.DONE
 
 
-def _app() -> typer.Typer:
+def _app(arguments: list[str]) -> typer.Typer:
     app = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,  # plain help: it reads the same in a terminal, a pipe and a log
@@ -76,81 +141,35 @@ def _app() -> typer.Typer:
         epilog=_EPILOG,
     )
     app.callback()(_top)
-    register(app, "demo", demo.demo, vault=False)
-    register(app, "sandbox", sandbox.sandbox, vault=False)
-    register(app, "bind", binding.bind, code=True)
-    register(app, "status", status.status)
-    app.add_typer(_logs(), name="log")
-    register(app, "view", view.view, code=True)
-    register(app, "sent", sent.sent)
-    register(app, "queue", queue.queue)
-    register(app, "correct", correct.correct, code=True)
-    register(app, "export", export.export, code=True)
-    register(app, "disclosures", disclosures.disclosures)
-    register(app, "requests", requests.requests)
-    register(app, "delete", delete.delete, code=True)
-    register(app, "erase", erase.erase, vault=False)
-    register(app, "receipt", receipt.receipt, vault=False)
-    register(app, "age", age.age)
-    app.add_typer(_consents(), name="consent")
-    app.add_typer(_guardians(), name="guardian")
-    app.add_typer(_tickets(), name="ticket")
-    register(app, "unbind", binding.unbind, code=True)
-    register(app, "doctor", doctor.doctor)
-    register(app, "reset", reset.reset)
-    app.add_typer(_policies(), name="policy")
+    for name in _wanted(arguments):
+        entry = _COMMANDS[name]
+        if isinstance(entry, _Group):
+            app.add_typer(_group(entry), name=name)
+        else:
+            _add(app, name, entry)
     return app
 
 
-def _group(purpose: str) -> typer.Typer:
-    return typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=purpose)
-
-
-def _logs() -> typer.Typer:
-    group = typer.Typer(rich_markup_mode=None)
-    register(group, "log", journal.log, own=True)
-    register(group, "tail", journal.tail)
-    register(group, "stats", journal.stats)
+def _group(entry: _Group) -> typer.Typer:
+    if entry.purpose is None:  # it does something of its own, and says so itself
+        group = typer.Typer(rich_markup_mode=None)
+    else:
+        group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=entry.purpose)
+    for name, command in entry.commands.items():
+        _add(group, name, command)
     return group
 
 
-def _consents() -> typer.Typer:
-    group = _group("See, give, refuse and take back what is optional.")
-    register(group, "list", consent.list_all)
-    register(group, "show", consent.show_notice)
-    register(group, "grant", consent.grant)
-    register(group, "deny", consent.deny)
-    register(group, "withdraw", consent.withdraw)
-    register(group, "receipts", consent.receipts)
-    return group
+def _wanted(arguments: list[str]) -> list[str]:
+    """Return the names of what has to be there: what was asked for, or everything where that is not known."""
+    known = bool(arguments) and arguments[0] in _COMMANDS and _COMPLETING not in os.environ
+    return arguments[:1] if known else list(_COMMANDS)
 
 
-def _guardians() -> typer.Typer:
-    group = _group("Ask a guardian, and hand in their answer.")
-    register(group, "request", guardian.request)
-    register(group, "confirm", guardian.confirm)
-    register(group, "withdraw", guardian.withdraw)
-    return group
-
-
-def _tickets() -> typer.Typer:
-    group = _group("Paper that erases your data without this device.")
-    register(group, "make", ticket.make, code=True)
-    register(group, "list", ticket.list_all)
-    register(group, "revoke", ticket.revoke)
-    return group
-
-
-def _policies() -> typer.Typer:
-    group = _group("Work with the privacy policy.")
-    register(group, "check", policy_news.check)
-    register(group, "accept", policy_news.accept)
-    register(group, "show", policy_show.show, vault=False)
-    register(group, "explain", policy_show.explain_term, vault=False)
-    register(group, "diff", policy_diff.diff, vault=False)
-    register(group, "labels", policy_labels.policy_labels, vault=False)
-    register(group, "lint", policy.lint, vault=False)
-    return group
+def _add(app: typer.Typer, name: str, command: _Command) -> None:
+    module, _, function = command.function.partition(".")
+    found = getattr(import_module(f"rocketvpn_sdk.cli.commands.{module}"), function)
+    register(app, name, found, vault=command.vault, code=command.code, own=command.own)
 
 
 def _version(wanted: bool) -> None:

@@ -65,7 +65,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def judged(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Judged:
-    judged = Judged(Contract(sandbox.url))
+    judged = Judged(Contract())
     exchange: Callable[..., Reply] = Connections.exchange
     read: Callable[..., Reply] = Connections._read
 

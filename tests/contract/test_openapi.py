@@ -168,7 +168,7 @@ def statuses() -> set[int]:
 @pytest.fixture
 def peer(sandbox: Sandbox, statuses: set[int]) -> Iterator[Peer]:
     """A peer that holds every answer against the contract."""
-    contract = Contract(sandbox.url)
+    contract = Contract()
 
     def judge(answer: httpx.Response) -> None:
         answer.read()
@@ -181,7 +181,7 @@ def peer(sandbox: Sandbox, statuses: set[int]) -> Iterator[Peer]:
 
 
 def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Peer) -> None:
-    contract = Contract(sandbox.url)
+    contract = Contract()
     for path in (wire.METADATA_PATH, "/v1/keys", "/problems/not-found", "/tuf/metadata/timestamp.json"):
         assert peer.http.get(path).status_code == 200
     for target in (sandbox.tuf_folder / "targets").glob("*/*"):
@@ -220,7 +220,7 @@ def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Pe
 
 
 def test_an_owners_life_keeps_to_the_contract(sandbox: Sandbox, peer: Peer) -> None:
-    contract, before = Contract(sandbox.url), len(sandbox.requests)
+    contract, before = Contract(), len(sandbox.requests)
     order = sandbox.order()
     peer.bind(order)
     asked = peer.challenge(order_number=order, acr_values=wire.ACR_OWNER).json()

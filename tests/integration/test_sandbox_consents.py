@@ -34,7 +34,7 @@ def sandbox(tmp_path: Path, clock: FakeClock) -> Iterator[Sandbox]:
 @pytest.fixture
 def peer(sandbox: Sandbox, clock: FakeClock) -> Iterator[Peer]:
     """A bound peer that holds every request and answer against the contract."""
-    contract = Contract(sandbox.url)
+    contract = Contract()
 
     def judge(answer: httpx.Response) -> None:
         answer.read()
@@ -79,7 +79,7 @@ def test_what_was_put_is_read_back(peer: Peer, sandbox: Sandbox) -> None:
     put(peer, sandbox, "surveys", recipient="acme")
     assert states(peer) == [(None, "granted")]
     assert states(peer, "surveys") == [("acme", "granted")]
-    Contract(sandbox.url).check_request(sandbox.requests[-3])
+    Contract().check_request(sandbox.requests[-3])
 
 
 def test_putting_the_same_twice_is_once(peer: Peer, sandbox: Sandbox) -> None:

@@ -85,8 +85,12 @@ def test_marks_are_found_wherever_pytest_takes_them(tmp_path: Path):
     }
 
 
+@pytest.fixture(scope="module")
+def text() -> str:
+    return page()
+
+
 @pytest.mark.parametrize("clause", CLAUSES)
-def test_the_table_leads_to_the_sections(clause: str):
-    text = page()
+def test_the_table_leads_to_the_sections(clause: str, text: str):
     assert f"](#{anchor(clause)})" in text
     assert f"\n## {clause}: " in text

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -14,30 +15,67 @@ from rocketvpn_sdk.sandbox.gate import Gate
 
 _ADDRESS = "127.0.0.1"
 _FAREWELL_SECONDS = 0.05
+_LOOK_SECONDS = 0.005
+_TICK_SECONDS = 0.1
+"""Uvicorn's own: how often it looks whether a signal has told it to stop."""
 
 
 class Listener(uvicorn.Server):
-    """Uvicorn that says when it accepts connections."""
+    """Uvicorn that says when it accepts connections, and stops at once: suites of tests start many."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ask it to stop, from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has stopped already
+                self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._ready()
+
+    async def main_loop(self) -> None:
+        """Serve until told to stop."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), _TICK_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; clients that keep a connection open and do not answer TLS's close_notify are cut off."""
         loop = asyncio.get_running_loop()
         self._cut(True)  # those that wait for the client's farewell since their keep-alive ended
         cut = loop.call_later(_FAREWELL_SECONDS, self._cut, True)
-        await super().shutdown(sockets)
+        await self._say_farewell(sockets or [])
+        if self._busy:
+            await super().shutdown(sockets)  # waits for answers that are being made
         cut.cancel()
         self._cut(False)
         for _ in range(3):  # each transport hears of its end in a round of the loop
             await asyncio.sleep(0)
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self.server_state.connections or self.server_state.tasks)
+
+    async def _say_farewell(self, sockets: list[socket.socket]) -> None:
+        """Take no more connections, and give those that are there a moment to end."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        until = asyncio.get_running_loop().time() + 2 * _FAREWELL_SECONDS
+        while self._busy and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _cut(self, closing_only: bool) -> None:
         for connection in list(self.server_state.connections):

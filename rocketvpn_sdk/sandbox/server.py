@@ -111,7 +111,7 @@ class Sandbox:
         """Ask the server to stop, from any thread; ``serve_forever`` then returns."""
         self.faults.stop()
         if self._server is not None:
-            self._server.should_exit = True
+            self._server.stop()
 
     def _open(self, ready: Callable[[], None]) -> tuple[Listener, socket.socket]:
         if self._server is not None:

@@ -11,7 +11,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     The defaults suit a desktop app; a test or a slow link may pass its own to ``Config(limits=...)``.
     """
 
-    # The network (see wire.md: every answer is bounded in time and size).
+    # The network: every answer is bounded in time and size.
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
     write_timeout: float = 10.0

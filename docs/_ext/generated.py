@@ -99,7 +99,7 @@ def _commands() -> Iterator[tuple[str, ...]]:
     """Yield every command, as the words that people type."""
     from typer.main import get_command
 
-    for name, command in get_command(command_line._app()).commands.items():  # noqa: SLF001 - the same project
+    for name, command in get_command(command_line._app([])).commands.items():  # noqa: SLF001 - the same project
         inner = getattr(command, "commands", None)
         if not inner or getattr(command, "invoke_without_command", False):
             yield (name,)

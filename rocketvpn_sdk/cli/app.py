@@ -1,6 +1,6 @@
 """The commands put together, and their exit codes.
 
-Only the command that was asked for is loaded: the shell waits for this at every TAB, and people at every command.
+Only the command that was asked for is loaded: whoever calls many in a script waits for each.
 """
 
 from __future__ import annotations

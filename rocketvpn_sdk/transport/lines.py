@@ -24,6 +24,9 @@ from httpcore._backends.sync import SyncStream  # public is only what also looks
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.names import Names
 
+_LOOK_UP = 30.0
+"""Seconds for a name, where neither a call nor a timeout bounds it."""
+
 
 class Lines(httpcore.NetworkBackend):
     """Makes connections and knows those that are open. Thread-safe."""
@@ -42,7 +45,9 @@ class Lines(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - nobody here gives one
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of ``host`` that answers; each has ``timeout`` seconds, all have the deadline.
+        """Connect to the first address of ``host`` that answers.
+
+        Each address has ``timeout`` seconds; all of them, and the look-up of the name, have the call's deadline.
 
         Raises:
             httpcore.ConnectTimeout: none answered in time.
@@ -71,7 +76,7 @@ class Lines(httpcore.NetworkBackend):
 
     def _first(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
         failed = OSError("it has no address")
-        for family, kind, protocol, _, address in self._names.addresses(host, port, timeout):
+        for family, kind, protocol, _, address in self._names.addresses(host, port, timeout or _LOOK_UP):
             if deadline.expired():
                 raise TimeoutError
             try:

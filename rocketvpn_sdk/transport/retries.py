@@ -1,6 +1,6 @@
 """When a call is tried again: full jitter, what the server asks for, and a budget, so that an outage stays an outage.
 
-A loop of its own: the libraries for it cannot be woken from their pauses, and know no budget (decision 14).
+A loop of its own, since it is bounded by a budget, a deadline and ``close()`` (decision 21).
 """
 
 from __future__ import annotations

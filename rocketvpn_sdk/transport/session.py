@@ -1,4 +1,4 @@
-"""Who is calling, over time: the device's access token, its step-up, and the nonce (wire.md, "Authentication").
+"""Who is calling, over time: the device's access token, its step-up, and the nonce (RFC 9449, RFC 9470).
 
 Access tokens live in memory alone. One refresh runs at a time, whatever the number of threads; a refused token is
 dropped and fetched once; a step-up is kept for as long as the server said.

@@ -66,7 +66,8 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) 
     """Make ``context`` create connections that check ``pins`` in the handshake and keep the call's deadline.
 
     ``heard`` says whether anything was read since something was last written: an answer that needed no reading came
-    before it was asked for. ``proven``: the handshake is over and the pins matched; nothing is sent or read before.
+    before it was asked for. ``proven`` says whether the handshake is over and the pins matched: neither ``send`` nor
+    ``recv``, which are all that httpcore uses, does anything before.
     """
 
     class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own

@@ -19,6 +19,14 @@ settings.register_profile("soak", deadline=None, max_examples=2_000, suppress_he
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Share the tests among half as many processes again as there are processors: many of them wait for others."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return max(1, (os.cpu_count() or 1) * 3 // 2)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse marks that name a clause or a component which does not exist."""
     for item in items:

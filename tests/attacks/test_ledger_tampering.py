@@ -172,8 +172,8 @@ def test_attack_ledger_cut_shows_at_the_command_line(tmp_path: Path) -> None:
     settings = tmp_path / "client.toml"
     settings.write_text(f'server = "{SERVER}"\napp_id = "{APP}"\nhosts = ["localhost"]\ndata_dir = "{folder}"\n')
     cli = CommandLine(settings)
-    assert len(cli.here("sent", "--passphrase").document["sent"]) == CALLS
+    assert len(cli.json("sent", "--passphrase").document["sent"]) == CALLS
     attack(folder, cut_with_a_matching_end)
-    done = cli.here("sent", "--passphrase")
+    done = cli.json("sent", "--passphrase")
     assert done.code == codes.DEVICE
     assert done.error["code"] == VaultDamaged.code

@@ -52,6 +52,14 @@ def write_log(sandbox: Sandbox, vault: Path) -> None:
 
 
 @pytest.mark.clause("C1")
+def test_a_process_of_its_own_says_the_same(sandbox: Sandbox, tmp_path: Path):
+    """What the other tests call in this process is what people start."""
+    cli = CommandLine(settings(tmp_path, sandbox.client_file))
+    assert cli.process("bind", sandbox.order()).code == 0
+    for arguments in (["status"], ["status", "--json"], ["sent", "--json"], ["no-such-command"], ["age"]):
+        assert cli.process(*arguments) == cli.run(*arguments)
+
+
 def test_bind_status_and_unbind(cli: CommandLine, order: str):
     assert "Nothing is stored" in cli.run("status").out
     before = cli.json("status").document
@@ -75,20 +83,20 @@ def test_bind_status_and_unbind(cli: CommandLine, order: str):
 
     gone = cli.json("unbind", "--yes")
     assert gone.document == {"unbound": True, "this_device": True, "name": None}
-    assert cli.here("status").document["bound"] is False
-    assert cli.here("unbind").error["code"] == "not-bound"
+    assert cli.json("status").document["bound"] is False
+    assert cli.json("unbind").error["code"] == "not-bound"
 
 
 def test_the_order_number_can_be_read_instead_of_shown_to_every_process(cli: CommandLine, order: str):
-    assert cli.here("bind", "-", typed=f"{order}\n").document["bound"] is True
-    assert cli.here("correct", "contact_email", "-", typed="no address\n").error["code"] == "value-refused"
+    assert cli.json("bind", "-", typed=f"{order}\n").document["bound"] is True
+    assert cli.json("correct", "contact_email", "-", typed="no address\n").error["code"] == "value-refused"
 
 
 def test_the_order_and_the_device_are_masked_wherever_they_need_not_be_shown(bound: CommandLine, order: str):
-    report = bound.here("view").document
+    report = bound.json("view").document
     device = next(held["value"] for held in report["here"] if held["field"] == "device_id")
     shown = [bound.run(name).out for name in ("status", "sent")]
-    shown += [bound.here(*arguments).out for arguments in (["status"], ["sent"], ["log"], ["delete", "--plan"])]
+    shown += [bound.json(*arguments).out for arguments in (["status"], ["sent"], ["log"], ["delete", "--plan"])]
     assert not [text for text in shown if order in text or device in text]
     assert order in bound.run("view").out
 
@@ -98,13 +106,13 @@ def test_errors_have_a_code_a_sentence_and_a_remedy(cli: CommandLine):
     assert (done.code, "is bound" in done.out) == (codes.REFUSED, False)
     assert "There is no such order" in done.err
 
-    error = cli.here("bind", "RV-NO-SUCH-ORDER").error
+    error = cli.json("bind", "RV-NO-SUCH-ORDER").error
     assert set(error) >= ERROR
     assert error["code"] == "order-not-found"
     assert error["action"]
 
-    assert cli.here("bind", "no order").code == codes.USAGE
-    assert cli.here("bind", "RV-2026-0003").error["code"] == "order-expired"
+    assert cli.json("bind", "no order").code == codes.USAGE
+    assert cli.json("bind", "RV-2026-0003").error["code"] == "order-expired"
 
 
 def test_a_full_order_lists_its_devices_and_one_can_be_replaced(sandbox: Sandbox, tmp_path: Path):
@@ -122,11 +130,11 @@ def test_a_full_order_lists_its_devices_and_one_can_be_replaced(sandbox: Sandbox
     assert device["id"][:8] in plain
     assert "--replace" in plain
 
-    assert second.here("bind", order, "--replace", "nobody's").code == codes.USAGE
-    assert second.here("bind", order, "--replace", device["name"]).error["code"] == "authentication-required"
+    assert second.json("bind", order, "--replace", "nobody's").code == codes.USAGE
+    assert second.json("bind", order, "--replace", device["name"]).error["code"] == "authentication-required"
     done = with_code(sandbox, second, "bind", order, "--replace", device["id"][:8].lower(), "--json")
     assert done["bound"] is True
-    assert first.here("status", "--online").error["code"] == "device-revoked"
+    assert first.json("status", "--online").error["code"] == "device-revoked"
 
 
 def with_code(sandbox: Sandbox, cli: CommandLine, *arguments: str) -> dict:
@@ -147,15 +155,15 @@ def test_the_log_can_be_picked_from(bound: CommandLine, sandbox: Sandbox, tmp_pa
     assert "no such entries" in bound.run("log").out
     write_log(sandbox, tmp_path / "vault")
 
-    entries = bound.here("log").document["entries"]
+    entries = bound.json("log").document["entries"]
     assert [entry["fields"]["duration"] for entry in entries] == [0, 10, 1800]
     assert set(entries[0]) == {"at", "event", "purpose", "fields"}
-    assert len(bound.here("log", "--limit", "2").document["entries"]) == 2
-    assert bound.here("log", "--event", "session.failed").document["entries"] == []
-    assert len(bound.here("log", "--since", "24h").document["entries"]) == 3
+    assert len(bound.json("log", "--limit", "2").document["entries"]) == 2
+    assert bound.json("log", "--event", "session.failed").document["entries"] == []
+    assert len(bound.json("log", "--since", "24h").document["entries"]) == 3
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
-    assert bound.here("log", "--since", tomorrow).document["entries"] == []
-    assert bound.here("log", "--since", "yesterday").code == codes.USAGE
+    assert bound.json("log", "--since", tomorrow).document["entries"] == []
+    assert bound.json("log", "--since", "yesterday").code == codes.USAGE
     assert "region=de-fra protocol=wireguard" in bound.run("log").out
 
 
@@ -175,7 +183,7 @@ def test_view_has_both_sides_and_says_what_it_cannot_know(bound: CommandLine, or
 @pytest.mark.clause("A1")
 def test_view_works_offline_and_says_what_is_missing(bound: CommandLine, sandbox: Sandbox):
     sandbox.faults.fail(50, status=503, retry_after=None)
-    report = bound.here("view")
+    report = bound.json("view")
     assert report.code == 0
     assert report.document["server_answered"] is False
     assert report.document["server_problem"] == "server-error"
@@ -190,14 +198,14 @@ def test_sent_lists_fields_and_never_values(bound: CommandLine):
         "at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries",
     }  # fmt: skip
     assert "authorize.challenge" in bound.run("sent", "--limit", "2").out
-    assert len(bound.here("sent", "--since", "24h").document["sent"]) == len(sent)
-    assert bound.here("sent", "--until", "24h").document["sent"] == []
-    assert bound.here("sent", "--since", "yesterday").code == codes.USAGE
+    assert len(bound.json("sent", "--since", "24h").document["sent"]) == len(sent)
+    assert bound.json("sent", "--until", "24h").document["sent"] == []
+    assert bound.json("sent", "--since", "yesterday").code == codes.USAGE
 
 
 @pytest.mark.clause("A2", "A4")
 def test_correcting(bound: CommandLine, sandbox: Sandbox):
-    assert bound.here("correct", "contact_email", "new@example.org", "--yes").code == codes.USER
+    assert bound.json("correct", "contact_email", "new@example.org", "--yes").code == codes.USER
     done = with_code(sandbox, bound, "correct", "contact_email", "new@example.org", "--yes", "--json")
     assert done["outcome"]["server"]["state"] == "confirmed"
     assert "new@example.org" in bound.run("view").out
@@ -206,22 +214,22 @@ def test_correcting(bound: CommandLine, sandbox: Sandbox):
     assert refused.code == codes.REFUSED
     assert refused.error["code"] == "not-correctable"
     assert "contact_email" in refused.error["action"]
-    assert bound.here("correct", "contact_email", "no address").code == codes.USAGE
-    assert bound.here("correct", "contact_email").code == codes.USAGE
-    assert bound.here("correct", "contact_email", "new@example.org", "--remove").code == codes.USAGE
+    assert bound.json("correct", "contact_email", "no address").code == codes.USAGE
+    assert bound.json("correct", "contact_email").code == codes.USAGE
+    assert bound.json("correct", "contact_email", "new@example.org", "--remove").code == codes.USAGE
     assert "no language" in bound.run("correct", "language", "--remove").out
 
 
 @pytest.mark.clause("M1")
 def test_who_is_of_age_can_add_what_was_not_there(bound: CommandLine):
-    refused = bound.here("correct", "language", "de")
+    refused = bound.json("correct", "language", "de")
     assert (refused.code, refused.error["code"]) == (codes.REFUSED, "not-allowed")
-    assert bound.here("age").document == {"adult": None, "guardian": False}
-    assert bound.here("age", "--adult").document == {"adult": True, "guardian": False}
-    assert bound.here("correct", "language", "de").code == 0
+    assert bound.json("age").document == {"adult": None, "guardian": False}
+    assert bound.json("age", "--adult").document == {"adult": True, "guardian": False}
+    assert bound.json("correct", "language", "de").code == 0
     assert "18 or older" in bound.run("age").out
-    assert bound.here("age", "--minor", "--yes").document == {"adult": False, "guardian": False}
-    assert bound.here("age", "--adult").error["code"] == "age-settled"
+    assert bound.json("age", "--minor", "--yes").document == {"adult": False, "guardian": False}
+    assert bound.json("age", "--adult").error["code"] == "age-settled"
 
 
 # ---------------------------------------------------------------- delete, reset
@@ -249,9 +257,9 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
         saved["token"], saved["keys"], issuer=sandbox.url, request_id=claims["jti"], device_id=claims["device_id"],
         scope="account", requested_at=asked, now=datetime.now(UTC).timestamp(),
     )  # fmt: skip
-    assert bound.here("view").error["code"] == "not-bound"
+    assert bound.json("view").error["code"] == "not-bound"
 
-    checked = bound.here("receipt", str(receipt)).document  # the vault is gone; the settings name the root
+    checked = bound.json("receipt", str(receipt)).document  # the vault is gone; the settings name the root
     assert checked["holds"] is True
     assert checked["claims"] == {"recipients_told": [], **claims}
     elsewhere = CommandLine()  # another machine, with nothing but the receipt and the operator's root
@@ -260,9 +268,9 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
     for part in ("The receipt holds.", sandbox.url, "the whole account", "contact email", "payment record, until",
                  "a law demands it", "the operator's word"):  # fmt: skip
         assert part in " ".join(shown.out.split()), part
-    assert elsewhere.here("receipt", str(receipt)).error["code"] == "configuration-invalid"
+    assert elsewhere.json("receipt", str(receipt)).error["code"] == "configuration-invalid"
     receipt.write_text(receipt.read_text().replace("contact_email", "contact_emall"))
-    refused = elsewhere.here("receipt", str(receipt), "--root", str(sandbox.trusted_root))
+    refused = elsewhere.json("receipt", str(receipt), "--root", str(sandbox.trusted_root))
     assert (refused.code, refused.error["code"]) == (codes.REFUSED, "receipt-invalid")
 
 
@@ -270,20 +278,20 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
 def test_an_owner_without_a_device_sees_and_deletes(cli: CommandLine, sandbox: Sandbox, order: str, tmp_path: Path):
     held = with_code(sandbox, cli, "view", "--owner", order, "--json")["there"]
     assert {"order_number", "contact_email"} <= {each["field"] for each in held}
-    assert cli.here("delete", "--owner", order).error["code"] == "authentication-required"
+    assert cli.json("delete", "--owner", order).error["code"] == "authentication-required"
 
     receipt = tmp_path / "receipt.json"
     done = with_code(sandbox, cli, "delete", "--owner", order, "--yes", "--json", "--receipt", str(receipt))
     assert done["outcome"]["server"]["state"] == "confirmed"
     assert done["outcome"]["here"]["done"] is False
     assert json.loads(receipt.read_text())["claims"]["scope"] == "account"
-    assert cli.here("status").document["bound"] is False
+    assert cli.json("status").document["bound"] is False
 
 
 @pytest.mark.parametrize("options", [["--html", "page.html"], ["--samples", "3"]])
 def test_an_owners_view_ignores_no_option(cli: CommandLine, options: list[str], tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = cli.here("view", "--owner", "RV-2026-0001", *options)
+    done = cli.json("view", "--owner", "RV-2026-0001", *options)
     assert (done.code, done.error["code"]) == (codes.USAGE, "value-refused")
     assert "--html and --samples" in done.error["message"]
     assert not (tmp_path / "page.html").exists()
@@ -292,7 +300,7 @@ def test_an_owners_view_ignores_no_option(cli: CommandLine, options: list[str], 
 def test_an_export_takes_the_code_that_view_takes(bound: CommandLine, tmp_path: Path):
     code = tmp_path / "code"
     code.write_text("123456\n")
-    done = bound.here("export", str(tmp_path / "mine.zip"), "--code-from", str(code))
+    done = bound.json("export", str(tmp_path / "mine.zip"), "--code-from", str(code))
     assert (done.code, done.document["server_answered"]) == (codes.DONE, True)
 
 
@@ -322,12 +330,12 @@ def test_an_owners_deletion_is_asked_about_while_the_minutes_last(
     monkeypatch.setattr("time.sleep", naps.append)
     sandbox.faults.delay_deletions = True
     try:
-        late = cli.here("delete", "--owner", sandbox.order(email="late@example.org"), "--yes")
+        late = cli.json("delete", "--owner", sandbox.order(email="late@example.org"), "--yes")
         assert (late.code, len(naps)) == (codes.PENDING, len(deleting._PAUSES))
         assert late.document["outcome"]["server"]["request_id"] in str(sandbox.rows()["rights_requests"])
         monkeypatch.setattr("time.sleep", lambda _: sandbox.faults.release_deletions())
         receipt = ("--receipt", str(tmp_path / "receipt.json"))
-        done = cli.here("delete", "--owner", sandbox.order(email="soon@example.org"), "--yes", *receipt)
+        done = cli.json("delete", "--owner", sandbox.order(email="soon@example.org"), "--yes", *receipt)
         assert done.document["outcome"]["server"]["state"] == "confirmed"
         assert json.loads((tmp_path / "receipt.json").read_bytes())["claims"]["scope"] == "account"
     finally:
@@ -339,29 +347,29 @@ def test_an_owners_deletion_is_asked_about_while_the_minutes_last(
     [["--owner", "RV-1", "--forget"], ["--owner", "RV-1", "--resume"], ["--plan", "--resume"], ["--device", "A"]],
 )
 def test_an_owners_options_go_with_no_others(cli: CommandLine, options: list[str]):
-    assert cli.here("delete", *options).error["code"] == "value-refused"
+    assert cli.json("delete", *options).error["code"] == "value-refused"
 
 
 @pytest.mark.clause("A3")
 def test_what_nobody_confirms_is_not_deleted(bound: CommandLine):
     assert bound.run("delete").code == codes.USER
     for name in ("delete", "reset"):
-        assert bound.here(name).error["code"] == "confirmation-required"
-    assert bound.here("status").document["bound"] is True
+        assert bound.json(name).error["code"] == "confirmation-required"
+    assert bound.json("status").document["bound"] is True
 
 
 @pytest.mark.clause("A3")
 def test_a_deletion_without_the_code_is_done_here_and_waits_for_the_user(bound: CommandLine, sandbox: Sandbox):
-    done = bound.here("delete", "--yes")
+    done = bound.json("delete", "--yes")
     assert done.code == codes.USER
     assert done.document["outcome"]["here"]["done"] is True
     assert done.document["outcome"]["server"]["state"] == "waiting_for_user"
-    status = bound.here("status").document
+    status = bound.json("status").document
     assert (status["bound"], status["waiting"]) == (False, 1)
 
     resumed = with_code(sandbox, bound, "delete", "--resume", "--json")
     assert [state["state"] for state in resumed["server"]] == ["confirmed"]
-    assert bound.here("status").document["vault"] is None
+    assert bound.json("status").document["vault"] is None
 
 
 @pytest.mark.clause("A3")
@@ -373,16 +381,16 @@ def test_a_deletion_offline_is_done_here_and_the_request_can_be_dropped(
     assert done.code == codes.PENDING
     assert "could not be told yet" in done.out
     assert "may hold back more" in done.out
-    assert bound.here("delete", "--forget").code == codes.USER
-    assert bound.here("delete", "--forget", "--yes").document == {"forgotten": 1}
+    assert bound.json("delete", "--forget").code == codes.USER
+    assert bound.json("delete", "--forget", "--yes").document == {"forgotten": 1}
     assert not (tmp_path / "vault").exists()
 
 
 def test_deleting_the_log_leaves_the_rest(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
     write_log(sandbox, tmp_path / "vault")
-    assert bound.here("delete", "--scope", "logs", "--yes").code == 0
-    assert bound.here("log").document["entries"] == []
-    assert bound.here("status").document["bound"] is True
+    assert bound.json("delete", "--scope", "logs", "--yes").code == 0
+    assert bound.json("log").document["entries"] == []
+    assert bound.json("status").document["bound"] is True
     assert "Nothing is waiting" in bound.run("delete", "--resume").out
 
 
@@ -390,19 +398,19 @@ def test_a_receipt_file_that_cannot_be_written_stops_the_deletion_before_it_begi
     taken = tmp_path / "receipt.json"
     taken.write_text("mine")
     for path in (taken, tmp_path / "no" / "folder"):
-        assert bound.here("delete", "--yes", "--receipt", str(path)).code == codes.USAGE
+        assert bound.json("delete", "--yes", "--receipt", str(path)).code == codes.USAGE
     assert taken.read_text() == "mine"
-    assert bound.here("delete", "--plan", "--resume").code == codes.USAGE
-    assert bound.here("status").document["bound"] is True
+    assert bound.json("delete", "--plan", "--resume").code == codes.USAGE
+    assert bound.json("status").document["bound"] is True
 
 
 def test_reset_removes_what_cannot_be_opened(bound: CommandLine, tmp_path: Path):
     (tmp_path / "vault" / "root.key").unlink()
-    lost = bound.here("view")
+    lost = bound.json("view")
     assert (lost.code, lost.error["code"]) == (codes.DEVICE, "secret-missing")
-    assert bound.here("reset", "--yes").document["reset"] is True
+    assert bound.json("reset", "--yes").document["reset"] is True
     assert not (tmp_path / "vault").exists()
-    assert bound.here("reset", "--yes").document["reset"] is False
+    assert bound.json("reset", "--yes").document["reset"] is False
 
 
 # ---------------------------------------------------------------- the report in its other forms
@@ -423,7 +431,7 @@ def test_a_page_that_is_there_is_replaced_only_on_a_word(bound: CommandLine, tmp
     page = tmp_path / "report.html"
     page.write_text("mine")
     page.chmod(0o644)
-    refused = bound.here("view", "--html", str(page))
+    refused = bound.json("view", "--html", str(page))
     assert (refused.code, refused.error["code"]) == (codes.USER, "confirmation-required")
     assert page.read_text() == "mine"
     with bound.terminal("view", "--html", str(page)) as terminal:
@@ -431,18 +439,18 @@ def test_a_page_that_is_there_is_replaced_only_on_a_word(bound: CommandLine, tmp
         terminal.type("no\n")
         assert terminal.leave() == codes.REFUSED
     assert page.read_text() == "mine"
-    assert bound.here("view", "--html", str(page), "--yes").document == {"file": str(page)}
+    assert bound.json("view", "--html", str(page), "--yes").document == {"file": str(page)}
     assert page.stat().st_mode & 0o777 == 0o600
     assert "</html>" in page.read_text("utf-8")
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(bound: CommandLine, tmp_path: Path, monkeypatch):
     for path in (tmp_path, tmp_path / "no" / "folder.html"):
-        assert bound.here("view", "--html", str(path)).error["code"] == "value-refused"
+        assert bound.json("view", "--html", str(path)).error["code"] == "value-refused"
     page = tmp_path / "report.html"
     page.write_text("mine")
     monkeypatch.setattr("os.fsync", fail)
-    assert bound.here("view", "--html", str(page), "--yes").code != 0
+    assert bound.json("view", "--html", str(page), "--yes").code != 0
     assert page.read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
@@ -454,10 +462,10 @@ def fail(_descriptor: int) -> None:
 @pytest.mark.clause("A1")
 def test_the_report_for_programs_is_what_its_schema_says(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
     write_log(sandbox, tmp_path / "vault")
-    report = bound.here("view", "--samples", "2").document
+    report = bound.json("view", "--samples", "2").document
     jsonschema.validate(report, json.loads(report_schema.PATH.read_text("utf-8")))
     assert [entry["fields"]["duration"] for entry in report["log_samples"]] == [10, 1800]
-    assert bound.here("view", "--samples", "1001").code == codes.USAGE
+    assert bound.json("view", "--samples", "1001").code == codes.USAGE
 
     plain = bound.run("view", "--samples", "2")
     assert "duration=1800" in plain.out
@@ -469,7 +477,7 @@ def test_the_report_for_programs_is_what_its_schema_says(bound: CommandLine, san
 
 @pytest.mark.clause("A3")
 def test_deleting_on_an_unbound_device_says_that_the_server_is_not_told(bound: CommandLine, order: str):
-    assert bound.here("unbind", "--yes").code == 0
+    assert bound.json("unbind", "--yes").code == 0
     plan = bound.run("delete", "--plan")
     assert "is not told" in " ".join(plan.out.split())
     assert "delete --owner ORDER" in " ".join(plan.out.split())

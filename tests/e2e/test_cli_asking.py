@@ -9,17 +9,17 @@ from rocketvpn_sdk.sandbox import Sandbox
 
 
 def refused(cli: CommandLine, *arguments: str) -> None:
-    done = cli.here(*arguments)
+    done = cli.json(*arguments)
     assert (done.code, done.error["code"]) == (codes.USER, "confirmation-required")
     assert cli.run(*arguments).code == codes.USER  # through a pipe nobody can be asked either
 
 
 def test_minor_is_not_said_by_a_slip_and_destroys_nothing_unasked(bound: CommandLine):
-    assert bound.here("age", "--adult").code == 0
-    assert bound.here("consent", "grant", "improvement", "--yes").code == 0
+    assert bound.json("age", "--adult").code == 0
+    assert bound.json("consent", "grant", "improvement", "--yes").code == 0
     refused(bound, "age", "--minor")
-    assert bound.here("age").document["adult"] is True
-    granted = {each["purpose"]: each["state"] for each in bound.here("consent", "list").document["purposes"]}
+    assert bound.json("age").document["adult"] is True
+    granted = {each["purpose"]: each["state"] for each in bound.json("consent", "list").document["purposes"]}
     assert granted["improvement"] == "granted"
     with bound.terminal("age", "--minor") as terminal:
         terminal.expect("for a year.")
@@ -27,35 +27,35 @@ def test_minor_is_not_said_by_a_slip_and_destroys_nothing_unasked(bound: Command
         terminal.type("yes\n")
         terminal.expect("Nothing was changed.")
         assert terminal.leave() == codes.REFUSED
-    assert bound.here("age").document["adult"] is True
+    assert bound.json("age").document["adult"] is True
     with bound.terminal("age", "--minor") as terminal:
         terminal.expect("Type minor to go on: ")
         terminal.type("minor\n")
         assert terminal.leave() == codes.DONE
-    assert bound.here("age").document["adult"] is False
+    assert bound.json("age").document["adult"] is False
 
 
 def test_a_device_is_not_taken_off_its_order_unasked(bound: CommandLine):
     refused(bound, "unbind")
-    assert bound.here("status").document["bound"] is True
+    assert bound.json("status").document["bound"] is True
     with bound.terminal("unbind") as terminal:
         terminal.expect("This device will be taken off")
         terminal.expect("Type unbind to go on: ")
         terminal.type("unbind\n")
         assert terminal.leave() == codes.DONE
-    assert bound.here("unbind").error["code"] == "not-bound"  # nothing to ask about
+    assert bound.json("unbind").error["code"] == "not-bound"  # nothing to ask about
 
 
 def test_a_ticket_is_not_made_worthless_unasked(cli: CommandLine, sandbox: Sandbox):
-    cli.here("bind", sandbox.order(email=None))
-    number = cli.here("ticket", "make").document["number"]
+    cli.json("bind", sandbox.order(email=None))
+    number = cli.json("ticket", "make").document["number"]
     refused(cli, "ticket", "revoke", number)
-    assert [each["ticket_id"] for each in cli.here("ticket", "list").document["tickets"]] == [number]
+    assert [each["ticket_id"] for each in cli.json("ticket", "list").document["tickets"]] == [number]
 
 
 def test_a_request_is_not_called_off_unasked(bound: CommandLine, sandbox: Sandbox):
     sandbox.faults.delay_deletions = True
-    bound.here("delete", "--scope", "logs", "--yes")
-    (request,) = bound.here("requests").document["requests"]
+    bound.json("delete", "--scope", "logs", "--yes")
+    (request,) = bound.json("requests").document["requests"]
     refused(bound, "requests", "--cancel", request["id"])
-    assert bound.here("requests", request["id"]).document == {"request": request}
+    assert bound.json("requests", request["id"]).document == {"request": request}

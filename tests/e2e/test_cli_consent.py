@@ -21,12 +21,12 @@ COMMANDS = [
 
 @pytest.fixture
 def adult(bound: CommandLine) -> CommandLine:
-    assert bound.here("age", "--adult").code == 0
+    assert bound.json("age", "--adult").code == 0
     return bound
 
 
 def said(cli: CommandLine) -> dict[str, str]:
-    return {part["purpose"]: part["state"] for part in cli.here("consent", "list").document["purposes"]}
+    return {part["purpose"]: part["state"] for part in cli.json("consent", "list").document["purposes"]}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -47,23 +47,23 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     assert "To design new services" in shown.out
     assert "How long" in shown.out
     assert "take it back at any time" in " ".join(shown.out.split())
-    refused = adult.here("consent", "grant", "improvement")
+    refused = adult.json("consent", "grant", "improvement")
     assert refused.error["code"] == "confirmation-required"
     assert refused.code == codes.USER
-    done = adult.here("consent", "grant", "improvement", "--yes")
+    done = adult.json("consent", "grant", "improvement", "--yes")
     assert done.code == 0
     assert (done.document["state"], done.document["server"]) == ("granted", "told")
     assert done.document["notice"]["policy_version"] == 1
     assert "proof" not in done.document["notice"]
     assert said(adult) == {"improvement": "granted", "surveys": "unset", "cross_service": "unset"}
-    (receipt,) = adult.here("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
+    (receipt,) = adult.json("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
     (file,) = (tmp_path / "kept").iterdir()
     assert json.loads(file.read_text("utf-8"))["dpv:hasRecordOfActivity"] == receipt["dpv:hasRecordOfActivity"]
     gone = adult.run("consent", "withdraw", "improvement")
     assert "It is withdrawn" in gone.out
     assert "The server knows" in gone.out
     assert "nothing to withdraw" in adult.run("consent", "withdraw", "improvement").out
-    assert adult.here("consent", "deny", "surveys", "--yes").document["state"] == "denied"
+    assert adult.json("consent", "deny", "surveys", "--yes").document["state"] == "denied"
     assert "withdrawn" in adult.run("consent", "list").out
 
 
@@ -82,11 +82,11 @@ def test_at_a_terminal_the_user_is_asked(adult: CommandLine):
 
 
 def test_a_consent_until_a_day(adult: CommandLine):
-    assert adult.here("consent", "grant", "surveys", "--yes", "--until", "2031-05-01").code == 0
-    (part,) = [part for part in adult.here("consent", "list").document["purposes"] if part["purpose"] == "surveys"]
+    assert adult.json("consent", "grant", "surveys", "--yes", "--until", "2031-05-01").code == 0
+    (part,) = [part for part in adult.json("consent", "list").document["purposes"] if part["purpose"] == "surveys"]
     assert part["until"] == "2031-05-01T00:00:00Z"
     assert "until 2031-05-01" in adult.run("consent", "list").out
-    assert adult.here("consent", "grant", "surveys", "--yes", "--until", "soon").code == codes.USAGE
+    assert adult.json("consent", "grant", "surveys", "--yes", "--until", "soon").code == codes.USAGE
 
 
 @pytest.mark.parametrize(
@@ -100,24 +100,24 @@ def test_a_consent_until_a_day(adult: CommandLine):
     ],
 )
 def test_refusals_say_what_to_do(bound: CommandLine, arguments: tuple[str, ...], code: str, exit_code: int):
-    done = bound.here(*arguments)
+    done = bound.json(*arguments)
     assert (done.error["code"], done.code) == (code, exit_code)
     assert done.error["action"]
 
 
 def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandbox):
-    assert bound.here("age", "--minor", "--yes").code == 0
+    assert bound.json("age", "--minor", "--yes").code == 0
     assert "without a guardian's agreement" in " ".join(bound.run("consent", "list").out.split())
-    assert bound.here("consent", "grant", "surveys", "--yes").error["code"] == "guardian-needed"
-    settled = bound.here("age", "--adult").error
+    assert bound.json("consent", "grant", "surveys", "--yes").error["code"] == "guardian-needed"
+    settled = bound.json("age", "--adult").error
     assert "guardian request" in settled["action"]
-    asked = bound.here("guardian", "request", "-", typed="mum@family.example\n")
+    asked = bound.json("guardian", "request", "-", typed="mum@family.example\n")
     assert asked.document["policy_version"] == 1
     assert "family.example" not in asked.out
     code = sandbox.mail.last_code("mum@family.example")
-    assert bound.here("guardian", "confirm", "-", typed=f"{code}\n").document["guardian"] is True
+    assert bound.json("guardian", "confirm", "-", typed=f"{code}\n").document["guardian"] is True
     assert "a guardian agreed" in bound.run("age").out
-    assert bound.here("consent", "grant", "surveys", "--yes").code == 0
-    assert bound.here("guardian", "withdraw").document == {"withdrawn": True}
+    assert bound.json("consent", "grant", "surveys", "--yes").code == 0
+    assert bound.json("guardian", "withdraw").document == {"withdrawn": True}
     assert said(bound)["surveys"] == "unset"
     assert "No guardian had agreed" in bound.run("guardian", "withdraw").out

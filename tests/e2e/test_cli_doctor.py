@@ -25,16 +25,16 @@ def test_what_is_wrong_is_the_exit_code_and_has_a_remedy(bound: CommandLine, san
     assert bound.config is not None
     folder = bound.config.parent / "vault"
     away = CommandLine(settings(folder.parent / "away", sandbox.client_file, server="https://localhost:9"))
-    done = away.here("doctor", "--data-dir", str(folder))
+    done = away.json("doctor", "--data-dir", str(folder))
     assert done.code == 4
     assert done.document["sound"] is False
     found = {each["check"]: each for each in done.document["findings"]}
     assert found["server"]["code"] == "server-unreachable"
     assert found["server"]["action"]
     assert found["content"]["state"] == "ok"
-    assert away.here("doctor", "--data-dir", str(folder), "--offline").code == 0
+    assert away.json("doctor", "--data-dir", str(folder), "--offline").code == 0
     folder.chmod(0o770)
-    done = bound.here("doctor", "--offline")
+    done = bound.json("doctor", "--offline")
     assert done.code == 3
     assert "--data-dir" in done.document["findings"][0]["action"], "the command line's own remedy"
 

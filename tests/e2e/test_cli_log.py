@@ -38,15 +38,15 @@ def regions(document: dict) -> tuple[str, ...]:
 
 
 def test_log_tail_shows_the_newest(logged: CommandLine):
-    assert regions(logged.here("log", "tail").document) == REGIONS[2:]
-    assert regions(logged.here("log", "tail", "-n", "3").document) == REGIONS[-3:]
+    assert regions(logged.json("log", "tail").document) == REGIONS[2:]
+    assert regions(logged.json("log", "tail", "-n", "3").document) == REGIONS[-3:]
     shown = logged.run("log", "tail", "-n", "2").out
     assert [region in shown for region in REGIONS[-3:]] == [False, True, True]
-    assert logged.here("log", "tail", "-n", "0").code == codes.USAGE
+    assert logged.json("log", "tail", "-n", "0").code == codes.USAGE
 
 
 def test_log_stats_counts(logged: CommandLine):
-    found = logged.here("log", "stats").document
+    found = logged.json("log", "stats").document
     assert set(found) == {
         "records", "oldest", "newest", "by_event", "bytes", "next_purge", "waiting", "dropped", "capped", "refused",
     }  # fmt: skip
@@ -59,17 +59,17 @@ def test_log_stats_counts(logged: CommandLine):
 
 
 def test_log_alone_still_shows_the_log(logged: CommandLine):
-    assert regions(logged.here("log").document) == REGIONS
-    assert regions(logged.here("log", "--limit", "1").document) == REGIONS[-1:]
+    assert regions(logged.json("log").document) == REGIONS
+    assert regions(logged.json("log", "--limit", "1").document) == REGIONS[-1:]
 
 
 def test_an_option_before_a_command_of_the_log_is_refused_rather_than_ignored(logged: CommandLine):
-    done = logged.here("log", "--limit", "1", "tail")
+    done = logged.json("log", "--limit", "1", "tail")
     assert (done.code, "belongs behind tail" in done.error["message"]) == (codes.USAGE, True)
-    assert logged.here("log", "no-such-command").code == codes.USAGE
+    assert logged.json("log", "no-such-command").code == codes.USAGE
 
 
 def test_a_log_without_entries(bound: CommandLine):
-    assert bound.here("log", "stats").document["records"] == 0
+    assert bound.json("log", "stats").document["records"] == 0
     assert "no such entries" in bound.run("log", "tail").out
     assert "entries 0" in " ".join(bound.run("log", "stats").out.split())

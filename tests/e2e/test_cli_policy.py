@@ -83,10 +83,10 @@ def test_show_tells_all_of_the_policy(capsys: pytest.CaptureFixture):
 
 
 def test_show_as_json_is_the_document(cli: CommandLine, sharing: str):
-    shown = cli.here("policy", "show").document
+    shown = cli.json("policy", "show").document
     assert shown["sha256"] == POLICY.sha256
     assert parse_policy(json.dumps(shown["policy"])).document == POLICY.document
-    other = cli.here("policy", "show", "--policy", sharing).document
+    other = cli.json("policy", "show", "--policy", sharing).document
     assert [part["id"] for part in other["policy"]["recipient"]] == ["acme", "sister", "operator"]
 
 
@@ -104,14 +104,14 @@ def test_show_canonical_prints_the_bytes_that_the_sha256_is_of(encoding: str, tm
     assert hashlib.sha256(done.stdout).hexdigest() == policy.sha256
     signed = tmp_path / "policy.json"
     signed.write_bytes(done.stdout)
-    assert CommandLine().here("policy", "show", "--policy", str(signed)).document["sha256"] == policy.sha256
+    assert CommandLine().json("policy", "show", "--policy", str(signed)).document["sha256"] == policy.sha256
 
 
 def test_a_policy_that_cannot_be_read(cli: CommandLine, tmp_path: Path):
     for arguments in (
         ["show", "--policy"], ["explain", "level", "--policy"], ["labels", "--policy"], ["diff", BUNDLED],
     ):  # fmt: skip
-        done = cli.here("policy", *arguments, str(tmp_path / "none.toml"))
+        done = cli.json("policy", *arguments, str(tmp_path / "none.toml"))
         assert (done.code, done.error["code"]) == (codes.USAGE, "policy-invalid")
 
 
@@ -127,7 +127,7 @@ def test_explain_says_what_why_how_long_who_and_your_choice(cli: CommandLine, ca
     for head in ("Why", "Who", "Your choice", "How"):
         assert f"\n{head}\n" in text
     assert "- You can correct it." in text
-    document = cli.here("policy", "explain", "contact_email").document
+    document = cli.json("policy", "explain", "contact_email").document
     assert (document["term"], document["kind"], document["clauses"]) == ("contact_email", "field", ["C3"])
 
 
@@ -140,7 +140,7 @@ def test_explain_shows_the_fields_of_a_purpose_and_leaves_out_what_does_not_appl
 
 
 def test_explain_names_what_is_near(cli: CommandLine):
-    done = cli.here("policy", "explain", "emial")
+    done = cli.json("policy", "explain", "emial")
     assert (done.code, done.error["code"]) == (codes.USAGE, "term-unknown")
     assert "contact_email" in done.error["action"]
 
@@ -148,7 +148,7 @@ def test_explain_names_what_is_near(cli: CommandLine):
 def test_explain_in_another_language(cli: CommandLine, tmp_path: Path):
     text = edited("field", "level", "sentence.en", 'sentence.de = "Wie ernst es ist."\nsentence.en')
     (tmp_path / "german.toml").write_text(text, "utf-8")
-    found = cli.here("policy", "explain", "level", "--policy", str(tmp_path / "german.toml"), "--language", "de-AT")
+    found = cli.json("policy", "explain", "level", "--policy", str(tmp_path / "german.toml"), "--language", "de-AT")
     assert found.document["what"] == "Wie ernst es ist."
 
 
@@ -157,7 +157,7 @@ def test_explain_in_another_language(cli: CommandLine, tmp_path: Path):
 
 @pytest.mark.clause("X2")
 def test_diff_tells_what_a_change_takes_and_gives(cli: CommandLine, longer: str, capsys: pytest.CaptureFixture):
-    done = cli.here("policy", "diff", BUNDLED, longer)
+    done = cli.json("policy", "diff", BUNDLED, longer)
     assert done.code == codes.REFUSED
     document = done.document
     assert document["reduces_rights"] is True
@@ -179,15 +179,15 @@ def test_diff_tells_what_a_change_takes_and_gives(cli: CommandLine, longer: str,
 
 @pytest.mark.clause("X2")
 def test_diff_of_a_change_that_takes_nothing(cli: CommandLine, sharing: str, capsys: pytest.CaptureFixture):
-    same = cli.here("policy", "diff", BUNDLED, BUNDLED)
+    same = cli.json("policy", "diff", BUNDLED, BUNDLED)
     assert (same.code, same.document["reduces_rights"]) == (codes.DONE, False)
-    fewer = cli.here("policy", "diff", sharing, BUNDLED)
+    fewer = cli.json("policy", "diff", sharing, BUNDLED)
     assert (fewer.code, fewer.document["widened"]) == (codes.DONE, [])
     assert fewer.document["narrowed"]
     _, text = run_here(capsys, "diff", sharing, BUNDLED)
     assert "It takes" not in text
     assert "It reduces no right." in text
-    assert cli.here("policy", "diff", BUNDLED, sharing).code == codes.REFUSED
+    assert cli.json("policy", "diff", BUNDLED, sharing).code == codes.REFUSED
 
 
 def test_diff_lists_what_is_newly_necessary(cli: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -195,7 +195,7 @@ def test_diff_lists_what_is_newly_necessary(cli: CommandLine, tmp_path: Path, ca
     begin = TEXT.index('[[field]]\nid = "payment_record"')
     part = TEXT[begin : TEXT.index("[[field]]", begin + 1)]
     file.write_text(TEXT[:begin] + part.replace("payment_record", "invoice_address") + TEXT[begin:], "utf-8")
-    done = cli.here("policy", "diff", BUNDLED, str(file))
+    done = cli.json("policy", "diff", BUNDLED, str(file))
     assert (done.code, done.document["reduces_rights"]) == (codes.DONE, False)
     assert [each["field"] for each in done.document["newly_necessary"]] == ["invoice_address"]
     _, text = run_here(capsys, "diff", BUNDLED, str(file))
@@ -206,7 +206,7 @@ def test_diff_lists_what_is_newly_necessary(cli: CommandLine, tmp_path: Path, ca
 
 
 def test_labels_of_both_stores(cli: CommandLine, capsys: pytest.CaptureFixture):
-    document = cli.here("policy", "labels").document
+    document = cli.json("policy", "labels").document
     assert set(document) == {"apple", "android", "unmapped", "file"}
     assert "EmailAddress" in [kind["kind"] for kind in document["apple"]]
     assert "PSL_EMAIL" in [kind["kind"] for kind in document["android"]]
@@ -220,7 +220,7 @@ def test_labels_of_both_stores(cli: CommandLine, capsys: pytest.CaptureFixture):
 
 def test_labels_of_one_store_in_its_own_file(cli: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture):
     manifest, form = tmp_path / "PrivacyInfo.xcprivacy", tmp_path / "safety.csv"
-    done = cli.here("policy", "labels", "--store", "apple", "--output", str(manifest))
+    done = cli.json("policy", "labels", "--store", "apple", "--output", str(manifest))
     assert (done.code, set(done.document)) == (0, {"apple", "unmapped", "file"})
     assert plistlib.loads(manifest.read_bytes())["NSPrivacyTracking"] is False
     code, text = run_here(capsys, "labels", "--store", "android", "--output", str(form))
@@ -231,18 +231,18 @@ def test_labels_of_one_store_in_its_own_file(cli: CommandLine, tmp_path: Path, c
 
 
 def test_a_file_needs_a_store(cli: CommandLine, tmp_path: Path):
-    done = cli.here("policy", "labels", "--output", str(tmp_path / "file"))
+    done = cli.json("policy", "labels", "--output", str(tmp_path / "file"))
     assert (done.code, done.error["code"]) == (codes.USAGE, "value-refused")
     assert not list(tmp_path.iterdir())
-    done = cli.here("policy", "labels", "--store", "apple", "--output", str(tmp_path / "none" / "file"))
+    done = cli.json("policy", "labels", "--store", "apple", "--output", str(tmp_path / "none" / "file"))
     assert done.code == codes.REFUSED
-    assert cli.here("policy", "labels", "--store", "other").code == codes.USAGE
+    assert cli.json("policy", "labels", "--store", "other").code == codes.USAGE
 
 
 def test_a_term_without_a_word_is_named(cli: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture):
     file = tmp_path / "own.toml"
     file.write_text(edited("field", "level", "pd:DeviceSoftware", "pd:Mood"), "utf-8")
-    assert cli.here("policy", "labels", "--policy", str(file)).document["unmapped"] == ["pd:Mood"]
+    assert cli.json("policy", "labels", "--policy", str(file)).document["unmapped"] == ["pd:Mood"]
     _, text = run_here(capsys, "labels", "--policy", str(file))
     assert "want of a better word: pd:Mood." in text
 
@@ -253,8 +253,8 @@ def test_a_term_without_a_word_is_named(cli: CommandLine, tmp_path: Path, capsys
 def test_lint_reads_the_signed_form_too(cli: CommandLine, tmp_path: Path):
     file = tmp_path / "policy.json"
     file.write_bytes(POLICY.canonical_json())
-    assert cli.here("policy", "lint", str(file)).document["valid"] is True
+    assert cli.json("policy", "lint", str(file)).document["valid"] is True
     file.write_bytes(POLICY.canonical_json().replace(b'"age":18', b'"age":"x"'))
-    bad = cli.here("policy", "lint", str(file))
+    bad = cli.json("policy", "lint", str(file))
     assert (bad.code, bad.error["code"]) == (codes.REFUSED, "policy-invalid")
     assert "/minors/age" in bad.error["message"]

@@ -49,7 +49,7 @@ def test_a_server_that_nobody_vouches_for(sandbox: Sandbox, tmp_path: Path, orde
     config = settings(tmp_path, sandbox.client_file)
     kept = [line for line in config.read_text().splitlines() if not line.startswith("trust")]
     config.write_text("\n".join(kept))
-    done = CommandLine(config).here("bind", order)
+    done = CommandLine(config).json("bind", order)
     assert (done.code, done.error["code"]) == (codes.SERVER, "certificate-untrusted")
 
 
@@ -70,19 +70,19 @@ def test_settings_that_cannot_work_are_named(sandbox: Sandbox, tmp_path: Path, l
     name = line.split(" ")[0]
     kept = [each for each in path.read_text().splitlines() if each.split(" ")[0] != name]
     path.write_text("\n".join([*kept, line]))
-    error = CommandLine(path).here("status").error
+    error = CommandLine(path).json("status").error
     assert error["exit_code"] == codes.USAGE
     assert said in error["message"]
 
 
 def test_settings_that_are_not_there():
-    assert "ROCKETVPN_CONFIG" in CommandLine().here("status").error["message"]
-    assert "cannot be read" in CommandLine().here("status", "--config", "no-such-file").error["message"]
+    assert "ROCKETVPN_CONFIG" in CommandLine().json("status").error["message"]
+    assert "cannot be read" in CommandLine().json("status", "--config", "no-such-file").error["message"]
 
 
 def test_a_wrong_command_line_is_an_error_in_json_too(cli: CommandLine):
     for arguments in (["view", "--colour"], ["nothing"], ["log", "--limit", "many"], ["delete", "--scope", "all"]):
-        done = cli.here(*arguments)
+        done = cli.json(*arguments)
         assert done.code == codes.USAGE
         assert done.error["code"] == "usage"
     plain = cli.run("view", "--colour")
@@ -107,7 +107,7 @@ def test_without_the_extra_it_says_what_to_install():
 
 def test_lint_names_the_line(cli: CommandLine, tmp_path: Path):
     bundled = ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml"
-    good = cli.here("policy", "lint", str(bundled))
+    good = cli.json("policy", "lint", str(bundled))
     assert (good.code, good.document["valid"]) == (0, True)
 
     text = bundled.read_text("utf-8").splitlines()
@@ -115,10 +115,10 @@ def test_lint_names_the_line(cli: CommandLine, tmp_path: Path):
     text[line] = 'purposes = ["profit"]'
     bad = tmp_path / "policy.toml"
     bad.write_text("\n".join(text))
-    done = cli.here("policy", "lint", str(bad))
+    done = cli.json("policy", "lint", str(bad))
     assert (done.code, done.error["code"]) == (codes.REFUSED, "policy-invalid")
     assert f"line {line + 1}:" in done.error["message"]
-    assert cli.here("policy", "lint", str(tmp_path / "none.toml")).code == codes.REFUSED
+    assert cli.json("policy", "lint", str(tmp_path / "none.toml")).code == codes.REFUSED
 
 
 def test_lint_checks_an_apps_events(tmp_path: Path):
@@ -127,10 +127,10 @@ def test_lint_checks_an_apps_events(tmp_path: Path):
     (tmp_path / "bad_events.py").write_text(head + "    birthday: str\n")
     cli = CommandLine(PYTHONPATH=f"{ROOT}:{tmp_path}")
     bundled = str(ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml")
-    assert cli.json("policy", "lint", bundled, "--events", "good_events").document["event_classes"] == 1
-    bad = cli.json("policy", "lint", bundled, "--events", "bad_events")
+    assert cli.process("policy", "lint", bundled, "--events", "good_events", "--json").document["event_classes"] == 1
+    bad = cli.process("policy", "lint", bundled, "--events", "bad_events", "--json")
     assert (bad.code, "birthday" in bad.error["message"]) == (codes.REFUSED, True)
-    assert cli.json("policy", "lint", bundled, "--events", "no_such_module").code == codes.USAGE
+    assert cli.process("policy", "lint", bundled, "--events", "no_such_module", "--json").code == codes.USAGE
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -147,7 +147,7 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
             mail = json.loads(process.stdout.readline())["mail"]
             assert mail["to"] == ready["orders"][0]["contact_email"]
             port = ready["url"].rpartition(":")[2]
-            assert cli.here("sandbox", "--folder", str(tmp_path / "other"), "--port", port).code == codes.REFUSED
+            assert cli.json("sandbox", "--folder", str(tmp_path / "other"), "--port", port).code == codes.REFUSED
             process.send_signal(how)
             out, err = process.communicate(timeout=20)
         finally:
@@ -157,5 +157,5 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
 
 def test_a_database_that_cannot_be_used(tmp_path: Path):
     for url in ("no url", "nosuchdatabase://localhost/x"):
-        done = CommandLine().here("sandbox", "--folder", str(tmp_path), "--database-url", url)
+        done = CommandLine().json("sandbox", "--folder", str(tmp_path), "--database-url", url)
         assert done.code == codes.USAGE

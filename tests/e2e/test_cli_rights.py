@@ -63,20 +63,20 @@ def test_exporting(bound: CommandLine, order: str, tmp_path: Path):
     assert "Whoever can read this file" in done.out
     assert order in Unpacked(file).text("report.json")
 
-    again = bound.here("export", str(file))
+    again = bound.json("export", str(file))
     assert (again.code, again.error["code"]) == (codes.USAGE, "value-refused")
-    replaced = bound.here("export", str(file), "--force")
+    replaced = bound.json("export", str(file), "--force")
     assert replaced.code == 0
     assert set(replaced.document) == EXPORT
     assert replaced.document["size"] == file.stat().st_size
-    lost = bound.here("export", str(tmp_path / "no" / "my-data.zip"))
+    lost = bound.json("export", str(tmp_path / "no" / "my-data.zip"))
     assert (lost.code, lost.error["code"]) == (codes.REFUSED, "export-failed")
 
 
 def test_an_encrypted_export_takes_its_passphrase_from_the_environment(bound: CommandLine, tmp_path: Path):
     from pyrage import passphrase
 
-    nobody = bound.here("export", str(tmp_path / "my-data.zip"), "--encrypt")
+    nobody = bound.json("export", str(tmp_path / "my-data.zip"), "--encrypt")
     assert nobody.code == codes.USER
     bound.environment["ROCKETVPN_EXPORT_PASSPHRASE"] = "for the export"
     done = bound.run("export", str(tmp_path / "my-data.zip"), "--encrypt")
@@ -108,7 +108,7 @@ def test_offline_an_export_says_what_is_missing(offline: CommandLine, tmp_path: 
     done = offline.run("export", str(tmp_path / "my-data.zip"))
     assert done.code == 0
     assert "server-unreachable" in done.out
-    assert offline.here("export", str(tmp_path / "other.zip")).document["server_answered"] is False
+    assert offline.json("export", str(tmp_path / "other.zip")).document["server_answered"] is False
 
 
 # ---------------------------------------------------------------- disclosures
@@ -128,13 +128,13 @@ def test_who_was_told(bound: CommandLine, sandbox: Sandbox, order: str):
     assert "safeguard: Bound by this policy." in words
     assert "! undeclared: recipient and basis" in words
     assert "https://rocketv.org/" in words
-    told = bound.here("disclosures").document["disclosures"]
+    told = bound.json("disclosures").document["disclosures"]
     assert [set(each) for each in told] == [DISCLOSURE, DISCLOSURE]
     assert sorted(each["undeclared"] for each in told) == [[], ["recipient", "basis"]]
 
 
 def test_offline_nobody_says_who_was_told(offline: CommandLine):
-    assert offline.here("disclosures").code == codes.SERVER
+    assert offline.json("disclosures").code == codes.SERVER
 
 
 # ---------------------------------------------------------------- requests
@@ -144,8 +144,8 @@ def test_offline_nobody_says_who_was_told(offline: CommandLine):
 def test_requests_are_listed_shown_and_called_off(bound: CommandLine, sandbox: Sandbox):
     assert "asked for nothing" in bound.run("requests").out
     sandbox.faults.delay_deletions = True
-    assert bound.here("delete", "--scope", "logs", "--yes").code == codes.PENDING
-    document = bound.here("requests").document
+    assert bound.json("delete", "--scope", "logs", "--yes").code == codes.PENDING
+    document = bound.json("requests").document
     assert set(document) == LISTED
     (request,) = document["requests"]
     assert set(request) == REQUEST
@@ -154,24 +154,24 @@ def test_requests_are_listed_shown_and_called_off(bound: CommandLine, sandbox: S
     assert all(part in table for part in (request["id"], "deletion of logs", "open"))
     one = bound.run("requests", request["id"]).out
     assert "expected by" in one
-    assert bound.here("requests", request["id"]).document == {"request": request}
+    assert bound.json("requests", request["id"]).document == {"request": request}
 
     sandbox.faults.begin_deletions()
-    refused = bound.here("requests", "--cancel", request["id"], "--yes")
+    refused = bound.json("requests", "--cancel", request["id"], "--yes")
     assert (refused.code, refused.error["reason"]) == (codes.REFUSED, "request-begun")
     sandbox.faults.release_deletions()
-    bound.here("delete", "--resume")
+    bound.json("delete", "--resume")
 
     sandbox.faults.delay_deletions = True
-    bound.here("delete", "--scope", "logs", "--yes")
-    (_, newest) = bound.here("requests").document["requests"]
-    assert bound.here("requests", "--cancel", newest["id"], "--yes").document["request"]["status"] == "revoked"
-    assert bound.here("requests", "no-such-id").error["code"] == "value-refused"
-    assert bound.here("requests", "a", "--cancel", "b").code == codes.USAGE
+    bound.json("delete", "--scope", "logs", "--yes")
+    (_, newest) = bound.json("requests").document["requests"]
+    assert bound.json("requests", "--cancel", newest["id"], "--yes").document["request"]["status"] == "revoked"
+    assert bound.json("requests", "no-such-id").error["code"] == "value-refused"
+    assert bound.json("requests", "a", "--cancel", "b").code == codes.USAGE
 
 
 def test_offline_what_waits_here_is_listed(offline: CommandLine):
-    offline.here("delete", "--scope", "logs", "--yes")
+    offline.json("delete", "--scope", "logs", "--yes")
     shown = offline.run("requests")
     assert shown.code == 0
     assert "waits here" in shown.out
@@ -215,16 +215,16 @@ def test_after_a_conflict_the_user_says_which_value_to_keep(
 
 @pytest.mark.clause("A2")
 def test_a_value_that_nobody_was_shown_is_replaced_only_on_a_word(bound: CommandLine, laptop: Peer):
-    assert bound.here("age", "--adult").code == 0
-    assert bound.here("correct", "language", "fr").code == 0  # there was none
+    assert bound.json("age", "--adult").code == 0
+    assert bound.json("correct", "language", "fr").code == 0  # there was none
     unseen = bound.run("correct", "language", "de")
     assert unseen.code == codes.USER
     assert "The server has another language now: fr." in unseen.err
-    assert bound.here("correct", "language", "de").error["code"] == "confirmation-required"
+    assert bound.json("correct", "language", "de").error["code"] == "confirmation-required"
     held = {field["id"]: field["value"] for field in laptop.call("GET", "/v1/data").json()["fields"]}
     assert held["language"] == "fr"
-    assert bound.here("correct", "language", "fr").code == 0  # it is what is asked for
-    assert bound.here("correct", "language", "de", "--yes").code == 0
+    assert bound.json("correct", "language", "fr").code == 0  # it is what is asked for
+    assert bound.json("correct", "language", "de", "--yes").code == 0
 
 
 def test_a_script_gets_both_values_of_a_conflict(bound: CommandLine, monkeypatch: pytest.MonkeyPatch):
@@ -235,7 +235,7 @@ def test_a_script_gets_both_values_of_a_conflict(bound: CommandLine, monkeypatch
         raise Conflict(operation="data.correct", here=dict(changes), there={"language": "fr"})
 
     monkeypatch.setattr(Rights, "correct", changed)
-    error = bound.here("correct", "language", "de", "--yes").error
+    error = bound.json("correct", "language", "de", "--yes").error
     assert (error["code"], error["here"], error["there"]) == ("conflict", {"language": "de"}, {"language": "fr"})
 
 
@@ -249,5 +249,5 @@ def test_a_correction_that_cannot_be_read_back_is_pending(bound: CommandLine, mo
         server=Server(state="in_progress", problem="server-unreachable"),
     )
     monkeypatch.setattr(Rights, "correct", lambda self, changes, seen: pending)
-    done = bound.here("correct", "language", "de")
+    done = bound.json("correct", "language", "de")
     assert (done.code, done.document["outcome"]["server"]["problem"]) == (codes.PENDING, "server-unreachable")

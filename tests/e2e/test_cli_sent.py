@@ -31,13 +31,13 @@ def config(sandbox: Sandbox, vault: Path, **more: object) -> Config:
 def test_a_time_without_calls_is_not_said_to_be_a_device_that_sent_nothing(bound: CommandLine):
     shown = flat(bound.run("sent", "--since", "2030-01-01").out)
     assert shown == "The records hold nothing of that time."
-    assert bound.here("sent", "--since", "2030-01-01").document["total"] == 0
+    assert bound.json("sent", "--since", "2030-01-01").document["total"] == 0
 
 
 def test_a_list_that_was_cut_says_how_much_it_leaves_out(bound: CommandLine):
-    whole = bound.here("sent", "--limit", "0").document
+    whole = bound.json("sent", "--limit", "0").document
     assert whole["total"] == len(whole["sent"]) > 2
-    cut = bound.here("sent", "--limit", "2").document
+    cut = bound.json("sent", "--limit", "2").document
     assert (cut["sent"], cut["total"], cut["kept"]) == (whole["sent"][-2:], whole["total"], "P90D")
     assert f"These are the newest 2 of {whole['total']}; --limit 0 shows all." in flat(
         bound.run("sent", "--limit", "2").out
@@ -46,10 +46,10 @@ def test_a_list_that_was_cut_says_how_much_it_leaves_out(bound: CommandLine):
 
 
 def test_purpose_recipient_identity_and_size_are_shown_at_80_columns(bound: CommandLine):
-    assert bound.here("view").document["server_answered"]
+    assert bound.json("view").document["server_answered"]
     done = bound.run("sent")
     assert max(map(len, done.out.splitlines())) <= 80
-    for each in bound.here("sent").document["sent"]:
+    for each in bound.json("sent").document["sent"]:
         assert f"{each['operation']}, {each['outcome']}" in done.out
         assert all(name in flat(done.out) for name in each["fields"])
         assert f"for {each['purpose']}, to the {each['recipient']}, " in done.out

@@ -55,7 +55,7 @@ def test_no_other_word_than_the_one_asked_for_deletes(bound: CommandLine):
         terminal.type("yes\n")
         terminal.expect("Nothing was deleted")
         assert terminal.leave() == codes.REFUSED
-    assert bound.here("status").document["bound"] is True
+    assert bound.json("status").document["bound"] is True
 
 
 @pytest.mark.clause("A3")
@@ -65,7 +65,7 @@ def test_an_interrupted_confirmation_loses_nothing(bound: CommandLine):
         terminal.type("\x03")
         terminal.expect("Interrupted.")
         assert terminal.leave() == codes.INTERRUPTED
-    status = bound.here("status").document
+    status = bound.json("status").document
     assert (status["bound"], status["waiting"]) == (True, 0)
 
 

@@ -46,31 +46,31 @@ def test_the_sheet_is_whole_narrow_and_shown_once(device: CommandLine, sandbox: 
     listed = device.run("ticket", "list")
     assert ticket.ticket_id[:8] in listed.out
     assert ticket.groups[3] not in listed.out
-    assert device.here("ticket", "revoke", ticket.ticket_id[:8].upper(), "--yes").document == {
+    assert device.json("ticket", "revoke", ticket.ticket_id[:8].upper(), "--yes").document == {
         "revoked": ticket.ticket_id
     }
     assert device.run("ticket", "list").out == "There is no ticket that could be used.\n"
 
 
 def test_a_script_gets_all_of_it_in_one_document(device: CommandLine, sandbox: Sandbox) -> None:
-    device.here("bind", sandbox.order(email=None))
-    made = device.here("ticket", "make", "--scope", "device").document
+    device.json("bind", sandbox.order(email=None))
+    made = device.json("ticket", "make", "--scope", "device").document
     assert set(made) == {"ticket", "url", "number", "scope", "server", "svg"}
     assert read_ticket(made["ticket"]) == read_ticket(made["url"])
-    (listed,) = device.here("ticket", "list").document["tickets"]
+    (listed,) = device.json("ticket", "list").document["tickets"]
     assert (listed["ticket_id"], listed["scope"], listed["current"]) == (made["number"], "device", True)
     for number in ("", "zzzz", made["number"][:3]):
-        assert device.here("ticket", "revoke", number).code == codes.USAGE
+        assert device.json("ticket", "revoke", number).code == codes.USAGE
 
 
 def test_a_ticket_that_is_not_made_leaves_the_binding(device: CommandLine, sandbox: Sandbox) -> None:
-    done = device.here("bind", sandbox.order(email="kim@example.org"), "--ticket")  # nobody can be asked for the code
+    done = device.json("bind", sandbox.order(email="kim@example.org"), "--ticket")  # nobody can be asked for the code
     assert done.code == codes.USER
     assert done.error["message"].startswith("This device is bound, and no ticket was made.")
     assert done.error["action"] == "Make one with `rocketvpn ticket make`."
-    assert device.here("status").document["bound"] is True
+    assert device.json("status").document["bound"] is True
 
 
 @pytest.mark.parametrize("command", [("make",), ("list",), ("revoke", "abcd")])
 def test_without_a_vault_it_says_so(device: CommandLine, command: tuple[str, ...]) -> None:
-    assert device.here("ticket", *command).error["code"] == "not-bound"
+    assert device.json("ticket", *command).error["code"] == "not-bound"

@@ -81,7 +81,7 @@ def entries() -> set[str]:
 
 
 def test_it_reads_at_80_columns_and_ends_with_what_is_proven_and_what_is_not(tmp_path: Path):
-    done = CommandLine(TMPDIR=str(tmp_path), DBUS_SESSION_BUS_ADDRESS="disabled:").run("demo", "--keep")
+    done = CommandLine(TMPDIR=str(tmp_path), DBUS_SESSION_BUS_ADDRESS="disabled:").process("demo", "--keep")
     assert (done.code, done.err) == (0, "")
     # What cannot be broken (the token that is shown) is broken all the same; nothing is wider than the terminal.
     assert [line for line in done.out.splitlines() if len(line) > 80] == []

@@ -140,7 +140,7 @@ def uses_the_app(person: Person) -> None:
 
 
 def agrees_to_something(person: Person) -> None:
-    assert person.cli.here("age", "--adult").document["adult"] is True
+    assert person.cli.json("age", "--adult").document["adult"] is True
     said = person.types("consent", "grant", "surveys", turns=(("Type agree to go on:", "agree"),))
     assert said.index("To let you take part in surveys") < said.index("Type agree")
     assert "The server knows." in said
@@ -185,8 +185,8 @@ def takes_it_along(person: Person) -> None:
 def asks_who_knows_and_what_waits(person: Person) -> None:
     person.sandbox.disclose(person.order, recipient="operator", basis="consent", categories=["contact_email"])
     assert "because you agreed to it: contact email" in person.types("disclosures")
-    assert person.cli.here("requests").document["requests"] == []
-    assert person.cli.here("queue").document["queue"] == []
+    assert person.cli.json("requests").document["requests"] == []
+    assert person.cli.json("queue").document["queue"] == []
     sent = person.types("sent")
     assert all(operation in sent for operation in ("tunnel.register", "consent", "data.correct"))
     assert not [name for name, value in person.planted.items() if value in sent]  # fields, and never their values
@@ -219,7 +219,7 @@ def checks_the_receipt(person: Person) -> None:
     altered = json.loads(receipt.read_bytes())
     altered["claims"]["held_back"] = []
     receipt.write_text(json.dumps(altered), "utf-8")
-    refused = elsewhere.here("receipt", str(receipt), "--root", str(root))
+    refused = elsewhere.json("receipt", str(receipt), "--root", str(root))
     assert (refused.code, refused.error["code"]) == (codes.REFUSED, "receipt-invalid")
 
 
@@ -263,7 +263,7 @@ def what_a_search_finds_before(person: Person) -> None:
 
 def what_a_search_finds_after(person: Person) -> None:
     assert not person.app.folder.exists()
-    assert person.cli.here("status").document["vault"] is None
+    assert person.cli.json("status").document["vault"] is None
     assert found(person, person.home) == set()
     assert "rocketvpn-sdk" not in in_keyring(person)
 

@@ -462,10 +462,10 @@ def test_on_another_machine_with_nothing_but_the_paper(world: World, rocket: Roc
     assert "The receipt holds." in shown.out
     assert ticket.ticket_id in "".join(shown.out.split())
 
-    again = there.here("erase", "--ticket", "-", "--yes", *trust, typed=ticket.text)
+    again = there.json("erase", "--ticket", "-", "--yes", *trust, typed=ticket.text)
     assert again.document["receipt"]["token"] == json.loads(receipt.read_bytes())["token"]
     unknown = new_ticket(world.sandbox.url, "account").text
-    refused = there.here("erase", "--ticket", "-", "--yes", *trust, typed=unknown)
+    refused = there.json("erase", "--ticket", "-", "--yes", *trust, typed=unknown)
     assert (refused.code, refused.error["code"]) == (codes.REFUSED, "ticket-refused")
 
 
@@ -476,17 +476,17 @@ def test_the_command_line_saves_a_receipt_that_came_and_does_not_hold(
     there, trust = CommandLine(), ("--trust", str(world.sandbox.ca_file))
     redeem = ("erase", "--ticket", "-", "--yes", *trust)
     none.write_bytes(b"{}")
-    bad = there.here(*redeem, "--root", str(none), typed=ticket.text)
+    bad = there.json(*redeem, "--root", str(none), typed=ticket.text)
     assert (bad.error["code"], "trusted_root" in bad.error["message"]) == ("configuration-invalid", True)
     assert rocket.device.order().state == "active"
     with Sandbox(tmp_path / "other") as other:
         root = ("--root", str(other.trusted_root))
-        failed = there.here(*redeem, *root, "--receipt", str(kept), typed=ticket.text)
+        failed = there.json(*redeem, *root, "--receipt", str(kept), typed=ticket.text)
     assert failed.error["code"] == "receipt-invalid"
     assert "it is erased all the same" in failed.error["message"]
     raw = tmp_path / "receipt.json.unverified"
     assert (raw.read_text().strip(), raw.stat().st_mode & 0o777) == (failed.error["token"], 0o600)
-    good = there.here(*redeem, "--receipt", str(kept), typed=ticket.text)
+    good = there.json(*redeem, "--receipt", str(kept), typed=ticket.text)
     assert good.document["receipt"]["token"] == failed.error["token"]
 
 
@@ -498,7 +498,7 @@ def test_the_command_line_says_that_it_may_have_been_erased(
 
     monkeypatch.setattr("rocketvpn_sdk.rights.erase_with_ticket", unanswered)
     ticket = new_ticket("https://vpn.example.org", "device").text
-    assert CommandLine().here("erase", "--ticket", "-", "--yes", typed=ticket).error["perhaps_erased"] is True
+    assert CommandLine().json("erase", "--ticket", "-", "--yes", typed=ticket).error["perhaps_erased"] is True
     monkeypatch.setattr("sys.stdin", io.StringIO(ticket))
     assert run(["erase", "--ticket", "-", "--yes"]) == codes.SERVER
     said = " ".join(capsys.readouterr().err.split())
@@ -509,7 +509,7 @@ def test_a_receipt_that_cannot_be_saved_is_printed(world: World, rocket: RocketV
     ticket, full = rocket.rights.make_ticket("device"), tmp_path / "receipt.json"
     redeem = ("erase", "--ticket", "-", "--yes", "--trust", str(world.sandbox.ca_file), "--receipt", str(full))
     with mock.patch("os.fsync", side_effect=OSError(28, "No space left on device")):
-        failed = CommandLine().here(*redeem, typed=ticket.text)
+        failed = CommandLine().json(*redeem, typed=ticket.text)
     assert "could not be saved" in failed.error["message"]
     assert failed.error["receipt"]["claims"]["jti"] == ticket.ticket_id
     assert not full.exists()
@@ -519,9 +519,9 @@ def test_the_command_line_asks_before_and_warns_of_arguments(world: World, rocke
     ticket = rocket.rights.make_ticket("device")
     there = CommandLine()
     trust = ("--trust", str(world.sandbox.ca_file))
-    assert there.here("erase", "--ticket", "-", *trust, typed=ticket.text).error["code"] == "confirmation-required"
-    assert there.here("erase", "--ticket", "-", "--yes", *trust, typed="hello").error["code"] == "value-refused"
-    done = there.here("erase", "--ticket", ticket.text, "--yes", *trust)
+    assert there.json("erase", "--ticket", "-", *trust, typed=ticket.text).error["code"] == "confirmation-required"
+    assert there.json("erase", "--ticket", "-", "--yes", *trust, typed="hello").error["code"] == "value-refused"
+    done = there.json("erase", "--ticket", ticket.text, "--yes", *trust)
     assert "may see what stands on a command line" in done.err
     assert done.document["erased"] is True
     assert done.document["receipt"]["claims"]["jti"] == hashlib.sha256(ticket.code.encode()).hexdigest()

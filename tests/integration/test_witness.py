@@ -209,12 +209,12 @@ def test_the_command_line_shows_it_with_what_it_cannot_see(world: World, tmp_pat
     folder = tmp_path / "cli" / "vault"
     with RocketVPN.open(world.config(witness=True, data_dir=folder, secrets=PassphraseSecrets(PASSPHRASE))):
         connect(443)
-    document = cli.here("sent", "--witness").document
+    document = cli.json("sent", "--witness").document
     assert document["sent"] == []
     (seen,) = document["witnessed"]["connections"]
     assert (seen["host"], seen["port"], seen["module"], seen["times"]) == (AWAY, 443, __name__, 1)
     assert document["witnessed"]["caveats"] == list(CAVEATS)
-    assert "witnessed" not in cli.here("sent").document
+    assert "witnessed" not in cli.json("sent").document
     shown = " ".join(cli.run("sent", "--witness").out.split())
     assert f"{AWAY}:443" in shown
     assert all(" ".join(caveat.split()) in shown for caveat in CAVEATS)

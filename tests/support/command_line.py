@@ -1,4 +1,4 @@
-"""``rocketvpn`` as people and scripts run it: in a process of its own, through pipes or at a terminal."""
+"""``rocketvpn`` as people and scripts run it: through pipes, at a terminal, in a process of its own or in this one."""
 
 from __future__ import annotations
 
@@ -63,17 +63,15 @@ class CommandLine:
         command = [sys.executable, "-m", "rocketvpn_sdk.cli", *arguments]
         return subprocess.Popen(command, env=self.environment, text=True, **options)
 
-    def run(self, *arguments: str) -> Done:
+    def process(self, *arguments: str) -> Done:
+        """Run a command in a process of its own."""
         process = self.start(*arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         with process:
             out, err = process.communicate(timeout=60)
         return Done(process.returncode, out, err)
 
-    def json(self, *arguments: str) -> Done:
-        return self.run(*arguments, "--json")
-
-    def here(self, *arguments: str, typed: str = "") -> Done:
-        """Run a command in this process, with ``--json``: for the many cases that need no process of their own."""
+    def run(self, *arguments: str, typed: str = "") -> Done:
+        """Run a command in this process, through pipes: most cases need no process of their own."""
         out, err = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict(os.environ, self.environment, clear=True),
@@ -81,8 +79,12 @@ class CommandLine:
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
         ):
-            code = run([*arguments, "--json"])
+            code = run(list(arguments))
         return Done(code, out.getvalue(), err.getvalue())
+
+    def json(self, *arguments: str, typed: str = "") -> Done:
+        """The same with ``--json``."""
+        return self.run(*arguments, "--json", typed=typed)
 
     def terminal(self, *arguments: str) -> Terminal:
         environment = {name: value for name, value in self.environment.items() if name != "COLUMNS"}

@@ -33,7 +33,7 @@ demo: $(VENV)/.ready
 	@$(VENV)/bin/rocketvpn demo $(ARGS)
 
 test: $(VENV)/.ready-dev
-	@$(PY) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 lint: style types layers
 

@@ -190,8 +190,8 @@ def _what(purpose: str, recipient: str | None) -> str:
 def _field(field: Field, language: str) -> str:
     what = wording.text_in(field.sentence, language)
     stored = _said("What is stored of it: {}.", wording.minimised(field.transform))
-    optional = f" {translate('You can leave it out.')}" if field.optional else ""
-    return f"{what} {stored}{optional}"
+    optional = (translate("You can leave it out."),) if field.optional else ()
+    return " ".join((what, stored, *optional))
 
 
 def _lasting(fields: Iterable[Field]) -> Iterator[str]:

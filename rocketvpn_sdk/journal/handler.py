@@ -37,9 +37,15 @@ class JournalHandler(logging.Handler):
         self._compiled = journal.compiled(LogMessage)
         self.failed = 0
 
-    def createLock(self) -> None:  # noqa: N802 - logging's own name
-        """Go without logging's lock: the journal has its own, and a handler's lock held across a seal can deadlock."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Filter ``record`` and record it, without holding this handler's lock.
+
+        The journal has a lock of its own; holding this one too while records are sealed can deadlock.
+        """
+        kept: Any = self.filter(record)  # a bool; since Python 3.12 also a record to use instead
+        if kept:
+            self.emit(kept if isinstance(kept, logging.LogRecord) else record)
+        return kept
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""

@@ -48,10 +48,10 @@ PATTERNS: tuple[Row, ...] = (
         after=("commit", "rev", "revision", "changeset", "git hash", "git sha", "git rev"),
         kept=("commit 9fceb02d0ae598e95dc970b74767f19372d61af8", "revision: 0123456789abcdef0123456789abcdef")),
     # ------------------------------------------------------------------ secrets
-    Row("pem", r"-----BEGIN [A-Za-z0-9 ]{1,40}-----(?:[^-]|-(?!----END))*+(?:-----END[A-Za-z0-9 ]*+-----)?",
+    Row("pem", r"-----BEGIN [A-Za-z0-9 ]{1,40}-----[^-]*+(?:-(?!----END)[^-]*+)*(?:-----END[A-Za-z0-9 ]*+-----)?",
         "[key]", "Keys and certificates in PEM, also when the end is cut off.", needs="-", gate=plain("-----BEGIN"),
         found=(("k -----BEGIN PRIVATE KEY-----\nMC4\n-----END PRIVATE KEY----- x", "k [key] x"),)),
-    Row("jwt", r"eyJ(?<![A-Za-z0-9+/_-]eyJ)[\w-]{4,}+(?:\.[\w-]*+)++",
+    Row("jwt", r"eyJ(?<![A-Za-z0-9+/_-]eyJ)[\w-]{4,}+(?:\.[\w-]*+)+",
         "[token]", "JSON Web Tokens carry who somebody is.", needs=".", gate=plain("eyJ"),
         found=(("got eyJhbGciOiJub25lIn0.eyJzdWIi.c2ln ok", "got [token] ok"),)),
     Row("authorization", rf"""(?:{EQUALS}|["'], ?)["']?()(?:[A-Za-z]++[ \t]++)?[^\s"',;}}]++""",
@@ -126,7 +126,7 @@ PATTERNS: tuple[Row, ...] = (
         "[user]", "Who a password was for.", after=("password", "login", "credentials", "authentication"),
         found=(("Wrong password for lena.fischer", "Wrong password for [user]"),),
         kept=("authentication for the tunnel",)),
-    Row("windows_sid", r"S-1-5-21(?:-\d++)++",
+    Row("windows_sid", r"S-1-5-21(?:-\d++)+",
         "[user]", "Windows numbers its users.", needs="-", gate=outline("x-0-0-00-"),
         found=(("S-1-5-21-3623811015-336-303-1013 denied", "[user] denied"),), kept=("S-1-5-18",)),
     Row("windows_user",
@@ -137,7 +137,7 @@ PATTERNS: tuple[Row, ...] = (
     Row("machine", r"(?:DESKTOP|LAPTOP|WIN)-[A-Z0-9]{6,15}\b",
         "[host]", "Names that Windows gives to machines.", needs="-", gate=plain("TOP-", "WIN-"),
         found=(("on DESKTOP-7K2QX1B now", "on [host] now"),)),
-    Row("machine_owned", r"[\w’'-]{1,40}-(?:MacBook|iMac|Mac-?mini|iPhone|iPad)(?:-[A-Za-z0-9]++)*+(?:\.local)?",
+    Row("machine_owned", r"[\w’'-]{1,40}-(?:MacBook|iMac|Mac-?mini|iPhone|iPad)(?:-[A-Za-z0-9]++)*(?:\.local)?",
         "[host]", "Apple names machines after their owner.", needs="-", gate=plain("-Mac", "-iMac", "-iP"),
         found=(("Lenas-MacBook-Pro.local up", "[host] up"),)),
     Row("home",
@@ -160,7 +160,7 @@ PATTERNS: tuple[Row, ...] = (
         found=(("//nas-lena/photos gone", "//[host]/photos gone"),), kept=("usr//lib/x", "file:///etc/hosts")),
     # ------------------------------------------------------------------ where somebody goes
     Row("url",
-        rf"{NOT_INSIDE_WORD}[A-Za-z][A-Za-z0-9+.-]{{1,20}}://(?:[^\s\"'<>|.,;:!?)\]}}]|[.,;:!?)\]}}](?![\s\"']|$))++",
+        rf"{NOT_INSIDE_WORD}[A-Za-z][A-Za-z0-9+.-]{{1,20}}://(?:[^\s\"'<>|.,;:!?)\]}}]++|[.,;:!?)\]}}](?![\s\"']|$))+",
         "[url]", "Where somebody goes, with its path, query and any password.", needs=":", gate=plain("://"),
         judge=names.is_foreign_url,
         found=(("GET https://a.example/p?q=1#f done", "GET [url] done"), ("redis://:pw@cache:6379/0.", "[url]."),
@@ -175,7 +175,7 @@ PATTERNS: tuple[Row, ...] = (
         after=("url", "uri", "location", "referer", "referrer", "href", "endpoint"),
         found=(("with url: /oncology (Caused", "with url: [path] (Caused"),)),
     Row("network", rf"(?:[\"']? value)?(?:{EQUALS}|[ ](?=[\"']))()(?!{HEX}{{1,2}}[:-]{HEX}{{1,2}}[:-])"
-        rf"(?:{QUOTED}|[^\s,;()\[\]\"']++(?: (?!\w++[=:])[^\s,;()\[\]\"']++)*+)",
+        rf"(?:{QUOTED}|[^\s,;()\[\]\"']++(?: (?!\w++[=:])[^\s,;()\[\]\"']++)*)",
         "[ssid]", "The names of networks say where somebody is.",
         after=("ssid", "bssid", "essid", "wifi", "wi fi", "wifi network", "wi-fi network", "wireless network",
                "network name", "access point", "hotspot"),
@@ -209,7 +209,7 @@ PATTERNS: tuple[Row, ...] = (
                ("lookup of 'nas' timed out", "lookup of '[host]' timed out")),
         kept=("resolving failed", "lookup took 3 ms", "resolved in 3 ms")),
     # ------------------------------------------------------------------ addresses
-    Row("email", r"(?<![\w.+'’%-])(?:[\w.+'’-]|%(?!40))++@(?:\[[^\]\s]{1,60}+\]|[\w-]++(?:\.[\w-]++)*+)",
+    Row("email", r"(?<![\w.+'’%-])(?:[\w.+'’-]++|%(?!40))+@(?:\[[^\]\s]{1,60}+\]|[\w-]++(?:\.[\w-]++)*)",
         "[email]", "E-mail addresses in any script, also without a dot.", needs="@", gate=plain("@"),
         found=(("to lena.f+x@post.example.", "to [email]."), ("мария@почта.рф", "[email]"),
                ("ssh lena@nas", "ssh [email]"))),
@@ -224,7 +224,7 @@ PATTERNS: tuple[Row, ...] = (
         gate=hexes("hhhhhhhh-hhhh-", "hhhhhhhh_hhhh_", "hhhhhhhh-hhhh_", "hhhhhhhh_hhhh-", "h" * 32),
         found=(("{5AD1C2F7-90B3-4A0E-8A6C-3F7BE9A1C044}", "{[uuid]}"),
                ("id 5ad1c2f790b34a0e8a6c3f7be9a1c044", "id [uuid]"))),
-    Row("fingerprint", rf"{HEX}{FIRST_IN_HEX}{HEX}(?::{HEX}{{2}}){{9,}}+{ENDS}",
+    Row("fingerprint", rf"{HEX}{FIRST_IN_HEX}{HEX}(?::{HEX}{{2}}){{9,}}{ENDS}",
         "[key]", "Fingerprints of keys and certificates.", needs=":", gate=many_colons(),
         found=(("SHA1 " + ":".join(["AB"] * 20), "SHA1 [key]"),)),
     Row("mac", rf"{HEX}{FIRST_IN_HEX}{HEX}?(?::{HEX}{{1,2}}){{5}}(?:(?::{HEX}{{2}}){{2}})?(?![:\w])",
@@ -255,7 +255,7 @@ PATTERNS: tuple[Row, ...] = (
         found=(("tcp:203.0.113.9:443", "tcp:[ip]:443"), ("10.0.0.0/8", "[ip]/8"), ("203[.]0[.]113[.]9", "[ip]"),
                ("IP 203.0.113.9.443 > x", "IP [ip] > x")),
         kept=("10.0.19045.3803", "1.3.6.1.5.5.7.3.1", "2.6.8", "127.0.0.1:8443", "0.0.0.0/0", "255.255.255.0")),
-    Row("ip_dashed", r"ip-\d{1,3}(?:-\d{1,3}){3}(?:\.[\w-]++)*+",
+    Row("ip_dashed", r"ip-\d{1,3}(?:-\d{1,3}){3}(?:\.[\w-]++)*",
         "[host]", "Clouds name machines by their address.", needs="-", gate=plain("ip-"),
         found=(("ip-203-0-113-9 up", "[host] up"),)),
     # ------------------------------------------------------------------ keys
@@ -270,7 +270,7 @@ PATTERNS: tuple[Row, ...] = (
                ("QY3TMC5LXH2RPGN7WZKD4VJ6EAF5SBUI2OYQX7TKMCLHRPGN3WZD", "[key]")),
         kept=("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "NSURLErrorFailingURLStringErrorKey",
               "usr/lib/python3/dist-packages")),
-    Row("host", rf"[\w-](?<![\w-].)[\w-]*+(?:{DOT}[\w-]++)++",
+    Row("host", rf"[\w-](?<![\w-].)[\w-]*+(?:{DOT}[\w-]++)+",
         "[host]", "Names with a real ending; who is looked up tells what is read.", needs=".", gate=outline(".x"),
         judge=names.is_host,
         found=(("DNS www.example.com.", "DNS [host]."), ("example.com:443", "[host]:443"),
@@ -288,7 +288,7 @@ PATTERNS: tuple[Row, ...] = (
         after=("phone", "tel", "telephone", "mobile", "msisdn", "fax", "cell", "sms", "imsi", "imei", "whatsapp"),
         found=(("phone: 0555 010 44", "phone: [phone]"),)),
     Row("phone",
-        r"(?<!\d)(?:\+\d(?:[ .)(/-]{0,2}\d){7,14}+|\(\d{2,5}\) ?\d{3,4}[ -]?\d{3,5}|(?<![.:-])\d{3}[-. ]\d{3}"
+        r"(?<!\d)(?:\+\d(?:[ .)(/-]{0,2}\d){7,14}|\(\d{2,5}\) ?\d{3,4}[ -]?\d{3,5}|(?<![.:-])\d{3}[-. ]\d{3}"
         r"[-. ]\d{4}"
         r"|0\d{1,4}[ /-]\d{3,8}(?:[ -]\d{2,5}){0,4})(?![.:-]?\d)",
         "[phone]", "Phone numbers in groups.", needs=DIGITS, gate=_NUMBERS,

@@ -60,7 +60,7 @@ def quoted(sentence: Text, language: str) -> str:
 def listed(items: Iterable[str]) -> str:
     """Return ``a, b and c``."""
     *first, last = items
-    return f"{', '.join(first)} {translate('and')} {last}" if first else last
+    return " ".join((", ".join(first), translate("and"), last)) if first else last
 
 
 def lasting(kept: Duration | None) -> str:
@@ -73,7 +73,12 @@ def lasting(kept: Duration | None) -> str:
         return translate("used at once and not kept")
     match = _ISO.fullmatch(kept.text)
     counts = [(int(count or 0), unit) for count, unit in zip(match.groups() if match else (), _UNITS, strict=False)]
-    return listed(f"{count} {translate(unit if count == 1 else unit + 's')}" for count, unit in counts if count)
+    return listed(_counted(count, unit) for count, unit in counts if count)
+
+
+def _counted(count: int, unit: str) -> str:
+    words = unit if count == 1 else f"{unit}s"
+    return f"{count} {translate(words)}"
 
 
 def minimised(transform: Transform) -> str:
@@ -93,5 +98,6 @@ def taken(kind: FieldType) -> str:
         return said.format(", ".join(kind.values))
     if kind.kind == "integer":
         return said.format(kind.min, kind.max)
-    longest = f" {translate('of up to {} characters').format(kind.max)}" if kind.max is not None else ""
-    return f"{said}{longest}{f' ({kind.pattern})' if kind.pattern else ''}"
+    if kind.max is not None:
+        said += " " + translate("of up to {} characters").format(kind.max)
+    return f"{said} ({kind.pattern})" if kind.pattern else said

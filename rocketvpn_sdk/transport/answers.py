@@ -59,7 +59,7 @@ _ABOUT_THE_CALLER = frozenset(
 )
 """OAuth's errors that say: this proof of who is calling will not do."""
 
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?', re.DOTALL)
 """A JSON text, or the rest of one that never ends: the closing quote is optional, so that matching stays linear."""
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,63}")

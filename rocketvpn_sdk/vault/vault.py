@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -124,20 +124,19 @@ class Vault:
     def close(self) -> None:
         """Forget the keys and close the files; calling it again is fine."""
         with self._lock:
-            if self.closed:
-                return
             try:
                 if self.unlocked:
                     with suppress(VaultError):  # a full or busy disk: everything that matters was durable before
                         self.save_clock()
                         self._store.truncate_wal()
             finally:
-                self._shut("it was closed")
+                self._shut(self._access.ended or "it was closed")
 
     def _shut(self, why: str) -> None:
         self._access.end(why)
-        _open_vaults.discard(self)
-        self._store.close()
+        if self in _open_vaults:  # not so in a forked child, which must leave the parent's connections alone
+            _open_vaults.discard(self)
+            self._store.close()
 
     # ------------------------------------------------------------ reading and writing
 
@@ -299,7 +298,8 @@ class Vault:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
         try:
-            cls(folder, secrets, clock, limits).destroy()
+            with closing(cls(folder, secrets, clock, limits)) as vault:
+                vault.destroy()
         except (VaultDamaged, VaultTooNew):
             # Its file cannot say which secrets are its own; without the file, those open nothing.
             secrets.beside(folder).discard()
@@ -311,6 +311,7 @@ class Vault:
         self._time.forked()
         self._access.end("this process was forked; open it again here")
         _kept_for_parent.append(self._store)
+        _open_vaults.discard(self)
 
     def __reduce__(self) -> str:
         raise TypeError("a vault cannot be pickled or copied")
@@ -320,6 +321,7 @@ class Vault:
 
 
 _open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
+"""Those whose files this process holds open."""
 _kept_for_parent: list[Store] = []
 
 

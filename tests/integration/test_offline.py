@@ -293,7 +293,8 @@ def test_it_does_not_run_before_the_vault_is_unlocked(bound: World) -> None:
         assert not rocket._background.status().running
         rocket.unlock()
         assert rocket._background.status().running
-    assert RocketVPN.open(bound.config()).status().background is None
+    with RocketVPN.open(bound.config()) as rocket:
+        assert rocket.status().background is None
 
 
 def test_closing_does_not_wait_for_a_call_in_flight(bound: World) -> None:

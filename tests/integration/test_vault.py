@@ -139,7 +139,8 @@ def test_records_come_back_in_order_over_many_blocks(
     assert [record for _, record in log.read()] == list(range(1000))
     again = reopened(vault, secrets, clock)
     assert [record for _, record in SealedLog(again, "log").read()] == list(range(1000))
-    blocks = sqlite3.connect(again.folder / "vault.db").execute("SELECT count(*) FROM blocks").fetchone()[0]
+    with closing(sqlite3.connect(again.folder / "vault.db")) as db:
+        blocks = db.execute("SELECT count(*) FROM blocks").fetchone()[0]
     assert blocks < 1000 / (again.limits.batch_records / 2)  # commits of 37 records fill blocks all the same
     again.close()
 

@@ -70,6 +70,10 @@ def open_vault(
 ) -> Vault:
     """Return a vault in ``folder``, unlocked by default."""
     vault = Vault(folder, secrets, clock or FakeClock(), limits or Limits(busy_timeout=2.0))
-    if unlock:
-        vault.unlock()
+    try:
+        if unlock:
+            vault.unlock()
+    except BaseException:
+        vault.close()
+        raise
     return vault

@@ -104,7 +104,7 @@ def test_only_one_line_is_a_line_that_can_be_named():
     ("text", "line", "problem"),
     [
         ("{", 1, "not JSON: "),
-        ('{\n"version": 1,\n}', 3, "not JSON: "),
+        ('{\n"version": 1\n"title": {}}', 3, "not JSON: "),
         ('{"version": 1} {}', 1, "not JSON: Extra data"),
         ("{'version': 1}", 1, "not JSON: "),
         ('{"version": 1.0}', 1, "1.0 is no whole number"),

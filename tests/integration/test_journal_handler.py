@@ -1,0 +1,94 @@
+"""The journal's handler inside Python's ``logging``, whose insides differ from version to version."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import queue
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rocketvpn_sdk import Config, RocketVPN
+from rocketvpn_sdk.testing import MemorySecrets
+
+
+@pytest.fixture
+def rocket(tmp_path: Path) -> Iterator[RocketVPN]:
+    secrets = MemorySecrets()
+    with RocketVPN.open(
+        Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=tmp_path / "vault", secrets=secrets)
+    ) as rocket:
+        yield rocket
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    logger = logging.Logger("app.tunnel")  # of this test alone: no root logger, no level of others
+    yield logger
+    for handler in logger.handlers:
+        handler.close()
+
+
+def messages(rocket: RocketVPN) -> list[str]:
+    return [entry.fields["message"] for entry in rocket.journal.read()]
+
+
+def test_a_logging_call_arrives(rocket: RocketVPN, logger: logging.Logger) -> None:
+    logger.addHandler(rocket.journal.handler())
+    logger.info("tunnel is up")
+    assert messages(rocket) == ["tunnel is up"]
+
+
+@pytest.mark.parametrize("way", ["memory", "queue"])
+def test_it_works_behind_another_handler(rocket: RocketVPN, logger: logging.Logger, way: str) -> None:
+    handler = rocket.journal.handler()
+    if way == "memory":
+        logger.addHandler(logging.handlers.MemoryHandler(1, target=handler))
+        logger.info("tunnel is up")
+    else:
+        waiting: queue.Queue[logging.LogRecord] = queue.Queue()
+        logger.addHandler(logging.handlers.QueueHandler(waiting))
+        listener = logging.handlers.QueueListener(waiting, handler)
+        listener.start()
+        logger.info("tunnel is up")
+        listener.stop()
+    assert messages(rocket) == ["tunnel is up"]
+
+
+def test_a_logging_call_does_not_wait_for_the_handlers_lock(rocket: RocketVPN, logger: logging.Logger) -> None:
+    """Whoever holds that lock may be waiting for the journal's own: a call that took both could wait for ever."""
+    handler = rocket.journal.handler()
+    logger.addHandler(handler)
+    handler.acquire()
+    try:
+        caller = threading.Thread(target=logger.info, args=("tunnel is up",), daemon=True)
+        caller.start()
+        caller.join(60)
+        assert not caller.is_alive()
+    finally:
+        handler.release()
+    assert messages(rocket) == ["tunnel is up"]
+
+
+def test_a_filter_can_drop_a_line(rocket: RocketVPN, logger: logging.Logger) -> None:
+    handler = rocket.journal.handler()
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING)
+    logger.addHandler(handler)
+    logger.info("left out")
+    logger.warning("kept")
+    assert messages(rocket) == ["kept"]
+
+
+def test_a_filter_can_put_another_line_in_its_place(rocket: RocketVPN, logger: logging.Logger) -> None:
+    def instead(record: logging.LogRecord) -> logging.LogRecord:
+        return logging.makeLogRecord({**record.__dict__, "msg": "another", "args": ()})
+
+    handler = rocket.journal.handler()
+    handler.addFilter(instead)
+    logger.addHandler(handler)
+    logger.info("tunnel is up")
+    assert messages(rocket) == ["another" if sys.version_info >= (3, 12) else "tunnel is up"]

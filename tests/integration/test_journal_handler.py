@@ -27,9 +27,12 @@ def rocket(tmp_path: Path) -> Iterator[RocketVPN]:
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    logger = logging.Logger("app.tunnel")  # of this test alone: no root logger, no level of others
+    logger = logging.getLogger("app.handled")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
     yield logger
-    for handler in logger.handlers:
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
         handler.close()
 
 

@@ -34,7 +34,7 @@ def possessive_group(regex: str) -> bool:
 
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_no_possessive_group_is_written(path: Path) -> None:
-    """Before 3.11.5 ``re`` gets ``(...)++`` wrong; a single possessive character, such as ``[...]++``, it gets right."""
+    """Before 3.11.5 ``re`` gets ``(...)++`` wrong; possessive characters, such as ``[...]++``, are right."""
     assert not [text for text in texts(ast.parse(path.read_text("utf-8"))) if possessive_group(text)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import trustme
 from hypothesis import HealthCheck, settings
 from support import components
 from support.clauses import CLAUSES
+
+from rocketvpn_sdk.vault import passphrase
 
 REQUIRE_ALL = "ROCKETVPN_REQUIRE_ALL"
 
@@ -92,17 +95,35 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
     patch.setenv("LC_ALL", "C.UTF-8")
 
 
+@pytest.fixture(scope="session")
+def _folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the folders below are made: pytest's own are numbered, which reads all that are there each time."""
+    return tmp_path_factory.mktemp("tests")
+
+
+@pytest.fixture
+def tmp_path(_folders: Path) -> Path:
+    """Give a test an empty folder."""
+    return Path(tempfile.mkdtemp(dir=_folders))
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _session_home(tmp_path_factory: pytest.TempPathFactory):
-    """Cover fixtures that live longer than one test."""
+def _for_all(_folders: Path):
+    """Cover fixtures that live longer than one test, and open vaults quickly."""
     with pytest.MonkeyPatch.context() as patch:
-        _isolate(patch, tmp_path_factory.mktemp("session-home"))
+        _isolate(patch, Path(tempfile.mkdtemp(dir=_folders)))
+        patch.setattr(passphrase, "_new_parameters", _weak_parameters)
         yield
 
 
+def _weak_parameters() -> passphrase.Argon2Parameters:
+    """Return the least that a vault accepts: a fifth of the work."""
+    return passphrase.Argon2Parameters(os.urandom(16), memory_kib=19 * 1024, iterations=2)
+
+
 @pytest.fixture(autouse=True)
-def _home(_session_home: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def _home(_for_all: None, _folders: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give every test an empty home, beside its ``tmp_path`` rather than in it."""
-    home = tmp_path_factory.mktemp("home")
+    home = Path(tempfile.mkdtemp(dir=_folders))
     _isolate(monkeypatch, home)
     return home

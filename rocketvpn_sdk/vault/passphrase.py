@@ -115,7 +115,7 @@ class PassphraseSecrets(SecretStore):
         return self._path
 
     def _new(self) -> _Content:
-        parameters = Argon2Parameters(os.urandom(16))
+        parameters = _new_parameters()
         self._key, self._salt = parameters.derive(self._ask()), parameters.salt
         return _Content(1, parameters, _seal(self._key, _KNOWN, b"check"), {})
 
@@ -165,6 +165,10 @@ class PassphraseSecrets(SecretStore):
             _sync(self._file.parent)
         except OSError as error:
             raise SecretStoreUnavailable(store=self.label, problem=error.strerror or "it cannot be written") from None
+
+
+def _new_parameters() -> Argon2Parameters:
+    return Argon2Parameters(os.urandom(16))
 
 
 def _seal(key: bytes, secret: bytes, data: bytes) -> bytes:

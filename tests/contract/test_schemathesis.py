@@ -25,6 +25,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.sandbox import Sandbox
 
+pytest_plugins = "schemathesis.pytest.plugin"
 load_all_checks()
 SCHEMA = schemathesis.openapi.from_path(OPENAPI_FILE)
 SCHEMA.config.generation.update(with_security_parameters=False)  # every request is signed, below

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -32,6 +34,16 @@ def test_a_wrong_passphrase_is_locked_not_corrupt_and_changes_nothing(path: Path
         with pytest.raises(SecretStoreLocked, match="passphrase"):
             call()
     assert path.read_bytes() == before
+
+
+def test_a_new_file_takes_the_work_that_rfc_9106_recommends(tmp_path: Path) -> None:
+    """In a process of its own, since the tests in this one go without most of that work."""
+    make = "from rocketvpn_sdk.vault import PassphraseSecrets as S; S('right', path=Path(sys.argv[1])).set('x', b'y')"
+    command = [sys.executable, "-c", f"import sys; from pathlib import Path; {make}", tmp_path / "root.key"]
+    subprocess.run(command, check=True)
+    cost = msgspec.json.decode((tmp_path / "root.key").read_bytes())["argon2id"]
+    assert (cost["memory_kib"], cost["iterations"], cost["lanes"]) == (64 * 1024, 3, 4)
+    assert PassphraseSecrets("right", path=tmp_path / "root.key").get("x") == b"y"
 
 
 def test_deleting_needs_no_passphrase(path: Path) -> None:

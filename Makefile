@@ -18,15 +18,16 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DELETE_ON_ERROR:
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
-.PHONY: help demo test lint style types layers docs bench soak clean
+.PHONY: help demo test smoke lint style types layers docs bench soak clean
 
 help:
 	@echo 'make demo    bind, log, see, correct, take along, delete: against a server of its own'
 	@echo 'make test    run the tests               (ARGS="tests/unit -k policy" picks some)'
+	@echo 'make smoke   run those of them that the gate runs on every Python'
 	@echo 'make lint    check style, types and layers'
 	@echo 'make docs    build the documentation and run its examples'
 	@echo 'make bench   measure against named peers     (ARGS="--only B1 --quick"; --write renews docs/benchmarks.md)'
-	@echo 'make soak    the attacks in their long form, then all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES))'
+	@echo 'make soak    the attacks in their long form, all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES)), every Python'
 	@echo 'make clean   remove .venv and everything that was built'
 
 demo: $(VENV)/.ready
@@ -34,6 +35,17 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready-dev
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+# What runs on every Python and on every Debian: the rules, the contracts, and of each other kind what is most likely
+# to differ there.
+SMOKE := tests/unit tests/contract tests/e2e/test_demo.py tests/e2e/test_cli.py tests/e2e/test_cli_terminal.py \
+  $(addprefix tests/integration/test_,bad_input.py binding.py calling.py consent.py journal.py journal_handler.py \
+    rights.py rights_export.py updates.py vault.py) \
+  $(addprefix tests/attacks/test_,scrub_evasion.py tls_interception.py vault_forks_and_threads.py vault_keyring.py \
+    vault_two_processes.py)
+
+smoke:
+	@$(MAKE) test ARGS="$(SMOKE) $(ARGS)"
 
 lint: style types layers
 
@@ -62,6 +74,7 @@ soak: $(VENV)/.ready-dev
 	  round=$$(( round + 1 )); echo "Round $$round"; \
 	  $(PY) -m pytest --quiet --hypothesis-profile=soak $(ARGS) || exit 1; \
 	done; echo "$$round rounds, none failed."
+	@bash .ci/soak
 
 clean:
 	@rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \

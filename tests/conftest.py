@@ -11,6 +11,7 @@ import trustme
 from hypothesis import HealthCheck, settings
 from support import components
 from support.clauses import CLAUSES
+from support.failures import pytest_addoption, pytest_terminal_summary  # noqa: F401 - pytest finds its hooks here
 
 from rocketvpn_sdk.vault import passphrase
 

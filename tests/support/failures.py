@@ -1,0 +1,38 @@
+"""Writes down which tests failed (``--failures-to FILE``), so that ``flaky.py`` can run them once more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+
+FINAL_FOLDER = "tests/attacks/"
+FINAL_MARK = "clause"
+
+
+class Failure(TypedDict):
+    test: str
+    how: str
+    final: bool
+    """Whether it may not be run again: an attack that succeeds once in a hundred times succeeds."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--failures-to", type=Path, metavar="FILE", help="write the failed tests to FILE, as JSON")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    path = config.getoption("--failures-to")
+    if path is None:
+        return
+    failed = [*terminalreporter.stats.get("failed", ()), *terminalreporter.stats.get("error", ())]
+    path.write_text(json.dumps([_failure(report) for report in failed]), "utf-8")
+
+
+def _failure(report: pytest.TestReport | pytest.CollectReport) -> Failure:
+    final = report.nodeid.startswith(FINAL_FOLDER) or FINAL_MARK in report.keywords
+    return Failure(
+        test=report.nodeid, how=report.longreprtext, final=final or not isinstance(report, pytest.TestReport)
+    )

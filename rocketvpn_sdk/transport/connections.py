@@ -1,6 +1,6 @@
 """Connections to the operator: one exchange of bytes, bounded in size and time, and every failure an error of ours.
 
-``httpx.HTTPTransport`` is used below its ``Client``: so there is no cookie jar, no redirect, no netrc, no default
+A transport of httpx is used without its ``Client``: so there is no cookie jar, no redirect, no netrc, no default
 header and no line in httpx's log with the URL in it, since none of that exists here.
 """
 

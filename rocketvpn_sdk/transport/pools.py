@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpcore
 import httpx
@@ -17,12 +18,15 @@ import httpx
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed
 from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.lines import Lines
+from rocketvpn_sdk.transport.pool_transport import PoolTransport
 
 Proxy = str | Callable[[], str | None] | None
 """A proxy's URL, or what is asked for one before every call; ``None``: no proxy."""
 
-_POOL = httpx.Limits(max_connections=10, max_keepalive_connections=4, keepalive_expiry=30.0)
-_NO_REUSE = httpx.Limits(max_connections=10, max_keepalive_connections=0)
+_CONNECTIONS = 10
+_KEPT_SECONDS = 30.0
+_KEPT, _NO_REUSE = 4, 0
+"""How many connections wait for a next call."""
 _LONGEST = 2048
 
 
@@ -124,18 +128,27 @@ class Pools:
             return _Pair(url, self._fixed, self._fixed)
         proxy = self._checked(url)
         # Calls of identity "none" get a connection each: one that had carried a token would name its sender.
-        return _Pair(url, self._open(_POOL, proxy), self._open(_NO_REUSE, proxy))
+        return _Pair(url, self._open(_KEPT, proxy), self._open(_NO_REUSE, proxy))
 
-    def _open(self, limits: httpx.Limits, proxy: httpx.Proxy | None) -> httpx.BaseTransport:
-        transport = httpx.HTTPTransport(
-            verify=self._context, trust_env=False, http2=False, limits=limits, proxy=proxy, retries=0
+    def _open(self, kept: int, proxy: httpx.Proxy | None) -> PoolTransport:
+        options: dict[str, Any] = {
+            "ssl_context": self._context,
+            "max_connections": _CONNECTIONS,
+            "max_keepalive_connections": kept,
+            "keepalive_expiry": _KEPT_SECONDS,
+            "network_backend": self._lines,
+        }
+        if proxy is None:
+            return PoolTransport(httpcore.ConnectionPool(**options))
+        url = proxy.url
+        return PoolTransport(
+            httpcore.HTTPProxy(
+                proxy_url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                proxy_auth=proxy.raw_auth,
+                proxy_ssl_context=proxy.ssl_context,
+                **options,
+            )
         )
-        # httpx passes no backend on. The attributes are private: should one go, this fails here, when the pool is made.
-        pool = transport._pool  # noqa: SLF001 - see above
-        if not isinstance(pool._network_backend, httpcore.SyncBackend):  # noqa: SLF001 - see above
-            raise TypeError("httpcore connects in another way than is known here")
-        pool._network_backend = self._lines  # noqa: SLF001 - see above
-        return transport
 
     def _checked(self, given: object) -> httpx.Proxy | None:
         """Return the proxy; its URL may hold a password, and is in no error."""

@@ -17,6 +17,7 @@ Of each: the host, the port, the module that began it, the day, and how often. N
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import os
 import socket
@@ -163,7 +164,8 @@ def _note(event: str, args: tuple[Any, ...]) -> None:
         host = bytes(host).decode("ascii", "replace")
     if not isinstance(host, str) or not isinstance(port, int) or _stays_here(host):
         return
-    module, name = _caller(sys._getframe(2), port)  # noqa: SLF001 - the way to ask who called
+    here = inspect.currentframe()
+    module, name = _caller(here and here.f_back and here.f_back.f_back, port)  # beyond here and the hook
     if module == _OURS or (name is not None and _stays_here(name)):
         return
     for known in _watching:

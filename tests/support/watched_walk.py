@@ -97,7 +97,7 @@ def main(folder: Path, server: Path, how: str) -> None:
 
 def _walk(world: World, folder: Path, how: str) -> dict[str, Any]:
     watch = Watch()
-    pools._POOL = pools._NO_REUSE
+    pools._KEPT = pools._NO_REUSE
     watch.along(SentLedger, "begin", "recorded")
     if how == "passing":
         watch.along(guard, "check", "passed")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
+import sys
 import tomllib
-from importlib import resources
+from collections.abc import Iterable, Iterator
+from importlib import metadata, resources
 from pathlib import Path
 
 import pytest
+from support.oldest import oldest
 
 import rocketvpn_sdk._version as version
 
@@ -99,14 +103,51 @@ def test_the_extras_are_there():
 
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency():
     project = PYPROJECT["project"]
-    listed = [
-        *project["dependencies"],
-        *(entry for group in project["optional-dependencies"].values() for entry in group),
-    ]
-    wanted = {re.match(r"[\w.-]+", entry)[0].lower() for entry in listed}
+    wanted = names(project["dependencies"]).union(*map(names, project["optional-dependencies"].values()))
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     explained = {name.lower() for name in re.findall(r"^\| `([\w.-]+)` \|", page, re.MULTILINE)}
     assert explained == wanted
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    return {re.match(r"[\w.-]+", entry)[0].lower() for entry in requirements}
+
+
+def test_the_oldest_version_of_each_dependency_is_known():
+    wanted = names(PYPROJECT["project"]["dependencies"])
+    if sys.version_info >= (3, 14):
+        wanted -= {"backports.zstd"}
+    lines = oldest([])
+    assert names(lines) == wanted
+    assert all(re.fullmatch(r"[\w.-]+==\d+(\.\d+)*", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("place", "extras"),
+    [("", ["age"]), ("cli", ["cli", "sandbox"]), ("sandbox", ["sandbox"]), ("testing", ["sandbox", "dev"])],
+)
+def test_what_is_imported_is_declared(place: str, extras: list[str]):
+    """A package that only comes with another one may be gone in that one's next version."""
+    project = PYPROJECT["project"]
+    declared = names(project["dependencies"]).union(*(names(project["optional-dependencies"][each]) for each in extras))
+    distributions = metadata.packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT)}: {module}"
+        for path in (ROOT / "rocketvpn_sdk" / place).rglob("*.py")
+        if place or path.relative_to(ROOT / "rocketvpn_sdk").parts[0] not in ("cli", "sandbox", "testing")
+        for module in imported(path)
+        if (top := module.partition(".")[0]) not in {"rocketvpn_sdk", *sys.stdlib_module_names, "compression"}
+        and not declared & {name.lower() for name in distributions.get(top, [module])}
+    }
+    assert undeclared == set()
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
 
 
 def test_the_changelog_knows_this_version():

@@ -1,0 +1,338 @@
+"""Canaries: what we touch of other packages, or of Python, though they do not promise to keep it.
+
+Each test says what of ours breaks when that is gone; the last one holds that none is missing. Run with the oldest and
+the newest versions of all dependencies.
+"""
+
+from __future__ import annotations
+
+import asyncio.base_events
+import contextlib
+import inspect
+import io
+import socket
+import ssl
+import sys
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpcore
+import httpx
+import msgspec
+import pytest
+import trustme
+import truststore
+import typer
+import urllib3.util.connection
+import uvicorn
+from httpcore._backends.sync import SyncStream
+from support.canaries import CANARIES, canary
+from support.foreign import touched
+from tuf.api.exceptions import DownloadHTTPError, ExpiredMetadataError
+from tuf.ngclient import FetcherInterface, Updater
+
+from rocketvpn_sdk.sandbox.tuf_repository import Repository
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.transport import connections, failures
+from rocketvpn_sdk.witness import hook
+
+# ---------------------------------------------------------------- TLS and connections
+
+
+class Recorder:
+    """A socket that notes what is called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **_: Any) -> Any:
+            self.calls.append((name, args[0] if args else None))
+            return {"recv": b"read", "send": 1}.get(name)
+
+        return call
+
+
+@canary(
+    ("transport/lines.py", "httpcore._backends.sync.SyncStream"),
+    breaks="connections cannot be made; or read and write without the deadline, and before the pins were checked",
+)
+def test_httpcores_stream_sets_a_timeout_before_every_send_and_recv_and_uses_nothing_else() -> None:
+    sock = Recorder()
+    stream = SyncStream(sock)
+    assert stream.read(7, 1.5) == b"read"
+    stream.write(b"ab", 2.5)
+    stream.close()
+    sent = [("settimeout", 2.5), ("send", b"ab"), ("settimeout", 2.5), ("send", b"b")]
+    assert sock.calls == [("settimeout", 1.5), ("recv", 7), *sent, ("close", None)]
+    assert stream.get_extra_info("socket") is sock
+    assert list(inspect.signature(stream.start_tls).parameters) == ["ssl_context", "server_hostname", "timeout"]
+
+
+@canary(
+    ("transport/tls.py", "_ctx"),
+    breaks="with the system's trust store, pins, deadline and the check for early answers are not applied",
+)
+def test_truststore_makes_its_connections_with_the_classes_of_a_plain_context() -> None:
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    inner = context._ctx
+    assert type(inner) is ssl.SSLContext
+    inner.sslobject_class = type("Object", (inner.sslobject_class,), {})
+    wrapped = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="a.example")
+    assert type(wrapped) is inner.sslobject_class
+
+    class Socket(inner.sslsocket_class):
+        def do_handshake(self, block: bool = False) -> None:
+            raise ConnectionResetError("ours was asked")
+
+    inner.sslsocket_class = Socket
+    near, far = socket.socketpair()
+    with near, far, pytest.raises(ConnectionResetError, match="ours was asked"):
+        context.wrap_socket(near, server_hostname="a.example")
+
+
+def handshaken(client: ssl.SSLObject, server: ssl.SSLObject, wires: list[ssl.MemoryBIO]) -> None:
+    to_server, from_client, to_client, from_server = wires
+    over = set()
+    while len(over) < 2:
+        for end in (client, server):
+            try:
+                end.do_handshake()
+                over.add(end)
+            except ssl.SSLWantReadError:
+                pass
+            to_server.write(from_client.read())
+            to_client.write(from_server.read())
+
+
+@canary(
+    ("transport/pins.py", "_sslobj"),
+    ("transport/dates.py", "_sslobj"),
+    breaks="pins of an authority match nothing any more; a wrong clock is not told from a certificate that ran out",
+)
+def test_the_chain_of_a_connection_is_there(ca: trustme.CA) -> None:
+    server_context, client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    leaf = ca.issue_cert("a.example")
+    leaf.configure_cert(server_context)
+    ca.configure_trust(client_context)
+    wires = [ssl.MemoryBIO() for _ in range(4)]
+    server = server_context.wrap_bio(wires[0], wires[3], server_side=True)
+    client = client_context.wrap_bio(wires[2], wires[1], server_hostname="a.example")
+    handshaken(client, server, wires)
+    wanted = [ssl.PEM_cert_to_DER_cert(pem.bytes().decode()) for pem in (leaf.cert_chain_pems[0], ca.cert_pem)]
+    if sys.version_info >= (3, 13):
+        assert list(client.get_verified_chain()) == wanted
+        assert next(iter(client.get_unverified_chain())) == wanted[0]
+    else:
+        assert [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in client._sslobj.get_verified_chain()] == wanted
+        assert ssl.PEM_cert_to_DER_cert(client._sslobj.get_unverified_chain()[0].public_bytes()) == wanted[0]
+
+
+def failure(
+    pool: type[httpcore.ConnectionPool], kind: type[Exception], answer: list[bytes], url: str, **given: Any
+) -> str:
+    with pool(network_backend=httpcore.MockBackend(answer), **given) as opened, pytest.raises(kind) as raised:
+        opened.request("GET", url)
+    return str(raised.value)
+
+
+@canary(
+    ("transport/connections.py", "_CUT"),
+    public=True,
+    breaks="a connection that was cut is blamed on the server, as an answer that is not HTTP, and not tried again",
+)
+@pytest.mark.parametrize("answer", [[], [b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"]])
+def test_the_words_for_a_connection_that_was_cut(answer: list[bytes]) -> None:
+    said = failure(httpcore.ConnectionPool, httpcore.RemoteProtocolError, answer, "http://a.example/")
+    assert said.startswith(connections._CUT)
+
+
+@canary(
+    ("transport/failures.py", "_PROXY_WANTS_NAME"),
+    public=True,
+    breaks="nobody is told that the proxy wants a name and a password",
+)
+def test_the_error_of_a_proxy_begins_with_its_status() -> None:
+    answer = [b"HTTP/1.1 407 Who are you\r\n\r\n"]
+    proxy = {"proxy_url": "http://proxy.example:1"}
+    assert failure(httpcore.HTTPProxy, httpcore.ProxyError, answer, "https://a.example/", **proxy).startswith("407 ")
+
+
+@canary(
+    ("transport/failures.py", "_NO_TLS"),
+    public=True,
+    breaks="nobody is told that a network's sign-in page may have answered",
+)
+def test_openssls_word_for_an_answer_without_tls() -> None:
+    incoming = ssl.MemoryBIO()
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(incoming, ssl.MemoryBIO(), server_hostname="a.example")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    incoming.write(b"HTTP/1.1 302 Found\r\n\r\n")
+    with pytest.raises(ssl.SSLError) as raised:
+        client.do_handshake()
+    assert raised.value.reason in failures._NO_TLS
+
+
+@canary(
+    ("transport/pool_transport.py", "_errors_of_httpx"),
+    public=True,
+    breaks="an error of a connection is an AttributeError, and its cause is lost",
+)
+def test_httpx_has_each_error_of_httpcore() -> None:
+    raised = {
+        name: kind
+        for name, kind in vars(httpcore).items()
+        if isinstance(kind, type) and issubclass(kind, Exception) and name != "ConnectionNotAvailable"  # kept inside
+    }
+    assert len(raised) >= 14
+    assert all(issubclass(getattr(httpx, name), httpx.TransportError) for name in raised)
+
+
+# ---------------------------------------------------------------- signed files
+
+
+@canary(
+    ("updates/workflow.py", "_trusted_set"),
+    ("updates/workflow.py", "reference_time"),
+    ("updates/workflow.py", "_fetch"),
+    breaks="signed files expire by a clock that the user can turn back, or cannot be fetched at all",
+)
+def test_tufs_client_goes_by_the_time_it_is_given_and_fetches_with_download_file(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository", FakeClock(datetime(2027, 3, 1, tzinfo=UTC).timestamp()))
+    asked = []
+
+    class Fetcher(FetcherInterface):
+        def download_file(self, url: str, max_length: int) -> Any:
+            asked.append(url)
+            found = repository.read("metadata", url.rpartition("/")[2])
+            assert found or "root" in url
+            if found is None:
+                raise DownloadHTTPError("none", 404)
+            return contextlib.nullcontext(io.BytesIO(found))
+
+        def _fetch(self, url: str) -> Any:
+            raise AssertionError("only download_file is called")
+
+    def client(name: str, now: datetime) -> Updater:
+        folder = tmp_path / name
+        folder.mkdir()
+        root = repository.trusted_root.read_bytes()
+        made = Updater(str(folder), "metadata/", target_base_url="targets/", fetcher=Fetcher(), bootstrap=root)
+        assert isinstance(made._trusted_set.reference_time, datetime)
+        made._trusted_set.reference_time = now
+        return made
+
+    fresh = client("in time", datetime(2027, 3, 1, 12, tzinfo=UTC))
+    fresh.refresh()
+    assert dict(fresh._trusted_set.targets.targets) == {}
+    assert asked[-1].endswith("targets.json")
+    with pytest.raises(ExpiredMetadataError):
+        client("too late", datetime(2027, 3, 3, tzinfo=UTC)).refresh()
+
+
+# ---------------------------------------------------------------- the rest
+
+
+@canary(("rights/archive.py", "fp"), breaks="an export that failed for want of room writes once more, and raises again")
+def test_a_zip_without_its_file_writes_nothing_when_it_is_closed() -> None:
+    file = io.BytesIO()
+    made = zipfile.ZipFile(file, "w")
+    made.writestr("member", b"content")
+    written = file.getvalue()
+    made.fp = None
+    made.close()
+    assert file.getvalue() == written
+
+
+@canary(
+    ("sandbox/listener.py", "uvicorn.Server"),
+    public=True,
+    breaks="the sandbox does not say when it is ready, or waits a tenth of a second and more when it stops",
+)
+def test_uvicorn_calls_what_the_listener_overrides() -> None:
+    source = inspect.getsource(uvicorn.Server)
+    assert all(f"self.{name}(" in source for name in ("startup", "main_loop", "shutdown", "on_tick"))
+    server = uvicorn.Server(uvicorn.Config(lambda: None))
+    assert (server.should_exit, server.server_state.connections, server.server_state.tasks) == (False, set(), set())
+    assert "self.servers" in inspect.getsource(uvicorn.Server.startup)
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    assert callable(H11Protocol.shutdown)
+    assert "self.transport" in inspect.getsource(H11Protocol.connection_made)
+
+
+@canary(
+    ("witness/hook.py", "create_connection"),
+    public=True,
+    breaks="the witness shows addresses where an app gave names",
+)
+def test_libraries_connect_by_a_function_whose_parameters_are_known() -> None:
+    for module, given in (
+        (asyncio.base_events.BaseEventLoop, {"host", "port"}),
+        (socket, {"address"}),
+        (urllib3.util.connection, {"address"}),
+    ):
+        assert given <= set(inspect.signature(module.create_connection).parameters)
+        assert module.create_connection.__module__ in hook._NAMED_BY
+
+
+@canary(
+    ("cli/app.py", "format_message"),
+    ("cli/app.py", "ctx"),
+    public=True,
+    breaks="whoever mistypes an option sees a traceback and the exit code 1",
+)
+def test_typers_usage_errors_say_what_was_wrong_and_where() -> None:
+    app = typer.Typer()
+    app.command()(lambda: None)
+    with pytest.raises(Exception, match="--wrong") as raised:
+        app(["--wrong"], standalone_mode=False)
+    assert "--wrong" in raised.value.format_message()
+    assert raised.value.ctx.get_usage().startswith("Usage:")
+
+
+@canary(
+    ("cli/call.py", "get_parameter_source"),
+    ("cli/call.py", "__signature__"),
+    public=True,
+    breaks="shared options are missing, or those before a group's command are ignored without a word",
+)
+def test_typer_reads_a_signature_that_was_set_and_knows_where_a_value_came_from() -> None:
+    came: list[str] = []
+
+    def command(**given: Any) -> None:
+        context = given.pop("context")
+        came.extend(context.get_parameter_source(name).name for name in given)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    command.__signature__ = inspect.Signature(
+        [
+            inspect.Parameter("one", keyword, annotation=int, default=1),
+            inspect.Parameter("two", keyword, annotation=int, default=2),
+            inspect.Parameter("context", keyword, annotation=typer.Context),
+        ]
+    )
+    app = typer.Typer()
+    app.command()(command)
+    app(["--one", "5"], standalone_mode=False)
+    assert came == ["COMMANDLINE", "DEFAULT"]
+
+
+@canary(
+    ("sandbox/resources.py", "ValueError"),
+    public=True,
+    breaks="JSON from outside that is malformed raises what nobody catches, in the SDK as in the sandbox",
+)
+def test_an_error_of_msgspec_is_a_value_error() -> None:
+    assert issubclass(msgspec.DecodeError, ValueError)
+    assert issubclass(msgspec.ValidationError, ValueError)
+
+
+# ---------------------------------------------------------------- that none is missing
+
+
+def test_everything_that_is_touched_has_a_canary_and_no_canary_is_left_over() -> None:
+    assert touched() == CANARIES

@@ -33,10 +33,13 @@ def sha256(value: object) -> str:
     return hashlib.sha256(canonical(value)).hexdigest()
 
 
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
+"""With ``ensure_ascii`` off, Python escapes what ECMAScript escapes, in the same way (RFC 8785, 3.2.2.2)."""
+
+
 def _written(value: object) -> str:
     if isinstance(value, str):
-        # With ensure_ascii off, Python escapes what ECMAScript escapes, in the same way (RFC 8785, 3.2.2.2).
-        return json.dumps(value, ensure_ascii=False)
+        return _quoted(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]  # 3.2.2.1
     if isinstance(value, int) and -LARGEST <= value <= LARGEST:

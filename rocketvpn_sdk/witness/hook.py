@@ -18,7 +18,6 @@ Of each: the host, the port, the module that began it, the day, and how often. N
 from __future__ import annotations
 
 import ipaddress
-import os
 import socket
 import sys
 import threading
@@ -28,6 +27,7 @@ from functools import lru_cache
 from types import FrameType
 from typing import Any
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import ConfigurationError
@@ -218,5 +218,4 @@ def _leave_to_parent() -> None:
     _watching, _changing = (), threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_leave_to_parent)
+platforms.after_fork(_leave_to_parent)

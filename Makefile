@@ -54,7 +54,9 @@ style: $(VENV)/.ready-dev
 	@$(PY) -m ruff check .
 
 types: $(VENV)/.ready-dev
-	@$(PY) -m mypy
+	@for system in linux darwin win32; do \
+	  $(PY) -m mypy --platform $$system --cache-dir .mypy_cache/$$system || exit 1; \
+	done
 
 layers: $(VENV)/.ready-dev
 	@$(VENV)/bin/lint-imports

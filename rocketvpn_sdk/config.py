@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
 from rocketvpn_sdk.journal.event import Event
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
+from rocketvpn_sdk.vault.folder import ROOM
 from rocketvpn_sdk.vault.secrets import KeyringSecrets, SecretStore
 from rocketvpn_sdk.wire import Challenge
 
@@ -103,7 +105,8 @@ class Config(_Options, frozen=True):
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
         for name in ("data_dir", "trust", "receipts"):
             _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
-        _check(self.receipts is None or not _is_within(self.receipts, self.folder), _WITHIN)
+            _check_path(name, getattr(self, name))
+        _check(self.receipts is None or not platforms.is_within(self.receipts, self.folder), _WITHIN)
         _check(self.proxy is None or callable(self.proxy) or _matches(_PROXY, self.proxy), _NO_PROXY)
         _check(isinstance(self.allow_tls12, bool), "allow_tls12 must be True or False")
         _check(isinstance(self.trusted_root, Path | bytes | None), "trusted_root must be bytes or a pathlib.Path")
@@ -163,8 +166,9 @@ def _read_root(path: Path) -> bytes:
     return content
 
 
-def _is_within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+def _check_path(name: str, path: Path | None) -> None:
+    problem = path and platforms.path_problem(path, room=ROOM)
+    _check(not problem, f"{name} cannot be used ({problem})")
 
 
 def _check(holds: object, problem: str) -> None:

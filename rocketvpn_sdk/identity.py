@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from datetime import date
@@ -55,13 +54,6 @@ def usable_machine_id(found: str | None) -> str | None:
     """
     digits = (found or "").strip().lower().strip("{}").replace("-", "")
     return digits if _MACHINE_ID.fullmatch(digits) and len(set(digits)) > 1 else None
-
-
-def read_os_user() -> str:
-    """Return what the operating system calls the user of this process; never read from the environment."""
-    if hasattr(os, "geteuid"):
-        return f"uid:{os.geteuid()}"
-    return f"name:{os.getlogin()}"
 
 
 def device_id(machine_id: str | None, *, app_id: str, os_user: str, order_number: str) -> str:

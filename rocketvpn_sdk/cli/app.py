@@ -16,6 +16,7 @@ import typer
 from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import register
+from rocketvpn_sdk.cli.output import forgive_encodings
 
 _EPILOG = f"""Exit codes:
 
@@ -118,6 +119,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    forgive_encodings()
     logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
         result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)

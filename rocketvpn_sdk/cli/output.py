@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from io import TextIOWrapper
 from typing import Any, NamedTuple, TextIO
 
 from rich.console import Console
@@ -23,12 +25,29 @@ _NARROWEST = 20
 
 def _console(stream: TextIO) -> Console:
     """Return a console that takes every text literally: no markup, no emoji, no guessed highlights."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")  # a terminal that lacks a letter gets "?", not a traceback
     console = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=False)
     console.width = min(console.width, _WIDEST) if console.is_terminal else _NO_TERMINAL_WIDTH
     return console
+
+
+def forgive_encodings() -> None:
+    """Let what a terminal's encoding lacks be shown as "?", and what it sends wrongly be read as such: no traceback."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _encoding() -> str:
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+def _takes(text: str) -> bool:
+    """Whether the standard output can show all of ``text``."""
+    try:
+        text.encode(_encoding())
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _wrapped(text: str, width: int, indent: int = 0, hanging: int = 0) -> list[str]:
@@ -60,8 +79,9 @@ class Out:
         return self._console.width
 
     def document(self, value: Any) -> None:
-        """Print ``value`` as one line of JSON."""
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+        """Print ``value`` as one line of JSON; whatever the output's encoding is, it reads as UTF-8."""
+        utf8 = codecs.lookup(_encoding()).name == "utf-8"
+        sys.stdout.write(json.dumps(plain(value), ensure_ascii=not utf8) + "\n")
         sys.stdout.flush()
 
     def say(self, text: str = "", *, style: str = "", indent: int = 0, hanging: int = 0) -> None:
@@ -72,8 +92,8 @@ class Out:
             self._console.print(Text(line, style=style), soft_wrap=True)
 
     def verbatim(self, text: str) -> None:
-        """Print lines of our own making as they are: a drawing, whose spaces count."""
-        if not self.json:
+        """Print lines of our own making as they are: a drawing, whose spaces count; none that cannot be shown."""
+        if not self.json and _takes(text):
             for line in text.splitlines():
                 self._console.print(Text(line), soft_wrap=True)
 

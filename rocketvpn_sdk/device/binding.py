@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from rocketvpn_sdk import wire
+from rocketvpn_sdk import platforms, wire
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import (
     AlreadyBound,
@@ -32,7 +32,6 @@ from rocketvpn_sdk.identity import (
     Pending,
     device_id,
     read_machine_id,
-    read_os_user,
 )
 from rocketvpn_sdk.transport import Api, Documents, check_value, deadline
 
@@ -61,7 +60,7 @@ class Devices:
         clock: Clock,
         app_id: str,
         machine_id: Callable[[], str | None] = read_machine_id,
-        os_user: Callable[[], str] = read_os_user,
+        os_user: Callable[[], str] = platforms.os_user,
         deleting: Callable[[], bool] = lambda: False,
         tell_anew: Callable[[], None] = lambda: None,
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from contextlib import suppress
 
 import uvicorn
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.sandbox.gate import Gate
 
 _ADDRESS = "127.0.0.1"
@@ -89,8 +89,7 @@ def listen(port: int) -> socket.socket:
     # IPPROTO_TCP said outright, for asyncio switches Nagle's algorithm off only then: 40 ms on every answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        platforms.claim_port(listener)
         listener.bind((_ADDRESS, port))
         listener.listen(128)
     except OSError:

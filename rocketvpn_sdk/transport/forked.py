@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from typing import Protocol
+
+from rocketvpn_sdk import platforms
 
 
 class Part(Protocol):
@@ -28,5 +29,4 @@ def _after_fork() -> None:
         part.forked()
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_after_fork)
+platforms.after_fork(_after_fork)

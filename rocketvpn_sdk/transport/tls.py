@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import errno
 import ssl
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import truststore
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.dates import dated
 from rocketvpn_sdk.transport.pins import check_pins, parse_pins
-
-_OS_VERIFIES = sys.platform in ("win32", "darwin")
-"""There truststore asks the operating system, which does not say which chain it built."""
 
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
@@ -58,7 +55,7 @@ def _os_context(pins: frozenset[str]) -> ssl.SSLContext:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # truststore wraps a plain context and verifies in the socket classes it sets there; ours go on top of those. The
     # attribute is private: should it go, this fails here, when the context is made, and never connects without pins.
-    _install(context._ctx, pins, leaf_only=_OS_VERIFIES)  # noqa: SLF001 - see above
+    _install(context._ctx, pins, leaf_only=platforms.verifies_chains())  # noqa: SLF001 - see above
     return context
 
 

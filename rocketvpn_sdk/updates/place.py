@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed, VaultFull, VaultReadOnly
 from rocketvpn_sdk.updates.kept import LARGEST, Kept, from_bytes, to_bytes
 from rocketvpn_sdk.vault.folder import create_file, prepare
@@ -36,7 +37,7 @@ def remove(folder: Path) -> None:
     Raises:
         VaultReadOnly: it cannot be removed.
     """
-    if folder.is_symlink():
+    if _is_link(folder):
         with _translated(folder):
             folder.unlink()
     if not folder.is_dir():
@@ -46,7 +47,7 @@ def remove(folder: Path) -> None:
             stack.enter_context(_locked(folder, _PATIENCE))
         with _translated(folder):
             for entry in folder.iterdir():
-                if entry.name != _LOCK:
+                if not entry.name.startswith(_LOCK):  # its journal, too, is open
                     _discard(entry)
     with _translated(folder):
         shutil.rmtree(folder, ignore_errors=True)  # now that Windows, too, lets the lock's file go
@@ -117,9 +118,9 @@ class Place:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                platforms.sync_file(file.fileno())
             Path(temporary).replace(path)
-            _sync(path.parent)
+            platforms.sync_folder(path.parent)
 
 
 @contextmanager
@@ -201,19 +202,14 @@ def disk_error(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:
     return VaultReadOnly(folder=str(folder), problem=error.strerror or "")
 
 
+def _is_link(path: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return platforms.is_link(path.lstat())
+    return False
+
+
 def _discard(entry: Path) -> None:
-    if entry.is_dir() and not entry.is_symlink():
+    if entry.is_dir() and not _is_link(entry):
         shutil.rmtree(entry)
     else:
         entry.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make a new name in ``folder`` survive a power cut, where the system lets folders be synced."""
-    if os.name != "posix":  # pragma: no cover - Windows has no such call, and needs none
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,34 +5,39 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from rocketvpn_sdk.errors import VaultDamaged, VaultFull, VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk import platforms
+from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultFull, VaultReadOnly, VaultUnsafe
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
 COURIER = "courier.lock"
 """Held by whoever delivers what waits for the server."""
 _BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
-FILES = (DATABASE, *_BESIDE, LOCK, f"{LOCK}-journal", COURIER, f"{COURIER}-journal")
+CONTENT = (DATABASE, *_BESIDE)
+LOCKS = (LOCK, f"{LOCK}-journal", COURIER, f"{COURIER}-journal")
+"""Empty files; nothing is ever written to them."""
+FILES = (*CONTENT, *LOCKS)
 _SMALLEST_DATABASE = 512
 """One page of the smallest size that sqlite knows."""
 
-_NETWORK = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "ncpfs", "davfs", "fuse.davfs2"}
-)
-_MOUNTS = Path("/proc/self/mounts")
+ROOM = 80
+"""Characters of the longest name below the folder: those of the signed files while they are fetched."""
 
 
 def prepare(folder: Path) -> None:
     """Make ``folder`` (mode 0700) if it is missing, and check that it and its files are safe.
 
     Raises:
-        VaultUnsafe: it is a link, belongs to someone else, others may write to it, or it is on a network file system.
+        VaultUnsafe: it is a link, belongs to someone else, others may write to it, it is on a network file system, or
+            its name means something else on Windows.
         VaultReadOnly, VaultFull: it cannot be made.
     """
+    problem = platforms.path_problem(folder, room=ROOM)
+    if problem:
+        raise VaultUnsafe(path=str(folder), problem=problem)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
@@ -40,7 +45,9 @@ def prepare(folder: Path) -> None:
     except OSError as error:
         raise _refused(error, folder) from None
     _check(folder, folder.lstat(), stat.S_ISDIR)
-    _check_local(folder)
+    network = platforms.network_file_system(folder)
+    if network:
+        raise VaultUnsafe(path=str(folder), problem=f"it is on a network file system ({network})")
     for name in FILES:
         path = folder / name
         try:
@@ -56,9 +63,8 @@ def create_file(path: Path) -> bool:
     Raises:
         VaultReadOnly, VaultFull: the folder cannot be written to.
     """
-    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0)
     try:
-        os.close(os.open(path, flags, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except FileExistsError:
         return False
     except OSError as error:
@@ -106,39 +112,35 @@ def _refused(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:
     return VaultReadOnly(folder=str(folder), problem=error.strerror or "")
 
 
-def remove(folder: Path) -> None:
-    """Remove the vault's files, and the folder if nothing else is in it."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def remove(folder: Path, names: Iterable[str] = FILES) -> None:
+    """Remove those of the vault's files that are named, and the folder if nothing else is in it.
+
+    Raises:
+        VaultError: one of them cannot be removed, on Windows because another process has it open.
+    """
+    try:
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+    except PermissionError as error:
+        if platforms.keeps_open_files():
+            raise VaultError(problem="another process has its files open; they go when it has closed them") from None
+        raise _refused(error, folder) from None
+    except OSError as error:
+        raise _refused(error, folder) from None
 
 
 def _check(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:
-    if not is_kind(found.st_mode):
+    if not is_kind(found.st_mode) or platforms.is_link(found):
         raise VaultUnsafe(path=str(path), problem="it is a link or not what it should be")
-    if sys.platform == "win32":  # pragma: no cover - access control lists rule there
-        return
-    if found.st_uid != os.geteuid():
+    if platforms.is_anothers(found):
         raise VaultUnsafe(path=str(path), problem="it belongs to another user")
-    if found.st_mode & 0o022:
+    others = platforms.open_to_others(found)
+    if others & 0o022:
         raise VaultUnsafe(path=str(path), problem="other users may write to it (chmod go-w)")
-    if found.st_mode & 0o077:
+    if others:
         try:
             path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
         except OSError:  # what others can read here cannot be closed to them
             raise VaultReadOnly(folder=str(path.parent)) from None
-
-
-def _check_local(folder: Path) -> None:
-    if not _MOUNTS.exists():
-        return
-    target = str(folder.resolve())
-    best, kind = "", ""
-    for line in _MOUNTS.read_text("utf-8", "replace").splitlines():
-        _, mount, file_system, *_ = line.split(" ")
-        mount = mount.replace("\\040", " ")
-        if len(mount) >= len(best) and (target == mount or target.startswith(mount.rstrip("/") + "/")):
-            best, kind = mount, file_system
-    if kind in _NETWORK:
-        raise VaultUnsafe(path=str(folder), problem=f"it is on a network file system ({kind})")

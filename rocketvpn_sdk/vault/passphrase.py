@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import ConfigurationError, SecretCorrupt, SecretStoreLocked, SecretStoreUnavailable
 from rocketvpn_sdk.vault.secrets import SecretStore
 
@@ -89,7 +90,7 @@ class PassphraseSecrets(SecretStore):
 
     def delete(self, name: str) -> None:
         """See ``SecretStore.delete``; the file goes with its last entry. Needs no passphrase."""
-        self._unfinished.unlink(missing_ok=True)  # a write that was killed: it may hold a root that must be gone
+        self._remove(self._unfinished)  # a write that was killed: it may hold a root that must be gone
         content = self._read()
         if content is None or name not in content.entries:
             return
@@ -97,12 +98,16 @@ class PassphraseSecrets(SecretStore):
         if entries:
             self._write(msgspec.structs.replace(content, entries=entries))
         else:
-            self._file.unlink(missing_ok=True)
+            self._remove(self._file)
 
     def discard(self) -> None:
         """See ``SecretStore.discard``."""
-        for path in (self._unfinished, self._file):
-            path.unlink(missing_ok=True)
+        self._remove(self._unfinished, self._file)
+
+    def _remove(self, *files: Path) -> None:
+        with self._translated("it cannot be removed"):  # Windows: another process is reading it
+            for file in files:
+                file.unlink(missing_ok=True)
 
     @property
     def _unfinished(self) -> Path:
@@ -120,12 +125,11 @@ class PassphraseSecrets(SecretStore):
         return _Content(1, parameters, _seal(self._key, _KNOWN, b"check"), {})
 
     def _read(self) -> _Content | None:
-        try:
-            text = self._file.read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise SecretStoreUnavailable(store=self.label, problem=error.strerror or "it cannot be read") from None
+        with self._translated("it cannot be read"):
+            try:
+                text = self._file.read_bytes()
+            except FileNotFoundError:
+                return None
         try:
             content = msgspec.json.decode(text, type=_Content)
         except (msgspec.DecodeError, msgspec.ValidationError):
@@ -150,21 +154,26 @@ class PassphraseSecrets(SecretStore):
     def _write(self, content: _Content) -> None:
         """Replace the file as a whole: a crash leaves the old one or the new one. The vault's lock is held."""
         unfinished = self._unfinished
-        try:
+        with self._translated("it cannot be written"):
             unfinished.unlink(missing_ok=True)
             descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             try:
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(msgspec.json.encode(content))
                     file.flush()
-                    os.fsync(file.fileno())
+                    platforms.sync_file(file.fileno())
                 unfinished.replace(self._file)
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
-            _sync(self._file.parent)
+            platforms.sync_folder(self._file.parent)
+
+    @contextmanager
+    def _translated(self, otherwise: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise SecretStoreUnavailable(store=self.label, problem=error.strerror or "it cannot be written") from None
+            raise SecretStoreUnavailable(store=self.label, problem=error.strerror or otherwise) from None
 
 
 def _new_parameters() -> Argon2Parameters:
@@ -174,13 +183,3 @@ def _new_parameters() -> Argon2Parameters:
 def _seal(key: bytes, secret: bytes, data: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, secret, data)
-
-
-def _sync(folder: Path) -> None:
-    """Make the replacement itself durable, where folders can be synced."""
-    with suppress(OSError):  # Windows cannot open a folder; the file's own content is synced already
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

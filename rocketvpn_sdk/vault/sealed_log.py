@@ -6,7 +6,6 @@ purpose's keys never touches another's chain.
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from bisect import bisect_left
@@ -16,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
@@ -298,5 +298,4 @@ def _after_fork() -> None:
         log._leave_to_parent()  # noqa: SLF001 - our own class
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_after_fork)
+platforms.after_fork(_after_fork)

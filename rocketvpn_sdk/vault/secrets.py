@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import SecretCorrupt, SecretStoreError, SecretStoreLocked, SecretStoreUnavailable
 
 if TYPE_CHECKING:
@@ -133,14 +134,16 @@ def _trusted_backend() -> KeyringBackend:
     Raises:
         SecretStoreUnavailable: it is not there.
     """
-    import sys
     from importlib import import_module
 
-    module, name = _TRUSTED.get(sys.platform, _TRUSTED["linux"])
+    module, name = _TRUSTED.get(platforms.system(), _TRUSTED["linux"])
     backend: type[KeyringBackend] = getattr(import_module(module), name)
     if not backend.viable:
         raise SecretStoreUnavailable(store=KeyringSecrets.label, problem="there is no keyring service in this session")
-    return backend()
+    made = backend()
+    if hasattr(made, "persist"):  # Windows: its default, "enterprise", copies entries to the user's other machines
+        made.persist = "local machine"
+    return made
 
 
 def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultBusy, VaultClosed, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 from rocketvpn_sdk.vault import folder as folders
 
@@ -38,19 +38,13 @@ class Store:
         folders.create_file(folder / folders.LOCK)
         self._locked_file = self._identity()
         self._lock = self._connect(folders.LOCK)
-        try:
-            self._find_database()
-            self._db = self._connect(folders.DATABASE)
-        except BaseException:
-            self._lock.close()
-            raise
-        self._durable: bool | None = None
         self.writes = 0
         """Transactions committed here."""
         try:
-            self._configure()
+            self._find_database()
+            self._open_database()
         except BaseException:
-            self.close()
+            self._lock.close()
             raise
 
     def _find_database(self) -> None:
@@ -59,6 +53,15 @@ class Store:
             with self.exclusively():  # or the leftovers removed could be the files that another process just made
                 folders.create_database(self._folder)
         folders.check_database(self._folder)
+
+    def _open_database(self) -> None:
+        self._db = self._connect(folders.DATABASE)
+        self._durable: bool | None = None
+        try:
+            self._configure()
+        except BaseException:
+            self._db.close()
+            raise
 
     def _connect(self, name: str) -> sqlite3.Connection:
         with self.errors():
@@ -74,6 +77,7 @@ class Store:
                     self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA wal_autocheckpoint = 0")
             self._db.execute("PRAGMA trusted_schema = OFF")
+            self._db.execute("PRAGMA fullfsync = ON")  # macOS: else a commit can wait in the disk's own cache
 
     @property
     def db(self) -> sqlite3.Connection:
@@ -197,12 +201,21 @@ class Store:
             self._db.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout * 1000)}")
 
     def remove_files(self) -> None:
-        """Close, and remove every file of the vault. The caller holds the lock, and nothing else open."""
+        """Close, and remove every file of the vault. The caller holds the lock, and nothing else open.
+
+        Raises:
+            VaultError: a file cannot be removed; calling it again goes on.
+        """
         self._db.close()
-        if sys.platform == "win32":  # pragma: no cover - an open file cannot be removed there
-            self._lock.close()
-        folders.remove(self._folder)
+        try:
+            folders.remove(self._folder, folders.CONTENT if platforms.keeps_open_files() else folders.FILES)
+        except VaultError:
+            self._open_database()
+            raise
         self._lock.close()
+        if platforms.keeps_open_files():
+            with suppress(VaultError):  # somebody holds one of them, perhaps for a new vault; nothing is in them
+                folders.remove(self._folder, folders.LOCKS)
 
     def close(self) -> None:
         """Close both connections."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rocketvpn_sdk.errors import VaultClosed, VaultReadOnly
-from rocketvpn_sdk.vault.folder import create_file
+from rocketvpn_sdk import platforms
+from rocketvpn_sdk.errors import VaultClosed, VaultError, VaultReadOnly
+from rocketvpn_sdk.vault.folder import DATABASE, create_file, remove
 
 
 @contextmanager
@@ -36,6 +37,9 @@ def turn(folder: Path, name: str, patience: float) -> Iterator[bool]:
     finally:
         if lock is not None:
             lock.close()
+            if platforms.keeps_open_files() and not (folder / DATABASE).exists():
+                with suppress(VaultError):  # the vault was removed meanwhile, and had to leave this file; it is empty
+                    remove(folder, (name,))
 
 
 def _begun(path: Path, patience: float) -> sqlite3.Connection | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Age, Clock
 from rocketvpn_sdk.errors import (
     SecretStoreError,
@@ -74,6 +74,7 @@ class Vault:
         self._open_files()
         self._lock = threading.RLock()
         self._time = Timekeeper(clock)
+        self._forked = False
         self.gone = False
         """Whether ``destroy`` came to its end here."""
         _open_vaults.add(self)
@@ -124,19 +125,21 @@ class Vault:
     def close(self) -> None:
         """Forget the keys and close the files; calling it again is fine."""
         with self._lock:
+            if self._forked:
+                return
             try:
                 if self.unlocked:
                     with suppress(VaultError):  # a full or busy disk: everything that matters was durable before
                         self.save_clock()
                         self._store.truncate_wal()
             finally:
+                # The files are open until now, also if a deletion failed or another process deleted the vault.
                 self._shut(self._access.ended or "it was closed")
 
     def _shut(self, why: str) -> None:
         self._access.end(why)
-        if self in _open_vaults:  # not so in a forked child, which must leave the parent's connections alone
-            _open_vaults.discard(self)
-            self._store.close()
+        _open_vaults.discard(self)
+        self._store.close()
 
     # ------------------------------------------------------------ reading and writing
 
@@ -309,9 +312,9 @@ class Vault:
         """In a forked child: the parent's connections must be neither used nor closed here."""
         self._lock = threading.RLock()  # the parent's may be held by a thread that does not exist here
         self._time.forked()
+        self._forked = True
         self._access.end("this process was forked; open it again here")
         _kept_for_parent.append(self._store)
-        _open_vaults.discard(self)
 
     def __reduce__(self) -> str:
         raise TypeError("a vault cannot be pickled or copied")
@@ -321,7 +324,6 @@ class Vault:
 
 
 _open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
-"""Those whose files this process holds open."""
 _kept_for_parent: list[Store] = []
 
 
@@ -330,5 +332,4 @@ def _after_fork() -> None:
         vault._leave_to_parent()  # noqa: SLF001 - our own class
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_after_fork)
+platforms.after_fork(_after_fork)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
-import os
 import socket
 import sys
 import threading
@@ -29,6 +28,7 @@ from functools import lru_cache
 from types import FrameType
 from typing import Any
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import ConfigurationError
@@ -220,5 +220,4 @@ def _leave_to_parent() -> None:
     _watching, _changing = (), threading.Lock()
 
 
-if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_leave_to_parent)
+platforms.after_fork(_leave_to_parent)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 from support.calls import api_at
+from support.systems import become
 from support.tls_peers import Peer, issued, pin_of, resetting, self_signed, tls_peer
 
 from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerError, ServerUnreachable
@@ -78,6 +79,21 @@ def test_any_key_of_the_verified_chain_may_be_pinned(trust: Path, ca: trustme.CA
     pems = {"leaf": leaf.cert_chain_pems[0], "intermediate": middle.cert_pem, "root": ca.cert_pem}
     with tls_peer(leaf.configure_cert) as peer:
         assert ask(peer, make(trust, pins=[pin_of(pems[which].bytes()), OTHER])) == "200"
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_where_the_system_verifies_the_server_s_own_key_alone_may_be_pinned(
+    trust: Path, ca: trustme.CA, system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say which chain it built; with a file of our own, OpenSSL does."""
+    become(monkeypatch, system)
+    leaf = ca.issue_cert("localhost")
+    own, root = ([pin_of(pem.bytes()), OTHER] for pem in (leaf.cert_chain_pems[0], ca.cert_pem))
+    with tls_peer(leaf.configure_cert) as peer:
+        assert ask(peer, from_system(trust, pins=own)) == "200"
+        assert ask(peer, from_file(trust, pins=root)) == "200"
+    with tls_peer(leaf.configure_cert) as peer:
+        stopped(peer, from_system(trust, pins=root), PinMismatch)
 
 
 # ---------------------------------------------------------------- what must not

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
-from rocketvpn_sdk import identity
 from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.identity import Binding, Credentials, DeviceKey, device_id, read_machine_id, usable_machine_id
 
@@ -79,19 +78,6 @@ def test_a_machine_id_that_cannot_be_read_is_none(monkeypatch: pytest.MonkeyPatc
 def test_the_machine_id_is_read_and_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machineid, "id", lambda: MACHINE.upper())
     assert read_machine_id() == MACHINE
-
-
-def test_the_os_user_does_not_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = identity.read_os_user()
-    for name in ("USER", "LOGNAME", "USERNAME", "LNAME"):
-        monkeypatch.setenv(name, "someone-else")
-    assert identity.read_os_user() == before
-
-
-def test_the_os_user_where_there_are_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("os.geteuid")
-    monkeypatch.setattr("os.getlogin", lambda: "kim")
-    assert identity.read_os_user() == "name:kim"
 
 
 def test_a_key_survives_the_vault() -> None:

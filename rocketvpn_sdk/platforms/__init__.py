@@ -1,0 +1,218 @@
+"""What Linux, macOS and Windows do differently. Nothing else in the package asks which of them it runs on.
+
+Touches what it is given (a file, a folder, a socket) and keeps nothing. A test takes every branch on any of them by
+replacing ``sys`` here; each compares ``sys.platform`` in the form that mypy follows, which so checks it with the calls
+that the system really has. docs/platforms.md says what is proven on which system.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
+
+from rocketvpn_sdk.platforms import windows_paths
+
+if TYPE_CHECKING:
+    import socket
+
+_MOUNTS = Path("/proc/self/mounts")
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "ncpfs", "davfs", "fuse.davfs2"}
+)
+_JUNCTION = 0xA0000003
+"""``IO_REPARSE_TAG_MOUNT_POINT`` of winnt.h, which ``stat`` has on Windows alone."""
+
+
+def system() -> str:
+    """Return ``sys.platform``: ``"linux"``, ``"darwin"``, ``"win32"``."""
+    return sys.platform
+
+
+# ---------------------------------------------------------------- users and processes
+
+
+def os_user() -> str:
+    """Return what the operating system calls the user of this process; never read from the environment."""
+    if sys.platform == "win32":
+        return f"name:{os.getlogin()}"
+    return f"uid:{os.geteuid()}"
+
+
+def after_fork(call: Callable[[], None]) -> None:
+    """Have ``call`` made in every child that this process forks from now on; Windows has no fork."""
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=call)
+
+
+# ---------------------------------------------------------------- who may use a file, and where it is
+
+
+def is_anothers(found: os.stat_result) -> bool:
+    """Whether a file belongs to another user; always false on Windows, where its access control list counts."""
+    if sys.platform == "win32":
+        return False
+    return found.st_uid != os.geteuid()
+
+
+def open_to_others(found: os.stat_result) -> int:
+    """Return what other users may do, as mode bits (0o077); 0 on Windows, whose mode bits say nothing about users."""
+    if sys.platform == "win32":
+        return 0
+    return found.st_mode & 0o077
+
+
+def is_link(found: os.stat_result) -> bool:
+    """Whether what ``lstat`` found stands for another place: a link, or a junction, which Windows calls a folder."""
+    return stat.S_ISLNK(found.st_mode) or getattr(found, "st_reparse_tag", 0) == _JUNCTION
+
+
+def network_file_system(folder: Path) -> str | None:
+    """Return the kind of network file system that ``folder`` is on; ``None`` if it is local, or the system tells not.
+
+    Windows: only a share's own path shows it, to which ``resolve`` leads from a drive letter. macOS: nothing does.
+    """
+    if sys.platform == "win32":
+        return "a share" if windows_paths.is_share(PureWindowsPath(folder.resolve())) else None
+    if not _MOUNTS.exists():
+        return None
+    target = str(folder.resolve())
+    best, kind = "", ""
+    for line in _MOUNTS.read_text("utf-8", "replace").splitlines():
+        _, mount, file_system, *_ = line.split(" ")
+        mount = mount.replace("\\040", " ")
+        if len(mount) >= len(best) and (target == mount or target.startswith(mount.rstrip("/") + "/")):
+            best, kind = mount, file_system
+    return kind if kind in _NETWORK else None
+
+
+def path_problem(path: Path, *, room: int = 0) -> str | None:
+    """Return why the system would write somewhere else than ``path`` says, or nowhere; ``None``: it would not.
+
+    Always ``None`` but on Windows; see ``windows_paths.problem``, also for ``room``.
+    """
+    if sys.platform == "win32":
+        return windows_paths.problem(PureWindowsPath(path), room=room)
+    return None
+
+
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether ``path`` is ``folder`` or in it; neither has to be there. macOS takes ``A`` and ``a`` for one name."""
+    inner, outer = path.resolve(), folder.resolve()
+    if sys.platform == "darwin":
+        inner, outer = Path(str(inner).casefold()), Path(str(outer).casefold())
+    return inner.is_relative_to(outer)
+
+
+# ---------------------------------------------------------------- open files
+
+
+def keeps_open_files() -> bool:
+    """Whether a file that is open can be neither moved nor removed, by whichever process: on Windows."""
+    return sys.platform == "win32"
+
+
+def hold(handle: int) -> None:
+    """Wait for a file that is open and hold it against ``remove_unless_held``, until it is closed."""
+    if sys.platform != "win32":  # there it is enough that it is open
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def remove_unless_held(path: Path) -> None:
+    """Remove a file; a link is not followed.
+
+    Raises:
+        OSError: a process holds it, or it cannot be removed.
+    """
+    if sys.platform == "win32":
+        path.unlink()
+        return
+    import fcntl
+
+    handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(handle)
+
+
+def move_without_replacing(file: Path, path: Path) -> None:
+    """Give ``file`` the name ``path``. ``file`` may be there afterwards too.
+
+    Raises:
+        FileExistsError: something has that name.
+        OSError: it cannot be moved.
+    """
+    if sys.platform == "win32":
+        file.rename(path)  # refuses to replace there
+        return
+    try:
+        os.link(file, path)  # unlike a rename, refuses to replace
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links; between the two lines another could come first
+        if os.path.lexists(path):
+            raise FileExistsError from None
+        file.replace(path)
+
+
+# ---------------------------------------------------------------- what survives a power cut
+
+
+def sync_file(handle: int) -> None:
+    """Wait until what was written to an open file survives a power cut.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    if sys.platform == "darwin":
+        import errno
+        import fcntl
+
+        try:
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)  # fsync there leaves it in the disk's own cache (man 2 fsync)
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+                raise
+        else:
+            return
+    os.fsync(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a new name in ``folder`` survives a power cut. Windows has no such call.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        sync_file(handle)
+    finally:
+        os.close(handle)
+
+
+# ---------------------------------------------------------------- network
+
+
+def verifies_chains() -> bool:
+    """Whether the operating system verifies certificates by itself, and tells not which chain it built."""
+    return sys.platform in ("win32", "darwin")
+
+
+def claim_port(listener: socket.socket) -> None:
+    """Let ``listener`` take a port that was just given up, and none that somebody listens on."""
+    import socket
+
+    if sys.platform == "win32":  # SO_REUSEADDR would let it take, or lose, a port that is in use there
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+    else:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -39,7 +39,7 @@ test: $(VENV)/.ready-dev
 # What runs on every Python and on every Debian: the rules, the contracts, and of each other kind what is most likely
 # to differ there.
 SMOKE := tests/unit tests/contract tests/e2e/test_demo.py tests/e2e/test_cli.py tests/e2e/test_cli_terminal.py \
-  $(addprefix tests/integration/test_,bad_input.py binding.py calling.py consent.py journal.py journal_handler.py \
+  $(addprefix tests/integration/test_,bad_input.py binding.py calling.py consent.py folders_not_seen.py journal.py journal_handler.py \
     rights.py rights_export.py updates.py vault.py) \
   $(addprefix tests/attacks/test_,scrub_evasion.py tls_interception.py vault_forks_and_threads.py vault_keyring.py \
     vault_two_processes.py)

@@ -112,7 +112,7 @@ class Config(_Options, frozen=True):
         _check(isinstance(self.trusted_root, Path | bytes | None), "trusted_root must be bytes or a pathlib.Path")
         _check(isinstance(self.policy, Policy | Path | None), "policy must be a Policy or a pathlib.Path")
         _check(all(_is_event(kind) for kind in self.events), "events must be classes derived from Event")
-        _check(self.trust is None or self.trust.is_file(), "the file of CA certificates (trust) is not there")
+        _check(self.trust is None or _is_file(self.trust), "the file of CA certificates (trust) is not there")
         if isinstance(self.policy, Path):
             msgspec.structs.force_setattr(self, "policy", load_policy(self.policy))
         if isinstance(self.trusted_root, Path):
@@ -164,6 +164,13 @@ def _read_root(path: Path) -> bytes:
         raise ConfigurationError(problem=problem) from None
     _check(len(content) <= _LARGEST_ROOT, "the file of the TUF root (trusted_root) is too long")
     return content
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # before Python 3.14, if the folders on the way cannot be looked into
+        return False
 
 
 def _check_path(name: str, path: Path | None) -> None:

@@ -24,7 +24,7 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 from rocketvpn_sdk.messages import translate
-from rocketvpn_sdk.vault.folder import DATABASE
+from rocketvpn_sdk.vault.folder import DATABASE, is_there
 
 State = Literal["ok", "attention", "problem", "skipped"]
 
@@ -68,10 +68,10 @@ def examine(config: Config, *, online: bool = True) -> Examination:
         config: the app's.
         online: also ask the server; what it is told goes through the guard and the ledger like any call.
     """
-    if not (config.folder / DATABASE).exists():
-        nothing = "Nothing is stored on this device yet."
-        return Examination(tuple(_skipped(CHECKS, nothing)))
     try:
+        if not is_there(config.folder / DATABASE):
+            nothing = "Nothing is stored on this device yet."
+            return Examination(tuple(_skipped(CHECKS, nothing)))
         rocket = RocketVPN.open(config, unlock=False)
     except VaultError as error:
         return Examination((_found("vault", error), *_skipped(CHECKS[1:])))

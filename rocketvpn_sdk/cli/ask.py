@@ -13,6 +13,7 @@ from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded
 from rocketvpn_sdk.config import Authenticator
 from rocketvpn_sdk.errors import SecretStoreLocked
+from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.passphrase import FILE
 from rocketvpn_sdk.wire import Challenge
 
@@ -43,6 +44,7 @@ def passphrase(folder: Path) -> str:
 
     Raises:
         SecretStoreLocked: nobody can be asked, or the two do not agree.
+        VaultReadOnly: whether there is one cannot be told.
     """
     given = os.environ.get(PASSPHRASE_VARIABLE)
     if given:
@@ -50,7 +52,7 @@ def passphrase(folder: Path) -> str:
     store = "passphrase store"
     if not at_terminal():
         raise SecretStoreLocked(store=store, problem=f"there is no terminal to ask at, and no {PASSPHRASE_VARIABLE}")
-    if (folder / FILE).exists():
+    if is_there(folder / FILE):
         answer = getpass.getpass("Passphrase: ", stream=sys.stderr)
     else:
         answer = getpass.getpass("New passphrase (there is no way back without it): ", stream=sys.stderr)

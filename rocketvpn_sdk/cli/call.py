@@ -19,7 +19,7 @@ from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, Chosen, make_config
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import NotBound, RocketVPNError
-from rocketvpn_sdk.vault.folder import DATABASE
+from rocketvpn_sdk.vault.folder import DATABASE, is_there
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _CONFIG = Annotated[
@@ -72,8 +72,12 @@ class Call:
 
     @property
     def vault_exists(self) -> bool:
-        """Whether this device has a vault already."""
-        return (self.config.folder / DATABASE).exists()
+        """Whether this device has a vault already.
+
+        Raises:
+            VaultReadOnly: its folder cannot be looked into.
+        """
+        return is_there(self.config.folder / DATABASE)
 
     @contextmanager
     def open(self, *, new: bool = False, unlock: bool = True) -> Iterator[RocketVPN]:

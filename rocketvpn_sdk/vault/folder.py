@@ -78,7 +78,7 @@ def create_database(folder: Path) -> None:
     Raises:
         VaultReadOnly, VaultFull: the folder cannot be written to.
     """
-    if (folder / DATABASE).exists():
+    if is_there(folder / DATABASE):
         return
     for name in _BESIDE:  # left by a removal that was cut off; nothing can be read from them without the file
         (folder / name).unlink(missing_ok=True)
@@ -99,11 +99,22 @@ def check_database(folder: Path) -> None:
         raise VaultDamaged(part="the database file was cut short")
 
 
+def is_there(path: Path) -> bool:
+    """Return whether something has the name ``path``; ``Path.exists`` says no, or raises, if it cannot tell.
+
+    Raises:
+        VaultReadOnly: the folders on the way cannot be looked into.
+    """
+    return _size(path) is not None
+
+
 def _size(path: Path) -> int | None:
     try:
         return path.lstat().st_size
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise _refused(error, path.parent) from None
 
 
 def _refused(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:

@@ -49,7 +49,7 @@ class Store:
 
     def _find_database(self) -> None:
         """Make the file where there is none; see that sqlite will not take what is left of one for a new one."""
-        if not (self._folder / folders.DATABASE).exists():
+        if not folders.is_there(self._folder / folders.DATABASE):
             with self.exclusively():  # or the leftovers removed could be the files that another process just made
                 folders.create_database(self._folder)
         folders.check_database(self._folder)

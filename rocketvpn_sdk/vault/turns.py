@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultClosed, VaultError, VaultReadOnly
-from rocketvpn_sdk.vault.folder import DATABASE, create_file, remove
+from rocketvpn_sdk.vault.folder import DATABASE, create_file, is_there, remove
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def turn(folder: Path, name: str, patience: float) -> Iterator[bool]:
         VaultClosed: the vault was removed.
         VaultReadOnly, VaultFull: the file cannot be made or used.
     """
-    if not folder.is_dir():
+    if not is_there(folder):
         raise VaultClosed(problem="its folder is gone")
     create_file(folder / name)
     lock = None
@@ -37,7 +37,7 @@ def turn(folder: Path, name: str, patience: float) -> Iterator[bool]:
     finally:
         if lock is not None:
             lock.close()
-            if platforms.keeps_open_files() and not (folder / DATABASE).exists():
+            if platforms.keeps_open_files() and not is_there(folder / DATABASE):
                 with suppress(VaultError):  # the vault was removed meanwhile, and had to leave this file; it is empty
                     remove(folder, (name,))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -134,27 +133,12 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 }
 
 
-def _quickest(text: str, runs: int = 5) -> float:
+LONG = 2_000_000
+"""Characters. Each text takes about a second; work that grows with the square of the length takes many minutes."""
+
+
+@pytest.mark.timeout(60)  # ends what would not end; it says nothing about speed
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_is_worked_through_in_linear_time(name: str) -> None:
     scrubber = Scrubber(frozenset({"api.own.example"}), known=["LENA-77"])
-    scrubber.scrub(text[:200])
-    times = []
-    for _ in range(runs):
-        begun = time.perf_counter()
-        scrubber.scrub(text)
-        times.append(time.perf_counter() - begun)
-    return min(times)
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_costs_linear_time(name: str) -> None:
-    """Four times the text may take eight times as long and a little more; quadratic work would take sixteen times."""
-    make = HOSTILE[name]
-    short, long = _quickest(make(8_000)), _quickest(make(32_000))
-    if long > 8 * short + 0.02:  # a busy machine: once more, with more patience
-        short, long = _quickest(make(8_000), 15), _quickest(make(32_000), 15)
-    assert long <= 8 * short + 0.02
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_is_worked_through(name: str) -> None:
-    assert scrub(HOSTILE[name](4096)) != UNREADABLE
+    assert scrubber.scrub(HOSTILE[name](LONG)) != UNREADABLE

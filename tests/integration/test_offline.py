@@ -35,7 +35,7 @@ from rocketvpn_sdk.updates.place import beside
 
 SHORT, PATIENT = (
     Limits(total_timeout=total, connect_timeout=total, read_timeout=total, write_timeout=total, close_timeout=1.0)
-    for total in (0.2, 10.0)
+    for total in (0.2, 60.0)
 )
 """Bounds where nobody answers, and where nobody is there, which is known at once, were the machine ever so busy."""
 

@@ -429,10 +429,10 @@ def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
         offline.device.order()
 
 
-def test_a_deletion_that_another_process_is_taking_further_is_left_to_it(offline: RocketVPN) -> None:
+def test_a_deletion_that_another_process_is_taking_further_is_left_to_it(bound: World, offline: RocketVPN) -> None:
     offline.rights.delete(offline.rights.plan_delete("logs"))
-    with offline._rooms.queue.turn(0):
-        (server,) = offline.rights.resume()
+    with RocketVPN.open(bound.config(limits=SHORT)) as other, offline._rooms.queue.turn(0):
+        (server,) = other.rights.resume()
     assert (server.state, server.problem) == ("waiting_for_connection", "vault-busy")
 
 

@@ -141,6 +141,7 @@ def test_the_tables_are_good_for_postgresql_too(table: Table) -> None:
 
 def test_it_stops_while_clients_are_connected_and_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_STOP_SECONDS", 3_600)  # it stops by itself, and is not left behind
+    before = set(threading.enumerate())
     sandbox = Sandbox(tmp_path / "server")
     with sandbox:
         idle, waiting = (Peer(sandbox.url, sandbox.ca_file) for _ in range(2))
@@ -160,11 +161,14 @@ def test_it_stops_while_clients_are_connected_and_waiting(tmp_path: Path, monkey
         thread.start()
         while len(sandbox.requests) == seen:
             pass
-    thread.join(60)
     idle.close()
+    thread.join(60)
     waiting.close()
+    left = set(threading.enumerate()) - before
+    for each in left:
+        each.join(60)
 
-    assert not thread.is_alive()
+    assert not [each for each in left if each.is_alive()]
 
 
 def test_forever_ends_when_it_is_told_to(tmp_path: Path) -> None:

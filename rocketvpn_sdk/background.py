@@ -101,7 +101,10 @@ class Background:
     def end(self) -> None:
         """Ask the thread to end."""
         self._stopped = True
-        self._wake.set()
+        if (
+            self._thread is None or self._thread.is_alive()
+        ):  # not in a forked child: there its lock may be held for ever
+            self._wake.set()
 
     def join(self, timeout: float) -> None:
         """Wait for the thread's end, at most ``timeout`` seconds; a call in flight then ends on its own."""

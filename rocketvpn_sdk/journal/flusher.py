@@ -55,9 +55,11 @@ class Flusher:
     def stop(self, timeout: float) -> None:
         """End the thread; waits for a flush that is running, at most ``timeout`` seconds."""
         self._stopped = True
+        if self._thread is None or not self._thread.is_alive():
+            return  # in a forked child, a thread that is not there may hold the events' locks for ever
         self._at_once.set()
         self._wanted.set()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
     def _start(self) -> None:

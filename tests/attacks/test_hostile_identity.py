@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey
-from support.hostile_calls import QUICK, Victim, victim_of
+from support.calls import PATIENT
+from support.hostile_calls import Victim, victim_of
 from support.hostile_server import Answer, Asked, Behaviour, Hostile, hostile_server
 from support.world import World
 
@@ -30,7 +31,7 @@ from rocketvpn_sdk.errors import (
     ServerTimeout,
 )
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_pauses")]
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("no_pauses")]
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +131,7 @@ def test_attack_demands_that_take_turns(victim: Victim) -> None:
 def test_attack_nonces_without_end_at_the_oauth_endpoints(hostile: Hostile, tmp_path: Path, path: str) -> None:
     world = World(hostile.sandbox, tmp_path / "vault")
     order = hostile.sandbox.order()
-    with RocketVPN.open(world.config(limits=QUICK)) as rocket:
+    with RocketVPN.open(world.config(limits=PATIENT)) as rocket:
         hostile.behave(path, says(400, {"error": "use_dpop_nonce"}, ("DPoP-Nonce", "another")))
         with pytest.raises(AuthenticationFailed):
             rocket.device.bind(order)

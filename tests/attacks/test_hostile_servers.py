@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 
 import pytest
 from support.hostile_calls import Victim, victim_of
@@ -25,7 +26,7 @@ from rocketvpn_sdk.transport.retries import Retries
 
 PAUSE = Retries.pause
 
-pytestmark = [pytest.mark.timeout(30), pytest.mark.usefixtures("no_pauses")]
+pytestmark = [pytest.mark.timeout(60), pytest.mark.usefixtures("no_pauses")]
 
 PATHS = {"read": "/v1/order", "write": "/v1/tunnels"}
 JSON = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -139,7 +140,8 @@ def test_attack_an_answer_without_end(victim: Victim, name: str) -> None:
     make, expected = ENDLESS[name]
     for kind in KINDS:
         victim.hostile.behave(PATHS[kind], make(victim.hostile))
-        error = type(victim.fails(getattr(victim, kind)))
+        with victim.hurried() if expected is ServerTimeout else nullcontext():
+            error = type(victim.fails(getattr(victim, kind)))
         # One-byte chunks may reach the bound on size first, on a machine that is quick enough.
         assert error is expected or (name == "endless chunks of one byte" and error is AnswerTooLarge), kind
     victim.whole()
@@ -235,12 +237,12 @@ def test_attack_a_redirect_to_another_host_is_not_followed(victim: Victim, statu
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as elsewhere:
-        elsewhere.settimeout(0.05)
+        elsewhere.setblocking(False)
         place = f"https://localhost:{elsewhere.getsockname()[1]}/v1/order"
         head = f'HTTP/1.1 {status} -\r\nLocation: {place}\r\nRefresh: 0; url={place}\r\nAlt-Svc: h2="{place}"\r\n'
         victim.hostile.behave(PATHS[kind], says(head.encode() + b"Content-Length: 0\r\n\r\n"))
         assert type(victim.fails(getattr(victim, kind))) is ServerError
-        with pytest.raises(TimeoutError):
+        with pytest.raises(BlockingIOError):
             elsewhere.accept()
     assert len(victim.hostile.asked_for(PATHS[kind])) == 1
     victim.whole()

@@ -13,7 +13,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -409,20 +408,20 @@ def cutting(connection: ssl.SSLSocket, done: threading.Event) -> None:
 
 
 @pytest.mark.parametrize(
-    ("serve", "kind"), [(endless, UpdateRefused), (dripping, ServerTimeout), (cutting, ServerUnreachable)]
+    ("serve", "kind", "total"),
+    [(endless, UpdateRefused, 60), (dripping, ServerTimeout, 0.6), (cutting, ServerUnreachable, 60)],
 )
 def test_a_body_without_an_end(
-    sandbox: Sandbox, device: Device, serve: Serve, kind: type[RocketVPNError], clock: FakeClock
+    sandbox: Sandbox, device: Device, serve: Serve, kind: type[RocketVPNError], total: float, clock: FakeClock
 ) -> None:
+    """It ends, by its size or by the call's deadline: the time-out of one read does not come before an hour."""
     ca = trustme.CA.from_pem(sandbox.ca_file.read_bytes(), (sandbox.folder / "ca-key.pem").read_bytes())
     with tls_peer(issued(ca), serve=serve) as peer:
-        limits = Limits(total_timeout=0.6, read_timeout=5)
+        limits = Limits(total_timeout=total, read_timeout=3_600)
         victim = Device(sandbox, device.vault, clock, server=peer.url, limits=limits)
-        started = time.monotonic()
         with pytest.raises(kind):
             victim.refresh()
         victim.api.close()
-    assert time.monotonic() - started < 3
     assert device.offline().read(POLICY) == device.policy()
 
 
@@ -533,7 +532,7 @@ def test_kill_in_the_middle_of_a_refresh(sandbox: Sandbox, device: Device, repos
     assert process.stdout
     assert process.stdout.readline() == "waiting\n"
     os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     folder = beside(device.vault)
     assert list(folder.glob("work-*")), "it died in the middle"
     if step != ".policy.json":
@@ -558,6 +557,6 @@ def test_a_process_that_hangs_holds_the_others_for_a_bounded_time(
             hurried.read(POLICY)
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
     assert LIMITS.total_timeout
     assert device.policy()

@@ -250,9 +250,11 @@ def test_calls_without_identity_share_no_connection_and_resume_no_session(
     ids=["noise", "version", "length", "lengths", "chunk", "header", "size", "gzip", "redirect", "html"],
 )
 def test_garbage_from_server(ca: trustme.CA, trust: Path, content: bytes) -> None:
-    from support.tls_peers import answer
+    def serve(connection: ssl.SSLSocket, _: object) -> None:
+        connection.sendall(content)
+        raise OSError  # which ends the connection
 
-    with tls_peer(issued(ca), serve=answer(content)) as peer, pytest.raises(ServerError):
+    with tls_peer(issued(ca), serve=serve) as peer, pytest.raises(ServerError):
         ask(peer, from_file(trust))
 
 

@@ -41,6 +41,7 @@ def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "B9": lambda: viewing.viewing(size * 2, size // 5),
         "B10": lambda: calling.deciding(200_000),
         "B11": lambda: idle.idle(10 if quick else 180),
+        "SANDBOX": lambda: starting.sandbox(3 if quick else 9),
         "STORM": lambda: storm.storm(2_000 if quick else 100_000, draw=not quick),
     }
 

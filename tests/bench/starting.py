@@ -1,4 +1,4 @@
-"""B7, B8: what it costs to import, and to seal the first record. Each figure is a process of its own."""
+"""B7, B8: what it costs to import, and to seal the first record, each in a process of its own; SANDBOX: its start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from support.dpop_client import Peer
+
 from bench.measure import Row, alternate
+from rocketvpn_sdk.sandbox import Sandbox
 
 _BARE = "pass"
 _FIRST_RECORD = """
@@ -52,6 +55,20 @@ def _memory(code: str) -> float:
             )
             / 1024
         )
+
+
+def sandbox(rounds: int) -> Iterator[Row]:
+    """A new sandbox, from nothing to its first answer over TLS."""
+
+    def work() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            before = time.perf_counter()
+            with Sandbox(Path(folder) / "sandbox") as running, Peer(running.url, running.ca_file) as peer:
+                peer.http.get("/v1/keys").raise_for_status()
+                return time.perf_counter() - before
+
+    found = alternate(rounds, sandbox=work)
+    yield Row("SANDBOX", "a new sandbox's first answer", "s", found["sandbox"], goal="≤ 2 s", limit=2.0)
 
 
 def starting(rounds: int) -> Iterator[Row]:

@@ -24,4 +24,4 @@ class TestPassphrase(SecretStoreContract):
 @pytest.mark.component("keyring")
 class TestKeyring(SecretStoreContract):
     def make_store(self, folder: Path) -> SecretStore:
-        return KeyringSecrets(timeout=20)
+        return KeyringSecrets(timeout=60)

@@ -215,7 +215,7 @@ def test_the_reader_runs_by_itself(vault: Vault, secrets: MemorySecrets) -> None
         " runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     command = [sys.executable, "-c", code, str(script), str(vault.folder / "vault.db"), root.name]
-    done = subprocess.run([*command, root.stored.hex()], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([*command, root.stored.hex()], capture_output=True, text=True, check=True, timeout=60)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line for line in lines if len(line) == 4] == expected
     assert ["note", {"text": "two"}] in lines

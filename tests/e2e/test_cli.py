@@ -143,7 +143,7 @@ def with_code(sandbox: Sandbox, cli: CommandLine, *arguments: str) -> dict:
     sandbox.mail.subscribe(lambda message: codes_sent.put(message.code))
     process = cli.start(*arguments, "--code-from", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with process:
-        out, _ = process.communicate(codes_sent.get(timeout=40) + "\n", timeout=40)
+        out, _ = process.communicate(codes_sent.get(timeout=60) + "\n", timeout=60)
     assert process.returncode == 0, out
     return json.loads(out)
 

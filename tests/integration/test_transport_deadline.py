@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,7 +22,8 @@ from rocketvpn_sdk.transport.failures import Failure
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 
-TOTAL = 0.6
+ENDLESS = Limits(total_timeout=0.6, read_timeout=3_600.0)
+"""Only the deadline of the whole call ends it: without one, the test would not come to an end."""
 
 
 def drip(head: bytes, drop: bytes) -> Serve:
@@ -52,13 +52,10 @@ def test_a_dripping_server_does_not_hold_a_call(
     context = tls_context(trust=trust) if store == "file" else tls_context()
     context.load_verify_locations(cafile=trust)
     with tls_peer(issued(ca), serve=drip(head, drop)) as peer:
-        api = api_at(peer.url, context, limits=Limits(total_timeout=TOTAL, read_timeout=5.0))
-        started = time.monotonic()
+        api = api_at(peer.url, context, limits=ENDLESS)
         with pytest.raises(ServerTimeout):
             api.call("server.keys", answer=dict)
-        took = time.monotonic() - started
         api.close()
-    assert took < TOTAL + 2.0, "far below the read timeout, had each byte begun it anew"
 
 
 def exchanged(limits: Limits, proxy: str | None = None) -> RocketVPNError:
@@ -75,24 +72,19 @@ def test_a_proxy_that_drips_its_answer_does_not_hold_a_call() -> None:
 
     def talk(raw: socket.socket) -> None:
         raw.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
-        for _ in range(100):  # five seconds, where nothing ends it
+        while not stop.wait(0.05):
             raw.sendall(b"x")
-            if stop.wait(0.05):
-                return
-        whole.append(True)
 
-    whole: list[bool] = []
     with plain_peer(talk) as peer:
-        error = exchanged(Limits(total_timeout=TOTAL, read_timeout=5.0), proxy=f"http://127.0.0.1:{peer.port}")
+        error = exchanged(ENDLESS, proxy=f"http://127.0.0.1:{peer.port}")
         stop.set()
     assert isinstance(error, ServerTimeout)
-    assert whole == []
 
 
 def test_a_name_that_nobody_looks_up_does_not_hold_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     let_go = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: let_go.wait(20) and [])
-    error = exchanged(Limits(total_timeout=TOTAL))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: let_go.wait(60) and [])
+    error = exchanged(ENDLESS)
     let_go.set()
     assert isinstance(error, ServerTimeout)
     assert error.cause == "network"
@@ -103,7 +95,7 @@ def test_closing_ends_a_call_that_waits_for_a_name(monkeypatch: pytest.MonkeyPat
 
     def hangs(*_: object, **__: object) -> list[object]:
         asked.set()
-        let_go.wait(20)
+        let_go.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", hangs)
@@ -111,9 +103,9 @@ def test_closing_ends_a_call_that_waits_for_a_name(monkeypatch: pytest.MonkeyPat
     request = httpx.Request("GET", "https://localhost:1/")
     with ThreadPoolExecutor() as pool:
         call = pool.submit(connections.exchange, request, operation="server.keys", nameless=True)
-        assert asked.wait(20)
+        assert asked.wait(60)
         connections.close()
-        failed = call.exception(20)
+        failed = call.exception(60)
         let_go.set()
     assert isinstance(failed, Failure)
     assert isinstance(failed.error, VaultClosed)

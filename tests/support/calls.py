@@ -23,7 +23,7 @@ SERVER = "https://api.rocketvpn.example"
 DEVICE_ID = "A" * 52
 ORDER = "RV-2026-0001"
 APP = "org.example.vpn"
-PATIENT = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
+PATIENT = Limits(connect_timeout=60, read_timeout=60, write_timeout=60, total_timeout=60)
 """Bounds that a server on this machine never reaches, unless it means to."""
 PROBLEM = "application/problem+json"
 METADATA: dict[str, Any] = {

@@ -112,10 +112,10 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
+        self._process.wait(60)
         os.close(self._master)
 
-    def expect(self, text: str, seconds: float = 40.0) -> None:
+    def expect(self, text: str, seconds: float = 60.0) -> None:
         """Read until ``text`` comes after what was expected before."""
         until = time.monotonic() + seconds
         while (found := self.text.find(text, self._seen)) < 0:
@@ -127,10 +127,10 @@ class Terminal:
 
     def leave(self) -> int:
         """Read to the end and return the exit code."""
-        until = time.monotonic() + 40
+        until = time.monotonic() + 60
         while self._read(until):
             pass
-        return self._process.wait(20)
+        return self._process.wait(60)
 
     def _read(self, until: float) -> bool:
         readable, _, _ = select.select([self._master], [], [], max(until - time.monotonic(), 0))

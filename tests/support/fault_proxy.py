@@ -77,7 +77,7 @@ class FaultProxy:
         """Stop."""
         self._done.set()
         _end(self.listener)
-        self._thread.join(5)
+        self._thread.join(60)
         self.drop()
 
     def _serve(self) -> None:
@@ -157,6 +157,7 @@ def _end(line: socket.socket, *, reset: bool = False) -> None:
     with suppress(OSError):
         if reset:
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            line.shutdown(socket.SHUT_RD)  # says nothing, but wakes who reads: until then nothing is reset
         else:
             line.shutdown(socket.SHUT_RDWR)
     line.close()

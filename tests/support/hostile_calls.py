@@ -15,21 +15,23 @@ from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import SentEntry
 from rocketvpn_sdk.vault.verify import verify
+from support.calls import PATIENT
 from support.hostile_server import Hostile
 from support.world import World, tunnel_key
 
 QUICK = Limits(connect_timeout=0.6, read_timeout=0.4, write_timeout=0.4, total_timeout=0.6)
-"""The bounds under attack: small, so that ours end a call long before the test's own."""
+"""The bounds against a server that never comes to an end: nothing else ends a call there, so no machine is too slow."""
 
 
 @dataclass
 class Victim:
-    """A bound device, opened twice: ``rocket`` has small bounds, ``calm`` the usual ones, for what is checked after."""
+    """A bound device, opened three times: ``calm`` is for what is checked after, ``hasty`` has small bounds."""
 
     world: World
     hostile: Hostile
     rocket: RocketVPN
     calm: RocketVPN
+    hasty: RocketVPN
 
     def read(self) -> Any:
         """Make a call that reads."""
@@ -38,6 +40,15 @@ class Victim:
     def write(self) -> Any:
         """Make a call that writes."""
         return self.rocket.call("tunnel.register", public_key=tunnel_key())
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Let ``rocket`` be the one with small bounds."""
+        self.rocket, self.hasty = self.hasty, self.rocket
+        try:
+            yield
+        finally:
+            self.rocket, self.hasty = self.hasty, self.rocket
 
     def fails(self, call: Callable[[], object]) -> RocketVPNError:
         """Make ``call``; return the error of ours that it ends with."""
@@ -53,7 +64,7 @@ class Victim:
     def whole(self) -> None:
         """Check that vault, ledger and queue are whole, and that the next good calls work."""
         self.hostile.be_good()
-        for rocket in (self.rocket, self.calm):
+        for rocket in (self.rocket, self.calm, self.hasty):
             rocket._rooms.sent.commit()
         verify(self.rocket._rooms.vault)
         assert self.sent()
@@ -69,8 +80,11 @@ class Victim:
 def victim_of(hostile: Hostile, folder: Path, **config: Any) -> Iterator[Victim]:
     """Bind a device while the server is good, then hand it over."""
     world = World(hostile.sandbox, folder)
-    with RocketVPN.open(world.config(limits=QUICK, **config)) as rocket:
+    with RocketVPN.open(world.config(limits=PATIENT, **config)) as rocket:
         rocket.device.bind(hostile.sandbox.order())
-        with RocketVPN.open(world.config(**config)) as calm:
+        with (
+            RocketVPN.open(world.config(limits=PATIENT, **config)) as calm,
+            RocketVPN.open(world.config(limits=QUICK, **config)) as hasty,
+        ):
             hostile.be_good()
-            yield Victim(world, hostile, rocket, calm)
+            yield Victim(world, hostile, rocket, calm, hasty)

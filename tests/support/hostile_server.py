@@ -115,11 +115,11 @@ class Hostile:
             with suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
         self.listener.close()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def answer(self, asked: Asked) -> Answer:
         """Return what the real server says."""
-        line = http.client.HTTPSConnection("localhost", self.sandbox.behind, context=self._upstream, timeout=10)
+        line = http.client.HTTPSConnection("localhost", self.sandbox.behind, context=self._upstream, timeout=60)
         try:
             line.putrequest(asked.method, asked.path, skip_host=True, skip_accept_encoding=True)
             for name, value in asked.headers.items():
@@ -141,7 +141,7 @@ class Hostile:
             threading.Thread(target=self._serve, args=(raw,), daemon=True).start()
 
     def _serve(self, raw: socket.socket) -> None:
-        raw.settimeout(10)
+        raw.settimeout(60)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self._lock:
             self._open.add(raw)

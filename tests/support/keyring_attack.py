@@ -45,7 +45,7 @@ clock = FakeClock()
 class HookedKeyring(KeyringSecrets):
     """The real keyring; ``after`` is called with each call's number once it was answered."""
 
-    def __init__(self, *, timeout: float = 20.0) -> None:
+    def __init__(self, *, timeout: float = 60.0) -> None:
         super().__init__(timeout=timeout)
         self.after: Callable[[int], None] = lambda number: None
         self.calls = 0
@@ -129,8 +129,8 @@ def collection() -> Iterator[secretstorage.Collection]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Ask until it is so (each question is a process of its own, which takes its time); ten seconds at most."""
-    end = time.monotonic() + 10
+    """Ask until it is so (each question is a process of its own, which takes its time); a minute at most."""
+    end = time.monotonic() + 60
     while not condition():
         if time.monotonic() > end:
             raise AssertionError("it did not happen")
@@ -140,7 +140,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 def open_vault(folder: Path, secrets: KeyringSecrets | None = None) -> Vault:
-    vault = Vault(folder / "vault", secrets or KeyringSecrets(timeout=20), clock, Limits(busy_timeout=5))
+    vault = Vault(folder / "vault", secrets or KeyringSecrets(timeout=60), clock, Limits(busy_timeout=60))
     try:
         vault.unlock()
     except BaseException:

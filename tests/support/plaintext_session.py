@@ -16,7 +16,7 @@ from rocketvpn_sdk.vault import KeyringSecrets
 
 
 def main() -> None:
-    session = Session(Path(sys.argv[1]), KeyringSecrets(timeout=20))
+    session = Session(Path(sys.argv[1]), KeyringSecrets(timeout=60))
     session.bind()
     session.run(500, seed=1)
     session.rocket.journal.flush()

@@ -18,10 +18,10 @@ from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.sandbox.tuf_repository import Repository
 from rocketvpn_sdk.transport import Api, tls_context
 from rocketvpn_sdk.updates import TrustedFiles, beside
-from support.calls import api_at
+from support.calls import PATIENT, api_at
 
 POLICY = "policy/policy.json"
-LIMITS = Limits(connect_timeout=5, read_timeout=5, total_timeout=10)
+LIMITS = PATIENT
 
 
 def no_network(operation: str, /, *, path: Mapping[str, str], at_most: int) -> bytes | None:

@@ -45,6 +45,7 @@ class Peer:
         self.url = f"https://localhost:{self._listener.getsockname()[1]}"
         self._done = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._lines: list[socket.socket] = []
         self.received = bytearray()
         self.connections = 0
         self.handshakes: list[str] = []
@@ -64,8 +65,9 @@ class Peer:
             thread.start()
 
     def _handle(self, raw: socket.socket) -> None:
-        raw.settimeout(5)
-        with raw, suppress(OSError):
+        raw.settimeout(60)
+        with raw, raw.dup() as line, suppress(OSError):
+            self._lines.append(line)
             try:
                 connection = self._context.wrap_socket(raw, server_side=True)
             except OSError as error:
@@ -88,9 +90,17 @@ class Peer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._accepting.join(5)
+        self._accepting.join(60)
+        _hang_up(self._lines)
         for thread in self._threads:
-            thread.join(6)
+            thread.join(60)
+
+
+def _hang_up(lines: list[socket.socket]) -> None:
+    """End every connection: whoever still reads from one would do so until its time-out."""
+    for line in lines:
+        with suppress(OSError):  # it was closed already
+            line.shutdown(socket.SHUT_RDWR)
 
 
 _answer_ok = answer(OK)
@@ -108,6 +118,7 @@ class PlainPeer:
         self.url = f"https://localhost:{self.port}"
         self.heard: list[bytes] = []
         self._threads: list[threading.Thread] = []
+        self._lines: list[socket.socket] = []
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -115,13 +126,14 @@ class PlainPeer:
         with suppress(OSError):
             while True:
                 raw, _ = self._listener.accept()
-                raw.settimeout(5)
+                raw.settimeout(60)
                 thread = threading.Thread(target=self._serve, args=(raw,), daemon=True)
                 self._threads.append(thread)
                 thread.start()
 
     def _serve(self, raw: socket.socket) -> None:
-        with raw, suppress(OSError):
+        with raw, raw.dup() as line, suppress(OSError):
+            self._lines.append(line)
             self.heard.append(raw.recv(65536))
             self._talk(raw)
 
@@ -129,8 +141,10 @@ class PlainPeer:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in (self._accepting, *self._threads):
-            thread.join(6)
+        self._accepting.join(60)
+        _hang_up(self._lines)
+        for thread in self._threads:
+            thread.join(60)
 
 
 @contextmanager
@@ -161,7 +175,7 @@ def tunnelling(to: str) -> Talk:
             back = threading.Thread(target=_pump, args=(there, raw), daemon=True)
             back.start()
             _pump(raw, there)
-            back.join(6)
+            back.join(60)
 
     return talk
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.vaults import open_vault
 from rocketvpn_sdk.background import CHECKED, HOUR, LONGEST, SHORTEST, Background, Every, Job, PolicyCheck, _Checked
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import ServerUnreachable, VaultClosed
+from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 
@@ -230,6 +232,30 @@ def test_a_fork_s_child_has_no_worker() -> None:
     assert worker.status().running
     worker.end()
     worker.join(30)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("which", ["worker", "flusher"])
+def test_a_fork_s_child_ends_though_a_thread_that_it_does_not_have_held_a_lock(which: str) -> None:
+    worker, flusher = Background([], FakeClock()), Flusher(lambda: None, HOUR)
+    worker.start()
+    flusher.arm()
+    event, stop = {
+        "worker": (worker._wake, worker.end),
+        "flusher": (flusher._at_once, lambda: flusher.stop(30)),
+    }[which]
+    with event._cond:  # type: ignore[attr-defined] # as every thread has it for a moment that waits, or ends its wait
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(60)  # ends it where it hangs
+            stop()
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    worker.end()
+    worker.join(30)
+    flusher.stop(30)
 
 
 def test_the_policy_is_asked_for_once_a_day_over_restarts(tmp_path: Path) -> None:

@@ -88,6 +88,56 @@ def test_no_file_names_a_folder_of_the_machine_it_was_written_on():
     assert not found
 
 
+CLOCKS = ("time.time()", "time.monotonic()", "time.perf_counter()", "time.process_time()")
+
+
+def reads_a_clock(tree: ast.AST, times: set[str]) -> bool:
+    """Return whether a call of the machine's clock, or a name in ``times``, is part of ``tree``."""
+    return any(ast.unparse(each) in times.union(CLOCKS) for each in ast.walk(tree))
+
+
+def times_asserted(text: str) -> list[str]:
+    """Return the asserts in a test's ``text`` that compare what a clock of the machine's told, and its sleeps."""
+    nodes = list(ast.walk(ast.parse(text)))
+    times: set[str] = set()
+    for node in nodes:  # by depth, and there in the order of the text
+        told = isinstance(node, ast.Assign) and (ast.unparse(node.value) in CLOCKS or isinstance(node.value, ast.BinOp))
+        if told and reads_a_clock(node.value, times):
+            times |= {ast.unparse(target) for target in node.targets}
+    compared = [
+        each
+        for node in nodes
+        if isinstance(node, ast.Assert)
+        for each in ast.walk(node.test)
+        if isinstance(each, ast.Compare) and reads_a_clock(each, times)
+    ]
+    calls = [ast.unparse(node) for node in nodes if isinstance(node, ast.Call) and node.args]
+    sleeps = [call for call in calls if re.match(r"(time\.sleep|(threading\.)?Event\(\)\.wait)\(", call)]
+    return [ast.unparse(each) for each in compared] + sleeps
+
+
+def test_no_test_asserts_a_time_nor_sleeps():
+    # A busy machine is no error: tests count work, inject a clock, or wait for what has to happen.
+    tests = [path for path in (ROOT / "tests").rglob("*.py") if "bench" not in path.parts]
+    found = [f"{path.name}: {each}" for path in tests for each in times_asserted(path.read_text("utf-8"))]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "assert time.monotonic() - began < 3",
+        "took = time.perf_counter() - began; assert took < 3",
+        "began = time.process_time(); took = stop() - began; assert 1 < took <= 2 and done",
+        "time.sleep(0.1)",
+        "threading.Event().wait(0.1)",
+    ],
+)
+def test_an_asserted_time_is_found(line: str):
+    assert times_asserted(line)
+    assert not times_asserted("assert clock.time() < 5; threading.Event().wait(); assert event.wait(60)")
+
+
 def test_scripts_can_be_run():
     for name in (".ci/run", "tests/support/run_secret_service.sh"):
         path = ROOT / name

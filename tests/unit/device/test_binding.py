@@ -129,7 +129,7 @@ def test_of_many_threads_one_binds(bench: Bench) -> None:
     together = threading.Barrier(4)
 
     def bind() -> bool:
-        together.wait(10)
+        together.wait(60)
         try:
             bench.devices.bind(ORDER)
         except AlreadyBound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Resolver:
         self.asked.append(host)
         self.asking.set()
         if len(self.asked) <= self.hangs:
-            assert self.let_go.wait(20)
+            assert self.let_go.wait(60)
         if self.error is not None:
             raise self.error
         return FOUND
@@ -45,11 +46,11 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     made.let_go.set()
     for thread in threading.enumerate():
         if thread.name == names.THREAD:
-            thread.join(20)
+            thread.join(60)
 
 
 def test_this_devices_own_name_is_found() -> None:
-    found = Names().addresses("localhost", 443, 20)
+    found = Names().addresses("localhost", 443, 60)
     assert {address[0] for *_, address in found} & {"127.0.0.1", "::1"}
 
 
@@ -57,7 +58,7 @@ def test_a_name_that_nobody_has(resolver: Resolver) -> None:
     resolver.error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     resolver.let_go.set()
     with pytest.raises(socket.gaierror):
-        Names().addresses("no-such-host.invalid", 443, 20)
+        Names().addresses("no-such-host.invalid", 443, 60)
 
 
 def test_a_resolver_that_hangs_costs_the_time_of_the_call_and_no_more(resolver: Resolver) -> None:
@@ -67,7 +68,8 @@ def test_a_resolver_that_hangs_costs_the_time_of_the_call_and_no_more(resolver: 
         Names().addresses("api.example", 443, 0.05)
 
 
-def test_look_ups_of_one_name_do_not_pile_up(resolver: Resolver) -> None:
+def test_look_ups_of_one_name_do_not_pile_up(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "ASK_AGAIN", 3_600.0)
     made = Names()
     for _ in range(5):
         with pytest.raises(TimeoutError):
@@ -76,16 +78,24 @@ def test_look_ups_of_one_name_do_not_pile_up(resolver: Resolver) -> None:
         made.addresses("other.example", 443, 0.01)
     assert resolver.asked == ["api.example", "other.example"]
     with ThreadPoolExecutor() as pool:
-        late = pool.submit(made.addresses, "api.example", 443, 20)
+        late = pool.submit(made.addresses, "api.example", 443, 60)
         resolver.let_go.set()
         assert late.result() == FOUND
-    assert made.addresses("api.example", 443, 20) == FOUND
+    assert made.addresses("api.example", 443, 60) == FOUND
 
 
 def test_however_long_it_hangs_there_are_few_look_ups(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "ASK_AGAIN", 0.001)
-    with pytest.raises(TimeoutError):
-        Names().addresses("api.example", 443, 0.2)
+    made, rounds = Names(), itertools.count()
+    ask = made._ask
+
+    def counted(host: str, port: int) -> Any:
+        if next(rounds) == 10 * names.MOST:
+            resolver.let_go.set()
+        return ask(host, port)
+
+    monkeypatch.setattr(made, "_ask", counted)
+    assert made.addresses("api.example", 443, 3_600) == FOUND
     assert len(resolver.asked) == names.MOST
 
 
@@ -94,8 +104,9 @@ def test_an_answer_that_is_lost_is_asked_for_once_more(resolver: Resolver, monke
     monkeypatch.setattr(names, "ASK_AGAIN", 0.01)
     resolver.hangs = 1
     made = Names()
-    assert made.addresses("api.example", 443, 20) == FOUND
-    assert resolver.asked == ["api.example"] * 2
+    assert made.addresses("api.example", 443, 60) == FOUND
+    assert 2 <= len(resolver.asked) <= names.MOST  # more than two where the machine is busy
+    assert set(resolver.asked) == {"api.example"}
 
 
 def test_an_error_counts_when_nobody_else_is_still_looking(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,19 +114,19 @@ def test_an_error_counts_when_nobody_else_is_still_looking(resolver: Resolver, m
     resolver.error = socket.gaierror(socket.EAI_AGAIN, "Temporary failure")
     resolver.hangs = 1
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(Names().addresses, "api.example", 443, 20)
+        waiting = pool.submit(Names().addresses, "api.example", 443, 60)
         while len(resolver.asked) < 2:
             assert not waiting.done()
         resolver.let_go.set()
-        assert isinstance(waiting.exception(20), socket.gaierror)
+        assert isinstance(waiting.exception(60), socket.gaierror)
 
 
 def test_each_of_those_who_wait_gets_an_error_of_its_own(resolver: Resolver) -> None:
     resolver.error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     made = Names()
     with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(made.addresses, "api.example", 443, 20) for _ in range(3)]
-        assert resolver.asking.wait(20)
+        waiting = [pool.submit(made.addresses, "api.example", 443, 60) for _ in range(3)]
+        assert resolver.asking.wait(60)
         resolver.let_go.set()
         errors = [one.exception() for one in waiting]
     assert {type(error) for error in errors} == {socket.gaierror}
@@ -127,9 +138,9 @@ def test_ending_wakes_whoever_waits_and_turns_away_whoever_comes(resolver: Resol
     made = Names()
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(made.addresses, "api.example", 443, 3_600)
-        assert resolver.asking.wait(20)
+        assert resolver.asking.wait(60)
         made.end()
-        assert isinstance(waiting.exception(20), ConnectionAbortedError)
+        assert isinstance(waiting.exception(60), ConnectionAbortedError)
     with pytest.raises(ConnectionAbortedError):
         made.addresses("other.example", 443, 3_600)
     assert resolver.asked == ["api.example"]
@@ -143,7 +154,7 @@ def test_where_no_thread_can_be_started_it_is_looked_up_here(
 
     monkeypatch.setattr(threading.Thread, "start", none_left)
     resolver.let_go.set()
-    assert Names().addresses("api.example", 443, 20) == FOUND
+    assert Names().addresses("api.example", 443, 60) == FOUND
 
 
 def test_an_interrupt_leaves_nobody_waiting_for_what_nobody_does(
@@ -154,8 +165,8 @@ def test_an_interrupt_leaves_nobody_waiting_for_what_nobody_does(
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", _interrupted)
         with pytest.raises(KeyboardInterrupt):
-            made.addresses("api.example", 443, 20)
-    assert made.addresses("api.example", 443, 20) == FOUND
+            made.addresses("api.example", 443, 60)
+    assert made.addresses("api.example", 443, 60) == FOUND
 
 
 def _interrupted(_: threading.Thread) -> None:

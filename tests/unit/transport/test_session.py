@@ -25,6 +25,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport import DeviceRevokedNotice, deadline
 
 ORDER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
@@ -110,18 +111,16 @@ def test_threads_share_one_refresh(line: Line) -> None:
     line.router.get("/v1/order").mock(return_value=good())
 
     def call() -> str:
-        together.wait(10)
+        together.wait(60)
         return read_order(line).state
 
     with ThreadPoolExecutor(threads) as pool:
-        states = [future.result(20) for future in [pool.submit(call) for _ in range(threads)]]
+        states = [future.result(60) for future in [pool.submit(call) for _ in range(threads)]]
     assert states == ["active"] * threads
     assert line.token.call_count == 1
 
 
 def test_waiting_for_another_threads_refresh_is_bounded() -> None:
-    from rocketvpn_sdk.limits import Limits
-
     line = Line(limits=Limits(total_timeout=0.05))
     with line.api.session._refreshing, pytest.raises(ServerTimeout):
         read_order(line)
@@ -195,18 +194,20 @@ def test_a_refresh_that_ends_after_unbinding_leaves_no_token(line: Line) -> None
     assert line.api.session._token is None
 
 
-def test_a_token_that_another_thread_fetched_meanwhile_is_taken(line: Line) -> None:
+def test_a_token_that_another_thread_fetched_meanwhile_is_taken(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     session = line.api.session
     line.router.get("/v1/order").mock(return_value=good())
     read_order(line)
     fetched = session._token
     session.refused("access-token-1")
+    waits, real = threading.Event(), session._waiting
+    monkeypatch.setattr(session, "_waiting", lambda lock: waits.set() or real(lock))
     with ThreadPoolExecutor(1) as pool:
         with session._refreshing:
             waiting = pool.submit(read_order, line)
-            threading.Event().wait(0.1)
+            assert waits.wait(60)
             session._token = fetched
-        assert waiting.result(20).state == "active"
+        assert waiting.result(60).state == "active"
     assert line.token.call_count == 1
 
 
@@ -552,33 +553,31 @@ def test_threads_share_one_step_up() -> None:
     steps = Steps(lambda challenge: asked.append(challenge) or "123456")
 
     def call() -> str:
-        together.wait(10)
+        together.wait(60)
         return read_order(steps.line).state
 
     with ThreadPoolExecutor(threads) as pool:
-        states = [future.result(20) for future in [pool.submit(call) for _ in range(threads)]]
+        states = [future.result(60) for future in [pool.submit(call) for _ in range(threads)]]
     assert states == ["active"] * threads
     assert len(asked) == 1
     steps.line.api.close()
 
 
-def test_the_users_time_is_not_the_calls() -> None:
-    from rocketvpn_sdk.limits import Limits
-    from rocketvpn_sdk.transport import deadline
-
+def test_the_users_time_is_not_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr(deadline, "time", clock)
     left: list[float] = []
 
     def slow(challenge: wire.Challenge) -> str:
-        threading.Event().wait(0.3)
+        clock.advance(3_600.0)
         return "123456"
 
     steps = Steps(slow)
-    steps.line.api._exchange.limits = Limits(total_timeout=0.25)
     steps.challenge.mock(
         side_effect=lambda request: (left.append(deadline.remaining(9.0)), steps._challenge(request))[1]
     )
     read_order(steps.line)
-    assert left[-1] > 0.01
+    assert left[-1] == Limits().total_timeout
     steps.line.api.close()
 
 

@@ -118,19 +118,19 @@ def test_whoever_waited_while_it_was_removed_does_not_bring_it_back(folder: Path
     def wait() -> None:
         waiting.set()
         try:
-            with held(folder, 10):
+            with held(folder, 60):
                 pass
         except VaultClosed as error:
             caught.append(error)
 
     thread = threading.Thread(target=wait)
     thread.start()
-    waiting.wait(5)
+    assert waiting.wait(60)
     while openings(folder / "lock.db") < 2:  # ours and the one of whoever waits
         thread.join(0.01)
     (folder / "lock.db").unlink()
     lock.close()
-    thread.join(15)
+    thread.join(90)
     assert not thread.is_alive()
 
 

@@ -40,7 +40,7 @@ class Backend:
         return behaviour() if callable(behaviour) else behaviour
 
 
-def store_with(backend: Backend, monkeypatch: pytest.MonkeyPatch, *, timeout: float = 5.0) -> KeyringSecrets:
+def store_with(backend: Backend, monkeypatch: pytest.MonkeyPatch, *, timeout: float = 60.0) -> KeyringSecrets:
     monkeypatch.setattr(secrets, "_trusted_backend", lambda: backend)
     return KeyringSecrets(timeout=timeout)
 
@@ -104,4 +104,4 @@ def test_attack_environment_slips_in_a_backend(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.setattr(Keyring, "viable", False, raising=False)
     with pytest.raises(SecretStoreUnavailable):
-        KeyringSecrets(timeout=5).set("v/r", b"secret")
+        KeyringSecrets(timeout=60).set("v/r", b"secret")

@@ -215,7 +215,8 @@ def truth(_shared_sandbox, tmp_path_factory: pytest.TempPathFactory) -> Truth:
     reader = Reader(world.folder / "vault.db", name, world.secrets.get(name))
     mine = next(row for row in rows["devices"] if row["id"] == device)
     tunnel = next(row for row in rows["tunnels"] if row["device_id"] == device)
-    documents = dict(reader.documents())
+    with closing(reader.db):
+        documents, records = dict(reader.documents()), list(reader.records())
     both = {"order_number": order, "device_id": device, "device_public_key": mine["jkt"]}
     planted = {
         "device": {**both, "bound_on": documents["binding"]["bound_on"]},
@@ -229,7 +230,7 @@ def truth(_shared_sandbox, tmp_path_factory: pytest.TempPathFactory) -> Truth:
             "payment_record": next(row["record"] for row in rows["payments"] if row["order_number"] == order),
         },
     }
-    return Truth(report, documents, list(reader.records()), rows, planted)
+    return Truth(report, documents, records, rows, planted)
 
 
 def _record(rocket: RocketVPN) -> None:

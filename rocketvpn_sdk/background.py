@@ -101,9 +101,8 @@ class Background:
     def end(self) -> None:
         """Ask the thread to end."""
         self._stopped = True
-        if (
-            self._thread is None or self._thread.is_alive()
-        ):  # not in a forked child: there its lock may be held for ever
+        # In a forked child, a thread that is not there may hold the event's lock for ever.
+        if self._thread is None or self._thread.is_alive():
             self._wake.set()
 
     def join(self, timeout: float) -> None:

@@ -28,6 +28,8 @@ import typer
 import urllib3.util.connection
 import uvicorn
 from httpcore._backends.sync import SyncStream
+from keyring.backends.SecretService import Keyring as SecretService
+from keyring.backends.Windows import WinVaultKeyring
 from support.canaries import CANARIES, canary
 from support.foreign import touched
 from tuf.api.exceptions import DownloadHTTPError, ExpiredMetadataError
@@ -37,6 +39,15 @@ from rocketvpn_sdk.sandbox.tuf_repository import Repository
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport import connections, failures
 from rocketvpn_sdk.witness import hook
+
+# ---------------------------------------------------------------- the keyring
+
+
+@canary(("vault/secrets.py", "persist"), breaks="on Windows root keys are copied to the user's other machines")
+def test_keyrings_windows_backend_says_how_far_an_entry_goes() -> None:
+    assert "persist" in vars(WinVaultKeyring)
+    assert not hasattr(SecretService, "persist")
+
 
 # ---------------------------------------------------------------- TLS and connections
 

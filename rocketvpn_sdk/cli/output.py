@@ -51,6 +51,8 @@ class Out:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self.printed = False
+        """Whether a document was printed, or begun."""
         self._console = _console(sys.stdout)
         self._errors = _console(sys.stderr)
 
@@ -61,7 +63,9 @@ class Out:
 
     def document(self, value: Any) -> None:
         """Print ``value`` as one line of JSON."""
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False) + "\n")
+        text = json.dumps(plain(value), ensure_ascii=False) + "\n"
+        self.printed = True
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def say(self, text: str = "", *, style: str = "", indent: int = 0, hanging: int = 0) -> None:

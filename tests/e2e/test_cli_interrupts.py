@@ -183,7 +183,7 @@ class Pressing:
 """
 LOST = {
     "a finaliser": "interrupts.begin(); value = Pressing(); del value; wait()",
-    "a weak reference's callback": "interrupts.begin(); value = set(); r = weakref.ref(value, press)\ndel value; wait()",
+    "a weak reference": "interrupts.begin(); value = set(); kept = weakref.ref(value, press)\ndel value; wait()",
     "an import": "interrupts.begin(); import swallows; wait()",
     "code that keeps it to itself": "interrupts.begin()\ntry: press()\nexcept KeyboardInterrupt: pass\nwait()",
 }
@@ -397,5 +397,6 @@ def test_at_random_moments(bench: Bench, name: str):
             assert said.code == codes.INTERRUPTED, about
             told = said.document if "--json" in command else {}
             assert "Interrupted." in (err or told["error"]["message"]), about
-        assert bench.sound(), about
-        check(bench)
+        if name not in READS or moment == MOMENTS - 1:
+            assert bench.sound(), about
+            check(bench)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 
 _NEEDED = ("typer", "rich")
 
 
 def main() -> None:
     """Run the command line and leave with its exit code; ``cli/codes.py`` has the table."""
+    from rocketvpn_sdk.cli.interrupts import interrupts
+
+    interrupts.arm()  # before anything else is loaded, which takes most of a second on a slow machine
+    from importlib.util import find_spec
+
     if any(find_spec(name) is None for name in _NEEDED):
         sys.stderr.write(
             "The command line needs two more packages.\nInstall them with: pip install 'rocketvpn-sdk[cli]'\n"
@@ -17,4 +21,6 @@ def main() -> None:
         sys.exit(2)
     from rocketvpn_sdk.cli.app import run
 
-    sys.exit(run())
+    code = run()
+    interrupts.end()
+    sys.exit(code)

@@ -16,7 +16,8 @@ import typer
 from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import register
-from rocketvpn_sdk.cli.output import forgive_encodings
+from rocketvpn_sdk.cli.interrupts import interrupts
+from rocketvpn_sdk.cli.output import Out, forgive_encodings
 
 _EPILOG = f"""Exit codes:
 
@@ -123,12 +124,13 @@ def run(arguments: list[str] | None = None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
         result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
-    except typer.Abort:
-        return codes.INTERRUPTED
+    except typer.Abort:  # only where nobody armed ``interrupts``: who did ends before the command begins
+        return problems.tell_interrupted(Out(json="--json" in arguments))
     except Exception as error:
         message = getattr(error, "format_message", None)  # typer's own errors, whose classes are not public
         if message is None:
             raise
+        interrupts.end()
         context = getattr(error, "ctx", None)
         return problems.tell_usage(message(), context.get_usage() if context else "", json="--json" in arguments)
     return result if isinstance(result, int) else codes.DONE

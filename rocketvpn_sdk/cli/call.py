@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import ask, codes, problems
+from rocketvpn_sdk.cli.interrupts import behind, interrupts
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, Chosen, make_config
 from rocketvpn_sdk.client import RocketVPN
@@ -163,7 +164,21 @@ def _call(out: Out, values: dict[str, Any], code_from: str | None) -> Call:
 
 
 def _run(out: Out, command: Callable[[], Answer | None]) -> int:
-    """Run a command and say what came of it; return the exit code."""
+    """Run a command, which Ctrl-C may end, and say what came of it; return the exit code."""
+    try:
+        interrupts.begin()
+        code = _answered(out, command)
+        if interrupts.end():
+            raise KeyboardInterrupt
+    except BaseException as error:
+        if not behind(error):
+            raise
+        interrupts.end()
+        code = problems.tell_interrupted(out)
+    return code
+
+
+def _answered(out: Out, command: Callable[[], Answer | None]) -> int:
     try:
         answer = command()
         if answer is None:
@@ -172,17 +187,18 @@ def _run(out: Out, command: Callable[[], Answer | None]) -> int:
             out.document(answer.document)
         else:
             answer.show(out)
-    except RocketVPNError as error:
-        return problems.tell(error, out)
-    except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        advice = "What was done before stands; `rocketvpn status` shows it."
-        return problems.tell(problems.CommandError("Interrupted.", advice=advice, exit_code=codes.INTERRUPTED), out)
-    except BrokenPipeError:
+        return answer.code
+    except (RocketVPNError, OSError) as error:
+        if behind(error):
+            raise  # an interrupt that a library made into something else
+        return _told(error, out)
+
+
+def _told(error: RocketVPNError | OSError, out: Out) -> int:
+    if isinstance(error, BrokenPipeError):
         # Whoever read the output has gone; what is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return codes.REFUSED
-    except OSError as error:
-        problem = f"The system says: {error.strerror or type(error).__name__}."
-        return problems.tell(problems.CommandError(problem), out)
-    return answer.code
+    if isinstance(error, OSError):
+        error = problems.CommandError(f"The system says: {error.strerror or type(error).__name__}.")
+    return problems.tell(error, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rocketvpn_sdk.cli import interrupts
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     BrowserRequired,
@@ -14,7 +15,7 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 
-DONE, REFUSED, USAGE, DEVICE, SERVER, USER, PENDING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+DONE, REFUSED, USAGE, DEVICE, SERVER, USER, PENDING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, interrupts.INTERRUPTED
 
 MEANINGS: dict[int, str] = {
     DONE: "done",

@@ -70,6 +70,8 @@ class Out:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self.printed = False
+        """Whether a document was printed, or begun."""
         self._console = _console(sys.stdout)
         self._errors = _console(sys.stderr)
 
@@ -81,7 +83,10 @@ class Out:
     def document(self, value: Any) -> None:
         """Print ``value`` as one line of JSON; whatever the output's encoding is, it reads as UTF-8."""
         utf8 = codecs.lookup(_encoding()).name == "utf-8"
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=not utf8) + "\n")
+        text = json.dumps(plain(value), ensure_ascii=not utf8) + "
+"
+        self.printed = True
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     def say(self, text: str = "", *, style: str = "", indent: int = 0, hanging: int = 0) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli.interrupts import WORDS
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean, plain
 from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, RocketVPNError
@@ -115,6 +116,15 @@ def tell(error: RocketVPNError, out: Out) -> int:
     if action(error):
         out.error(action(error))
     return exit_code(error)
+
+
+def tell_interrupted(out: Out) -> int:
+    """Say that Ctrl-C ended the command; on the standard error stream where a document was printed already."""
+    if not out.json:
+        sys.stderr.write("\n")  # behind the terminal's ^C
+    advice = "What was done before stands; `rocketvpn status` shows it."
+    error = CommandError(WORDS, advice=advice, exit_code=codes.INTERRUPTED)
+    return tell(error, Out(json=False) if out.printed else out)
 
 
 def tell_usage(message: str, usage: str, *, json: bool) -> int:

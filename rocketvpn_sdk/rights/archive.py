@@ -61,9 +61,9 @@ class Archive:
     """
 
     def __init__(self, file: BinaryIO, made_at: datetime) -> None:
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
         self._date = made_at.astimezone(UTC)
         self._members: list[Member] = []
+        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
 
     def add(self, name: str, media_type: str, content: bytes) -> None:
         """Add a member that is there already."""

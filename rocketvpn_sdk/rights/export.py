@@ -158,9 +158,9 @@ class Export:
         )
 
     def _fill(self, file: BinaryIO, content: _Content, progress: Progress | None) -> Manifest:
-        into = Archive(file, content.report.made_at)
         small = list(_small(content))
         steps = _Steps(progress, len(small) + _expected(content.report))
+        into = Archive(file, content.report.made_at)  # the last before `try`: Ctrl-C must not leave it open
         try:
             for name, media_type, data in small:
                 steps.reached(name)

@@ -122,6 +122,13 @@ class Terminal:
             assert self._read(until), f"{text!r} did not come; this did: {self.text!r}"
         self._seen = found + len(text)
 
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown."""
+        import termios
+
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
     def type(self, line: str) -> None:
         os.write(self._master, line.encode())
 

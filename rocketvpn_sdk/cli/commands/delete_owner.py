@@ -10,6 +10,7 @@ from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.delete_shown import code_of, show_server
 from rocketvpn_sdk.cli.commands.receipt_file import save_receipt
+from rocketvpn_sdk.cli.interrupts import interrupts
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import AuthenticationError, ServerError, TransportError, ValueRefused
 
@@ -60,7 +61,7 @@ def _followed(owner: OwnerRights, device: str | None, out: Out) -> Outcome:
             time.sleep(pause)
             outcome = owner.delete("device", device) if device else owner.delete()
     except (KeyboardInterrupt, AuthenticationError, TransportError, ServerError):
-        pass  # what it was before still stands
+        interrupts.taken()  # what it was before still stands
     return outcome
 
 

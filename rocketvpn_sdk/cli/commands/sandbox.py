@@ -16,6 +16,7 @@ import typer
 
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.interrupts import interrupts
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.cli.rehearsal import Rehearsal
@@ -72,11 +73,12 @@ def import_sandbox() -> None:
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """Let SIGTERM raise ``KeyboardInterrupt``, as SIGINT does, so that everything is cleaned up."""
+    """Let SIGTERM do what SIGINT does, so that everything is cleaned up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    handler = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGTERM, handler if callable(handler) else signal.default_int_handler)
     try:
         yield
     finally:
@@ -103,7 +105,7 @@ def _serve(out: Out, folder: Path, port: int, database_url: str | None, policy: 
         with _rehearsing(out, server, policy) as begin:
             server.serve_forever(lambda running: _begin(out, running, begin))
     except KeyboardInterrupt:  # how it is meant to end
-        return
+        interrupts.taken()
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         problem = f"The database cannot be used ({type(error).__name__})."
         raise CommandError(problem, advice="Correct --database-url.", exit_code=codes.USAGE) from None

@@ -83,8 +83,7 @@ class Out:
     def document(self, value: Any) -> None:
         """Print ``value`` as one line of JSON; whatever the output's encoding is, it reads as UTF-8."""
         utf8 = codecs.lookup(_encoding()).name == "utf-8"
-        text = json.dumps(plain(value), ensure_ascii=not utf8) + "
-"
+        text = json.dumps(plain(value), ensure_ascii=not utf8) + "\n"
         self.printed = True
         sys.stdout.write(text)
         sys.stdout.flush()

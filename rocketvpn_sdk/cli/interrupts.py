@@ -77,8 +77,10 @@ class Interrupts:
         """Say that the command begins: from here on something may be half done."""
         if not self._armed:
             return
+        from rocketvpn_sdk import platforms  # not before the handler is there
+
         out, self._pipe = os.pipe()
-        os.set_blocking(self._pipe, False)
+        platforms.never_block(self._pipe)
         _signal.set_wakeup_fd(self._pipe, warn_on_full_buffer=False)
         if _NUDGE is not None:
             _signal.signal(_NUDGE, self._look)

@@ -48,6 +48,12 @@ def after_fork(call: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=call)
 
 
+def never_block(handle: int) -> None:
+    """Let a write to a full pipe fail instead of wait. Windows has no such call before Python 3.12."""
+    if sys.platform != "win32":
+        os.set_blocking(handle, False)
+
+
 # ---------------------------------------------------------------- who may use a file, and where it is
 
 

@@ -6,10 +6,12 @@ the newest versions of all dependencies.
 
 from __future__ import annotations
 
+import _signal
 import asyncio.base_events
 import contextlib
 import inspect
 import io
+import signal
 import socket
 import ssl
 import sys
@@ -39,6 +41,16 @@ from rocketvpn_sdk.sandbox.tuf_repository import Repository
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport import connections, failures
 from rocketvpn_sdk.witness import hook
+
+# ---------------------------------------------------------------- signals
+
+
+@canary(("cli/interrupts.py", "_signal"), breaks="the command line does not start")
+def test_signals_insides_have_what_signal_has() -> None:
+    for name in ("SIGINT", "SIG_IGN", "default_int_handler", "getsignal", "set_wakeup_fd", "signal"):
+        inner = getattr(_signal, name)
+        assert inner is getattr(signal, name) or callable(inner) or inner == getattr(signal, name)
+
 
 # ---------------------------------------------------------------- the keyring
 

@@ -21,6 +21,7 @@ import rocketvpn_sdk
 PACKAGE = Path(rocketvpn_sdk.__file__).parent
 BY_NAME = {"getattr", "hasattr", "setattr", "delattr"}
 DOCUMENTED = {
+    "_thread", "_exit", "unraisablehook",  # Python's own, os's, sys's
     "_replace",  # typing.NamedTuple's
     "__signature__",  # inspect's
     "propagate",  # logging's
@@ -51,7 +52,7 @@ def foreign(tree: ast.AST, public: set[str]) -> Iterator[str]:
             module = node.module or ""
             yield from (f"{module}.{name.name}" for name in node.names if _is_foreign(f"{module}.{name.name}"))
         elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if _is_foreign(name.name))
+            yield from (name.name for name in node.names if _is_foreign(name.name) and name.name not in DOCUMENTED)
         elif isinstance(node, ast.Attribute) and node.attr not in DOCUMENTED:
             written = not isinstance(node.ctx, ast.Load) and not _is_self(node.value)
             if node.attr not in own and (_is_private(node.attr) or (written and node.attr not in public)):

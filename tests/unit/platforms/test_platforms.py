@@ -82,6 +82,16 @@ def test_windows_knows_no_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     platforms.after_fork(lambda: pytest.fail("nothing forks"))
 
 
+@pytest.mark.parametrize(("system", "waits"), [*((system, False) for system in POSIX), ("win32", True)])
+def test_a_full_pipe_is_not_waited_for(system: str, waits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    become(monkeypatch, system)
+    out, into = os.pipe()
+    platforms.never_block(into)
+    assert os.get_blocking(into) is waits
+    os.close(out)
+    os.close(into)
+
+
 # ---------------------------------------------------------------- who may use a file, and where it is
 
 

@@ -64,11 +64,11 @@ packages() {
     echo "installed: ${PACKAGES[*]}"
 }
 
-# clone NAME   a fresh clone of HEAD, $work/NAME; the first one is `own`
-clone() { git clone --quiet --no-hardlinks "$root" "$work/$1"; }
+# clone NAME   a fresh clone, $work/NAME, of the commit that was HEAD when the run began
+clone() { git clone --quiet --no-hardlinks "$work/own" "$work/$1"; }
 
 first_clone() {
-    clone own
+    git clone --quiet --no-hardlinks "$root" "$work/own"
     git -C "$work/own" log -1 --format='commit %h: %s'
     [ -z "$(git -C "$root" status --porcelain)" ] || echo "note: uncommitted changes are not part of this run"
 }

@@ -43,14 +43,15 @@ def rocket(config: Config):
 
 
 @pytest.fixture
-def logger(rocket: RocketVPN):
+def logger(rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch):
     logger = logging.getLogger("app.tunnel")
     logger.setLevel(logging.DEBUG)
-    logger.propagate = False
+    monkeypatch.setattr(logger, "propagate", False)
     handler = rocket.journal.handler()
     logger.addHandler(handler)
     yield logger
     logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
     assert handler.failed == 0
 
 

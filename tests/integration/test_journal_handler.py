@@ -26,14 +26,15 @@ def rocket(tmp_path: Path) -> Iterator[RocketVPN]:
 
 
 @pytest.fixture
-def logger() -> Iterator[logging.Logger]:
+def logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     logger = logging.getLogger("app.handled")
     logger.setLevel(logging.INFO)
-    logger.propagate = False
+    monkeypatch.setattr(logger, "propagate", False)
     yield logger
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
+    logger.setLevel(logging.NOTSET)
 
 
 def messages(rocket: RocketVPN) -> list[str]:

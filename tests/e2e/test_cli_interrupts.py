@@ -381,12 +381,12 @@ def test_at_random_moments(bench: Bench, name: str):
 
     whole = bench.press("count", 0, *arguments())
     assert whole.code == codes.DONE, whole
-    steps, begun = map(int, whole.err.split()[-2:])
+    armed, begun, steps = map(int, whole.err.split()[-3:])
     for moment in range(MOMENTS):
         if name not in READS:
             bench.new(bound=name != "bind")
         how = rng.choice(["main", "other", "twice"])
-        step = rng.randrange(steps) if moment % 3 == 1 else rng.randrange(begun, steps)
+        step = rng.randrange(armed if moment % 3 == 1 else begun, steps)
         said = bench.press(how, step, *arguments())
         about = f"{how} {step} of {steps}, begun at {begun}: {said}"
         err, late = said.err.removesuffix("early\n").removesuffix("late\n"), not said.err.endswith("early\n")

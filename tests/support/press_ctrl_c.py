@@ -4,8 +4,9 @@ A step is a function of Python's that the main thread enters, from the first lin
 
 HOW is ``main`` or ``other`` for the thread that gets the signal; ``twice`` presses again some steps later; ``told``
 waits until something is written into the named pipe N, and has another thread get it. ``count`` presses nothing: the
-last line on standard error is how many steps there were, and how many before the command began. A process that is not
-ended by it says there whether it was pressed ``early`` or ``late``: before the answer was given, or after.
+last line on standard error is how many steps there were before Ctrl-C was taken over (Python loads our first modules
+then), before the command began, and in all. A process that is not ended by it says there whether it was pressed
+``early`` or ``late``: before the answer was given, or after.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 AGAIN = 40
 how, wanted = sys.argv[1:3]
-steps = begun = 0
+steps = armed = begun = 0
 ended = False
 mark = b""
 main_thread = _thread.get_ident()
@@ -40,17 +41,18 @@ def press() -> None:
 
 
 def count(frame: FrameType, event: str, argument: Any) -> None:
-    global steps, begun, ended
+    global steps, armed, begun, ended
     steps += 1
     if steps in moments:
         os.write(tell, b"!")
     if frame.f_code.co_filename.endswith("interrupts.py"):
+        armed = armed or (steps + 1 if frame.f_code.co_name == "arm" else 0)
         begun = begun or (steps if frame.f_code.co_name == "begin" else 0)
         ended = ended or frame.f_code.co_name == "end"
 
 
 def tell_all() -> None:
-    os.write(2, f"{steps} {begun}\n".encode() if how == "count" else mark)
+    os.write(2, f"{armed} {begun} {steps}\n".encode() if how == "count" else mark)
 
 
 if how == "told":

@@ -41,9 +41,9 @@ fail() {
 isolate() {
     [ "$(id -u)" -eq 0 ] || fail "This runs as root: it installs packages, and makes another Debian in a folder."
     export CI=true PATH=/usr/sbin:/usr/bin:/sbin:/bin PIP_CACHE_DIR="$work/pip" GIT_CONFIG_GLOBAL="$work/gitconfig"
-    unset PYTHONPATH PYTHONHOME VIRTUAL_ENV COVERAGE_FILE DISPLAY WAYLAND_DISPLAY MAKEFLAGS MAKELEVEL MFLAGS
+    unset VIRTUAL_ENV COVERAGE_FILE DISPLAY WAYLAND_DISPLAY MAKEFLAGS MAKELEVEL MFLAGS
     local name
-    for name in $(compgen -e ROCKETVPN_ || true) $(compgen -e XDG_ || true); do unset "$name"; done
+    for name in $(compgen -e | grep -E '^(PYTHON|PYTEST|ROCKETVPN_|XDG_)' || true); do unset "$name"; done
     mkdir -m 700 "$work/home"
     export HOME="$work/home"
     # The clones may belong to someone else than the one who runs this; git wants to be told that this is meant.

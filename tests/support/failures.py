@@ -32,7 +32,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _failure(report: pytest.TestReport | pytest.CollectReport) -> Failure:
-    final = report.nodeid.startswith(FINAL_FOLDER) or FINAL_MARK in report.keywords
-    return Failure(
-        test=report.nodeid, how=report.longreprtext, final=final or not isinstance(report, pytest.TestReport)
-    )
+    never_again = report.nodeid.startswith(FINAL_FOLDER) or FINAL_MARK in report.keywords
+    in_a_test = report.when in ("setup", "call", "teardown")  # not while collecting, nor by a crash of the interpreter
+    return Failure(test=report.nodeid, how=report.longreprtext, final=never_again or not in_a_test)

@@ -59,6 +59,7 @@ def test_what_failed_twice_over_is_one_test() -> None:
         ("unit", "", "assert False", 1, "FAILED: unit/test_sample.py::test_other failed again"),
         ("unit", '@pytest.mark.clause("A3")', "pass", 1, "test_it is never run again"),
         ("tests/attacks", "", "pass", 1, "test_it is never run again"),
+        ("unit", "", "import os; os._exit(3)", 1, "test_other is never run again"),
     ],
 )
 def test_a_real_run_is_judged(tmp_path: Path, folder: str, mark: str, other: str, code: int, said: str) -> None:
@@ -78,7 +79,7 @@ def test_a_real_run_is_judged(tmp_path: Path, folder: str, mark: str, other: str
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     failures = tmp_path / "failures.json"
-    run = python("-m", "pytest", "-n", "0", "-p", "support.failures", f"--failures-to={failures}", folder)
+    run = python("-m", "pytest", "-n", "1", "-p", "support.failures", f"--failures-to={failures}", folder)
     assert run.returncode == 1
     assert {each["test"].rpartition("::")[2] for each in json.loads(failures.read_text())} >= {"test_it"}
     judged = python(TESTS / "support" / "flaky.py", failures)

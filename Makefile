@@ -40,6 +40,7 @@ test: $(VENV)/.ready-dev
 # What runs on every Python and on every Debian: the rules, the contracts, and of each other kind what is most likely
 # to differ there.
 SMOKE := tests/unit tests/contract tests/e2e/test_demo.py tests/e2e/test_cli.py tests/e2e/test_cli_terminal.py \
+  $(addprefix tests/e2e/test_cli_interrupts.py::test_a,t_a_prompt _prompt_notices_a_signal_that_another_thread_got) \
   $(addprefix tests/integration/test_,bad_input.py binding.py calling.py consent.py folders_not_seen.py journal.py journal_handler.py \
     rights.py rights_export.py updates.py vault.py) \
   $(addprefix tests/attacks/test_,scrub_evasion.py tls_interception.py vault_forks_and_threads.py vault_keyring.py \
@@ -71,7 +72,8 @@ bench: $(VENV)/.ready-bench
 	@$(PY) tests/bench/run.py $(ARGS)
 
 soak: $(VENV)/.ready-dev
-	@ROCKETVPN_SOAK=1 $(PY) -m pytest tests/attacks tests/contract/test_schemathesis.py -s --timeout=3600 $(ARGS)
+	@ROCKETVPN_SOAK=1 $(PY) -m pytest tests/attacks tests/contract/test_schemathesis.py tests/e2e/test_cli_interrupts.py \
+	  -s --timeout=3600 $(ARGS)
 	@end=$$(( $$(date +%s) + 60 * $(SOAK_MINUTES) )); round=0; \
 	while [ $$(date +%s) -lt $$end ]; do \
 	  round=$$(( round + 1 )); echo "Round $$round"; \

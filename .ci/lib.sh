@@ -137,5 +137,5 @@ on_debian() {
     local log="$work/on-debian"
     clone "$1"
     "$work/own/.ci/debian" "$1" "$work/$1" "$2" 2>&1 | tee "$log"
-    mv "$log" "$work/counts/$(grep -m 1 -oE '^Python 3\.[0-9.]+' "$log" | cut -d ' ' -f 2), Debian $1's: $2"
+    mv "$log" "$work/counts/$(grep -m 1 -oE '^Python 3\.[0-9.]+' "$log"), Debian $1's: $2"
 }

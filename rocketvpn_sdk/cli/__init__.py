@@ -8,7 +8,10 @@ _NEEDED = ("typer", "rich")
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code; ``cli/codes.py`` has the table."""
+    """Run the command line in a process of its own, and end it with the exit code; ``cli/codes.py`` has the table.
+
+    It takes SIGINT over until the process ends. Inside of another program, call ``cli.app.run``, which does not.
+    """
     from rocketvpn_sdk.cli.interrupts import interrupts
 
     interrupts.arm()  # before anything else is loaded, which takes most of a second on a slow machine

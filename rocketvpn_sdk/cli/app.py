@@ -124,7 +124,7 @@ def run(arguments: list[str] | None = None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
         result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
-    except typer.Abort:  # only where nobody armed ``interrupts``: who did ends before the command begins
+    except typer.Abort:  # Ctrl-C before the command began, if ``interrupts`` did not take it over
         return problems.tell_interrupted(Out(json="--json" in arguments))
     except Exception as error:
         message = getattr(error, "format_message", None)  # typer's own errors, whose classes are not public

@@ -165,20 +165,29 @@ def _call(out: Out, values: dict[str, Any], code_from: str | None) -> Call:
 
 def _run(out: Out, command: Callable[[], Answer | None]) -> int:
     """Run a command, which Ctrl-C may end, and say what came of it; return the exit code."""
+    before = sys.exception()  # of whoever calls us in their own process
     try:
         interrupts.begin()
-        code = _answered(out, command)
+        code = _answered(out, command, before)
         if interrupts.end():
             raise KeyboardInterrupt
     except BaseException as error:
-        if not behind(error):
+        if not behind(error, before):
             raise
         interrupts.end()
-        code = problems.tell_interrupted(out)
+        code = _told_interrupted(out)
     return code
 
 
-def _answered(out: Out, command: Callable[[], Answer | None]) -> int:
+def _told_interrupted(out: Out) -> int:
+    try:
+        return problems.tell_interrupted(out)
+    except OSError:  # Ctrl-C ended the reader of the output too
+        _drop_output()
+        return codes.INTERRUPTED
+
+
+def _answered(out: Out, command: Callable[[], Answer | None], before: BaseException | None) -> int:
     try:
         answer = command()
         if answer is None:
@@ -188,17 +197,27 @@ def _answered(out: Out, command: Callable[[], Answer | None]) -> int:
         else:
             answer.show(out)
         return answer.code
-    except (RocketVPNError, OSError) as error:
-        if behind(error):
+    except (RocketVPNError, OSError, UnicodeDecodeError) as error:
+        if behind(error, before):
             raise  # an interrupt that a library made into something else
         return _told(error, out)
 
 
-def _told(error: RocketVPNError | OSError, out: Out) -> int:
+def _drop_output() -> None:
+    """Let what is left in the buffer go nowhere: whoever read it has gone, and it must not raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _told(error: RocketVPNError | OSError | UnicodeDecodeError, out: Out) -> int:
     if isinstance(error, BrokenPipeError):
-        # Whoever read the output has gone; what is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return codes.REFUSED
+    if isinstance(error, UnicodeDecodeError):  # its own text repeats what was typed
+        error = problems.CommandError(
+            "What was typed or given has characters of another encoding.",
+            advice=f"Give it as {sys.stdin.encoding}, or set the terminal to its encoding.",
+            exit_code=codes.USAGE,
+        )
     if isinstance(error, OSError):
         error = problems.CommandError(f"The system says: {error.strerror or type(error).__name__}.")
     return problems.tell(error, out)

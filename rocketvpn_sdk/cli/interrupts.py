@@ -2,11 +2,12 @@
 
 A run has three parts. Before its command begins, nothing was done: the process says so and ends at once. While the
 command runs, Ctrl-C raises ``KeyboardInterrupt`` in the main thread; what cleans up after it is not interrupted again.
-Once the answer was given, Ctrl-C changes nothing any more.
+Once the answer was given, Ctrl-C changes nothing any more, unless the process does not end within some seconds.
 
-CPython only notes a signal that reaches another thread than the main one, or the main one just before it waits for
-something: ``readline`` would then go on waiting for a line. So every signal's number is also written to a pipe
-(``signal.set_wakeup_fd``), and a thread that reads it interrupts what the main thread waits for until that has looked.
+A signal that reaches another thread than the main one, or the main one just before it waits for something, does not end
+that wait: CPython makes a note of it, and ``readline`` goes on waiting for a line. So every signal's number is also
+written to a pipe (``signal.set_wakeup_fd``), and a thread that reads it interrupts what the main thread waits for until
+that has looked.
 
 This module is imported first and has to be small: what it imports is part of every Python, and loaded already.
 """
@@ -22,6 +23,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, FrameType
 
 INTERRUPTED = 130
@@ -72,6 +74,11 @@ class Interrupts:
             return  # not the main thread: it is the app's that called us
         atexit.register(_signal.signal, _signal.SIGINT, _signal.SIG_IGN)  # the first to come is the last to be called
         self._armed = True
+
+    @property
+    def handler(self) -> Callable[[int, FrameType | None], None] | None:
+        """What SIGINT calls; ``None`` if it was not taken over."""
+        return self._pressed if self._armed else None
 
     def begin(self) -> None:
         """Say that the command begins: from here on something may be half done."""
@@ -163,11 +170,11 @@ class Interrupts:
                 time.sleep(_NUDGE_SECONDS)
 
 
-def behind(error: BaseException | None) -> bool:
-    """Whether ``error`` is an interrupt, or was raised while one was handled."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
+def behind(error: BaseException | None, before: BaseException | None = None) -> bool:
+    """Whether ``error`` is an interrupt, or was raised while one was handled that came after ``before``."""
+    while error is not None and error is not before and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
-    return error is not None
+    return error is not None and error is not before
 
 
 def _is_of_a_lock(code: CodeType) -> bool:

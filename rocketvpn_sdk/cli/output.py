@@ -31,8 +31,8 @@ def _console(stream: TextIO) -> Console:
 
 
 def forgive_encodings() -> None:
-    """Let what a terminal's encoding lacks be shown as "?", and what it sends wrongly be read as such: no traceback."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
+    """Let what the encoding of a terminal lacks be shown as "?". What is read stays strict."""
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 

@@ -7,6 +7,7 @@ that the system really has. docs/platforms.md says what is proven on which syste
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -178,7 +179,6 @@ def sync_file(handle: int) -> None:
         OSError: the disk did not take it.
     """
     if sys.platform == "darwin":
-        import errno
         import fcntl
 
         try:
@@ -192,7 +192,7 @@ def sync_file(handle: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until a new name in ``folder`` survives a power cut. Windows has no such call.
+    """Wait until a new name in ``folder`` survives a power cut. Windows, and some file systems, have no such call.
 
     Raises:
         OSError: the disk did not take it.
@@ -202,6 +202,9 @@ def sync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         sync_file(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
 

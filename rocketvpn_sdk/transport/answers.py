@@ -59,8 +59,9 @@ _ABOUT_THE_CALLER = frozenset(
 )
 """OAuth's errors that say: this proof of who is calling will not do."""
 
-_STRINGS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?', re.DOTALL)
-"""A JSON text, or the rest of one that never ends: the closing quote is optional, so that matching stays linear."""
+_ESCAPED = re.compile(rb"\\.", re.DOTALL)
+_STRINGS = re.compile(rb'"[^"]*+"?')
+"""A JSON text whose escapes were taken out, or the rest of one that never ends."""
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _CODE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _MEDIA = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,60}")
@@ -121,7 +122,7 @@ def check_depth(operation: str, reply: Reply, max_depth: int) -> None:
     if reply.body.count(b"[") + reply.body.count(b"{") <= max_depth:
         return
     depth = 0
-    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", reply.body)):
+    for bracket in _BRACKETS.findall(_STRINGS.sub(b"", _ESCAPED.sub(b"", reply.body))):
         depth += 1 if bracket in b"[{" else -1
         if depth > max_depth:
             raise _useless(operation, reply, f"it nests deeper than {max_depth}")

@@ -37,8 +37,8 @@ def remove(folder: Path) -> None:
     Raises:
         VaultReadOnly: it cannot be removed.
     """
-    if _is_link(folder):
-        with _translated(folder):
+    with _translated(folder):
+        if _is_link(folder):
             folder.unlink()
     if not folder.is_dir():
         return
@@ -203,7 +203,7 @@ def disk_error(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:
 
 
 def _is_link(path: Path) -> bool:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return platforms.is_link(path.lstat())
     return False
 

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
@@ -132,14 +133,14 @@ def remove(folder: Path, names: Iterable[str] = FILES) -> None:
     try:
         for name in names:
             (folder / name).unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
     except PermissionError as error:
         if platforms.keeps_open_files():
             raise VaultError(problem="another process has its files open; they go when it has closed them") from None
         raise _refused(error, folder) from None
     except OSError as error:
         raise _refused(error, folder) from None
+    with suppress(OSError):  # something else is in it, or others need it, as where it is a volume of its own
+        folder.rmdir()
 
 
 def _check(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:

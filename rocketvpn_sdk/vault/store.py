@@ -210,11 +210,12 @@ class Store:
         try:
             folders.remove(self._folder, folders.CONTENT if platforms.keeps_open_files() else folders.FILES)
         except VaultError:
-            self._open_database()
+            if folders.is_there(self._folder / folders.DATABASE):
+                self._open_database()
             raise
         self._lock.close()
         if platforms.keeps_open_files():
-            with suppress(VaultError):  # somebody holds one of them, perhaps for a new vault; nothing is in them
+            with suppress(VaultError):  # another process may hold one of them; they are empty
                 folders.remove(self._folder, folders.LOCKS)
 
     def close(self) -> None:

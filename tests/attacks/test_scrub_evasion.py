@@ -142,25 +142,26 @@ LONG = rounds(500_000, 2_000_000)
 """Characters. Work that grows with the square of the length would take minutes for each text."""
 MARKS = f" {string.punctuation}"
 """Rows that need a mark are tried only where the text has it: this lets every one of them have its try."""
-SCRUB = """
-import json, sys
+CPU_SECONDS = 60
+SCRUB = f"""
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({CPU_SECONDS}, {CPU_SECONDS}))
 from rocketvpn_sdk.journal.scrub import UNREADABLE, Scrubber
-scrubber = Scrubber(frozenset({"api.own.example"}), known=["LENA-77"])
+scrubber = Scrubber(frozenset({{"api.own.example"}}), known=["LENA-77"])
 for line in sys.stdin:
     name, text = json.loads(line)
     print(name, scrubber.scrub(text) != UNREADABLE, flush=True)
 """
 
 
+@pytest.mark.timeout(600)
 def test_hostile_text_costs_linear_time() -> None:
-    """In a process of its own: nothing interrupts an expression from inside. The bound ends what would never end."""
+    """In a process of its own, which the system ends: nothing interrupts an expression from inside.
+
+    All of them take about five seconds of a processor's time, however busy the machine is.
+    """
     lines = "".join(json.dumps([name, make(LONG) + MARKS]) + "\n" for name, make in HOSTILE.items())
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", SCRUB], input=lines, capture_output=True, check=True, text=True, timeout=110
-        )
-    except subprocess.TimeoutExpired as stuck:
-        pytest.fail(f"stuck after {(stuck.stdout or b'').decode()}")
+    done = subprocess.run([sys.executable, "-c", SCRUB], input=lines, capture_output=True, check=False, text=True)
     assert done.stdout.splitlines() == [f"{name} True" for name in HOSTILE]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from support.command_line import CommandLine
+from support.command_line import CommandLine, settings
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.app import run
@@ -91,3 +91,14 @@ def test_what_the_console_sends_wrongly_is_a_wrong_value(cli: CommandLine) -> No
     code, _, err = spoken(cli, "ascii", "bind", "-", typed="RV-é\n".encode())
     assert code == codes.USAGE
     assert "Error" in err
+
+
+def test_two_passphrases_with_unreadable_letters_are_not_one(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Both would read as the same, if what cannot be read became "?"."""
+    cli = CommandLine(settings(tmp_path, sandbox.client_file), ROCKETVPN_PASSPHRASE="")
+    with cli.terminal("bind", sandbox.order()) as terminal:
+        terminal.expect("New passphrase")
+        os.write(terminal._master, b"caf\xe9\n")
+        terminal.expect("another encoding")
+        assert terminal.leave() == codes.USAGE
+        assert "Traceback" not in terminal.text

@@ -159,3 +159,10 @@ def test_a_database_that_cannot_be_used(tmp_path: Path):
     for url in ("no url", "nosuchdatabase://localhost/x"):
         done = CommandLine().json("sandbox", "--folder", str(tmp_path), "--database-url", url)
         assert done.code == codes.USAGE
+
+
+def test_a_callers_own_interrupt_is_not_ours(cli: CommandLine):
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        assert cli.json("unbind", "--yes").error["code"] == "not-bound"

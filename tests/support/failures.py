@@ -23,9 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--failures-to", type=Path, metavar="FILE", help="write the failed tests to FILE, as JSON")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode, config: pytest.Config
+) -> None:
     path = config.getoption("--failures-to")
-    if path is None:
+    if path is None or exitstatus != pytest.ExitCode.TESTS_FAILED:  # a run that was cut short says nothing of the rest
         return
     failed = [*terminalreporter.stats.get("failed", ()), *terminalreporter.stats.get("error", ())]
     path.write_text(json.dumps([_failure(report) for report in failed]), "utf-8")

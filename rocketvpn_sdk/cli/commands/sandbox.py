@@ -77,8 +77,7 @@ def stopping_on_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    handler = signal.getsignal(signal.SIGINT)
-    before = signal.signal(signal.SIGTERM, handler if callable(handler) else signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, interrupts.handler or signal.default_int_handler)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.background import BackgroundStatus
 from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
@@ -50,6 +51,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The worker of ``Config(background=True)``; ``None``: there is none."""
 
 
+@checks_arguments
 class RocketVPN:
     """Rocket VPN's privacy policy, enforced on this device. Thread-safe; use it as a context manager, or ``close`` it.
 

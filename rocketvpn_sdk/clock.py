@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -20,6 +20,7 @@ LEAP_BELIEVED_AFTER = 72 * 3600.0
 """Seconds of running after which a leap is believed without a server's word."""
 
 
+@runtime_checkable
 class Clock(Protocol):
     """Where the SDK reads the time; ``rocketvpn_sdk.testing.FakeClock`` is one that tests can turn."""
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from rocketvpn_sdk import platforms
+from rocketvpn_sdk.arguments import Unfit, kinds_of
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
@@ -98,20 +99,16 @@ class Config(_Options, frozen=True):
     app_id: str
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         _check_server(self.server)
         _check(_matches(_APP_ID, self.app_id), "app_id must look like org.example.vpn")
         _check(_matches(_PROFILE, self.profile), "profile may have letters, digits, - and _, at most 40")
         _check(len(set(self.pins)) != 1, "give two pins or more, so that one lost key locks nobody out, or none")
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
         for name in ("data_dir", "trust", "receipts"):
-            _check(isinstance(getattr(self, name), Path | None), f"{name} must be a pathlib.Path")
             _check_path(name, getattr(self, name))
         _check(self.receipts is None or not platforms.is_within(self.receipts, self.folder), _WITHIN)
         _check(self.proxy is None or callable(self.proxy) or _matches(_PROXY, self.proxy), _NO_PROXY)
-        _check(isinstance(self.allow_tls12, bool), "allow_tls12 must be True or False")
-        _check(isinstance(self.trusted_root, Path | bytes | None), "trusted_root must be bytes or a pathlib.Path")
-        _check(isinstance(self.policy, Policy | Path | None), "policy must be a Policy or a pathlib.Path")
-        _check(all(_is_event(kind) for kind in self.events), "events must be classes derived from Event")
         _check(self.trust is None or _is_file(self.trust), "the file of CA certificates (trust) is not there")
         if isinstance(self.policy, Path):
             msgspec.structs.force_setattr(self, "policy", load_policy(self.policy))
@@ -178,6 +175,16 @@ def _check_path(name: str, path: Path | None) -> None:
     _check(not problem, f"{name} cannot be used ({problem})")
 
 
+def _check_kinds(config: Config) -> None:
+    """Check every value against its annotation, and keep a copy of those that could be altered later."""
+    for name, kind in kinds_of(Config).items():
+        try:
+            msgspec.structs.force_setattr(config, name, kind.fit(getattr(config, name)))
+        except Unfit as unfit:
+            problem = f"cannot be used ({unfit.problem})" if unfit.problem else f"must be {kind.wanted}"
+            raise ConfigurationError(problem=f"{name} {problem}") from None
+
+
 def _check(holds: object, problem: str) -> None:
     if not holds:
         raise ConfigurationError(problem=problem)
@@ -185,10 +192,6 @@ def _check(holds: object, problem: str) -> None:
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
-
-
-def _is_event(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Event)
 
 
 def _check_server(server: str) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.clock import Age, utc
 from rocketvpn_sdk.config import Config
@@ -59,6 +60,7 @@ class Examination(msgspec.Struct, frozen=True):
         return all(finding.state != "problem" for finding in self.findings)
 
 
+@checked
 def examine(config: Config, *, online: bool = True) -> Examination:
     """Look at the vault, the secret store, the clock, the queue, the server, TLS, the binding and the policy.
 

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checked
+
 log = logging.getLogger(__name__)
 
 Dispatch = Callable[[Callable[[], None]], None]
@@ -39,6 +41,7 @@ class EventBus:
         self._lock = threading.Lock()
         self._subscriptions: dict[object, tuple[type[Notification], Callable[[Any], None]]] = {}
 
+    @checked
     def subscribe(self, kind: type[N], callback: Callable[[N], None]) -> Callable[[], None]:
         """Call ``callback`` with every notification of ``kind``; return a function that ends the subscription."""
         key = object()

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
+from rocketvpn_sdk.errors import ConfigurationError
+
+_LARGEST = 1e9
+"""Seconds or bytes; what waits takes no longer times on every system."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds on reads, retries, sizes and waits. Times are in seconds, sizes in bytes.
 
     The defaults suit a desktop app; a test or a slow link may pass its own to ``Config(limits=...)``.
+
+    Raises:
+        ConfigurationError: a bound is not a number from 0 to a thousand million; a count must be a whole one.
     """
 
     # The network: every answer is bounded in time and size.
@@ -35,8 +43,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Records kept in memory while the vault is locked; what comes after is counted and dropped."""
     log_bytes: int = 16 << 20
     """Sealed bytes of the ``log`` stream; beyond it the oldest blocks go first."""
-    message_chars: int = 4096
-    """A log message longer than this is cut before it is scrubbed."""
 
     # The vault.
     secret_timeout: float = 60.0
@@ -48,3 +54,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rotation_owed_within: float = 24 * 3600.0
 
     close_timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        for field in msgspec.structs.fields(self):
+            value = getattr(self, field.name)
+            counts = type(value) is int or (field.type is float and type(value) is float)
+            if not counts or not 0 <= value <= _LARGEST:
+                wanted = "a number" if field.type is float else "a whole number"
+                raise ConfigurationError(problem=f"limits: {field.name} must be {wanted} from 0 to {_LARGEST:.0f}")

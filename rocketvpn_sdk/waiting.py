@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.queued import GUARDIAN_WITHDRAW, PUT
 from rocketvpn_sdk.errors import NotCancellable, ValueRefused, VaultBusy
@@ -56,6 +57,7 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
     """What that means, for the user."""
 
 
+@checks_arguments
 class Requests:
     """``rocket.queue``. Thread-safe. Never asks the server.
 

@@ -189,8 +189,6 @@ class Consent:
     def _end(self, until: datetime | None) -> float | None:
         if until is None:
             return None
-        if until.tzinfo is None:
-            raise ValueRefused(name="until", problem="it has no time zone")
         if until.timestamp() <= self._vault.now():
             raise ValueRefused(name="until", problem="it is over already")
         return until.timestamp()

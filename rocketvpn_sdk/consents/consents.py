@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.consent import (
     Consent,
     ConsentChange,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.transport import Api
 
 
+@checks_arguments
 class Consents:
     """``rocket.consent``. Thread-safe.
 

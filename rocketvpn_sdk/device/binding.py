@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from rocketvpn_sdk import platforms, wire
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import (
     AlreadyBound,
@@ -38,6 +39,7 @@ from rocketvpn_sdk.transport import Api, Documents, check_value, deadline
 _ORDER_NUMBER = "order_number"
 
 
+@checks_arguments
 class Devices:
     """The devices of the order, this one first of all: ``rocket.device``. Thread-safe.
 

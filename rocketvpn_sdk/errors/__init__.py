@@ -7,6 +7,7 @@
     │   ├── PolicyInvalid           the policy document, with the line
     │   ├── EventUndeclared         an event class or its field is not in the policy
     │   └── OperationUndeclared     a call the policy does not know
+    ├── CallbackFailed              a function that the app passed in failed
     ├── PolicyOutdated              an older version of the policy than the one known here
     ├── NotAllowed                  a rule of the policy says no
     │   ├── EgressBlocked           … to something leaving the device
@@ -31,7 +32,9 @@
     │   ├── NotBound, AlreadyBound, DeletionPending
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
     ├── AuthenticationError
-    │   └── AuthenticationRequired, AuthenticationFailed, BrowserRequired
+    │   ├── AuthenticationRequired
+    │   │   └── AuthenticatorFailed … since the app could not ask the user
+    │   └── AuthenticationFailed, BrowserRequired
     ├── TransportError              between here and the server
     │   ├── ServerUnreachable, ServerTimeout
     │   └── CertificateUntrusted, PinMismatch
@@ -55,6 +58,7 @@ from rocketvpn_sdk.errors.account import (
     AuthenticationError,
     AuthenticationFailed,
     AuthenticationRequired,
+    AuthenticatorFailed,
     BindingError,
     BrowserRequired,
     DeletionPending,
@@ -68,6 +72,7 @@ from rocketvpn_sdk.errors.base import (
     RocketVPNError,
 )
 from rocketvpn_sdk.errors.configuration import (
+    CallbackFailed,
     ConfigurationError,
     EventUndeclared,
     OperationUndeclared,
@@ -143,8 +148,10 @@ __all__ = [
     "AuthenticationError",
     "AuthenticationFailed",
     "AuthenticationRequired",
+    "AuthenticatorFailed",
     "BindingError",
     "BrowserRequired",
+    "CallbackFailed",
     "CertificateUntrusted",
     "ConfigurationError",
     "Conflict",

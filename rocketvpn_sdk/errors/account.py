@@ -89,6 +89,14 @@ class AuthenticationRequired(AuthenticationError):
     remedy = "Pass Config(authenticator=...) and call again."
 
 
+class AuthenticatorFailed(AuthenticationRequired):
+    """``Config(authenticator=...)`` raised something, which is the ``__cause__``, or returned no text; ``problem``."""
+
+    code = "authenticator-failed"
+    sentence = "The app could not ask for the code that was sent to {hint}: {problem}."
+    remedy = "Try again. If it goes on, tell the makers of the app."
+
+
 class AuthenticationFailed(AuthenticationError):
     """The proof of who calls was refused; ``reason`` is the server's code."""
 

@@ -21,6 +21,14 @@ class PolicyInvalid(ConfigurationError):
     remedy = "Correct the policy document; `rocketvpn policy lint` checks it."
 
 
+class CallbackFailed(RocketVPNError):
+    """A function that the app passed in raised something, which is the ``__cause__``; ``name`` says which argument."""
+
+    code = "callback-failed"
+    sentence = "The app's own {name!r} failed ({problem})."
+    remedy = "Nothing was changed."
+
+
 class PolicyOutdated(RocketVPNError):
     """A policy older than the one known here was offered (X1); ``version`` and ``known`` are their numbers."""
 

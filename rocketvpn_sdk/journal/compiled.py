@@ -9,7 +9,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.journal.minimise import Minimiser, minimiser
+from rocketvpn_sdk.journal.minimise import Minimiser, longest_text, minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import Duration, EventShape, Field, Policy
 from rocketvpn_sdk.policy.strength import strongest
@@ -59,6 +59,7 @@ class CompiledEvent:
         self.needs_key = "pseudonym" in transforms
         self.slow = self.needs_key or "scrub" in transforms
         """Whether it takes long to minimise: free text does, and a key that must be fetched."""
+        self._longest = max((longest_text(field) for versions in declared for field in versions), default=0)
         self.prepared += 1
 
     def ask(self, permit: Permit) -> bool:
@@ -66,6 +67,16 @@ class CompiledEvent:
         if permit.policies != self._policies:
             self._prepare(permit.policies)
         return all(permit.field(field, self.purpose).allowed for field in (TIME_FIELD, *self._fields))
+
+    def bounded(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``values`` without what no minimiser would look at: what waits in memory has to stay small."""
+        return tuple([self._bounded(value) for value in values])
+
+    def _bounded(self, value: Any) -> Any:
+        if isinstance(value, str):
+            text = str.__str__(value)  # a subclass may do anything
+            return text if len(text) <= self._longest else text[: self._longest + 1]  # it stays too long
+        return value if isinstance(value, int | float) else None
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
         """Return what is kept of ``values``; a pseudonym without its ``key`` is not kept at all."""

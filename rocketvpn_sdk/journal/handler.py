@@ -85,4 +85,11 @@ def _describe(error: BaseException, trace: TracebackType | None) -> str:
     """Return an error's type, text and the lines it went through, without paths; its text is scrubbed afterwards."""
     frames = traceback.extract_tb(trace, limit=-_DEEPEST)
     lines = " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    return f"{type(error).__module__}.{type(error).__qualname__}: {error} [{lines}]"
+    return f"{type(error).__module__}.{type(error).__qualname__}: {_text_of(error)} [{lines}]"
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as failed:  # noqa: BLE001 - the app's own code may raise anything; the line is worth more
+        return f"(its text cannot be had: {type(failed).__name__})"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.errors import EventUndeclared, VaultError, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from, tally
@@ -99,9 +100,12 @@ class Journal:
 
         Raises:
             EventUndeclared: its class was not in ``Config(events=...)``.
+            ValueRefused: it is not an event.
         """
         compiled = self._events.get(type(event))
         if compiled is None:
+            if not isinstance(event, Event):
+                raise ValueRefused(name="event", problem="it must be an Event")
             raise EventUndeclared(
                 event=event.__event__[0] or type(event).__name__, problem="it is not in Config(events=...)"
             )
@@ -128,7 +132,7 @@ class Journal:
             self._dropped += 1
             return False
         if not known or compiled.slow or not self._backlog.take_now(compiled, now, values):
-            self._backlog.add((compiled, now, values))
+            self._backlog.add((compiled, now, compiled.bounded(values)))
         if waiting >= self._batch_records:
             if not self._flusher.hurried:
                 self._flusher.hurry()
@@ -196,14 +200,23 @@ class Journal:
         self._retention.purge()
         self._bring_in()
 
+    @checked
     def handler(self, level: int | str = 0) -> JournalHandler:
-        """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
+        """Return a ``logging.Handler`` that records the app's log lines, scrubbed.
+
+        Raises:
+            ValueRefused: ``logging`` knows no such level.
+        """
         from rocketvpn_sdk.journal.handler import JournalHandler
 
-        return JournalHandler(self, level)
+        try:
+            return JournalHandler(self, level)
+        except ValueError:
+            raise ValueRefused(name="level", problem="it must be a number, or one of logging's names") from None
 
     # ------------------------------------------------------------ reading
 
+    @checked
     def read(
         self,
         *,

@@ -93,6 +93,13 @@ def cut(text: str, limit: int) -> str:
     return head[: len(head) - len(words[-1])] + CUT if limit else ""
 
 
+def longest_text(field: Field) -> int:
+    """Return how many characters of a text a minimiser of ``field`` looks at, at most."""
+    if field.type.kind == "integer":  # its ``max`` is a number, not a length
+        return _LONGEST_WORD
+    return max(field.type.max or _LONGEST_TEXT, _LONGEST_WORD)
+
+
 def _text(value: object) -> str | None:
     """Return ``value`` as a plain ``str`` if it is a text, an enumeration's member among them."""
     if not isinstance(value, str):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.policy.canonical import LARGEST, canonical
 from rocketvpn_sdk.policy.canonical import sha256 as sha256_of
 from rocketvpn_sdk.policy.values import Duration, Transform
@@ -208,6 +209,7 @@ class Policy:
         """The ids of the fields that the user can correct (A2)."""
         return tuple(field.id for field in self.document.field if field.correctable)
 
+    @checked
     def with_hosts(self, recipient: str, hosts: tuple[str, ...]) -> Policy:
         """Return this policy with other ``hosts`` for ``recipient``: for a sandbox or an operator's own server."""
         parts = tuple(

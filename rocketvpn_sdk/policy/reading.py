@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import PolicyInvalid
 from rocketvpn_sdk.policy.checks import check_references
 from rocketvpn_sdk.policy.document import Document, Policy
@@ -50,6 +51,7 @@ def parse_policy(text: str, *, path: str = "policy") -> Policy:
     return Policy(document)
 
 
+@checked
 def load_policy(path: Path) -> Policy:
     """Read the policy in the file at ``path``, TOML or JSON.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import DAY, Clock, SystemClock
 from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import (
@@ -49,6 +50,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """What left this machine for it; kept nowhere else."""
 
 
+@checked
 def erase_with_ticket(
     ticket: str | PanicTicket,
     *,

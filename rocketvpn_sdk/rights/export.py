@@ -12,7 +12,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent
-from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
+from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, ValueRefused
 from rocketvpn_sdk.journal import Entry, Journal
 from rocketvpn_sdk.journal.compiled import TIME_FIELD
 from rocketvpn_sdk.policy import Policy
@@ -88,8 +88,12 @@ class _Steps:
     def reached(self, what: str, steps: int = 1) -> None:
         self._done += steps
         self._total = max(self._total, self._done)  # a log that goes on meanwhile has more than was counted
-        if self._progress is not None:
+        if self._progress is None:
+            return
+        try:
             self._progress(self._done, self._total, what)
+        except Exception as error:
+            raise CallbackFailed(name="progress", problem=type(error).__name__) from error
 
 
 class Export:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
 from rocketvpn_sdk.rights.new_file import new_file
@@ -31,6 +32,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     evidence: Evidence | None
 
 
+@checked
 def receipt_to_json(receipt: Receipt) -> bytes:
     """Return ``receipt`` as the content of a file that ``check_receipt_file`` checks."""
     content = _File(
@@ -65,6 +67,7 @@ def keep_receipt(receipt: Receipt, folder: Path) -> Path:
     return path
 
 
+@checked
 def check_receipt_file(
     path: Path, *, trusted_root: Path | bytes, server: str | None = None, clock: Clock | None = None
 ) -> Receipt:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError, ValueRefused
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
@@ -18,10 +19,10 @@ from rocketvpn_sdk.transport import Api, Owner, check_value, deadline
 from rocketvpn_sdk.updates import TrustedFiles
 
 Scope = Literal["account", "device"]
-_SCOPES = ("account", "device")
 _ENDED = ("denied", "revoked", "expired")
 
 
+@checks_arguments
 class OwnerRights:
     """An order's owner, who proved it by the code that went to its e-mail address. Thread-safe.
 
@@ -70,8 +71,6 @@ class OwnerRights:
             AuthenticationFailed: the minutes are over; ask again with ``as_owner``.
             TransportError, ServerError, VaultError: as for any call; nothing was deleted, or it is not known.
         """
-        if scope not in _SCOPES:
-            raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(_SCOPES)}")
         if (scope == "device") != (device_id is not None):
             raise ValueRefused(name="device_id", problem="it goes with the scope 'device', and only with that")
         if device_id is not None:

@@ -9,7 +9,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.errors import RocketVPNError, VaultError
 from rocketvpn_sdk.rights.plan import (
     CONSEQUENCES,
     NOT_TOLD,
@@ -47,8 +47,6 @@ class Planning:
 
     def plan(self, scope: wire.Scope) -> DeletionPlan:
         """Return the plan: the logic of ``rights.plan_delete``."""
-        if scope not in CONSEQUENCES:
-            raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(CONSEQUENCES)}")
         told = self._bound()
         said = self._ask_server(scope) if told and scope != "logs" else _Said(asked=False)
         return DeletionPlan(

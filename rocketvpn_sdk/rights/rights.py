@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
 from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
@@ -28,6 +28,7 @@ from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 
+@checks_arguments
 class Rights:
     """The user's rights over their data (policy clauses A1 to A4, R2).
 
@@ -166,7 +167,7 @@ class Rights:
             VaultDamaged: while it is iterated, before the first entry: the ledger is not what was written.
             VaultLocked: unlock first.
         """
-        return self._api.sent.entries(since=_seconds("since", since), until=_seconds("until", until))
+        return self._api.sent.entries(since=_seconds(since), until=_seconds(until))
 
     def sent_matches(self, entry: SentEntry, body: bytes) -> bool:
         """Return whether ``body`` is byte for byte what ``entry`` says was sent.
@@ -282,6 +283,7 @@ class Rights:
         Raises:
             ValueRefused: the name or the passphrase cannot be used; nothing was written.
             ExportFailed: the file could not be written; nothing is left of it.
+            CallbackFailed: ``progress`` raised something; nothing is left of the file.
             ConfigurationError: a passphrase needs the extra ``age``.
             VaultLocked, VaultDamaged: as for ``view``.
         """
@@ -328,7 +330,5 @@ class Rights:
         return deadline.within(self._api.limits.total_timeout)
 
 
-def _seconds(name: str, at: datetime | None) -> float | None:
-    if at is not None and at.tzinfo is None:
-        raise ValueRefused(name=name, problem="it has no time zone")
+def _seconds(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()

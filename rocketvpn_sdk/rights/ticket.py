@@ -12,6 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, ClassVar
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport.requests import parse_server
@@ -93,17 +94,12 @@ class PanicTicket(MaskedRepr, frozen=True, kw_only=True):
 
 
 def new_ticket(server: str, scope: wire.TicketScope) -> PanicTicket:
-    """Return a new ticket for ``scope`` at ``server``; no server knows it yet.
-
-    Raises:
-        ValueRefused: no such scope.
-    """
-    if scope not in _SCOPES:
-        raise ValueRefused(name="scope", problem=f"it must be one of {', '.join(_SCOPES)}")
+    """Return a new ticket for ``scope`` at ``server``; no server knows it yet."""
     head = bytes([_VERSION << 4 | _SCOPES.index(scope)]) + secrets.token_bytes(_SECRET)
     return PanicTicket(server=server, scope=scope, code=_encoded(head + _checksum(server, head)))
 
 
+@checked
 def read_ticket(text: str) -> PanicTicket:
     """Return the ticket that somebody typed or scanned; opens no connection.
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, ServerError
+from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
+from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, AuthenticatorFailed, ServerError
 from rocketvpn_sdk.identity import DeviceKey
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import Reply
@@ -169,8 +170,11 @@ class Grants:
         try:
             with deadline.paused():  # a person reads an e-mail now
                 answer = self._authenticator(error.challenge)
+            answer = OPTIONAL_TEXT.fit(answer)
+        except Unfit:
+            raise AuthenticatorFailed(hint=hint, problem="what it returned is no text") from None
         except Exception as failed:
-            raise AuthenticationRequired(hint=hint) from failed
+            raise AuthenticatorFailed(hint=hint, problem=f"it raised {type(failed).__name__}") from failed
         answer = answer.strip() if answer else ""
         if not answer:
             raise AuthenticationRequired(hint=hint)

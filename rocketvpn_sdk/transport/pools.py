@@ -15,6 +15,7 @@ from typing import Any
 import httpcore
 import httpx
 
+from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed
 from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.lines import Lines
@@ -172,7 +173,9 @@ class Pools:
 
 def _asked(proxy: Callable[[], str | None]) -> str | None:
     try:
-        return proxy()
+        url: str | None = OPTIONAL_TEXT.fit(proxy())
     except Exception as error:  # noqa: BLE001 - the app's own code; its error may hold the proxy's password
-        problem = f"asking for the proxy failed ({type(error).__name__})"
-    raise ConfigurationError(problem=problem)
+        reason = "what it returned is no text" if isinstance(error, Unfit) else type(error).__name__
+    else:
+        return url
+    raise ConfigurationError(problem=f"asking for the proxy failed ({reason})")

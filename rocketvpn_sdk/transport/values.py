@@ -21,10 +21,14 @@ _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 def plain(value: Any, depth: int = 0) -> Any:
     """Return ``value`` in JSON's own types, so that what is checked is what is encoded: no subclass, no other mapping.
 
-    What is nested too deep or is none of them stays as it is; ``flatten`` refuses it.
+    What is nested too deep, is none of them, or cannot be read stays as it is; ``flatten`` refuses it.
     """
     if isinstance(value, Mapping) and depth <= _MAX_DEPTH:
-        return {plain(key, _MAX_DEPTH + 1): plain(inner, depth + 1) for key, inner in value.items()}
+        try:
+            items = list(value.items())
+        except Exception:  # noqa: BLE001 - a mapping of the app's own may raise anything
+            return value
+        return {plain(key, _MAX_DEPTH + 1): plain(inner, depth + 1) for key, inner in items}
     if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
         return [plain(inner, depth + 1) for inner in value]
     if isinstance(value, str):
@@ -59,7 +63,7 @@ def blocked(operation: str, member: str, problem: str) -> EgressBlocked:
 
 
 def _leaves(operation: str, prefix: str, value: object, depth: int) -> Iterator[tuple[str, Leaf]]:
-    if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
         if prefix and not value:
             yield prefix, None
         for key, inner in value.items():

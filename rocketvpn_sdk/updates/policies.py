@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import InForce, Versions
 from rocketvpn_sdk.errors import NotAllowed
@@ -48,6 +49,7 @@ class PolicyNotice(Notification, frozen=True, kw_only=True):
     """Where questions go (P3)."""
 
 
+@checks_arguments
 class Policies:
     """The policy's versions, for the app and its user. Thread-safe as the vault is.
 

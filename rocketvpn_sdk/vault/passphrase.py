@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import ConfigurationError, SecretCorrupt, SecretStoreLocked, SecretStoreUnavailable
+from rocketvpn_sdk.arguments import checked
+from rocketvpn_sdk.errors import (
+    ConfigurationError,
+    RocketVPNError,
+    SecretCorrupt,
+    SecretStoreLocked,
+    SecretStoreUnavailable,
+)
 from rocketvpn_sdk.vault.secrets import SecretStore
 
 FILE = "root.key"
@@ -59,8 +66,9 @@ class PassphraseSecrets(SecretStore):
 
     label = "passphrase store"
 
+    @checked
     def __init__(self, passphrase: str | Callable[[], str], *, path: Path | None = None) -> None:
-        if passphrase == "":
+        if isinstance(passphrase, str) and not passphrase:
             raise ConfigurationError(problem="the passphrase is empty")
         self._passphrase = passphrase
         self._path = path
@@ -149,7 +157,19 @@ class PassphraseSecrets(SecretStore):
         return self._key
 
     def _ask(self) -> str:
-        return self._passphrase if isinstance(self._passphrase, str) else self._passphrase()
+        if isinstance(self._passphrase, str):
+            return self._passphrase
+        try:
+            given: object = self._passphrase()
+        except RocketVPNError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the app's own code; its error may hold the passphrase
+            problem = f"asking for the passphrase failed ({type(error).__name__})"
+        else:
+            if isinstance(given, str) and given:
+                return given
+            problem = "no passphrase was given"
+        raise SecretStoreLocked(store=self.label, problem=problem)
 
     def _write(self, content: _Content) -> None:
         """Replace the file as a whole: a crash leaves the old one or the new one. The vault's lock is held."""

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import SecretCorrupt, SecretStoreError, SecretStoreLocked, SecretStoreUnavailable
+from rocketvpn_sdk.arguments import checked
+from rocketvpn_sdk.errors import (
+    RocketVPNError,
+    SecretCorrupt,
+    SecretStoreError,
+    SecretStoreLocked,
+    SecretStoreUnavailable,
+)
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -63,6 +70,52 @@ class SecretStore(ABC):
         return f"{type(self).__name__}()"
 
 
+class CheckedSecrets(SecretStore):
+    """An app's own store, with what it raises and returns made ours."""
+
+    def __init__(self, store: SecretStore) -> None:
+        self._store = store
+        self.label = store.label
+
+    def get(self, name: str) -> bytes | None:
+        """See ``SecretStore.get``."""
+        secret = self._call(lambda: self._store.get(name))
+        if not isinstance(secret, bytes | None):
+            raise SecretCorrupt(store=self.label)
+        return secret
+
+    def set(self, name: str, secret: bytes) -> None:
+        """See ``SecretStore.set``."""
+        self._call(lambda: self._store.set(name, secret))
+
+    def delete(self, name: str) -> None:
+        """See ``SecretStore.delete``."""
+        self._call(lambda: self._store.delete(name))
+
+    def beside(self, folder: Path) -> SecretStore:
+        """See ``SecretStore.beside``."""
+        beside = self._call(lambda: self._store.beside(folder))
+        if not isinstance(beside, SecretStore):
+            raise SecretStoreUnavailable(store=self.label, problem="it has no place beside the vault")
+        return CheckedSecrets(beside)
+
+    def discard(self) -> None:
+        """See ``SecretStore.discard``."""
+        self._call(self._store.discard)
+
+    def _call(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except RocketVPNError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the app's own code may raise anything
+            problem = type(error).__name__
+        raise SecretStoreUnavailable(store=self.label, problem=problem)  # what it raised may hold the secret
+
+    def __repr__(self) -> str:
+        return repr(self._store)
+
+
 class KeyringSecrets(SecretStore):
     """The operating system's own store: Secret Service, macOS Keychain, Windows Credential Locker.
 
@@ -76,6 +129,7 @@ class KeyringSecrets(SecretStore):
 
     label = "system keyring"
 
+    @checked
     def __init__(self, *, timeout: float = 60.0) -> None:
         self._timeout = timeout
         self._backend: KeyringBackend | None = None

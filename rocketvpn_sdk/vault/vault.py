@@ -31,7 +31,7 @@ from rocketvpn_sdk.vault.change import Change, Keys, read_document
 from rocketvpn_sdk.vault.head import OLDEST, read_head
 from rocketvpn_sdk.vault.migration import migrate
 from rocketvpn_sdk.vault.rotation import Rotation
-from rocketvpn_sdk.vault.secrets import SecretStore
+from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 from rocketvpn_sdk.vault.store import Store
 from rocketvpn_sdk.vault.timekeeping import Timekeeper
 
@@ -70,7 +70,7 @@ class Vault:
         self.folder = folder
         self.clock = clock
         self.limits = limits
-        self._secrets = secrets.beside(folder)
+        self._secrets = CheckedSecrets(secrets).beside(folder)
         self._open_files()
         self._lock = threading.RLock()
         self._time = Timekeeper(clock)
@@ -305,7 +305,7 @@ class Vault:
                 vault.destroy()
         except (VaultDamaged, VaultTooNew):
             # Its file cannot say which secrets are its own; without the file, those open nothing.
-            secrets.beside(folder).discard()
+            CheckedSecrets(secrets).beside(folder).discard()
             folders.remove(folder)
 
     def _leave_to_parent(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.consent.ledger import ConsentState
 from rocketvpn_sdk.consent.outcome import ServerKnows
 from rocketvpn_sdk.journal import Entry
@@ -220,6 +221,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """The version of the policy that applies."""
         return self.policy.version
 
+    @checked
     def to_html(self, language: str = "en") -> str:
         """Return the report as one HTML page, complete in itself: nothing in it asks anything of the network.
 

@@ -428,7 +428,7 @@ def test_an_authenticator_that_fails_is_no_answer_and_the_next_call_asks_again()
         read_order(steps.line)
     assert caught.value.__cause__ is failed, "whose bug it is can be seen"
     assert "window" not in str(caught.value)
-    assert [entry.outcome for entry in steps.line.sent("order.read")] == ["401 authentication-required"]
+    assert [entry.outcome for entry in steps.line.sent("order.read")] == ["401 authenticator-failed"]
     assert read_order(steps.line).state == "active"
     steps.line.api.close()
 

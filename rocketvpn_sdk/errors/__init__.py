@@ -33,7 +33,7 @@
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
     ├── AuthenticationError
     │   ├── AuthenticationRequired
-    │   │   └── AuthenticatorFailed … since the app could not ask the user
+    │   │   └── AuthenticatorFailed  … and the app could not ask the user
     │   └── AuthenticationFailed, BrowserRequired
     ├── TransportError              between here and the server
     │   ├── ServerUnreachable, ServerTimeout

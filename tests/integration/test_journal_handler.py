@@ -7,12 +7,13 @@ import logging.handlers
 import queue
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rocketvpn_sdk import Config, RocketVPN
+from rocketvpn_sdk import Config, Limits, RocketVPN
 from rocketvpn_sdk.testing import MemorySecrets
 
 
@@ -96,3 +97,51 @@ def test_a_filter_can_put_another_line_in_its_place(rocket: RocketVPN, logger: l
     logger.addHandler(handler)
     logger.info("tunnel is up")
     assert messages(rocket) == ["another" if sys.version_info >= (3, 12) else "tunnel is up"]
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+def test_an_exception_whose_text_cannot_be_had_is_recorded_all_the_same(
+    rocket: RocketVPN, logger: logging.Logger
+) -> None:
+    handler = rocket.journal.handler()
+    logger.addHandler(handler)
+    try:
+        raise Unspeakable
+    except Unspeakable:
+        logger.exception("tunnel is down")
+    (entry,) = rocket.journal.read()
+    assert entry.fields["message"] == "tunnel is down"
+    assert "Unspeakable: (its text cannot be had: ValueError)" in entry.fields["exception"]
+    assert handler.failed == 0
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_what_waits_in_memory_is_no_longer_than_what_is_kept(tmp_path: Path, locked: bool) -> None:
+    """Twenty lines of a megabyte each would else wait as they are, a thousand of them while the vault is locked."""
+    config = Config(
+        "https://api.rocketvpn.example",
+        "org.example.vpn",
+        data_dir=tmp_path / "vault",
+        secrets=MemorySecrets(),
+        limits=Limits(flush_interval=3600.0),
+    )
+    with RocketVPN.open(config, unlock=not locked) as rocket:
+        handler = rocket.journal.handler()  # called by itself: pytest keeps what goes through a logger
+        tracemalloc.start()
+        try:
+            for number in range(20):
+                line = f"servers: {f'x{number} ' * 300_000}"
+                handler.handle(logging.makeLogRecord({"name": "app", "levelno": logging.INFO, "msg": line}))
+            del line
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < 2_000_000
+        rocket.unlock()
+        kept = messages(rocket)
+        assert all(line.startswith(f"servers: x{number} ") for number, line in enumerate(kept))
+        assert {len(line) > 4_000 for line in kept} == {True}

@@ -23,7 +23,7 @@ BY_NAME = {"getattr", "hasattr", "setattr", "delattr"}
 DOCUMENTED = {
     "_thread", "_exit", "unraisablehook",  # Python's own, os's, sys's
     "_replace",  # typing.NamedTuple's
-    "__signature__",  # inspect's
+    "__annotations__", "__signature__",  # Python's, inspect's
     "propagate",  # logging's
     "compress_type", "external_attr",  # zipfile.ZipInfo's
     "minimum_version", "sslsocket_class", "sslobject_class",  # ssl.SSLContext's

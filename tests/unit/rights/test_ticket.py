@@ -106,11 +106,6 @@ def test_it_does_not_show_in_a_log(ticket: PanicTicket) -> None:
     assert ticket.groups[3] not in f"{ticket}"
 
 
-def test_an_unknown_scope_is_refused() -> None:
-    with pytest.raises(ValueRefused, match="device, account"):
-        new_ticket(SERVER, "logs")  # type: ignore[arg-type]
-
-
 # ---------------------------------------------------------------- the QR code
 
 

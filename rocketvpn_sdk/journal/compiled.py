@@ -70,7 +70,12 @@ class CompiledEvent:
 
     def bounded(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return ``values`` without what no minimiser would look at: what waits in memory has to stay small."""
-        return tuple([self._bounded(value) for value in values])
+        longest = self._longest
+        for value in values:  # the usual ones first: this is on the app's own time
+            kind = type(value)
+            if (len(value) > longest) if kind is str else (value is not None and kind is not int):
+                return tuple([self._bounded(value) for value in values])
+        return values
 
     def _bounded(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 
 
 def get_hook_dirs() -> list[str]:
-    """Return the folder with the hook."""
-    return [str(resources.files(__name__))]
+    """Return the folder that has the hook."""
+    return [str(Path(__file__).parent)]

@@ -1,5 +1,11 @@
-"""The data files that belong into a frozen app. Modules need no help: every import of them is written out."""
+"""The data files that belong into a frozen app. Modules need no help: an import statement names each."""
 
-from PyInstaller.utils.hooks import collect_data_files
+from pathlib import Path
 
-datas = collect_data_files("rocketvpn_sdk", excludes=["py.typed", "locale/babel.cfg", "locale/*.pot"])
+_PACKAGE = Path(__file__).parents[1]
+
+datas = [
+    (str(file), str(file.parent.relative_to(_PACKAGE.parent)))
+    for file in _PACKAGE.rglob("*")
+    if file.suffix in (".css", ".html", ".mo", ".toml")
+]

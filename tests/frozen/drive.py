@@ -1,4 +1,4 @@
-"""What the two frozen programs have to do, judged by what is on the disk, in the keyring and in the server's database."""
+"""What the two frozen programs have to do, judged by the disk, the keyring and the server's database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ class Programs:
         pipe = subprocess.PIPE
         with self.start(*command, stdin=pipe, stdout=pipe, stderr=pipe) as program:
             try:
-                said, problems = program.communicate(f"{code_of.code()}\n" if code_of else "", timeout=SECONDS)
+                said, problems = program.communicate(f"{code_of.code(program)}\n" if code_of else "", timeout=SECONDS)
             except (queue.Empty, subprocess.TimeoutExpired):
                 program.kill()
                 raise AssertionError(f"{command} does not go on: {program.communicate()}") from None
@@ -62,16 +62,17 @@ class Server:
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=lambda: [*map(self._lines.put, process.stdout)], daemon=True).start()
         self._folder = folder
-        self.client_file = str(self._next()["config"])
+        self.client_file = str(json.loads(self._lines.get(timeout=SECONDS))["config"])
 
-    def _next(self) -> dict[str, Any]:
-        return json.loads(self._lines.get(timeout=SECONDS))
-
-    def code(self) -> str:
-        """Wait for the next e-mail that has a code."""
-        while not (code := self._next().get("mail", {}).get("code")):
-            pass
-        return code
+    def code(self, program: subprocess.Popen[str]) -> str:
+        """Return the code of the next e-mail that has one, for ``program``; one that has ended gets none."""
+        for _ in range(SECONDS):
+            with suppress(queue.Empty):
+                if code := json.loads(self._lines.get(timeout=1)).get("mail", {}).get("code"):
+                    return code
+            if program.poll() is not None:
+                break
+        raise queue.Empty
 
     def orders(self) -> set[str]:
         with closing(sqlite3.connect(self._folder / "sandbox.db")) as database:

@@ -2,6 +2,7 @@
 #
 #   PYTHON=...   the Python to build .venv with (3.11 or newer); without it the first one that fits
 #   ARGS=...     more arguments for the command behind `demo`, `test` and `bench`
+#   TOOL=...     what `frozen` freezes with: pyinstaller or nuitka
 #   WORKERS=...  how many processes share the tests (0: none but the first, for a debugger)
 
 SHELL := /bin/sh
@@ -9,6 +10,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PYTHON ?=
 ARGS ?=
+TOOL ?= pyinstaller
 WORKERS ?= auto
 SOAK_MINUTES ?= 10
 
@@ -19,7 +21,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # The last one would have hundreds of processes compile everything again: a third of the tests' time.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test smoke lint style types layers docs bench soak clean
+.PHONY: help demo test smoke lint style types layers docs frozen bench soak clean
 
 help:
 	@echo 'make demo    bind, log, see, correct, take along, delete: against a server of its own'
@@ -27,6 +29,7 @@ help:
 	@echo 'make smoke   run those of them that the gate runs on every Python'
 	@echo 'make lint    check style, types and layers'
 	@echo 'make docs    build the documentation and run its examples'
+	@echo 'make frozen  freeze the example and the command line, and run both; needs a keyring (TOOL=$(TOOL))'
 	@echo 'make bench   measure against named peers     (ARGS="--only B1 --quick"; --write renews docs/benchmarks.md)'
 	@echo 'make soak    the attacks in their long form, all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES)), every Python'
 	@echo 'make clean   remove .venv and everything that was built'
@@ -67,6 +70,9 @@ docs: $(VENV)/.ready-dev
 	@$(PY) -m sphinx -W --keep-going --quiet --fresh-env -b html docs docs/_build/html
 	@$(PY) -m sphinx -W --keep-going --quiet --fresh-env -b doctest docs docs/_build/doctest
 	@echo 'The documentation is in docs/_build/html/index.html; its examples ran.'
+
+frozen: | $(PY)
+	@$(PY) tests/frozen/run.py $(TOOL)
 
 bench: $(VENV)/.ready-bench
 	@$(PY) tests/bench/run.py $(ARGS)

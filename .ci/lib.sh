@@ -10,7 +10,9 @@ begun=$SECONDS
 found_from_home=${PYENV_ROOT:-$HOME/.pyenv}
 
 PACKAGES=(git make python3 python3-venv gnome-keyring dbus dbus-x11 libsecret-tools strace e2fsprogs chromium age debootstrap)
-COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap)
+# What freezing needs besides: the interpreter as a library, and `objdump`.
+PACKAGES+=(libpython3.11 binutils)
+COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump)
 
 finish() {
     local status=$?
@@ -55,6 +57,7 @@ packages() {
     local missing=() command
     for command in "${COMMANDS[@]}"; do command -v "$command" >/dev/null || missing+=("$command"); done
     /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("python3 with venv")
+    ldconfig -p | grep libpython3.11.so >/dev/null || missing+=("libpython3.11")
     [ ${#missing[@]} -gt 0 ] || { echo "all there"; return; }
     echo "missing: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive

@@ -1,11 +1,12 @@
-"""A small app that embeds the SDK: it binds, logs, looks, corrects and deletes.
+"""A small app that embeds the SDK: it binds, logs, looks, corrects, exports and deletes.
 
 Start a server on this machine, then run this with the file that the server wrote:
 
     rocketvpn sandbox --folder sandbox
     python examples/embed.py sandbox/client.toml
 
-Deleting the account asks for a code; the sandbox prints it where it runs.
+Deleting the account asks for a code; the sandbox prints it where it runs. This keeps nothing, unless a folder is named
+as well: then the data is in there, its key is in the keyring of the operating system, and the export stays.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from rocketvpn_sdk import Config, Event, RocketVPN
+from rocketvpn_sdk import Config, Event, RocketVPN, SecretStore
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing.secrets import MemorySecrets
 
@@ -31,23 +32,22 @@ class SessionConnected(Event, name="session.connected", purpose="service"):
     duration: int
 
 
-def configure(client_file: Path, folder: Path) -> Config:
+def configure(client_file: Path, folder: Path, secrets: SecretStore | None) -> Config:
     """Return the configuration of this app for the sandbox that wrote ``client_file``."""
     client = tomllib.loads(client_file.read_text("utf-8"))
     return Config(
         server=client["server"],
         app_id=client["app_id"],
-        data_dir=folder,
+        data_dir=folder / "vault",
         trust=Path(client["trust"]),
         policy=bundled_policy().with_hosts("operator", tuple(client["hosts"])),
         events=[SessionConnected],
         authenticator=lambda challenge: input(f"The code that was sent to {challenge.hint}: "),
-        # This run is thrown away. An app leaves `secrets` out, and the keyring of the operating system is used.
-        secrets=MemorySecrets(),
+        secrets=secrets,
     )
 
 
-def use(rocket: RocketVPN) -> None:
+def use(rocket: RocketVPN, folder: Path) -> None:
     """Do what an app does in its life with a user."""
     print(rocket.policy.advice())  # before the user gives anything: who is under age asks a guardian first
     binding = rocket.device.bind("RV-2026-0001")
@@ -72,6 +72,9 @@ def use(rocket: RocketVPN) -> None:
     rocket.rights.correct({"contact_email": "new@example.org"})
     print("Corrected the e-mail address")
 
+    exported = rocket.rights.export(folder / "my-data.zip")
+    print("Exported", len(exported.members), "files into one")
+
     plan = rocket.rights.plan_delete("account")
     for kept in plan.stays:
         print("The server keeps", kept.field, "until", kept.until, "because of", kept.basis)
@@ -81,13 +84,16 @@ def use(rocket: RocketVPN) -> None:
 
 
 def main() -> None:
-    """Run against the sandbox whose client file is the first argument."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python examples/embed.py CLIENT_TOML   (`rocketvpn sandbox` writes one and says where)")
-    with tempfile.TemporaryDirectory() as folder:
-        config = configure(Path(sys.argv[1]), Path(folder) / "vault")
-        with RocketVPN.open(config) as rocket:
-            use(rocket)
+    """Run against the sandbox whose client file is the first argument; the second may be a folder for the data."""
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python examples/embed.py CLIENT_TOML [FOLDER]   (`rocketvpn sandbox` writes the first)")
+    client_file, *named = map(Path, sys.argv[1:])
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = named[0] if named else Path(temporary)
+        # An app leaves `secrets` out, and the keyring of the operating system is used.
+        secrets = None if named else MemorySecrets()
+        with RocketVPN.open(configure(client_file, folder, secrets)) as rocket:
+            use(rocket, folder)
 
 
 if __name__ == "__main__":

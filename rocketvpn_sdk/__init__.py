@@ -9,6 +9,7 @@ from rocketvpn_sdk._version import __version__
 
 TYPE_CHECKING = False  # type checkers take it for true; `typing` would be most of what this import costs
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
     from rocketvpn_sdk import errors
@@ -19,25 +20,6 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.policy import Policy, load_policy
     from rocketvpn_sdk.rights import DeletionConfirmed, DeletionPlan, Outcome, Receipt, Report
     from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets, SecretStore
-
-_HOMES = {
-    "Config": "config",
-    "DeletionConfirmed": "rights",
-    "DeletionPlan": "rights",
-    "Entry": "journal",
-    "Event": "journal",
-    "KeyringSecrets": "vault",
-    "Limits": "limits",
-    "Outcome": "rights",
-    "PassphraseSecrets": "vault",
-    "Policy": "policy",
-    "Receipt": "rights",
-    "Report": "rights",
-    "RocketVPN": "client",
-    "SecretStore": "vault",
-    "Status": "client",
-    "load_policy": "policy",
-}
 
 __all__ = [
     "Config",
@@ -62,15 +44,46 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name == "errors":
-        return import_module("rocketvpn_sdk.errors")
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"rocketvpn_sdk.{home}"), name)
+    value = globals()[name] = getattr(_home(name), name)
     return value
+
+
+def _home(name: str) -> ModuleType:
+    """Import the module that has ``name``; written out, since PyInstaller and Nuitka look for import statements."""
+    match name:
+        case "RocketVPN" | "Status":
+            from rocketvpn_sdk import client
+
+            return client
+        case "Config":
+            from rocketvpn_sdk import config
+
+            return config
+        case "Entry" | "Event":
+            from rocketvpn_sdk import journal
+
+            return journal
+        case "Limits":
+            from rocketvpn_sdk import limits
+
+            return limits
+        case "Policy" | "load_policy":
+            from rocketvpn_sdk import policy
+
+            return policy
+        case "DeletionConfirmed" | "DeletionPlan" | "Outcome" | "Receipt" | "Report":
+            from rocketvpn_sdk import rights
+
+            return rights
+        case "KeyringSecrets" | "PassphraseSecrets" | "SecretStore":
+            from rocketvpn_sdk import vault
+
+            return vault
+        case "errors":
+            import rocketvpn_sdk.errors
+
+            return rocketvpn_sdk
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from pathlib import Path
 
 DOMAIN = "rocketvpn_sdk"
 ENGLISH = "en"
@@ -29,8 +28,10 @@ def _catalogue(language: str | None) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, _folder(), languages, fallback=True)
 
 
-def _folder() -> Path:
-    return Path(__file__).with_name("locale")
+def _folder() -> str:
+    from importlib import resources  # here: it loads much, and only a process that has something to say needs it
+
+    return str(resources.files("rocketvpn_sdk").joinpath("locale"))
 
 
 def _names(language: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from rocketvpn_sdk._version import __version__
-from rocketvpn_sdk.cli import codes, problems
+from rocketvpn_sdk.cli import codes, commands, problems
 from rocketvpn_sdk.cli.call import register
 from rocketvpn_sdk.cli.interrupts import interrupts
 from rocketvpn_sdk.cli.output import Out, forgive_encodings
@@ -172,7 +172,7 @@ def _wanted(arguments: list[str]) -> list[str]:
 
 def _add(app: typer.Typer, name: str, command: _Command) -> None:
     module, _, function = command.function.partition(".")
-    found = getattr(import_module(f"rocketvpn_sdk.cli.commands.{module}"), function)
+    found = getattr(import_module(f"{commands.__name__}.{module}"), function)
     register(app, name, found, vault=command.vault, code=command.code, own=command.own)
 
 

@@ -13,24 +13,14 @@ from rocketvpn_sdk.consent.standing import Standing
 from rocketvpn_sdk.consent.versions import Versions, policy_documents
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from rocketvpn_sdk.consent.consent import Consent
     from rocketvpn_sdk.consent.ending import unset
     from rocketvpn_sdk.consent.guardian import carry_guardian
     from rocketvpn_sdk.consent.notices import ConsentNotice
     from rocketvpn_sdk.consent.outcome import ConsentChange, ConsentStatus, GuardianAsked, PurposeStatus
     from rocketvpn_sdk.consent.record import ConsentReceipt
-
-_HOMES = {
-    "Consent": "consent",
-    "ConsentChange": "outcome",
-    "ConsentNotice": "notices",
-    "ConsentReceipt": "record",
-    "ConsentStatus": "outcome",
-    "GuardianAsked": "outcome",
-    "PurposeStatus": "outcome",
-    "carry_guardian": "guardian",
-    "unset": "ending",
-}
 
 __all__ = [
     "Consent",
@@ -51,10 +41,35 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"rocketvpn_sdk.consent.{home}"), name)
+    value = globals()[name] = getattr(_home(name), name)
     return value
+
+
+def _home(name: str) -> ModuleType:
+    """Import the module that has ``name``; written out, since PyInstaller and Nuitka look for import statements."""
+    match name:
+        case "Consent":
+            from rocketvpn_sdk.consent import consent
+
+            return consent
+        case "unset":
+            from rocketvpn_sdk.consent import ending
+
+            return ending
+        case "carry_guardian":
+            from rocketvpn_sdk.consent import guardian
+
+            return guardian
+        case "ConsentNotice":
+            from rocketvpn_sdk.consent import notices
+
+            return notices
+        case "ConsentChange" | "ConsentStatus" | "GuardianAsked" | "PurposeStatus":
+            from rocketvpn_sdk.consent import outcome
+
+            return outcome
+        case "ConsentReceipt":
+            from rocketvpn_sdk.consent import record
+
+            return record
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

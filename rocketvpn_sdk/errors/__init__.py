@@ -46,6 +46,7 @@
     │   ├── UpdateRefused           … where what came cannot be trusted
     │   └── UpdateBusy              … where another process is fetching them
     ├── ExportFailed                the file to take along could not be written
+    ├── InstallationIncomplete      a file of the SDK's own is missing
     └── ReceiptInvalid              a receipt that proves nothing
 
 Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
@@ -81,6 +82,7 @@ from rocketvpn_sdk.errors.configuration import (
 )
 from rocketvpn_sdk.errors.files import (
     ExportFailed,
+    InstallationIncomplete,
     ReceiptInvalid,
     UpdateBusy,
     UpdateError,
@@ -171,6 +173,7 @@ __all__ = [
     "GuardianNotAsked",
     "GuardianOtherPolicy",
     "GuardianTriesSpent",
+    "InstallationIncomplete",
     "NotAllowed",
     "NotBound",
     "NotCancellable",

@@ -1,4 +1,4 @@
-"""The operator's signed files, receipts, and files for the user."""
+"""The operator's signed files, receipts, files for the user, and those that are shipped with the SDK."""
 
 from __future__ import annotations
 
@@ -49,3 +49,11 @@ class ReceiptInvalid(RocketVPNError):
     code = "receipt-invalid"
     sentence = "The receipt proves nothing: {problem}."
     remedy = "Ask for it again; if it stays, ask the operator."
+
+
+class InstallationIncomplete(RocketVPNError):
+    """A file of the SDK's own is missing where it is installed, or in the frozen app; ``part`` is its path."""
+
+    code = "installation-incomplete"
+    sentence = "This program is incomplete: its file {part} is missing."
+    remedy = "Install it again. If that does not help, tell the app's developers (for them: docs/freezing.md)."

@@ -15,16 +15,10 @@ from rocketvpn_sdk.policy.together import Protection, decide_all, longest_kept, 
 from rocketvpn_sdk.policy.values import Duration, Transform
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from rocketvpn_sdk.policy.change import Difference, PolicyChange, compare
     from rocketvpn_sdk.policy.explaining import Explanation, explain
-
-_HOMES = {
-    "Difference": "change",
-    "Explanation": "explaining",
-    "PolicyChange": "change",
-    "compare": "change",
-    "explain": "explaining",
-}
 
 __all__ = [
     "ON_DEVICE",
@@ -59,10 +53,19 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"rocketvpn_sdk.policy.{home}"), name)
+    value = globals()[name] = getattr(_home(name), name)
     return value
+
+
+def _home(name: str) -> ModuleType:
+    """Import the module that has ``name``; written out, since PyInstaller and Nuitka look for import statements."""
+    match name:
+        case "Difference" | "PolicyChange" | "compare":
+            from rocketvpn_sdk.policy import change
+
+            return change
+        case "Explanation" | "explain":
+            from rocketvpn_sdk.policy import explaining
+
+            return explaining
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 import re
 import tomllib
 from functools import cache
@@ -14,6 +13,7 @@ import msgspec
 
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import PolicyInvalid
+from rocketvpn_sdk.package_data import read_package_data
 from rocketvpn_sdk.policy.checks import check_references
 from rocketvpn_sdk.policy.document import Document, Policy
 from rocketvpn_sdk.policy.lines import Lines
@@ -68,10 +68,12 @@ def load_policy(path: Path) -> Policy:
 
 @cache
 def bundled_policy() -> Policy:
-    """Return the policy that ships with the SDK."""
-    # importlib.resources would load much that nothing else here needs.
-    text = pkgutil.get_data("rocketvpn_sdk.policy", "rocketvpn.toml") or b""
-    return parse_policy(text.decode("utf-8"), path="rocketvpn.toml")
+    """Return the policy that ships with the SDK.
+
+    Raises:
+        InstallationIncomplete: it is missing.
+    """
+    return parse_policy(read_package_data("rocketvpn_sdk.policy", "rocketvpn.toml"), path="rocketvpn.toml")
 
 
 def _check_size(text: str, path: str) -> None:

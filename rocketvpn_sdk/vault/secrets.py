@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SERVICE = "rocketvpn-sdk"
-_TRUSTED = {
-    "linux": ("keyring.backends.SecretService", "Keyring"),
-    "darwin": ("keyring.backends.macOS", "Keyring"),
-    "win32": ("keyring.backends.Windows", "WinVaultKeyring"),
-}
 
 
 class SecretStore(ABC):
@@ -188,16 +183,27 @@ def _trusted_backend() -> KeyringBackend:
     Raises:
         SecretStoreUnavailable: it is not there.
     """
-    from importlib import import_module
-
-    module, name = _TRUSTED.get(platforms.system(), _TRUSTED["linux"])
-    backend: type[KeyringBackend] = getattr(import_module(module), name)
+    backend = _backend_class(platforms.system())
     if not backend.viable:
         raise SecretStoreUnavailable(store=KeyringSecrets.label, problem="there is no keyring service in this session")
     made = backend()
     if hasattr(made, "persist"):  # Windows: its default, "enterprise", copies entries to the user's other machines
         made.persist = "local machine"
     return made
+
+
+def _backend_class(system: str) -> type[KeyringBackend]:
+    if system == "darwin":
+        from keyring.backends.macOS import Keyring as Keychain
+
+        return Keychain
+    if system == "win32":
+        from keyring.backends.Windows import WinVaultKeyring
+
+        return WinVaultKeyring
+    from keyring.backends.SecretService import Keyring
+
+    return Keyring
 
 
 def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:

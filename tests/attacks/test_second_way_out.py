@@ -91,10 +91,6 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "cli/commands/sandbox.py": ({"import_module"}, "loads the optional server, by names written there"),
     "cli/commands/policy.py": ({"import_module"}, "loads the app's own event classes, which the user names"),
     "cli/demo/taken.py": ({"subprocess"}, "has a receipt checked by another process of this command line"),
-    "vault/secrets.py": ({"import_module"}, "loads the keyring backend of this platform"),
-    "__init__.py": ({"import_module"}, "loads the public names late, from a list"),
-    "consent/__init__.py": ({"import_module"}, "loads the room's names late, from a list"),
-    "policy/__init__.py": ({"import_module"}, "loads the public names late, from a list"),
 }
 """By the beginning of a path: what it may use, and why."""
 

@@ -1,1 +1,33 @@
 """The commands, one module for those that belong together."""
+
+
+def _import_all() -> None:
+    """Import every command: nobody calls this, but PyInstaller and Nuitka find modules by reading such statements."""
+    from rocketvpn_sdk.cli.commands import (  # noqa: F401 - to be read, not to be used
+        age,
+        binding,
+        consent,
+        correct,
+        delete,
+        demo,
+        disclosures,
+        doctor,
+        erase,
+        export,
+        guardian,
+        journal,
+        policy,
+        policy_diff,
+        policy_labels,
+        policy_news,
+        policy_show,
+        queue,
+        receipt,
+        requests,
+        reset,
+        sandbox,
+        sent,
+        status,
+        ticket,
+        view,
+    )

@@ -83,9 +83,8 @@ def _checked(stage: Stage, name: str, receipt: Receipt) -> tuple[int, dict[str, 
     file.write_bytes(receipt_to_json(receipt))
     # Without settings from the environment: the root is all that is known.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ROCKETVPN_")}
-    command = [sys.executable, "-m", "rocketvpn_sdk.cli", "receipt", str(file)]
     done = subprocess.run(  # noqa: S603 - this very program
-        [*command, "--root", str(stage.sandbox.trusted_root), "--json"],
+        [*_this_program(), "receipt", str(file), "--root", str(stage.sandbox.trusted_root), "--json"],
         env=environment,
         capture_output=True,
         timeout=60,
@@ -95,6 +94,13 @@ def _checked(stage: Stage, name: str, receipt: Receipt) -> tuple[int, dict[str, 
         return done.returncode, json.loads(done.stdout)
     except ValueError:
         return done.returncode, {}
+
+
+def _this_program() -> list[str]:
+    """Return what starts this command line again; a frozen one is a program of its own."""
+    if "__compiled__" in globals():  # Nuitka, whose `sys.executable` is a file that does not exist
+        return [sys.argv[0]]
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "rocketvpn_sdk.cli"]
 
 
 def _message(said: dict[str, Any]) -> str:

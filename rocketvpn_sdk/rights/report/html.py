@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
-from importlib import resources
 
 import jinja2
 
 from rocketvpn_sdk._version import __version__
 from rocketvpn_sdk.messages import ENGLISH, has_catalogue, speaking, translate, translate_number
+from rocketvpn_sdk.package_data import read_package_data
 from rocketvpn_sdk.rights.report import pictures, sections, words
 from rocketvpn_sdk.rights.report.model import Report
 from rocketvpn_sdk.rights.report.summary import summary
@@ -71,4 +71,4 @@ def _hash(style: str) -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return read_package_data("rocketvpn_sdk.rights.report", name)

@@ -1,0 +1,11 @@
+"""The data files that belong into a frozen app. Modules need no help: an import statement names each."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parents[1]
+
+datas = [
+    (str(file), str(file.parent.relative_to(_PACKAGE.parent)))
+    for file in _PACKAGE.rglob("*")
+    if file.suffix in (".css", ".html", ".mo", ".toml")
+]

@@ -28,9 +28,18 @@ def at_terminal() -> bool:
 
 
 def line(prompt: str) -> str:
-    """Ask for one line; empty at the end of the input."""
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
+    """Ask for one line; empty at the end of the input.
+
+    Raises:
+        CommandError: the question cannot be shown.
+    """
+    shown = clean(prompt.removeprefix("\n"))
+    try:
+        sys.stderr.write(f"\n{shown}" if prompt.startswith("\n") else shown)
+        sys.stderr.flush()
+    except OSError as error:
+        problem = f"You cannot be asked: the standard error stream cannot be written to ({error.strerror})."
+        raise CommandError(problem, exit_code=codes.USER) from None
     return sys.stdin.readline(LONGEST_LINE).strip()
 
 
@@ -97,7 +106,7 @@ class _Person:
     def __call__(self, challenge: Challenge) -> str | None:
         again = "That code was not accepted. " if self._asked == challenge.hint else ""
         self._asked = challenge.hint
-        return line(f"{again}The code that was sent to {clean(challenge.hint)}: ") or None
+        return line(f"{again}The code that was sent to {challenge.hint}: ") or None
 
 
 def _code_in(source: str) -> str | None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+import unicodedata
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-_HARMLESS = str.isprintable
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that Python calls printable and that show nothing (Unicode: Default_Ignorable_Code_Point)."""
 
 
 def plain(value: Any) -> Any:
@@ -27,6 +33,23 @@ def plain(value: Any) -> Any:
     return value
 
 
+def ascii_json(value: Any) -> str:
+    r"""Return a plain value as JSON in printable ASCII; everything else is written as ``\uXXXX``."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
 def clean(value: object) -> str:
-    """Return ``value`` as text that cannot steer a terminal: what is not printable becomes ``?``."""
-    return "".join(letter if _HARMLESS(letter) else "?" for letter in str(value))
+    r"""Return ``value`` as text that cannot steer a terminal or mislead its reader.
+
+    Spaces of every kind become a space. Controls, what turns the direction of writing, and whatever else cannot be
+    seen are written as Python writes them, e.g. ``\x9b`` or ``\u202e``.
+    """
+    return "".join(map(_visible, str(value)))
+
+
+def _visible(letter: str) -> str:
+    if unicodedata.category(letter) == "Zs":
+        return " "
+    if letter.isprintable() and not _INVISIBLE.match(letter):
+        return letter
+    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")

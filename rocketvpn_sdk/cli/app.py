@@ -130,14 +130,25 @@ def run(arguments: list[str] | None = None) -> int:
     streams.forgive_encodings()
     logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
-        result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
-        streams.flush_output()
-    except OSError as error:  # the help, or the version; a command tells its own
-        return problems.tell_output_lost(OutputLost(error))
+        return _run(arguments)
     except OutputLost as lost:
         return problems.tell_output_lost(lost)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
+        streams.flush_output()
+    except OSError as error:  # from printing the help or the version; a command tells its own
+        raise OutputLost(error) from None
+    except SystemExit:
+        if _COMPLETING in os.environ:
+            raise
+        raise OutputLost(BrokenPipeError()) from None  # typer's end where nobody reads the help any more
     except typer.Abort:  # Ctrl-C before the command began, if ``interrupts`` did not take it over
         return problems.tell_interrupted(Out(json="--json" in arguments))
+    except OutputLost:
+        raise
     except Exception as error:
         message = getattr(error, "format_message", None)  # typer's own errors, whose classes are not public
         if message is None:
@@ -172,7 +183,7 @@ def _width() -> int:
 
 
 def _epilog() -> str:
-    return _EPILOG.format(codes=codes.table(_width() - 2))
+    return _EPILOG.format(codes=codes.table(_width()))
 
 
 def _group(entry: _Group) -> typer.Typer:

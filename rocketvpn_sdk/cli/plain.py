@@ -42,14 +42,14 @@ def clean(value: object) -> str:
     r"""Return ``value`` as text that cannot steer a terminal or mislead its reader.
 
     Spaces of every kind become a space. Controls, what turns the direction of writing, and whatever else cannot be
-    seen are written as Python writes them, e.g. ``\x9b`` or ``\u202e``.
+    seen are written as Python writes them, e.g. ``\x9b`` or ``\u202e``; what no encoding has (a byte of a file's name
+    that is not text) becomes ``?``.
     """
     return "".join(map(_visible, str(value)))
 
 
 def _visible(letter: str) -> str:
-    if unicodedata.category(letter) == "Zs":
-        return " "
     if letter.isprintable() and not _INVISIBLE.match(letter):
         return letter
-    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")
+    replaced = {"Zs": " ", "Cs": "?"}.get(unicodedata.category(letter))
+    return replaced or letter.encode("unicode_escape").decode("ascii")

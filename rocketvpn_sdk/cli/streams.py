@@ -17,7 +17,8 @@ class OutputLost(Exception):
     """The standard output cannot be written to. No ``OSError``, which would be taken for one of the command's own."""
 
     def __init__(self, error: OSError) -> None:
-        self.reason = error.strerror or type(error).__name__
+        gone = isinstance(error, BrokenPipeError)
+        self.reason = "nobody reads it any more" if gone else error.strerror or type(error).__name__
         super().__init__(self.reason)
 
 

@@ -27,6 +27,7 @@
     │   ├── VaultUnsafe, VaultDamaged, VaultOutdated, VaultTooNew
     │   └── SecretStoreError
     │       ├── SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt
+    │       └── MadeWithPassphrase, MadeWithoutPassphrase
     ├── BindingError                order number ↔ device
     │   ├── NotBound, AlreadyBound, DeletionPending
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
@@ -118,6 +119,8 @@ from rocketvpn_sdk.errors.rules import (
     ValueRefused,
 )
 from rocketvpn_sdk.errors.storage import (
+    MadeWithoutPassphrase,
+    MadeWithPassphrase,
     SecretCorrupt,
     SecretMissing,
     SecretStoreError,
@@ -164,6 +167,8 @@ __all__ = [
     "GuardianNotAsked",
     "GuardianOtherPolicy",
     "GuardianTriesSpent",
+    "MadeWithPassphrase",
+    "MadeWithoutPassphrase",
     "NotAllowed",
     "NotBound",
     "NotCancellable",

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-_INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Letters and marks that Python calls printable and that show nothing (Unicode: Default_Ignorable_Code_Point)."""
+from rocketvpn_sdk.entered import BLANK
 
 
 def plain(value: Any) -> Any:
@@ -49,7 +45,7 @@ def clean(value: object) -> str:
 
 
 def _visible(letter: str) -> str:
-    if letter.isprintable() and not _INVISIBLE.match(letter):
+    if letter.isprintable() and not BLANK.match(letter):
         return letter
     replaced = {"Zs": " ", "Cs": "?"}.get(unicodedata.category(letter))
     return replaced or letter.encode("unicode_escape").decode("ascii")

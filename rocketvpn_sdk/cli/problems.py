@@ -32,8 +32,8 @@ _REMEDIES: dict[str, str] = {
     "guardian-other-policy": _ASK_GUARDIAN,
     "guardian-tries-spent": _ASK_GUARDIAN,
     "made-with-passphrase": 'Use --passphrase, or write secrets = "passphrase" into the settings.',
-    "made-without-passphrase": "Leave out --passphrase: the keyring opens it. If it was locked with a passphrase, put the"
-    " file back.",
+    "made-without-passphrase": "Leave out --passphrase: the keyring opens it. If it was locked with a"
+    " passphrase, put the file back.",
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
     "receipt-invalid": "What is gone stays gone. `rocketvpn delete --resume` asks again while a deletion waits.",
     "secret-corrupt": _START_ANEW,

@@ -14,6 +14,7 @@ from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError, exit_code, sentence
 from rocketvpn_sdk.client import RocketVPN
+from rocketvpn_sdk.entered import plain
 from rocketvpn_sdk.errors import DeviceLimitReached, NotBound, RocketVPNError, ValueRefused
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.wire import Device
@@ -52,7 +53,7 @@ def bind(
         made = _ticket(rocket) if ticket else None
     document: dict[str, Any] = {
         "bound": True,
-        "order": mask(order),
+        "order": mask(binding.order_number),
         "device_id": mask(binding.device_id),
         "bound_on": binding.bound_on,
         "advice": advice,
@@ -61,7 +62,7 @@ def bind(
         document["panic_ticket"] = tickets.document(made)
 
     def show(out: Out) -> None:
-        out.say(f"This device is bound to the order {mask(order)}.")
+        out.say(f"This device is bound to the order {mask(binding.order_number)}.")
         out.say("See what is held about you with `rocketvpn view`.")
         if made is not None:
             out.say()
@@ -119,11 +120,11 @@ def chosen(devices: tuple[Device, ...], wanted: str, argument: str) -> Device:
     Raises:
         ValueRefused: it names none of them, or several.
     """
-    name = wanted.casefold()
+    name = plain(wanted).strip().casefold()
     found = [
         each
         for each in devices
-        if each.name.casefold() == name or (len(name) > 3 and each.id.casefold().startswith(name))
+        if each.name.casefold() in (name, wanted.casefold()) or (len(name) > 3 and each.id.casefold().startswith(name))
     ]
     if len(found) != 1:
         why = "it fits several devices" if found else "the order has no such device"

@@ -12,6 +12,7 @@ from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.entered import code
 from rocketvpn_sdk.errors import ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
@@ -113,7 +114,7 @@ def show(out: Out, ticket: PanicTicket) -> None:
 
 
 def _chosen(tickets: tuple[ErasureTicket, ...], wanted: str) -> ErasureTicket:
-    name = wanted.strip().lower()
+    name = code(wanted).lower()
     found = [each for each in tickets if len(name) > 3 and each.ticket_id.startswith(name)]
     if len(found) != 1:
         why = "it fits several tickets" if found else "the order has no such ticket"

@@ -18,7 +18,8 @@ _DASHES = "_\u02d7\u2043\u2212\u30fc"
 """Besides those that Unicode calls dashes."""
 BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Letters and marks that show nothing (Unicode: Default_Ignorable_Code_Point)."""
-_QUOTES = "\"'`´‘’‚‛“”„‟«»‹›.,;:"
+_AROUND = " -.,#()[]<>\"'`´‘’‚‛“”„‟«»‹›"
+"""What stands around a number in a sentence, and belongs to none."""
 
 
 class Question(wire.Challenge, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ def order_number(text: str, pattern: str) -> str:
     if re.fullmatch(pattern, text):
         return text
     parts = [part for part in re.split(r"[\s-]+", _dashed(plain(text))) if part]
-    joined, bare = (_ends_cut(glue.join(parts)) for glue in ("-", ""))
+    joined, bare = (glue.join(parts).strip(_AROUND) for glue in ("-", ""))
     forms = (joined, _upper(joined), _lower(joined), bare, _upper(bare), _lower(bare))
     return next((form for form in forms if re.fullmatch(pattern, form)), _upper(joined))
 
@@ -50,8 +51,8 @@ def order_number(text: str, pattern: str) -> str:
 def code(text: str) -> str:
     """Return a code without spaces; one that has only digits, without dashes too, in ASCII's digits."""
     seen = "".join(plain(text).split())
-    digits = _ends_cut(_dashed(seen)).replace("-", "")
-    return digits if digits.isascii() and digits.isdecimal() else seen.strip(_QUOTES)
+    digits = _dashed(seen).strip(_AROUND).replace("-", "")
+    return digits if digits.isascii() and digits.isdecimal() else seen.strip(_AROUND.replace("-", ""))
 
 
 def may_be_code(text: str, digits: int | None) -> bool:
@@ -74,12 +75,6 @@ def _plain(letter: str) -> str:
 
 def _dashed(text: str) -> str:
     return "".join("-" if letter in _DASHES or unicodedata.category(letter) == "Pd" else letter for letter in text)
-
-
-def _ends_cut(text: str) -> str:
-    """Return ``text`` from its first letter or digit to its last: without quotes, brackets and full stops around it."""
-    inside = [place for place, letter in enumerate(text) if letter.isalnum()]
-    return text[inside[0] : inside[-1] + 1] if inside else ""
 
 
 def _upper(text: str) -> str:

@@ -32,7 +32,7 @@ _BYTES = 1 + _SECRET + _CHECKSUM
 _LETTERS = _BYTES * 8 // 5
 _GROUP = 4
 _LONGEST = 400
-_AROUND = "\"'`“”„‘’«»<>()[]"
+_QUOTES = "\"'`“”„‘’«»"
 
 
 class PanicTicket(MaskedRepr, frozen=True, kw_only=True):
@@ -114,7 +114,7 @@ def read_ticket(text: str) -> PanicTicket:
     Raises:
         ValueRefused: it is none; a character that is wrong, in the address too, is found out here.
     """
-    typed = "".join(plain(text[:_LONGEST]).split()).strip(_AROUND)
+    typed = "".join(plain(text[:_LONGEST]).split()).strip(_QUOTES)
     if typed.lower().startswith(SCHEME):
         typed = typed[len(SCHEME) :]
     host, stroke, code = typed.rpartition("/")

@@ -35,7 +35,9 @@ if TYPE_CHECKING:  # brings httpx
 )
 def delete(
     call: Call,
-    scope: Annotated[Reach, typer.Option(help="The app's log, this device, or everything.")] = Reach.account,
+    scope: Annotated[
+        Reach, typer.Option(metavar="WHAT", help="logs (the app's log), device (this one) or account (everything).")
+    ] = Reach.account,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
     receipt: Annotated[

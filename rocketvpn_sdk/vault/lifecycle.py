@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rocketvpn_sdk.errors import (
-    SecretCorrupt,
     SecretMissing,
-    SecretStoreUnavailable,
+    SecretStoreError,
     VaultBusy,
     VaultDamaged,
     VaultOutdated,
@@ -112,7 +111,7 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
     """
     try:
         return _find_root(store, secrets)
-    except (SecretMissing, SecretCorrupt, SecretStoreUnavailable):
+    except SecretStoreError:
         other = wrong_kind(store.folder, secrets)
         if other is None:
             raise

@@ -80,7 +80,8 @@ class RocketVPN:
 
         Raises:
             ConfigurationError: an event class or a value of ``config`` cannot work.
-            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt: the root key cannot be had.
+            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt, MadeWithPassphrase,
+                MadeWithoutPassphrase: the root key cannot be had.
             VaultError: the folder cannot be used; see the subclass.
         """
         vault = Vault(config.folder, config.resolved_secrets, config.clock, config.limits)
@@ -97,7 +98,8 @@ class RocketVPN:
         """Unlock the vault; the secret store may ask the user. Calling it again is fine.
 
         Raises:
-            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt: the root key cannot be had.
+            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt, MadeWithPassphrase,
+                MadeWithoutPassphrase: the root key cannot be had.
             VaultDamaged, VaultOutdated, VaultTooNew: see there.
         """
         rooms = self._rooms

@@ -13,6 +13,7 @@ import msgspec
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import Unfit, kinds_of
 from rocketvpn_sdk.clock import Clock, SystemClock
+from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
 from rocketvpn_sdk.journal.event import Event
@@ -20,9 +21,8 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
 from rocketvpn_sdk.vault.folder import ROOM
 from rocketvpn_sdk.vault.secrets import KeyringSecrets, SecretStore
-from rocketvpn_sdk.wire import Challenge
 
-Authenticator = Callable[[Challenge], str | None]
+Authenticator = Callable[[Question], str | None]
 """Asks the user for the code that a challenge names; ``None``: the user cancelled."""
 
 _SERVER = re.compile(r"https://[^\s/?#@\\]+/*")

@@ -33,6 +33,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     retry_burst: float = 10.0
     """Retries that a client which just started, or called nothing for ten minutes, may make at once."""
 
+    code_answers: int = 5
+    """Answers that the user is asked for to one challenge, those that cannot be right included."""
+
     # The journal.
     batch_records: int = 256
     batch_bytes: int = 64 << 10

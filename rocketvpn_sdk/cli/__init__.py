@@ -15,6 +15,9 @@ def main() -> None:
     from rocketvpn_sdk.cli.interrupts import interrupts
 
     interrupts.arm()  # before anything else is loaded, which takes most of a second on a slow machine
+    from rocketvpn_sdk.cli import streams
+
+    has_output = streams.prepare()
     from importlib.util import find_spec
 
     if any(find_spec(name) is None for name in _NEEDED):
@@ -23,7 +26,9 @@ def main() -> None:
         )
         sys.exit(2)
     from rocketvpn_sdk.cli.app import run
+    from rocketvpn_sdk.cli.problems import tell_closed
 
-    code = run()
+    code = run() if has_output else tell_closed()
     interrupts.end()
+    streams.settle()
     sys.exit(code)

@@ -9,24 +9,31 @@ import logging
 import os
 import sys
 from importlib import import_module
-from typing import Annotated, NamedTuple
+from shutil import get_terminal_size
+from typing import NamedTuple
 
 import typer
 
 from rocketvpn_sdk._version import __version__
-from rocketvpn_sdk.cli import codes, commands, problems
-from rocketvpn_sdk.cli.call import register
+from rocketvpn_sdk.cli import codes, commands, problems, streams
 from rocketvpn_sdk.cli.interrupts import interrupts
-from rocketvpn_sdk.cli.output import Out, forgive_encodings
+from rocketvpn_sdk.cli.options import command_in, group_callback, refused_option, register
+from rocketvpn_sdk.cli.output import Out
+from rocketvpn_sdk.cli.streams import OutputLost
 
-_EPILOG = f"""Exit codes:
+_PURPOSE = """Rocket VPN's privacy policy, enforced on this device.
+
+See, correct and delete what is held about you; try it all with `rocketvpn demo`.
+"""
+_EPILOG = """Exit codes:
 
 \b
-{codes.table()}
+{codes}
 
 Settings: --config FILE or ROCKETVPN_CONFIG names a TOML file; `rocketvpn
 sandbox` writes one. More: docs/scripting.md.
 """
+_WIDEST, _NARROWEST = 80, 40
 _COMPLETING = "_ROCKETVPN_COMPLETE"
 """The variable with which a shell asks what could come next (typer's name for it)."""
 
@@ -120,31 +127,47 @@ _COMMANDS: dict[str, _Command | _Group] = {
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    forgive_encodings()
+    streams.forgive_encodings()
     logging.getLogger().addHandler(logging.NullHandler())  # else what libraries log would end up between our lines
     try:
+        return _run(arguments)
+    except OutputLost as lost:
+        return problems.tell_output_lost(lost)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
         result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
+        streams.flush_output()
+    except OSError as error:  # from printing the help or the version; a command tells its own
+        raise OutputLost(error) from None
+    except SystemExit:
+        if _COMPLETING in os.environ:
+            raise
+        raise OutputLost(BrokenPipeError()) from None  # typer's end where nobody reads the help any more
     except typer.Abort:  # Ctrl-C before the command began, if ``interrupts`` did not take it over
         return problems.tell_interrupted(Out(json="--json" in arguments))
+    except OutputLost:
+        raise
     except Exception as error:
         message = getattr(error, "format_message", None)  # typer's own errors, whose classes are not public
         if message is None:
             raise
         interrupts.end()
         context = getattr(error, "ctx", None)
-        return problems.tell_usage(message(), context.get_usage() if context else "", json="--json" in arguments)
+        why = refused_option(context, getattr(error, "option_name", "")) if context else None
+        return problems.tell_usage(why or message(), context.get_usage() if context else "", json="--json" in arguments)
     return result if isinstance(result, int) else codes.DONE
 
 
 def _app(arguments: list[str]) -> typer.Typer:
     app = typer.Typer(
-        no_args_is_help=True,
         rich_markup_mode=None,  # plain help: it reads the same in a terminal, a pipe and a log
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
-        epilog=_EPILOG,
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _width()},
+        epilog=_epilog(),
     )
-    app.callback()(_top)
+    app.callback(invoke_without_command=True)(group_callback(_PURPOSE, _version))
     for name in _wanted(arguments):
         entry = _COMMANDS[name]
         if isinstance(entry, _Group):
@@ -154,11 +177,19 @@ def _app(arguments: list[str]) -> typer.Typer:
     return app
 
 
+def _width() -> int:
+    """Return how many columns the help takes."""
+    return min(max(get_terminal_size().columns, _NARROWEST), _WIDEST) - 2
+
+
+def _epilog() -> str:
+    return _EPILOG.format(codes=codes.table(_width()))
+
+
 def _group(entry: _Group) -> typer.Typer:
-    if entry.purpose is None:  # it does something of its own, and says so itself
-        group = typer.Typer(rich_markup_mode=None)
-    else:
-        group = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=entry.purpose)
+    group = typer.Typer(rich_markup_mode=None)
+    if entry.purpose is not None:  # else it does something of its own, and says so itself
+        group.callback(invoke_without_command=True)(group_callback(entry.purpose))
     for name, command in entry.commands.items():
         _add(group, name, command)
     return group
@@ -166,8 +197,8 @@ def _group(entry: _Group) -> typer.Typer:
 
 def _wanted(arguments: list[str]) -> list[str]:
     """Return the names of what has to be there: what was asked for, or everything where that is not known."""
-    known = bool(arguments) and arguments[0] in _COMMANDS and _COMPLETING not in os.environ
-    return arguments[:1] if known else list(_COMMANDS)
+    name = command_in(arguments)
+    return [name] if name in _COMMANDS and _COMPLETING not in os.environ else list(_COMMANDS)
 
 
 def _add(app: typer.Typer, name: str, command: _Command) -> None:
@@ -180,15 +211,3 @@ def _version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"rocketvpn {__version__}\n")
         raise typer.Exit
-
-
-def _top(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Rocket VPN's privacy policy, enforced on this device.
-
-    See, correct and delete what is held about you; try it all with `rocketvpn demo`.
-    """
-    del version

@@ -12,10 +12,10 @@ from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded
 from rocketvpn_sdk.config import Authenticator
+from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import SecretStoreLocked
 from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.passphrase import FILE
-from rocketvpn_sdk.wire import Challenge
 
 PASSPHRASE_VARIABLE = "ROCKETVPN_PASSPHRASE"  # noqa: S105 - a name
 STDIN = "-"
@@ -28,9 +28,18 @@ def at_terminal() -> bool:
 
 
 def line(prompt: str) -> str:
-    """Ask for one line; empty at the end of the input."""
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
+    """Ask for one line; empty at the end of the input.
+
+    Raises:
+        CommandError: the question cannot be shown.
+    """
+    shown = clean(prompt.removeprefix("\n"))
+    try:
+        sys.stderr.write(f"\n{shown}" if prompt.startswith("\n") else shown)
+        sys.stderr.flush()
+    except OSError as error:
+        problem = f"You cannot be asked: the standard error stream cannot be written to ({error.strerror})."
+        raise CommandError(problem, exit_code=codes.USER) from None
     return sys.stdin.readline(LONGEST_LINE).strip()
 
 
@@ -67,7 +76,7 @@ def authenticator(code_from: str | None) -> Authenticator | None:
     """Return what answers a challenge: ``code_from`` a file or ``-``, else a person; ``None`` where there is nobody."""
     if code_from is not None:
         return lambda _challenge: _code_in(code_from)
-    return _Person() if at_terminal() else None
+    return _person if at_terminal() else None
 
 
 def confirm(
@@ -88,16 +97,11 @@ def confirm(
         raise ConfirmationNeeded("Stopped: it was not confirmed.", advice=stopped)
 
 
-class _Person:
-    """Asks for a code at the terminal, and again where it was wrong."""
-
-    def __init__(self) -> None:
-        self._asked: str | None = None
-
-    def __call__(self, challenge: Challenge) -> str | None:
-        again = "That code was not accepted. " if self._asked == challenge.hint else ""
-        self._asked = challenge.hint
-        return line(f"{again}The code that was sent to {clean(challenge.hint)}: ") or None
+def _person(question: Question) -> str | None:
+    """Ask for a code at the terminal."""
+    digits = f"of {question.code_digits} digits " if question.code_digits else ""
+    before = {"malformed": f"No code {digits}looks like that. ", "wrong": "That code was not accepted. "}
+    return line(f"{before.get(question.problem, '')}The code that was sent to {question.hint}: ") or None
 
 
 def _code_in(source: str) -> str | None:

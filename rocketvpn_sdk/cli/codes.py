@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from rocketvpn_sdk.cli import interrupts
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
@@ -45,6 +47,10 @@ def code_of(error: RocketVPNError) -> int:
     return next((code for kind, code in _BRANCHES if isinstance(error, kind)), REFUSED)
 
 
-def table() -> str:
-    """Return the table as lines of text."""
-    return "\n".join(f"{code:>5}  {meaning}" for code, meaning in MEANINGS.items())
+def table(width: int = 80) -> str:
+    """Return the table as lines of text, none longer than ``width``."""
+    rows = (
+        textwrap.wrap(meaning, width, initial_indent=f"{code:>5}  ", subsequent_indent=" " * 7)
+        for code, meaning in MEANINGS.items()
+    )
+    return "\n".join(line for row in rows for line in row)

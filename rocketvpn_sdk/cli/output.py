@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from io import TextIOWrapper
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Any, NamedTuple, TextIO
 
 from rich.console import Console
@@ -15,36 +14,40 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.plain import clean, plain
+from rocketvpn_sdk.cli import codes, streams
+from rocketvpn_sdk.cli.plain import ascii_json, clean, plain
 
 _NO_TERMINAL_WIDTH = 80
 _WIDEST = 110
 _NARROWEST = 20
 
 
-def _console(stream: TextIO) -> Console:
-    """Return a console that takes every text literally: no markup, no emoji, no guessed highlights."""
-    console = Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=False)
-    console.width = min(console.width, _WIDEST) if console.is_terminal else _NO_TERMINAL_WIDTH
-    return console
+class _Console(Console):
+    """Takes every text literally: no markup, no emoji, no guessed highlights."""
+
+    def __init__(self, stream: TextIO) -> None:
+        # Both are given, since rich fails at a COLUMNS or LINES such as "²".
+        super().__init__(file=stream, width=_NO_TERMINAL_WIDTH, height=25, markup=False, highlight=False, emoji=False)
+        if self.is_terminal:
+            self.width = min(max(get_terminal_size().columns, _NARROWEST), _WIDEST)
+
+    def on_broken_pipe(self) -> None:
+        """Raise what the system said; rich would end the process."""
+        raise
 
 
-def forgive_encodings() -> None:
-    """Let what the encoding of a terminal lacks be shown as "?". What is read stays strict."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
-
-
-def _encoding() -> str:
-    return getattr(sys.stdout, "encoding", None) or "utf-8"
+@contextmanager
+def _printing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise streams.OutputLost(error) from None
 
 
 def _takes(text: str) -> bool:
     """Whether the standard output can show all of ``text``."""
     try:
-        text.encode(_encoding())
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
         return False
     return True
@@ -72,8 +75,8 @@ class Out:
         self.json = json
         self.printed = False
         """Whether a document was printed, or begun."""
-        self._console = _console(sys.stdout)
-        self._errors = _console(sys.stderr)
+        self._console = _Console(sys.stdout)
+        self._errors = _Console(sys.stderr)
 
     @property
     def width(self) -> int:
@@ -81,25 +84,43 @@ class Out:
         return self._console.width
 
     def document(self, value: Any) -> None:
-        """Print ``value`` as one line of JSON; whatever the output's encoding is, it reads as UTF-8."""
-        utf8 = codecs.lookup(_encoding()).name == "utf-8"
-        text = json.dumps(plain(value), ensure_ascii=not utf8) + "\n"
+        """Print ``value`` as one line of JSON in printable ASCII: it reads the same in every encoding and terminal."""
         self.printed = True
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        self.raw(ascii_json(plain(value)))
+
+    def raw(self, line: str) -> None:
+        """Print one line as it is, however long, so that it can be searched for and copied.
+
+        Raises:
+            OutputLost: it cannot be written, as in every method that prints to the standard output.
+        """
+        with _printing():
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    def exactly(self, content: bytes) -> None:
+        """Print bytes as they are, whose SHA-256 counts; at a terminal, what could steer it is written as escapes."""
+        if self._console.is_terminal:
+            self.raw(clean(content.decode()))
+            return
+        with _printing():
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
 
     def say(self, text: str = "", *, style: str = "", indent: int = 0, hanging: int = 0) -> None:
         """Print a paragraph; with ``hanging`` its further lines are indented by that much more."""
         if self.json:
             return
-        for line in _wrapped(text, self._console.width, indent, hanging):
-            self._console.print(Text(line, style=style), soft_wrap=True)
+        with _printing():
+            for line in _wrapped(text, self._console.width, indent, hanging):
+                self._console.print(Text(line, style=style), soft_wrap=True)
 
     def verbatim(self, text: str) -> None:
         """Print lines of our own making as they are: a drawing, whose spaces count; none that cannot be shown."""
         if not self.json and _takes(text):
-            for line in text.splitlines():
-                self._console.print(Text(line), soft_wrap=True)
+            with _printing():
+                for line in text.splitlines():
+                    self._console.print(Text(line), soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """Print a heading with an empty line before it."""
@@ -129,22 +150,31 @@ class Out:
             table.add_row(*(Text(clean(cell)) for cell in row))
         self._print(table, indent)
 
-    def error(self, text: str) -> None:
-        """Print to the standard error stream."""
-        for line in _wrapped(text, self._errors.width):
-            self._errors.print(Text(line), soft_wrap=True)
+    def error(self, text: str, *, as_is: bool = False) -> None:
+        """Print to the standard error stream; if that cannot be written to, there is nobody to tell.
+
+        Args:
+            text: a paragraph.
+            as_is: the lines are of our own making, and keep their form.
+        """
+        try:
+            for line in text.splitlines() if as_is else _wrapped(text, self._errors.width):
+                self._errors.print(Text(line), soft_wrap=True)
+        except OSError:
+            streams.drop(sys.stderr)
 
     def _print(self, table: Table, indent: int) -> None:
         if self.json:
             return
         block = Padding(table, (0, 0, 0, indent), expand=False)
-        if self._console.is_terminal:
-            self._console.print(block)
-            return
-        with self._console.capture() as captured:
-            self._console.print(block)
-        for line in captured.get().splitlines():
-            self._console.print(Text(line.rstrip()), soft_wrap=True)
+        with _printing():
+            if self._console.is_terminal:
+                self._console.print(block)
+                return
+            with self._console.capture() as captured:
+                self._console.print(block)
+            for line in captured.get().splitlines():
+                self._console.print(Text(line.rstrip()), soft_wrap=True)
 
 
 class Answer(NamedTuple):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-_HARMLESS = str.isprintable
+from rocketvpn_sdk.entered import BLANK
 
 
 def plain(value: Any) -> Any:
@@ -27,6 +29,23 @@ def plain(value: Any) -> Any:
     return value
 
 
+def ascii_json(value: Any) -> str:
+    r"""Return a plain value as JSON in printable ASCII; everything else is written as ``\uXXXX``."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
 def clean(value: object) -> str:
-    """Return ``value`` as text that cannot steer a terminal: what is not printable becomes ``?``."""
-    return "".join(letter if _HARMLESS(letter) else "?" for letter in str(value))
+    r"""Return ``value`` as text that cannot steer a terminal or mislead its reader.
+
+    Spaces of every kind become a space. Controls, what turns the direction of writing, and whatever else cannot be
+    seen are written as Python writes them, e.g. ``\x9b`` or ``\u202e``; what no encoding has (a byte of a file's name
+    that is not text) becomes ``?``.
+    """
+    return "".join(map(_visible, str(value)))
+
+
+def _visible(letter: str) -> str:
+    if letter.isprintable() and not BLANK.match(letter):
+        return letter
+    replaced = {"Zs": " ", "Cs": "?"}.get(unicodedata.category(letter))
+    return replaced or letter.encode("unicode_escape").decode("ascii")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli import codes, streams
 from rocketvpn_sdk.cli.interrupts import WORDS
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean, plain
+from rocketvpn_sdk.cli.streams import OutputLost
 from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, RocketVPNError
 from rocketvpn_sdk.messages import translate
 
 _AFTER_ERASURE = ("perhaps_erased", "receipt", "token")
 """What must not get lost where something was erased and the rest failed."""
 _START_ANEW = "Put it back, or start anew with `rocketvpn reset` and bind again."
+_STANDS = "What was done before stands; `rocketvpn status` shows it."
 _ASK_GUARDIAN = "Ask a guardian with `rocketvpn guardian request ADDRESS`."
 _REMEDIES: dict[str, str] = {
     "age-settled": "A guardian can say so: `rocketvpn guardian request ADDRESS --of-age`. Else ask again after a year.",
@@ -29,6 +31,9 @@ _REMEDIES: dict[str, str] = {
     "guardian-not-asked": _ASK_GUARDIAN,
     "guardian-other-policy": _ASK_GUARDIAN,
     "guardian-tries-spent": _ASK_GUARDIAN,
+    "made-with-passphrase": 'Use --passphrase, or write secrets = "passphrase" into the settings.',
+    "made-without-passphrase": "Leave out --passphrase: the keyring opens it. If it was locked with a"
+    " passphrase, put the file back.",
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
     "receipt-invalid": "What is gone stays gone. `rocketvpn delete --resume` asks again while a deletion waits.",
     "secret-corrupt": _START_ANEW,
@@ -118,25 +123,36 @@ def tell(error: RocketVPNError, out: Out) -> int:
     return exit_code(error)
 
 
+def tell_output_lost(lost: OutputLost) -> int:
+    """Say on the standard error stream that the output could not be written; what follows of it is dropped."""
+    streams.drop(sys.stdout)
+    problem = f"What there was to show could not be written to the standard output ({lost.reason})."
+    return tell(CommandError(problem, advice=_STANDS), Out(json=False))
+
+
+def tell_closed() -> int:
+    """Say that there is no standard output; nothing is begun without one."""
+    advice = "Nothing was done. Send the output to a file, or to the null device, and try again."
+    return tell(CommandError("The standard output is closed, so nothing can be shown.", advice=advice), Out(json=False))
+
+
 def tell_interrupted(out: Out) -> int:
     """Say that Ctrl-C ended the command; on the standard error stream where a document was printed already."""
     if not out.json:
-        sys.stderr.write("\n")  # behind the terminal's ^C
-    advice = "What was done before stands; `rocketvpn status` shows it."
-    error = CommandError(WORDS, advice=advice, exit_code=codes.INTERRUPTED)
+        out.error("")  # behind the terminal's ^C
+    error = CommandError(WORDS, advice=_STANDS, exit_code=codes.INTERRUPTED)
     return tell(error, Out(json=False) if out.printed else out)
 
 
 def tell_usage(message: str, usage: str, *, json: bool) -> int:
     """Print what was wrong with the command line itself."""
     out = Out(json=json)
-    message = clean(message)
+    message = clean(message.removeprefix("Invalid value: "))
     if json:
         advice = "See `rocketvpn --help`."
         members = {"code": "usage", "message": message, "action": advice, "retry_at": None, "exit_code": codes.USAGE}
         out.document({"error": members})
     else:
-        if usage:
-            sys.stderr.write(usage.rstrip() + "\n")
+        out.error(usage, as_is=True)
         out.error(f"Error: {message}")
     return codes.USAGE

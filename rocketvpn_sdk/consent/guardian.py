@@ -50,6 +50,7 @@ class Asked(MaskedRepr, frozen=True, kw_only=True):
     """When the code ends, in seconds since the epoch."""
     key: str
     """The idempotency key of the confirmation: an answer that got lost can be asked for again."""
+    code_digits: int | None = None
 
 
 def read_guardian(change: Change) -> Guardian | None:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rocketvpn_sdk import wire
+from rocketvpn_sdk import entered, wire
 from rocketvpn_sdk.consent import Consent, GuardianAsked
 from rocketvpn_sdk.consent.guardian import About, Asked
 from rocketvpn_sdk.errors import (
@@ -70,6 +70,7 @@ class Guardians:
                 sha256=newest.sha256,
                 expires_at=answer.expires_at.timestamp(),
                 key=str(uuid.uuid4()),
+                code_digits=answer.code_digits,
             )
         )
         return GuardianAsked(
@@ -78,14 +79,18 @@ class Guardians:
 
     def confirm(self, code: str) -> None:
         """Hand in a code; see ``Consents.confirm_guardian``."""
-        asked = self._minors.answerable()
+        if not isinstance(code, str):
+            raise ValueRefused(name="code", problem="it has to be text")
+        asked, code = self._minors.answerable(), entered.code(code)
+        if not entered.may_be_code(code, asked.code_digits):
+            raise GuardianCodeWrong(rule=_RULE, left="")  # the server need not be asked, and no try is spent
         try:
             answer = (
                 self._connect()
                 .call(
                     "guardian.confirm",
                     answer=wire.GuardianConfirmation,
-                    body=wire.GuardianCode(code=code.strip()),
+                    body=wire.GuardianCode(code=code),
                     path={"request_id": asked.request},
                     idempotency_key=asked.key,  # the same for every code: an answer that got lost comes again
                 )

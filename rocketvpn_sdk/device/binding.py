@@ -34,7 +34,7 @@ from rocketvpn_sdk.identity import (
     device_id,
     read_machine_id,
 )
-from rocketvpn_sdk.transport import Api, Documents, check_value, deadline
+from rocketvpn_sdk.transport import Api, Documents, checked_order_number, deadline
 
 _ORDER_NUMBER = "order_number"
 
@@ -90,7 +90,7 @@ class Devices:
         is known, and calling this again for the same order goes on with it.
 
         Args:
-            order_number: as the confirmation of the purchase has it.
+            order_number: as the confirmation of the purchase has it; spaces, dashes and small letters do no harm.
             replace: the id of a device whose place this one takes.
 
         Raises:
@@ -103,7 +103,7 @@ class Devices:
             ServerTimeout: also where another thread binds or unbinds and does not end in time (it may ask the user).
             TransportError, ServerError, RequestRefused, VaultError: as for any call.
         """
-        check_value(self._api.policy.fields[_ORDER_NUMBER], _ORDER_NUMBER, order_number)
+        order_number = checked_order_number(self._api.policy, order_number)
         with self._alone():
             if self.binding is not None:
                 raise AlreadyBound

@@ -28,6 +28,7 @@
     │   ├── VaultUnsafe, VaultDamaged, VaultOutdated, VaultTooNew
     │   └── SecretStoreError
     │       ├── SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt
+    │       └── MadeWithPassphrase, MadeWithoutPassphrase
     ├── BindingError                order number ↔ device
     │   ├── NotBound, AlreadyBound, DeletionPending
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
@@ -125,6 +126,8 @@ from rocketvpn_sdk.errors.rules import (
     ValueRefused,
 )
 from rocketvpn_sdk.errors.storage import (
+    MadeWithoutPassphrase,
+    MadeWithPassphrase,
     SecretCorrupt,
     SecretMissing,
     SecretStoreError,
@@ -174,6 +177,8 @@ __all__ = [
     "GuardianOtherPolicy",
     "GuardianTriesSpent",
     "InstallationIncomplete",
+    "MadeWithPassphrase",
+    "MadeWithoutPassphrase",
     "NotAllowed",
     "NotBound",
     "NotCancellable",

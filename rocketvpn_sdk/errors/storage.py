@@ -115,6 +115,25 @@ class SecretMissing(SecretStoreError):
     remedy = "Bring the entry back (without it nothing here can be read), or start anew with RocketVPN.reset(config)."
 
 
+class MadeWithPassphrase(SecretStoreError):
+    """Another store was asked for the key, and the folder shows that a passphrase opens it."""
+
+    code = "made-with-passphrase"
+    sentence = "Your encrypted data is locked with a passphrase, and the {store} was asked for its key."
+    remedy = "Open it with that passphrase: Config(secrets=PassphraseSecrets(...)). Nothing was changed."
+
+
+class MadeWithoutPassphrase(SecretStoreError):
+    """A passphrase was given, and the folder has no file that one opens."""
+
+    code = "made-without-passphrase"
+    sentence = "Your encrypted data is not locked with a passphrase: {file} is not there."
+    remedy = (
+        "Open it without one, by leaving out Config(secrets=PassphraseSecrets(...)). If it was locked with a"
+        " passphrase, put that file back. Nothing was changed."
+    )
+
+
 class SecretCorrupt(SecretStoreError):
     """The store has an entry for this vault that is no key of its."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -251,7 +252,7 @@ class Journal:
                 for entry in entries
                 if event in (None, entry.event) and (levels is None or entry.fields.get("level") in levels)
             )
-        return entries if limit is None else iter(deque(entries, maxlen=max(limit, 0)))
+        return entries if limit is None else iter(deque(entries, maxlen=min(max(limit, 0), sys.maxsize)))
 
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
         self._bring_in()

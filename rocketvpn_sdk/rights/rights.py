@@ -23,7 +23,7 @@ from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
 from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
 from rocketvpn_sdk.rights.view import View
-from rocketvpn_sdk.transport import Api, SentEntry, check_value, deadline
+from rocketvpn_sdk.transport import Api, SentEntry, checked_order_number, deadline
 from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
@@ -201,7 +201,7 @@ class Rights:
         there is such an order is not said: where there is none, no code comes and none is right.
 
         Args:
-            order_number: as the confirmation of the purchase has it.
+            order_number: as the confirmation of the purchase has it; spaces, dashes and small letters do no harm.
 
         Raises:
             ValueRefused: the number does not look like one; nothing was sent.
@@ -211,7 +211,7 @@ class Rights:
             RateLimited: too many codes were asked for.
             TransportError, ServerError, VaultError: as for any call; try again.
         """
-        check_value(self._api.policy.fields["order_number"], "order_number", order_number)
+        order_number = checked_order_number(self._api.policy, order_number)
         with self._one_call():
             owner = self._api.session.owner(order_number)
         return OwnerRights(self._api, owner, self._clock, self._files)

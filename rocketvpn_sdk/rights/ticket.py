@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
+from rocketvpn_sdk.entered import plain
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport.requests import parse_server
@@ -32,6 +33,7 @@ _BYTES = 1 + _SECRET + _CHECKSUM
 _LETTERS = _BYTES * 8 // 5
 _GROUP = 4
 _LONGEST = 400
+_QUOTES = "\"'`“”„‘’«»"
 
 
 class PanicTicket(MaskedRepr, frozen=True, kw_only=True):
@@ -103,18 +105,18 @@ def new_ticket(server: str, scope: wire.TicketScope) -> PanicTicket:
 def read_ticket(text: str) -> PanicTicket:
     """Return the ticket that somebody typed or scanned; opens no connection.
 
-    Small letters, missing hyphens, spaces, and O, I or L for 0 and 1 do no harm.
+    Small letters, missing hyphens, other dashes, spaces, and O, I or L for 0 and 1 do no harm.
 
     Raises:
         ValueRefused: it is none; a character that is wrong, in the address too, is found out here.
     """
-    typed = "".join(text[:_LONGEST].split())
+    typed = "".join(plain(text[:_LONGEST]).split()).strip(_QUOTES)
     if typed.lower().startswith(SCHEME):
         typed = typed[len(SCHEME) :]
     host, stroke, code = typed.rpartition("/")
     if not stroke or not host:
         raise _refused("it begins with the server's address and a stroke, as it stands on the paper")
-    letters = code.upper().replace("-", "").translate(_READ_AS)
+    letters = "".join(letter for letter in code.upper() if letter.isalnum()).translate(_READ_AS)
     if len(letters) != _LETTERS or not set(letters) <= set(_ALPHABET):
         raise _refused(f"after the stroke it has {_LETTERS} letters and digits, and none of them is a U")
     try:

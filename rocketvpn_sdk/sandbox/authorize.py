@@ -170,7 +170,7 @@ def _challenge(
     if contact is not None:
         parts.mail.send(Message(to=contact, code=answer, sent_at=parts.moment()))
     where = hint or masked(contact or "")
-    challenge = wire.Challenge(kind="email_code", hint=where, expires_at=utc(expires_at))
+    challenge = wire.Challenge(kind="email_code", hint=where, expires_at=utc(expires_at), code_digits=digits)
     return OAuthRefused(
         wire.AuthorizationError(error="insufficient_authorization", auth_session=auth_session, challenge=challenge)
     )

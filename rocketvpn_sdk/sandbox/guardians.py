@@ -24,6 +24,8 @@ from rocketvpn_sdk.sandbox.rows import GuardianRow
 from rocketvpn_sdk.sandbox.store import one
 
 PATH = "/v1/guardian-requests"
+_DIGITS = 6
+"""Of a code."""
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 _ABOUT = {
@@ -37,7 +39,7 @@ def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
     subject, wanted = caller.bound(), read_body(call, wire.NewGuardianRequest)
     policy = _check(parts, wanted)
     _check_number(db, parts, subject)
-    now, request_id, code = parts.now(), secrets.token_hex(16), f"{secrets.randbelow(10**6):06d}"
+    now, request_id, code = parts.now(), secrets.token_hex(16), f"{secrets.randbelow(10**_DIGITS):0{_DIGITS}d}"
     code_until = now + parts.settings.guardian_lifetime
     row = GuardianRow(
         id_hash=digest(request_id),
@@ -61,6 +63,7 @@ def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
         policy_version=row.policy_version,
         policy_sha256=row.policy_sha256,
         expires_at=utc(code_until),
+        code_digits=_DIGITS,
     )
     return json_reply(answer, status=201, headers=(("Location", f"{PATH}/{request_id}"),))
 

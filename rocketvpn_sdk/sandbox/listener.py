@@ -37,10 +37,14 @@ class Listener(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start, then tell; what goes wrong there ends it, with nothing left open."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self._ready()
+        try:
+            self._ready()
+        except BaseException:
+            await self.shutdown(sockets)
+            raise
 
     async def main_loop(self) -> None:
         """Serve until told to stop."""

@@ -14,7 +14,7 @@ from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.tls import tls_context
-from rocketvpn_sdk.transport.values import check_value
+from rocketvpn_sdk.transport.values import check_value, checked_order_number
 
 __all__ = [
     "OWN_OPERATIONS",
@@ -31,6 +31,7 @@ __all__ = [
     "Session",
     "Stream",
     "check_value",
+    "checked_order_number",
     "open_api",
     "parse_pins",
     "spki_pin",

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+import msgspec
+
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
+from rocketvpn_sdk.entered import Question, code, may_be_code
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, AuthenticatorFailed, ServerError
 from rocketvpn_sdk.identity import DeviceKey
 from rocketvpn_sdk.transport import answers, deadline
@@ -20,14 +23,11 @@ from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.requests import Call
 from rocketvpn_sdk.transport.servertime import ServerTime
 
-Authenticator = Callable[[wire.Challenge], str | None]
+Authenticator = Callable[[Question], str | None]
 """Asks the user for the code that was sent; ``None``: the user gave none."""
 
 CHALLENGE, TOKEN = "authorize.challenge", "token.issue"
 INVALID_PROOF = "invalid_dpop_proof"
-_MOST_ANSWERS = 5
-"""Codes asked of the user for one challenge; the server allows as many or fewer."""
-_LONGEST_CODE = 64
 _LONGEST_LIFE = 24 * 3600
 """Of an access token, in seconds; the contract's is a quarter of an hour."""
 _ONE_TIME = frozenset({"code", "verification_code"})
@@ -121,14 +121,14 @@ class Grants:
         members = {"response_type": "code", "client_id": self.client_id, **wanted}
         reply = self._send(prover, CHALLENGE, members)
         asked: wire.AuthorizationError | None = None
-        given: set[str] = set()
+        given: list[str] = []
         while reply.status != 200:
             error = answers.oauth_error(CHALLENGE, reply, self._max_depth)
             if error is not None and error.error == "insufficient_authorization":
                 if asked is not None:  # one challenge a call: more would be a server that mails without end
                     raise AuthenticationFailed(reason=error.error)
                 asked = error
-            elif asked is None or error is None or not _may_answer_again(error, given):
+            elif asked is None or error is None or not self._may_answer_again(error, given):
                 raise self._refusal(CHALLENGE, reply)
             session, answer = self._ask(asked, given)
             members = {"response_type": "code", "client_id": self.client_id}
@@ -160,28 +160,43 @@ class Grants:
             raise ServerError(operation=TOKEN, status=reply.status, problem="the token cannot be used")
         return token
 
-    def _ask(self, error: wire.AuthorizationError, given: set[str]) -> tuple[str, str]:
-        """Return the challenge's session and the user's answer to it."""
+    def _ask(self, error: wire.AuthorizationError, given: list[str]) -> tuple[str, str]:
+        """Return the challenge's session and an answer that can be right; ask again for one that cannot."""
         if error.auth_session is None or error.challenge is None:
             raise ServerError(operation=CHALLENGE, status=400, problem="it asks for a code without saying which")
-        hint = answers.clean(error.challenge.hint, 100)
+        question = Question(**msgspec.structs.asdict(error.challenge), problem="wrong" if given else "")
+        while True:
+            answer = self._answer(question)
+            can_be = may_be_code(answer, question.code_digits)
+            if can_be and answer in given:  # a program that cannot know better
+                raise AuthenticationFailed(reason="wrong-code")
+            given.append(answer)
+            if can_be:
+                return error.auth_session, answer
+            if len(given) >= self._exchange.limits.code_answers:
+                raise AuthenticationFailed(reason="malformed-code")
+            question = msgspec.structs.replace(question, problem="malformed")
+
+    def _answer(self, question: Question) -> str:
+        """Return what the user answered.
+
+        Raises:
+            AuthenticationRequired: nothing, or there is nobody to ask.
+            AuthenticatorFailed: the authenticator raised something, or returned something else than text.
+        """
+        hint = answers.clean(question.hint, 100)
         if self._authenticator is None:
             raise AuthenticationRequired(hint=hint)
         try:
             with deadline.paused():  # a person reads an e-mail now
-                answer = self._authenticator(error.challenge)
-            answer = OPTIONAL_TEXT.fit(answer)
+                answer = OPTIONAL_TEXT.fit(self._authenticator(question))
         except Unfit:
             raise AuthenticatorFailed(hint=hint, problem="what it returned is no text") from None
         except Exception as failed:
             raise AuthenticatorFailed(hint=hint, problem=f"it raised {type(failed).__name__}") from failed
-        answer = answer.strip() if answer else ""
-        if not answer:
+        if answer is None or not answer.strip():
             raise AuthenticationRequired(hint=hint)
-        if len(answer) > _LONGEST_CODE or not _header_safe(answer) or answer in given:
-            raise AuthenticationFailed(reason="wrong-code")  # a wrong one twice is a program that cannot know better
-        given.add(answer)
-        return error.auth_session, answer
+        return code(answer)
 
     def _send(self, prover: Prover, operation: str, members: Mapping[str, str]) -> Reply:
         doors = self._metadata.doors()
@@ -201,13 +216,13 @@ class Grants:
         now = self._exchange.clock.time()
         return answers.oauth_refusal(operation, reply, now=now, max_depth=self._max_depth)
 
+    def _may_answer_again(self, error: wire.AuthorizationError, given: list[str]) -> bool:
+        left = self._exchange.limits.code_answers - len(given)
+        return error.error == "invalid_grant" and bool(error.attempts_left) and left > 0
+
     @property
     def _max_depth(self) -> int:
         return self._exchange.limits.max_json_depth
-
-
-def _may_answer_again(error: wire.AuthorizationError, given: set[str]) -> bool:
-    return error.error == "invalid_grant" and bool(error.attempts_left) and len(given) < _MOST_ANSWERS
 
 
 def _header_safe(text: str) -> bool:

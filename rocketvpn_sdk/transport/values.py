@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeGuard
 
+from rocketvpn_sdk.entered import order_number
 from rocketvpn_sdk.errors import EgressBlocked, ValueRefused
-from rocketvpn_sdk.policy import Field
+from rocketvpn_sdk.policy import Field, Policy
 
 Leaf = str | int | float | bool | None
 
 _MAX_DEPTH = 8
+_ORDER_NUMBER = "order_number"
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 """What every reader of JSON that we know can take in; beyond it, encoding would fail after the guard had said yes."""
 
@@ -55,6 +57,18 @@ def check_value(field: Field, name: str, value: object) -> None:
     """
     if not _KINDS[field.type.kind](field, value):
         raise ValueRefused(name=name, problem=f"it is not of the form that the policy describes for {field.id!r}")
+
+
+def checked_order_number(policy: Policy, text: object) -> str:
+    """Return the order number that somebody entered, in the form that ``policy`` describes.
+
+    Raises:
+        ValueRefused: it does not look like one.
+    """
+    field = policy.fields[_ORDER_NUMBER]
+    number = order_number(text, field.type.pattern) if isinstance(text, str) else ""
+    check_value(field, _ORDER_NUMBER, number)
+    return number
 
 
 def blocked(operation: str, member: str, problem: str) -> EgressBlocked:

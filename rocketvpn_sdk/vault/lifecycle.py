@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.errors import SecretMissing, VaultBusy, VaultDamaged, VaultOutdated
+from rocketvpn_sdk.errors import (
+    SecretMissing,
+    SecretStoreError,
+    VaultBusy,
+    VaultDamaged,
+    VaultOutdated,
+)
 from rocketvpn_sdk.vault.change import INDEX_LANE
 from rocketvpn_sdk.vault.head import FORMAT, OLDEST, Head, heads, manifest, read_head, update_head
 from rocketvpn_sdk.vault.keys import ID_BYTES, RootKey, generation_name, new_id, new_key, secret_name
+from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.rotation import known_generation, open_root
 from rocketvpn_sdk.vault.schema import make_tables
 from rocketvpn_sdk.vault.secrets import SecretStore
@@ -97,10 +104,21 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
 
     Raises:
         SecretMissing: the store has no key for this vault.
+        MadeWithPassphrase, MadeWithoutPassphrase: the same, and the folder shows that another kind of store has it.
         VaultOutdated: the file is an older copy than the store knows of.
         SecretStoreError: the store cannot be used, or holds something else.
         VaultBusy: other processes rotated all the time.
     """
+    try:
+        return _find_root(store, secrets)
+    except SecretStoreError:
+        other = wrong_kind(store.folder, secrets)
+        if other is None:
+            raise
+        raise other from None
+
+
+def _find_root(store: Store, secrets: SecretStore) -> RootKey:
     head = _look(store)
     for _ in range(_TRIES):
         root = open_root(secrets, head)

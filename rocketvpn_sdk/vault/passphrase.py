@@ -17,11 +17,15 @@ from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import (
     ConfigurationError,
+    MadeWithoutPassphrase,
+    MadeWithPassphrase,
     RocketVPNError,
     SecretCorrupt,
+    SecretStoreError,
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
+from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.secrets import SecretStore
 
 FILE = "root.key"
@@ -78,6 +82,11 @@ class PassphraseSecrets(SecretStore):
     def beside(self, folder: Path) -> SecretStore:
         """Return this store with its file in ``folder``, unless it was given a path."""
         return self if self._path else PassphraseSecrets(self._passphrase, path=folder / FILE)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file is; ``None``: not known yet."""
+        return self._path
 
     def get(self, name: str) -> bytes | None:
         """See ``SecretStore.get``."""
@@ -194,6 +203,15 @@ class PassphraseSecrets(SecretStore):
             yield
         except OSError as error:
             raise SecretStoreUnavailable(store=self.label, problem=error.strerror or otherwise) from None
+
+
+def wrong_kind(folder: Path, secrets: SecretStore) -> SecretStoreError | None:
+    """Return the error that says so if ``folder`` shows that another kind of store than ``secrets`` has its key."""
+    file = folder / FILE
+    beside = isinstance(secrets, PassphraseSecrets) and secrets.path == file
+    if is_there(file):
+        return None if beside else MadeWithPassphrase(store=secrets.label)
+    return MadeWithoutPassphrase(store=secrets.label, file=str(file)) if beside else None
 
 
 def _new_parameters() -> Argon2Parameters:

@@ -47,6 +47,11 @@ class Store:
             self._lock.close()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """Where the files are."""
+        return self._folder
+
     def _find_database(self) -> None:
         """Make the file where there is none; see that sqlite will not take what is left of one for a new one."""
         if not folders.is_there(self._folder / folders.DATABASE):

@@ -100,7 +100,8 @@ class Vault:
         """Fetch the root key (the user may be asked) and check the vault; makes it where it is new.
 
         Raises:
-            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt: see there; nothing was changed.
+            SecretStoreUnavailable, SecretStoreLocked, SecretMissing, SecretCorrupt, MadeWithPassphrase,
+                MadeWithoutPassphrase: see there; nothing was changed.
             VaultOutdated, VaultDamaged, VaultTooNew: see there; nothing was changed.
         """
         with self._lock:

@@ -30,6 +30,8 @@ class Challenge(Wire, frozen=True, kw_only=True):
     hint: str
     """Where the code went, masked by the server, e.g. ``k…@example.org``."""
     expires_at: Moment
+    code_digits: int | None = None
+    """The code is this many decimal digits; ``None``: the server does not say."""
 
 
 class AuthorizationCode(MaskedRepr, Wire, frozen=True, kw_only=True):

@@ -71,6 +71,8 @@ class GuardianRequest(Wire, frozen=True, kw_only=True):
     policy_version: int
     policy_sha256: str
     expires_at: Moment
+    code_digits: int | None = None
+    """The code is this many decimal digits; ``None``: the server does not say."""
 
 
 class GuardianCode(MaskedRepr, Wire, frozen=True, kw_only=True):

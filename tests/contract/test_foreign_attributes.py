@@ -14,6 +14,7 @@ import io
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import zipfile
 from datetime import UTC, datetime
@@ -305,6 +306,7 @@ def test_libraries_connect_by_a_function_whose_parameters_are_known() -> None:
 @canary(
     ("cli/app.py", "format_message"),
     ("cli/app.py", "ctx"),
+    ("cli/app.py", "option_name"),
     public=True,
     breaks="whoever mistypes an option sees a traceback and the exit code 1",
 )
@@ -314,12 +316,13 @@ def test_typers_usage_errors_say_what_was_wrong_and_where() -> None:
     with pytest.raises(Exception, match="--wrong") as raised:
         app(["--wrong"], standalone_mode=False)
     assert "--wrong" in raised.value.format_message()
+    assert raised.value.option_name == "--wrong"
     assert raised.value.ctx.get_usage().startswith("Usage:")
 
 
 @canary(
-    ("cli/call.py", "get_parameter_source"),
-    ("cli/call.py", "__signature__"),
+    ("cli/options.py", "get_parameter_source"),
+    ("cli/options.py", "__signature__"),
     public=True,
     breaks="shared options are missing, or those before a group's command are ignored without a word",
 )
@@ -342,6 +345,31 @@ def test_typer_reads_a_signature_that_was_set_and_knows_where_a_value_came_from(
     app.command()(command)
     app(["--one", "5"], standalone_mode=False)
     assert came == ["COMMANDLINE", "DEFAULT"]
+
+
+@canary(("cli/options.py", "__doc__"), breaks="commands have no help")
+def test_typer_takes_the_docstring_that_a_function_was_given() -> None:
+    def command() -> None:
+        return
+
+    command.__doc__ = "What it does."
+    app = typer.Typer()
+    app.command()(command)
+    assert typer.main.get_command(app).help == "What it does."
+
+
+@canary(
+    ("cli/streams.py", "stdin"),
+    ("cli/streams.py", "stdout"),
+    ("cli/streams.py", "stderr"),
+    breaks="where a standard stream is closed, the command line ends with a traceback",
+)
+def test_python_has_no_stream_where_one_is_closed_and_takes_another() -> None:
+    code = "import sys; gone = sys.stdout; sys.stdout = sys.stderr; print(gone)"
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$0" -c "$1" >&-', sys.executable, code], capture_output=True, timeout=60, check=False
+    )
+    assert done.stderr == b"None\n"
 
 
 @canary(

@@ -35,6 +35,25 @@ def test_minor_is_not_said_by_a_slip_and_destroys_nothing_unasked(bound: Command
     assert bound.json("age").document["adult"] is False
 
 
+def test_a_code_that_cannot_be_right_is_asked_for_again_and_costs_no_try(cli: CommandLine, sandbox: Sandbox):
+    number = sandbox.order(email="kim@example.org")
+    with cli.terminal("view", "--owner", f" {number.lower().replace('-', ' – ')} ") as terminal:
+        for typed, problem in (
+            ("12345\n", "No code of 6 digits looks like that."),
+            ("123 45O\n", "No code of 6 digits"),
+        ):
+            terminal.expect("The code that was sent to")
+            terminal.type(typed)
+            terminal.expect(problem)
+        code = sandbox.mail.last_code()
+        terminal.expect("The code that was sent to")
+        terminal.type(f"{'9' * 6 if code != '9' * 6 else '8' * 6}\n")
+        terminal.expect("That code was not accepted.")
+        terminal.type(f" {code[:3]}-{code[3:]} \n")
+        terminal.expect("At the server, by its own account")
+        assert terminal.leave() == codes.DONE
+
+
 def test_a_device_is_not_taken_off_its_order_unasked(bound: CommandLine):
     refused(bound, "unbind")
     assert bound.json("status").document["bound"] is True

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import ROOT, CommandLine, settings
+from support.commands import ARGUMENTS, COMMANDS
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.sandbox import Sandbox
@@ -166,3 +167,26 @@ def test_a_callers_own_interrupt_is_not_ours(cli: CommandLine):
         raise KeyboardInterrupt
     except KeyboardInterrupt:
         assert cli.json("unbind", "--yes").error["code"] == "not-bound"
+
+
+def test_no_command_advises_to_destroy_what_another_store_opens(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
+    """The folder was made with a passphrase; these settings name the keyring, and there is none."""
+    wrong = CommandLine(settings(tmp_path, sandbox.client_file, secrets=None))
+    commands = [name for name in COMMANDS if is_of_the_vault(name) and name != "reset"]
+    assert len(commands) == 30
+    for name in commands:
+        arguments = [*name.split(), *ARGUMENTS.get(name, [])]
+        done, plain = wrong.json(*arguments), wrong.run(*arguments)
+        assert done.code == plain.code == codes.DEVICE, name
+        assert "made-with-passphrase" in done.out, name
+        assert "--passphrase" in done.out, name
+        for text in (done.out, plain.out, plain.err):
+            assert "reset" not in text, name
+    settings(tmp_path, sandbox.client_file)
+    assert bound.json("status").document["bound"] is True
+
+
+def is_of_the_vault(name: str) -> bool:
+    return name not in {"demo", "sandbox", "erase", "receipt"} and (
+        not name.startswith("policy") or name in ("policy check", "policy accept")
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from support.command_line import CommandLine, settings
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.app import run
-from rocketvpn_sdk.cli.plain import clean
+from rocketvpn_sdk.cli.plain import ascii_json, clean
 from rocketvpn_sdk.sandbox import Sandbox
 
 COMMANDS = (
@@ -122,5 +124,35 @@ def test_it_reads_without_colour(bound: CommandLine, name: str, value: str):
     assert not [line for line in plain.splitlines() if len(line) > 80]
 
 
-def test_what_a_server_says_cannot_steer_the_terminal():
-    assert clean("a\x1b[2Jb\rc\x07") == "a?[2Jb?c?"
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a\x1b[2Jb\rc\x07", r"a\x1b[2Jb\rc\x07"),
+        ("\x9b2J\x9d0;pwned\x9c", r"\x9b2J\x9d0;pwned\x9c"),
+        ("\u202egnp.exe\u2066\u2069\u200e\u200f", r"\u202egnp.exe\u2066\u2069\u200e\u200f"),
+        ("a\u2028b\u2029c\x85", r"a\u2028b\u2029c\x85"),
+        ("ze\u200bro\ufeff\u00ad\u2060", r"ze\u200bro\ufeff\xad\u2060"),
+        ("\u3164\u115f\ufe0f\U000e0101\u034f\u2800\U000e0041", r"\u3164\u115f\ufe0f\U000e0101\u034f\u2800\U000e0041"),
+        ("Zoë's iPhone – 日本", "Zoë's iPhone – 日本"),
+        ("a\u00a0b\u3000c", "a b c"),
+        ("\udcff", "?"),
+    ],
+)
+def test_what_a_server_says_cannot_steer_the_terminal(said: str, shown: str):
+    assert clean(said) == shown
+
+
+def test_no_letter_that_steers_or_hides_comes_through():
+    """Held against the Unicode names and categories that Python brings, letter by letter."""
+    hidden = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
+    for number in range(0x110000):
+        if unicodedata.category(chr(number)) in hidden:
+            assert clean(chr(number)).isascii(), hex(number)
+
+
+def test_json_is_printable_ascii():
+    value = {"".join(map(chr, range(0x300))): "\u202e\u2028\x7f\x9b😀\udcff"}
+    text = ascii_json(value)
+    assert text.isascii()
+    assert text.isprintable()
+    assert json.loads(text) == value

@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
 DAY = date(2026, 11, 1)
 SECRET = "s3cret-s3cret-s3cret"
 DEVICE = wire.Device(id="A" * 52, name="Blue lynx", bound_on=DAY, current=True)
-CHALLENGE = wire.Challenge(kind="email_code", hint="k…@example.org", expires_at=AT)
+CHALLENGE = wire.Challenge(kind="email_code", hint="k…@example.org", expires_at=AT, code_digits=6)
 HOLD = wire.Hold(basis="law", until=DAY, reason="Tax law.")
 HELD_BACK = wire.HeldBack(field="payment_record", basis="court", until=DAY)
 HELD_CONSENT = wire.HeldConsent(
@@ -113,7 +113,9 @@ EXAMPLES: list[Wire] = [
     HELD_CONSENT,
     wire.HeldConsents(consents=[HELD_CONSENT]),
     wire.NewGuardianRequest(contact=SECRET, about="agreement", language="en", policy_version=1, policy_sha256="0" * 64),
-    wire.GuardianRequest(request_id="r", about="age", policy_version=1, policy_sha256="0" * 64, expires_at=AT),
+    wire.GuardianRequest(
+        request_id="r", about="age", policy_version=1, policy_sha256="0" * 64, expires_at=AT, code_digits=6
+    ),
     wire.GuardianCode(code=SECRET),
     wire.GuardianConfirmation(
         request_id="r", about="agreement", policy_version=1, policy_sha256="0" * 64, confirmed_at=AT

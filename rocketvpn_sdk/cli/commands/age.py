@@ -8,6 +8,7 @@ import typer
 
 from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 
 _MINOR = (
@@ -16,13 +17,7 @@ _MINOR = (
 )
 
 
-def age(
-    call: Call,
-    adult: Annotated[
-        bool | None, typer.Option("--adult/--minor", help="Say that you are 18 or older, or that you are not.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --minor; --json needs this.")] = False,
-) -> Answer:
+@help_text(
     """Say whether you are of age, or show what you said.
 
     It is kept as a yes or no, on this device alone. Until you say it, whatever is optional is refused, as for someone
@@ -30,6 +25,14 @@ def age(
     guardian can say so at any time. Saying that you are under 18 ends what you agreed to, unless a guardian agreed, and
     destroys what is kept here for it; you are asked before.
     """
+)
+def age(
+    call: Call,
+    adult: Annotated[
+        bool | None, typer.Option("--adult/--minor", help="Say that you are 18 or older, or that you are not.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --minor; --json needs this.")] = False,
+) -> Answer:
     with call.open() as rocket:
         if adult is False and not yes:
             ask.confirm("minor", _MINOR, call.out, stopped="Nothing was changed.")

@@ -10,9 +10,11 @@ from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import ticket as tickets
 from rocketvpn_sdk.cli.commands.policy_show import Language
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError, exit_code, sentence
 from rocketvpn_sdk.client import RocketVPN
+from rocketvpn_sdk.entered import plain
 from rocketvpn_sdk.errors import DeviceLimitReached, NotBound, RocketVPNError, ValueRefused
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.wire import Device
@@ -24,6 +26,14 @@ ID_SHOWN = 8
 _WHOLE_ID = 52
 
 
+@help_text(
+    """Bind this device to an order.
+
+    Sends the order number, a number made for this device, and a public key; nothing else. If the order has all the
+    devices that it allows, the list of them is shown: name one with --replace, by the beginning of its ID or by its
+    name. That needs a code, which the server sends to the order's e-mail address.
+    """
+)
 def bind(
     call: Call,
     order: Annotated[str, typer.Argument(metavar="ORDER", help="The order number; - reads it.")],
@@ -35,12 +45,6 @@ def bind(
         bool, typer.Option("--ticket", help="Make a panic ticket too (see `rocketvpn ticket make`).")
     ] = False,
 ) -> Answer:
-    """Bind this device to an order.
-
-    Sends the order number, a number made for this device, and a public key; nothing else. If the order has all the
-    devices that it allows, the list of them is shown: name one with --replace, by the beginning of its ID or by its
-    name. That needs a code, which the server sends to the order's e-mail address.
-    """
     order = ask.order_number(order)
     with call.open(new=True) as rocket:
         advice = rocket.policy.advice(language)
@@ -49,7 +53,7 @@ def bind(
         made = _ticket(rocket) if ticket else None
     document: dict[str, Any] = {
         "bound": True,
-        "order": mask(order),
+        "order": mask(binding.order_number),
         "device_id": mask(binding.device_id),
         "bound_on": binding.bound_on,
         "advice": advice,
@@ -58,7 +62,7 @@ def bind(
         document["panic_ticket"] = tickets.document(made)
 
     def show(out: Out) -> None:
-        out.say(f"This device is bound to the order {mask(order)}.")
+        out.say(f"This device is bound to the order {mask(binding.order_number)}.")
         out.say("See what is held about you with `rocketvpn view`.")
         if made is not None:
             out.say()
@@ -78,6 +82,13 @@ def _ticket(rocket: RocketVPN) -> PanicTicket:
         ) from None
 
 
+@help_text(
+    """Take this device, or another one, off its order.
+
+    The server is told first; only then the binding and the key here are destroyed. The log stays: `rocketvpn delete`
+    removes that too. `rocketvpn status --online` lists the order's devices.
+    """
+)
 def unbind(
     call: Call,
     device: Annotated[
@@ -85,11 +96,6 @@ def unbind(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
 ) -> Answer:
-    """Take this device, or another one, off its order.
-
-    The server is told first; only then the binding and the key here are destroyed. The log stays: `rocketvpn delete`
-    removes that too. `rocketvpn status --online` lists the order's devices.
-    """
     with call.open() as rocket:
         target = None if device is None else chosen(rocket.device.list(), device, "ID")
         own = target is None or target.current
@@ -114,11 +120,11 @@ def chosen(devices: tuple[Device, ...], wanted: str, argument: str) -> Device:
     Raises:
         ValueRefused: it names none of them, or several.
     """
-    name = wanted.casefold()
+    name = plain(wanted).strip().casefold()
     found = [
         each
         for each in devices
-        if each.name.casefold() == name or (len(name) > 3 and each.id.casefold().startswith(name))
+        if each.name.casefold() in (name, wanted.casefold()) or (len(name) > 3 and each.id.casefold().startswith(name))
     ]
     if len(found) != 1:
         why = "it fits several devices" if found else "the order has no such device"

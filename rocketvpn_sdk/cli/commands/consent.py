@@ -10,6 +10,7 @@ import typer
 
 from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.plain import plain
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
@@ -28,11 +29,13 @@ _SERVER = {
 }
 
 
-def list_all(call: Call) -> Answer:
+@help_text(
     """List what is optional, and what you said to it.
 
     What the server has not heard yet is sent first, where it can be reached.
     """
+)
+def list_all(call: Call) -> Answer:
     with call.open() as rocket:
         rocket.consent.deliver()
         status = rocket.consent.status()
@@ -50,13 +53,14 @@ def list_all(call: Call) -> Answer:
     return Answer(status, show)
 
 
+@help_text("Show what you would agree to.")
 def show_notice(call: Call, purpose: Purpose, recipient: Recipient = None, language: Language = "en") -> Answer:
-    """Show what you would agree to."""
     with call.open() as rocket:
         notice = rocket.consent.notice(purpose, language, recipient)
     return Answer(_document(notice), lambda out: _show(out, notice))
 
 
+@help_text("Agree, after the notice was shown; `consent withdraw` takes it back.")
 def grant(
     call: Call,
     purpose: Purpose,
@@ -65,7 +69,6 @@ def grant(
     until: Annotated[str | None, typer.Option(metavar="DAY", help="The day on which it ends by itself.")] = None,
     yes: Yes = False,
 ) -> Answer:
-    """Agree, after the notice was shown; `consent withdraw` takes it back."""
     end = None if until is None else _day(until)
     with call.open() as rocket:
         notice = rocket.consent.notice(purpose, language, recipient)
@@ -74,10 +77,10 @@ def grant(
     return _answer(done, notice)
 
 
+@help_text("Refuse; what you agreed to before ends as if withdrawn.")
 def deny(
     call: Call, purpose: Purpose, recipient: Recipient = None, language: Language = "en", yes: Yes = False
 ) -> Answer:
-    """Refuse; what you agreed to before ends as if withdrawn."""
     with call.open() as rocket:
         notice = rocket.consent.notice(purpose, language, recipient)
         _ask(call.out, notice, "refuse", yes=yes)
@@ -85,24 +88,28 @@ def deny(
     return _answer(done, notice)
 
 
-def withdraw(call: Call, purpose: Purpose, recipient: Recipient = None) -> Answer:
+@help_text(
     """Take a consent back; what is kept here for it is destroyed.
 
     It holds at once, offline too, and nobody asks whether you are sure.
     """
+)
+def withdraw(call: Call, purpose: Purpose, recipient: Recipient = None) -> Answer:
     with call.open() as rocket:
         done = rocket.consent.withdraw(purpose, recipient)
     return _answer(done)
 
 
-def receipts(
-    call: Call,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each into a file of this folder.")] = None,
-) -> Answer:
+@help_text(
     """Give you a copy of every consent record, to keep.
 
     ISO/IEC TS 27560 records as W3C's DPV writes them, in JSON-LD: what you were shown, and when, is part of each.
     """
+)
+def receipts(
+    call: Call,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each into a file of this folder.")] = None,
+) -> Answer:
     with call.open() as rocket:
         found = rocket.consent.receipts()
     files = []

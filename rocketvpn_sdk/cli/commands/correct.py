@@ -9,6 +9,7 @@ import typer
 
 from rocketvpn_sdk.cli import ask, codes
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 from rocketvpn_sdk.errors import Conflict, ValueRefused
@@ -20,6 +21,15 @@ if TYPE_CHECKING:  # brings httpx
 _MINE, _REPLACE = "mine", "replace"
 
 
+@help_text(
+    """Correct what the server holds about you.
+
+    Where the server holds another value, it is shown, and you are asked before it is replaced.
+
+    The server is asked anew: it counts only once it holds what you asked for. If it was changed elsewhere in the
+    meantime, both values are shown, and you say which one to keep.
+    """
+)
 def correct(
     call: Call,
     field: Annotated[str, typer.Argument(metavar="FIELD", help="Which field, e.g. contact_email or language.")],
@@ -29,13 +39,6 @@ def correct(
         bool, typer.Option("--yes", help="Replace what is there without asking; --json needs this.")
     ] = False,
 ) -> Answer:
-    """Correct what the server holds about you.
-
-    Where the server holds another value, it is shown, and you are asked before it is replaced.
-
-    The server is asked anew: it counts only once it holds what you asked for. If it was changed elsewhere in the
-    meantime, both values are shown, and you say which one to keep.
-    """
     if value == "-":
         value = sys.stdin.readline().strip()  # an argument can be seen by other users of the machine
     if remove == (value is not None):

@@ -12,6 +12,7 @@ from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.delete_owner import delete_as_owner
 from rocketvpn_sdk.cli.commands.delete_shown import REACHES, Reach, code_of, show_plan, show_server
 from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy
@@ -22,9 +23,21 @@ if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import DeletionPlan
 
 
+@help_text(
+    """Delete what is held about you, here and at the server.
+
+    Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too.
+    Until the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
+
+    With --owner, deletes at the server alone: for whoever lost the device, or whose device was removed. A code is sent
+    to the order's e-mail address for that.
+    """
+)
 def delete(
     call: Call,
-    scope: Annotated[Reach, typer.Option(help="The app's log, this device, or everything.")] = Reach.account,
+    scope: Annotated[
+        Reach, typer.Option(metavar="WHAT", help="logs (the app's log), device (this one) or account (everything).")
+    ] = Reach.account,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
     receipt: Annotated[
@@ -41,14 +54,6 @@ def delete(
         typer.Option(metavar="ID", help="With --owner: only this device's data (`view --owner` has its ID)."),
     ] = None,
 ) -> Answer:
-    """Delete what is held about you, here and at the server.
-
-    Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too.
-    Until the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
-
-    With --owner, deletes at the server alone: for whoever lost the device, or whose device was removed. A code is sent
-    to the order's e-mail address for that.
-    """
     if sum((plan or owner is not None, resume, forget)) > 1:
         raise ValueRefused(name="options", problem="--resume and --forget go with neither --plan nor --owner")
     if device is not None and owner is None:

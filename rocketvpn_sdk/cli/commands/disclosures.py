@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 
 if TYPE_CHECKING:  # brings httpx
@@ -14,12 +15,14 @@ if TYPE_CHECKING:  # brings httpx
 _CONSENT = "consent"
 
 
-def disclosures(call: Call) -> Answer:
+@help_text(
     """Show to whom the operator says it gave something about you.
 
     The server is asked each time; nothing of it is kept on this device. What the privacy policy does not declare is
     shown as the server says it, and marked.
     """
+)
+def disclosures(call: Call) -> Answer:
     with call.open() as rocket:
         contact = rocket.policy.current.contact
         told = rocket.rights.disclosures()

@@ -8,6 +8,7 @@ import typer
 
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.doctor import Examination, Finding, examine
 
@@ -16,15 +17,17 @@ _MARKS = {"ok": "ok", "attention": "look", "problem": "WRONG", "skipped": "-"}
 _REMOTE = {"server", "tls", "binding", "policy"}
 
 
-def doctor(
-    call: Call,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the server.")] = False,
-) -> Answer:
+@help_text(
     """Look for what is wrong, and say what to do about it.
 
     Looks at the vault, the keyring, all that is stored, the clock, what waits, the server, TLS, the binding and the
     policy. Ends with 0 where nothing is wrong, and else with the code of what is.
     """
+)
+def doctor(
+    call: Call,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the server.")] = False,
+) -> Answer:
     examination = examine(call.config, online=not offline)
     findings = [_worded(finding) for finding in examination.findings]
     document = {"sound": examination.sound, "findings": findings}

@@ -13,7 +13,9 @@ from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import receipt as receipts
 from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt, write_new
 from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.errors import ConfigurationError, RocketVPNError, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
@@ -22,6 +24,13 @@ if TYPE_CHECKING:  # brings httpx
 _LONGEST_ROOT = 128 << 10
 
 
+@help_text(
+    """Have erased what a panic ticket is for. It cannot be undone.
+
+    Needs no device that is bound, no vault and no settings: the server stands in the ticket. Nothing is left on this
+    machine but the receipt, if you want one.
+    """
+)
 def erase(
     call: Call,
     ticket: Annotated[
@@ -38,15 +47,10 @@ def erase(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
 ) -> Answer:
-    """Have erased what a panic ticket is for. It cannot be undone.
-
-    Needs no device that is bound, no vault and no settings: the server stands in the ticket. Nothing is left on this
-    machine but the receipt, if you want one.
-    """
     from rocketvpn_sdk.rights import erase_with_ticket, read_ticket
 
     check_receipt_file(receipt)
-    known = read_ticket(_text(ticket))
+    known = read_ticket(_text(call.out, ticket))
     call.out.say(f"{known.server} will erase {REACHES[Reach(known.scope)]}.")
     if not yes:
         ask.confirm("erase", "This cannot be undone.", call.out)
@@ -91,7 +95,7 @@ def _tell_what_happened(out: Out, error: RocketVPNError, receipt: Path | None) -
     except OSError as problem:
         _tell(out, f"It is erased. What came as a receipt could not be saved in {path} ({problem.strerror}); it is:")
         if not out.json:
-            sys.stderr.write(f"{token}\n")
+            out.error(clean(token), as_is=True)
         return
     _tell(out, f"It is erased. What came as a receipt is in {path}; it could not be verified.")
 
@@ -101,13 +105,13 @@ def _tell(out: Out, text: str) -> None:
         out.error(text)
 
 
-def _text(given: str | None) -> str:
+def _text(out: Out, given: str | None) -> str:
     """Return the ticket's text; asked for, since other users of the machine can see what stands on a command line."""
     if given is None:
         return ask.line("The ticket, as it stands on the paper: ")
     if given == ask.STDIN:
         return sys.stdin.read(ask.LONGEST_LINE)
-    sys.stderr.write("Other users of this machine may see what stands on a command line; - reads the ticket instead.\n")
+    out.error("Other users of this machine may see what stands on a command line; - reads the ticket instead.")
     return given
 
 

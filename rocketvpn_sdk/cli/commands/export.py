@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
 
@@ -26,6 +27,13 @@ if TYPE_CHECKING:  # brings httpx
 PASSPHRASE_VARIABLE = "ROCKETVPN_EXPORT_PASSPHRASE"  # noqa: S105 - a name
 
 
+@help_text(
+    """Take everything held about you along, in one file.
+
+    A ZIP of JSON, CSV and JSON-LD with a README.txt; only you can read the file. Works offline too; the server's part
+    is missing then, and the file says so. With --encrypt the file is FILE.age, which the program age opens.
+    """
+)
 def export(
     call: Call,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, e.g. my-data.zip.")],
@@ -34,11 +42,6 @@ def export(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> Answer:
-    """Take everything held about you along, in one file.
-
-    A ZIP of JSON, CSV and JSON-LD with a README.txt; only you can read the file. Works offline too; the server's part
-    is missing then, and the file says so. With --encrypt the file is FILE.age, which the program age opens.
-    """
     passphrase = _passphrase() if encrypt else None
     with call.open() as rocket, _bar(call.out) as tell:
         done = rocket.rights.export(file, passphrase=passphrase, progress=tell, overwrite=force)

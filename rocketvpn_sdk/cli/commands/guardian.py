@@ -9,19 +9,22 @@ import typer
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 
 
+@help_text(
+    """Have a code sent to a guardian, with the text for guardians.
+
+    The address is used for that once, and kept neither here nor by the server.
+    """
+)
 def request(
     call: Call,
     contact: Annotated[str, typer.Argument(metavar="ADDRESS", help="The guardian's e-mail address; - reads it.")],
     language: Annotated[str, typer.Option(metavar="TAG", help="The language of the letter.")] = "en",
     of_age: Annotated[bool, typer.Option("--of-age", help="Ask them to say that you are of age now.")] = False,
 ) -> Answer:
-    """Have a code sent to a guardian, with the text for guardians.
-
-    The address is used for that once, and kept neither here nor by the server.
-    """
     if contact == "-":
         contact = sys.stdin.readline().strip()  # an argument can be seen by other users of the machine
     with call.open() as rocket:
@@ -35,11 +38,11 @@ def request(
     return Answer(asked, show)
 
 
+@help_text("Hand in the guardian's code.")
 def confirm(
     call: Call,
     code: Annotated[str, typer.Argument(metavar="CODE", help="The code from the guardian's e-mail; - reads it.")],
 ) -> Answer:
-    """Hand in the guardian's code."""
     if code == "-":
         code = sys.stdin.readline().strip()
     with call.open() as rocket:
@@ -52,11 +55,13 @@ def confirm(
     )
 
 
-def withdraw(call: Call) -> Answer:
+@help_text(
     """Take a guardian's agreement back.
 
     For someone under 18 every consent ends with it, and what was kept here for them is destroyed.
     """
+)
+def withdraw(call: Call) -> Answer:
     with call.open() as rocket:
         was = rocket.consent.withdraw_guardian()
     said = "The guardian's agreement has ended." if was else "No guardian had agreed; nothing was changed."

@@ -9,12 +9,20 @@ import typer
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.journal import Entry, JournalStats
 
 _LOG_LINE = "log.message"
 
 
+@help_text(
+    """Show the app's log as it is stored.
+
+    What is personal was taken out before it was stored; times are to the minute, in UTC. `log tail` shows the newest
+    entries, `log stats` how much there is.
+    """
+)
 def log(
     call: Call,
     since: Annotated[
@@ -23,11 +31,6 @@ def log(
     event: Annotated[str | None, typer.Option(metavar="NAME", help="Only this kind, e.g. session.connected.")] = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most the newest N; 0 is all.")] = 200,
 ) -> Answer:
-    """Show the app's log as it is stored.
-
-    What is personal was taken out before it was stored; times are to the minute, in UTC. `log tail` shows the newest
-    entries, `log stats` how much there is.
-    """
     start = words.since(since, datetime.now(UTC)) if since else None
     with call.open() as rocket:
         entries = list(rocket.journal.read(since=start, event=event, limit=limit or None))
@@ -35,18 +38,18 @@ def log(
     return Answer(document, lambda out: _show(out, entries, limit))
 
 
+@help_text("Show the newest entries of the log.")
 def tail(
     call: Call,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, metavar="N", help="How many.")] = 10,
 ) -> Answer:
-    """Show the newest entries of the log."""
     with call.open() as rocket:
         entries = list(rocket.journal.read(limit=lines))
     return Answer({"entries": entries}, lambda out: _show(out, entries, 0))
 
 
+@help_text("Show how much the log holds, and when the next of it goes.")
 def stats(call: Call) -> Answer:
-    """Show how much the log holds, and when the next of it goes."""
     with call.open() as rocket:
         found = rocket.journal.stats()
     return Answer(found, lambda out: _show_stats(out, found))

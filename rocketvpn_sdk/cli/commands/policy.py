@@ -12,6 +12,7 @@ import typer
 
 from rocketvpn_sdk.cli import codes, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import EventUndeclared, PolicyInvalid
@@ -26,6 +27,7 @@ class LintFailed(CommandError):
     code = "policy-invalid"
 
 
+@help_text("Check a policy's file, and an app's events against it.")
 def lint(
     call: Call,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy (TOML or JSON).")],
@@ -33,7 +35,6 @@ def lint(
         str | None, typer.Option(metavar="MODULE", help="Also check this Python module's event classes.")
     ] = None,
 ) -> Answer:
-    """Check a policy's file, and an app's events against it."""
     del call
     try:
         policy = load_policy(file)

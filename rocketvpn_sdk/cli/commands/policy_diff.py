@@ -11,20 +11,23 @@ import typer
 from rocketvpn_sdk.cli import codes, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.policy_show import Language
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.policy import Difference, Policy, PolicyChange, compare, load_policy
 
 
+@help_text(
+    """Tell what a new version takes from the user, and gives.
+
+    Exit code 0: it takes nothing. 1: it reduces rights, and has to be announced. 2: a file cannot be read.
+    """
+)
 def diff(
     call: Call,
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The policy that binds (TOML or JSON).")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The one that is to follow it.")],
     language: Language = "en",
 ) -> Answer:
-    """Tell what a new version takes from the user, and gives.
-
-    Exit code 0: it takes nothing. 1: it reduces rights, and has to be announced. 2: a file cannot be read.
-    """
     del call
     before, after = load_policy(old), load_policy(new)
     change = compare(before, after, language=language)

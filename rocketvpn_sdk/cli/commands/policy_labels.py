@@ -12,6 +12,7 @@ import typer
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.policy_show import File, chosen
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy, labels
@@ -36,16 +37,18 @@ _FILES: dict[Store, Callable[[Policy], bytes]] = {
 _TITLES = {Store.apple: "Apple: PrivacyInfo.xcprivacy", Store.android: "Google Play: data safety"}
 
 
+@help_text(
+    """Answer what app stores ask about privacy, from the policy.
+
+    With --output writes Apple's privacy manifest (a property list) or Google's form (CSV).
+    """
+)
 def policy_labels(
     call: Call,
     store: Annotated[Store | None, typer.Option(help="Whose; both if not given.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the store's own file.")] = None,
     policy: File = None,
 ) -> Answer:
-    """Answer what app stores ask about privacy, from the policy.
-
-    With --output writes Apple's privacy manifest (a property list) or Google's form (CSV).
-    """
     del call
     found = chosen(policy)
     if output and store is None:

@@ -10,18 +10,21 @@ import typer
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.updates import PolicyNotice
 
 Language = Annotated[str, typer.Option(metavar="TAG", help="The language of the policy's own sentences.")]
 
 
-def check(call: Call, language: Language = "en") -> Answer:
+@help_text(
     """Fetch the newest signed policy, and show what it changes.
 
     What is shown to you in a terminal counts as shown: from then on the days of notice are counted. With --json, or
     where nobody sees it, nothing is counted.
     """
+)
+def check(call: Call, language: Language = "en") -> Answer:
     with call.open() as rocket:
         arrived = rocket.policy.check()
         notice = rocket.policy.notice(language) or arrived
@@ -38,15 +41,17 @@ def check(call: Call, language: Language = "en") -> Answer:
         return Answer(_document(rocket, notice), show)
 
 
+@help_text(
+    """Say that you have read what a new version changes.
+
+    What a service newly needs holds at once then. What the version takes from you still waits for its days of notice.
+    """
+)
 def accept(
     call: Call,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     language: Language = "en",
 ) -> Answer:
-    """Say that you have read what a new version changes.
-
-    What a service newly needs holds at once then. What the version takes from you still waits for its days of notice.
-    """
     with call.open() as rocket:
         notice = rocket.policy.notice(language)
         if notice is not None:

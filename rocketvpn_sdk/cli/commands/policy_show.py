@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.policy import Explanation, Field, Policy, bundled_policy, explain, load_policy
 
@@ -29,21 +29,19 @@ def chosen(file: Path | None) -> Policy:
     return load_policy(file) if file else bundled_policy()
 
 
+@help_text("Show a policy: what may be held, why, by whom and for how long.")
 def show(
     call: Call,
     policy: File = None,
     canonical: Annotated[bool, typer.Option("--canonical", help="Print the form that is signed (RFC 8785).")] = False,
 ) -> Answer:
-    """Show a policy: what may be held, why, by whom and for how long."""
     del call
     found = chosen(policy)
     document: dict[str, Any] = msgspec.to_builtins(found.document, enc_hook=str)
 
     def shown(out: Out) -> None:
         if canonical:
-            # Not a byte more, and none in the terminal's own encoding, or it would have another SHA-256.
-            sys.stdout.buffer.write(found.canonical_json())
-            sys.stdout.buffer.flush()
+            out.exactly(found.canonical_json())
         else:
             _show(out, found)
 
@@ -89,16 +87,18 @@ def _show_field(out: Out, field: Field) -> None:
     out.say(f"for {words.joined(field.purposes)}; {', '.join(kept)}; {leaves}{choice}", indent=4, hanging=2)
 
 
+@help_text(
+    """Explain a word: what, why, how long, who, your choice.
+
+    A field, purpose, recipient, category, operation, clause or transform.
+    """
+)
 def explain_term(
     call: Call,
     term: Annotated[str, typer.Argument(metavar="TERM", help="A word of the policy, e.g. contact_email or A2.")],
     policy: File = None,
     language: Language = "en",
 ) -> Answer:
-    """Explain a word: what, why, how long, who, your choice.
-
-    A field, purpose, recipient, category, operation, clause or transform.
-    """
     del call
     found = explain(chosen(policy), term, language=language)
     return Answer(found, lambda out: _show_explanation(out, found))

@@ -9,6 +9,7 @@ import typer
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.waiting import Cancelled, WaitingRequest
@@ -27,15 +28,17 @@ class Action(StrEnum):
     cancel = "cancel"
 
 
+@help_text(
+    """List what waits for the server, or cancel some of it.
+
+    A request can be cancelled where no right of yours goes with it. What was done on this device stays done.
+    """
+)
 def queue(
     call: Call,
     action: Annotated[Action | None, typer.Argument(help="cancel: take a request back.")] = None,
     request: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which; the list shows it.")] = None,
 ) -> Answer:
-    """List what waits for the server, or cancel some of it.
-
-    A request can be cancelled where no right of yours goes with it. What was done on this device stays done.
-    """
     if (action is None) != (request is None):
         raise ValueRefused(name="ID", problem="`rocketvpn queue cancel ID` takes one, from the list")
     if request is None and not call.vault_exists:

@@ -10,6 +10,7 @@ import typer
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, read_settings
 from rocketvpn_sdk.clock import utc
@@ -29,6 +30,13 @@ CAVEAT = (
 )
 
 
+@help_text(
+    """Check a kept receipt, and say what it says.
+
+    Needs no vault, no server and no device: the signature, the keys and what vouches for them are in the file, and are
+    held against the operator's root. They count if they were valid when the receipt was issued.
+    """
+)
 def receipt(
     call: Call,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt that was kept.")],
@@ -39,11 +47,6 @@ def receipt(
         Path | None, typer.Option("--config", metavar="FILE", help=f"The settings (TOML); else {CONFIG_VARIABLE}.")
     ] = None,
 ) -> Answer:
-    """Check a kept receipt, and say what it says.
-
-    Needs no vault, no server and no device: the signature, the keys and what vouches for them are in the file, and are
-    held against the operator's root. They count if they were valid when the receipt was issued.
-    """
     del call
     from rocketvpn_sdk.rights import check_receipt_file
 

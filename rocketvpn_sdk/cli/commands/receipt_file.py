@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.output import Out
+from rocketvpn_sdk.cli.plain import ascii_json
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import ValueRefused
 
@@ -48,8 +48,7 @@ def save_receipt(receipt: Receipt | None, path: Path | None, out: Out, *, offer:
         failed = CommandError(problem, advice="It was printed instead: keep that.")
         failed.params["receipt"] = json.loads(content)
         if not out.json:
-            sys.stdout.write(content.decode())
-            sys.stdout.flush()
+            out.raw(ascii_json(failed.params["receipt"]))
         raise failed from None
     return str(path)
 

@@ -9,6 +9,7 @@ import typer
 
 from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.errors import ValueRefused
 
@@ -23,17 +24,19 @@ _STATES = {
 }
 
 
+@help_text(
+    """Show what you asked for, and how far that is.
+
+    What waits on this device is listed beside what the server has. A request can be called off while it is open; what
+    was deleted here stays deleted.
+    """
+)
 def requests(
     call: Call,
     request_id: Annotated[str | None, typer.Argument(metavar="ID", help="Only this one, in full.")] = None,
     cancel: Annotated[str | None, typer.Option("--cancel", metavar="ID", help="Call this one off.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --cancel; --json needs this.")] = False,
 ) -> Answer:
-    """Show what you asked for, and how far that is.
-
-    What waits on this device is listed beside what the server has. A request can be called off while it is open; what
-    was deleted here stays deleted.
-    """
     if request_id is not None and cancel is not None:
         raise ValueRefused(name="ID", problem="give either an ID to look at or --cancel ID")
     with call.open() as rocket:

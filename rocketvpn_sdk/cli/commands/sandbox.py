@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import importlib
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.interrupts import interrupts
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.cli.rehearsal import Rehearsal
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.sandbox.mail import Message
 
 
+@help_text(
+    """Run a server of your own to try things against.
+
+    It runs until Ctrl-C and speaks real TLS, with a certificate authority made for it. The codes that a real server
+    would send by e-mail are printed here. With --json there is one document when it is ready, one for each code, and
+    one for each policy that it publishes.
+    """
+)
 def sandbox(
     call: Call,
     folder: Annotated[
@@ -42,12 +50,6 @@ def sandbox(
         Path | None, typer.Option(metavar="FILE", help="Publish this policy, signed, and again when it changes.")
     ] = None,
 ) -> Answer | None:
-    """Run a server of your own to try things against.
-
-    It runs until Ctrl-C and speaks real TLS, with a certificate authority made for it. The codes that a real server
-    would send by e-mail are printed here. With --json there is one document when it is ready, one for each code, and
-    one for each policy that it publishes.
-    """
     import_sandbox()
     with stopping_on_signals(), _folder(folder) as place:
         _serve(call.out, place, port, database_url, policy)
@@ -141,20 +143,14 @@ def _published(out: Out, policy: Policy) -> None:
     if out.json:
         out.document({"published": {"version": policy.version, "sha256": policy.sha256}})
     else:
-        _line(sys.stdout, f"Published the policy, version {policy.version}, SHA-256 {policy.sha256}")
+        out.raw(f"Published the policy, version {policy.version}, SHA-256 {policy.sha256}")
 
 
 def _refused(out: Out, error: RocketVPNError) -> None:
     if out.json:
         out.document({"error": problems.described(error)})
     else:
-        _line(sys.stderr, f"Error: {problems.sentence(error)} What was published before stays.")
-
-
-def _line(stream: TextIO, text: str) -> None:
-    """Print one line, however long: so that it can be searched for and copied."""
-    stream.write(f"{text}\n")
-    stream.flush()
+        out.error(f"Error: {problems.sentence(error)} What was published before stays.", as_is=True)
 
 
 def _ready(out: Out, server: Sandbox) -> None:
@@ -167,14 +163,13 @@ def _ready(out: Out, server: Sandbox) -> None:
     out.say(f"The sandbox is running at {server.url}", style="bold")
     out.say()
     out.say("In another terminal:")
-    sys.stdout.write(f"  export {CONFIG_VARIABLE}={server.client_file}\n")  # in one line, so that it can be copied
+    out.raw(f"  export {CONFIG_VARIABLE}={server.client_file}")
     out.say("rocketvpn bind RV-2026-0001", indent=2)
     out.say()
     rows = [(row["order"], row["devices_allowed"], row["paid_until"], row["contact_email"]) for row in orders]
     out.table(("ORDER", "DEVICES", "PAID UNTIL", "E-MAIL"), rows)
     out.say()
     out.say("Codes that would be e-mailed appear here. Ctrl-C stops the sandbox.")
-    sys.stdout.flush()
 
 
 def _order(row: dict[str, Any]) -> dict[str, Any]:
@@ -192,4 +187,3 @@ def _mailed(out: Out, message: Message) -> None:
     else:
         what = f"the code is {message.code}" if message.code else message.text
         out.say(f"{message.sent_at:%H:%M:%S} UTC  e-mail to {message.to}: {what}")
-        sys.stdout.flush()

@@ -9,6 +9,7 @@ import typer
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.clock import utc
 
@@ -27,6 +28,14 @@ _SENDERS = {
 }
 
 
+@help_text(
+    """List what left this device through this component.
+
+    Every call is written down before it goes: when, to whom, why, in whose name, how many bytes, and which fields;
+    never their values. The list is checked while it is read: one that was altered or cut is an error. It goes back as
+    far as the policy has it kept, or to the last deletion.
+    """
+)
 def sent(
     call: Call,
     since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only what left then or later: {_TIME}")] = None,
@@ -36,12 +45,6 @@ def sent(
         bool, typer.Option("--witness", help="Also where else the app's own code connected to.")
     ] = False,
 ) -> Answer:
-    """List what left this device through this component.
-
-    Every call is written down before it goes: when, to whom, why, in whose name, how many bytes, and which fields;
-    never their values. The list is checked while it is read: one that was altered or cut is an error. It goes back as
-    far as the policy has it kept, or to the last deletion.
-    """
     start, end = (words.since(text, datetime.now(UTC)) if text else None for text in (since, until))
     with call.open() as rocket:
         entries = list(rocket.rights.sent(since=start, until=end))

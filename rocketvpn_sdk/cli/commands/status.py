@@ -10,6 +10,7 @@ from rocketvpn_sdk.cli import codes, problems, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.binding import ID_SHOWN
 from rocketvpn_sdk.cli.commands.delete import deletions
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.client import RocketVPN, Status
 from rocketvpn_sdk.clock import utc
@@ -19,14 +20,16 @@ from rocketvpn_sdk.wire import Device, Order
 _BOUND = {True: "yes", False: "no", None: "cannot be said while the vault is locked"}
 
 
-def status(
-    call: Call,
-    online: Annotated[bool, typer.Option("--online", help="Also ask the server: the order and its devices.")] = False,
-) -> Answer:
+@help_text(
     """Show how things are on this device.
 
     Asks nobody but the secret store, unless --online is given.
     """
+)
+def status(
+    call: Call,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the server: the order and its devices.")] = False,
+) -> Answer:
     if not call.vault_exists:
         return _nothing(call)
     with call.open(unlock=False) as rocket:

@@ -10,7 +10,9 @@ import typer
 
 from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.entered import code
 from rocketvpn_sdk.errors import ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
@@ -34,22 +36,24 @@ REACHES = {
 }
 
 
-def make(
-    call: Call,
-    scope: Annotated[Reach, typer.Option(help="What it erases: everything, or this device.")] = Reach.account,
-) -> Answer:
+@help_text(
     """Make a panic ticket, to be printed or written down: with it your data can be erased without this device.
 
     It is shown once and not kept here; the server keeps a fingerprint of it. It works once, can do nothing but erase,
     and can be revoked. `rocketvpn ticket make | lpr` prints it.
     """
+)
+def make(
+    call: Call,
+    scope: Annotated[Reach, typer.Option(help="What it erases: everything, or this device.")] = Reach.account,
+) -> Answer:
     with call.open() as rocket:
         ticket = rocket.rights.make_ticket(scope.value)
     return Answer(document(ticket), lambda out: show(out, ticket))
 
 
+@help_text("List the tickets that can still be used: their numbers, never their codes.")
 def list_all(call: Call) -> Answer:
-    """List the tickets that can still be used: their numbers, never their codes."""
     with call.open() as rocket:
         tickets = rocket.rights.tickets()
 
@@ -66,12 +70,12 @@ def list_all(call: Call) -> Answer:
     return Answer({"tickets": tickets}, show_list)
 
 
+@help_text("Make a ticket worthless, for instance one that was lost.")
 def revoke(
     call: Call,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="The ticket's number, or the beginning of it.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
 ) -> Answer:
-    """Make a ticket worthless, for instance one that was lost."""
     with call.open() as rocket:
         ticket_id = _chosen(rocket.rights.tickets(), number).ticket_id
         if not yes:
@@ -110,7 +114,7 @@ def show(out: Out, ticket: PanicTicket) -> None:
 
 
 def _chosen(tickets: tuple[ErasureTicket, ...], wanted: str) -> ErasureTicket:
-    name = wanted.strip().lower()
+    name = code(wanted).lower()
     found = [each for each in tickets if len(name) > 3 and each.ticket_id.startswith(name)]
     if len(found) != 1:
         why = "it fits several tickets" if found else "the order has no such ticket"

@@ -16,6 +16,7 @@ import typer
 from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import journal
+from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
@@ -27,6 +28,14 @@ _PRIVATE = 0o600
 _WITNESSED = "witness_record"
 
 
+@help_text(
+    """Show everything held about you, here and at the server.
+
+    Works offline too; the server's part is missing then, and the report says so. With --owner, shows what the server
+    holds about an order and all its devices; a code is sent to the order's e-mail address for that. --html and
+    --samples do not go with it.
+    """
+)
 def view(
     call: Call,
     owner: Annotated[
@@ -41,12 +50,6 @@ def view(
     ] = 0,
     yes: Annotated[bool, typer.Option("--yes", help="Replace FILE if it is there, without asking.")] = False,
 ) -> Answer:
-    """Show everything held about you, here and at the server.
-
-    Works offline too; the server's part is missing then, and the report says so. With --owner, shows what the server
-    holds about an order and all its devices; a code is sent to the order's e-mail address for that. --html and
-    --samples do not go with it.
-    """
     if owner is not None:
         if html is not None or samples:
             raise ValueRefused(

@@ -13,7 +13,7 @@ from rocketvpn_sdk.cli.demo.stage import NEW_EMAIL, ORDER, SessionConnected, Sta
 from rocketvpn_sdk.cli.demo.taken import check_receipt
 from rocketvpn_sdk.cli.demo.traces import Search, all_files, missed
 from rocketvpn_sdk.client import RocketVPN
-from rocketvpn_sdk.errors import RocketVPNError, SecretMissing
+from rocketvpn_sdk.errors import MadeWithoutPassphrase, RocketVPNError, SecretMissing
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.rights import DeletionPlan, Outcome
 from rocketvpn_sdk.testing.secrets import MemorySecrets
@@ -150,7 +150,7 @@ def _try_copy(stage: Stage) -> str | None:
     try:
         with _opened(stage, stage.copy.name, stage.secrets) as rocket:
             return f"it opened ({words.counted(sum(1 for _ in rocket.journal.read()), 'entry', 'entries')})."
-    except SecretMissing:
+    except (SecretMissing, MadeWithoutPassphrase):
         return None
     except RocketVPNError as error:
         return str(error)

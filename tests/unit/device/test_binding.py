@@ -95,13 +95,13 @@ def test_the_same_machine_user_app_and_order_give_the_same_device(bench: Bench) 
 
 
 @pytest.mark.parametrize(
-    "number", ["", "rv-2026-0001", "RV 2026", "RV-2026-0001\n", "X" * 50, "'; DROP TABLE", 5, None]
+    "number", ["", " - ", "RV", "RV/2026", "X" * 50, "'; DROP TABLE", "RV-2026\u0301-0001", 5, b"RV-2026-0001", None]
 )
 def test_a_bad_order_number_is_refused_before_anything_is_sent(bench: Bench, number: Any) -> None:
     with pytest.raises(ValueRefused) as caught:
         bench.devices.bind(number)
     assert not bench.line.requests()
-    if number:
+    if number and str(number).strip():
         assert str(number) not in str(caught.value)
 
 

@@ -13,6 +13,7 @@ from joserfc.jwk import ECKey
 from support.calls import METADATA, SERVER, Line, challenged, problem, token_answer
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     AuthenticationRequired,
@@ -22,6 +23,7 @@ from rocketvpn_sdk.errors import (
     RequestRefused,
     ServerError,
     ServerTimeout,
+    ValueRefused,
 )
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.limits import Limits
@@ -29,7 +31,7 @@ from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport import DeviceRevokedNotice, deadline
 
 ORDER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
-CHALLENGE = {
+CHALLENGE: dict[str, Any] = {
     "error": "insufficient_authorization",
     "auth_session": "session-1",
     "challenge": {"kind": "email_code", "hint": "k…@example.org", "expires_at": "2027-01-15T09:00:00Z"},
@@ -337,7 +339,13 @@ def test_metadata_that_is_refused_names_its_operation(line: Line) -> None:
 class Steps:
     """A server that lets ``order.read`` pass with the stepped-up token alone."""
 
-    def __init__(self, authenticator: Callable[[wire.Challenge], str | None] | None, **challenge: str) -> None:
+    def __init__(
+        self,
+        authenticator: Callable[[Question], str | None] | None,
+        code_digits: int | None = None,
+        **challenge: str,
+    ) -> None:
+        self.asked = CHALLENGE | {"challenge": {**CHALLENGE["challenge"], "code_digits": code_digits}}
         self.line = Line(authenticator=authenticator)
         self.demand = STEP_UP | challenge
         self.order = self.line.router.get("/v1/order").mock(side_effect=self._order)
@@ -358,7 +366,7 @@ class Steps:
     def _challenge(self, request: httpx.Request) -> httpx.Response:
         sent = form(request)
         if "verification_code" not in sent:
-            return httpx.Response(400, json=CHALLENGE)
+            return httpx.Response(400, json=self.asked)
         if sent["verification_code"] == "123456" and sent["auth_session"] == "session-1":
             return httpx.Response(200, json={"authorization_code": "code-1"})
         return oauth("invalid_grant", attempts_left=4)
@@ -454,10 +462,43 @@ def test_a_wrong_code_may_be_corrected_and_the_same_one_not_repeated() -> None:
     stubborn.line.api.close()
 
 
-@pytest.mark.parametrize("answer", ["x" * 65, "12 34 56", "12\n34", "١٢٣"])
-def test_an_answer_that_is_no_code_is_not_sent(answer: str) -> None:
+@pytest.mark.parametrize("answer", ["x" * 65, "kööd", "- - -", "12345", "1234567", "12345O", "½23456", "abcdef"])
+def test_an_answer_that_is_no_code_is_not_sent_and_asked_for_again_a_bounded_number_of_times(answer: str) -> None:
+    asked: list[str] = []
+
+    def authenticator(question: Question) -> str:
+        asked.append(question.problem)
+        return answer
+
+    steps = Steps(authenticator, code_digits=6)
+    with pytest.raises(AuthenticationFailed, match="malformed-code"):
+        read_order(steps.line)
+    assert steps.challenge.call_count == 1
+    assert asked == ["", *["malformed"] * 4]
+    steps.line.api.close()
+
+
+@pytest.mark.parametrize("digits", [6, None, 0, -6, 10**9])
+def test_a_code_that_cannot_be_right_costs_no_try(digits: int | None) -> None:
+    asked: list[tuple[str, int | None]] = []
+    typed = iter(["kööd", "999 999", " 123\u2013456\u200b "])
+
+    def authenticator(question: Question) -> str:
+        asked.append((question.problem, question.code_digits))
+        return next(typed)
+
+    steps = Steps(authenticator, code_digits=digits)
+    read_order(steps.line)
+    assert asked == [("", digits), ("malformed", digits), ("wrong", digits)]
+    sent = [form(call.request).get("verification_code") for call in steps.challenge.calls]
+    assert sent == [None, "999999", "123456"]
+    steps.line.api.close()
+
+
+@pytest.mark.parametrize("answer", [123456, b"123456", ["123456"], 1.0, True])
+def test_an_answer_that_is_no_text_is_an_error_of_ours(answer: Any) -> None:
     steps = Steps(lambda challenge: answer)
-    with pytest.raises(AuthenticationFailed, match="wrong-code"):
+    with pytest.raises(ValueRefused, match="authenticator"):
         read_order(steps.line)
     assert steps.challenge.call_count == 1
     steps.line.api.close()

@@ -1,0 +1,85 @@
+"""Numbers and codes as people enter them: typed, pasted from an e-mail, or copied from paper. Pure.
+
+Only the form is changed. No letter is taken for a digit, and no digit for another one: whoever typed the letter O for
+the digit 0 has entered another number.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal
+
+from rocketvpn_sdk import wire
+
+_LONGEST = 1000
+_MOST_DIGITS = 64
+_DASHES = "_\u02d7\u2043\u2212\u30fc"
+"""Besides those that Unicode calls dashes."""
+BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that show nothing (Unicode: Default_Ignorable_Code_Point)."""
+_AROUND = " -.,#()[]<>\"'`´‘’‚‛“”„‟«»‹›"
+"""What stands around a number in a sentence, and belongs to none."""
+
+
+class Question(wire.Challenge, frozen=True, kw_only=True):
+    """What an authenticator is asked: the server's challenge, and what was wrong with the last answer."""
+
+    problem: Literal["", "malformed", "wrong"] = ""
+    """``malformed``: no code looks like that, so the server was not asked; ``wrong``: the server did not accept it."""
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without what cannot be seen, with one kind of space, and with ASCII's digits and signs."""
+    return "".join(map(_plain, text)) if len(text) <= _LONGEST else text
+
+
+def order_number(text: str, pattern: str) -> str:
+    """Return an order number in the form that ``pattern`` describes; what already fits it is left as it is.
+
+    Spaces and dashes of every kind stand for a hyphen, or for nothing where the pattern has none. If nothing fits, the
+    number in capitals is returned.
+    """
+    if re.fullmatch(pattern, text):
+        return text
+    parts = [part for part in re.split(r"[\s-]+", _dashed(plain(text))) if part]
+    joined, bare = (glue.join(parts).strip(_AROUND) for glue in ("-", ""))
+    forms = (joined, _upper(joined), _lower(joined), bare, _upper(bare), _lower(bare))
+    return next((form for form in forms if re.fullmatch(pattern, form)), _upper(joined))
+
+
+def code(text: str) -> str:
+    """Return a code without spaces; one that has only digits, without dashes too, in ASCII's digits."""
+    seen = "".join(plain(text).split())
+    digits = _dashed(seen).strip(_AROUND).replace("-", "")
+    return digits if digits.isascii() and digits.isdecimal() else seen.strip(_AROUND.replace("-", ""))
+
+
+def may_be_code(text: str, digits: int | None) -> bool:
+    """Whether ``text`` can be a code of so many digits; ``None``: the server did not say how codes look."""
+    if digits is not None and 0 < digits <= _MOST_DIGITS:
+        return len(text) == digits and text.isascii() and text.isdecimal()
+    return 0 < len(text) <= _MOST_DIGITS and text.isascii() and text.isprintable()
+
+
+def _plain(letter: str) -> str:
+    if letter.isspace() or unicodedata.category(letter) == "Zs":
+        return " "
+    if unicodedata.category(letter) in ("Cc", "Cf") or BLANK.match(letter):
+        return ""
+    digit = unicodedata.decimal(letter, None)
+    if digit is not None:
+        return str(digit)
+    return chr(ord(letter) - 0xFEE0) if "\uff01" <= letter <= "\uff5e" else letter  # the full-width forms of ASCII
+
+
+def _dashed(text: str) -> str:
+    return "".join("-" if letter in _DASHES or unicodedata.category(letter) == "Pd" else letter for letter in text)
+
+
+def _upper(text: str) -> str:
+    return "".join(letter.upper() if letter.isascii() else letter for letter in text)
+
+
+def _lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)

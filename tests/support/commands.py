@@ -1,0 +1,33 @@
+"""Every command of the command line, and what it has to be given."""
+
+from __future__ import annotations
+
+COMMANDS = (
+    "demo", "sandbox", "bind", "status", "log", "log tail", "log stats", "view", "sent", "queue", "correct", "export",
+    "disclosures", "requests", "delete", "erase", "receipt", "age",
+    "consent list", "consent show", "consent grant", "consent deny", "consent withdraw", "consent receipts",
+    "guardian request", "guardian confirm", "guardian withdraw", "ticket make", "ticket list", "ticket revoke",
+    "unbind", "doctor", "reset",
+    "policy check", "policy accept", "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
+)  # fmt: skip
+ARGUMENTS = {
+    "bind": ["RV-2026-0001"],
+    "correct": ["language", "de"],
+    "export": ["data.zip"],
+    "receipt": ["receipt.json"],
+    "consent show": ["improvement"],
+    "consent grant": ["improvement"],
+    "consent deny": ["improvement"],
+    "consent withdraw": ["improvement"],
+    "guardian request": ["parent@example.org"],
+    "guardian confirm": ["123456"],
+    "ticket revoke": ["12345678"],
+    "policy explain": ["contact_email"],
+    "policy diff": ["old.toml", "new.toml"],
+    "policy lint": ["policy.toml"],
+}
+
+
+def places(command: str) -> int:
+    """Return how many places options have: before each of its words, and behind them."""
+    return len(command.split()) + 1

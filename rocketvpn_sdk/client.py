@@ -253,13 +253,19 @@ class RocketVPN:
     def reset(config: Config) -> None:
         """Remove the vault of ``config``, whatever state it is in, and its secrets; needs no unlock.
 
-        The server is not told: it goes on holding what it holds.
+        Only what is ours goes, by its name and never through a link; the folder stays if anything else is in it. The
+        server is not told: it goes on holding what it holds.
 
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
+            VaultError: the folder or a file in it cannot be used or removed; see the subclass.
         """
         from rocketvpn_sdk.updates.place import beside, remove
+        from rocketvpn_sdk.vault.folder import check, holds_vault
 
+        if not holds_vault(config.folder):
+            return
+        check(config.folder)
         remove(beside(config.folder))
         Vault.reset(config.folder, config.resolved_secrets, config.clock, config.limits)
 

@@ -23,7 +23,6 @@ from rocketvpn_sdk.errors import (
     SecretStoreError,
     VaultError,
 )
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.vault.folder import DATABASE, is_there
 
 State = Literal["ok", "attention", "problem", "skipped"]
@@ -73,7 +72,7 @@ def examine(config: Config, *, online: bool = True) -> Examination:
             nothing = "Nothing is stored on this device yet."
             return Examination(tuple(_skipped(CHECKS, nothing)))
         rocket = RocketVPN.open(config, unlock=False)
-    except VaultError as error:
+    except RocketVPNError as error:
         return Examination((_found("vault", error), *_skipped(CHECKS[1:])))
     with closing(rocket):
         return Examination(tuple(_examine(rocket, config, online=online)))
@@ -204,8 +203,7 @@ def _checked(check: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _found(check: str, error: RocketVPNError) -> Finding:
-    sentence = translate(error.sentence).format(**error.params)
-    return Finding(check=check, state="problem", sentence=sentence, action=error.action, code=error.code)
+    return Finding(check=check, state="problem", sentence=error.happened, action=error.action, code=error.code)
 
 
 def _fine(check: str, sentence: str) -> Finding:

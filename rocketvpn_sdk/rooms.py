@@ -130,7 +130,7 @@ class Rooms:
         if root is None:
             raise ConfigurationError(problem="signed files need trusted_root, the operator's TUF root metadata")
         return TrustedFiles(
-            folder=beside(self.config.folder),
+            folder=beside(self.vault.folder),
             trusted_root=root,
             fetch=self.api.fetch,
             now=self.vault.now,

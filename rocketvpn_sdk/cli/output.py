@@ -80,6 +80,10 @@ class Out:
         """How many columns there are."""
         return self._console.width
 
+    def leave_stdout(self) -> None:
+        """Print texts on the standard error stream from now on: a file's content goes to the standard output."""
+        self._console = self._errors
+
     def document(self, value: Any) -> None:
         """Print ``value`` as one line of JSON; whatever the output's encoding is, it reads as UTF-8."""
         utf8 = codecs.lookup(_encoding()).name == "utf-8"

@@ -42,7 +42,7 @@ class ExportFailed(RocketVPNError):
     sentence = "The file could not be written to {folder}: {problem}."
     remedy = "Choose another place, or make room, and try again."
     remedies: ClassVar[Mapping[str, str]] = {
-        "files": "Close some, or allow more (ulimit -n), and try again.",
+        "files": "Close some files, or allow more (ulimit -n), and try again.",
         "name": "Choose a shorter name, and try again.",
         "kind": "Choose another place, and try again.",
         "missing": "Make the folder first, or choose another place, and try again.",

@@ -59,7 +59,7 @@ class VaultReadOnly(VaultError):
     sentence = "{folder} cannot be used: {problem}."
     remedy = "Make it writable for this user, or choose another data_dir."
     remedies: ClassVar[Mapping[str, str]] = {
-        "files": "Close some, or allow more (ulimit -n), and try again; nothing is lost.",
+        "files": "Close some files, or allow more (ulimit -n), and try again; nothing is lost.",
         "links": "Remove the link that leads back to itself, or choose another folder.",
         "name": "Choose a folder with a shorter path.",
         "kind": "Move away what is in its place, or choose another folder.",
@@ -116,7 +116,7 @@ class SecretStoreUnavailable(SecretStoreError):
     sentence = "The {store} does not answer: {problem}."
     remedy = "Start the keyring service, or pass Config(secrets=PassphraseSecrets(...)) on a machine without one."
     remedies: ClassVar[Mapping[str, str]] = {
-        "files": "Close some, or allow more (ulimit -n), and try again; nothing was changed.",
+        "files": "Close some files, or allow more (ulimit -n), and try again; nothing was changed.",
         "full": "Free some room and try again; what was stored before is whole.",
         "kind": "Move away what is in its place, and try again; nothing was changed.",
         "file": "Let this user read and write it, and try again; nothing was changed.",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rocketvpn_sdk.errors import VaultFull, VaultReadOnly
@@ -75,6 +76,19 @@ def out_of_files() -> OSError | None:
             with suppress(OSError):
                 os.close(handle)
     return None
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """Load code at its first use: that, too, is in files, which cannot be opened where too many are.
+
+    Raises:
+        VaultReadOnly: they cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, folder) from None
 
 
 def none_left(folder: Path, otherwise: str) -> VaultReadOnly:

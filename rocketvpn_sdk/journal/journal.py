@@ -14,6 +14,7 @@ import msgspec
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import EventUndeclared, VaultError, VaultLocked
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from, tally
@@ -198,7 +199,8 @@ class Journal:
 
     def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
-        from rocketvpn_sdk.journal.handler import JournalHandler
+        with loading(self._vault.folder):
+            from rocketvpn_sdk.journal.handler import JournalHandler
 
         return JournalHandler(self, level)
 

@@ -281,7 +281,7 @@ class Store:
             return VaultBusy(seconds=self._busy_timeout)
         # The second one: the file's index in shared memory could not grow, which a full disk is the reason of.
         if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-            return self._full()
+            return self._limited() or VaultFull(folder=str(self._folder))
         if extended == sqlite3.SQLITE_READONLY_DBMOVED:
             problem = "its file was moved, renamed or removed while it was open"
             return VaultReadOnly(folder=str(self._folder), problem=problem, cause="moved")
@@ -289,15 +289,15 @@ class Store:
         if error_of_ours is not None:
             return error_of_ours
         if code == sqlite3.SQLITE_IOERR:
-            return VaultError(problem="the disk reported an error; what was stored before is whole")
+            return self._limited() or VaultError(problem="the disk reported an error; what was stored before is whole")
         return VaultDamaged(part=f"the database file ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
 
-    def _full(self) -> VaultFull | VaultReadOnly:
-        """Tell a full disk from the limit of a process, which sqlite calls the same."""
+    def _limited(self) -> VaultReadOnly | VaultFull | None:
+        """Tell the limit of a process from a disk that is full or fails, which sqlite says it is."""
         with suppress(OSError):
             if platforms.file_sizes_are_limited() and shutil.disk_usage(self._folder).free > _SOME_ROOM:
                 return disk_error(OSError(errno.EFBIG, ""), self._folder)
-        return VaultFull(folder=str(self._folder))
+        return None
 
     def _cause(self, code: int) -> VaultReadOnly | VaultFull | None:
         """Return what keeps sqlite from the files, which itself says only that it could not open or write them."""

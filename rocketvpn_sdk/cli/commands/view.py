@@ -59,7 +59,7 @@ def view(
         return Answer(json.loads(report.to_json()), lambda out: show(out, report))
     page = report.to_html().encode()
     if files.is_stdout(html):
-        return Answer(None, lambda out: files.pour(page))
+        return Answer(None, lambda _: files.pour(page))
     written = files.write(html, page, name="--html", overwrite=True)
     return Answer({"file": str(written)}, lambda out: out.say(f"Written to {written}. Only you can read it."))
 

@@ -23,7 +23,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreError,
     VaultError,
 )
-from rocketvpn_sdk.vault.folder import DATABASE, is_there
+from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 
 State = Literal["ok", "attention", "problem", "skipped"]
 
@@ -68,7 +68,7 @@ def examine(config: Config, *, online: bool = True) -> Examination:
         online: also ask the server; what it is told goes through the guard and the ledger like any call.
     """
     try:
-        if not is_there(config.folder / DATABASE):
+        if not holds_vault(config.folder, [DATABASE]):
             nothing = "Nothing is stored on this device yet."
             return Examination(tuple(_skipped(CHECKS, nothing)))
         rocket = RocketVPN.open(config, unlock=False)

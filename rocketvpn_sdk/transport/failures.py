@@ -16,6 +16,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerTimeout, ServerUnreachable
+from rocketvpn_sdk.files import NONE_LEFT, out_of_files
 from rocketvpn_sdk.transport.pins import PinnedKeyMissing
 
 _NOT_YET_VALID, _EXPIRED = frozenset({9, -67819}), frozenset({10, -67818, 0x800B0101})

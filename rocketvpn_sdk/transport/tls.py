@@ -56,6 +56,10 @@ def _file_context(trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
     return context
 
 
+def _unusable(trust: Path, said: str) -> ConfigurationError:
+    return ConfigurationError(problem=f"the CA file {str(trust)!r} cannot be used ({said})")
+
+
 def _os_context(pins: frozenset[str]) -> ssl.SSLContext:
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # truststore wraps a plain context and verifies in the socket classes it sets there; ours go on top of those. The

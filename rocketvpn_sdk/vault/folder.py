@@ -159,8 +159,8 @@ def is_there(path: Path) -> bool:
     return _size(path) is not None
 
 
-def holds_vault(folder: Path) -> bool:
-    """Return whether something in ``folder`` has the name of a vault's file; nothing is changed.
+def holds_vault(folder: Path, names: Iterable[str] = FILES) -> bool:
+    """Return whether something in ``folder`` has one of the ``names`` of a vault's files; nothing is changed.
 
     Raises:
         VaultUnsafe: it is a link or no folder.
@@ -174,7 +174,7 @@ def holds_vault(folder: Path) -> bool:
             return False
     if platforms.is_link(found) or not stat.S_ISDIR(found.st_mode):
         raise VaultUnsafe(path=str(folder), problem=_NO_FOLDER)
-    return any(is_there(folder / name) for name in FILES)
+    return any(is_there(folder / name) for name in names)
 
 
 def _size(path: Path) -> int | None:

@@ -131,10 +131,10 @@ class Store:
         try:
             self._begin_alone()
         except sqlite3.Error as error:
-            self._require_lock_in_place()  # the lock of a folder that is gone gives any error
+            self.require_in_place()  # the lock of a folder that is gone gives any error
             raise self._translate(error) from None
         try:
-            self._require_lock_in_place()
+            self.require_in_place()
             yield
         finally:
             with suppress(sqlite3.Error):  # nothing is written there: an error on ending loses nothing
@@ -146,11 +146,17 @@ class Store:
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
-            self._require_lock_in_place()
+            self.require_in_place()
             folders.create_lock(self._folder / folders.LOCK)  # somebody wrote into it since it was opened
             self._lock.execute("BEGIN EXCLUSIVE")
 
-    def _require_lock_in_place(self) -> None:
+    def require_in_place(self) -> None:
+        """Go on where the folder's name still leads to the files that are open here.
+
+        Raises:
+            VaultClosed: the vault was removed; there may be a new one in its place.
+            VaultReadOnly: the folder was moved or renamed.
+        """
         if self._identity() == self._locked_file:
             return
         # What we hold is the lock of a vault that is gone: it must not let us touch the files of a new one.

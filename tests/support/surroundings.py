@@ -257,7 +257,7 @@ def _mode(mode: int, what: str) -> Spoil:
 def _renamed(machine: Machine) -> None:
     moved = machine.place / "moved"
     machine.folder.rename(moved)
-    machine.undo.append(lambda: moved.rename(machine.folder))
+    machine.undo.append(lambda: (_remove(machine.folder), moved.rename(machine.folder)))
 
 
 def _replaced(kind: str) -> Spoil:

@@ -47,5 +47,9 @@ def write(path: Path, content: bytes, *, name: str, overwrite: bool = False) -> 
 def pour(content: bytes) -> None:
     """Write ``content`` to the standard output, byte for byte."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    raw = getattr(sys.stdout, "buffer", None)
+    if raw is None:  # somebody's own stream of texts
+        sys.stdout.write(content.decode())
+    else:
+        raw.write(content)
+        raw.flush()

@@ -48,13 +48,13 @@ def settings(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict
     return {"template": str(folder), "server": f"https://localhost:{port}", **trust}
 
 
-def drive(group: str, settings: dict[str, Any], work: Path, **environment: str) -> dict[str, Any]:
+def drive(group: str, settings: dict[str, Any], work: Path, *, flags: str = "", **environment: str) -> dict[str, Any]:
     prefix = SHY if group == "modes" and not os.geteuid() else ()
     if prefix and shutil.which(prefix[0]) is None:
         pytest.skip("needs setpriv, or an ordinary user")
     given = json.dumps({**settings, "work": str(work)})
     done = subprocess.run(
-        [*prefix, sys.executable, *environment.pop("flags", "").split(), str(PROGRAM), group, given],
+        [*prefix, sys.executable, *flags.split(), str(PROGRAM), group, given],
         env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"} | environment,
         capture_output=True,
         timeout=300,
@@ -85,6 +85,46 @@ def test_attack_odd_machine_gets_nothing_but_errors_of_ours(
     if group in WHOLE:
         assert Counter(seen["left"] for seen in found.values()) == {"unlocked": len(found)}
     assert sum(len(came) for seen in found.values() for came in seen["came"].values()) > 100 * len(found)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "latin-1"},
+        {"LC_ALL": "xx_YY.ISO-8859-1", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"LANGUAGE": "xx", "LC_ALL": "C.UTF-8"},
+    ],
+)
+def test_neither_an_encoding_nor_the_lack_of_docstrings_changes_anything(
+    settings: dict[str, Any], tmp_path: Path, encoding: dict[str, str]
+) -> None:
+    """In a folder whose name ASCII cannot say, on a Python that has no docstrings and no assertions."""
+    usual = drive("sound", settings, tmp_path)
+    work = tmp_path / "Übung \u20ac 文"
+    work.mkdir()
+    found = drive("sound", settings, work, flags="-OO", **encoding)
+    assert foreign(found) == []
+    assert _kinds(found) == _kinds(usual)
+
+
+def test_a_name_that_the_locale_cannot_say_is_a_mistake_in_the_configuration(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from rocketvpn_sdk import Config, errors\n"
+        "for name in ('data_dir', 'trust', 'receipts', 'policy', 'trusted_root'):\n"
+        "    try: Config('https://localhost:9', 'org.example.vpn', **{name: Path('/tmp/\\xdc')})\n"
+        "    except errors.ConfigurationError as error: print(name in str(error), 'cannot be in a path' in str(error))"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(TESTS.parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | locale, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "True True\n" * 5
+
+
+def _kinds(found: dict[str, Any]) -> dict[str, list[str]]:
+    (seen,) = found.values()
+    return {name: [came.partition(":")[0] for came in all_came] for name, all_came in seen["came"].items()}
 
 
 def test_nothing_public_is_forgotten(tmp_path: Path) -> None:

@@ -340,7 +340,7 @@ def _nothing(machine: Machine) -> None:
 
 
 _OURS = ("lock.db", "courier.lock", "root.key", "vault.db", "updates", "updates/kept.json", "updates/lock.db")
-_KINDS = ("nothing", "folder", "link", "loop", "fifo", "garbage")
+_KINDS = ("nothing", "folder", "link", "fifo", "garbage")
 
 GROUPS: dict[str, dict[str, Spoil]] = {
     "sound": {"nothing is wrong": _nothing},
@@ -348,13 +348,13 @@ GROUPS: dict[str, dict[str, Spoil]] = {
     "limits": {f"files of {most} bytes": _file_size(most) for most in (0, 4096, 200_000)},
     "modes": {
         f"mode {mode:o} of {what or 'the folder above'}": _mode(mode, what)
-        for mode in (0o000, 0o500, 0o300)
+        for mode in (0o000, 0o500)
         for what in ("", "vault", "out", "vault/vault.db", "vault/root.key", "vault/updates", "vault/updates/kept.json")
     },
     "folder": {
         "renamed": _renamed,
         "removed": _removed,
-        **{f"{kind} in its place": _replaced(kind) for kind in _KINDS[1:]},
+        **{f"{kind} in its place": _replaced(kind) for kind in (*_KINDS[1:], "loop")},
     },
     **{
         f"files-{number}": {f"{kind} in place of {name}": _in_place_of(name, kind) for name in names for kind in _KINDS}
@@ -434,7 +434,7 @@ def main(group: str, settings: dict[str, Any]) -> None:
     Retries.pause = lambda self, seconds: None  # type: ignore[method-assign] # nobody is there: no need to wait
     found = {}
     for number, (name, spoil) in enumerate(GROUPS[group].items()):
-        place = Path(settings["work"], str(number))
+        place = Path(os.fsdecode(settings["work"].encode()), str(number))  # as an argument would come in
         found[name] = drive(settings, place, spoil, clock=group == "clocks", group=group)
     sys.stdout.write(json.dumps(found))
 

@@ -17,10 +17,12 @@ from rocketvpn_sdk.background import BackgroundStatus
 from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.rooms import Rooms
 from rocketvpn_sdk.upkeep import Upkeep
 from rocketvpn_sdk.vault import Vault, VaultStatus
+from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.waiting import Requests
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -194,7 +196,11 @@ class RocketVPN:
         rooms, vault = self._rooms, self._rooms.vault.status()
         bound = order = waiting = None
         if vault.state == "unlocked":
-            from rocketvpn_sdk.identity import BINDING, Binding  # brings what reads keys; recording needs none of it
+            with loading(rooms.vault.folder):
+                from rocketvpn_sdk.identity import (  # brings what reads keys; recording needs none of it
+                    BINDING,
+                    Binding,
+                )
 
             with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
                 binding = rooms.vault.get(BINDING, Binding)
@@ -218,7 +224,8 @@ class RocketVPN:
             VaultLocked: unlock first.
             VaultDamaged: something is not what was written; it is named.
         """
-        from rocketvpn_sdk.vault.verify import verify
+        with loading(self._rooms.vault.folder):
+            from rocketvpn_sdk.vault.verify import verify
 
         self.journal.flush()
         return verify(self._rooms.vault)
@@ -257,13 +264,19 @@ class RocketVPN:
     def reset(config: Config) -> None:
         """Remove the vault of ``config``, whatever state it is in, and its secrets; needs no unlock.
 
-        The server is not told: it goes on holding what it holds.
+        Only what is ours goes, by its name and never through a link; the folder stays if anything else is in it. The
+        server is not told: it goes on holding what it holds.
 
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
+            VaultError: the folder or a file in it cannot be used or removed; see the subclass.
         """
-        from rocketvpn_sdk.updates.place import beside, remove
+        with loading(config.folder):
+            from rocketvpn_sdk.updates.place import beside, remove
 
+        if not folders.holds_vault(config.folder):
+            return
+        folders.check(config.folder)
         remove(beside(config.folder))
         Vault.reset(config.folder, config.resolved_secrets, config.clock, config.limits)
 

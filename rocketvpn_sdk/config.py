@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
+from rocketvpn_sdk.files import absolute, path_problem, why
 from rocketvpn_sdk.journal.event import Event
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
@@ -30,6 +32,8 @@ _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _PROXY = re.compile(r"https?://[^\s/?#\\]+/?")
 _NO_PROXY = "proxy must be a URL such as http://proxy.example:3128, or a callable that returns one"
+_NO_HOME = "this user has no home folder: pass data_dir, or set HOME or XDG_DATA_HOME to a folder (from the root on)"
+_TRUST = "the file of CA certificates (trust)"
 _WITHIN = "receipts must be outside the vault's folder, which goes with a deletion"
 _LARGEST_ROOT = 128 << 10
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
@@ -63,7 +67,8 @@ class Config(_Options, frozen=True):
         server: the server's address, ``https://host[:port]``.
         app_id: the app's own name in reverse domain form (``org.example.vpn``); also its OAuth client id.
         profile: separates two orders on one device.
-        data_dir: the vault's folder; default: the platform's data folder for ``app_id`` and ``profile``.
+        data_dir: the vault's folder; default: the platform's data folder for ``app_id`` and ``profile``. This path and
+            every other is made absolute here, once: ``chdir`` changes nothing afterwards.
         secrets: where the root key lives; default: the operating system's keyring.
         trust: a file of CA certificates (PEM); default: the operating system's trust store.
         pins: ``sha256/<base64>`` of public keys (SPKI), one of which the server's chain must have; two or more, or
@@ -105,11 +110,15 @@ class Config(_Options, frozen=True):
         _check(_matches(_PROFILE, self.profile), "profile may have letters, digits, - and _, at most 40")
         _check(len(set(self.pins)) != 1, "give two pins or more, so that one lost key locks nobody out, or none")
         _check(all(_matches(_PIN, pin) for pin in self.pins), "a pin looks like sha256/ and 44 characters of base64")
-        for name in ("data_dir", "trust", "receipts"):
-            _check_path(name, getattr(self, name))
-        _check(self.receipts is None or not platforms.is_within(self.receipts, self.folder), _WITHIN)
+        for name in ("data_dir", "trust", "receipts", "policy", "trusted_root"):
+            if isinstance(path := getattr(self, name), Path):
+                msgspec.structs.force_setattr(self, name, _usable(name, path))
+        if self.receipts is not None:
+            _check_way("receipts", self.receipts)
+            _check(not platforms.is_within(self.receipts, self.folder), _WITHIN)
         _check(self.proxy is None or callable(self.proxy) or _matches(_PROXY, self.proxy), _NO_PROXY)
-        _check(self.trust is None or _is_file(self.trust), "the file of CA certificates (trust) is not there")
+        if self.trust is not None:
+            _check_trust(self.trust)
         if isinstance(self.policy, Path):
             msgspec.structs.force_setattr(self, "policy", load_policy(self.policy))
         if isinstance(self.trusted_root, Path):
@@ -132,12 +141,17 @@ class Config(_Options, frozen=True):
 
     @property
     def folder(self) -> Path:
-        """The vault's folder."""
+        """The vault's folder, from the root on.
+
+        Raises:
+            ConfigurationError: it is not given, and this user has no home folder to have it in.
+        """
         if self.data_dir is not None:
             return self.data_dir
-        from platformdirs import user_data_path
-
-        return user_data_path(self.app_id, appauthor=False, roaming=False) / "rocketvpn" / self.profile
+        home = platforms.data_folder(self.app_id)
+        if home is None:
+            raise ConfigurationError(problem=_NO_HOME)
+        return _usable("the user's data folder", home) / "rocketvpn" / self.profile
 
     @property
     def resolved_secrets(self) -> SecretStore:
@@ -157,22 +171,41 @@ def _read_root(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(_LARGEST_ROOT + 1)
     except OSError as error:
-        problem = f"the file of the TUF root (trusted_root) cannot be read ({error.strerror or type(error).__name__})"
-        raise ConfigurationError(problem=problem) from None
+        raise ConfigurationError(problem=f"the file of the TUF root (trusted_root): {_unread(error)}") from None
     _check(len(content) <= _LARGEST_ROOT, "the file of the TUF root (trusted_root) is too long")
     return content
 
 
-def _is_file(path: Path) -> bool:
+def _unread(error: OSError) -> str:
+    return f"it cannot be read ({why(error, reading=True)[1]})"
+
+
+def _check_trust(path: Path) -> None:
     try:
-        return path.is_file()
-    except OSError:  # before Python 3.14, if the folders on the way cannot be looked into
-        return False
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        raise ConfigurationError(problem=f"{_TRUST} is not there") from None
+    except OSError as error:
+        raise ConfigurationError(problem=f"{_TRUST}: {_unread(error)}") from None
+    _check(is_file, f"{_TRUST} is not there: something else than a file is in its place")
 
 
-def _check_path(name: str, path: Path | None) -> None:
-    problem = path and platforms.path_problem(path, room=ROOM)
+def _check_way(name: str, path: Path) -> None:
+    """Refuse a folder that there can never be; one that cannot be used today is found out where it is used."""
+    try:
+        path.stat()
+    except OSError as error:
+        cause, problem = why(error)
+        _check(cause not in ("links", "name", "kind"), f"{name} cannot be used ({problem})")
+
+
+def _usable(name: str, path: Path) -> Path:
+    problem = path_problem(path, room=ROOM)
     _check(not problem, f"{name} cannot be used ({problem})")
+    try:
+        return absolute(path)
+    except ValueError as error:
+        raise ConfigurationError(problem=f"{name} cannot be used ({error})") from None
 
 
 def _check_kinds(config: Config) -> None:

@@ -24,8 +24,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreError,
     VaultError,
 )
-from rocketvpn_sdk.messages import translate
-from rocketvpn_sdk.vault.folder import DATABASE, is_there
+from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 
 State = Literal["ok", "attention", "problem", "skipped"]
 
@@ -71,11 +70,11 @@ def examine(config: Config, *, online: bool = True) -> Examination:
         online: also ask the server; what it is told goes through the guard and the ledger like any call.
     """
     try:
-        if not is_there(config.folder / DATABASE):
+        if not holds_vault(config.folder, [DATABASE]):
             nothing = "Nothing is stored on this device yet."
             return Examination(tuple(_skipped(CHECKS, nothing)))
         rocket = RocketVPN.open(config, unlock=False)
-    except VaultError as error:
+    except RocketVPNError as error:
         return Examination((_found("vault", error), *_skipped(CHECKS[1:])))
     with closing(rocket):
         return Examination(tuple(_examine(rocket, config, online=online)))
@@ -206,8 +205,7 @@ def _checked(check: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _found(check: str, error: RocketVPNError) -> Finding:
-    sentence = translate(error.sentence).format(**error.params)
-    return Finding(check=check, state="problem", sentence=sentence, action=error.action, code=error.code)
+    return Finding(check=check, state="problem", sentence=error.happened, action=error.action, code=error.code)
 
 
 def _fine(check: str, sentence: str) -> Finding:

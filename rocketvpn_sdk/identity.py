@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 from datetime import date
+from pathlib import Path
 from typing import ClassVar, NoReturn
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.files import disk_error, out_of_files
 from rocketvpn_sdk.masking import HIDDEN, MaskedRepr
 
 CREDENTIALS = "credentials"
@@ -37,6 +39,9 @@ _ES256 = ec.ECDSA(hashes.SHA256())
 
 def read_machine_id() -> str | None:
     """Return the machine's own number as lower-case hex, or ``None`` where it has none that can be used."""
+    shortage = out_of_files()
+    if shortage is not None:  # or a device would seem to have no number, and get another name
+        raise disk_error(shortage, Path("this machine's number"))
     import machineid  # here: it brings subprocess and platform, which only the first binding needs
 
     try:

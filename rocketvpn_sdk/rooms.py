@@ -10,6 +10,7 @@ from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Permit, Standing, Versions
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
@@ -44,7 +45,8 @@ class _Once(Generic[T]):
     def __get__(self, rooms: Rooms, owner: type) -> T:
         with rooms.opening:
             if self._name not in vars(rooms):
-                setattr(rooms, self._name, self._open(rooms))
+                with loading(rooms.vault.folder):
+                    setattr(rooms, self._name, self._open(rooms))
             room: T = vars(rooms)[self._name]
             return room
 
@@ -80,7 +82,8 @@ class Rooms:
 
     def device_id(self) -> str | None:
         """Return the id under which this device is bound, or ``None``."""
-        from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
+        with loading(self.vault.folder):
+            from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
 
         credentials = self.vault.get(CREDENTIALS, Credentials)
         return credentials.device_id if credentials else None
@@ -130,7 +133,7 @@ class Rooms:
         if root is None:
             raise ConfigurationError(problem="signed files need trusted_root, the operator's TUF root metadata")
         return TrustedFiles(
-            folder=beside(self.config.folder),
+            folder=beside(self.vault.folder),
             trusted_root=root,
             fetch=self.api.fetch,
             now=self.vault.now,
@@ -261,7 +264,8 @@ class Rooms:
 
     def _tell_anew(self) -> None:
         """Let the server be told of every consent again: see ``consent.ending``."""
-        from rocketvpn_sdk.consent.ending import tell_anew
+        with loading(self.vault.folder):
+            from rocketvpn_sdk.consent.ending import tell_anew
 
         with self.vault.write() as change:
             if tell_anew(change, self.queue):

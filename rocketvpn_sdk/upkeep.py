@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from rocketvpn_sdk.background import HOUR, Background, Every, Job, PolicyCheck
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.rooms import Rooms
 
 
@@ -64,7 +65,8 @@ class Upkeep:
 
     def deliver(self, *, ahead: bool) -> None:
         """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
-        from rocketvpn_sdk.consents.delivery import Delivery
+        with loading(self._rooms.vault.folder):
+            from rocketvpn_sdk.consents.delivery import Delivery
 
         rooms = self._rooms
         rooms.consent.settle()

@@ -50,6 +50,10 @@ class ErrorList(SphinxDirective):
         if parent is not None and issubclass(parent, errors.RocketVPNError):
             rows.append(("Is a", nodes.literal(text=parent.__name__)))
         rows.append(("Sentence", nodes.Text(_placeholders(kind.sentence))))
+        if "sentences" in vars(kind):
+            rows += [
+                (f"… if cause is {cause}", nodes.Text(_placeholders(said))) for cause, said in kind.sentences.items()
+            ]
         rows.append(("What to do", nodes.Text(_placeholders(kind.remedy) or "—")))
         if "remedies" in vars(kind):
             rows += [(f"… if cause is {cause}", nodes.Text(advice)) for cause, advice in kind.remedies.items()]

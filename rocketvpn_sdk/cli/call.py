@@ -18,7 +18,7 @@ from rocketvpn_sdk.cli.streams import OutputLost
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import NotBound, RocketVPNError
-from rocketvpn_sdk.vault.folder import DATABASE, is_there
+from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 
 
 class Call:
@@ -51,9 +51,9 @@ class Call:
         """Whether this device has a vault already.
 
         Raises:
-            VaultReadOnly: its folder cannot be looked into.
+            VaultReadOnly, VaultUnsafe: its folder cannot be looked into, or is none.
         """
-        return is_there(self.config.folder / DATABASE)
+        return holds_vault(self.config.folder, [DATABASE])
 
     @contextmanager
     def open(self, *, new: bool = False, unlock: bool = True) -> Iterator[RocketVPN]:

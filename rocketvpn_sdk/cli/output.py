@@ -83,6 +83,10 @@ class Out:
         """How many columns there are."""
         return self._console.width
 
+    def leave_stdout(self) -> None:
+        """Print texts on the standard error stream from now on: a file's content goes to the standard output."""
+        self._console = self._errors
+
     def document(self, value: Any) -> None:
         """Print ``value`` as one line of JSON in printable ASCII: it reads the same in every encoding and terminal."""
         self.printed = True

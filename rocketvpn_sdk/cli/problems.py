@@ -11,7 +11,6 @@ from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean, plain
 from rocketvpn_sdk.cli.streams import OutputLost
 from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, RocketVPNError
-from rocketvpn_sdk.messages import translate
 
 _AFTER_ERASURE = ("perhaps_erased", "receipt", "token")
 """What must not get lost where something was erased and the rest failed."""
@@ -72,12 +71,13 @@ def exit_code(error: RocketVPNError) -> int:
 
 def sentence(error: RocketVPNError) -> str:
     """Return what went wrong, without what to do about it."""
-    return clean(translate(error.sentence).format(**error.params))
+    return clean(error.happened)
 
 
 def action(error: RocketVPNError) -> str:
     """Return what to do about it."""
-    return clean(remedy(error.code) or error.action)
+    own = error.cause in error.remedies
+    return clean(error.action if own else remedy(error.code) or error.action)
 
 
 def remedy(code: str | None) -> str:

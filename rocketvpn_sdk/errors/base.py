@@ -17,10 +17,18 @@ class RocketVPNError(Exception):
     remedies: ClassVar[Mapping[str, str]] = {}
     """What to do instead, by ``cause``."""
 
+    sentences: ClassVar[Mapping[str, str]] = {}
+    """What to say instead, by ``cause``."""
+
     def __init__(self, *, retry_at: float | None = None, **params: Any) -> None:
         self.params = params
         self.retry_at = retry_at
         super().__init__(params)
+
+    @property
+    def happened(self) -> str:
+        """What happened, in a sentence."""
+        return translate(self.sentences.get(self.cause, self.sentence)).format(**self.params)
 
     @property
     def action(self) -> str:
@@ -33,7 +41,7 @@ class RocketVPNError(Exception):
         return str(self.params.get("cause", ""))
 
     def __str__(self) -> str:
-        return " ".join(part for part in (translate(self.sentence).format(**self.params), self.action) if part)
+        return " ".join(part for part in (self.happened, self.action) if part)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from rocketvpn_sdk.errors.base import RocketVPNError
 
 
@@ -18,7 +21,13 @@ class PolicyInvalid(ConfigurationError):
 
     code = "policy-invalid"
     sentence = "{path}, line {line}: {problem}."
+    sentences: ClassVar[Mapping[str, str]] = {"unplaced": "{path}: {problem}."}
     remedy = "Correct the policy document; `rocketvpn policy lint` checks it."
+
+    @property
+    def cause(self) -> str:
+        """``unplaced`` where the line is unknown, or it is about the file as a whole."""
+        return super().cause if self.params.get("line") else "unplaced"
 
 
 class CallbackFailed(RocketVPNError):

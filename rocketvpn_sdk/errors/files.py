@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from rocketvpn_sdk.errors.base import RocketVPNError
 
 
@@ -33,11 +36,18 @@ class UpdateBusy(UpdateError):
 
 
 class ExportFailed(RocketVPNError):
-    """The file to take along could not be written to ``folder``; ``problem`` says why. Nothing is left of it."""
+    """A file for the user could not be written to ``folder``; ``problem`` says why. Nothing is left of it."""
 
     code = "export-failed"
-    sentence = "The export could not be written to {folder}: {problem}."
+    sentence = "The file could not be written to {folder}: {problem}."
     remedy = "Choose another place, or make room, and try again."
+    remedies: ClassVar[Mapping[str, str]] = {
+        "files": "Close some files, or allow more (ulimit -n), and try again.",
+        "name": "Choose a shorter name, and try again.",
+        "kind": "Choose another place, and try again.",
+        "missing": "Make the folder first, or choose another place, and try again.",
+        "limit": "Allow longer files (ulimit -f, or the user's quota), and try again.",
+    }
 
 
 class ReceiptInvalid(RocketVPNError):

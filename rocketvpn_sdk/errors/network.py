@@ -25,6 +25,7 @@ class ServerUnreachable(TransportError):
         "captive_portal": "Open a web page to sign in to this network, or use another one; what was queued is kept.",
         "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
         "server": "The server may be down: try again later; what was queued is kept.",
+        "files": "Close some files, or allow more (ulimit -n), and try again; what was queued is kept.",
     }
 
 

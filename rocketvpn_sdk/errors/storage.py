@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from rocketvpn_sdk.errors.base import RocketVPNError
 
 
@@ -45,11 +48,26 @@ class VaultFull(VaultError):
 
 
 class VaultReadOnly(VaultError):
-    """The folder cannot be written to."""
+    """The folder cannot be used as it is; ``problem`` says why, and ``cause`` names what helps.
+
+    ``cause`` is empty where this user may not write to it; else ``files`` (too many are open), ``links`` (in a circle),
+    ``name`` (too long), ``kind`` (something else is in the place of a folder or file), ``missing``, ``limit`` (of the
+    size of files), ``disk`` (it reported an error) or ``moved`` (renamed while it was open).
+    """
 
     code = "vault-read-only"
-    sentence = "{folder} cannot be written to."
+    sentence = "{folder} cannot be used: {problem}."
     remedy = "Make it writable for this user, or choose another data_dir."
+    remedies: ClassVar[Mapping[str, str]] = {
+        "files": "Close some files, or allow more (ulimit -n), and try again; nothing is lost.",
+        "links": "Remove the link that leads back to itself, or choose another folder.",
+        "name": "Choose a folder with a shorter path.",
+        "kind": "Move away what is in its place, or choose another folder.",
+        "missing": "Make it again, or choose another folder.",
+        "limit": "Allow longer files (ulimit -f, or the user's quota), and try again; what was stored before is whole.",
+        "disk": "Check the disk; what was stored before is whole.",
+        "moved": "Give it its old name back, or close it and open it where it is now; nothing is lost.",
+    }
 
 
 class VaultUnsafe(VaultError):
@@ -97,6 +115,12 @@ class SecretStoreUnavailable(SecretStoreError):
     code = "secret-store-unavailable"
     sentence = "The {store} does not answer: {problem}."
     remedy = "Start the keyring service, or pass Config(secrets=PassphraseSecrets(...)) on a machine without one."
+    remedies: ClassVar[Mapping[str, str]] = {
+        "files": "Close some files, or allow more (ulimit -n), and try again; nothing was changed.",
+        "full": "Free some room and try again; what was stored before is whole.",
+        "kind": "Move away what is in its place, and try again; nothing was changed.",
+        "file": "Let this user read and write it, and try again; nothing was changed.",
+    }
 
 
 class SecretStoreLocked(SecretStoreError):

@@ -16,6 +16,7 @@ from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from, tally
@@ -208,7 +209,8 @@ class Journal:
         Raises:
             ValueRefused: ``logging`` knows no such level.
         """
-        from rocketvpn_sdk.journal.handler import JournalHandler
+        with loading(self._vault.folder):
+            from rocketvpn_sdk.journal.handler import JournalHandler
 
         try:
             return JournalHandler(self, level)

@@ -81,19 +81,56 @@ def network_file_system(folder: Path) -> str | None:
     """Return the kind of network file system that ``folder`` is on; ``None`` if it is local, or the system tells not.
 
     Windows: only a share's own path shows it, to which ``resolve`` leads from a drive letter. macOS: nothing does.
+
+    Raises:
+        OSError: the list of what is mounted cannot be opened now.
     """
     if sys.platform == "win32":
         return "a share" if windows_paths.is_share(PureWindowsPath(folder.resolve())) else None
-    if not _MOUNTS.exists():
-        return None
-    target = str(folder.resolve())
+    target = os.path.realpath(folder)
     best, kind = "", ""
-    for line in _MOUNTS.read_text("utf-8", "replace").splitlines():
+    for line in _mounts():
         _, mount, file_system, *_ = line.split(" ")
         mount = mount.replace("\\040", " ")
         if len(mount) >= len(best) and (target == mount or target.startswith(mount.rstrip("/") + "/")):
             best, kind = mount, file_system
     return kind if kind in _NETWORK else None
+
+
+def _mounts() -> list[str]:
+    try:
+        return _MOUNTS.read_text("utf-8", "replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # this system, or its administrator, tells not
+        return []
+
+
+def data_folder(app: str) -> Path | None:
+    """Return the folder for the user's data that belong to ``app``; ``None``: this user has no home folder.
+
+    Linux and the like: the XDG Base Directory Specification, by which a relative ``XDG_DATA_HOME`` (``~/data`` is one)
+    is to be ignored; platformdirs follows it there in its newest versions alone. Nothing here depends on the folder
+    that this process works in.
+    """
+    if sys.platform in ("win32", "darwin"):
+        from platformdirs import user_data_path
+
+        try:
+            folder = user_data_path(app, appauthor=False, roaming=False)
+        except RuntimeError:  # there is no home
+            return None
+        return folder if folder.is_absolute() else None
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if given.is_absolute():
+        return given / app
+    home = Path(os.environ.get("HOME", ""))
+    if not home.is_absolute():
+        import pwd
+
+        try:
+            home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+        except KeyError:  # a number that no user has, as in a container
+            return None
+    return home / ".local" / "share" / app if home.is_absolute() else None
 
 
 def path_problem(path: Path, *, room: int = 0) -> str | None:
@@ -108,13 +145,62 @@ def path_problem(path: Path, *, room: int = 0) -> str | None:
 
 def is_within(path: Path, folder: Path) -> bool:
     """Whether ``path`` is ``folder`` or in it; neither has to be there. macOS takes ``A`` and ``a`` for one name."""
-    inner, outer = path.resolve(), folder.resolve()
+    inner, outer = Path(os.path.realpath(path)), Path(os.path.realpath(folder))  # ``resolve`` raises for a circle
     if sys.platform == "darwin":
         inner, outer = Path(str(inner).casefold()), Path(str(outer).casefold())
     return inner.is_relative_to(outer)
 
 
 # ---------------------------------------------------------------- open files
+
+
+def open_to_read(path: Path) -> int:
+    """Open a file without following a link, and without waiting for whoever writes into a pipe; return its handle.
+
+    Raises:
+        OSError: it is a link, or cannot be opened.
+    """
+    if sys.platform == "win32":
+        return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def open_folder(folder: Path) -> int | None:
+    """Open a folder, so that it is found again when its name has changed; ``None`` on Windows, where it cannot change.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if sys.platform == "win32":
+        return None
+    return os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
+
+
+def found_in(handle: int | None, name: str) -> os.stat_result | None:
+    """Return what has that name in a folder from ``open_folder``; ``None`` if nothing has, or it cannot be told."""
+    if sys.platform == "win32" or handle is None:
+        return None
+    try:
+        return os.stat(name, dir_fd=handle, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def file_sizes_are_limited() -> bool:
+    """Whether this process may not write files as long as the disk takes (``ulimit -f``)."""
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
+
+
+def longest_path() -> int | None:
+    """Return how many bytes a path may have that sqlite opens; ``None`` on Windows, where ``path_problem`` tells.
+
+    Source: ``MAX_PATHNAME`` of sqlite's os_unix.c.
+    """
+    return None if sys.platform == "win32" else 512
 
 
 def keeps_open_files() -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import PolicyInvalid
+from rocketvpn_sdk.files import why
 from rocketvpn_sdk.package_data import read_package_data
 from rocketvpn_sdk.policy.checks import check_references
 from rocketvpn_sdk.policy.document import Document, Policy
@@ -61,8 +62,13 @@ def load_policy(path: Path) -> Policy:
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyInvalid(path=str(path), line=0, problem=f"cannot be read ({type(error).__name__})") from None
+    except OSError as error:
+        _, problem = why(error, reading=True)
+        raise PolicyInvalid(path=str(path), line=0, problem=f"the file cannot be read ({problem})") from None
+    except UnicodeDecodeError:
+        raise PolicyInvalid(path=str(path), line=0, problem="the file cannot be read (it is not UTF-8)") from None
+    except ValueError:  # a zero character in its name
+        raise PolicyInvalid(path=repr(str(path)), line=0, problem="the file cannot be read (it has no name)") from None
     return parse_policy(text, path=str(path))
 
 

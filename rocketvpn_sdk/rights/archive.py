@@ -26,6 +26,8 @@ TEXT = "text/plain; charset=utf-8"
 
 _CHUNK = 64 << 10
 _MODE = 0o600
+_EARLIEST, _LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+"""What a date of MS-DOS can say, in years from 1980 with seven bits; the manifest has the true one."""
 
 Write = Callable[[bytes], None]
 
@@ -57,7 +59,7 @@ class Archive:
 
     Args:
         file: where it goes; can be sought.
-        made_at: the date of every member.
+        made_at: the date of every member, as near as a ZIP can say it.
     """
 
     def __init__(self, file: BinaryIO, made_at: datetime) -> None:
@@ -105,7 +107,8 @@ class Archive:
         self._zip.fp = None  # a ZIP that is closed writes its table, to a disk that may be full
 
     def _open(self, name: str) -> Any:
-        entry = zipfile.ZipInfo(name, date_time=self._date.timetuple()[:6])
+        date = min(max(self._date.timetuple()[:6], _EARLIEST), _LATEST)
+        entry = zipfile.ZipInfo(name, date_time=date)
         entry.compress_type = zipfile.ZIP_DEFLATED
         entry.external_attr = _MODE << 16
         return self._zip.open(entry, "w", force_zip64=True)  # a log's length is not known before it was read

@@ -10,9 +10,11 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, ValueRefused
+from rocketvpn_sdk.files import new_file, refuse_place, usable_path
 from rocketvpn_sdk.journal import Entry, Journal
 from rocketvpn_sdk.journal.compiled import TIME_FIELD
 from rocketvpn_sdk.policy import Policy
@@ -20,7 +22,6 @@ from rocketvpn_sdk.rights import archive, spreadsheet
 from rocketvpn_sdk.rights.archive import Archive, Manifest, Member, Spool, pretty
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.export_readme import readme
-from rocketvpn_sdk.rights.new_file import new_file
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import RequestList, Requests
 from rocketvpn_sdk.rights.view import View
@@ -128,6 +129,9 @@ class Export:
         """Write the file; see ``Rights.export``."""
         encrypt = _encryption(passphrase)
         target = _named(path, encrypted=encrypt is not None)
+        if platforms.is_within(target, self._view.folder):
+            raise ValueRefused(name="path", problem="it is in the vault's own folder")
+        refuse_place(target, overwrite=overwrite)
         content = self._gather()
         with new_file(target, overwrite=overwrite) as file:
             if encrypt is None:
@@ -253,8 +257,7 @@ def _witness_rows(seen: Witnessed) -> Iterator[tuple[Any, ...]]:
 
 
 def _named(path: Path, *, encrypted: bool) -> Path:
-    if not path.name or "\0" in str(path):
-        raise ValueRefused(name="path", problem="it is no name of a file")
+    path = usable_path(path)
     if encrypted:
         return path if path.suffix == ENCRYPTED else path.with_name(path.name + ENCRYPTED)
     if path.suffix == ENCRYPTED:

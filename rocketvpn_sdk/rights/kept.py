@@ -12,7 +12,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
-from rocketvpn_sdk.rights.new_file import new_file
+from rocketvpn_sdk.files import make_folders, new_file, why
 from rocketvpn_sdk.rights.outcome import Receipt
 from rocketvpn_sdk.rights.receipts import RECEIPT_KEYS, SKEW, verified
 from rocketvpn_sdk.updates.evidence import Evidence, verify
@@ -56,9 +56,12 @@ def keep_receipt(receipt: Receipt, folder: Path) -> Path:
     """
     path = folder / f"erasure-receipt-{hashlib.sha256(receipt.token.encode()).hexdigest()[:_NAME]}.json"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
+    except FileExistsError:
+        raise ExportFailed(folder=str(folder), problem="something else is in its place", cause="kind") from None
     except OSError as error:
-        raise ExportFailed(folder=str(folder), problem=error.strerror or type(error).__name__) from None
+        cause, problem = why(error)
+        raise ExportFailed(folder=str(folder), problem=problem, cause=cause) from None
     try:
         with new_file(path, overwrite=True) as file:
             file.write(receipt_to_json(receipt))
@@ -90,7 +93,9 @@ def check_receipt_file(
     try:
         content = _read(path, _LARGEST)
     except OSError as error:
-        raise ReceiptInvalid(problem=f"its file cannot be read ({error.strerror or type(error).__name__})") from None
+        raise ReceiptInvalid(problem=f"its file cannot be read ({why(error, reading=True)[1]})") from None
+    except ValueError:  # a name that no file can have
+        raise ReceiptInvalid(problem="its file cannot be read (no file can have that name)") from None
     return check_kept(content, root=root, server=server, now=(clock or SystemClock()).time())
 
 
@@ -132,5 +137,8 @@ def _root(path: Path) -> bytes:
     try:
         return _read(path, _LARGEST_ROOT)
     except OSError as error:
-        problem = f"the file of the TUF root (trusted_root) cannot be read ({error.strerror or type(error).__name__})"
+        problem = f"the file of the TUF root (trusted_root) cannot be read ({why(error, reading=True)[1]})"
+        raise ConfigurationError(problem=problem) from None
+    except ValueError:
+        problem = "the file of the TUF root (trusted_root) cannot be read (no file can have that name)"
         raise ConfigurationError(problem=problem) from None

@@ -274,7 +274,8 @@ class Rights:
         readable by its owner alone.
 
         Args:
-            path: the file to write.
+            path: the file to write, outside the vault's folder; what is there and no file (a link, a device, a pipe) is
+                never replaced.
             passphrase: encrypts the whole file for ``age`` (age-encryption.org); ``.age`` is added to its name. Without
                 one, whoever can read the file can read what is in it.
             progress: told how many of how many steps are done, and what is being written.

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import io
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.entered import plain
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.transport.requests import parse_server
 
@@ -89,7 +91,8 @@ class PanicTicket(MaskedRepr, frozen=True, kw_only=True):
         )
 
     def _qr(self) -> segno.QRCode:
-        import segno
+        with loading(Path(__file__).parent):
+            import segno
 
         # In capitals, which need less room in a QR code; read_ticket takes both.
         return segno.make(self.url.upper(), error="m", micro=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from rocketvpn_sdk import wire
@@ -75,6 +76,11 @@ class View:
         self._limits = limits
         self._disclosures = disclosures
         self._requests = requests
+
+    @property
+    def folder(self) -> Path:
+        """The vault's folder."""
+        return self._vault.folder
 
     def view(self, samples: int = 0, language: str = "en") -> Report:
         """Return everything held; see ``Rights.view``."""

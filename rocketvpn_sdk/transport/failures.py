@@ -16,6 +16,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerTimeout, ServerUnreachable
+from rocketvpn_sdk.files import NONE_LEFT, out_of_files
 from rocketvpn_sdk.transport.pins import PinnedKeyMissing
 
 _NOT_YET_VALID, _EXPIRED = frozenset({9, -67819}), frozenset({10, -67818, 0x800B0101})
@@ -127,6 +128,8 @@ def _blame(error: Exception, scene: Scene) -> tuple[str, str]:
         return "proxy", "the proxy wants a name and a password" if wants_name else refused
     found = (link for link in _chain(error) if isinstance(link, OSError) and link.strerror)
     system = next((link for link in found if not isinstance(link, ssl.SSLError)), None)  # those are OpenSSL's words
+    if system is not None and out_of_files() is not None:  # a look-up of names would say something else
+        return "files", NONE_LEFT
     problem = (system.strerror if system else None) or _IN_WORDS.get(type(error), "no connection")
     if scene.proxied and isinstance(error, httpx.ConnectError):
         return "proxy", f"the proxy cannot be reached: {problem}"

@@ -17,6 +17,7 @@ import truststore
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.files import why
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.dates import dated
 from rocketvpn_sdk.transport.pins import check_pins, parse_pins
@@ -44,11 +45,19 @@ def _file_context(trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # CERT_REQUIRED and check_hostname are this protocol's defaults
     try:
         context.load_verify_locations(cafile=trust)
-    except (OSError, ValueError) as error:  # ssl.SSLError, for what is no certificate, is an OSError
-        problem = f"the CA file {str(trust)!r} cannot be used ({type(error).__name__})"
-        raise ConfigurationError(problem=problem) from None
+    except (ssl.SSLError, ValueError) as error:  # what is in it are no certificates
+        raise ConfigurationError(
+            problem=f"the CA file {str(trust)!r} cannot be used ({type(error).__name__})"
+        ) from None
+    except OSError as error:
+        said = why(error, reading=True)[1]
+        raise ConfigurationError(problem=f"the CA file {str(trust)!r} cannot be used ({said})") from None
     _install(context, pins, leaf_only=False)
     return context
+
+
+def _unusable(trust: Path, said: str) -> ConfigurationError:
+    return ConfigurationError(problem=f"the CA file {str(trust)!r} cannot be used ({said})")
 
 
 def _os_context(pins: frozenset[str]) -> ssl.SSLContext:

@@ -6,10 +6,13 @@ It is python-tuf's workflow again, from a trusted root on, with the metadata tha
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
+from rocketvpn_sdk.files import disk_error
 from rocketvpn_sdk.updates.kept import Kept, lay_out, well_named
 
 
@@ -57,10 +60,10 @@ def verify(content: bytes, evidence: Evidence, *, path: str, root: bytes, at: fl
     kept = Kept(roots=_encoded(evidence.roots), good=_encoded(evidence.metadata))
     if not well_named(kept):
         raise workflow.refused("tampered")  # the names become names of files
-    with tempfile.TemporaryDirectory(prefix="rocketvpn-") as folder, workflow.translated(Path(folder)):
-        lay_out(Path(folder), kept.roots, kept.good)
+    with _temporary() as folder, workflow.translated(folder):
+        lay_out(folder, kept.roots, kept.good)
         client = workflow.Client(
-            work=Path(folder),
+            work=folder,
             root=root,
             metadata=workflow.kept_metadata(kept.good),
             targets=lambda _name, _at_most: None,
@@ -69,6 +72,16 @@ def verify(content: bytes, evidence: Evidence, *, path: str, root: bytes, at: fl
         info = client.find(path, at_most=len(content))
         if not workflow.is_genuine(info, content):
             raise workflow.refused("tampered")
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rocketvpn-", ignore_cleanup_errors=True))
+        except OSError as error:  # no folder for such files, or none that can be written to
+            raise disk_error(error, Path("the folder for temporary files")) from None
+        yield Path(folder)
 
 
 def _encoded(files: dict[str, str]) -> dict[str, bytes]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,12 +18,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed, VaultFull, VaultReadOnly
+from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed
+from rocketvpn_sdk.files import NotAFile, disk_error, none_left, read_own
 from rocketvpn_sdk.updates.kept import LARGEST, Kept, from_bytes, to_bytes
-from rocketvpn_sdk.vault.folder import create_file, prepare
+from rocketvpn_sdk.vault.folder import create_lock, is_there, prepare
 
 NAME = "updates"
 _KEPT, _LOCK, _TARGETS, _WORK = "kept.json", "lock.db", "targets", "work-"
+_LOCKS = (_LOCK, f"{_LOCK}-journal")
+_WORK_NAME = re.compile(r"work-[a-z0-9_]{8}")
+"""As ``tempfile`` names them."""
+_TARGET_NAME = re.compile(r"[A-Za-z0-9._~-]+%2F[A-Za-z0-9._~-]+")
+_GONE = "its folder was removed, moved or renamed"
 _PATIENCE = 2.0
 """Seconds that a removal waits for whoever is fetching; then it goes on, since nobody may hold up a deletion."""
 
@@ -32,27 +40,53 @@ def beside(vault: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Remove ``folder`` and all that is in it, before the vault's own; calling it again is fine.
+    """Remove what is ours in ``folder``, by its name, and the folder if nothing else is in it; again is fine.
+
+    The caller knows that the folder above it is a vault's. Nothing is removed through a link.
 
     Raises:
-        VaultReadOnly: it cannot be removed.
+        VaultReadOnly: some of it cannot be removed.
     """
     with _translated(folder):
         if _is_link(folder):
             folder.unlink()
-    if not folder.is_dir():
-        return
+        if not folder.is_dir():
+            return
     with ExitStack() as stack:
         with suppress(RocketVPNError):  # someone hangs, or the lock is damaged: neither keeps the files here
             stack.enter_context(_locked(folder, _PATIENCE))
         with _translated(folder):
-            for entry in folder.iterdir():
-                if not entry.name.startswith(_LOCK):  # its journal, too, is open
-                    _discard(entry)
-    with _translated(folder):
-        shutil.rmtree(folder, ignore_errors=True)  # now that Windows, too, lets the lock's file go
-        if folder.exists():
-            raise VaultReadOnly(folder=str(folder), problem="some of it cannot be removed")
+            _remove_own(folder)
+    with _translated(folder):  # now that Windows, too, lets the lock's file go
+        for name in _LOCKS:
+            _remove_file(folder / name)
+    with suppress(OSError):  # something is in it that is not ours
+        folder.rmdir()
+
+
+def _remove_own(folder: Path) -> None:
+    _remove_file(folder / _KEPT)
+    _remove_work(folder)
+    targets = folder / _TARGETS
+    if targets.is_dir() and not _is_link(targets):
+        for entry in targets.iterdir():
+            if _TARGET_NAME.fullmatch(entry.name):
+                _remove_file(entry)
+        with suppress(OSError):
+            targets.rmdir()
+
+
+def _remove_work(folder: Path) -> None:
+    for entry in folder.iterdir():
+        if _WORK_NAME.fullmatch(entry.name) and not _is_link(entry) and entry.is_dir():
+            shutil.rmtree(entry)
+
+
+def _remove_file(path: Path) -> None:
+    """Remove a file or a link by one of our names; a folder by that name is not ours."""
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            path.unlink()
 
 
 class Place:
@@ -94,21 +128,22 @@ class Place:
             VaultFull, VaultReadOnly: it cannot be written.
         """
         with _translated(self._folder):
-            (self._folder / _TARGETS).mkdir(mode=0o700, exist_ok=True)
+            _require_folder(self._folder / _TARGETS)
         self._replace(self._folder / _TARGETS / quote(path, safe=""), content)
 
     def forget_targets(self, but: Collection[str]) -> None:
         """Remove every target that is kept, except those with the paths ``but``."""
         names = {quote(path, safe="") for path in but}
         with _translated(self._folder), suppress(FileNotFoundError):
+            if _is_link(self._folder / _TARGETS):
+                return
             for entry in (self._folder / _TARGETS).iterdir():
-                if entry.name not in names:
-                    entry.unlink(missing_ok=True)
+                if entry.name not in names and _TARGET_NAME.fullmatch(entry.name):
+                    _remove_file(entry)
 
     def _read(self, name: str, at_most: int) -> bytes:
         try:
-            with (self._folder / name).open("rb") as file:
-                return file.read(at_most)
+            return read_own(self._folder / name, at_most)
         except OSError:  # what cannot be read counts as what is not there: it is fetched again
             return b""
 
@@ -119,6 +154,9 @@ class Place:
                 file.write(content)
                 file.flush()
                 platforms.sync_file(file.fileno())
+            with suppress(FileNotFoundError):
+                if not stat.S_ISREG(path.lstat().st_mode):
+                    raise NotAFile(path)
             Path(temporary).replace(path)
             platforms.sync_folder(path.parent)
 
@@ -136,14 +174,13 @@ def held(folder: Path, patience: float) -> Iterator[Place]:
         VaultClosed: the vault was removed; it must not come back through here.
         VaultUnsafe, VaultReadOnly, VaultFull: the folder cannot be used.
     """
-    if not folder.parent.is_dir():
-        raise VaultClosed(problem="its folder is gone")
+    if not is_there(folder.parent):
+        raise VaultClosed(problem=_GONE)
     prepare(folder)
-    create_file(folder / _LOCK)
+    create_lock(folder / _LOCK)
     with _locked(folder, patience):
         with _translated(folder):
-            for left in folder.glob(f"{_WORK}*"):  # of a process that was killed
-                _discard(left)
+            _remove_work(folder)  # of a process that was killed
             work = Path(tempfile.mkdtemp(prefix=_WORK, dir=folder))
         try:
             yield Place(folder, work)
@@ -165,7 +202,7 @@ def _locked(folder: Path, patience: float) -> Iterator[None]:
             _require_in_place(path, before)  # the lock of a folder that is gone gives any error
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise UpdateBusy(seconds=patience) from None
-            raise VaultReadOnly(folder=str(folder), problem="its lock cannot be used") from None
+            raise none_left(folder, f"its file {_LOCK} cannot be locked") from None
         _require_in_place(path, before)
         yield
     finally:
@@ -176,7 +213,7 @@ def _locked(folder: Path, patience: float) -> Iterator[None]:
 def _require_in_place(path: Path, before: tuple[int, int] | None) -> None:
     if before is None or _identity(path) != before:
         # It was removed while we waited: what we hold is the lock of a folder that is gone.
-        raise VaultClosed(problem="its folder is gone")
+        raise VaultClosed(problem=_GONE)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -195,21 +232,16 @@ def _translated(folder: Path) -> Iterator[None]:
         raise disk_error(error, folder) from None
 
 
-def disk_error(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:
-    """Return what ``error``, met while writing to ``folder``, means."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return VaultFull(folder=str(folder))
-    return VaultReadOnly(folder=str(folder), problem=error.strerror or "")
+def _require_folder(path: Path) -> None:
+    """Make a folder of ours; a link or a file in its place is left alone."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        if _is_link(path) or not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "") from None
 
 
 def _is_link(path: Path) -> bool:
     with suppress(FileNotFoundError, NotADirectoryError):
         return platforms.is_link(path.lstat())
     return False
-
-
-def _discard(entry: Path) -> None:
-    if entry.is_dir() and not _is_link(entry):
-        shutil.rmtree(entry)
-    else:
-        entry.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import AnswerTooLarge, ConfigurationError, RocketVPNError, UpdateRefused
-from rocketvpn_sdk.updates.place import disk_error
+from rocketvpn_sdk.files import disk_error
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.transport.ports import Fetch

@@ -6,7 +6,15 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultDamaged, VaultLocked
+from rocketvpn_sdk.errors import (
+    SecretCorrupt,
+    SecretMissing,
+    SecretStoreError,
+    VaultBusy,
+    VaultClosed,
+    VaultDamaged,
+    VaultLocked,
+)
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, read_head
@@ -89,7 +97,12 @@ class Access:
             VaultBusy: other processes rotated all the time.
         """
         for _ in range(_TRIES):
-            keys = self._keys_of(lifecycle.find_root(self._store, self._secrets))
+            try:
+                root = lifecycle.find_root(self._store, self._secrets)
+            except (SecretMissing, SecretCorrupt):
+                self._store.require_in_place()  # a store beside the vault is looked for under the folder's old name
+                raise
+            keys = self._keys_of(root)
             if keys is not None:
                 return keys
         raise VaultBusy(seconds=0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultFull, VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultReadOnly, VaultUnsafe
+from rocketvpn_sdk.files import NotAFile, disk_error, make_folders, path_problem
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
@@ -24,6 +25,9 @@ FILES = (*CONTENT, *LOCKS)
 _SMALLEST_DATABASE = 512
 """One page of the smallest size that sqlite knows."""
 
+_NO_FOLDER = "it is a link or not what it should be"
+_LONGEST_NAME = f"/{COURIER}-journal"
+
 ROOM = 80
 """Characters of the longest name below the folder: those of the signed files while they are fetched."""
 
@@ -36,26 +40,52 @@ def prepare(folder: Path) -> None:
             its name means something else on Windows.
         VaultReadOnly, VaultFull: it cannot be made.
     """
-    problem = platforms.path_problem(folder, room=ROOM)
-    if problem:
-        raise VaultUnsafe(path=str(folder), problem=problem)
+    _require_usable_name(folder)
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(folder)
     except FileExistsError:
         raise VaultUnsafe(path=str(folder), problem="it is not a folder") from None
     except OSError as error:
-        raise _refused(error, folder) from None
-    _check(folder, folder.lstat(), stat.S_ISDIR)
-    network = platforms.network_file_system(folder)
-    if network:
-        raise VaultUnsafe(path=str(folder), problem=f"it is on a network file system ({network})")
-    for name in FILES:
-        path = folder / name
-        try:
-            found = path.lstat()
-        except FileNotFoundError:
-            continue
-        _check(path, found, stat.S_ISREG)
+        raise disk_error(error, folder) from None
+    check(folder)
+
+
+def _require_usable_name(folder: Path) -> None:
+    problem = path_problem(folder, room=ROOM)
+    if problem:
+        raise VaultUnsafe(path=str(folder), problem=problem)
+    longest = platforms.longest_path()
+    if longest is not None and len(os.fsencode(folder)) + len(_LONGEST_NAME) > longest:
+        raise disk_error(OSError(errno.ENAMETOOLONG, ""), folder)
+
+
+def check(folder: Path) -> None:
+    """Check that ``folder``, which is there, and its files are safe.
+
+    Raises:
+        VaultUnsafe: see ``prepare``.
+        VaultReadOnly: it cannot be looked into.
+    """
+    with _translated(folder):
+        _check(folder, folder.lstat(), stat.S_ISDIR)
+        network = platforms.network_file_system(folder)
+        if network:
+            raise VaultUnsafe(path=str(folder), problem=f"it is on a network file system ({network})")
+        for name in FILES:
+            path = folder / name
+            try:
+                found = path.lstat()
+            except FileNotFoundError:
+                continue
+            _check(path, found, stat.S_ISREG)
+
+
+@contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, folder) from None
 
 
 def create_file(path: Path) -> bool:
@@ -69,8 +99,27 @@ def create_file(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise _refused(error, path.parent) from None
+        raise disk_error(error, path.parent) from None
     return True
+
+
+def create_lock(path: Path) -> None:
+    """Make a lock's file where it is missing, and empty it where something was written into it.
+
+    By contract it holds nothing: what is in it came from a sync program or a copy gone wrong, keeps sqlite from locking
+    and says nothing about the vault. ``truncate`` opens nothing, so it drops no lock that this process holds, and the
+    file stays the one that others hold.
+
+    Raises:
+        VaultReadOnly, VaultFull: it cannot be made or emptied, or something else than a file is in its place.
+    """
+    create_file(path)
+    with _translated(path.parent):
+        found = path.lstat()
+        if platforms.is_link(found) or not stat.S_ISREG(found.st_mode):
+            raise NotAFile(path)
+        if found.st_size:
+            os.truncate(path, 0)
 
 
 def create_database(folder: Path) -> None:
@@ -81,8 +130,9 @@ def create_database(folder: Path) -> None:
     """
     if is_there(folder / DATABASE):
         return
-    for name in _BESIDE:  # left by a removal that was cut off; nothing can be read from them without the file
-        (folder / name).unlink(missing_ok=True)
+    with _translated(folder):
+        for name in _BESIDE:  # left by a removal that was cut off; nothing can be read from them without the file
+            (folder / name).unlink(missing_ok=True)
     create_file(folder / DATABASE)
 
 
@@ -109,19 +159,31 @@ def is_there(path: Path) -> bool:
     return _size(path) is not None
 
 
+def holds_vault(folder: Path, names: Iterable[str] = FILES) -> bool:
+    """Return whether something in ``folder`` has one of the ``names`` of a vault's files; nothing is changed.
+
+    Raises:
+        VaultUnsafe: it is a link or no folder.
+        VaultReadOnly: it cannot be looked into.
+    """
+    _require_usable_name(folder)
+    with _translated(folder):
+        try:
+            found = folder.lstat()
+        except FileNotFoundError:
+            return False
+    if platforms.is_link(found) or not stat.S_ISDIR(found.st_mode):
+        raise VaultUnsafe(path=str(folder), problem=_NO_FOLDER)
+    return any(is_there(folder / name) for name in names)
+
+
 def _size(path: Path) -> int | None:
     try:
         return path.lstat().st_size
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     except OSError as error:
-        raise _refused(error, path.parent) from None
-
-
-def _refused(error: OSError, folder: Path) -> VaultFull | VaultReadOnly:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return VaultFull(folder=str(folder))
-    return VaultReadOnly(folder=str(folder), problem=error.strerror or "")
+        raise disk_error(error, path.parent) from None
 
 
 def remove(folder: Path, names: Iterable[str] = FILES) -> None:
@@ -136,16 +198,16 @@ def remove(folder: Path, names: Iterable[str] = FILES) -> None:
     except PermissionError as error:
         if platforms.keeps_open_files():
             raise VaultError(problem="another process has its files open; they go when it has closed them") from None
-        raise _refused(error, folder) from None
+        raise disk_error(error, folder) from None
     except OSError as error:
-        raise _refused(error, folder) from None
+        raise disk_error(error, folder) from None
     with suppress(OSError):  # something else is in it, or others need it, as where it is a volume of its own
         folder.rmdir()
 
 
 def _check(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:
     if not is_kind(found.st_mode) or platforms.is_link(found):
-        raise VaultUnsafe(path=str(path), problem="it is a link or not what it should be")
+        raise VaultUnsafe(path=str(path), problem=_NO_FOLDER)
     if platforms.is_anothers(found):
         raise VaultUnsafe(path=str(path), problem="it belongs to another user")
     others = platforms.open_to_others(found)
@@ -154,5 +216,6 @@ def _check(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) ->
     if others:
         try:
             path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
-        except OSError:  # what others can read here cannot be closed to them
-            raise VaultReadOnly(folder=str(path.parent)) from None
+        except OSError:
+            problem = "others can read what is in it, and that cannot be changed (chmod)"
+            raise VaultReadOnly(folder=str(path.parent), problem=problem) from None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
+from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, why
 from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.secrets import SecretStore
 
@@ -33,6 +35,8 @@ UNFINISHED = ".root.key.new"
 """One name, so that a write that was killed leaves one file, and the next write or deletion takes it away."""
 _NONCE_BYTES = 12
 _KNOWN = b"rocketvpn/passphrase/v1"
+_LARGEST = 1 << 20
+_NO_TEXT = "has half of a character in it (a lone surrogate), which is no text"
 
 
 class Argon2Parameters(msgspec.Struct, frozen=True):
@@ -49,7 +53,10 @@ class Argon2Parameters(msgspec.Struct, frozen=True):
         kdf = Argon2id(
             salt=self.salt, length=32, iterations=self.iterations, lanes=self.lanes, memory_cost=self.memory_kib
         )
-        return kdf.derive(passphrase.encode())
+        try:
+            return kdf.derive(passphrase.encode())
+        except UnicodeEncodeError:
+            raise SecretStoreLocked(store=PassphraseSecrets.label, problem=f"the passphrase {_NO_TEXT}") from None
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -74,6 +81,10 @@ class PassphraseSecrets(SecretStore):
     def __init__(self, passphrase: str | Callable[[], str], *, path: Path | None = None) -> None:
         if isinstance(passphrase, str) and not passphrase:
             raise ConfigurationError(problem="the passphrase is empty")
+        if isinstance(passphrase, str) and not _is_text(passphrase):
+            raise ConfigurationError(problem=f"the passphrase {_NO_TEXT}")
+        if path is not None:
+            path = _usable(path)
         self._passphrase = passphrase
         self._path = path
         self._key: bytes | None = None
@@ -144,7 +155,7 @@ class PassphraseSecrets(SecretStore):
     def _read(self) -> _Content | None:
         with self._translated("it cannot be read"):
             try:
-                text = self._file.read_bytes()
+                text = read_own(self._file, _LARGEST)
             except FileNotFoundError:
                 return None
         try:
@@ -191,18 +202,46 @@ class PassphraseSecrets(SecretStore):
                     file.write(msgspec.json.encode(content))
                     file.flush()
                     platforms.sync_file(file.fileno())
+                self._require_file()
                 unfinished.replace(self._file)
             except BaseException:
                 unfinished.unlink(missing_ok=True)
                 raise
             platforms.sync_folder(self._file.parent)
 
+    def _require_file(self) -> None:
+        """Go on where there is a file, or nothing, to be replaced."""
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(self._file.lstat().st_mode):
+                raise NotAFile(self._file)
+
     @contextmanager
     def _translated(self, otherwise: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise SecretStoreUnavailable(store=self.label, problem=error.strerror or otherwise) from None
+            cause, problem = why(error)
+            said = f"{self._file}: {problem}" if cause else f"{self._file}: {otherwise}"
+            known = cause if cause in SecretStoreUnavailable.remedies else "file"
+            raise SecretStoreUnavailable(store=self.label, problem=said, cause=known) from None
+
+
+def _is_text(passphrase: str) -> bool:
+    try:
+        passphrase.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _usable(path: Path) -> Path:
+    problem = path_problem(path)
+    if problem:
+        raise ConfigurationError(problem=f"the path of PassphraseSecrets cannot be used ({problem})")
+    try:
+        return absolute(path)
+    except ValueError as error:
+        raise ConfigurationError(problem=f"the path of PassphraseSecrets cannot be used ({error})") from None
 
 
 def wrong_kind(folder: Path, secrets: SecretStore) -> SecretStoreError | None:

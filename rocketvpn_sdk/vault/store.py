@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultBusy, VaultClosed, VaultDamaged, VaultError, VaultFull, VaultReadOnly
+from rocketvpn_sdk.files import disk_error, out_of_files
 from rocketvpn_sdk.vault import folder as folders
 
 _COMMITS_PER_CHECKPOINT = 256
@@ -17,6 +21,8 @@ _CHECKPOINT_WAIT = 0.1
 _CHECKPOINT_STEP = 0.005
 _WRITE_STEP = 0.0001
 _LONGEST_STEP = 0.01
+_SOME_ROOM = 1 << 20
+"""Bytes; with so much left a disk is not full."""
 
 
 class Store:
@@ -35,17 +41,34 @@ class Store:
         self._folder = folder
         self._busy_timeout = busy_timeout
         folders.prepare(folder)
-        folders.create_file(folder / folders.LOCK)
-        self._locked_file = self._identity()
-        self._lock = self._connect(folders.LOCK)
+        folders.create_lock(folder / folders.LOCK)
+        self._handle = self._open_folder()
         self.writes = 0
         """Transactions committed here."""
         try:
-            self._find_database()
-            self._open_database()
+            self._locked_file = self._identity()
+            self._lock = self._connect(folders.LOCK)
+            try:
+                self._find_database()
+                self._open_database()
+            except BaseException:
+                self._lock.close()
+                raise
         except BaseException:
-            self._lock.close()
+            self._let_go()
             raise
+
+    def _open_folder(self) -> int | None:
+        """Keep hold of the folder: it tells a folder that was renamed from one that was removed."""
+        try:
+            return platforms.open_folder(self._folder)
+        except OSError as error:
+            raise disk_error(error, self._folder) from None
+
+    def _let_go(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
 
     @property
     def folder(self) -> Path:
@@ -97,7 +120,7 @@ class Store:
     def _identity(self) -> tuple[int, int]:
         try:
             found = (self._folder / folders.LOCK).lstat()
-        except FileNotFoundError:
+        except OSError:
             return (0, 0)
         return (found.st_dev, found.st_ino)
 
@@ -108,23 +131,45 @@ class Store:
         Raises:
             VaultBusy: another process held it for too long.
             VaultClosed: another process removed the vault; there may be a new one in its place.
+            VaultReadOnly: the folder was moved or renamed while it was open.
         """
         try:
-            self._lock.execute("BEGIN EXCLUSIVE")
+            self._begin_alone()
         except sqlite3.Error as error:
-            self._require_lock_in_place()  # the lock of a folder that is gone gives any error
+            self.require_in_place()  # the lock of a folder that is gone gives any error
             raise self._translate(error) from None
         try:
-            self._require_lock_in_place()
+            self.require_in_place()
             yield
         finally:
             with suppress(sqlite3.Error):  # nothing is written there: an error on ending loses nothing
                 self._lock.execute("ROLLBACK")
 
-    def _require_lock_in_place(self) -> None:
-        if self._identity() != self._locked_file:
-            # What we hold is the lock of a vault that is gone: it must not let us touch the files of a new one.
-            raise VaultClosed(problem="it was deleted by another process")
+    def _begin_alone(self) -> None:
+        try:
+            self._lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
+            self.require_in_place()
+            folders.create_lock(self._folder / folders.LOCK)  # somebody wrote into it since it was opened
+            self._lock.execute("BEGIN EXCLUSIVE")
+
+    def require_in_place(self) -> None:
+        """Go on where the folder's name still leads to the files that are open here.
+
+        Raises:
+            VaultClosed: the vault was removed; there may be a new one in its place.
+            VaultReadOnly: the folder was moved or renamed.
+        """
+        if self._identity() == self._locked_file:
+            return
+        # What we hold is the lock of a vault that is gone: it must not let us touch the files of a new one.
+        found = platforms.found_in(self._handle, folders.LOCK)
+        if found is not None and (found.st_dev, found.st_ino) == self._locked_file:
+            problem = "it was moved or renamed while it was open"
+            raise VaultReadOnly(folder=str(self._folder), problem=problem, cause="moved")
+        raise VaultClosed(problem="it was deleted by another process")
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
@@ -219,14 +264,16 @@ class Store:
                 self._open_database()
             raise
         self._lock.close()
+        self._let_go()
         if platforms.keeps_open_files():
             with suppress(VaultError):  # another process may hold one of them; they are empty
                 folders.remove(self._folder, folders.LOCKS)
 
     def close(self) -> None:
-        """Close both connections."""
+        """Close both connections, and let go of the folder."""
         self._db.close()
         self._lock.close()
+        self._let_go()
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -245,9 +292,35 @@ class Store:
             return VaultBusy(seconds=self._busy_timeout)
         # The second one: the file's index in shared memory could not grow, which a full disk is the reason of.
         if code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-            return VaultFull(folder=str(self._folder))
-        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-            return VaultReadOnly(folder=str(self._folder))
+            return self._limited() or VaultFull(folder=str(self._folder))
+        if extended == sqlite3.SQLITE_READONLY_DBMOVED:
+            problem = "its file was moved, renamed or removed while it was open"
+            return VaultReadOnly(folder=str(self._folder), problem=problem, cause="moved")
+        error_of_ours = self._cause(code)
+        if error_of_ours is not None:
+            return error_of_ours
         if code == sqlite3.SQLITE_IOERR:
-            return VaultError(problem="the disk reported an error; what was stored before is whole")
+            return self._limited() or VaultError(problem="the disk reported an error; what was stored before is whole")
         return VaultDamaged(part=f"the database file ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+
+    def _limited(self) -> VaultReadOnly | VaultFull | None:
+        """Tell the limit of a process from a disk that is full or fails, which sqlite says it is."""
+        with suppress(OSError):
+            if platforms.file_sizes_are_limited() and shutil.disk_usage(self._folder).free > _SOME_ROOM:
+                return disk_error(OSError(errno.EFBIG, ""), self._folder)
+        return None
+
+    def _cause(self, code: int) -> VaultReadOnly | VaultFull | None:
+        """Return what keeps sqlite from the files, which itself says only that it could not open or write them."""
+        refused = code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+        if not refused and code != sqlite3.SQLITE_IOERR:
+            return None
+        error = out_of_files()
+        if error is None and not refused:
+            return None
+        if error is None:
+            try:
+                (self._folder / folders.DATABASE).lstat()
+            except OSError as found:
+                error = found
+        return disk_error(error or PermissionError(errno.EACCES, ""), self._folder)

@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import VaultClosed, VaultError, VaultReadOnly
-from rocketvpn_sdk.vault.folder import DATABASE, create_file, is_there, remove
+from rocketvpn_sdk.errors import VaultClosed, VaultError
+from rocketvpn_sdk.files import none_left
+from rocketvpn_sdk.vault.folder import DATABASE, create_lock, is_there, remove
 
 
 @contextmanager
@@ -28,8 +29,8 @@ def turn(folder: Path, name: str, patience: float) -> Iterator[bool]:
         VaultReadOnly, VaultFull: the file cannot be made or used.
     """
     if not is_there(folder):
-        raise VaultClosed(problem="its folder is gone")
-    create_file(folder / name)
+        raise VaultClosed(problem="its folder was removed, moved or renamed")
+    create_lock(folder / name)
     lock = None
     try:
         lock = _begun(folder / name, patience)
@@ -52,5 +53,5 @@ def _begun(path: Path, patience: float) -> sqlite3.Connection | None:
             lock.close()
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
             return None
-        raise VaultReadOnly(folder=str(path.parent), problem="a lock in it cannot be used") from None
+        raise none_left(path.parent, f"its file {path.name} cannot be locked") from None
     return lock

@@ -18,8 +18,8 @@ from support.exports import Unpacked
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.errors import ExportFailed
+from rocketvpn_sdk.files import new_file
 from rocketvpn_sdk.journal import Entry
-from rocketvpn_sdk.rights.new_file import new_file
 from rocketvpn_sdk.testing import MemorySecrets
 
 SLOWLY = Path(__file__).parents[1] / "support" / "export_slowly.py"

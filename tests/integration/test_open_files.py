@@ -12,8 +12,8 @@ from support.world import World
 
 from rocketvpn_sdk import DeletionConfirmed, PassphraseSecrets, RocketVPN
 from rocketvpn_sdk.errors import ExportFailed, ValueRefused, VaultClosed, VaultError
+from rocketvpn_sdk.files import new_file
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.rights.new_file import new_file
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.vault import folder as folders

@@ -251,16 +251,17 @@ def test_it_is_private_and_replaces_nothing_unless_told_to(rocket: RocketVPN, tm
 
 
 def test_attack_link_in_the_place_of_the_file(rocket: RocketVPN, tmp_path: Path) -> None:
-    """What a link points to is neither written nor replaced."""
+    """What a link points to is neither written nor replaced, and the link stays."""
     (tmp_path / "victim").write_text("mine")
     (tmp_path / "mine.zip").symlink_to(tmp_path / "victim")
     (tmp_path / "dangling.zip").symlink_to(tmp_path / "nowhere")
     for name in ("mine.zip", "dangling.zip"):
         with pytest.raises(ValueRefused):
             rocket.rights.export(tmp_path / name)
-    rocket.rights.export(tmp_path / "mine.zip", overwrite=True)
+        with pytest.raises(ValueRefused, match="left alone"):
+            rocket.rights.export(tmp_path / name, overwrite=True)
     assert (tmp_path / "victim").read_text() == "mine"
-    assert not (tmp_path / "mine.zip").is_symlink()
+    assert (tmp_path / "mine.zip").is_symlink()
     assert not (tmp_path / "nowhere").exists()
 
 

@@ -33,7 +33,8 @@ def _tables() -> Iterator[tuple[str, str]]:
     for kind in vars(errors).values():
         if inspect.isclass(kind) and issubclass(kind, errors.RocketVPNError):
             file = f"errors/{kind.__module__.rpartition('.')[2]}.py"
-            yield from ((file, text) for text in (kind.sentence, kind.remedy) if text)
+            said = (kind.sentence, kind.remedy, *kind.sentences.values(), *kind.remedies.values())
+            yield from ((file, text) for text in said if text)
     for table in (wording._TRANSFORMS, wording._UNSPECIFIED, wording._TYPES):
         yield from (("policy/wording.py", text) for text in table.values())
     for unit in wording._UNITS:

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from rocketvpn_sdk.cli import ask, codes, words
+from rocketvpn_sdk.cli import ask, codes, files, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.plain import plain
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
-from rocketvpn_sdk.consent import ConsentChange, ConsentNotice, PurposeStatus
-from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.consent import ConsentChange, ConsentNotice, ConsentReceipt, PurposeStatus
+from rocketvpn_sdk.errors import ExportFailed, ValueRefused
+from rocketvpn_sdk.files import make_folders, why
 
 Purpose = Annotated[str, typer.Argument(metavar="PURPOSE", help="What it is for; `consent list` names them.")]
 Recipient = Annotated[str | None, typer.Option(metavar="NAME", help="A third party, for what that one receives.")]
@@ -108,17 +109,16 @@ def withdraw(call: Call, purpose: Purpose, recipient: Recipient = None) -> Answe
 )
 def receipts(
     call: Call,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Write each into a file of this folder.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each into a file of this folder; - prints them.")
+    ] = None,
 ) -> Answer:
     with call.open() as rocket:
         found = rocket.consent.receipts()
-    files = []
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        for receipt in found:
-            file = output / f"consent-{receipt.record_id}.jsonld"
-            file.write_text(receipt.json() + "\n", "utf-8")
-            files.append(str(file))
+    if files.is_stdout(output):
+        files.check(output, call.out, name="--output")
+        return Answer(None, lambda _: files.pour("".join(f"{each.json()}\n" for each in found).encode()))
+    written = [] if output is None else [_written(receipt, output) for receipt in found]
 
     def show(out: Out) -> None:
         rows = [(receipt.record_id, _name(receipt.purpose, receipt.recipient)) for receipt in found]
@@ -126,7 +126,18 @@ def receipts(
         out.say()
         out.say(f"Written to {output}." if output else "With --output they are written to files, with --json printed.")
 
-    return Answer({"receipts": [receipt.document for receipt in found], "files": files}, show)
+    return Answer({"receipts": [receipt.document for receipt in found], "files": written}, show)
+
+
+def _written(receipt: ConsentReceipt, folder: Path) -> str:
+    name = f"consent-{receipt.record_id}.jsonld"
+    try:
+        make_folders(folder.absolute())
+    except OSError as error:
+        cause, problem = why(error)
+        raise ExportFailed(folder=str(folder), problem=problem, cause=cause) from None
+    files.write(folder / name, f"{receipt.json()}\n".encode(), name="--output", overwrite=True)
+    return str(folder / name)
 
 
 def _ask(out: Out, notice: ConsentNotice, word: str, *, yes: bool) -> None:

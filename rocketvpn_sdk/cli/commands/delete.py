@@ -41,7 +41,7 @@ def delete(
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be deleted.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
     receipt: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save the server's signed receipt (JSON).")
+        Path | None, typer.Option(metavar="FILE", help="Save the server's signed receipt (JSON); - prints it.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what the server has not confirmed.")] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Do not wait for the server any longer.")] = False,
@@ -58,7 +58,7 @@ def delete(
         raise ValueRefused(name="options", problem="--resume and --forget go with neither --plan nor --owner")
     if device is not None and owner is None:
         raise ValueRefused(name="options", problem="--device goes with --owner")
-    check_receipt_file(receipt)
+    check_receipt_file(receipt, call.out)
     if owner is not None:
         return delete_as_owner(call, ask.order_number(owner), device, receipt, only_plan=plan, yes=yes)
     if resume:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli import ask, files
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import receipt as receipts
-from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt, write_new
+from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt
 from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.plain import clean
-from rocketvpn_sdk.errors import ConfigurationError, RocketVPNError, ValueRefused
+from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, RocketVPNError, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import Erased
@@ -37,7 +37,9 @@ def erase(
         str | None,
         typer.Option(metavar="TEXT", help="The ticket; - reads it, and without this it is asked for."),
     ] = None,
-    receipt: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the signed receipt (JSON).")] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the signed receipt (JSON); - prints it.")
+    ] = None,
     trust: Annotated[
         Path | None, typer.Option(metavar="FILE", help="CA certificates; else the operating system's.")
     ] = None,
@@ -49,7 +51,7 @@ def erase(
 ) -> Answer:
     from rocketvpn_sdk.rights import erase_with_ticket, read_ticket
 
-    check_receipt_file(receipt)
+    check_receipt_file(receipt, call.out)
     known = read_ticket(_text(call.out, ticket))
     call.out.say(f"{known.server} will erase {REACHES[Reach(known.scope)]}.")
     if not yes:
@@ -86,14 +88,19 @@ def _tell_what_happened(out: Out, error: RocketVPNError, receipt: Path | None) -
     token = error.params.get("token")
     if token is None:
         return
+    if files.is_stdout(receipt):
+        files.pour(f"{token}\n".encode())
+        _tell(out, "It is erased. What came as a receipt was printed; it could not be verified.")
+        return
     if receipt is None:
         _tell(out, "It is erased. What came as a receipt was not saved: run it again with --receipt within a day.")
         return
     path = receipt.with_name(f"{receipt.name}.unverified")
     try:
-        write_new(path, f"{token}\n".encode())
-    except OSError as problem:
-        _tell(out, f"It is erased. What came as a receipt could not be saved in {path} ({problem.strerror}); it is:")
+        files.write(path, f"{token}\n".encode(), name="--receipt")
+    except (ValueRefused, ExportFailed) as problem:
+        why = problem.params["problem"]
+        _tell(out, f"It is erased. What came as a receipt could not be saved in {path} ({why}); it is:")
         if not out.json:
             out.error(clean(token), as_is=True)
         return

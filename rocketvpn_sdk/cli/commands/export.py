@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from rocketvpn_sdk.cli import ask, codes, words
+from rocketvpn_sdk.cli import ask, codes, files, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.errors import ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import ExportResult
@@ -36,16 +38,30 @@ PASSPHRASE_VARIABLE = "ROCKETVPN_EXPORT_PASSPHRASE"  # noqa: S105 - a name
 )
 def export(
     call: Call,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, e.g. my-data.zip.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, e.g. my-data.zip; - prints it.")],
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help=f"Encrypt it with a passphrase ({PASSPHRASE_VARIABLE}), for age.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> Answer:
+    if files.is_stdout(file):
+        return _poured(call, encrypt=encrypt)
     passphrase = _passphrase() if encrypt else None
     with call.open() as rocket, _bar(call.out) as tell:
         done = rocket.rights.export(file, passphrase=passphrase, progress=tell, overwrite=force)
     return Answer(done, lambda out: _show(out, done))
+
+
+def _poured(call: Call, *, encrypt: bool) -> Answer:
+    """Make the file where nobody else can read it, print its bytes, and remove it."""
+    files.check(Path(files.STDOUT), call.out, name="FILE")
+    if sys.stdout.isatty():
+        raise ValueRefused(name="FILE", problem="a ZIP is nothing to read on a terminal; send it into a file or a pipe")
+    passphrase = _passphrase() if encrypt else None
+    with call.open() as rocket, tempfile.TemporaryDirectory(prefix="rocketvpn-") as folder:
+        done = rocket.rights.export(Path(folder, "my-data.zip"), passphrase=passphrase)
+        content = Path(done.path).read_bytes()
+    return Answer(None, lambda _: files.pour(content))
 
 
 def _show(out: Out, done: ExportResult) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli import files, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.policy_show import File, chosen
 from rocketvpn_sdk.cli.options import help_text
@@ -46,15 +46,20 @@ _TITLES = {Store.apple: "Apple: PrivacyInfo.xcprivacy", Store.android: "Google P
 def policy_labels(
     call: Call,
     store: Annotated[Store | None, typer.Option(help="Whose; both if not given.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the store's own file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the store's own file; - prints it.")
+    ] = None,
     policy: File = None,
 ) -> Answer:
-    del call
     found = chosen(policy)
     if output and store is None:
         raise ValueRefused(name="--output", problem="it needs --store, since each store has a file of its own")
     if output and store:
-        output.write_bytes(_FILES[store](found))
+        content = _FILES[store](found)
+        files.check(output, call.out, name="--output", overwrite=True)
+        if files.is_stdout(output):
+            return Answer(None, lambda _: files.pour(content))
+        files.write(output, content, name="--output", overwrite=True)
     stores = [store] if store else list(Store)
     document = {each.value: _KINDS[each](found) for each in stores}
     unmapped = labels.unmapped(found)

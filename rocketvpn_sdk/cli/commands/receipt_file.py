@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli import ask, files
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import ascii_json
 from rocketvpn_sdk.cli.problems import CommandError
-from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.errors import ExportFailed, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import Receipt
 
 
-def check_receipt_file(path: Path | None) -> None:
+def check_receipt_file(path: Path | None, out: Out) -> None:
     """Find out before the deletion what would lose the receipt after it."""
-    if path is not None and path.exists():
-        raise ValueRefused(name="--receipt", problem=f"{path} is there already")
-    if path is not None and not os.access(path.absolute().parent, os.W_OK):
-        raise ValueRefused(name="--receipt", problem=f"{path.absolute().parent} cannot be written to")
+    files.check(path, out, name="--receipt")
 
 
 def save_receipt(receipt: Receipt | None, path: Path | None, out: Out, *, offer: bool) -> str | None:
@@ -41,10 +37,13 @@ def save_receipt(receipt: Receipt | None, path: Path | None, out: Out, *, offer:
     content = receipt_to_json(receipt)
     if path is None:
         return _offered(content, out) if offer and not out.json and ask.at_terminal() else None
+    if files.is_stdout(path):
+        files.pour(content)
+        return "the standard output"
     try:
-        write_new(path, content)
-    except OSError as error:
-        problem = f"It is deleted, but the receipt could not be saved in {path} ({error.strerror})."
+        files.write(path, content, name="--receipt")
+    except (ValueRefused, ExportFailed) as error:
+        problem = f"It is deleted, but the receipt could not be saved in {path} ({error.params['problem']})."
         failed = CommandError(problem, advice="It was printed instead: keep that.")
         failed.params["receipt"] = json.loads(content)
         if not out.json:
@@ -59,26 +58,17 @@ def _offered(content: bytes, out: Out) -> str | None:
     out.say("The server has confirmed it, and signed a receipt. It cannot be had again.")
     while answer := ask.line("File for the receipt, or Enter for none: "):
         try:
-            write_new(Path(answer).expanduser(), content)
-        except OSError as error:
-            out.error(f"It cannot be saved there ({error.strerror}).")
+            files.write(_at_home(answer), content, name="--receipt")
+        except (ValueRefused, ExportFailed) as error:
+            out.error(f"It cannot be saved there ({error.params['problem']}).")
             continue
         return answer
     return None
 
 
-def write_new(path: Path, content: bytes) -> None:
-    """Write a file that is not there yet, for this user alone; nothing is left of one that could not be written.
-
-    Raises:
-        OSError: it is there, or cannot be written.
-    """
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+def _at_home(answer: str) -> Path:
+    """Return a path as a shell would read it."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        return Path(answer).expanduser()
+    except RuntimeError:  # there is no home, or no such user
+        return Path(answer)

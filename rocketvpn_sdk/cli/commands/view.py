@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import ask, codes, words
+from rocketvpn_sdk.cli import ask, codes, files, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import journal
 from rocketvpn_sdk.cli.options import help_text
@@ -24,7 +22,6 @@ from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import HeldValue, Report
 
-_PRIVATE = 0o600
 _WITNESSED = "witness_record"
 
 
@@ -43,7 +40,8 @@ def view(
         typer.Option(metavar="ORDER", help="As the owner of an order, with no device of it; - reads the number."),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page for a browser, or to print.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write it as a page for a browser, or to print; - prints it."),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=0, max=1000, metavar="N", help="Add the newest N entries of the log.")
@@ -62,7 +60,10 @@ def view(
         report = rocket.rights.view(samples=samples)
     if html is None:
         return Answer(json.loads(report.to_json()), lambda out: show(out, report))
-    written = _write(html, report.to_html())
+    page = report.to_html().encode()
+    if files.is_stdout(html):
+        return Answer(None, lambda _: files.pour(page))
+    written = files.write(html, page, name="--html", overwrite=True)
     return Answer({"file": str(written)}, lambda out: out.say(f"Written to {written}. Only you can read it."))
 
 
@@ -70,12 +71,11 @@ def _check(path: Path, out: Out, *, yes: bool) -> None:
     """Find out, before the server is asked, whether the file can be written.
 
     Raises:
-        ValueRefused: it cannot.
+        ValueRefused, ExportFailed: it cannot.
         ConfirmationNeeded: it is there, and nobody said that it may go.
     """
-    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
-        raise ValueRefused(name="--html", problem=f"{path} cannot be written")
-    if yes or not path.exists():
+    files.check(path, out, name="--html", overwrite=True)
+    if yes or files.is_stdout(path) or not os.path.lexists(path):
         return
     if out.json or not ask.at_terminal():
         raise ConfirmationNeeded(
@@ -83,23 +83,6 @@ def _check(path: Path, out: Out, *, yes: bool) -> None:
         )
     if ask.line(f"{path} is there already. Type replace to replace it: ").casefold() != "replace":
         raise ConfirmationNeeded("Stopped: it was not confirmed.", advice="Nothing was written.")
-
-
-def _write(path: Path, page: str) -> Path:
-    """Write the page, readable by this user alone; whole or not at all."""
-    place = path.absolute()
-    descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(page)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(place)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
-    return place
 
 
 def show(out: Out, report: Report) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from rocketvpn_sdk.cli import codes, words
+from rocketvpn_sdk.cli import codes, files, words
 from rocketvpn_sdk.cli.demo.stage import NEW_EMAIL, ORDER, Stage
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.rights import Receipt, receipt_to_json
@@ -27,7 +27,7 @@ def take_along(stage: Stage, rocket: RocketVPN) -> None:
     stage.narrator.step("You take it along")
     stage.taken.mkdir(mode=0o700)
     page = stage.taken / "report.html"
-    page.write_text(rocket.rights.view(samples=5).to_html(), "utf-8")
+    files.write(page, rocket.rights.view(samples=5).to_html().encode(), name="page")
     stage.narrator.say("The report as a page for any browser (it stays with --keep):")
     stage.narrator.say(str(page))
     text = page.read_text("utf-8")
@@ -80,7 +80,7 @@ def check_receipt(stage: Stage, receipt: Receipt | None) -> None:
 
 def _checked(stage: Stage, name: str, receipt: Receipt) -> tuple[int, dict[str, Any]]:
     file = stage.taken / name
-    file.write_bytes(receipt_to_json(receipt))
+    files.write(file, receipt_to_json(receipt), name="receipt")
     # Without settings from the environment: the root is all that is known.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("ROCKETVPN_")}
     done = subprocess.run(  # noqa: S603 - this very program

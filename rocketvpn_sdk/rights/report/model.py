@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.consent.ledger import ConsentState
 from rocketvpn_sdk.consent.outcome import ServerKnows
+from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.messages import marked
@@ -229,9 +231,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             language: BCP 47, of the page's own words; English where there is no catalogue for it. What the policy says
                 is in ``self.language``.
         """
-        from rocketvpn_sdk.rights.report.html import render  # brings jinja2, which nothing else needs
+        with loading(Path(__file__).parent):
+            from rocketvpn_sdk.rights.report.html import render  # brings jinja2, which nothing else needs
 
-        return render(self, language)
+            return render(self, language)
 
     def to_json(self) -> str:
         """Return the report as JSON, as docs/report.schema.json describes it."""

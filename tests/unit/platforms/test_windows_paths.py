@@ -10,8 +10,8 @@ from support.systems import become, forget_drives
 
 from rocketvpn_sdk import Config, platforms
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused, VaultUnsafe
+from rocketvpn_sdk.files import new_file
 from rocketvpn_sdk.platforms import windows_paths
-from rocketvpn_sdk.rights.new_file import new_file
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import folder as folders
 

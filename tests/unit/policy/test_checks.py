@@ -158,7 +158,8 @@ def refused(text: str) -> PolicyInvalid:
         parse_policy(text, path="own.toml")
     assert caught.value.__cause__ is None
     assert caught.value.params["path"] == "own.toml"
-    assert f"own.toml, line {caught.value.params['line']}: " in str(caught.value)
+    line = caught.value.params["line"]
+    assert str(caught.value).startswith(f"own.toml, line {line}: " if line else "own.toml: ")
     return caught.value
 
 

@@ -61,11 +61,12 @@ def test_a_link_in_its_place_is_refused(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "elsewhere").is_dir()
 
 
-def test_a_lock_that_is_no_lock(folder: Path) -> None:
+def test_what_was_written_into_the_lock_is_nobodys_loss(folder: Path) -> None:
     folder.mkdir(mode=0o700)
     (folder / "lock.db").write_bytes(os.urandom(4096))
-    with pytest.raises(VaultReadOnly), held(folder, 1):
-        pass
+    with held(folder, 1):
+        assert not (folder / "lock.db").stat().st_size
+    (folder / "lock.db").write_bytes(os.urandom(4096))
     remove(folder)
     assert not folder.exists()
 
@@ -73,12 +74,12 @@ def test_a_lock_that_is_no_lock(folder: Path) -> None:
 def test_what_a_killed_process_left_is_cleaned_up(folder: Path) -> None:
     with held(folder, 1):
         pass
-    (folder / "work-dead").mkdir()
-    (folder / "work-dead" / "timestamp.json").write_bytes(b"half")
-    (folder / "work-file").write_bytes(b"odd")
+    (folder / "work-dead0_07").mkdir()
+    (folder / "work-dead0_07" / "timestamp.json").write_bytes(b"half")
+    (folder / "work-of-mine").mkdir()
     with held(folder, 1):
-        assert [path.name for path in folder.glob("work-*")] != ["work-dead"]
-    assert not list(folder.glob("work-*"))
+        assert [path.name for path in folder.glob("work-*")] != ["work-dead0_07"]
+    assert [path.name for path in folder.glob("work-*")] == ["work-of-mine"]
 
 
 def test_removing_takes_everything_and_twice_is_fine(folder: Path) -> None:
@@ -161,6 +162,52 @@ def test_what_was_written_here_is_read_back() -> None:
 def test_what_cannot_be_removed_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with held(folder, 1):
         pass
-    monkeypatch.setattr("rocketvpn_sdk.updates.place.shutil.rmtree", lambda *_, **__: None)
+
+    def refuse(path: object, **_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "unlink", refuse)
     with pytest.raises(VaultReadOnly):
         remove(folder)
+
+
+def test_what_is_not_ours_stays(folder: Path) -> None:
+    with held(folder, 1) as place:
+        place.save(Kept())
+        place.keep_target("keys/receipts.json", b"{}")
+    theirs = [folder / "2026" / "precious.txt", folder / "targets" / "notes.txt", folder / "work-of-mine" / "x"]
+    for path in theirs:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    remove(folder)
+    assert sorted(path for path in folder.rglob("*") if path.is_file()) == sorted(theirs)
+
+
+def test_nothing_is_removed_through_a_link(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "keys%2Freceipts.json").write_text("mine")
+    with held(folder, 1):
+        pass
+    (folder / "targets").symlink_to(elsewhere)
+    (folder / "work-0123abcd").symlink_to(elsewhere)
+    remove(folder)
+    assert (elsewhere / "keys%2Freceipts.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["kept.json", "targets"])
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_what_is_no_file_of_ours_is_neither_followed_nor_replaced(folder: Path, name: str, kind: str) -> None:
+    with held(folder, 1):
+        pass
+    (folder.parent / "theirs").write_text("mine")
+    os.mkfifo(folder / name) if kind == "fifo" else (folder / name).symlink_to(folder.parent / "theirs")
+    before = (folder / name).lstat()
+    with held(folder, 1) as place:
+        assert place.load() == Kept()
+        keep = {"kept.json": lambda: place.save(Kept()), "targets": lambda: place.keep_target("keys/x.json", b"{}")}
+        with pytest.raises(VaultReadOnly) as caught:
+            keep[name]()
+    assert caught.value.cause == "kind"
+    assert (folder / name).lstat().st_ino == before.st_ino
+    assert (folder.parent / "theirs").read_text() == "mine"

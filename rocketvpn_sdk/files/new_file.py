@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import BinaryIO
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import ExportFailed, ValueRefused
+from rocketvpn_sdk.files.causes import why
+from rocketvpn_sdk.files.paths import absolute, path_problem
 
 _SUFFIX = ".part"
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR
@@ -18,25 +22,29 @@ _MODE = 0o600
 _ROOM = len(f"..{secrets.token_hex(4)}{_SUFFIX}")
 """Characters that the hidden file's name has more."""
 _TAKEN = "there is something by that name already"
+_NO_FILE = "there is something else than a file by that name (a folder, link, device or pipe), which is left alone"
 
 
 @contextmanager
-def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, overwrite: bool, name: str = "path") -> Iterator[BinaryIO]:
     """Yield a file to write; when the block ends it stands at ``path``, mode 0600. After an error nothing is left.
 
+    What is no regular file is never replaced, and a link never followed; one on the way to ``path`` is the user's own.
     A killed process leaves only a hidden file beside ``path``, which the next one for the same ``path`` removes.
 
+    Args:
+        path: where.
+        overwrite: replace a file that is there.
+        name: what the caller calls the path, for the errors.
+
     Raises:
-        ValueRefused: something is there and ``overwrite`` does not allow to replace it, or Windows would write
-            somewhere else.
+        ValueRefused: something is there and ``overwrite`` does not allow to replace it, it is no file, or no file can
+            have that name.
         ExportFailed: the folder or the disk does not take it.
     """
-    problem = platforms.path_problem(path, room=_ROOM)
-    if problem:
-        raise ValueRefused(name="path", problem=problem)
+    path = usable_path(path, name=name)
     try:
-        if path.is_dir() or (not overwrite and os.path.lexists(path)):
-            raise ValueRefused(name="path", problem=_TAKEN)
+        _require_replaceable(path, overwrite=overwrite, name=name)
         _sweep(path)
         part, handle = _begin(path)
         try:
@@ -53,9 +61,55 @@ def new_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
                 part.unlink(missing_ok=True)
         platforms.sync_folder(path.parent)
     except FileExistsError:
-        raise ValueRefused(name="path", problem=_TAKEN) from None
+        raise ValueRefused(name=name, problem=_TAKEN) from None
     except OSError as error:
-        raise ExportFailed(folder=str(path.parent), problem=error.strerror or type(error).__name__) from None
+        cause, problem = why(error)
+        raise ExportFailed(folder=str(path.parent), problem=problem, cause=cause) from None
+
+
+def usable_path(path: Path, *, name: str = "path") -> Path:
+    """Return ``path`` from the root on.
+
+    Raises:
+        ValueRefused: no file can have that name.
+    """
+    problem = path_problem(path, room=_ROOM)
+    if not problem and (not path.name or path.name == ".."):
+        problem = "it is no name of a file"
+    if problem:
+        raise ValueRefused(name=name, problem=problem)
+    try:
+        return absolute(path)
+    except ValueError as error:
+        raise ValueRefused(name=name, problem=str(error)) from None
+
+
+def refuse_place(path: Path, *, overwrite: bool, name: str = "path") -> None:
+    """Find out, before any work is done for it, whether ``new_file`` would take ``path``.
+
+    Raises:
+        ValueRefused, ExportFailed: it would not; see there.
+    """
+    path = usable_path(path, name=name)
+    try:
+        _require_replaceable(path, overwrite=overwrite, name=name)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            path.parent.stat()
+            raise PermissionError(errno.EACCES, "")
+    except OSError as error:
+        cause, problem = why(error)
+        raise ExportFailed(folder=str(path.parent), problem=problem, cause=cause) from None
+
+
+def _require_replaceable(path: Path, *, overwrite: bool, name: str) -> None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode) or platforms.is_link(found):
+        raise ValueRefused(name=name, problem=_NO_FILE)
+    if not overwrite:
+        raise ValueRefused(name=name, problem=_TAKEN)
 
 
 def _begin(path: Path) -> tuple[Path, int]:
@@ -84,6 +138,7 @@ def _prefix(path: Path) -> str:
 
 def _move(part: Path, path: Path, *, overwrite: bool) -> None:
     if overwrite:
+        _require_replaceable(path, overwrite=True, name="path")  # it may have come while the file was written
         part.replace(path)
     else:
         platforms.move_without_replacing(part, path)  # the hidden name, where it stays, goes afterwards

@@ -7,7 +7,6 @@ library's; checked here, it is an error of ours that names the argument. Start a
 from __future__ import annotations
 
 import math
-import os
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -281,18 +280,6 @@ def _time(value: Any) -> datetime:
     return value if value.tzinfo is UTC else there
 
 
-def _path(value: Any) -> Path:
-    if not isinstance(value, Path):
-        raise Unfit
-    try:
-        usable = b"\0" not in os.fsencode(value)
-    except UnicodeEncodeError:
-        usable = False
-    if not usable:
-        raise Unfit("no file can have this name")
-    return value
-
-
 _BY_ORIGIN: dict[Any, Callable[[tuple[Any, ...]], Kind]] = {
     Literal: _one_of,
     types.UnionType: _either,
@@ -313,7 +300,7 @@ _PLAIN: dict[Any, Kind] = {
     int: Kind("a whole number", _whole_number),
     float: Kind("a number", _number),
     datetime: Kind("a datetime", _time),
-    Path: Kind("a pathlib.Path", _path),
+    Path: Kind("a pathlib.Path", _accepting(lambda value: isinstance(value, Path))),
     type(None): _NONE,
 }
 OPTIONAL_TEXT = kind_of(str | None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean
-from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded
+from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded, other_encoding
 from rocketvpn_sdk.config import Authenticator
 from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import SecretStoreLocked
@@ -31,7 +31,7 @@ def line(prompt: str) -> str:
     """Ask for one line; empty at the end of the input.
 
     Raises:
-        CommandError: the question cannot be shown.
+        CommandError: the question cannot be shown, or the answer not read.
     """
     shown = clean(prompt.removeprefix("\n"))
     try:
@@ -40,7 +40,10 @@ def line(prompt: str) -> str:
     except OSError as error:
         problem = f"You cannot be asked: the standard error stream cannot be written to ({error.strerror})."
         raise CommandError(problem, exit_code=codes.USER) from None
-    return sys.stdin.readline(LONGEST_LINE).strip()
+    try:
+        return sys.stdin.readline(LONGEST_LINE).strip()
+    except UnicodeError:
+        raise other_encoding() from None
 
 
 def order_number(given: str) -> str:
@@ -62,14 +65,21 @@ def passphrase(folder: Path) -> str:
     if not at_terminal():
         raise SecretStoreLocked(store=store, problem=f"there is no terminal to ask at, and no {PASSPHRASE_VARIABLE}")
     if is_there(folder / FILE):
-        answer = getpass.getpass("Passphrase: ", stream=sys.stderr)
+        answer = _hidden("Passphrase: ")
     else:
-        answer = getpass.getpass("New passphrase (there is no way back without it): ", stream=sys.stderr)
-        if answer and getpass.getpass("Once more: ", stream=sys.stderr) != answer:
+        answer = _hidden("New passphrase (there is no way back without it): ")
+        if answer and _hidden("Once more: ") != answer:
             raise SecretStoreLocked(store=store, problem="the two passphrases differ")
     if not answer:
         raise SecretStoreLocked(store=store, problem="no passphrase was given")
     return answer
+
+
+def _hidden(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt, stream=sys.stderr)
+    except UnicodeError:
+        raise other_encoding() from None
 
 
 def authenticator(code_from: str | None) -> Authenticator | None:

@@ -17,7 +17,7 @@ from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, Chosen, make_config
 from rocketvpn_sdk.cli.streams import OutputLost
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.errors import NotBound, RocketVPNError
+from rocketvpn_sdk.errors import AuthenticatorFailed, NotBound, RocketVPNError
 from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 
 
@@ -120,12 +120,10 @@ def _answered(out: Out, command: Callable[[], Answer | None], before: BaseExcept
 def _told(error: RocketVPNError | OutputLost | OSError | UnicodeError, out: Out) -> int:
     if isinstance(error, OutputLost):
         return problems.tell_output_lost(error)
+    if isinstance(error, AuthenticatorFailed) and isinstance(error.__cause__, problems.CommandError):
+        error = error.__cause__  # our own question failed, and says why
     if isinstance(error, UnicodeError):  # its own text repeats what was typed
-        error = problems.CommandError(
-            "What was typed or given has characters of another encoding.",
-            advice=f"Give it as {sys.stdin.encoding}, or set the terminal to its encoding.",
-            exit_code=codes.USAGE,
-        )
+        error = problems.other_encoding()
     if isinstance(error, OSError):
         about = f" of {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
         error = problems.CommandError(f"The system says{about}: {error.strerror or type(error).__name__}.")

@@ -58,6 +58,15 @@ class CommandError(RocketVPNError):
         super().__init__(problem=problem, advice=advice)
 
 
+def other_encoding() -> CommandError:
+    """Return the error for what was typed or given in another encoding than the terminal's."""
+    return CommandError(
+        "What was typed or given has characters of another encoding.",
+        advice=f"Give it as {sys.stdin.encoding}, or set the terminal to its encoding.",
+        exit_code=codes.USAGE,
+    )
+
+
 class ConfirmationNeeded(CommandError):
     """Nobody said yes."""
 

@@ -228,10 +228,14 @@ def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:
 
 
 def _translate(error: Exception, store: str) -> SecretStoreError:
-    from keyring.errors import KeyringLocked
+    from keyring.errors import InitError, KeyringLocked
 
     if isinstance(error, KeyringLocked):
         return SecretStoreLocked(
             store=store, problem="it must be unlocked, and its prompt was dismissed or cannot be shown"
+        )
+    if isinstance(error, InitError):
+        return SecretStoreUnavailable(
+            store=store, problem="it has no default keyring yet, and nobody could be asked whether to make one"
         )
     return SecretStoreUnavailable(store=store, problem=type(error).__name__)

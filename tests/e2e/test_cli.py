@@ -111,7 +111,7 @@ def test_errors_have_a_code_a_sentence_and_a_remedy(cli: CommandLine):
     assert error["code"] == "order-not-found"
     assert error["action"]
 
-    assert cli.json("bind", "no order").code == codes.USAGE
+    assert cli.json("bind", "no/order").code == codes.USAGE
     assert cli.json("bind", "RV-2026-0003").error["code"] == "order-expired"
 
 

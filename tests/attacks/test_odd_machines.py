@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from support import surroundings
 from support.app_events import SessionConnected
+from support.disks import mounted
 from support.surroundings import FOREIGN, GROUPS, PASSPHRASE
 from support.world import World
 
@@ -75,7 +76,7 @@ def foreign(found: dict[str, Any]) -> list[str]:
     ] + [f"{name}: opening again: {seen['left']}" for name, seen in found.items() if seen["left"].startswith(FOREIGN)]
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", [group for group in GROUPS if group != "full"])
 def test_attack_odd_machine_gets_nothing_but_errors_of_ours(
     group: str, settings: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -85,6 +86,16 @@ def test_attack_odd_machine_gets_nothing_but_errors_of_ours(
     if group in WHOLE:
         assert Counter(seen["left"] for seen in found.values()) == {"unlocked": len(found)}
     assert sum(len(came) for seen in found.values() for came in seen["came"].values()) > 100 * len(found)
+
+
+@pytest.mark.component("tmpfs")
+def test_attack_full_disk_gets_nothing_but_errors_of_ours(settings: dict[str, Any], tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "size=4m,mode=0700") as disk:
+        found = drive("full", settings, disk)
+    assert foreign(found) == []
+    assert [seen["left"] for seen in found.values()] == ["unlocked"]
+    came = [said for seen in found.values() for all_came in seen["came"].values() for said in all_came]
+    assert any("no room left" in said for said in came)
 
 
 @pytest.mark.parametrize(

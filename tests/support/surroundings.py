@@ -335,6 +335,15 @@ def _clock(moment: float) -> Spoil:
     return spoil
 
 
+def _full(machine: Machine) -> None:
+    """Fill the disk, which is a small one of the machine's own."""
+    ballast = machine.place / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    machine.undo.append(ballast.unlink)
+
+
 def _nothing(machine: Machine) -> None:
     """Leave it as it is: then every call has to do its work."""
 
@@ -344,6 +353,7 @@ _KINDS = ("nothing", "folder", "link", "fifo", "garbage")
 
 GROUPS: dict[str, dict[str, Spoil]] = {
     "sound": {"nothing is wrong": _nothing},
+    "full": {"no room on the disk": _full},
     "descriptors": {f"{left} descriptors left": _descriptors(left) for left in (0, 1, 2, 3, 5, 8)},
     "limits": {f"files of {most} bytes": _file_size(most) for most in (0, 4096, 200_000)},
     "modes": {

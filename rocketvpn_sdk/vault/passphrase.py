@@ -28,7 +28,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, why
 from rocketvpn_sdk.vault.folder import is_there
-from rocketvpn_sdk.vault.secrets import SecretStore
+from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 
 FILE = "root.key"
 UNFINISHED = ".root.key.new"
@@ -81,8 +81,6 @@ class PassphraseSecrets(SecretStore):
     def __init__(self, passphrase: str | Callable[[], str], *, path: Path | None = None) -> None:
         if isinstance(passphrase, str) and not passphrase:
             raise ConfigurationError(problem="the passphrase is empty")
-        if isinstance(passphrase, str) and not _is_text(passphrase):
-            raise ConfigurationError(problem=f"the passphrase {_NO_TEXT}")
         if path is not None:
             path = _usable(path)
         self._passphrase = passphrase
@@ -226,14 +224,6 @@ class PassphraseSecrets(SecretStore):
             raise SecretStoreUnavailable(store=self.label, problem=said, cause=known) from None
 
 
-def _is_text(passphrase: str) -> bool:
-    try:
-        passphrase.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _usable(path: Path) -> Path:
     problem = path_problem(path)
     if problem:
@@ -247,7 +237,8 @@ def _usable(path: Path) -> Path:
 def wrong_kind(folder: Path, secrets: SecretStore) -> SecretStoreError | None:
     """Return the error that says so if ``folder`` shows that another kind of store than ``secrets`` has its key."""
     file = folder / FILE
-    beside = isinstance(secrets, PassphraseSecrets) and secrets.path == file
+    own = secrets.store if isinstance(secrets, CheckedSecrets) else secrets
+    beside = isinstance(own, PassphraseSecrets) and own.path == file
     if is_there(file):
         return None if beside else MadeWithPassphrase(store=secrets.label)
     return MadeWithoutPassphrase(store=secrets.label, file=str(file)) if beside else None

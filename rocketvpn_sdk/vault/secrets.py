@@ -69,34 +69,34 @@ class CheckedSecrets(SecretStore):
     """An app's own store, with what it raises and returns made ours."""
 
     def __init__(self, store: SecretStore) -> None:
-        self._store = store
+        self.store = store
         self.label = store.label
 
     def get(self, name: str) -> bytes | None:
         """See ``SecretStore.get``."""
-        secret = self._call(lambda: self._store.get(name))
+        secret = self._call(lambda: self.store.get(name))
         if not isinstance(secret, bytes | None):
             raise SecretCorrupt(store=self.label)
         return secret
 
     def set(self, name: str, secret: bytes) -> None:
         """See ``SecretStore.set``."""
-        self._call(lambda: self._store.set(name, secret))
+        self._call(lambda: self.store.set(name, secret))
 
     def delete(self, name: str) -> None:
         """See ``SecretStore.delete``."""
-        self._call(lambda: self._store.delete(name))
+        self._call(lambda: self.store.delete(name))
 
     def beside(self, folder: Path) -> SecretStore:
         """See ``SecretStore.beside``."""
-        beside = self._call(lambda: self._store.beside(folder))
+        beside = self._call(lambda: self.store.beside(folder))
         if not isinstance(beside, SecretStore):
             raise SecretStoreUnavailable(store=self.label, problem="it has no place beside the vault")
         return CheckedSecrets(beside)
 
     def discard(self) -> None:
         """See ``SecretStore.discard``."""
-        self._call(self._store.discard)
+        self._call(self.store.discard)
 
     def _call(self, call: Callable[[], T]) -> T:
         try:
@@ -108,7 +108,7 @@ class CheckedSecrets(SecretStore):
         raise SecretStoreUnavailable(store=self.label, problem=problem)  # what it raised may hold the secret
 
     def __repr__(self) -> str:
-        return repr(self._store)
+        return repr(self.store)
 
 
 class KeyringSecrets(SecretStore):

@@ -73,7 +73,7 @@ def test_expired_order(world: World, rocket: RocketVPN) -> None:
 
 def test_order_number_that_is_none(rocket: RocketVPN) -> None:
     with pytest.raises(ValueRefused) as error:
-        rocket.device.bind("not an order number")
+        rocket.device.bind("not an order number!")
     assert "not an order" not in str(error.value)
     assert list(rocket.rights.sent()) == []
 

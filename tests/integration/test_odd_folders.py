@@ -268,7 +268,7 @@ def _unknown(number: int) -> None:
 
 @pytest.mark.parametrize("passphrase", ["pw\udce9", lambda: "pw\udce9"])
 def test_a_passphrase_that_is_no_text_is_refused(tmp_path: Path, passphrase: Any) -> None:
-    with pytest.raises(RocketVPNError, match="half of a character"):
+    with pytest.raises(RocketVPNError, match=r"half of a character|not valid Unicode"):
         RocketVPN.open(config(tmp_path / "vault", secrets=PassphraseSecrets(passphrase)))
     assert not (tmp_path / "vault" / "root.key").exists()
 

@@ -39,7 +39,7 @@ DOCUMENTS: dict[str, dict[str, str]] = {
     "person": {"adult": "age_flag", "at": "age_flag"},
     "guardian": dict.fromkeys(("version", "sha256", "at", "request", "carried"), "guardian_confirmation"),
     "guardian/request": dict.fromkeys(
-        ("request", "about", "version", "sha256", "expires_at", "key"), "guardian_confirmation"
+        ("request", "about", "version", "sha256", "expires_at", "key", "code_digits"), "guardian_confirmation"
     ),
     "consents": dict.fromkeys(("entries", "records", "subject"), "consent_record"),
     "consent/*": {"document": "consent_record"},

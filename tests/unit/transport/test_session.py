@@ -17,13 +17,13 @@ from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     AuthenticationRequired,
+    AuthenticatorFailed,
     BrowserRequired,
     DeviceRevoked,
     NotBound,
     RequestRefused,
     ServerError,
     ServerTimeout,
-    ValueRefused,
 )
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.limits import Limits
@@ -498,7 +498,7 @@ def test_a_code_that_cannot_be_right_costs_no_try(digits: int | None) -> None:
 @pytest.mark.parametrize("answer", [123456, b"123456", ["123456"], 1.0, True])
 def test_an_answer_that_is_no_text_is_an_error_of_ours(answer: Any) -> None:
     steps = Steps(lambda challenge: answer)
-    with pytest.raises(ValueRefused, match="authenticator"):
+    with pytest.raises(AuthenticatorFailed, match="what it returned is no text"):
         read_order(steps.line)
     assert steps.challenge.call_count == 1
     steps.line.api.close()

@@ -38,9 +38,9 @@ def order_number(text: str, pattern: str) -> str:
     """Return an order number in the form that ``pattern`` describes; what already fits it is left as it is.
 
     Spaces and dashes of every kind stand for a hyphen, or for nothing where the pattern has none. If nothing fits, the
-    number in capitals is returned.
+    number in capitals is returned. Words without a digit are left as they are, so that no sentence becomes a number.
     """
-    if re.fullmatch(pattern, text):
+    if re.fullmatch(pattern, text) or not re.search(r"\d", text):
         return text
     parts = [part for part in re.split(r"[\s-]+", _dashed(plain(text))) if part]
     joined, bare = (glue.join(parts).strip(_AROUND) for glue in ("-", ""))

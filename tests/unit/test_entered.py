@@ -95,7 +95,8 @@ def test_what_fits_is_left_alone(number: str) -> None:
         ("straße-1", PATTERN, "STRAßE-1"),
         ("ı-2026", PATTERN, "ı-2026"),
         ("", PATTERN, ""),
-        ("- - -", PATTERN, ""),
+        ("- - -", PATTERN, "- - -"),
+        ("not an order number", PATTERN, "not an order number"),
     ],
 )
 def test_numbers_by_example(typed: str, pattern: str, number: str) -> None:

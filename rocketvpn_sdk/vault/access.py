@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rocketvpn_sdk.errors import (
-    SecretCorrupt,
-    SecretMissing,
     SecretStoreError,
     VaultBusy,
     VaultClosed,
@@ -97,11 +95,7 @@ class Access:
             VaultBusy: other processes rotated all the time.
         """
         for _ in range(_TRIES):
-            try:
-                root = lifecycle.find_root(self._store, self._secrets)
-            except (SecretMissing, SecretCorrupt):
-                self._store.require_in_place()  # a store beside the vault is looked for under the folder's old name
-                raise
+            root = lifecycle.find_root(self._store, self._secrets)
             keys = self._keys_of(root)
             if keys is not None:
                 return keys

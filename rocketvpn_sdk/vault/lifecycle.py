@@ -112,7 +112,7 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
     try:
         return _find_root(store, secrets)
     except SecretStoreError:
-        store.require_in_place()  # its own file was looked for under the folder's name
+        store.require_in_place()  # a store beside the vault is looked for under the folder's name
         other = wrong_kind(store.folder, secrets)
         if other is None:
             raise

@@ -397,8 +397,8 @@ def test_deleting_the_log_leaves_the_rest(bound: CommandLine, sandbox: Sandbox, 
 def test_a_receipt_file_that_cannot_be_written_stops_the_deletion_before_it_begins(bound: CommandLine, tmp_path: Path):
     taken = tmp_path / "receipt.json"
     taken.write_text("mine")
-    for path in (taken, tmp_path / "no" / "folder"):
-        assert bound.json("delete", "--yes", "--receipt", str(path)).code == codes.USAGE
+    for path, code in ((taken, codes.USAGE), (tmp_path / "no" / "folder", codes.REFUSED)):
+        assert bound.json("delete", "--yes", "--receipt", str(path)).code == code
     assert taken.read_text() == "mine"
     assert bound.json("delete", "--plan", "--resume").code == codes.USAGE
     assert bound.json("status").document["bound"] is True
@@ -446,8 +446,8 @@ def test_a_page_that_is_there_is_replaced_only_on_a_word(bound: CommandLine, tmp
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(bound: CommandLine, tmp_path: Path, monkeypatch):
-    for path in (tmp_path, tmp_path / "no" / "folder.html"):
-        assert bound.json("view", "--html", str(path)).error["code"] == "value-refused"
+    assert bound.json("view", "--html", str(tmp_path)).error["code"] == "value-refused"
+    assert bound.json("view", "--html", str(tmp_path / "no" / "folder.html")).error["code"] == "export-failed"
     page = tmp_path / "report.html"
     page.write_text("mine")
     monkeypatch.setattr("os.fsync", fail)

@@ -7,11 +7,13 @@ library's; checked here, it is an error of ours that names the argument. Start a
 from __future__ import annotations
 
 import math
+import os
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, wraps
+from itertools import islice
 from operator import is_
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
@@ -25,10 +27,12 @@ R = TypeVar("R")
 C = TypeVar("C", bound=type)
 
 _LARGEST = 2**63 - 1
+_MOST = 10_000
+"""Parts of a list or mapping; more would only cost memory."""
 
 
 class Unfit(Exception):
-    """A value does not fit: it is of another type, or ``problem`` says what else is wrong with it."""
+    """A value does not fit; ``problem`` says why, and is empty if it is of another type."""
 
     def __init__(self, problem: str = "") -> None:
         self.problem = problem
@@ -41,11 +45,20 @@ class Kind(NamedTuple):
     wanted: str
     """What an error calls it: "a text"."""
     fit: Callable[[Any], Any]
-    """Returns the value to go on with, or raises ``Unfit``."""
+    """Returns the value to go on with, or raises ``Unfit``, or whatever the app's own value raises."""
 
-    def problem(self, unfit: Unfit) -> str:
-        """Return what is wrong with a value, as a clause: "it must be a text"."""
-        return unfit.problem or f"it must be {self.wanted}"
+    def checked(self, value: Any) -> Any:
+        """Return ``value``, or the plain copy of it that a call goes on with, which nobody can alter meanwhile.
+
+        Raises:
+            Unfit: it is not of this kind; with a problem, a clause such as "it must be a text".
+        """
+        try:
+            return self.fit(value)
+        except Unfit as unfit:
+            raise Unfit(unfit.problem or f"it must be {self.wanted}") from None
+        except Exception as error:  # noqa: BLE001 - a value of the app's own may raise anything when it is looked at
+            raise Unfit(f"it cannot be looked at ({type(error).__name__})") from None
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
@@ -84,15 +97,15 @@ def checks_arguments(owner: C) -> C:
 
 
 def fitting(name: str, value: Any, kind: Kind) -> Any:
-    """Return ``value``, or the plain copy of it that a call goes on with, which nobody can alter meanwhile.
+    """Return an argument as ``Kind.checked`` does.
 
     Raises:
         ValueRefused: it is not of this kind.
     """
     try:
-        return kind.fit(value)
+        return kind.checked(value)
     except Unfit as unfit:
-        raise ValueRefused(name=name, problem=kind.problem(unfit)) from None
+        raise ValueRefused(name=name, problem=unfit.problem) from None
 
 
 def kind_of(hint: Any) -> Kind:
@@ -137,11 +150,7 @@ def _kinds(function: Callable[..., Any]) -> dict[str, Kind]:
 
 def _accepting(accepts: Callable[[Any], bool]) -> Callable[[Any], Any]:
     def fit(value: Any) -> Any:
-        try:
-            accepted = accepts(value)
-        except Exception:  # noqa: BLE001 - what the app passed in may raise anything, even when it is only looked at
-            accepted = False
-        if not accepted:
+        if not accepts(value):
             raise Unfit
         return value
 
@@ -163,9 +172,9 @@ def _struct(kind: type[msgspec.Struct]) -> Kind:
         for name, held in kinds_of(own).items():
             was = getattr(value, name)
             try:
-                now = held.fit(was)
+                now = held.checked(was)
             except Unfit as unfit:
-                raise Unfit(f"its {name!r} was altered: {held.problem(unfit)}") from None
+                raise Unfit(f"its {name!r} was altered: {unfit.problem}") from None
             if now is not was:
                 other[name] = now
         return msgspec.structs.replace(value, **other) if other else value
@@ -210,7 +219,7 @@ def _mapping(parts: tuple[Any, ...]) -> Kind:
     def fit(value: Any) -> dict[Any, Any]:
         if not isinstance(value, Mapping):
             raise Unfit
-        return {key.fit(name): held.fit(value) for name, value in _listed(value.items)}
+        return {key.fit(name): held.fit(value) for name, value in _listed(value.items())}
 
     return Kind(f"a mapping from {key.wanted} to {held.wanted}", fit)
 
@@ -221,17 +230,17 @@ def _several(parts: tuple[Any, ...]) -> Kind:
     def fit(value: Any) -> tuple[Any, ...]:
         if isinstance(value, str | bytes) or not isinstance(value, Iterable):
             raise Unfit
-        fitted = tuple(kind.fit(each) for each in _listed(lambda: value))
+        fitted = tuple(kind.fit(each) for each in _listed(value))
         return value if type(value) is tuple and all(map(is_, fitted, value)) else fitted
 
     return Kind(f"a list, each {kind.wanted}", fit)
 
 
-def _listed(iterable: Callable[[], Iterable[Any]]) -> list[Any]:
-    try:
-        return list(iterable())
-    except Exception as error:  # noqa: BLE001 - it is the app's own, and may raise anything
-        raise Unfit(f"it cannot be read ({type(error).__name__})") from None
+def _listed(values: Iterable[Any]) -> list[Any]:
+    listed = list(islice(values, _MOST + 1))
+    if len(listed) > _MOST:
+        raise Unfit("it has too many parts")
+    return listed
 
 
 def _text(value: Any) -> str:
@@ -269,15 +278,16 @@ def _number(value: Any) -> float:
 def _time(value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise Unfit
-    try:
-        if value.tzinfo is None or value.utcoffset() is None:
-            raise Unfit("it has no time zone")
-        there = datetime.fromtimestamp(value.timestamp(), UTC)
-    except Unfit:
-        raise
-    except Exception:  # noqa: BLE001 - a time zone is the app's own, and may raise anything
-        raise Unfit("it is too far away, or its time zone does not work") from None
+    if value.tzinfo is None or value.utcoffset() is None:
+        raise Unfit("it has no time zone")
+    there = datetime.fromtimestamp(value.timestamp(), UTC)
     return value if value.tzinfo is UTC else there
+
+
+def _path(value: Any) -> Path:
+    if not isinstance(value, Path):
+        raise Unfit
+    return value if type(value) is type(Path()) else Path(os.fspath(value))
 
 
 _BY_ORIGIN: dict[Any, Callable[[tuple[Any, ...]], Kind]] = {
@@ -300,7 +310,7 @@ _PLAIN: dict[Any, Kind] = {
     int: Kind("a whole number", _whole_number),
     float: Kind("a number", _number),
     datetime: Kind("a datetime", _time),
-    Path: Kind("a pathlib.Path", _accepting(lambda value: isinstance(value, Path))),
+    Path: Kind("a pathlib.Path", _path),
     type(None): _NONE,
 }
 OPTIONAL_TEXT = kind_of(str | None)

@@ -5,17 +5,22 @@ Times inside the SDK are seconds since the Unix epoch, UTC; ``datetime`` values 
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 import msgspec
+
+from rocketvpn_sdk.errors import CallbackFailed
 
 DAY = 86_400.0
 LARGEST_BELIEVED_STEP = 400 * DAY
 """A wall clock this far beyond the highest seen is more likely wrong than right."""
 LONGEST_BELIEVED_GAP = 31 * DAY
 """A clock that was set back still tells how long the app was closed, up to this."""
+_LAST = datetime(9999, 12, 1, tzinfo=UTC).timestamp()
 LEAP_BELIEVED_AFTER = 72 * 3600.0
 """Seconds of running after which a leap is believed without a server's word."""
 
@@ -38,6 +43,45 @@ class SystemClock:
 
     monotonic = staticmethod(time.monotonic)
     time = staticmethod(time.time)
+
+
+class CheckedClock:
+    """A clock of the app's own, whose answers are times."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def time(self) -> float:
+        """See ``Clock.time``.
+
+        Raises:
+            CallbackFailed: it raised something, or returned no time up to the year 9999.
+        """
+        return self._asked(self._clock.time, _LAST)
+
+    def monotonic(self) -> float:
+        """See ``Clock.monotonic``.
+
+        Raises:
+            CallbackFailed: it raised something, or returned no number.
+        """
+        return self._asked(self._clock.monotonic, math.inf)
+
+    def _asked(self, ask: Callable[[], float], most: float) -> float:
+        try:
+            now = ask()
+            if type(now) in (int, float) and -most < now < most:
+                return now
+        except Exception as error:
+            raise CallbackFailed(name="clock", problem=type(error).__name__) from error
+        raise CallbackFailed(name="clock", problem="what it returned is no time")
+
+
+def checked_clock(clock: Clock | None) -> Clock:
+    """Return ``clock`` with its answers checked; ``None``: the machine's own clocks, which need no check."""
+    if clock is None:
+        return SystemClock()
+    return clock if type(clock) in (SystemClock, CheckedClock) else CheckedClock(clock)
 
 
 class Age(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import Unfit, kinds_of
-from rocketvpn_sdk.clock import Clock, SystemClock
+from rocketvpn_sdk.clock import Clock, SystemClock, checked_clock
 from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
@@ -105,6 +105,7 @@ class Config(_Options, frozen=True):
 
     def __post_init__(self) -> None:
         _check_kinds(self)
+        msgspec.structs.force_setattr(self, "clock", checked_clock(self.clock))
         _check_server(self.server)
         _check(_matches(_APP_ID, self.app_id), "app_id must look like org.example.vpn")
         _check(_matches(_PROFILE, self.profile), "profile may have letters, digits, - and _, at most 40")
@@ -156,7 +157,9 @@ class Config(_Options, frozen=True):
     @property
     def resolved_secrets(self) -> SecretStore:
         """Where the root key lives."""
-        return self.secrets or KeyringSecrets(timeout=self.limits.secret_timeout)
+        if self.secrets is not None:
+            return self.secrets
+        return KeyringSecrets(timeout=self.limits.secret_timeout)
 
     def __repr__(self) -> str:
         return f"Config({self.server!r}, {self.app_id!r}, profile={self.profile!r})"
@@ -212,10 +215,9 @@ def _check_kinds(config: Config) -> None:
     """Check every value against its annotation, and keep a copy of those that could be altered later."""
     for name, kind in kinds_of(Config).items():
         try:
-            msgspec.structs.force_setattr(config, name, kind.fit(getattr(config, name)))
+            msgspec.structs.force_setattr(config, name, kind.checked(getattr(config, name)))
         except Unfit as unfit:
-            problem = f"cannot be used ({unfit.problem})" if unfit.problem else f"must be {kind.wanted}"
-            raise ConfigurationError(problem=f"{name} {problem}") from None
+            raise ConfigurationError(problem=f"{name} {unfit.problem.removeprefix('it ')}") from None
 
 
 def _check(holds: object, problem: str) -> None:

@@ -38,7 +38,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     # The journal.
     batch_records: int = 256
-    batch_bytes: int = 64 << 10
     flush_interval: float = 1.0
     flush_patience: float = 0.25
     """A logging call waits no longer than this for the disk: with an ERROR, or when too much waits in memory."""
@@ -54,7 +53,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Waiting for another process's write."""
     keyring_settle: float = 15.0
     """Some keyrings answer before they have written: the old root's bridge stays this long."""
-    rotation_owed_within: float = 24 * 3600.0
 
     close_timeout: float = 5.0
 

@@ -50,10 +50,12 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
         busy = self._journal.busy
-        if busy.now or f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
+        if busy.now:
             return
         busy.now = True
         try:
+            if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
+                return
             taken = self._journal.keep(self._compiled, self._values(record))
             if taken and record.levelno >= logging.ERROR:
                 self._journal.flush_soon()

@@ -106,7 +106,7 @@ class Journal:
         """
         compiled = self._events.get(type(event))
         if compiled is None:
-            if not isinstance(event, Event):
+            if not issubclass(type(event), Event):
                 raise ValueRefused(name="event", problem="it must be an Event")
             raise EventUndeclared(
                 event=event.__event__[0] or type(event).__name__, problem="it is not in Config(events=...)"

@@ -13,7 +13,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
-from rocketvpn_sdk.clock import DAY, Clock, SystemClock
+from rocketvpn_sdk.clock import DAY, Clock, checked_clock
 from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import (
     ConfigurationError,
@@ -91,7 +91,7 @@ def erase_with_ticket(
         RequestRefused: see there.
     """
     known = ticket if isinstance(ticket, PanicTicket) else read_ticket(ticket)
-    clock, limits = clock or SystemClock(), limits or Limits()
+    clock, limits = checked_clock(clock), limits or Limits()
     api = _api(known, clock, limits, trust=trust, pins=pins, proxy=proxy)
     with closing(api):
         keys, problem = _keys(api, trusted_root, clock, limits)  # first: without a connection nothing has happened yet

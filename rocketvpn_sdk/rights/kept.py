@@ -10,7 +10,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
-from rocketvpn_sdk.clock import Clock, SystemClock
+from rocketvpn_sdk.clock import Clock, checked_clock
 from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
 from rocketvpn_sdk.files import make_folders, new_file, why
 from rocketvpn_sdk.rights.outcome import Receipt
@@ -96,7 +96,7 @@ def check_receipt_file(
         raise ReceiptInvalid(problem=f"its file cannot be read ({why(error, reading=True)[1]})") from None
     except ValueError:  # a name that no file can have
         raise ReceiptInvalid(problem="its file cannot be read (no file can have that name)") from None
-    return check_kept(content, root=root, server=server, now=(clock or SystemClock()).time())
+    return check_kept(content, root=root, server=server, now=checked_clock(clock).time())
 
 
 def check_kept(content: bytes, *, root: bytes, server: str | None, now: float) -> Receipt:

@@ -16,6 +16,7 @@ Leaf = str | int | float | bool | None
 
 _MAX_DEPTH = 8
 _ORDER_NUMBER = "order_number"
+_UNREADABLE = object()
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 """What every reader of JSON that we know can take in; beyond it, encoding would fail after the guard had said yes."""
 
@@ -23,14 +24,17 @@ _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 def plain(value: Any, depth: int = 0) -> Any:
     """Return ``value`` in JSON's own types, so that what is checked is what is encoded: no subclass, no other mapping.
 
-    What is nested too deep, is none of them, or cannot be read stays as it is; ``flatten`` refuses it.
+    What is nested too deep or is none of them stays as it is; ``flatten`` refuses it, and what cannot be read.
     """
+    try:
+        return _read(value, depth)
+    except Exception:  # noqa: BLE001 - a value of the app's own may raise anything when it is looked at
+        return _UNREADABLE
+
+
+def _read(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping) and depth <= _MAX_DEPTH:
-        try:
-            items = list(value.items())
-        except Exception:  # noqa: BLE001 - a mapping of the app's own may raise anything
-            return value
-        return {plain(key, _MAX_DEPTH + 1): plain(inner, depth + 1) for key, inner in items}
+        return {plain(key, _MAX_DEPTH + 1): plain(inner, depth + 1) for key, inner in value.items()}
     if isinstance(value, list | tuple) and depth <= _MAX_DEPTH:
         return [plain(inner, depth + 1) for inner in value]
     if isinstance(value, str):

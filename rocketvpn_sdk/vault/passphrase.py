@@ -186,7 +186,8 @@ class PassphraseSecrets(SecretStore):
         else:
             if isinstance(given, str) and given:
                 return given
-            problem = "no passphrase was given"
+            nothing = given is None or isinstance(given, str)
+            problem = "no passphrase was given" if nothing else "what was given as the passphrase is not a text"
         raise SecretStoreLocked(store=self.label, problem=problem)
 
     def _write(self, content: _Content) -> None:

@@ -7,6 +7,7 @@ import binascii
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -70,12 +71,13 @@ class CheckedSecrets(SecretStore):
 
     def __init__(self, store: SecretStore) -> None:
         self.store = store
-        self.label = store.label
+        with suppress(Exception):  # the app's own code may raise anything; a name is only for errors
+            self.label = str.__str__(store.label)
 
     def get(self, name: str) -> bytes | None:
         """See ``SecretStore.get``."""
         secret = self._call(lambda: self.store.get(name))
-        if not isinstance(secret, bytes | None):
+        if secret is not None and type(secret) is not bytes:
             raise SecretCorrupt(store=self.label)
         return secret
 

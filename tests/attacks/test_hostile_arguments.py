@@ -9,6 +9,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ from rocketvpn_sdk.rights import (
     receipt_to_json,
 )
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.testing import MemorySecrets
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import KeyringSecrets
 
 WIRING = {"journal.keep", "journal.compiled", "journal.register", "journal.inventory", "events.emit", "events.heard"}
@@ -307,3 +308,37 @@ def test_every_method_of_an_apps_own_secret_store_with_every_behaviour(method: s
         trials.make(Trial("open", method, what), lambda c=config: RocketVPN.open(c).close())
         trials.make(Trial("reset", method, what), partial(RocketVPN.reset, config))
     trials.finish(2 * len(BEHAVIOURS))
+
+
+@pytest.mark.parametrize("method", ["time", "monotonic"])
+def test_a_clock_of_the_apps_own_with_every_behaviour(device: Device, method: str) -> None:
+    trials = Trials()
+    device.ready().close()
+    moments: dict[str, Callable[..., Any]] = {
+        **BEHAVIOURS,
+        **{f"returns {moment}": lambda *_, m=moment: m for moment in (-1.0, 1e12, 1e300, float("nan"), float("-inf"))},
+    }
+    for what, behaviour in moments.items():
+        clock = type("OwnClock", (FakeClock,), {})()
+        rocket = RocketVPN.open(device.world.config(clock=clock))
+        setattr(type(clock), method, lambda *_, b=behaviour: b())
+        for name in ("status", "sync", "journal.read", "rights.view", "ask_server"):
+            trials.make(Trial(name, method, what), lambda r=rocket, n=name: attrgetter(n)(r)())
+        event = SessionConnected(region="de-fra", protocol="wireguard", duration=1)
+        trials.make(Trial("journal.record", method, what), partial(rocket.journal.record, event))
+        trials.make(Trial("close", method, what), rocket.close)
+    trials.finish(5 * len(moments))
+
+
+def test_a_store_that_looks_empty_is_not_replaced_by_the_keyring(tmp_path: Path) -> None:
+    class Own(MemorySecrets):
+        label = property(boom)  # type: ignore[assignment] # what an app may do
+
+        def __len__(self) -> int:
+            return 0
+
+    own = Own()
+    config = Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=tmp_path / "vault", secrets=own)
+    assert config.resolved_secrets is own
+    RocketVPN.open(config).close()
+    assert len(own.names()) == 1

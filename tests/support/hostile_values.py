@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import Mock
 
 from support.app_events import SessionConnected
 
@@ -57,6 +59,37 @@ class Word(enum.StrEnum):
     LOGS = "logs"
 
 
+class Lying:
+    """An object that raises when it is asked for its class, as ``isinstance`` does."""
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override] # the lie itself
+        boom()
+
+
+class OtherPath(type(Path())):  # type: ignore[misc] # the system's own class of paths
+    """A path of the app's own that is none when it is used."""
+
+    absolute = __fspath__ = boom
+
+
+class Triples(Mapping[Any, Any]):
+    """A mapping whose items are no pairs."""
+
+    __getitem__ = __iter__ = __len__ = boom
+
+    def items(self) -> Any:
+        return [("a", "b", "c")]
+
+
+class NoItems(Triples):
+    """A mapping whose ``items`` cannot even be looked up."""
+
+    @property
+    def items(self) -> Any:
+        boom()
+
+
 def _raising_items() -> Iterator[Any]:
     yield "first"
     boom()
@@ -98,6 +131,14 @@ def hostile_values() -> dict[str, Any]:
         "inf": float("inf"),
         "an IntEnum": Colour.RED,
         "complex": 1j,
+        "a text by its class alone": Mock(spec=str),
+        "a number by its class alone": Mock(spec=int),
+        "a path by its class alone": Mock(spec=Path),
+        "endless list": itertools.repeat("x"),
+        "mapping of triples": Triples(),
+        "mapping without items": NoItems(),
+        "object that lies about its class": Lying(),
+        "path of another class": OtherPath("elsewhere"),
         "empty list": [],
         "list": ["x", 1, None],
         "list in itself": _endless(),

@@ -87,7 +87,7 @@ def test_what_is_missing_or_too_much_is_left_to_python():
 def test_no_value_makes_a_check_itself_fail(hint: Any):
     for value in hostile_values().values():
         with suppress(Unfit):
-            kind_of(hint).fit(value)
+            kind_of(hint).checked(value)
 
 
 @given(st.one_of(st.text(), st.integers(), st.booleans(), st.binary(), st.none(), st.lists(st.text())))
@@ -96,7 +96,7 @@ def test_a_value_of_the_wanted_type_is_passed_on_as_it_is(value: Any):
     for hint, kind in kinds.items():
         fits = type(value) is kind
         try:
-            assert kind_of(hint).fit(value) == value
+            assert kind_of(hint).checked(value) == value
             assert fits
         except Unfit:
             assert not fits or not _usual(value)

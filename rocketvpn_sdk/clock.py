@@ -5,7 +5,6 @@ Times inside the SDK are seconds since the Unix epoch, UTC; ``datetime`` values 
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ LARGEST_BELIEVED_STEP = 400 * DAY
 """A wall clock this far beyond the highest seen is more likely wrong than right."""
 LONGEST_BELIEVED_GAP = 31 * DAY
 """A clock that was set back still tells how long the app was closed, up to this."""
+_LONGEST_RUN = 1e10
 _LAST = datetime(9999, 12, 1, tzinfo=UTC).timestamp()
 LEAP_BELIEVED_AFTER = 72 * 3600.0
 """Seconds of running after which a leap is believed without a server's word."""
@@ -63,9 +63,9 @@ class CheckedClock:
         """See ``Clock.monotonic``.
 
         Raises:
-            CallbackFailed: it raised something, or returned no number.
+            CallbackFailed: it raised something, or returned no number of seconds that a machine can have run.
         """
-        return self._asked(self._clock.monotonic, math.inf)
+        return self._asked(self._clock.monotonic, _LONGEST_RUN)
 
     def _asked(self, ask: Callable[[], float], most: float) -> float:
         try:

@@ -78,10 +78,11 @@ class CompiledEvent:
         return values
 
     def _bounded(self, value: Any) -> Any:
-        if isinstance(value, str):
+        kind = type(value)  # not ``isinstance``, which asks the value itself
+        if issubclass(kind, str):
             text = str.__str__(value)  # a subclass may do anything
             return text if len(text) <= self._longest else text[: self._longest + 1]  # it stays too long
-        return value if isinstance(value, int | float) else None
+        return value if issubclass(kind, int | float) else None
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
         """Return what is kept of ``values``; a pseudonym without its ``key`` is not kept at all."""

@@ -102,9 +102,9 @@ def longest_text(field: Field) -> int:
 
 def _text(value: object) -> str | None:
     """Return ``value`` as a plain ``str`` if it is a text, an enumeration's member among them."""
-    if not isinstance(value, str):
+    if not issubclass(type(value), str):  # not ``isinstance``, which asks the value itself
         return None
-    text = value if type(value) is str else str.__str__(value)
+    text: str = value if type(value) is str else str.__str__(value)
     # Half a character, as file names that are no text have them, could not be written down.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 

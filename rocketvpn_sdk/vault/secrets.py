@@ -92,7 +92,7 @@ class CheckedSecrets(SecretStore):
     def beside(self, folder: Path) -> SecretStore:
         """See ``SecretStore.beside``."""
         beside = self._call(lambda: self.store.beside(folder))
-        if not isinstance(beside, SecretStore):
+        if not issubclass(type(beside), SecretStore):
             raise SecretStoreUnavailable(store=self.label, problem="it has no place beside the vault")
         return CheckedSecrets(beside)
 

@@ -44,11 +44,11 @@ def nuitka(script: Path, into: Path, python: Path) -> list[str]:
     return [str(python), "-m", "nuitka", "--standalone", data, *foreign, *places, str(script)]
 
 
-TOOLS: dict[str, tuple[Callable[[Path, Path, Path], list[str]], str]] = {
-    "pyinstaller": (pyinstaller, "{name}/{name}"),
-    "nuitka": (nuitka, "{name}.dist/{name}.bin"),
+TOOLS: dict[str, tuple[Callable[[Path, Path, Path], list[str]], str, float]] = {
+    "pyinstaller": (pyinstaller, "{name}/{name}", 900),
+    "nuitka": (nuitka, "{name}.dist/{name}.bin", 3 * 3600),
 }
-"""The command that freezes a script, and where its program is then."""
+"""The command that freezes a script, where its program is then, and seconds after which it is given up."""
 
 
 def run(*command: str | Path) -> None:
@@ -74,13 +74,18 @@ def freeze(tool: str, work: Path, python: Path) -> dict[str, Path]:
     scripts = [work / "embed.py", work / "rocketvpn.py"]
     shutil.copy(ROOT / "examples" / "embed.py", scripts[0])
     scripts[1].write_text(LAUNCHER, "utf-8")
-    command, program = TOOLS[tool]
+    command, program, patience = TOOLS[tool]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     running = {
         script: subprocess.Popen(command(script, work / "frozen" / script.stem, python), cwd=work, env=environment)
         for script in scripts
     }
-    failed = [script.name for script, process in running.items() if process.wait()]
+    try:
+        failed = [script.name for script, process in running.items() if process.wait(patience)]
+    finally:
+        for process in running.values():
+            process.kill()  # where one of them took too long
+            process.wait()
     if failed:
         sys.exit(f"{tool} failed for {', '.join(failed)}")
     return {script.stem: work / "frozen" / script.stem / program.format(name=script.stem) for script in scripts}

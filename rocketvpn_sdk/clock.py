@@ -20,7 +20,7 @@ LARGEST_BELIEVED_STEP = 400 * DAY
 LONGEST_BELIEVED_GAP = 31 * DAY
 """A clock that was set back still tells how long the app was closed, up to this."""
 _LONGEST_RUN = 1e10
-_LAST = datetime(9999, 12, 1, tzinfo=UTC).timestamp()
+_LAST = datetime.max.replace(tzinfo=UTC).timestamp()
 LEAP_BELIEVED_AFTER = 72 * 3600.0
 """Seconds of running after which a leap is believed without a server's word."""
 

@@ -86,8 +86,8 @@ def test_settings_that_cannot_work_are_named(sandbox: Sandbox, tmp_path: Path, l
 
 def test_settings_in_what_is_no_file(tmp_path: Path):
     os.mkfifo(tmp_path / "fifo")
-    for path in (tmp_path / "fifo", Path("/dev/zero"), tmp_path):
-        done = CommandLine().json("status", "--config", str(path))
+    for path in (Path("/dev/null"), tmp_path, tmp_path / "fifo"):
+        done = CommandLine().process("status", "--json", "--config", str(path))
         assert (done.code, "cannot be read" in done.error["message"]) == (codes.USAGE, True)
 
 

@@ -80,8 +80,9 @@ def drop(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
     except OSError:  # no more files can be opened: a closed one makes room, and the next gets its number
         os.close(number)
-        os.open(os.devnull, os.O_WRONLY)
-        return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere == number:
+            return
     os.dup2(nowhere, number)
     os.close(nowhere)
 

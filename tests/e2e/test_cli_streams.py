@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from unittest import mock
 
 import pytest
@@ -211,6 +211,13 @@ def test_a_binding_is_not_begun_without_an_output(cli: CommandLine, order: str) 
     assert cli.json("status").document["bound"] is False
 
 
+def test_a_receipt_is_not_lost_on_a_full_disk(bound: CommandLine) -> None:
+    done = in_shell(bound, "delete --yes --scope device --receipt -", ">/dev/full")
+    assert (done.returncode, "Traceback" in done.stderr) == (codes.REFUSED, False)
+    assert '"format": "rocketvpn-erasure-receipt/1"' in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
 LITTLE = {
     "files": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))",
     "threads": "import _thread; _thread.stack_size(1 << 46)",
@@ -218,21 +225,41 @@ LITTLE = {
 """Python code that leaves a process hardly anything."""
 
 
-def with_little(cli: CommandLine, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def with_little(
+    cli: CommandLine, code: str, *arguments: str, stdout: int | IO[str] = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     code = f"{code}\nfrom rocketvpn_sdk.cli import main; main()"
-    command = [sys.executable, "-c", code, *arguments]
-    given = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True, "timeout": 60}
-    return subprocess.run(command, env=cli.environment, check=False, **given)  # type: ignore[call-overload,no-any-return] # the same for all
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=cli.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("files", [4, 5, 6, 7, 9, 12])
-@pytest.mark.parametrize("words", ["status", "status --json", "policy lint x", "--help"])
+@pytest.mark.parametrize("words", ["status", "status --json", "policy show", "policy lint x", "--help"])
 def test_a_process_that_may_open_few_files(bound: CommandLine, words: str, files: int) -> None:
     done = with_little(bound, LITTLE["files"].format(files), *words.split())
     assert "Traceback" not in done.stderr
-    assert LOST not in done.stderr, "the output is there, and not at fault"
+    for blamed in (LOST, "Install it again"):
+        assert blamed not in " ".join((done.stderr + done.stdout).split()), "it is there, and not at fault"
     assert done.returncode in codes.MEANINGS
     assert done.returncode == codes.DONE or "rror" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("files", [4, 5, 6])
+def test_an_output_that_takes_nothing_where_few_files_can_be_opened(bound: CommandLine, files: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = with_little(bound, LITTLE["files"].format(files), "status", "--json", stdout=full)
+    assert done.returncode in (codes.REFUSED, codes.USAGE, codes.DEVICE), "that of what could not be opened"
+    assert "Traceback" not in done.stderr
+    assert LOST in " ".join(done.stderr.split())
+    assert "Exception ignored" not in done.stderr
 
 
 def test_a_process_that_may_start_no_thread(bound: CommandLine) -> None:

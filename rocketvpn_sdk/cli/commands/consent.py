@@ -213,4 +213,4 @@ def _day(text: str) -> datetime:
     try:
         return datetime.combine(datetime.fromisoformat(text).date(), time(), UTC)
     except ValueError:
-        raise ValueRefused(name="--until", problem="it is no day such as 2027-01-31") from None
+        raise ValueRefused(name="--until", problem="it is not a day such as 2027-01-31") from None

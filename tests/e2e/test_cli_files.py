@@ -111,6 +111,7 @@ INTO = {
     **WRITERS,
     "receipt": ("delete", "--scope", "logs", "--yes", "--receipt"),
     "records": ("consent", "receipts", "--output"),
+    "server": ("sandbox", "--database-url", "none://", "--folder"),
     "used ticket": ("erase", "--ticket", "none", "--yes", "--receipt"),
 }
 
@@ -122,7 +123,7 @@ def test_attack_nothing_is_written_into_a_vault(bound: CommandLine, tmp_path: Pa
         if folder.name == "link":
             folder.symlink_to(tmp_path / "vault")
         before = {entry.name: entry.read_bytes() for entry in (tmp_path / "vault").iterdir() if entry.is_file()}
-        where = str(folder if writer == "records" else folder / name)
+        where = str(folder if writer in ("records", "server") else folder / name)
         done = bound.json(*INTO[writer], where, *(["--yes"] if writer in ("view", "labels") else []))
         assert (done.code, done.error["code"]) == (codes.USAGE, "value-refused"), done
         after = {entry.name: entry.read_bytes() for entry in (tmp_path / "vault").iterdir() if entry.is_file()}

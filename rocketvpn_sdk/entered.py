@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Literal
 
 from rocketvpn_sdk import wire
@@ -18,8 +19,13 @@ _DASHES = "_\u02d7\u2043\u2212\u30fc"
 """Besides those that Unicode calls dashes."""
 BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Letters and marks that show nothing (Unicode: Default_Ignorable_Code_Point)."""
-_AROUND = " -.,#()[]<>\"'`´‘’‚‛“”„‟«»‹›"
+_AROUND = " -.,;:!?*#()[]<>\"'`´‘’‚‛“”„‟«»‹›"
 """What stands around a number in a sentence, and belongs to none."""
+_BETWEEN = re.compile("(?<=[0-9])[.·‧∙•'’]+(?=[0-9])")
+"""What some people write between the digits of a code."""
+_BEFORE = (re.compile(r"\D*[:.#=№]"), re.compile(r"\D*\s"))
+"""What may stand before a number in the same line: words without a digit, up to a sign or a space."""
+_LABEL = re.compile(r"\D*[:=]")
 
 
 class Question(wire.Challenge, frozen=True, kw_only=True):
@@ -37,22 +43,47 @@ def plain(text: str) -> str:
 def order_number(text: str, pattern: str) -> str:
     """Return an order number in the form that ``pattern`` describes; what already fits it is left as it is.
 
-    Spaces and dashes of every kind stand for a hyphen, or for nothing where the pattern has none. If nothing fits, the
-    number in capitals is returned. Words without a digit are left as they are, so that no sentence becomes a number.
+    Spaces and dashes of every kind stand for a hyphen, or for nothing where the pattern has none. Where that does not
+    fit, slashes do too, and words before it are left out ("Order no. RV-2026-0001"). If nothing fits, the number in
+    capitals is returned. Words without a digit are left as they are, so that no sentence becomes a number.
     """
     if re.fullmatch(pattern, text) or not re.search(r"\d", text):
         return text
-    parts = [part for part in re.split(r"[\s-]+", _dashed(plain(text))) if part]
-    joined, bare = (glue.join(parts).strip(_AROUND) for glue in ("-", ""))
-    forms = (joined, _upper(joined), _lower(joined), bare, _upper(bare), _lower(bare))
-    return next((form for form in forms if re.fullmatch(pattern, form)), _upper(joined))
+    seen = _dashed(plain(text))
+    forms = list(_forms(seen))
+    return next((form for form in (*forms, *_guesses(seen)) if re.fullmatch(pattern, form)), forms[1])
+
+
+def _forms(text: str) -> Iterator[str]:
+    """Yield what ``text`` can be: with its parts joined by hyphens and by nothing, as it stands, in capitals, small."""
+    parts = [part for part in re.split(r"[\s-]+", text) if part]
+    for glue in ("-", ""):
+        joined = glue.join(parts).strip(_AROUND)
+        yield from (joined, _upper(joined), _lower(joined))
+
+
+def _guesses(text: str) -> Iterator[str]:
+    """Yield what ``text`` can be without the words before it, and with its slashes as hyphens."""
+    if len(text) > _LONGEST:
+        return
+    rests = [text, *(text[found.end() :] for label in _BEFORE if (found := label.match(text)))]
+    for rest in rests:
+        yield from _forms(rest)
+        yield from _forms(rest.replace("/", "-"))
 
 
 def code(text: str) -> str:
-    """Return a code without spaces; one that has only digits, without dashes too, in ASCII's digits."""
+    """Return a code without spaces; one that has only digits, without what stands between and before them, in ASCII's.
+
+    Dashes, dots and apostrophes may stand between them, and words and a colon before them.
+    """
     seen = "".join(plain(text).split())
-    digits = _dashed(seen).strip(_AROUND).replace("-", "")
-    return digits if digits.isascii() and digits.isdecimal() else seen.strip(_AROUND.replace("-", ""))
+    label = _LABEL.match(seen) if len(seen) <= _LONGEST else None
+    for part in (seen, seen[label.end() :]) if label else (seen,):
+        digits = _BETWEEN.sub("", _dashed(part).strip(_AROUND).replace("-", ""))
+        if digits.isascii() and digits.isdecimal():
+            return digits
+    return seen.strip(_AROUND.replace("-", ""))
 
 
 def may_be_code(text: str, digits: int | None) -> bool:

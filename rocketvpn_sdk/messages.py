@@ -28,6 +28,13 @@ def _catalogue(language: str | None) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, _folder(), languages, fallback=True)
 
 
+def _spoken_catalogue() -> gettext.NullTranslations:
+    try:
+        return _catalogue(_spoken.get())
+    except (OSError, ImportError):  # no more files can be opened, which may be what there is to say
+        return gettext.NullTranslations()
+
+
 def _folder() -> str:
     from importlib import resources  # here: it loads much, and only a process that has something to say needs it
 
@@ -43,12 +50,12 @@ def _names(language: str) -> list[str]:
 
 def translate(sentence: str) -> str:
     """Return ``sentence`` in the language being spoken, or as it stands where no catalogue has it."""
-    return _catalogue(_spoken.get()).gettext(sentence) if sentence else ""
+    return _spoken_catalogue().gettext(sentence) if sentence else ""
 
 
 def translate_number(one: str, many: str, number: int, **more: object) -> str:
     """Return the sentence that fits ``number``, which is ``{number}`` in it; ``more`` are its other parts."""
-    return _catalogue(_spoken.get()).ngettext(one, many, number).format(number=f"{number:,}", **more)
+    return _spoken_catalogue().ngettext(one, many, number).format(number=f"{number:,}", **more)
 
 
 def marked(sentence: str) -> str:

@@ -139,8 +139,10 @@ def _run(arguments: list[str]) -> int:
     try:
         result = _app(arguments)(arguments, prog_name="rocketvpn", standalone_mode=False)
         streams.flush_output()
-    except OSError as error:  # from printing the help or the version; a command tells its own
-        raise OutputLost(error) from None
+    except (OSError, ImportError) as error:  # from printing the help or the version; a command tells its own
+        if isinstance(error, OSError) and error.filename is None:
+            raise OutputLost(error) from None
+        return problems.tell(problems.of_ours(error), Out(json="--json" in arguments))  # code could not be loaded
     except SystemExit:
         if _COMPLETING in os.environ:
             raise

@@ -13,7 +13,7 @@ from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded, other_encoding
 from rocketvpn_sdk.config import Authenticator
 from rocketvpn_sdk.entered import Question
-from rocketvpn_sdk.errors import SecretStoreLocked
+from rocketvpn_sdk.errors import AuthenticationFailed, SecretStoreLocked
 from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.passphrase import FILE
 
@@ -85,7 +85,7 @@ def _hidden(prompt: str) -> str:
 def authenticator(code_from: str | None) -> Authenticator | None:
     """Return what answers a challenge: ``code_from`` a file or ``-``, else a person; ``None`` where there is nobody."""
     if code_from is not None:
-        return lambda _challenge: _code_in(code_from)
+        return lambda question: _code_in(code_from, question)
     return _person if at_terminal() else None
 
 
@@ -114,12 +114,26 @@ def _person(question: Question) -> str | None:
     return line(f"{before.get(question.problem, '')}The code that was sent to {question.hint}: ") or None
 
 
-def _code_in(source: str) -> str | None:
+def _code_in(source: str, question: Question) -> str | None:
+    """Return the code that is in a file or pipe; ``None``: there is none.
+
+    Raises:
+        AuthenticationFailed: there is no other one behind one that was of no use.
+        CommandError: it cannot be read.
+    """
     try:
-        if source == STDIN:
-            return sys.stdin.readline(LONGEST_LINE).strip() or None
-        with Path(source).open(encoding="utf-8") as file:  # a pipe waits here until somebody writes the code into it
-            return file.readline(LONGEST_LINE).strip() or None
-    except (OSError, UnicodeDecodeError) as error:
+        found = _line_in(source)
+    except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError, and so is a zero character in a name
         problem = f"The code cannot be read from {source} ({type(error).__name__})."
         raise CommandError(problem, exit_code=codes.USAGE) from None
+    if not found and question.problem:
+        cause = f"{question.problem}-code"
+        raise AuthenticationFailed(reason=cause, cause=cause)
+    return found or None
+
+
+def _line_in(source: str) -> str:
+    if source == STDIN:
+        return sys.stdin.readline(LONGEST_LINE).strip()
+    with Path(source).open(encoding="utf-8") as file:  # a pipe waits here until somebody writes the code into it
+        return file.readline(LONGEST_LINE).strip()

@@ -17,7 +17,7 @@ from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, Chosen, make_config
 from rocketvpn_sdk.cli.streams import OutputLost
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.errors import AuthenticatorFailed, NotBound, RocketVPNError
+from rocketvpn_sdk.errors import NotBound, RocketVPNError
 from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 
 
@@ -80,7 +80,6 @@ def run(out: Out, command: Callable[[], Answer | None]) -> int:
     """Run a command, which Ctrl-C may end, and say what came of it; return the exit code."""
     before = sys.exception()  # of whoever calls us in their own process
     try:
-        interrupts.begin()
         code = _answered(out, command, before)
         if interrupts.end():
             raise KeyboardInterrupt
@@ -102,6 +101,7 @@ def _told_interrupted(out: Out) -> int:
 
 def _answered(out: Out, command: Callable[[], Answer | None], before: BaseException | None) -> int:
     try:
+        interrupts.begin()
         answer = command()
         if answer is None:
             return codes.DONE
@@ -111,24 +111,23 @@ def _answered(out: Out, command: Callable[[], Answer | None], before: BaseExcept
             answer.show(out)
         streams.flush_output()
         return answer.code
-    except (RocketVPNError, OutputLost, OSError, UnicodeError) as error:
+    except (RocketVPNError, OutputLost, OSError, UnicodeError, ImportError, RuntimeError) as error:
         if behind(error, before):
             raise  # an interrupt that a library made into something else
         return _told(error, out)
 
 
-def _told(error: RocketVPNError | OutputLost | OSError | UnicodeError, out: Out) -> int:
+def _told(error: Exception, out: Out) -> int:
+    """Say what went wrong.
+
+    Raises:
+        Exception: ``error`` itself, if it is a fault of ours.
+    """
     if isinstance(error, OutputLost):
         return problems.tell_output_lost(error)
-    if isinstance(error, AuthenticatorFailed) and isinstance(error.__cause__, problems.CommandError):
-        error = error.__cause__  # our own question failed, and says why
-    if isinstance(error, UnicodeError):  # its own text repeats what was typed
-        error = problems.other_encoding()
-    if isinstance(error, OSError):
-        about = f" of {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
-        error = problems.CommandError(f"The system says{about}: {error.strerror or type(error).__name__}.")
+    error = problems.of_ours(error)
     try:
         return problems.tell(error, out)
     except OutputLost as lost:
         problems.tell_output_lost(lost)
-        return problems.tell(error, Out(json=False))
+        return problems.tell_without_output(error)

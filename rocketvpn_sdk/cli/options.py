@@ -17,6 +17,7 @@ from rocketvpn_sdk.cli import ask, codes
 from rocketvpn_sdk.cli.call import make_call, run
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE
+from rocketvpn_sdk.cli.typed import strict
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _CONFIG = Annotated[
@@ -161,7 +162,8 @@ def _signature(own: list[inspect.Parameter], shared: Iterable[str]) -> inspect.S
         for option in shared
     ]
     context = inspect.Parameter(_CONTEXT, keyword, annotation=typer.Context)
-    return inspect.Signature([*(parameter.replace(kind=keyword) for parameter in own), *options, context])
+    typed = [strict(parameter.replace(kind=keyword)) for parameter in (*own, *options)]
+    return inspect.Signature([*typed, context])
 
 
 def _before(context: typer.Context) -> dict[str, Any]:

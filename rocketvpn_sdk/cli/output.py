@@ -37,7 +37,12 @@ class _Console(Console):
 
 
 @contextmanager
-def _printing() -> Iterator[None]:
+def printing() -> Iterator[None]:
+    """Print to the standard output.
+
+    Raises:
+        OutputLost: it cannot be written.
+    """
     try:
         yield
     except OSError as error:
@@ -98,7 +103,7 @@ class Out:
         Raises:
             OutputLost: it cannot be written, as in every method that prints to the standard output.
         """
-        with _printing():
+        with printing():
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
 
@@ -107,7 +112,7 @@ class Out:
         if self._console.is_terminal:
             self.raw(clean(content.decode()))
             return
-        with _printing():
+        with printing():
             sys.stdout.buffer.write(content)
             sys.stdout.buffer.flush()
 
@@ -115,14 +120,14 @@ class Out:
         """Print a paragraph; with ``hanging`` its further lines are indented by that much more."""
         if self.json:
             return
-        with _printing():
+        with printing():
             for line in _wrapped(text, self._console.width, indent, hanging):
                 self._console.print(Text(line, style=style), soft_wrap=True)
 
     def verbatim(self, text: str) -> None:
         """Print lines of our own making as they are: a drawing, whose spaces count; none that cannot be shown."""
         if not self.json and _takes(text):
-            with _printing():
+            with printing():
                 for line in text.splitlines():
                     self._console.print(Text(line), soft_wrap=True)
 
@@ -171,7 +176,7 @@ class Out:
         if self.json:
             return
         block = Padding(table, (0, 0, 0, indent), expand=False)
-        with _printing():
+        with printing():
             if self._console.is_terminal:
                 self._console.print(block)
                 return

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 from rocketvpn_sdk.cli import codes, streams
 from rocketvpn_sdk.cli.interrupts import WORDS
 from rocketvpn_sdk.cli.output import Out
-from rocketvpn_sdk.cli.plain import clean, plain
+from rocketvpn_sdk.cli.plain import ascii_json, clean, plain
 from rocketvpn_sdk.cli.streams import OutputLost
-from rocketvpn_sdk.errors import Conflict, DeviceLimitReached, RequestRefused, RocketVPNError
+from rocketvpn_sdk.errors import (
+    AuthenticationFailed,
+    AuthenticatorFailed,
+    Conflict,
+    DeviceLimitReached,
+    RequestRefused,
+    RocketVPNError,
+    ValueRefused,
+)
+from rocketvpn_sdk.files import out_of_files
 
 _AFTER_ERASURE = ("perhaps_erased", "receipt", "token")
 """What must not get lost where something was erased and the rest failed."""
+_NO_THREAD = "can't start new thread"
+"""What Python's ``RuntimeError`` says then, in every version."""
+_EXIST_ONCE = ("receipt", "token")
 _START_ANEW = "Put it back, or start anew with `rocketvpn reset` and bind again."
 _STANDS = "What was done before stands; `rocketvpn status` shows it."
 _ASK_GUARDIAN = "Ask a guardian with `rocketvpn guardian request ADDRESS`."
@@ -38,12 +51,31 @@ _REMEDIES: dict[str, str] = {
     "secret-corrupt": _START_ANEW,
     "secret-missing": _START_ANEW,
     "secret-store-unavailable": "Start the keyring service, or use --passphrase on a machine without one.",
+    "value-refused": "Correct it and run the command again; nothing was changed.",
     "vault-closed": "Run the command again.",
     "vault-damaged": _START_ANEW,
     "vault-outdated": "Start anew with `rocketvpn reset`, then bind again.",
     "vault-read-only": "Make it writable for this user, or choose another folder with --data-dir.",
     "vault-unsafe": "Correct that, or choose another folder with --data-dir; nothing was written.",
 }
+
+
+_ARGUMENTS = {
+    "changes": "VALUE",
+    "code": "CODE",
+    "contact": "ADDRESS",
+    "device_id": "ID",
+    "event": "--event",
+    "order_number": "ORDER",
+    "path": "FILE",
+    "purpose": "PURPOSE",
+    "receipt": "FILE",
+    "request_id": "ID",
+    "samples": "--samples",
+    "ticket": "--ticket",
+    "until": "--until",
+}
+"""What the command line calls the arguments of calls."""
 
 
 class CommandError(RocketVPNError):
@@ -67,6 +99,30 @@ def other_encoding() -> CommandError:
     )
 
 
+def of_ours(error: Exception) -> RocketVPNError:
+    """Return the error that says what ``error`` is about: the user's own question, or what the system does not give.
+
+    Raises:
+        Exception: ``error`` itself, if nobody but us can do anything about it.
+    """
+    if isinstance(error, AuthenticatorFailed) and isinstance(error.__cause__, CommandError | AuthenticationFailed):
+        return error.__cause__  # our own question failed, and says why
+    if isinstance(error, RocketVPNError):
+        return error
+    if isinstance(error, UnicodeError):  # its own text repeats what was typed
+        return other_encoding()
+    short = out_of_files()
+    if isinstance(error, ImportError) and short is not None:  # a library that could not be opened
+        error = short
+    if isinstance(error, OSError):
+        about = f" of {os.fsdecode(error.filename)}" if isinstance(error.filename, str | bytes) else ""
+        return CommandError(f"The system says{about}: {error.strerror or type(error).__name__}.")
+    if str(error) == _NO_THREAD:
+        advice = "End other programs, or allow more (ulimit -u), and try again."
+        return CommandError("The system says: no more threads can be started.", advice=advice)
+    raise error
+
+
 class ConfirmationNeeded(CommandError):
     """Nobody said yes."""
 
@@ -79,8 +135,9 @@ def exit_code(error: RocketVPNError) -> int:
 
 
 def sentence(error: RocketVPNError) -> str:
-    """Return what went wrong, without what to do about it."""
-    return clean(error.happened)
+    """Return what went wrong, without what to do about it, with arguments as the command line calls them."""
+    name = _ARGUMENTS.get(error.params.get("name", "")) if isinstance(error, ValueRefused) else None
+    return clean(type(error)(**{**error.params, "name": name}).happened if name else error.happened)
 
 
 def action(error: RocketVPNError) -> str:
@@ -130,6 +187,15 @@ def tell(error: RocketVPNError, out: Out) -> int:
     if action(error):
         out.error(action(error))
     return exit_code(error)
+
+
+def tell_without_output(error: RocketVPNError) -> int:
+    """Print on the standard error stream what could not be printed as a document, and what of it exists once."""
+    out = Out(json=False)
+    for name in _EXIST_ONCE:
+        if name in error.params:
+            out.error(ascii_json(plain(error.params[name])), as_is=True)
+    return tell(error, out)
 
 
 def tell_output_lost(lost: OutputLost) -> int:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from rocketvpn_sdk.config import Authenticator, Config
 from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.files import read_own, why
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
 from rocketvpn_sdk.vault import PassphraseSecrets, SecretStore
 
 CONFIG_VARIABLE = "ROCKETVPN_CONFIG"
+MAX_BYTES = 1 << 20
+"""The longest settings file; a real one has some hundred bytes."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file may say; paths in it are relative to the file's own folder."""
+    """What the file may say; paths in it are relative to the file's own folder, and ``~`` is the user's home folder."""
 
     server: str
     app_id: str
@@ -59,21 +63,48 @@ def read_settings(path: Path | None) -> tuple[Settings, Path]:
             problem=f"there are no settings; name a file with --config or {CONFIG_VARIABLE}"
             " (`rocketvpn sandbox` makes one)"
         )
-    try:
-        raw = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise ConfigurationError(problem=f"{path} cannot be read ({reason})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(problem=f"{path} is not TOML ({error})") from None
+    raw = _parsed(path)
     known = Settings.__struct_fields__
     for name in raw:
         if name not in known:
             raise ConfigurationError(problem=f"{path} has a setting {name!r}; there are only: {', '.join(known)}")
+    for name, value in raw.items():
+        if value == "":
+            raise ConfigurationError(problem=f"{path}: the setting {name!r} is empty; give it a value, or leave it out")
     try:
         return msgspec.convert(raw, Settings), path.absolute().parent
     except msgspec.ValidationError as error:
         raise ConfigurationError(problem=f"{path}: {_reworded(str(error))}") from None
+
+
+def place(base: Path, text: str | None) -> Path | None:
+    """Return the path that a setting names, from the folder ``base`` of its file on; ``None``: it is not set.
+
+    Raises:
+        ConfigurationError: it begins with ``~``, and there is no such home folder.
+    """
+    if text is None:
+        return None
+    try:
+        return base / (Path(text).expanduser() if text.startswith("~") else Path(text))
+    except RuntimeError:
+        raise ConfigurationError(problem=f"there is no home folder for {text!r}; write the whole path") from None
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        content = read_own(Path(os.path.realpath(path)), MAX_BYTES + 1)  # whoever likes may keep it behind a link
+        if len(content) > MAX_BYTES:
+            raise ConfigurationError(problem=f"{path} is longer than {MAX_BYTES} bytes")
+        return tomllib.loads(content.decode("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(problem=f"{path} cannot be read ({why(error, reading=True)[1]})") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(problem=f"{path} cannot be read (it is not UTF-8)") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(problem=f"{path} is not TOML ({error})") from None
+    except (ValueError, RecursionError):  # tomllib lets these through
+        raise ConfigurationError(problem=f"{path} is not TOML (a number is too long, or it is too deep)") from None
 
 
 def make_config(
@@ -90,7 +121,7 @@ def make_config(
         ConfigurationError: something cannot work.
     """
     settings, base = read_settings(chosen.config)
-    data_dir = chosen.data_dir or (base / settings.data_dir if settings.data_dir else None)
+    data_dir = chosen.data_dir or place(base, settings.data_dir)
 
     def config(secrets: SecretStore | None = None) -> Config:
         return Config(
@@ -99,8 +130,8 @@ def make_config(
             profile=chosen.profile or settings.profile,
             data_dir=data_dir,
             secrets=secrets,
-            trust=base / settings.trust if settings.trust else None,
-            trusted_root=base / settings.trusted_root if settings.trusted_root else None,
+            trust=place(base, settings.trust),
+            trusted_root=place(base, settings.trusted_root),
             pins=settings.pins,
             proxy=settings.proxy,
             allow_tls12=settings.allow_tls12,
@@ -117,7 +148,8 @@ def make_config(
 
 
 def _policy(settings: Settings, base: Path) -> Policy:
-    policy = load_policy(base / settings.policy) if settings.policy else bundled_policy()
+    file = place(base, settings.policy)
+    policy = load_policy(file) if file else bundled_policy()
     return policy.with_hosts("operator", settings.hosts) if settings.hosts else policy
 
 

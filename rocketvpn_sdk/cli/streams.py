@@ -76,7 +76,13 @@ def drop(stream: TextIO) -> None:
         number = stream.fileno()
     except OSError:  # not a file: whoever runs us in their own process took it over
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # no more files can be opened: a closed one makes room, and the next gets its number
+        os.close(number)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere == number:
+            return
     os.dup2(nowhere, number)
     os.close(nowhere)
 

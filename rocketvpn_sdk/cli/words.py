@@ -81,7 +81,9 @@ def since(text: str, now: datetime) -> datetime:
             return now - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
         at = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
-        raise ValueRefused(name="TIME", problem="it is no time such as 2026-11-22, 2026-11-22T08:30 or 24h") from None
+        raise ValueRefused(
+            name="TIME", problem="it is not a time such as 2026-11-22, 2026-11-22T08:30 or 24h"
+        ) from None
     if len(text.strip()) <= len("2026-11-22"):
         at = datetime.combine(at.date(), time.min)
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -79,8 +79,6 @@ class Guardians:
 
     def confirm(self, code: str) -> None:
         """Hand in a code; see ``Consents.confirm_guardian``."""
-        if not isinstance(code, str):
-            raise ValueRefused(name="code", problem="it has to be text")
         asked, code = self._minors.answerable(), entered.code(code)
         if not entered.may_be_code(code, asked.code_digits):
             raise GuardianCodeWrong(rule=_RULE, left="")  # the server need not be asked, and no try is spent

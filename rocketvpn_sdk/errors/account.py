@@ -98,13 +98,22 @@ class AuthenticatorFailed(AuthenticationRequired):
 
 
 class AuthenticationFailed(AuthenticationError):
-    """The proof of who calls was refused; ``reason`` is the server's code."""
+    """The proof of who calls was refused; ``reason`` is the server's code.
+
+    ``cause`` is empty, or ``clock`` (this device's is wrong), ``malformed-code`` (what the user gave cannot be a code,
+    and was not sent) or ``wrong-code`` (the server did not accept it, and there was no other one).
+    """
 
     code = "authentication-failed"
     sentence = "The server did not accept the authentication ({reason})."
+    sentences: ClassVar = {
+        "malformed-code": "What was given does not look like a code, so the server was not asked.",
+        "wrong-code": "The server did not accept the code, and no other one was given.",
+    }
     remedy = "Try again with a fresh code; after too many wrong ones, wait."
     remedies: ClassVar = {
         "clock": "This device's clock is wrong: set its date, time and time zone, then try again.",
+        "malformed-code": "Try again, and give the code as it was sent to you: all of it, and nothing else.",
     }
 
 

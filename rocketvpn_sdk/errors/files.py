@@ -62,8 +62,13 @@ class ReceiptInvalid(RocketVPNError):
 
 
 class InstallationIncomplete(RocketVPNError):
-    """A file of the SDK's own is missing where it is installed, or in the frozen app; ``part`` is its path."""
+    """A file of the SDK's own is missing where it is installed, or in the frozen app; ``part`` is its path.
+
+    ``cause`` is ``files`` where the file may be there, and this process or machine has too many open to read it.
+    """
 
     code = "installation-incomplete"
     sentence = "This program is incomplete: its file {part} is missing."
+    sentences: ClassVar = {"files": "Too many files are open, so this program cannot read its own file {part}."}
+    remedies: ClassVar = {"files": "Close some files, or allow more (ulimit -n), and try again."}
     remedy = "Install it again. If that does not help, tell the app's developers (for them: docs/freezing.md)."

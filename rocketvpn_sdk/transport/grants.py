@@ -169,12 +169,12 @@ class Grants:
             answer = self._answer(question)
             can_be = may_be_code(answer, question.code_digits)
             if can_be and answer in given:  # a program that cannot know better
-                raise AuthenticationFailed(reason="wrong-code")
+                raise AuthenticationFailed(reason="wrong-code", cause="wrong-code")
             given.append(answer)
             if can_be:
                 return error.auth_session, answer
             if len(given) >= self._exchange.limits.code_answers:
-                raise AuthenticationFailed(reason="malformed-code")
+                raise AuthenticationFailed(reason="malformed-code", cause="malformed-code")
             question = msgspec.structs.replace(question, problem="malformed")
 
     def _answer(self, question: Question) -> str:

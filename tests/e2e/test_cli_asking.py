@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from support.command_line import CommandLine
 
 from rocketvpn_sdk.cli import codes
@@ -52,6 +54,21 @@ def test_a_code_that_cannot_be_right_is_asked_for_again_and_costs_no_try(cli: Co
         terminal.type(f" {code[:3]}-{code[3:]} \n")
         terminal.expect("At the server, by its own account")
         assert terminal.leave() == codes.DONE
+
+
+def test_what_was_wrong_with_a_code_is_said_where_there_is_no_other_one(
+    cli: CommandLine, sandbox: Sandbox, tmp_path: Path
+):
+    number, file = sandbox.order(email="kim@example.org"), tmp_path / "code"
+    for typed in ("12345\n", "12345"):
+        error = cli.json("view", "--owner", number, "--code-from", "-", typed=typed).error
+        assert (error["code"], error["cause"]) == ("authentication-failed", "malformed-code")
+        assert "does not look like a code" in error["message"]
+    file.write_text("12345")
+    assert cli.json("view", "--owner", number, "--code-from", str(file)).error["cause"] == "malformed-code"
+    wrong = "000000" if sandbox.mail.last_code() != "000000" else "111111"
+    assert cli.json("view", "--owner", number, "--code-from", "-", typed=wrong).error["cause"] == "wrong-code"
+    assert cli.json("view", "--owner", number, "--code-from", "-").error["code"] == "authentication-required"
 
 
 def test_a_device_is_not_taken_off_its_order_unasked(bound: CommandLine):

@@ -175,6 +175,33 @@ def test_the_settings_are_those_that_options_can_name() -> None:
     assert set(Chosen.__struct_fields__) | {"json", "code_from"} == set(VALUES)
 
 
+@pytest.mark.parametrize("option", [name for name, value in VALUES.items() if value])
+@pytest.mark.parametrize("command", ["delete", "reset", "consent list", "log tail"])
+def test_an_empty_option_is_not_one_that_was_left_out(
+    command: str, option: str, seen: list[Seen], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if not is_taken(command, option):
+        return
+    name = f"--{option.replace('_', '-')}"
+    for place in range(places(command)):
+        for words in ([name, ""], [f"{name}="]):
+            assert run(put(command, {place: words})) == codes.USAGE
+            assert "it is empty" in capsys.readouterr().err
+    assert seen == []
+
+
+def test_no_other_option_or_argument_is_empty(bound: CommandLine) -> None:
+    for words in (
+        ["view", "--html", ""], ["view", "--owner", ""], ["export", ""], ["delete", "--yes", "--receipt", ""],
+        ["delete", "--yes", "--owner="], ["unbind", "", "--yes"], ["correct", "language", ""], ["log", "--event", ""],
+        ["bind", ""], ["consent", "receipts", "--output", ""], ["erase", "--ticket", ""], ["receipt", "x", "--root="],
+    ):  # fmt: skip
+        done = bound.json(*words)
+        assert (done.code, done.error["code"]) == (codes.USAGE, "usage"), words
+        assert "it is empty" in done.error["message"]
+    assert bound.json("status").document["bound"] is True
+
+
 # ---------------------------------------------------------------- numbers and times
 
 NUMBERS = ["9" * 30, "9" * 5000, "-1", "1e3", "1.5", "", " ", "NaN", "0x10", "²", "½", "١e", "१२", "10", "1_0"]
@@ -197,6 +224,14 @@ TIME_OPTIONS = [
 def test_every_number_is_taken_or_refused_in_a_sentence(bound: CommandLine, option: list[str]) -> None:
     for number in NUMBERS:
         check_sentence(bound.json(*option, number), number)
+
+
+def test_a_number_may_have_any_scripts_digits(bound: CommandLine) -> None:
+    for number in ("３", "٣", " 3"):
+        for option in NUMBER_OPTIONS[:-1]:
+            assert bound.json(*option, number).code == 0
+    done = bound.json("view", "--samples", "１００１")
+    assert (done.code, "at most 1000" in done.error["message"]) == (codes.USAGE, True)
 
 
 @pytest.mark.parametrize("option", TIME_OPTIONS, ids=" ".join)

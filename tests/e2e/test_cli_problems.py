@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +63,13 @@ def test_a_server_that_nobody_vouches_for(sandbox: Sandbox, tmp_path: Path, orde
         ('secrets = "memory"', "memory"),
         ('secrets = "somewhere"', "'secrets'"),
         ("= broken", "not TOML"),
+        ("x = " + "[" * 5000 + "]" * 5000, "too deep"),
+        ("x = " + "9" * 5000, "a number is too long"),
+        ("x = 1 #" + "9" * (1 << 20), "longer than"),
+        ('data_dir = ""', "'data_dir' is empty"),
+        ('profile = ""', "'profile' is empty"),
+        ('trust = ""', "'trust' is empty"),
+        ('data_dir = "~no-such-user/vault"', "no home folder"),
         ('policy = "none.toml"', "none.toml"),
         ('trust = "none.pem"', "trust"),
     ],
@@ -74,6 +82,23 @@ def test_settings_that_cannot_work_are_named(sandbox: Sandbox, tmp_path: Path, l
     error = CommandLine(path).json("status").error
     assert error["exit_code"] == codes.USAGE
     assert said in error["message"]
+
+
+def test_settings_in_what_is_no_file(tmp_path: Path):
+    os.mkfifo(tmp_path / "fifo")
+    for path in (Path("/dev/null"), tmp_path, tmp_path / "fifo"):
+        done = CommandLine().process("status", "--json", "--config", str(path))
+        assert (done.code, "cannot be read" in done.error["message"]) == (codes.USAGE, True)
+
+
+def test_settings_may_name_the_home_folder_and_stand_behind_a_link(sandbox: Sandbox, tmp_path: Path, order: str):
+    (tmp_path / "home").mkdir()
+    path = settings(tmp_path / "there", sandbox.client_file, data_dir="~/mine")
+    (tmp_path / "link").symlink_to(path)
+    cli = CommandLine(tmp_path / "link", HOME=str(tmp_path / "home"))
+    assert cli.json("bind", order).code == 0
+    assert (tmp_path / "home" / "mine" / "vault.db").exists()
+    assert not (tmp_path / "there" / "~").exists()
 
 
 def test_settings_that_are_not_there():

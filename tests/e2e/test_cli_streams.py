@@ -6,19 +6,22 @@ import errno
 import io
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from unittest import mock
 
 import pytest
 from support.command_line import CommandLine, settings
 from support.commands import ARGUMENTS, COMMANDS
 
-from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.cli import codes, files
 from rocketvpn_sdk.cli.app import run
+from rocketvpn_sdk.errors import ExportFailed
 from rocketvpn_sdk.sandbox import Sandbox
 
 LOST = "could not be written to the standard output"
@@ -73,6 +76,13 @@ def workshop(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
     sandbox.faults.clear()
 
 
+def mailed(sandbox: Sandbox) -> str:
+    """Wait for the code that is e-mailed next."""
+    came = queue.Queue[str]()
+    sandbox.mail.subscribe(lambda message: came.put(message.code or ""))
+    return came.get(timeout=60)
+
+
 def line(command: str, folder: Path, *more: str) -> list[str]:
     given = ["/dev/null/x", *ARGUMENTS[command][1:]] if command == "export" else ARGUMENTS.get(command, [])
     place = ["--folder", str(folder / "server")] if command == "sandbox" else []
@@ -113,6 +123,45 @@ def test_what_was_erased_is_erased_though_it_cannot_be_said(cli: CommandLine, sa
     again = spoken(cli, arguments, None)
     assert again.code == codes.DONE, "within a day the same ticket brings the same receipt"
     assert json.loads(again.out)["erased"] is True
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPIPE])
+@pytest.mark.parametrize("command", ["delete", "owner", "erase"])
+def test_a_receipt_that_exists_once_comes_on_the_other_stream(
+    cli: CommandLine, sandbox: Sandbox, command: str, number: int, tmp_path: Path
+) -> None:
+    order = sandbox.order(email="kim@example.org" if command == "owner" else None)
+    bound = cli.json("bind", order, *([] if command == "owner" else ["--ticket"])).document
+    code, trust = tmp_path / "code", ["--trust", str(sandbox.ca_file)]
+    arguments = {
+        "delete": ["delete", "--yes", "--scope", "device"],
+        "owner": ["delete", "--owner", order, "--yes", "--code-from", str(code)],
+        "erase": ["erase", "--ticket", bound.get("panic_ticket", {}).get("ticket", ""), "--yes", *trust],
+    }[command]
+    if command == "owner":
+        os.mkfifo(code)
+        threading.Thread(target=lambda: code.write_text(mailed(sandbox)), daemon=True).start()
+    done = spoken(cli, [*arguments, "--receipt", "-"], Broken(number))
+    assert done.code == codes.REFUSED
+    said = done.err.split("Error: ")
+    assert json.loads(said[0][said[0].index('{"') :])["format"] == "rocketvpn-erasure-receipt/1"
+    assert "It is deleted, but the receipt could not be written to the standard output" in said[1]
+
+
+def test_a_receipt_that_no_file_takes_is_not_lost_with_the_document(
+    cli: CommandLine, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli.json("bind", sandbox.order(email=None)).code == 0
+
+    def full(*_: object, **__: object) -> None:
+        raise ExportFailed(folder="x", problem="no space", cause="full")
+
+    monkeypatch.setattr(files, "write", full)
+    for more in (["--json"], []):
+        arguments = ["delete", "--scope", "logs", "--yes", "--receipt", str(tmp_path / "receipt")]
+        done = spoken(cli, [*arguments, *more], Broken(errno.ENOSPC) if more else None)
+        assert '"format": "rocketvpn-erasure-receipt/1"' in (done.err if more else done.out)
+        assert "It is deleted, but the receipt could not be saved" in done.err
 
 
 def test_what_is_shown_before_it_is_sent_has_to_be_seen(cli: CommandLine, sandbox: Sandbox) -> None:
@@ -160,6 +209,63 @@ def test_a_binding_is_not_begun_without_an_output(cli: CommandLine, order: str) 
     done = in_shell(cli, f"bind {order}", ">&-")
     assert (done.returncode, "Nothing was done" in done.stderr) == (codes.REFUSED, True)
     assert cli.json("status").document["bound"] is False
+
+
+def test_a_receipt_is_not_lost_on_a_full_disk(bound: CommandLine) -> None:
+    done = in_shell(bound, "delete --yes --scope device --receipt -", ">/dev/full")
+    assert (done.returncode, "Traceback" in done.stderr) == (codes.REFUSED, False)
+    assert '"format": "rocketvpn-erasure-receipt/1"' in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+LITTLE = {
+    "files": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))",
+    "threads": "import _thread; _thread.stack_size(1 << 46)",
+}
+"""Python code that leaves a process hardly anything."""
+
+
+def with_little(
+    cli: CommandLine, code: str, *arguments: str, stdout: int | IO[str] = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    code = f"{code}\nfrom rocketvpn_sdk.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=cli.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("files", [4, 5, 6, 7, 9, 12])
+@pytest.mark.parametrize("words", ["status", "status --json", "policy show", "policy lint x", "--help"])
+def test_a_process_that_may_open_few_files(bound: CommandLine, words: str, files: int) -> None:
+    done = with_little(bound, LITTLE["files"].format(files), *words.split())
+    assert "Traceback" not in done.stderr
+    for blamed in (LOST, "Install it again"):
+        assert blamed not in " ".join((done.stderr + done.stdout).split()), "it is there, and not at fault"
+    assert done.returncode in codes.MEANINGS
+    assert done.returncode == codes.DONE or "rror" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("files", [4, 5, 6])
+def test_an_output_that_takes_nothing_where_few_files_can_be_opened(bound: CommandLine, files: int) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = with_little(bound, LITTLE["files"].format(files), "status", "--json", stdout=full)
+    assert done.returncode in (codes.REFUSED, codes.USAGE, codes.DEVICE), "that of what could not be opened"
+    assert "Traceback" not in done.stderr
+    assert LOST in " ".join(done.stderr.split())
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_process_that_may_start_no_thread(bound: CommandLine) -> None:
+    done = with_little(bound, LITTLE["threads"], "status", "--json")
+    assert (done.returncode, done.stderr) == (codes.REFUSED, "")
+    assert "no more threads can be started" in json.loads(done.stdout)["error"]["message"]
 
 
 # ---------------------------------------------------------------- encodings, locales, terminals

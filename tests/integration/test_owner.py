@@ -198,8 +198,9 @@ def test_a_lost_answer_makes_no_second_request(world: World, rocket: RocketVPN, 
 def test_a_wrong_code_proves_nothing(world: World, order: str) -> None:
     tries = iter(["000000", "not-it", "000000"])
     with RocketVPN.open(world.config(authenticator=lambda _: next(tries))) as rocket:
-        with pytest.raises(AuthenticationFailed, match="wrong-code"):
+        with pytest.raises(AuthenticationFailed) as caught:
             rocket.rights.as_owner(order)
+        assert caught.value.cause == "wrong-code"
         assert "token.issue" not in {entry.operation for entry in rocket.rights.sent()}
 
 
@@ -212,7 +213,7 @@ def test_with_nobody_to_ask_there_is_no_owner(world: World, order: str, authenti
         rocket.rights.as_owner(order)
 
 
-@pytest.mark.parametrize("number", ["", "rv", "not an order number", "RV/2026/0001", "RV-2026-0001;", 7])
+@pytest.mark.parametrize("number", ["", "rv", "not an order number", "RV+2026+0001", "RV-2026-0001=", 7])
 def test_what_is_no_order_number_is_not_sent(world: World, rocket: RocketVPN, number: Any) -> None:
     before = len(world.sandbox.requests)
     with pytest.raises(ValueRefused):

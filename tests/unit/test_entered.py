@@ -20,6 +20,10 @@ DASHES = "-‐‑‒–—―−﹘﹣－⁃⸺_ー"
 SPACES = " \t\u00a0\u2003\u2009\u202f\u3000\r\n\u2028\u0085"
 UNSEEN = "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202e\u2066\u2069\ufe0f\u034f\u3164\x00\x1b"
 
+LABELLED = (
+    "Your order: RV-2026-0777", "Order no. RV-2026-0777", "order no.: rv 2026 0777", "Order #RV-2026-0777.",
+    "RV-2026-0777!", "RV-2026-0777;", ":RV-2026-0777:", "**RV-2026-0777**", "RV/2026/0777", "№ RV-2026-0777?",
+)  # fmt: skip
 numbers = st.from_regex(STRICT, fullmatch=True)
 codes = st.text(DIGITS, min_size=4, max_size=12)
 
@@ -91,7 +95,12 @@ def test_what_fits_is_left_alone(number: str) -> None:
         ("rv - 2026 – 0777", STRICT, "RV-2026-0777"),
         ("RV-2O26-0777", STRICT, "RV-2O26-0777"),
         ("AB-12", "[a-z]{2}-[0-9]{2}", "ab-12"),
-        ("Your order: RV-2026-0777", PATTERN, "YOUR-ORDER:-RV-2026-0777"),
+        *((text, pattern, "RV-2026-0777") for text in LABELLED for pattern in (PATTERN, STRICT)),
+        ("Order RV 2026 0777", STRICT, "ORDER-RV-2026-0777"),
+        ("Order RV-2026-0777", STRICT, "RV-2026-0777"),
+        ("RV20260777", STRICT, "RV20260777"),
+        ("2 orders: RV-2026-0777", STRICT, "2-ORDERS:-RV-2026-0777"),
+        ("RV-2026-0777 and RV-2026-0778", STRICT, "RV-2026-0777-AND-RV-2026-0778"),
         ("straße-1", PATTERN, "STRAßE-1"),
         ("ı-2026", PATTERN, "ı-2026"),
         ("", PATTERN, ""),
@@ -113,6 +122,12 @@ def test_numbers_by_example(typed: str, pattern: str, number: str) -> None:
         ("“xY9-”", "xY9-"),
         ("12345O", "12345O"),
         ("--", "--"),
+        *((text, "123456") for text in ("123.456", "123·456", "123'456", "123’456", "123456!", "*123456*;")),
+        *((text, "123456") for text in ("Code: 123456", "Your code is: 123 456.", "code=123-456")),
+        ("Code 123456", "Code123456"),
+        ("12.ab", "12.ab"),
+        ("ab:12x", "ab:12x"),
+        ("1 code: 123456", "1code:123456"),
     ],
 )
 def test_codes_by_example(typed: str, right: str) -> None:

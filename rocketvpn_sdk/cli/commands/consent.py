@@ -113,14 +113,20 @@ def receipts(
         Path | None, typer.Option(metavar="DIR", help="Write each into a file of this folder; - prints them.")
     ] = None,
 ) -> Answer:
+    if files.is_stdout(output):
+        files.check(output, call.out, name="--output")
+    elif output is not None:
+        files.refuse_vault(output, name="--output", vault=call.config.folder)
     with call.open() as rocket:
         found = rocket.consent.receipts()
     if files.is_stdout(output):
-        files.check(output, call.out, name="--output")
         return Answer(None, lambda _: files.pour("".join(f"{each.json()}\n" for each in found).encode()))
     written = [] if output is None else [_written(receipt, output) for receipt in found]
 
     def show(out: Out) -> None:
+        if not found:
+            out.say("There is no consent record yet." + (" Nothing was written." if output else ""))
+            return
         rows = [(receipt.record_id, _name(receipt.purpose, receipt.recipient)) for receipt in found]
         out.table(["record", "purpose"], rows)
         out.say()
@@ -207,4 +213,4 @@ def _day(text: str) -> datetime:
     try:
         return datetime.combine(datetime.fromisoformat(text).date(), time(), UTC)
     except ValueError:
-        raise ValueRefused(name="--until", problem="it is no day such as 2027-01-31") from None
+        raise ValueRefused(name="--until", problem="it is not a day such as 2027-01-31") from None

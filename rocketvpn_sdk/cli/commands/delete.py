@@ -58,7 +58,8 @@ def delete(
         raise ValueRefused(name="options", problem="--resume and --forget go with neither --plan nor --owner")
     if device is not None and owner is None:
         raise ValueRefused(name="options", problem="--device goes with --owner")
-    check_receipt_file(receipt, call.out)
+    if receipt is not None:
+        check_receipt_file(receipt, call.out, call.config.folder)
     if owner is not None:
         return delete_as_owner(call, ask.order_number(owner), device, receipt, only_plan=plan, yes=yes)
     if resume:

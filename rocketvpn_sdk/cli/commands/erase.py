@@ -11,7 +11,7 @@ import typer
 from rocketvpn_sdk.cli import ask, files
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import receipt as receipts
-from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt
+from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, print_somewhere, save_receipt
 from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
@@ -89,7 +89,7 @@ def _tell_what_happened(out: Out, error: RocketVPNError, receipt: Path | None) -
     if token is None:
         return
     if files.is_stdout(receipt):
-        files.pour(f"{token}\n".encode())
+        print_somewhere(token, out)
         _tell(out, "It is erased. What came as a receipt was printed; it could not be verified.")
         return
     if receipt is None:

@@ -20,6 +20,7 @@ from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.cli.typed import STDOUT
 from rocketvpn_sdk.errors import ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
@@ -54,7 +55,7 @@ def export(
 
 def _poured(call: Call, *, encrypt: bool) -> Answer:
     """Make the file where nobody else can read it, print its bytes, and remove it."""
-    files.check(Path(files.STDOUT), call.out, name="FILE")
+    files.check(Path(STDOUT), call.out, name="FILE")
     if sys.stdout.isatty():
         raise ValueRefused(name="FILE", problem="a ZIP is nothing to read on a terminal; send it into a file or a pipe")
     passphrase = _passphrase() if encrypt else None

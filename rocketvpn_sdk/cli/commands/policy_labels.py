@@ -50,13 +50,14 @@ def policy_labels(
         Path | None, typer.Option(metavar="FILE", help="Write the store's own file; - prints it.")
     ] = None,
     policy: File = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace FILE if it is there, without asking.")] = False,
 ) -> Answer:
     found = chosen(policy)
     if output and store is None:
         raise ValueRefused(name="--output", problem="it needs --store, since each store has a file of its own")
     if output and store:
         content = _FILES[store](found)
-        files.check(output, call.out, name="--output", overwrite=True)
+        files.check_or_ask(output, call.out, name="--output", yes=yes)
         if files.is_stdout(output):
             return Answer(None, lambda _: files.pour(content))
         files.write(output, content, name="--output", overwrite=True)

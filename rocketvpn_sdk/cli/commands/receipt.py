@@ -12,7 +12,7 @@ from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, read_settings
+from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, place, read_settings
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import ConfigurationError
 
@@ -97,6 +97,7 @@ def _trusted(root: Path | None, config: Path | None) -> tuple[Path, str | None]:
     if config is None and root is not None:
         return root, None
     settings, base = read_settings(config)
-    if root is None and settings.trusted_root is None:
+    trusted = root or place(base, settings.trusted_root)
+    if trusted is None:
         raise ConfigurationError(problem="a receipt is held against the operator's TUF root; name its file with --root")
-    return root or base / str(settings.trusted_root), settings.server
+    return trusted, settings.server

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rocketvpn_sdk.cli import codes, problems
+from rocketvpn_sdk.cli import codes, files, problems
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.interrupts import interrupts
 from rocketvpn_sdk.cli.options import help_text
@@ -51,6 +51,8 @@ def sandbox(
     ] = None,
 ) -> Answer | None:
     import_sandbox()
+    if folder is not None:
+        files.refuse_vault(folder, name="--folder")
     with stopping_on_signals(), _folder(folder) as place:
         _serve(call.out, place, port, database_url, policy)
     call.out.say("Stopped.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import ask, codes, files, words
+from rocketvpn_sdk.cli import ask, files, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import journal
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
@@ -55,7 +53,7 @@ def view(
             )
         return _as_owner(call, ask.order_number(owner))
     if html is not None:
-        _check(html, call.out, yes=yes)
+        files.check_or_ask(html, call.out, name="--html", yes=yes, vault=call.config.folder)
     with call.open() as rocket:
         report = rocket.rights.view(samples=samples)
     if html is None:
@@ -65,24 +63,6 @@ def view(
         return Answer(None, lambda _: files.pour(page))
     written = files.write(html, page, name="--html", overwrite=True)
     return Answer({"file": str(written)}, lambda out: out.say(f"Written to {written}. Only you can read it."))
-
-
-def _check(path: Path, out: Out, *, yes: bool) -> None:
-    """Find out, before the server is asked, whether the file can be written.
-
-    Raises:
-        ValueRefused, ExportFailed: it cannot.
-        ConfirmationNeeded: it is there, and nobody said that it may go.
-    """
-    files.check(path, out, name="--html", overwrite=True)
-    if yes or files.is_stdout(path) or not os.path.lexists(path):
-        return
-    if out.json or not ask.at_terminal():
-        raise ConfirmationNeeded(
-            f"{path} is there already.", advice="Name another file, or replace it with --yes.", exit_code=codes.USER
-        )
-    if ask.line(f"{path} is there already. Type replace to replace it: ").casefold() != "replace":
-        raise ConfirmationNeeded("Stopped: it was not confirmed.", advice="Nothing was written.")
 
 
 def show(out: Out, report: Report) -> None:

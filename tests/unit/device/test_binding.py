@@ -95,7 +95,7 @@ def test_the_same_machine_user_app_and_order_give_the_same_device(bench: Bench) 
 
 
 @pytest.mark.parametrize(
-    "number", ["", " - ", "RV", "RV/2026", "X" * 50, "'; DROP TABLE", "RV-2026\u0301-0001", 5, b"RV-2026-0001", None]
+    "number", ["", " - ", "RV", "RV+2026", "X" * 50, "'; DROP TABLE", "RV-2026\u0301-0001", 5, b"RV-2026-0001", None]
 )
 def test_a_bad_order_number_is_refused_before_anything_is_sent(bench: Bench, number: Any) -> None:
     with pytest.raises(ValueRefused) as caught:

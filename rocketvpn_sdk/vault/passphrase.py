@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
-from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, why
+from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, require_file, why
 from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 
@@ -210,8 +209,7 @@ class PassphraseSecrets(SecretStore):
     def _require_file(self) -> None:
         """Go on where there is a file, or nothing, to be replaced."""
         with suppress(FileNotFoundError):
-            if not stat.S_ISREG(self._file.lstat().st_mode):
-                raise NotAFile(self._file)
+            require_file(self._file)
 
     @contextmanager
     def _translated(self, otherwise: str) -> Iterator[None]:
@@ -219,7 +217,8 @@ class PassphraseSecrets(SecretStore):
             yield
         except OSError as error:
             cause, problem = why(error)
-            said = f"{self._file}: {problem}" if cause else f"{self._file}: {otherwise}"
+            place = error.path if isinstance(error, NotAFile) else error.filename or self._file
+            said = f"{place}: {problem if cause else otherwise}"
             known = cause if cause in SecretStoreUnavailable.remedies else "file"
             raise SecretStoreUnavailable(store=self.label, problem=said, cause=known) from None
 

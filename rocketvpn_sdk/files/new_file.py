@@ -30,7 +30,7 @@ _NO_FILE = "there is something else than a file by that name (a folder, link, de
 def new_file(path: Path, *, overwrite: bool, name: str = "path") -> Iterator[BinaryIO]:
     """Yield a file to write; when the block ends it stands at ``path``, mode 0600. After an error nothing is left.
 
-    What is not a regular file is never replaced, and a link is never followed; one on the way to ``path`` is the user's.
+    What is not a regular file is never replaced, and no link is followed but those on the way to ``path``.
     A killed process leaves only a hidden file beside ``path``, which the next one for the same ``path`` removes.
 
     Args:

@@ -202,6 +202,20 @@ def found_in(handle: int | None, name: str) -> os.stat_result | None:
         return None
 
 
+def is_below(path: Path, handle: int | None) -> bool:
+    """Return whether ``path`` is in the folder from ``open_folder``, by whatever name."""
+    if sys.platform == "win32" or handle is None:
+        return False
+    folder = os.fstat(handle)
+    for above in Path(os.path.realpath(path)).parents:
+        try:
+            if os.path.samestat(above.stat(), folder):
+                return True
+        except OSError:  # it is not there yet, or may not be looked at
+            continue
+    return False
+
+
 def empty_file(path: Path, found: os.stat_result) -> bool:
     """Empty the file that ``lstat`` found at ``path``, unless that cannot be done safely; return whether it was done.
 

@@ -145,11 +145,15 @@ def create_lock(path: Path, vault: Path | None = None) -> None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Return whether ``folder`` holds the file of a vault, and not only something by its name."""
+    """Return whether ``folder`` holds the file of a vault, and not only something by its name.
+
+    Nothing is changed: sqlite neither reads nor removes the log beside the file. So a vault that was made a moment ago,
+    and has everything in its log, is not seen.
+    """
     path = folder / DATABASE
     try:
         require_file(path)
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as db:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as db:
             return bool(db.execute(_OURS).fetchone()[0])
     except (OSError, sqlite3.Error, UnicodeDecodeError):  # the last one is what sqlite3 raises for a damaged schema
         return False
@@ -261,7 +265,8 @@ def _close_to_others(folder: Path, found: Mapping[Path, os.stat_result], vault: 
         if path != folder and (at.st_nlink > 1 or (at.st_size and not ours)):
             continue  # it may be another program's; nobody gets at it through the folder
         try:
-            path.chmod(stat.S_IMODE(at.st_mode) & 0o700)
+            with suppress(FileNotFoundError):  # another process closed the vault meanwhile
+                path.chmod(stat.S_IMODE(at.st_mode) & 0o700)
         except OSError:
             problem = "others can read what is in it, and that cannot be changed (chmod)"
             raise VaultReadOnly(folder=str(path.parent), problem=problem) from None

@@ -196,6 +196,21 @@ def test_attack_lock_that_is_a_file_of_the_users_too_is_left_alone(tmp_path: Pat
     assert ((tmp_path / "thesis.txt").read_text(), mode(tmp_path / "thesis.txt")) == ("mine", 0o644)
 
 
+def test_looking_whose_a_vault_is_leaves_its_log_alone(tmp_path: Path) -> None:
+    """What is left of a vault after a crash or an attack is found out by whoever opens it, under its lock."""
+    rocket = RocketVPN.open(config(tmp_path / "v"))
+    for name in ("vault.db", "vault.db-wal"):
+        (tmp_path / name).write_bytes((tmp_path / "v" / name).read_bytes())
+    rocket.close()
+    for whole in (True, False):
+        if not whole:
+            (tmp_path / "vault.db").write_bytes(b"")
+        before = snapshot(tmp_path)
+        folders.is_ours(tmp_path)
+        assert snapshot(tmp_path) == before
+    assert folders.is_ours(tmp_path / "v")
+
+
 def test_attack_folder_with_other_files_is_not_taken_over(tmp_path: Path) -> None:
     place = tmp_path / "documents"
     place.mkdir()

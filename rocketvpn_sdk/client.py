@@ -23,6 +23,7 @@ from rocketvpn_sdk.rooms import Rooms
 from rocketvpn_sdk.upkeep import Upkeep
 from rocketvpn_sdk.vault import Vault, VaultStatus
 from rocketvpn_sdk.vault import folder as folders
+from rocketvpn_sdk.vault.passphrase import file_names
 from rocketvpn_sdk.waiting import Requests
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -268,17 +269,18 @@ class RocketVPN:
         server is not told: it goes on holding what it holds.
 
         Raises:
+            MadeWithPassphrase, MadeWithoutPassphrase: its key is in another kind of secret store; nothing was removed.
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
             VaultError: the folder or a file in it cannot be used or removed; see the subclass.
         """
         with loading(config.folder):
             from rocketvpn_sdk.updates.place import beside, remove
 
-        if not folders.holds_vault(config.folder):
+        folder, secrets = config.folder, config.resolved_secrets
+        if not folders.holds_vault(folder, file_names(folder, secrets)):
             return
-        folders.check(config.folder)
-        remove(beside(config.folder))
-        Vault.reset(config.folder, config.resolved_secrets, config.clock, config.limits)
+        folders.check(folder)
+        Vault.reset(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
 
     def __repr__(self) -> str:
         return f"RocketVPN({self._rooms.vault.status().state})"

@@ -17,7 +17,7 @@ from rocketvpn_sdk.clock import Clock, SystemClock, checked_clock
 from rocketvpn_sdk.entered import Question
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
-from rocketvpn_sdk.files import absolute, path_problem, why
+from rocketvpn_sdk.files import absolute, path_problem, read_given, why
 from rocketvpn_sdk.journal.event import Event
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
@@ -171,8 +171,7 @@ class Config(_Options, frozen=True):
 
 def _read_root(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_ROOT + 1)
+        content = read_given(path, _LARGEST_ROOT)
     except OSError as error:
         raise ConfigurationError(problem=f"the file of the TUF root (trusted_root): {_unread(error)}") from None
     _check(len(content) <= _LARGEST_ROOT, "the file of the TUF root (trusted_root) is too long")

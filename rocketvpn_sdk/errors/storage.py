@@ -119,6 +119,8 @@ class SecretStoreUnavailable(SecretStoreError):
         "files": "Close some files, or allow more (ulimit -n), and try again; nothing was changed.",
         "full": "Free some room and try again; what was stored before is whole.",
         "kind": "Move away what is in its place, and try again; nothing was changed.",
+        "memory": "Close other programs, and try again; nothing was changed.",
+        "library": "Install cryptography with OpenSSL 3.2 or newer, or use the keyring; nothing was changed.",
         "file": "Let this user read and write it, and try again; nothing was changed.",
     }
 
@@ -145,6 +147,9 @@ class MadeWithPassphrase(SecretStoreError):
     code = "made-with-passphrase"
     sentence = "Your encrypted data is locked with a passphrase, and the {store} was asked for its key."
     remedy = "Open it with that passphrase: Config(secrets=PassphraseSecrets(...)). Nothing was changed."
+    remedies: ClassVar[Mapping[str, str]] = {
+        "reset": "Reset it with PassphraseSecrets(...) or --passphrase; any passphrase will do. Nothing was removed.",
+    }
 
 
 class MadeWithoutPassphrase(SecretStoreError):
@@ -156,6 +161,10 @@ class MadeWithoutPassphrase(SecretStoreError):
         "Open it without one, by leaving out Config(secrets=PassphraseSecrets(...)). If it was locked with a"
         " passphrase, put that file back. Nothing was changed."
     )
+    remedies: ClassVar[Mapping[str, str]] = {
+        "reset": "Reset it without PassphraseSecrets(...) or --passphrase, so that its key goes too. If that is gone"
+        " for good, remove the folder of that file by hand. Nothing was removed.",
+    }
 
 
 class SecretCorrupt(SecretStoreError):

@@ -1,9 +1,19 @@
 """Files that are there whole or not at all, and what an error of the operating system means in words."""
 
-from rocketvpn_sdk.files.causes import NONE_LEFT, NotAFile, disk_error, loading, none_left, out_of_files, why
+from rocketvpn_sdk.files.causes import (
+    NONE_LEFT,
+    NotAFile,
+    disk_error,
+    loading,
+    none_left,
+    out_of_files,
+    require_file,
+    what_it_is,
+    why,
+)
 from rocketvpn_sdk.files.new_file import new_file, refuse_place, usable_path
 from rocketvpn_sdk.files.paths import absolute, make_folders, path_problem
-from rocketvpn_sdk.files.reading import read_own
+from rocketvpn_sdk.files.reading import read_given, read_own
 
 __all__ = [
     "NONE_LEFT",
@@ -16,8 +26,11 @@ __all__ = [
     "none_left",
     "out_of_files",
     "path_problem",
+    "read_given",
     "read_own",
     "refuse_place",
+    "require_file",
     "usable_path",
+    "what_it_is",
     "why",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultFull, VaultReadOnly
 
-NOT_A_FILE = "it is a link, a device or a folder, and no file"
 NONE_LEFT = "this process has too many files open"
 _WRITTEN = "it cannot be written to"
 _PROBED = 4
@@ -22,9 +23,9 @@ _MEANINGS: dict[int, tuple[str, str]] = {
     errno.ENFILE: ("files", "this machine has too many files open"),
     errno.ELOOP: ("links", "links on the way to it lead in a circle"),
     errno.ENAMETOOLONG: ("name", "its name is too long"),
-    errno.ENOTDIR: ("kind", "something on the way to it is no folder"),
+    errno.ENOTDIR: ("kind", "something on the way to it is not a folder"),
     errno.EISDIR: ("kind", "it is a folder"),
-    errno.ENXIO: ("kind", NOT_A_FILE),
+    errno.ENXIO: ("kind", "it is a pipe, a socket or a device, not a file"),
     errno.ENOENT: ("missing", "the folder is not there"),
     errno.EFBIG: ("limit", "this user or process may not write a file that long"),
     errno.EIO: ("disk", "the disk reported an error"),
@@ -37,15 +38,44 @@ _MEANINGS: dict[int, tuple[str, str]] = {
 class NotAFile(OSError):
     """Something else has the name of a file of ours: it is neither followed nor replaced."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(errno.ENXIO, NOT_A_FILE)
+    def __init__(self, path: Path, found: os.stat_result) -> None:
         self.path = path
+        self.problem = f"{what_it_is(found)}, not a file"
+        super().__init__(errno.ENXIO, self.problem)
+
+
+def what_it_is(found: os.stat_result) -> str:
+    """Return what ``lstat`` or ``stat`` found, as a sentence: "it is a folder"."""
+    if platforms.is_link(found):
+        return "it is a link"
+    if stat.S_ISREG(found.st_mode):
+        return "it is a file"
+    if stat.S_ISDIR(found.st_mode):
+        return "it is a folder"
+    if stat.S_ISFIFO(found.st_mode):
+        return "it is a pipe"
+    return "it is a socket" if stat.S_ISSOCK(found.st_mode) else "it is a device"
+
+
+def require_file(path: Path) -> os.stat_result:
+    """Return what ``lstat`` finds at ``path``: a file, and nothing that stands in its place.
+
+    Raises:
+        NotAFile: it is a link, a folder, a pipe, a socket or a device.
+        OSError: it is not there, or cannot be looked at.
+    """
+    found = path.lstat()
+    if platforms.is_link(found) or not stat.S_ISREG(found.st_mode):
+        raise NotAFile(path, found)
+    return found
 
 
 def why(error: OSError, *, reading: bool = False) -> tuple[str, str]:
     """Return the cause, which is a key of ``VaultReadOnly.remedies`` or empty, and a sentence's end that says it."""
     if error.errno in _FULL:
         return "full", "No space left on the disk"
+    if isinstance(error, NotAFile):
+        return "kind", error.problem
     cause, problem = _MEANINGS.get(error.errno or 0, ("", error.strerror or type(error).__name__))
     if reading and not cause and problem.startswith(_WRITTEN):
         problem = problem.removeprefix(f"{_WRITTEN} (").removesuffix(")")

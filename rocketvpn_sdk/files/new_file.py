@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import BinaryIO
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import ExportFailed, ValueRefused
-from rocketvpn_sdk.files.causes import why
+from rocketvpn_sdk.files.causes import NotAFile, require_file, why
 from rocketvpn_sdk.files.paths import absolute, path_problem
 
 _SUFFIX = ".part"
 _FLAGS = os.O_CREAT | os.O_EXCL | os.O_RDWR
 _MODE = 0o600
-_ROOM = len(f"..{secrets.token_hex(4)}{_SUFFIX}")
+_RANDOM_BYTES = 4
+_ROOM = len(f"..{secrets.token_hex(_RANDOM_BYTES)}{_SUFFIX}")
 """Characters that the hidden file's name has more."""
 _TAKEN = "there is something by that name already"
 _NO_FILE = "there is something else than a file by that name (a folder, link, device or pipe), which is left alone"
@@ -29,7 +30,7 @@ _NO_FILE = "there is something else than a file by that name (a folder, link, de
 def new_file(path: Path, *, overwrite: bool, name: str = "path") -> Iterator[BinaryIO]:
     """Yield a file to write; when the block ends it stands at ``path``, mode 0600. After an error nothing is left.
 
-    What is no regular file is never replaced, and a link never followed; one on the way to ``path`` is the user's own.
+    What is not a regular file is never replaced, and no link is followed but those on the way to ``path``.
     A killed process leaves only a hidden file beside ``path``, which the next one for the same ``path`` removes.
 
     Args:
@@ -38,8 +39,8 @@ def new_file(path: Path, *, overwrite: bool, name: str = "path") -> Iterator[Bin
         name: what the caller calls the path, for the errors.
 
     Raises:
-        ValueRefused: something is there and ``overwrite`` does not allow to replace it, it is no file, or no file can
-            have that name.
+        ValueRefused: something is there and ``overwrite`` does not allow to replace it, it is not a file, or no file
+            can have that name.
         ExportFailed: the folder or the disk does not take it.
     """
     path = usable_path(path, name=name)
@@ -53,9 +54,9 @@ def new_file(path: Path, *, overwrite: bool, name: str = "path") -> Iterator[Bin
                 file.flush()
                 platforms.sync_file(file.fileno())
                 if not platforms.keeps_open_files():  # while it is held, for else another one could sweep it away
-                    _move(part, path, overwrite=overwrite)
+                    _move(part, path, overwrite=overwrite, name=name)
             if platforms.keeps_open_files():
-                _move(part, path, overwrite=overwrite)
+                _move(part, path, overwrite=overwrite, name=name)
         finally:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -75,7 +76,7 @@ def usable_path(path: Path, *, name: str = "path") -> Path:
     """
     problem = path_problem(path, room=_ROOM)
     if not problem and (not path.name or path.name == ".."):
-        problem = "it is no name of a file"
+        problem = "it is not the name of a file"
     if problem:
         raise ValueRefused(name=name, problem=problem)
     try:
@@ -93,7 +94,7 @@ def refuse_place(path: Path, *, overwrite: bool, name: str = "path") -> None:
     path = usable_path(path, name=name)
     try:
         _require_replaceable(path, overwrite=overwrite, name=name)
-        if not os.access(path.parent, os.W_OK | os.X_OK):
+        if not os.access(path.parent, os.R_OK | os.W_OK | os.X_OK):  # it is listed for what a killed process left
             path.parent.stat()
             raise PermissionError(errno.EACCES, "")
     except OSError as error:
@@ -103,11 +104,11 @@ def refuse_place(path: Path, *, overwrite: bool, name: str = "path") -> None:
 
 def _require_replaceable(path: Path, *, overwrite: bool, name: str) -> None:
     try:
-        found = path.lstat()
+        require_file(path)
     except FileNotFoundError:
         return
-    if not stat.S_ISREG(found.st_mode) or platforms.is_link(found):
-        raise ValueRefused(name=name, problem=_NO_FILE)
+    except NotAFile:
+        raise ValueRefused(name=name, problem=_NO_FILE) from None
     if not overwrite:
         raise ValueRefused(name=name, problem=_TAKEN)
 
@@ -115,7 +116,7 @@ def _require_replaceable(path: Path, *, overwrite: bool, name: str) -> None:
 def _begin(path: Path) -> tuple[Path, int]:
     """Make the hidden file and hold it, which says to others that somebody is writing it."""
     while True:
-        part = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}{_SUFFIX}")
+        part = path.with_name(f"{_prefix(path)}{secrets.token_hex(_RANDOM_BYTES)}{_SUFFIX}")
         handle = os.open(part, _FLAGS, _MODE)
         platforms.hold(handle)
         if os.fstat(handle).st_nlink:
@@ -125,10 +126,10 @@ def _begin(path: Path) -> tuple[Path, int]:
 
 def _sweep(path: Path) -> None:
     """Remove what a killed process left behind; what somebody is writing is held, and stays."""
-    prefix = _prefix(path)
-    left = [entry for entry in path.parent.iterdir() if entry.name.startswith(prefix) and entry.suffix == _SUFFIX]
-    for part in left:
+    ours = re.compile(re.escape(_prefix(path)) + f"[0-9a-f]{{{2 * _RANDOM_BYTES}}}" + re.escape(_SUFFIX))
+    for part in [entry for entry in path.parent.iterdir() if ours.fullmatch(entry.name)]:
         with suppress(OSError):
+            require_file(part)
             platforms.remove_unless_held(part)
 
 
@@ -136,9 +137,9 @@ def _prefix(path: Path) -> str:
     return f".{path.name}."
 
 
-def _move(part: Path, path: Path, *, overwrite: bool) -> None:
+def _move(part: Path, path: Path, *, overwrite: bool, name: str) -> None:
     if overwrite:
-        _require_replaceable(path, overwrite=True, name="path")  # it may have come while the file was written
+        _require_replaceable(path, overwrite=True, name=name)  # it may have come while the file was written
         part.replace(path)
     else:
         platforms.move_without_replacing(part, path)  # the hidden name, where it stays, goes afterwards

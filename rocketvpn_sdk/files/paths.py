@@ -23,6 +23,8 @@ def path_problem(path: Path, *, room: int = 0) -> str | None:
         return "it has characters that cannot be in a path here"
     if b"\0" in encoded:
         return "it has a zero character in it"
+    if not path.is_absolute() and path.parts and path.parts[0].startswith("~"):
+        return "it begins with ~, which is a folder of that name here: expand it first (Path.expanduser)"
     return platforms.path_problem(path, room=room)
 
 

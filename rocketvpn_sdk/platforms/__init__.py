@@ -122,6 +122,18 @@ def data_folder(app: str) -> Path | None:
     given = Path(os.environ.get("XDG_DATA_HOME", ""))
     if given.is_absolute():
         return given / app
+    home = home_folder()
+    return home / ".local" / "share" / app if home is not None else None
+
+
+def home_folder() -> Path | None:
+    """Return this user's home folder; ``None``: there is none."""
+    if sys.platform == "win32":
+        try:
+            home = Path.home()
+        except RuntimeError:
+            return None
+        return home if home.is_absolute() else None
     home = Path(os.environ.get("HOME", ""))
     if not home.is_absolute():
         import pwd
@@ -130,7 +142,7 @@ def data_folder(app: str) -> Path | None:
             home = Path(pwd.getpwuid(os.getuid()).pw_dir)
         except KeyError:  # a number that no user has, as in a container
             return None
-    return home / ".local" / "share" / app if home.is_absolute() else None
+    return home if home.is_absolute() else None
 
 
 def path_problem(path: Path, *, room: int = 0) -> str | None:
@@ -154,15 +166,19 @@ def is_within(path: Path, folder: Path) -> bool:
 # ---------------------------------------------------------------- open files
 
 
-def open_to_read(path: Path) -> int:
-    """Open a file without following a link, and without waiting for whoever writes into a pipe; return its handle.
+def open_to_read(path: Path, *, follow: bool) -> int:
+    """Open a file without waiting for whoever writes into a pipe; return its handle.
+
+    Args:
+        path: the file.
+        follow: whether it may be a link.
 
     Raises:
-        OSError: it is a link, or cannot be opened.
+        OSError: it is a link that may not be followed, or cannot be opened.
     """
     if sys.platform == "win32":
         return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
 
 
 def open_folder(folder: Path) -> int | None:
@@ -184,6 +200,44 @@ def found_in(handle: int | None, name: str) -> os.stat_result | None:
         return os.stat(name, dir_fd=handle, follow_symlinks=False)
     except OSError:
         return None
+
+
+def is_below(path: Path, handle: int | None) -> bool:
+    """Return whether ``path`` is in the folder from ``open_folder``, by whatever name."""
+    if sys.platform == "win32" or handle is None:
+        return False
+    folder = os.fstat(handle)
+    for above in Path(os.path.realpath(path)).parents:
+        try:
+            if os.path.samestat(above.stat(), folder):
+                return True
+        except OSError:  # it is not there yet, or may not be looked at
+            continue
+    return False
+
+
+def empty_file(path: Path, found: os.stat_result) -> bool:
+    """Empty the file that ``lstat`` found at ``path``, unless that cannot be done safely; return whether it was done.
+
+    It is neither opened, since closing it would drop every lock that this process has on it (POSIX), nor named, since a
+    link may have come in its place. Linux alone has what that takes: handles that are not open files (open(2), O_PATH).
+
+    Raises:
+        OSError: it may not be written.
+    """
+    if sys.platform != "linux":
+        return False
+    handle = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    try:
+        now = os.fstat(handle)
+        if not os.path.samestat(now, found) or not stat.S_ISREG(now.st_mode) or now.st_nlink > 1:
+            return False
+        os.truncate(f"/proc/self/fd/{handle}", 0)
+    except FileNotFoundError:  # /proc is not there
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def file_sizes_are_limited() -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import PolicyInvalid
-from rocketvpn_sdk.files import why
+from rocketvpn_sdk.files import read_given, why
 from rocketvpn_sdk.package_data import read_package_data
 from rocketvpn_sdk.policy.checks import check_references
 from rocketvpn_sdk.policy.document import Document, Policy
@@ -60,8 +60,7 @@ def load_policy(path: Path) -> Policy:
         PolicyInvalid: the file cannot be read, is longer than ``MAX_BYTES``, or is not a valid policy.
     """
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8")
+        text = read_given(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         _, problem = why(error, reading=True)
         raise PolicyInvalid(path=str(path), line=0, problem=f"the file cannot be read ({problem})") from None

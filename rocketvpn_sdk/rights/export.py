@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, ValueRefused
@@ -129,7 +128,7 @@ class Export:
         """Write the file; see ``Rights.export``."""
         encrypt = _encryption(passphrase)
         target = _named(path, encrypted=encrypt is not None)
-        if platforms.is_within(target, self._view.folder):
+        if self._view.vault_contains(target):
             raise ValueRefused(name="path", problem="it is in the vault's own folder")
         refuse_place(target, overwrite=overwrite)
         content = self._gather()

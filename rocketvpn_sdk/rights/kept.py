@@ -12,7 +12,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, checked_clock
 from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
-from rocketvpn_sdk.files import make_folders, new_file, why
+from rocketvpn_sdk.files import make_folders, new_file, read_given, why
 from rocketvpn_sdk.rights.outcome import Receipt
 from rocketvpn_sdk.rights.receipts import RECEIPT_KEYS, SKEW, verified
 from rocketvpn_sdk.updates.evidence import Evidence, verify
@@ -87,11 +87,11 @@ def check_receipt_file(
 
     Raises:
         ReceiptInvalid: it proves nothing; ``problem`` says why.
-        ConfigurationError: ``trusted_root`` is no root metadata.
+        ConfigurationError: ``trusted_root`` is not root metadata.
     """
     root = trusted_root if isinstance(trusted_root, bytes) else _root(trusted_root)
     try:
-        content = _read(path, _LARGEST)
+        content = read_given(path, _LARGEST)
     except OSError as error:
         raise ReceiptInvalid(problem=f"its file cannot be read ({why(error, reading=True)[1]})") from None
     except ValueError:  # a name that no file can have
@@ -128,14 +128,9 @@ def _decoded(content: bytes) -> _File:
     raise ReceiptInvalid(problem="its file is not one that this software wrote, or is damaged")
 
 
-def _read(path: Path, at_most: int) -> bytes:
-    with path.open("rb") as file:
-        return file.read(at_most + 1)
-
-
 def _root(path: Path) -> bytes:
     try:
-        return _read(path, _LARGEST_ROOT)
+        return read_given(path, _LARGEST_ROOT)
     except OSError as error:
         problem = f"the file of the TUF root (trusted_root) cannot be read ({why(error, reading=True)[1]})"
         raise ConfigurationError(problem=problem) from None

@@ -77,10 +77,9 @@ class View:
         self._disclosures = disclosures
         self._requests = requests
 
-    @property
-    def folder(self) -> Path:
-        """The vault's folder."""
-        return self._vault.folder
+    def vault_contains(self, path: Path) -> bool:
+        """Return whether ``path`` is in the vault's folder, also if that was renamed."""
+        return self._vault.contains(path)
 
     def view(self, samples: int = 0, language: str = "en") -> Report:
         """Return everything held; see ``Rights.view``."""

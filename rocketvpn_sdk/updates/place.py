@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed
-from rocketvpn_sdk.files import NotAFile, disk_error, none_left, read_own
+from rocketvpn_sdk.files import disk_error, none_left, read_own, require_file
 from rocketvpn_sdk.updates.kept import LARGEST, Kept, from_bytes, to_bytes
 from rocketvpn_sdk.vault.folder import create_lock, is_there, prepare
 
@@ -155,8 +155,7 @@ class Place:
                 file.flush()
                 platforms.sync_file(file.fileno())
             with suppress(FileNotFoundError):
-                if not stat.S_ISREG(path.lstat().st_mode):
-                    raise NotAFile(path)
+                require_file(path)
             Path(temporary).replace(path)
             platforms.sync_folder(path.parent)
 
@@ -176,8 +175,8 @@ def held(folder: Path, patience: float) -> Iterator[Place]:
     """
     if not is_there(folder.parent):
         raise VaultClosed(problem=_GONE)
-    prepare(folder)
-    create_lock(folder / _LOCK)
+    prepare(folder, folder.parent)
+    create_lock(folder / _LOCK, folder.parent)
     with _locked(folder, patience):
         with _translated(folder):
             _remove_work(folder)  # of a process that was killed

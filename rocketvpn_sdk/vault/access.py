@@ -6,13 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rocketvpn_sdk.errors import (
-    SecretStoreError,
-    VaultBusy,
-    VaultClosed,
-    VaultDamaged,
-    VaultLocked,
-)
+from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, read_head
@@ -95,8 +89,7 @@ class Access:
             VaultBusy: other processes rotated all the time.
         """
         for _ in range(_TRIES):
-            root = lifecycle.find_root(self._store, self._secrets)
-            keys = self._keys_of(root)
+            keys = self._keys_of(lifecycle.find_root(self._store, self._secrets))
             if keys is not None:
                 return keys
         raise VaultBusy(seconds=0)

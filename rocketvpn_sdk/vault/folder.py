@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultReadOnly, VaultUnsafe
-from rocketvpn_sdk.files import NotAFile, disk_error, make_folders, path_problem
+from rocketvpn_sdk.files import disk_error, make_folders, path_problem, require_file, what_it_is
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
@@ -25,19 +26,26 @@ FILES = (*CONTENT, *LOCKS)
 _SMALLEST_DATABASE = 512
 """One page of the smallest size that sqlite knows."""
 
-_NO_FOLDER = "it is a link or not what it should be"
+_OURS = "SELECT count(*) FROM sqlite_master WHERE name = 'head' AND sql LIKE '%vault_id%'"
+_SHARED = "it holds other files, and others may read it (choose an empty folder)"
+_WRITTEN = "it is a lock and should be empty, and another program wrote into it"
 _LONGEST_NAME = f"/{COURIER}-journal"
 
 ROOM = 80
 """Characters of the longest name below the folder: those of the signed files while they are fetched."""
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, vault: Path | None = None) -> None:
     """Make ``folder`` (mode 0700) if it is missing, and check that it and its files are safe.
 
+    Args:
+        folder: a vault's, or one below it.
+        vault: the vault's; default: ``folder``.
+
     Raises:
-        VaultUnsafe: it is a link, belongs to someone else, others may write to it, it is on a network file system, or
-            its name means something else on Windows.
+        VaultUnsafe: it is a link, belongs to someone else, others may write to it, they may read it and it holds other
+            files than ours, it is on a network file system, it is the root or the user's home folder, or its name
+            means something else on Windows.
         VaultReadOnly, VaultFull: it cannot be made.
     """
     _require_usable_name(folder)
@@ -47,11 +55,11 @@ def prepare(folder: Path) -> None:
         raise VaultUnsafe(path=str(folder), problem="it is not a folder") from None
     except OSError as error:
         raise disk_error(error, folder) from None
-    check(folder)
+    check(folder, vault)
 
 
 def _require_usable_name(folder: Path) -> None:
-    problem = path_problem(folder, room=ROOM)
+    problem = path_problem(folder, room=ROOM) or _shared_problem(folder)
     if problem:
         raise VaultUnsafe(path=str(folder), problem=problem)
     longest = platforms.longest_path()
@@ -59,25 +67,35 @@ def _require_usable_name(folder: Path) -> None:
         raise disk_error(OSError(errno.ENAMETOOLONG, ""), folder)
 
 
-def check(folder: Path) -> None:
-    """Check that ``folder``, which is there, and its files are safe.
+def _shared_problem(folder: Path) -> str | None:
+    """Return why ``folder`` can never be for a vault alone."""
+    if folder.parent == folder:
+        return "it is the root folder; choose one for this data alone"
+    home = platforms.home_folder()
+    with suppress(OSError):
+        if home is not None and (folder == home or folder.samefile(home)):
+            return "it is the home folder; choose one in it, for this data alone"
+    return None
+
+
+def check(folder: Path, vault: Path | None = None) -> None:
+    """Check that ``folder``, which is there, and its files are safe; what others may read of ours is closed to them.
 
     Raises:
         VaultUnsafe: see ``prepare``.
         VaultReadOnly: it cannot be looked into.
     """
     with _translated(folder):
-        _check(folder, folder.lstat(), stat.S_ISDIR)
+        found = {folder: folder.lstat()}
+        _require(folder, found[folder], stat.S_ISDIR)
         network = platforms.network_file_system(folder)
         if network:
             raise VaultUnsafe(path=str(folder), problem=f"it is on a network file system ({network})")
-        for name in FILES:
-            path = folder / name
-            try:
-                found = path.lstat()
-            except FileNotFoundError:
-                continue
-            _check(path, found, stat.S_ISREG)
+        for path in [folder / name for name in FILES]:
+            with suppress(FileNotFoundError):
+                found[path] = path.lstat()
+                _require(path, found[path], stat.S_ISREG)
+        _close_to_others(folder, {path: at for path, at in found.items() if platforms.open_to_others(at)}, vault)
 
 
 @contextmanager
@@ -103,23 +121,42 @@ def create_file(path: Path) -> bool:
     return True
 
 
-def create_lock(path: Path) -> None:
-    """Make a lock's file where it is missing, and empty it where something was written into it.
+def create_lock(path: Path, vault: Path | None = None) -> None:
+    """Make a lock's file where it is missing, and empty it where something was written into one of ours.
 
     By contract it holds nothing: what is in it came from a sync program or a copy gone wrong, keeps sqlite from locking
-    and says nothing about the vault. ``truncate`` opens nothing, so it drops no lock that this process holds, and the
-    file stays the one that others hold.
+    and says nothing about the vault. It is ours if a vault of ours is there and no other folder has the file too.
+
+    Args:
+        path: the file.
+        vault: the vault's folder; default: the one that the file is in.
 
     Raises:
-        VaultReadOnly, VaultFull: it cannot be made or emptied, or something else than a file is in its place.
+        VaultReadOnly, VaultFull: it cannot be made, something else than a file is in its place, or it holds something
+            and cannot be emptied safely.
     """
     create_file(path)
     with _translated(path.parent):
-        found = path.lstat()
-        if platforms.is_link(found) or not stat.S_ISREG(found.st_mode):
-            raise NotAFile(path)
-        if found.st_size:
-            os.truncate(path, 0)
+        found = require_file(path)
+        if not found.st_size:
+            return
+        if found.st_nlink > 1 or not is_ours(vault or path.parent) or not platforms.empty_file(path, found):
+            raise VaultReadOnly(folder=str(path), problem=_WRITTEN, cause="kind")
+
+
+def is_ours(folder: Path) -> bool:
+    """Return whether ``folder`` holds the file of a vault, and not only something by its name.
+
+    Nothing is changed: sqlite neither reads nor removes the log beside the file. So a vault that was made a moment ago,
+    and has everything in its log, is not seen.
+    """
+    path = folder / DATABASE
+    try:
+        require_file(path)
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as db:
+            return bool(db.execute(_OURS).fetchone()[0])
+    except (OSError, sqlite3.Error, UnicodeDecodeError):  # the last one is what sqlite3 raises for a damaged schema
+        return False
 
 
 def create_database(folder: Path) -> None:
@@ -163,7 +200,7 @@ def holds_vault(folder: Path, names: Iterable[str] = FILES) -> bool:
     """Return whether something in ``folder`` has one of the ``names`` of a vault's files; nothing is changed.
 
     Raises:
-        VaultUnsafe: it is a link or no folder.
+        VaultUnsafe: it is a link or not a folder.
         VaultReadOnly: it cannot be looked into.
     """
     _require_usable_name(folder)
@@ -172,8 +209,7 @@ def holds_vault(folder: Path, names: Iterable[str] = FILES) -> bool:
             found = folder.lstat()
         except FileNotFoundError:
             return False
-    if platforms.is_link(found) or not stat.S_ISDIR(found.st_mode):
-        raise VaultUnsafe(path=str(folder), problem=_NO_FOLDER)
+    _require_kind(folder, found, stat.S_ISDIR)
     return any(is_there(folder / name) for name in names)
 
 
@@ -205,17 +241,37 @@ def remove(folder: Path, names: Iterable[str] = FILES) -> None:
         folder.rmdir()
 
 
-def _check(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:
+def _require_kind(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:
     if not is_kind(found.st_mode) or platforms.is_link(found):
-        raise VaultUnsafe(path=str(path), problem=_NO_FOLDER)
+        raise VaultUnsafe(path=str(path), problem=what_it_is(found))
+
+
+def _require(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:
+    _require_kind(path, found, is_kind)
     if platforms.is_anothers(found):
         raise VaultUnsafe(path=str(path), problem="it belongs to another user")
-    others = platforms.open_to_others(found)
-    if others & 0o022:
+    if platforms.open_to_others(found) & 0o022:
         raise VaultUnsafe(path=str(path), problem="other users may write to it (chmod go-w)")
-    if others:
+
+
+def _close_to_others(folder: Path, found: Mapping[Path, os.stat_result], vault: Path | None) -> None:
+    """Take from others what they may do with the folder and files that were ``found``: with ours, and no one else's."""
+    if not found:
+        return
+    ours = is_ours(vault or folder)
+    if folder in found and not ours and not _is_unused(folder):
+        raise VaultUnsafe(path=str(folder), problem=_SHARED)
+    for path, at in found.items():
+        if path != folder and (at.st_nlink > 1 or (at.st_size and not ours)):
+            continue  # it may be another program's; nobody gets at it through the folder
         try:
-            path.chmod(stat.S_IMODE(found.st_mode) & 0o700)
+            with suppress(FileNotFoundError):  # another process closed the vault meanwhile
+                path.chmod(stat.S_IMODE(at.st_mode) & 0o700)
         except OSError:
             problem = "others can read what is in it, and that cannot be changed (chmod)"
             raise VaultReadOnly(folder=str(path.parent), problem=problem) from None
+
+
+def _is_unused(folder: Path) -> bool:
+    """Return whether ``folder`` is empty, but for the empty files that a vault begins with."""
+    return all(entry.name in FILES and not entry.lstat().st_size for entry in folder.iterdir())

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.errors import (
-    SecretMissing,
-    SecretStoreError,
-    VaultBusy,
-    VaultDamaged,
-    VaultOutdated,
-)
+from rocketvpn_sdk.errors import SecretCorrupt, SecretMissing, SecretStoreError, VaultBusy, VaultDamaged, VaultOutdated
 from rocketvpn_sdk.vault.change import INDEX_LANE
 from rocketvpn_sdk.vault.head import FORMAT, OLDEST, Head, heads, manifest, read_head, update_head
 from rocketvpn_sdk.vault.keys import ID_BYTES, RootKey, generation_name, new_id, new_key, secret_name
-from rocketvpn_sdk.vault.passphrase import wrong_kind
+from rocketvpn_sdk.vault.passphrase import is_beside, wrong_kind
 from rocketvpn_sdk.vault.rotation import known_generation, open_root
 from rocketvpn_sdk.vault.schema import make_tables
 from rocketvpn_sdk.vault.secrets import SecretStore
@@ -113,7 +107,7 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
         return _find_root(store, secrets)
     except SecretStoreError:
         store.require_in_place()  # a store beside the vault is looked for under the folder's name
-        other = wrong_kind(store.folder, secrets)
+        other = wrong_kind(store.folder, secrets, _look(store).vault_id)
         if other is None:
             raise
         raise other from None
@@ -156,10 +150,29 @@ def is_ended(store: Store) -> bool:
     return bool(row and row[0])
 
 
-def end(store: Store, secrets: SecretStore) -> None:
+def require_right_kind(store: Store, secrets: SecretStore) -> None:
+    """Go on where nothing shows that the vault's key is in another kind of store, which is to be reset with that.
+
+    Raises:
+        MadeWithPassphrase, MadeWithoutPassphrase: something does.
+    """
+    if is_ended(store) or not is_made(store):
+        return  # its key is on its way out, or nothing was sealed under it yet
+    other = wrong_kind(store.folder, secrets, _look(store).vault_id, cause="reset")
+    if other is not None:
+        raise other
+
+
+def end(store: Store, secrets: SecretStore, *, discard: bool = False) -> None:
     """Mark the vault closed for every process, drop its keys, remove its secrets, then its files.
 
     All of it under one lock: whoever waited for it must not remove what was made anew in the meantime.
+
+    Args:
+        store: its files.
+        secrets: where its root is.
+        discard: remove the file that ``secrets`` keeps if it cannot be read, or if no vault was made to its end here,
+            so that it belongs to none.
 
     Raises:
         SecretStoreError: the secret store cannot be used now; the keys in the file are gone all the same.
@@ -167,9 +180,17 @@ def end(store: Store, secrets: SecretStore) -> None:
         VaultClosed: another process has done it.
     """
     with store.exclusively():
-        if store.has_schema():
-            for name in _close(store):
-                secrets.delete(name)
+        belongs_to_none = not is_made(store) and is_beside(store.folder, secrets)
+        try:
+            if store.has_schema():
+                for name in _close(store):
+                    secrets.delete(name)
+        except SecretCorrupt:
+            if not discard:
+                raise
+            secrets.discard()
+        if discard and belongs_to_none:
+            secrets.discard()
         store.remove_files()
 
 

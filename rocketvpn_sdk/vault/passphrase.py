@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -26,8 +25,8 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
-from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, why
-from rocketvpn_sdk.vault.folder import is_there
+from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, require_file, why
+from rocketvpn_sdk.vault.folder import FILES, is_there
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 
 FILE = "root.key"
@@ -49,14 +48,26 @@ class Argon2Parameters(msgspec.Struct, frozen=True):
     lanes: Annotated[int, msgspec.Meta(ge=1, le=16)] = 4
 
     def derive(self, passphrase: str) -> bytes:
-        """Return the 32-byte key for ``passphrase``."""
-        kdf = Argon2id(
-            salt=self.salt, length=32, iterations=self.iterations, lanes=self.lanes, memory_cost=self.memory_kib
-        )
+        """Return the 32-byte key for ``passphrase``.
+
+        Raises:
+            SecretStoreLocked: it is not a text.
+            SecretStoreUnavailable: there is too little memory, or the installed cryptography has no Argon2id.
+        """
+        store = PassphraseSecrets.label
         try:
+            kdf = Argon2id(
+                salt=self.salt, length=32, iterations=self.iterations, lanes=self.lanes, memory_cost=self.memory_kib
+            )
             return kdf.derive(passphrase.encode())
         except UnicodeEncodeError:
-            raise SecretStoreLocked(store=PassphraseSecrets.label, problem=f"the passphrase {_NO_TEXT}") from None
+            raise SecretStoreLocked(store=store, problem=f"the passphrase {_NO_TEXT}") from None
+        except MemoryError:
+            problem = f"too little memory is free (it takes {self.memory_kib >> 10} MiB)"
+            raise SecretStoreUnavailable(store=store, problem=problem, cause="memory") from None
+        except UnsupportedAlgorithm:
+            problem = "the installed cryptography has no Argon2id"
+            raise SecretStoreUnavailable(store=store, problem=problem, cause="library") from None
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -156,13 +167,7 @@ class PassphraseSecrets(SecretStore):
                 text = read_own(self._file, _LARGEST)
             except FileNotFoundError:
                 return None
-        try:
-            content = msgspec.json.decode(text, type=_Content)
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            raise SecretCorrupt(store=self.label) from None
-        if content.format != 1:
-            raise SecretCorrupt(store=self.label)
-        return content
+        return _decoded(text)
 
     def _unlock(self, content: _Content) -> bytes:
         if self._key is None or self._salt != content.argon2id.salt:
@@ -211,8 +216,7 @@ class PassphraseSecrets(SecretStore):
     def _require_file(self) -> None:
         """Go on where there is a file, or nothing, to be replaced."""
         with suppress(FileNotFoundError):
-            if not stat.S_ISREG(self._file.lstat().st_mode):
-                raise NotAFile(self._file)
+            require_file(self._file)
 
     @contextmanager
     def _translated(self, otherwise: str) -> Iterator[None]:
@@ -220,7 +224,8 @@ class PassphraseSecrets(SecretStore):
             yield
         except OSError as error:
             cause, problem = why(error)
-            said = f"{self._file}: {problem}" if cause else f"{self._file}: {otherwise}"
+            place = error.path if isinstance(error, NotAFile) else error.filename or self._file
+            said = f"{place}: {problem if cause else otherwise}"
             known = cause if cause in SecretStoreUnavailable.remedies else "file"
             raise SecretStoreUnavailable(store=self.label, problem=said, cause=known) from None
 
@@ -235,14 +240,53 @@ def _usable(path: Path) -> Path:
         raise ConfigurationError(problem=f"the path of PassphraseSecrets cannot be used ({error})") from None
 
 
-def wrong_kind(folder: Path, secrets: SecretStore) -> SecretStoreError | None:
-    """Return the error that says so if ``folder`` shows that another kind of store than ``secrets`` has its key."""
-    file = folder / FILE
+def is_beside(folder: Path, secrets: SecretStore) -> bool:
+    """Return whether ``secrets`` keeps the file ``root.key`` in the vault's ``folder``."""
     own = secrets.store if isinstance(secrets, CheckedSecrets) else secrets
-    beside = isinstance(own, PassphraseSecrets) and own.path == file
-    if is_there(file):
-        return None if beside else MadeWithPassphrase(store=secrets.label)
-    return MadeWithoutPassphrase(store=secrets.label, file=str(file)) if beside else None
+    return isinstance(own, PassphraseSecrets) and own.path == folder / FILE
+
+
+def file_names(folder: Path, secrets: SecretStore) -> tuple[str, ...]:
+    """Return the names of the files that a vault in ``folder`` may have, the one that ``secrets`` keeps there too."""
+    return (*FILES, FILE, UNFINISHED) if is_beside(folder, CheckedSecrets(secrets).beside(folder)) else FILES
+
+
+def wrong_kind(
+    folder: Path, secrets: SecretStore, vault_id: bytes | None, *, cause: str = ""
+) -> SecretStoreError | None:
+    """Return the error that says so if ``folder`` shows that another kind of store than ``secrets`` has its key.
+
+    Args:
+        folder: the vault's.
+        secrets: the store that was asked.
+        vault_id: the vault's; a file of another one, which was left there, shows nothing. ``None``: it cannot be read.
+        cause: what was tried; one of the keys of the errors' ``remedies``.
+    """
+    file = folder / FILE
+    if not is_beside(folder, secrets):
+        return MadeWithPassphrase(store=secrets.label, cause=cause) if _has_entry(file, vault_id) else None
+    if is_there(file) or vault_id is None:
+        return None
+    return MadeWithoutPassphrase(store=secrets.label, file=str(file), cause=cause)
+
+
+def _has_entry(file: Path, vault_id: bytes | None) -> bool:
+    """Return whether a passphrase store's ``file`` has a key of the vault, or, if that is ``None``, of any."""
+    try:
+        entries = _decoded(read_own(file, _LARGEST)).entries
+    except (OSError, SecretCorrupt):
+        return False
+    return any(vault_id is None or name.startswith(f"{vault_id.hex()}/") for name in entries)
+
+
+def _decoded(text: bytes) -> _Content:
+    try:
+        content = msgspec.json.decode(text, type=_Content)
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        raise SecretCorrupt(store=PassphraseSecrets.label) from None
+    if content.format != 1:
+        raise SecretCorrupt(store=PassphraseSecrets.label)
+    return content
 
 
 def _new_parameters() -> Argon2Parameters:

@@ -75,6 +75,10 @@ class Store:
         """Where the files are."""
         return self._folder
 
+    def contains(self, path: Path) -> bool:
+        """Return whether ``path`` is in the folder, also if that was renamed while it was open."""
+        return platforms.is_within(path, self._folder) or platforms.is_below(path, self._handle)
+
     def _find_database(self) -> None:
         """Make the file where there is none; see that sqlite will not take what is left of one for a new one."""
         if not folders.is_there(self._folder / folders.DATABASE):

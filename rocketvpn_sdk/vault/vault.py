@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -30,6 +30,7 @@ from rocketvpn_sdk.vault.access import Access
 from rocketvpn_sdk.vault.change import Change, Keys, read_document
 from rocketvpn_sdk.vault.head import OLDEST, read_head
 from rocketvpn_sdk.vault.migration import migrate
+from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 from rocketvpn_sdk.vault.store import Store
@@ -231,6 +232,10 @@ class Vault:
         with self._lock:
             self._access.settle()
 
+    def contains(self, path: Path) -> bool:
+        """Return whether ``path`` is in the folder, also if that was renamed while it was open."""
+        return self._store.contains(path)
+
     def age(self) -> Age:
         """Return how late it is; see ``Age``."""
         return self._time.age()
@@ -269,8 +274,10 @@ class Vault:
                 return VaultStatus("closed", folder, secrets)  # another process deleted it
             return VaultStatus(state, folder, secrets, head.owed_since, head.generation)
 
-    def destroy(self) -> None:
+    def destroy(self, *, resetting: Callable[[], object] | None = None) -> None:
         """End the vault: mark it closed for other processes, remove its secrets, then its files. Needs no unlock.
+
+        ``resetting`` is what ``reset`` does before that, once it is certain that the vault may go.
 
         Raises:
             SecretStoreError: the secret store cannot be used now; the keys in the file are gone all the same, and
@@ -281,7 +288,10 @@ class Vault:
                 return
             self._access.end("it is being deleted")
             with suppress(VaultClosed):  # another process was faster
-                lifecycle.end(self._store, self._secrets)
+                if resetting is not None:
+                    lifecycle.require_right_kind(self._store, self._secrets)
+                    resetting()
+                lifecycle.end(self._store, self._secrets, discard=resetting is not None)
             self._shut("it was deleted")
             self.gone = True
 
@@ -295,18 +305,27 @@ class Vault:
             self._open_files()
 
     @classmethod
-    def reset(cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits) -> None:
+    def reset(
+        cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits, also: Callable[[], object] = lambda: None
+    ) -> None:
         """Remove the vault in ``folder``, whatever state it is in; needs no unlock.
 
+        ``also`` removes what else there is, once it is certain that the vault may go; it may be called twice.
+
         Raises:
+            MadeWithPassphrase, MadeWithoutPassphrase: its key is in another kind of store; nothing was removed.
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
         try:
             with closing(cls(folder, secrets, clock, limits)) as vault:
-                vault.destroy()
+                vault.destroy(resetting=also)
         except (VaultDamaged, VaultTooNew):
             # Its file cannot say which secrets are its own; without the file, those open nothing.
-            CheckedSecrets(secrets).beside(folder).discard()
+            own = CheckedSecrets(secrets).beside(folder)
+            if other := wrong_kind(folder, own, None, cause="reset"):
+                raise other from None
+            also()
+            own.discard()
             folders.remove(folder)
 
     def _leave_to_parent(self) -> None:

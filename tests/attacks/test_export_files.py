@@ -102,13 +102,17 @@ def test_attack_killed_in_the_middle_leaves_a_hidden_file_that_the_next_one_remo
 
 
 def test_only_ones_own_leftovers_are_removed(tmp_path: Path) -> None:
-    names = [".other.zip.0a0b0c0d.part", ".mine.zip.txt", "mine.zip.part"]
+    names = [".other.zip.0a0b0c0d.part", ".mine.zip.txt", "mine.zip.part", ".mine.zip.important.part"]
     for name in names:
         (tmp_path / name).write_text("somebody else's")
     (tmp_path / ".mine.zip.00000000.part").symlink_to(tmp_path / "mine.zip.part")
+    os.mkfifo(tmp_path / ".mine.zip.00000001.part")
+    (tmp_path / ".mine.zip.00000002.part").touch()
     with new_file(tmp_path / "mine.zip", overwrite=False) as file:
         file.write(b"x")
     assert all((tmp_path / name).read_text() == "somebody else's" for name in names)
+    left = sorted(entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".mine.zip.0"))
+    assert left == [".mine.zip.00000000.part", ".mine.zip.00000001.part"]
 
 
 def test_attack_file_that_appears_meanwhile_is_not_replaced(rocket: RocketVPN, tmp_path: Path) -> None:

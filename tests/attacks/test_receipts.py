@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -446,3 +447,12 @@ def test_a_key_set_with_other_kinds_of_keys_in_it(operator: Operator) -> None:
     more = KeySet([ECKey.generate_key("P-256")]).as_dict()["keys"]
     keys = json.dumps({"keys": [{"kty": "PQ", "kid": "x"}, *more, *operator.signer.key_set()["keys"]]})
     assert operator.check(operator.token, keys).claims == operator.claims
+
+
+@pytest.mark.timeout(20)
+def test_nobody_waits_for_who_writes_into_a_pipe(tmp_path: Path, operator: Operator) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ReceiptInvalid, match="pipe, not a file"):
+        check_receipt_file(tmp_path / "pipe", trusted_root=operator.root)
+    with pytest.raises(ConfigurationError, match="pipe, not a file"):
+        check_receipt_file(tmp_path / "pipe", trusted_root=tmp_path / "pipe")

@@ -409,6 +409,11 @@ def test_reset_removes_what_cannot_be_opened(bound: CommandLine, tmp_path: Path)
     lost = bound.json("view")
     assert (lost.code, lost.error["code"]) == (codes.DEVICE, "made-without-passphrase")
     assert "reset" not in lost.error["action"], "it may as well be one that the keyring opens"
+    refused = bound.json("reset", "--yes").error
+    assert (refused["code"], "by hand" in refused["action"]) == ("made-without-passphrase", True)
+    assert (tmp_path / "vault" / "vault.db").exists(), "its key may be in the keyring, and would stay there"
+    (tmp_path / "vault" / "root.key").write_text("damaged")
+    assert bound.json("view").error["code"] == "secret-corrupt"
     assert bound.json("reset", "--yes").document["reset"] is True
     assert not (tmp_path / "vault").exists()
     assert bound.json("reset", "--yes").document["reset"] is False

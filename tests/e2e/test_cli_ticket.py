@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,15 @@ def test_a_ticket_that_is_not_made_leaves_the_binding(device: CommandLine, sandb
     assert done.error["message"].startswith("This device is bound, and no ticket was made.")
     assert done.error["action"] == "Make one with `rocketvpn ticket make`."
     assert device.json("status").document["bound"] is True
+
+
+@pytest.mark.timeout(60)
+def test_nobody_waits_for_who_writes_into_a_pipe(device: CommandLine, sandbox: Sandbox, tmp_path: Path) -> None:
+    device.json("bind", sandbox.order(email=None))
+    ticket = device.json("ticket", "make", "--scope", "device").document["ticket"]
+    os.mkfifo(tmp_path / "pipe")
+    done = device.json("erase", "--ticket", ticket, "--root", str(tmp_path / "pipe"), "--yes")
+    assert "pipe, not a file" in done.document["error"]["message"]
 
 
 @pytest.mark.parametrize("command", [("make",), ("list",), ("revoke", "abcd")])

@@ -113,7 +113,7 @@ def failing(out: Out) -> tuple[int, set[str]]:
 
 @pytest.mark.usefixtures("no_keyring")
 def test_a_vault_that_stays_makes_it_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("rocketvpn_sdk.vault.Vault.destroy", lambda self: None)
+    monkeypatch.setattr("rocketvpn_sdk.vault.Vault.destroy", lambda self, **_: None)
     code, failed = failing(Out(json=True))
     assert code == codes.REFUSED
     assert {"folder-is-gone", "keys-are-gone"} <= failed

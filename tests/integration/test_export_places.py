@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,7 +96,35 @@ def test_the_vaults_own_folder_takes_no_export(rocket: RocketVPN, tmp_path: Path
     assert sorted(folder.iterdir()) == before
 
 
-@pytest.mark.parametrize("path", [None, b"mine.zip", 7, "a\0b", "\ud800.zip", "", "..", "mine\0.zip"])
+def test_the_vaults_own_folder_takes_no_export_under_its_new_name_either(rocket: RocketVPN, tmp_path: Path) -> None:
+    (tmp_path / "vault").rename(tmp_path / "moved")
+    for path in (tmp_path / "moved" / "mine.zip", tmp_path / "moved" / "updates" / "mine.zip"):
+        with pytest.raises(ValueRefused, match="vault's own folder"):
+            rocket.rights.export(path)
+    assert not list((tmp_path / "moved").glob("*.zip"))
+    rocket.rights.export(tmp_path / "mine.zip")
+
+
+def test_a_folder_that_cannot_be_listed_is_refused_before_any_work_as_it_is_after(tmp_path: Path) -> None:
+    """What a killed process left there could not be found."""
+    code = (
+        "import sys; from pathlib import Path; from rocketvpn_sdk.files import new_file, refuse_place\n"
+        "for call in (refuse_place, lambda path, **more: new_file(path, **more).__enter__()):\n"
+        "    try: print(call(Path(sys.argv[1]), overwrite=False))\n"
+        "    except Exception as error: print(error)"
+    )
+    (tmp_path / "blind").mkdir(mode=0o300)
+    shy = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all")
+    if not os.geteuid() and shutil.which(shy[0]) is None:
+        pytest.skip("needs setpriv, or an ordinary user")
+    command = [*(() if os.geteuid() else shy), sys.executable, "-c", code, str(tmp_path / "blind" / "mine.zip")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    first, second = done.stdout.splitlines()
+    assert "this user has no access" in first
+    assert first == second
+
+
+@pytest.mark.parametrize("path", [None, b"mine.zip", 7, "a\0b", "\ud800.zip", "", "..", "mine\0.zip", "~/mine.zip"])
 def test_a_name_that_no_file_can_have_is_refused(rocket: RocketVPN, path: Any) -> None:
     with pytest.raises(ValueRefused) as caught:
         rocket.rights.export(path)

@@ -194,11 +194,24 @@ def test_what_was_written_into_a_lock_loses_nothing(tmp_path: Path, name: str, c
     assert not (tmp_path / "vault").exists()
 
 
-@pytest.mark.parametrize("kind", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
-def test_what_is_in_the_place_of_the_passphrase_store_is_named(tmp_path: Path, kind: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [(Path.mkdir, "a folder"), (os.mkfifo, "a pipe"), (lambda path: path.symlink_to(path), "a link")],
+)
+def test_what_is_in_the_place_of_the_passphrase_store_is_named(
+    tmp_path: Path, kind: Callable[[Path], None], said: str
+) -> None:
     (tmp_path / "vault").mkdir(mode=0o700)
     kind(tmp_path / "vault" / "root.key")
-    with pytest.raises(SecretStoreUnavailable, match=r"root\.key: it is a link, a device or a folder") as caught:
+    with pytest.raises(SecretStoreUnavailable, match=rf"vault/root\.key: it is {said}, not a file") as caught:
+        RocketVPN.open(config(tmp_path / "vault", secrets=PassphraseSecrets("horse")))
+    assert "Move away" in caught.value.action
+
+
+def test_what_is_in_the_place_of_its_unfinished_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "vault" / ".root.key.new").mkdir(mode=0o700, parents=True)
+    (tmp_path / "vault").chmod(0o700)
+    with pytest.raises(SecretStoreUnavailable, match=r"vault/\.root\.key\.new: ") as caught:
         RocketVPN.open(config(tmp_path / "vault", secrets=PassphraseSecrets("horse")))
     assert "Move away" in caught.value.action
 
@@ -234,7 +247,7 @@ def deep(folder: Path) -> Path:
     ("place", "cause", "said"),
     [
         (looped, "links", "in a circle"),
-        (behind_a_file, "kind", "is no folder"),
+        (behind_a_file, "kind", "is not a folder"),
         (deep, "name", "its name is too long"),
         (lambda folder: folder / ("n" * 300), "name", "its name is too long"),
     ],

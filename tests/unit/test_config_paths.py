@@ -102,3 +102,34 @@ def test_elsewhere_platformdirs_says_it_or_nobody_does(system: str, found: str |
     assert platforms.data_folder(APP) is None
     monkeypatch.setattr(platformdirs, "user_data_path", lambda app, **_: Path("/home", app))
     assert platforms.data_folder(APP) == Path("/home", APP)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["policy", "trusted_root", "trust"])
+def test_nobody_waits_for_who_writes_into_a_pipe(name: str, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for place in ("pipe", "link"):
+        with pytest.raises(ConfigurationError, match=r"pipe, not a file|something else than a file"):
+            config(**{name: tmp_path / place})
+
+
+def test_a_file_may_be_reached_through_a_link_and_has_a_bound(tmp_path: Path):
+    (tmp_path / "root.json").write_bytes(b"x" * (128 << 10))
+    (tmp_path / "link").symlink_to(tmp_path / "root.json")
+    assert config(trusted_root=tmp_path / "link").resolved_root == b"x" * (128 << 10)
+    (tmp_path / "root.json").write_bytes(b"x" * ((128 << 10) + 1))
+    with pytest.raises(ConfigurationError, match="too long"):
+        config(trusted_root=tmp_path / "link")
+
+
+@pytest.mark.parametrize("name", ["data_dir", "trust", "receipts", "policy", "trusted_root"])
+@pytest.mark.parametrize("path", ["~", "~/vpn", "~someone/vpn"])
+def test_a_tilde_that_nobody_expanded_makes_no_folder_of_that_name(name: str, path: str):
+    with pytest.raises(ConfigurationError, match="expanduser"):
+        config(**{name: Path(path)})
+
+
+def test_a_tilde_elsewhere_is_a_letter_like_any(tmp_path: Path):
+    assert config(data_dir=tmp_path / "~").folder == tmp_path / "~"
+    assert config(data_dir=Path("a~b/~c")).folder == Path.cwd() / "a~b" / "~c"

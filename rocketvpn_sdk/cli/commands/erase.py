@@ -17,6 +17,7 @@ from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, RocketVPNError, ValueRefused
+from rocketvpn_sdk.files import read_given, why
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import Erased
@@ -126,10 +127,9 @@ def _root(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        with path.open("rb") as file:
-            content = file.read(_LONGEST_ROOT + 1)
+        content = read_given(path, _LONGEST_ROOT)
     except OSError as error:
-        problem = f"the file of the TUF root (--root) cannot be read ({error.strerror or type(error).__name__})"
+        problem = f"the file of the TUF root (--root) cannot be read ({why(error, reading=True)[1]})"
         raise ConfigurationError(problem=problem) from None
     if len(content) > _LONGEST_ROOT:
         raise ValueRefused(name="--root", problem="the file is too long to be a TUF root")

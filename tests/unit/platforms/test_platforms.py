@@ -92,6 +92,37 @@ def test_a_full_pipe_is_not_waited_for(system: str, waits: bool, monkeypatch: py
     os.close(into)
 
 
+# ---------------------------------------------------------------- emptying a file
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is refused")
+def test_emptying_a_file_drops_no_lock_and_follows_no_link(tmp_path: Path) -> None:
+    path, victim = tmp_path / "lock", tmp_path / "victim"
+    path.write_text("garbage")
+    victim.write_text("mine")
+    ask = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    found = path.lstat()
+    with path.open("r+b") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        assert platforms.empty_file(path, found)
+        assert path.lstat().st_size == 0
+        asked = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, timeout=60, check=False)
+        assert asked.returncode == 1
+        assert b"BlockingIOError" in asked.stderr
+    path.unlink()
+    path.symlink_to(victim)
+    assert not platforms.empty_file(path, found)
+    assert victim.read_text() == "mine"
+
+
+def test_where_a_file_cannot_be_emptied_safely_it_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lock").write_text("garbage")
+    for system in ("darwin", "win32"):
+        become(monkeypatch, system)
+        assert not platforms.empty_file(tmp_path / "lock", (tmp_path / "lock").lstat())
+    assert (tmp_path / "lock").read_text() == "garbage"
+
+
 # ---------------------------------------------------------------- who may use a file, and where it is
 
 

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.updates import beside, remove
 from rocketvpn_sdk.updates.kept import Kept, from_bytes, to_bytes
 from rocketvpn_sdk.updates.place import held
+from rocketvpn_sdk.vault.schema import make_tables
 
 
 @pytest.fixture
@@ -63,6 +65,8 @@ def test_a_link_in_its_place_is_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_what_was_written_into_the_lock_is_nobodys_loss(folder: Path) -> None:
     folder.mkdir(mode=0o700)
+    with closing(sqlite3.connect(folder.parent / "vault.db")) as db:
+        make_tables(db)
     (folder / "lock.db").write_bytes(os.urandom(4096))
     with held(folder, 1):
         assert not (folder / "lock.db").stat().st_size

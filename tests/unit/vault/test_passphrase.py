@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from rocketvpn_sdk.errors import ConfigurationError, SecretCorrupt, SecretStoreLocked, SecretStoreUnavailable
 from rocketvpn_sdk.vault import PassphraseSecrets, passphrase
@@ -134,6 +135,22 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(path: Path, monkeypatc
 def test_a_folder_in_the_files_place_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(SecretStoreUnavailable):
         PassphraseSecrets("right", path=tmp_path).get("x")
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "said"),
+    [(MemoryError(), "memory", "too little memory"), (UnsupportedAlgorithm("Argon2id"), "library", "has no Argon2id")],
+)
+def test_a_machine_that_cannot_derive_a_key_is_told_why(
+    path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, cause: str, said: str
+) -> None:
+    def refuse(**_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(passphrase, "Argon2id", refuse)
+    with pytest.raises(SecretStoreUnavailable, match=said) as caught:
+        PassphraseSecrets("right", path=path).get("vault/root")
+    assert caught.value.action == SecretStoreUnavailable.remedies[cause]
 
 
 def test_an_empty_passphrase_or_no_place_is_a_mistake_in_the_configuration() -> None:

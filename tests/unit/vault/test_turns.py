@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from rocketvpn_sdk.errors import VaultClosed, VaultReadOnly
+from rocketvpn_sdk.vault.schema import make_tables
 from rocketvpn_sdk.vault.turns import turn
 
 
@@ -32,7 +35,7 @@ def test_an_error_gives_the_turn_back(tmp_path: Path) -> None:
 def test_what_is_in_a_locks_place_is_left_alone_and_named(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     (tmp_path / "else").write_text("theirs")
     spoil(tmp_path / "lock")
-    with pytest.raises(VaultReadOnly, match=r"lock cannot be used: .* no file") as caught, turn(tmp_path, "lock", 0):
+    with pytest.raises(VaultReadOnly, match=r"lock cannot be used: .* not a file") as caught, turn(tmp_path, "lock", 0):
         pass
     assert caught.value.cause == "kind"
     assert (tmp_path / "else").read_text() == "theirs"
@@ -41,6 +44,8 @@ def test_what_is_in_a_locks_place_is_left_alone_and_named(tmp_path: Path, spoil:
 @pytest.mark.parametrize("content", [b"\xff\xfe{", bytes(600), b"conflicted copy" * 60, b"SQLite format 3\0" * 300])
 def test_what_was_written_into_a_lock_keeps_nobody_waiting(tmp_path: Path, content: bytes) -> None:
     """It holds nothing by contract, so there is nothing to lose; it stays the file that others hold."""
+    with closing(sqlite3.connect(tmp_path / "vault.db")) as db:
+        make_tables(db)
     (tmp_path / "lock").write_bytes(content)
     before = (tmp_path / "lock").stat().st_ino
     with turn(tmp_path, "lock", 0) as first, turn(tmp_path, "lock", 0) as second:

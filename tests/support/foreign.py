@@ -24,6 +24,7 @@ DOCUMENTED = {
     "_thread", "_exit", "unraisablehook",  # Python's own, os's, sys's
     "_replace",  # typing.NamedTuple's
     "__annotations__", "__signature__",  # Python's, inspect's
+    "parser",  # typer.Option's and Argument's
     "propagate",  # logging's
     "compress_type", "external_attr",  # zipfile.ZipInfo's
     "minimum_version", "sslsocket_class", "sslobject_class",  # ssl.SSLContext's

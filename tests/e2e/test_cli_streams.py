@@ -220,9 +220,9 @@ def test_a_receipt_is_not_lost_on_a_full_disk(bound: CommandLine) -> None:
 
 LITTLE = {
     "files": "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))",
-    "threads": "import _thread; _thread.stack_size(1 << 46)",
+    "threads": "import _thread, signal; _thread.stack_size(1 << 46); signal.signal(2, signal.default_int_handler)",
 }
-"""Python code that leaves a process hardly anything."""
+"""Python code that leaves a process hardly anything. (The thread is for SIGINT, which whoever runs us may ignore.)"""
 
 
 def with_little(

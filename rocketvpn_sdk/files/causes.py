@@ -109,16 +109,20 @@ def out_of_files() -> OSError | None:
 
 
 @contextmanager
-def loading(folder: Path) -> Iterator[None]:
-    """Load code at its first use: that, too, is in files, which cannot be opened where too many are.
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Make what the operating system raises in the block an error about ``folder``.
 
     Raises:
-        VaultReadOnly: they cannot.
+        VaultFull, VaultReadOnly: see ``disk_error``.
     """
     try:
         yield
     except OSError as error:
         raise disk_error(error, folder) from None
+
+
+loading = disk_errors
+"""For code that is loaded at its first use: it is in files too, which cannot be opened if too many are open."""
 
 
 def none_left(folder: Path, otherwise: str) -> VaultReadOnly:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed
-from rocketvpn_sdk.files import disk_error, none_left, read_own, require_file
+from rocketvpn_sdk.files import disk_errors, none_left, read_own, require_file
 from rocketvpn_sdk.updates.kept import LARGEST, Kept, from_bytes, to_bytes
 from rocketvpn_sdk.vault.folder import create_lock, is_there, prepare
 
@@ -47,7 +47,7 @@ def remove(folder: Path) -> None:
     Raises:
         VaultReadOnly: some of it cannot be removed.
     """
-    with _translated(folder):
+    with disk_errors(folder):
         if _is_link(folder):
             folder.unlink()
         if not folder.is_dir():
@@ -55,9 +55,9 @@ def remove(folder: Path) -> None:
     with ExitStack() as stack:
         with suppress(RocketVPNError):  # someone hangs, or the lock is damaged: neither keeps the files here
             stack.enter_context(_locked(folder, _PATIENCE))
-        with _translated(folder):
+        with disk_errors(folder):
             _remove_own(folder)
-    with _translated(folder):  # now that Windows, too, lets the lock's file go
+    with disk_errors(folder):  # now that Windows, too, lets the lock's file go
         for name in _LOCKS:
             _remove_file(folder / name)
     with suppress(OSError):  # something is in it that is not ours
@@ -102,7 +102,7 @@ class Place:
         Raises:
             VaultFull, VaultReadOnly: it cannot be made.
         """
-        with _translated(self._folder):
+        with disk_errors(self._folder):
             return Path(tempfile.mkdtemp(dir=self._work))
 
     def load(self) -> Kept:
@@ -127,14 +127,14 @@ class Place:
         Raises:
             VaultFull, VaultReadOnly: it cannot be written.
         """
-        with _translated(self._folder):
+        with disk_errors(self._folder):
             _require_folder(self._folder / _TARGETS)
         self._replace(self._folder / _TARGETS / quote(path, safe=""), content)
 
     def forget_targets(self, but: Collection[str]) -> None:
         """Remove every target that is kept, except those with the paths ``but``."""
         names = {quote(path, safe="") for path in but}
-        with _translated(self._folder), suppress(FileNotFoundError):
+        with disk_errors(self._folder), suppress(FileNotFoundError):
             if _is_link(self._folder / _TARGETS):
                 return
             for entry in (self._folder / _TARGETS).iterdir():
@@ -148,7 +148,7 @@ class Place:
             return b""
 
     def _replace(self, path: Path, content: bytes) -> None:
-        with _translated(self._folder):
+        with disk_errors(self._folder):
             handle, temporary = tempfile.mkstemp(dir=self._work)  # mode 0600
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -178,7 +178,7 @@ def held(folder: Path, patience: float) -> Iterator[Place]:
     prepare(folder, folder.parent)
     create_lock(folder / _LOCK, folder.parent)
     with _locked(folder, patience):
-        with _translated(folder):
+        with disk_errors(folder):
             _remove_work(folder)  # of a process that was killed
             work = Path(tempfile.mkdtemp(prefix=_WORK, dir=folder))
         try:
@@ -221,14 +221,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-@contextmanager
-def _translated(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, folder) from None
 
 
 def _require_folder(path: Path) -> None:

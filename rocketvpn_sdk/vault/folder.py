@@ -6,13 +6,13 @@ import errno
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultReadOnly, VaultUnsafe
-from rocketvpn_sdk.files import disk_error, make_folders, path_problem, require_file, what_it_is
+from rocketvpn_sdk.files import disk_error, disk_errors, make_folders, path_problem, require_file, what_it_is
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
@@ -85,7 +85,7 @@ def check(folder: Path, vault: Path | None = None) -> None:
         VaultUnsafe: see ``prepare``.
         VaultReadOnly: it cannot be looked into.
     """
-    with _translated(folder):
+    with disk_errors(folder):
         found = {folder: folder.lstat()}
         _require(folder, found[folder], stat.S_ISDIR)
         network = platforms.network_file_system(folder)
@@ -96,14 +96,6 @@ def check(folder: Path, vault: Path | None = None) -> None:
                 found[path] = path.lstat()
                 _require(path, found[path], stat.S_ISREG)
         _close_to_others(folder, {path: at for path, at in found.items() if platforms.open_to_others(at)}, vault)
-
-
-@contextmanager
-def _translated(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise disk_error(error, folder) from None
 
 
 def create_file(path: Path) -> bool:
@@ -136,7 +128,7 @@ def create_lock(path: Path, vault: Path | None = None) -> None:
             and cannot be emptied safely.
     """
     create_file(path)
-    with _translated(path.parent):
+    with disk_errors(path.parent):
         found = require_file(path)
         if not found.st_size:
             return
@@ -167,7 +159,7 @@ def create_database(folder: Path) -> None:
     """
     if is_there(folder / DATABASE):
         return
-    with _translated(folder):
+    with disk_errors(folder):
         for name in _BESIDE:  # left by a removal that was cut off; nothing can be read from them without the file
             (folder / name).unlink(missing_ok=True)
     create_file(folder / DATABASE)
@@ -204,7 +196,7 @@ def holds_vault(folder: Path, names: Iterable[str] = FILES) -> bool:
         VaultReadOnly: it cannot be looked into.
     """
     _require_usable_name(folder)
-    with _translated(folder):
+    with disk_errors(folder):
         try:
             found = folder.lstat()
         except FileNotFoundError:

@@ -308,7 +308,7 @@ class Api:
             value = answers.decode(operation, reply, kind, max_depth=max_depth)
         elif reply.body:
             raise ServerError(operation=operation, status=reply.status, problem="it has a body, and none was expected")
-        date = answers.http_date(reply.headers.get("date", ""))
+        date = answers.server_date(reply)
         if date is not None and self._agree is not None:
             self._agree(date)
         return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=date)

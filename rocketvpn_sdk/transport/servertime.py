@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from rocketvpn_sdk.clock import DAY, Clock
 from rocketvpn_sdk.errors import AuthenticationFailed
-from rocketvpn_sdk.transport.answers import http_date
+from rocketvpn_sdk.transport.answers import server_date
 from rocketvpn_sdk.transport.connections import Reply
 
 MOST = DAY
@@ -43,7 +43,7 @@ class ServerTime:
 
     def learn(self, reply: Reply) -> None:
         """Take the time of ``reply``, if it has one."""
-        date = http_date(reply.headers.get("date", ""))
+        date = server_date(reply)
         if date is not None:
             self._offset = date - self._clock.time()
 

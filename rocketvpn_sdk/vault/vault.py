@@ -244,19 +244,27 @@ class Vault:
         """Return the clock by which things end: the largest."""
         return self.age().ends
 
+    def begins(self) -> float:
+        """Return the clock by which things begin: the smallest, and none that was only set forward."""
+        return self.age().begins(self.clock.time())
+
+    def fresh(self) -> float:
+        """Return the clock by which something signed is still fresh: the wall's, or what servers proved if later."""
+        return self.age().fresh(self.clock.time())
+
     def saw(self, moment: float) -> None:
         """Take note of a moment that another process of this vault believed in, and sealed: it is at least as late."""
         self._time.saw(moment)
 
     def agree(self, server: float) -> None:
-        """Take the word of a server that proved who it is, in seconds since the epoch, for a leap of the wall clock."""
+        """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
         self._time.agree(server)
 
     def save_clock(self) -> None:
         """Write how late it is into the vault."""
-        age = msgspec.structs.replace(self.age(), saved_at=self.clock.time())
         with self.write() as change:
-            change.put(CLOCK, age)
+            stored = read_document(change.db, change.keys, CLOCK)
+            change.put(CLOCK, self._time.to_store(None if stored is None else msgspec.convert(stored, Age)))
 
     def status(self) -> VaultStatus:
         """Return how the vault is; never touches the secret store."""

@@ -89,12 +89,14 @@ def test_a_leap_is_believed_after_three_days_of_running():
 
 
 def test_a_leap_is_believed_on_the_word_of_a_server():
-    leapt = Age().opened(NOW).ran(60, NOW + 1000 * DAY)
-    assert leapt.agreed(NOW + 60) == leapt
-    agreed = leapt.agreed(NOW + 1000 * DAY + 5)
-    assert agreed.highest == agreed.ends == NOW + 1000 * DAY + 5
-    later = agreed.agreed(NOW + 5000 * DAY)
-    assert (later.highest, later.ends) == (agreed.highest, agreed.ends)  # nothing pending: nobody is asked
+    wall = NOW + 1000 * DAY
+    leapt = Age().opened(NOW).ran(60, wall)
+    other = leapt.agreed(NOW + 60, wall)
+    assert (other.highest, other.leap_to) == (leapt.highest, wall)
+    agreed = leapt.agreed(wall + 5, wall)
+    assert agreed.highest == agreed.ends == wall + 5
+    farther = leapt.agreed(NOW + 5000 * DAY, wall)
+    assert (farther.highest, farther.ends) == (wall, NOW + 5000 * DAY)  # the rest is the server's word alone
 
 
 @pytest.mark.clause("X2")
@@ -104,11 +106,12 @@ def test_what_begins_waits_until_it_ran_or_a_server_said_so():
     again = msgspec.structs.replace(age, saved_at=NOW + 30 * DAY).opened(NOW + 35 * DAY)
     assert again.begins(NOW + 35 * DAY) == NOW + 60
     assert again.ran(DAY, NOW + 36 * DAY).begins(NOW + 36 * DAY) == NOW + 60 + DAY
-    assert again.agreed(NOW + 35 * DAY).begins(NOW + 35 * DAY) == NOW + 35 * DAY
-    assert (
-        again.agreed(NOW + 5000 * DAY).begins(NOW + 35 * DAY) == NOW + 35 * DAY
-    )  # a server's word alone is not enough
-    assert again.agreed(NOW - DAY).begins(NOW + 35 * DAY) == NOW + 60  # nor does it make it earlier
+    wall = NOW + 35 * DAY
+    assert again.agreed(wall, wall).begins(wall) == wall
+    assert again.agreed(NOW + 5000 * DAY, wall).begins(wall) == wall  # a server's word alone is not enough
+    assert again.agreed(NOW - DAY, wall).begins(wall) == NOW + 60  # nor does it make it earlier
+    lied = again.agreed(NOW + 5000 * DAY, NOW)
+    assert lied.begins(wall) == NOW + 60  # nor do a server and a clock that lie one after the other
 
 
 @pytest.mark.clause("X2")
@@ -127,10 +130,10 @@ def test_a_clock_stored_before_there_was_a_proof_goes_on_from_what_was_believed(
 
 
 def test_a_leap_outlives_a_restart():
-    leapt = Age().opened(NOW).ran(71 * 3600, NOW + 1000 * DAY)
-    again = leapt.opened(NOW + 1000 * DAY)
+    leapt = Age().opened(NOW).ran(3600, NOW + 1000 * DAY).ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
+    again = leapt.opened(NOW + 1003 * DAY)
     assert again.leap_to is not None
-    assert again.ran(3600, NOW + 1000 * DAY + 3600).leap_to is None
+    assert again.ran(3600, NOW + 1003 * DAY + 3600).leap_to is None
 
 
 def test_the_time_while_closed_counts_as_far_as_it_can_be_told():

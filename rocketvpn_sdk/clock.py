@@ -25,6 +25,8 @@ _LONGEST_ID = 64
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp()
 LEAP_BELIEVED_AFTER = 72 * 3600.0
 """Seconds of running after which a leap is believed without a server's word."""
+_LEAST_LEAD = 2 * DAY
+"""Twice what a server and a clock that agree may differ by, so that such differences never add up."""
 _NOTICED_AFTER = 3600.0
 """A leap that is seen for the first time counts as this old at most, however long nobody looked at the clock."""
 
@@ -132,9 +134,11 @@ class Word(msgspec.Struct, frozen=True):
     base: float
     """The age before that."""
     ahead: float | None = None
-    """What a server said that was more than 31 days beyond; it hides, until another says so a day later."""
-    ahead_since: float = 0.0
-    """What had passed by the device's own clocks when it was said first."""
+    """What a server said last that was more than 31 days beyond; it hides, until another says so a day later."""
+    least: float = 0.0
+    """The least that all such answers said."""
+    warned_at: float = 0.0
+    """What had passed by the device's own clocks at the first of them."""
 
 
 class Age(msgspec.Struct, frozen=True):
@@ -166,6 +170,11 @@ class Age(msgspec.Struct, frozen=True):
     """What a server said last, and what the clock ran since; one that said later is not forgotten for one that lies."""
     word: Word | None = None
     """How servers moved this lately."""
+    lead: float = 0.0
+    """How far, beyond two days, ``highest`` was ahead of a server that agreed with the wall clock: one was ahead once.
+
+    What passes counts from there, or what was recorded then would be kept until the rest of the world has caught up.
+    """
     served: float = 0.0
     """Seconds by which the word of servers and of other processes moved ``highest`` so far."""
     boot: str = ""
@@ -179,6 +188,11 @@ class Age(msgspec.Struct, frozen=True):
         ahead = self.word.ahead if self.word else None
         return max(self.highest, self.leap_to or self.highest, ahead or self.highest)
 
+    @property
+    def warned(self) -> bool:
+        """Whether a server said that it is far later, and none has agreed a day later yet."""
+        return self.word is not None and self.word.ahead is not None
+
     def begins(self, wall: float) -> float:
         """Return the clock for what *begins* (effective dates, notice periods): the smallest, and none that only leapt.
 
@@ -187,7 +201,7 @@ class Age(msgspec.Struct, frozen=True):
         return min(wall, self.highest, self.proven or self.highest) if self.highest else wall
 
     def earliest(self, wall: float) -> float:
-        """Return a time that it is for sure, for what an answer to come cannot be older than; as ``begins``, and by servers.
+        """Return what nothing that comes from now on can be older than: as ``begins``, and by servers.
 
         The first opening may have been by a clock that was ahead, which only a server's word shows.
         """
@@ -243,13 +257,15 @@ class Age(msgspec.Struct, frozen=True):
         It moves the age by up to 31 days a day at once. What is further ahead hides, as a leap does, until an answer a
         day later says so too. A pending leap is believed where it agrees.
         """
-        age, met = self, min(server, wall)
+        age, met, alike = self, min(server, wall), abs(server - wall) <= DAY
         if self.leap_to is not None and server >= self.leap_to - DAY:
             highest = max(self.highest, min(server, self.leap_to))
             age = msgspec.structs.replace(self, highest=highest, leap_to=None, leap_ran=0.0, word=None)
-        settled = self.said is None or server >= self.said or abs(server - wall) <= DAY
+        age = _heard(age, server + self.lead)
+        settled = self.said is None or server >= self.said or alike
         return msgspec.structs.replace(
-            _heard(age, server),
+            age,
+            lead=max(age.highest - server - _LEAST_LEAD, 0.0) if alike and not age.warned else self.lead,
             proven=max(self.proven, met) if self.proven else 0.0,
             vouched=met if self.vouched is None else max(self.vouched, met),
             said=server if settled else self.said,
@@ -276,7 +292,7 @@ def _passed(age: Age, seconds: float) -> Age:
     """Return ``age`` after so many seconds that passed for sure."""
     word = age.word
     if word is not None and word.ahead is not None:
-        word = msgspec.structs.replace(word, ahead=word.ahead + seconds)
+        word = msgspec.structs.replace(word, ahead=word.ahead + seconds, least=word.least + seconds)
     return msgspec.structs.replace(
         age,
         highest=age.highest + seconds,
@@ -288,14 +304,14 @@ def _passed(age: Age, seconds: float) -> Age:
 
 
 def _stepped(age: Age, wall: float, passed: float | None) -> Age:
-    """Return ``age`` with the wall clock at ``wall``, ``passed`` seconds after the last look; ``None``: nobody knows."""
+    """Return ``age`` with the wall clock at ``wall``, ``passed`` seconds after the last look; ``None``: not known."""
     if wall - age.highest <= LARGEST_BELIEVED_STEP:
         return msgspec.structs.replace(age, highest=max(wall, age.highest), leap_to=None, leap_ran=0.0)
     return msgspec.structs.replace(age, leap_to=wall, leap_ran=age.leap_ran if _same_leap(age, wall, passed) else 0.0)
 
 
 def _same_leap(age: Age, wall: float, passed: float | None) -> bool:
-    """Whether the wall clock went on from where it leapt to; moved once more, nobody knows yet for how long it stays."""
+    """Whether the wall clock went on from where it leapt to; moved once more, it has to stay there anew."""
     if age.leap_to is None:
         return False
     moved = wall - age.leap_to - (passed or 0.0)
@@ -311,12 +327,13 @@ def _heard(age: Age, server: float) -> Age:
         if server <= age.highest and word.base == age.highest:
             return msgspec.structs.replace(age, word=None)  # it says nothing new, and nothing is pending
         return _moved(age, server, msgspec.structs.replace(word, ahead=None))
-    if word.ahead is None or server < word.ahead - DAY:
-        return msgspec.structs.replace(age, word=msgspec.structs.replace(word, ahead=server, ahead_since=own))
-    if own - word.ahead_since < DAY:
-        return msgspec.structs.replace(age, word=word)
-    agreed = _moved(age, min(server, word.ahead), None)
-    return _heard(agreed, server)
+    if word.ahead is None or server < word.least - DAY:
+        word = msgspec.structs.replace(word, ahead=server, least=server, warned_at=own)
+    elif own - word.warned_at < DAY:
+        word = msgspec.structs.replace(word, ahead=server, least=min(server, word.least))
+    else:
+        return _heard(_moved(age, min(server, word.least), None), server)
+    return msgspec.structs.replace(age, word=word)
 
 
 def _moved(age: Age, server: float, word: Word | None) -> Age:

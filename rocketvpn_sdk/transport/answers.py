@@ -240,10 +240,11 @@ def server_date(reply: Reply) -> float | None:
     """Return the server's clock as ``reply`` tells it; ``None`` for an answer that tells none, or that of another time.
 
     Only the one form that servers write (RFC 9110 §5.6.7), and once: a form without a zone would be read in this
-    machine's. An ``Age`` (RFC 9111 §5.1) says that the answer was kept somewhere on its way.
+    machine's. An ``Age`` (RFC 9111 §5.1) says that the answer was kept somewhere on its way, and a redirection is
+    nobody's answer to the call.
     """
     text = reply.headers.get("date", "")
-    if "age" in reply.headers or not _IMF_DATE.fullmatch(text):
+    if "age" in reply.headers or 300 <= reply.status < 400 or not _IMF_DATE.fullmatch(text):
         return None
     at = http_date(text)
     return at if at is not None and 0 < at < _FAR_OFF else None

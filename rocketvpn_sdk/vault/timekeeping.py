@@ -53,10 +53,11 @@ class Timekeeper:
         with self._lock:
             self._age = self._age.joined(Age(highest=moment))
 
-    def agree(self, server: float) -> None:
-        """Take the word of a server that proved who it is."""
+    def agree(self, server: float) -> Age:
+        """Take the word of a server that proved who it is; return how late it is then."""
         with self._lock:
             self._age = self.age().agreed(server, self._clock.time())
+            return self._age
 
     def forked(self) -> None:
         """In a forked child: the parent's lock may be held by a thread that does not exist here."""

@@ -38,6 +38,8 @@ from rocketvpn_sdk.vault.timekeeping import Timekeeper
 
 T = TypeVar("T", bound=msgspec.Struct)
 CLOCK = "clock"
+_WORTH_WRITING = 3600.0
+"""Seconds by which a server's word must move the age to be written at once, should the process be killed."""
 
 
 class VaultStatus(msgspec.Struct, frozen=True):
@@ -258,7 +260,10 @@ class Vault:
 
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
-        self._time.agree(server)
+        before, after = self.age(), self._time.agree(server)
+        if before.vouched is None or before.warned != after.warned or after.highest - before.highest > _WORTH_WRITING:
+            with suppress(VaultError):  # then it is written with the rest, within the hour
+                self.save_clock()
 
     def save_clock(self) -> None:
         """Write how late it is into the vault."""

@@ -175,7 +175,7 @@ def test_a_job_that_failed_while_the_clock_was_ahead_is_not_put_off_until_then()
     def work() -> None:
         ran.append(clock.time())
         if len(ran) == 1:
-            raise ServerUnreachable(host="api.rocketvpn.example", reason="no connection")
+            raise ServerUnreachable(host="h", problem="p")
 
     clock.turn(200 * DAY)
     run(clock, [Job("a", lambda: 0.0, work)], naps=4, during={1: lambda: clock.turn(-200 * DAY)})

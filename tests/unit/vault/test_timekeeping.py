@@ -9,7 +9,6 @@ from rocketvpn_sdk.errors import CallbackFailed
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault.timekeeping import Timekeeper
 
-
 HOUR = 3_600.0
 
 

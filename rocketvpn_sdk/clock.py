@@ -27,6 +27,8 @@ LEAP_BELIEVED_AFTER = 72 * 3600.0
 """Seconds of running after which a leap is believed without a server's word."""
 _LEAST_LEAD = 2 * DAY
 """Twice what a server and a clock that agree may differ by, so that such differences never add up."""
+_SHORTEST_CLOSING = 0.001
+"""Seconds by which the machine's count must have gone on since the last writing to be taken for one that counts."""
 _NOTICED_AFTER = 3600.0
 """A leap that is seen for the first time counts as this old at most, however long nobody looked at the clock."""
 
@@ -232,7 +234,7 @@ class Age(msgspec.Struct, frozen=True):
             return Age(wall, wall, proven=wall)
         known = msgspec.structs.replace(self, proven=self.proven or self.highest)
         closed = booted_for - self.booted_for
-        if boot and boot == self.boot and closed > 0:  # the machine went on, whatever was done to the wall clock
+        if boot and boot == self.boot and closed > _SHORTEST_CLOSING:  # the machine went on, whatever was done to the wall clock
             # What begins waits for a server all the same, or for the app to run: see decision 11.
             return _stepped(msgspec.structs.replace(_passed(known, closed), proven=known.proven), wall, closed)
         gap = wall - self.saved_at

@@ -1,4 +1,4 @@
-"""A clock that tests turn."""
+"""A clock that tests turn, of a machine that they suspend, switch off and start anew."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from rocketvpn_sdk.clock import Clock
 
 
 class FakeClock(Clock):
-    """A wall clock that stands still until ``advance``; thread-safe.
-
-    Also the clock of a machine that is suspended, switched off and started anew.
-    """
+    """A wall clock that stands still until ``advance``; thread-safe."""
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._lock = threading.Lock()

@@ -136,6 +136,26 @@ def test_a_leap_outlives_a_restart():
     assert again.ran(3600, NOW + 1003 * DAY + 3600).leap_to is None
 
 
+def test_a_leap_that_nobody_looked_at_has_just_begun():
+    idle = Age().opened(NOW).ran(80 * 3600, NOW + 1000 * DAY)
+    assert (idle.leap_to, idle.highest) == (NOW + 1000 * DAY, NOW + 80 * 3600)
+    soon = idle.ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
+    assert soon.leap_to is not None
+    assert soon.ran(3600, NOW + 1000 * DAY + 71 * 3600).leap_to is None
+
+
+@pytest.mark.parametrize("to", [NOW + 500 * DAY, NOW + 3_000 * DAY])
+def test_a_leap_that_moves_again_has_to_stay_there(to: float):
+    leapt = Age().opened(NOW).ran(3600, NOW + 1000 * DAY).ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
+    moved = leapt.ran(2 * 3600, to)
+    assert (moved.leap_to, moved.highest) == (to, NOW + 73 * 3600)
+    reopened = leapt.opened(to)
+    assert (reopened.leap_to, reopened.leap_ran) == (to, 0.0)
+    late = moved.ran(70 * 3600, to + 70 * 3600)
+    assert late.leap_to is not None
+    assert late.ran(3600, to + 71 * 3600).highest == to + 71 * 3600
+
+
 def test_the_time_while_closed_counts_as_far_as_it_can_be_told():
     closed = msgspec.structs.replace(Age().opened(NOW).ran(60, NOW - 100 * DAY), saved_at=NOW - 100 * DAY)
     assert closed.opened(NOW - 98 * DAY).highest == NOW + 60 + 2 * DAY

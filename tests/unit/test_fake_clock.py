@@ -21,7 +21,7 @@ def test_a_suspended_machine_counts_what_passes_and_its_monotonic_clock_does_not
 
     clock.suspend(60)
 
-    assert (clock.time(), clock.monotonic(), clock.since_boot()) == (1_065.0, 5.0, 65.0)
+    assert (clock.time(), clock.monotonic(), clock.since_boot()) == (1_065.0, 5.0, pytest.approx(65.0))
     with pytest.raises(ValueError, match="backwards"):
         clock.suspend(-1)
 
@@ -35,7 +35,7 @@ def test_a_machine_that_was_off_begins_to_count_anew_under_another_name() -> Non
 
     clock.reboot(off=60)
 
-    assert (clock.time(), clock.monotonic(), clock.since_boot()) == (1_070.0, 0.0, 0.0)
+    assert (clock.time(), clock.monotonic(), clock.since_boot()) == (1_070.0, 0.0, pytest.approx(0.0))
     assert clock.boot_id() != before
     with pytest.raises(ValueError, match="backwards"):
         clock.reboot(off=-1)

@@ -17,7 +17,7 @@ import msgspec
 from rocketvpn_sdk.clock import DAY, Clock
 from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
 from rocketvpn_sdk.vault import Vault
-from rocketvpn_sdk.vault.due import SPREAD, Uniform, next_due, spread
+from rocketvpn_sdk.vault.due import SPREAD, Uniform, is_due, next_due, spread
 
 SHORTEST, LONGEST = 60.0, 900.0
 """Seconds of a nap."""
@@ -147,7 +147,10 @@ class Background:
             self._problems[job.name] = _code(error)
             self._put_off(job)
             due = 0.0
-        return None if due is None else max(due, self._not_before.get(job.name, 0.0))
+        if due is None:
+            return None
+        put_off = self._not_before.get(job.name, 0.0)
+        return due if is_due(put_off, self._clock.time()) else max(due, put_off)
 
     def _try(self, job: Job) -> None:
         try:

@@ -136,7 +136,7 @@ class Rooms:
             folder=beside(self.vault.folder),
             trusted_root=root,
             fetch=self.api.fetch,
-            now=self.vault.now,
+            now=self.vault.fresh,
             limits=self.config.limits,
         )
 

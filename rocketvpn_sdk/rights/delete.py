@@ -199,6 +199,7 @@ class Deletion:
             operation=OPERATION,
             body={"exercise": "deletion", "scope": scope},
             created_at=self._clock.time(),
+            begun_at=self._vault.age().earliest(self._clock.time()),
             idempotency_key=str(uuid.uuid4()),
             device_id=credentials.device_id,
             subject=f"device/{credentials.device_id}",
@@ -285,7 +286,7 @@ class Deletion:
             request_id=request_id,
             device_id=ticket.device_id or "",
             scope=ticket.body["scope"],
-            requested_at=ticket.created_at + behind,
-            now=self._clock.time() + behind,
+            requested_at=(ticket.begun_at or ticket.created_at) + min(behind, 0.0),
+            now=max(self._clock.time() + behind, self._vault.fresh()),
             evidence=keys.evidence,
         )

@@ -35,6 +35,9 @@ T = TypeVar("T")
 
 JSON_TYPES = (wire.JSON, "application/jwk-set+json")
 FILE_TYPES = (wire.BYTES, wire.JSON)
+_IMF_DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
+_FAR_OFF = 221_845_392_000.0
+"""The year 9000: no server's clock, and far enough from the end of ``datetime``."""
 LONGEST_WAIT = 24 * 3600.0
 """A server may ask to wait longer; it is not believed."""
 RETRIED_STATUSES = (429, 502, 503, 504)
@@ -219,14 +222,32 @@ def entity_tag(reply: Reply) -> str | None:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, in either form (RFC 9110 §10.2.3); at most a day."""
+    """Return the seconds that ``Retry-After`` asks for, in either form (RFC 9110 §10.2.3); at most a day.
+
+    ``now`` is the device's clock, for an answer that does not tell the server's.
+    """
     text = reply.headers.get("retry-after", "").strip()
     if not text:
         return None
     if text.isdecimal() and text.isascii():
         return min(float(text[:12]), LONGEST_WAIT)
     at = http_date(text)
-    return None if at is None else min(max(0.0, at - now), LONGEST_WAIT)
+    told = server_date(reply)
+    return None if at is None else min(max(0.0, at - (now if told is None else told)), LONGEST_WAIT)
+
+
+def server_date(reply: Reply) -> float | None:
+    """Return the server's clock as ``reply`` tells it; ``None`` for an answer that tells none, or that of another time.
+
+    Only the one form that servers write (RFC 9110 §5.6.7), and once: a form without a zone would be read in this
+    machine's. An ``Age`` (RFC 9111 §5.1) says that the answer was kept somewhere on its way, and a redirection is
+    nobody's answer to the call.
+    """
+    text = reply.headers.get("date", "")
+    if "age" in reply.headers or 300 <= reply.status < 400 or not _IMF_DATE.fullmatch(text):
+        return None
+    at = http_date(text)
+    return at if at is not None and 0 < at < _FAR_OFF else None
 
 
 def http_date(text: str) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import msgspec
@@ -54,7 +54,6 @@ class Api:
         ledger: what left; ``sent`` here.
         connections: closed with this.
         events: where ``DeviceRevokedNotice`` goes.
-        agree: told the server's clock with each answer, in seconds since the epoch.
     """
 
     def __init__(
@@ -65,14 +64,12 @@ class Api:
         ledger: SentLedger,
         connections: Connections,
         events: EventBus,
-        agree: Callable[[float], None] | None = None,
     ) -> None:
         self.session = session
         self.sent = ledger
         self._exchange = exchange
         self._connections = connections
         self._events = events
-        self._agree = agree
         self._told_revoked = False
         self.forked()
         mend(self)
@@ -308,10 +305,7 @@ class Api:
             value = answers.decode(operation, reply, kind, max_depth=max_depth)
         elif reply.body:
             raise ServerError(operation=operation, status=reply.status, problem="it has a body, and none was expected")
-        date = answers.http_date(reply.headers.get("date", ""))
-        if date is not None and self._agree is not None:
-            self._agree(date)
-        return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=date)
+        return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=answers.server_date(reply))
 
     def _tell_revoked(self) -> None:
         with self._lock:

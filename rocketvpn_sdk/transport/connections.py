@@ -22,6 +22,7 @@ from rocketvpn_sdk.transport.pools import Pools, Proxy
 
 _KEPT_HEADERS = frozenset(
     {
+        b"age",
         b"content-encoding",
         b"content-length",
         b"content-type",

@@ -39,7 +39,7 @@ def open_api(
     proxy: Proxy = None,
     proxy_context: Callable[[], ssl.SSLContext] | None = None,
     transport: httpx.BaseTransport | None = None,
-    agree: Callable[[float], None] | None = None,
+    agree: Callable[[float], object] | None = None,
     believed: Callable[[], float] | None = None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
@@ -58,7 +58,7 @@ def open_api(
         proxy: a proxy's URL, or what is asked for one before every call.
         proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
-        agree: told the server's clock with each answer, in seconds since the epoch.
+        agree: told the server's clock with each answer to a call that says who is calling, in seconds since the epoch.
         believed: what time it is by another word than ``clock``'s, in seconds since the epoch.
 
     Raises:
@@ -70,7 +70,7 @@ def open_api(
 
     origin = parse_server(server)
     ledger = SentLedger(stream, documents, policy)
-    there = ServerTime(clock, believed)
+    there = ServerTime(clock, believed, agree)
     connections = Connections(
         context=context,
         limits=limits,
@@ -89,4 +89,4 @@ def open_api(
         limits=limits,
     )
     session = Session(exchange, documents, there, client_id=client_id, authenticator=authenticator)
-    return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events, agree=agree)
+    return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)

@@ -1,9 +1,9 @@
 """What time it is at the server, told by the ``Date`` of its answers (RFC 9110 §6.6.1).
 
 A device's clock is often wrong, and a proof of possession carries a time that the server checks. What is learned here
-corrects that time and nothing else; it is kept in memory alone, and only answers that came over a verified connection,
-to a call that said who is calling, are listened to: a time learned without a name, and shown with one, would name the
-sender.
+corrects that time, in memory alone, and is told to the vault, whose age it moves. Only answers that came over a
+verified connection, to a call that said who is calling, are listened to: a time learned without a name, and shown with
+one, would name the sender.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from rocketvpn_sdk.clock import DAY, Clock
 from rocketvpn_sdk.errors import AuthenticationFailed
-from rocketvpn_sdk.transport.answers import http_date
+from rocketvpn_sdk.transport.answers import server_date
 from rocketvpn_sdk.transport.connections import Reply
 
 MOST = DAY
@@ -27,12 +27,19 @@ class ServerTime:
     Args:
         clock: the device's.
         believed: what time it is by another word than the device's clock (the vault's); ``None``: there is none.
+        agree: told the server's clock with each answer, in seconds since the epoch.
     """
 
-    __slots__ = ("_believed", "_clock", "_offset")
+    __slots__ = ("_agree", "_believed", "_clock", "_offset")
 
-    def __init__(self, clock: Clock, believed: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        believed: Callable[[], float] | None = None,
+        agree: Callable[[float], object] | None = None,
+    ) -> None:
         self._clock = clock
+        self._agree = agree
         self._believed = believed
         self._offset: float | None = None
 
@@ -42,10 +49,12 @@ class ServerTime:
         return self._clock.time() + (offset if LEAST < abs(offset) <= MOST else 0.0)
 
     def learn(self, reply: Reply) -> None:
-        """Take the time of ``reply``, if it has one."""
-        date = http_date(reply.headers.get("date", ""))
+        """Take the time of ``reply``, if it has one; of a refusal, too: a device whose clock is wrong gets no other."""
+        date = server_date(reply)
         if date is not None:
             self._offset = date - self._clock.time()
+            if self._agree is not None:
+                self._agree(date)
 
     def corrects(self, used: float) -> bool:
         """Whether a proof that was refused, and made for the time ``used``, would get another one now.

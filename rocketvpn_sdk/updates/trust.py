@@ -31,8 +31,8 @@ class TrustedFiles:
         folder: where they rest; from ``beside``.
         trusted_root: the embedded root metadata.
         fetch: the one way out; ``Api.fetch``.
-        now: returns seconds since the epoch by which metadata expires; ``Vault.now``, which never goes back, so that
-            setting the clock back does not bring old metadata to life.
+        now: returns seconds since the epoch by which metadata expires; ``Vault.fresh``: setting the clock back does not
+            bring to life what a server showed to be old, and a clock that was ahead once makes nothing old.
         limits: the bounds: ``total_timeout`` holds over a whole call, ``max_response_bytes`` over a file.
     """
 

@@ -42,6 +42,8 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     operation: str
     body: dict[str, Any]
     created_at: float
+    begun_at: float = 0.0
+    """The same by the smallest clock: what answers it is not older. 0: older vaults did not say, or nobody asks."""
     idempotency_key: str
     """The same for every try, so that the server acts once."""
     state: ItemState = "waiting"

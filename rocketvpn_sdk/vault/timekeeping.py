@@ -6,7 +6,7 @@ import threading
 
 import msgspec
 
-from rocketvpn_sdk.clock import Age, Clock
+from rocketvpn_sdk.clock import Age, Clock, boot_id, since_boot
 
 
 class Timekeeper:
@@ -20,32 +20,44 @@ class Timekeeper:
         self._clock = clock
         self._lock = threading.RLock()
         self._age = Age()
-        self._ticked = clock.monotonic()
+        self._ticked = since_boot(clock)
 
     def opened(self, stored: Age | None) -> None:
         """Go on from what was stored; ``None`` where nothing was."""
         with self._lock:
-            self._age = (stored or Age()).opened(self._clock.time())
-            self._ticked = self._clock.monotonic()
+            self._ticked = since_boot(self._clock)
+            self._age = (stored or Age()).opened(self._clock.time(), boot_id(self._clock), self._ticked)
 
     def age(self) -> Age:
         """Return how late it is now."""
         with self._lock:
-            ticked = self._clock.monotonic()
+            ticked = since_boot(self._clock)
             self._age = self._age.ran(ticked - self._ticked, self._clock.time())
             self._ticked = ticked
             return self._age
 
+    def to_store(self, stored: Age | None) -> Age:
+        """Return what to write, where ``stored`` is there, which another process may have written; it counts from now.
+
+        What both know is the later of the two: none may take from the other what it learned.
+        """
+        with self._lock:
+            age = self.age()
+            self._age = age if stored is None else age.joined(stored)
+            return msgspec.structs.replace(
+                self._age, saved_at=self._clock.time(), boot=boot_id(self._clock), booted_for=self._ticked
+            )
+
     def saw(self, moment: float) -> None:
         """Take note of a moment that is past for sure."""
         with self._lock:
-            if moment > self._age.highest:
-                self._age = msgspec.structs.replace(self._age, highest=moment)
+            self._age = self._age.joined(Age(highest=moment))
 
-    def agree(self, server: float) -> None:
-        """Take a server's word for a leap of the wall clock."""
+    def agree(self, server: float) -> Age:
+        """Take the word of a server that proved who it is; return how late it is then."""
         with self._lock:
-            self._age = self.age().agreed(server)
+            self._age = self.age().agreed(server, self._clock.time())
+            return self._age
 
     def forked(self) -> None:
         """In a forked child: the parent's lock may be held by a thread that does not exist here."""

@@ -38,6 +38,8 @@ from rocketvpn_sdk.vault.timekeeping import Timekeeper
 
 T = TypeVar("T", bound=msgspec.Struct)
 CLOCK = "clock"
+_WORTH_WRITING = 3600.0
+"""Seconds by which a server's word must move the age to be written at once, should the process be killed."""
 
 
 class VaultStatus(msgspec.Struct, frozen=True):
@@ -244,19 +246,30 @@ class Vault:
         """Return the clock by which things end: the largest."""
         return self.age().ends
 
+    def begins(self) -> float:
+        """Return the clock by which things begin: the smallest, and none that was only set forward."""
+        return self.age().begins(self.clock.time())
+
+    def fresh(self) -> float:
+        """Return the clock by which something signed is still fresh: the wall's, or what servers proved if later."""
+        return self.age().fresh(self.clock.time())
+
     def saw(self, moment: float) -> None:
         """Take note of a moment that another process of this vault believed in, and sealed: it is at least as late."""
         self._time.saw(moment)
 
     def agree(self, server: float) -> None:
-        """Take the word of a server that proved who it is, in seconds since the epoch, for a leap of the wall clock."""
-        self._time.agree(server)
+        """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
+        before, after = self.age(), self._time.agree(server)
+        if before.vouched is None or before.warned != after.warned or after.highest - before.highest > _WORTH_WRITING:
+            with suppress(VaultError):  # then it is written with the rest, within the hour
+                self.save_clock()
 
     def save_clock(self) -> None:
         """Write how late it is into the vault."""
-        age = msgspec.structs.replace(self.age(), saved_at=self.clock.time())
         with self.write() as change:
-            change.put(CLOCK, age)
+            stored = read_document(change.db, change.keys, CLOCK)
+            change.put(CLOCK, self._time.to_store(None if stored is None else msgspec.convert(stored, Age)))
 
     def status(self) -> VaultStatus:
         """Return how the vault is; never touches the secret store."""

@@ -169,6 +169,19 @@ def test_a_clock_that_was_set_back_puts_nothing_off() -> None:
     assert every.due() <= clock.time()
 
 
+def test_a_job_that_failed_while_the_clock_was_ahead_is_not_put_off_until_then() -> None:
+    clock, ran = FakeClock(), list[float]()
+
+    def work() -> None:
+        ran.append(clock.time())
+        if len(ran) == 1:
+            raise ServerUnreachable(host="h", problem="p")
+
+    clock.turn(200 * DAY)
+    run(clock, [Job("a", lambda: 0.0, work)], naps=4, during={1: lambda: clock.turn(-200 * DAY)})
+    assert len(ran) == 2
+
+
 def test_something_new_is_looked_at_within_two_minutes_and_pokes_wake_it_once() -> None:
     clock = FakeClock()
     due: list[float | None] = [None]

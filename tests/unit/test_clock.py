@@ -89,12 +89,14 @@ def test_a_leap_is_believed_after_three_days_of_running():
 
 
 def test_a_leap_is_believed_on_the_word_of_a_server():
-    leapt = Age().opened(NOW).ran(60, NOW + 1000 * DAY)
-    assert leapt.agreed(NOW + 60) == leapt
-    agreed = leapt.agreed(NOW + 1000 * DAY + 5)
-    assert agreed.highest == agreed.ends == NOW + 1000 * DAY + 5
-    later = agreed.agreed(NOW + 5000 * DAY)
-    assert (later.highest, later.ends) == (agreed.highest, agreed.ends)  # nothing pending: nobody is asked
+    wall = NOW + 1000 * DAY
+    leapt = Age().opened(NOW).ran(60, wall)
+    other = leapt.agreed(NOW + 60, wall)
+    assert (other.highest, other.leap_to) == (leapt.highest, wall)
+    agreed = leapt.agreed(wall + 5, wall)
+    assert agreed.highest == agreed.ends == wall + 5
+    farther = leapt.agreed(NOW + 5000 * DAY, wall)
+    assert (farther.highest, farther.ends) == (wall, NOW + 5000 * DAY)  # the rest is the server's word alone
 
 
 @pytest.mark.clause("X2")
@@ -104,11 +106,12 @@ def test_what_begins_waits_until_it_ran_or_a_server_said_so():
     again = msgspec.structs.replace(age, saved_at=NOW + 30 * DAY).opened(NOW + 35 * DAY)
     assert again.begins(NOW + 35 * DAY) == NOW + 60
     assert again.ran(DAY, NOW + 36 * DAY).begins(NOW + 36 * DAY) == NOW + 60 + DAY
-    assert again.agreed(NOW + 35 * DAY).begins(NOW + 35 * DAY) == NOW + 35 * DAY
-    assert (
-        again.agreed(NOW + 5000 * DAY).begins(NOW + 35 * DAY) == NOW + 35 * DAY
-    )  # a server's word alone is not enough
-    assert again.agreed(NOW - DAY).begins(NOW + 35 * DAY) == NOW + 60  # nor does it make it earlier
+    wall = NOW + 35 * DAY
+    assert again.agreed(wall, wall).begins(wall) == wall
+    assert again.agreed(NOW + 5000 * DAY, wall).begins(wall) == wall  # a server's word alone is not enough
+    assert again.agreed(NOW - DAY, wall).begins(wall) == NOW + 60  # nor does it make it earlier
+    lied = again.agreed(NOW + 5000 * DAY, NOW)
+    assert lied.begins(wall) == NOW + 60  # nor do a server and a clock that lie one after the other
 
 
 @pytest.mark.clause("X2")
@@ -127,10 +130,30 @@ def test_a_clock_stored_before_there_was_a_proof_goes_on_from_what_was_believed(
 
 
 def test_a_leap_outlives_a_restart():
-    leapt = Age().opened(NOW).ran(71 * 3600, NOW + 1000 * DAY)
-    again = leapt.opened(NOW + 1000 * DAY)
+    leapt = Age().opened(NOW).ran(3600, NOW + 1000 * DAY).ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
+    again = leapt.opened(NOW + 1003 * DAY)
     assert again.leap_to is not None
-    assert again.ran(3600, NOW + 1000 * DAY + 3600).leap_to is None
+    assert again.ran(3600, NOW + 1003 * DAY + 3600).leap_to is None
+
+
+def test_a_leap_that_nobody_looked_at_has_just_begun():
+    idle = Age().opened(NOW).ran(80 * 3600, NOW + 1000 * DAY)
+    assert (idle.leap_to, idle.highest) == (NOW + 1000 * DAY, NOW + 80 * 3600)
+    soon = idle.ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
+    assert soon.leap_to is not None
+    assert soon.ran(3600, NOW + 1000 * DAY + 71 * 3600).leap_to is None
+
+
+@pytest.mark.parametrize("to", [NOW + 500 * DAY, NOW + 3_000 * DAY])
+def test_a_leap_that_moves_again_has_to_stay_there(to: float):
+    leapt = Age().opened(NOW).ran(3600, NOW + 1000 * DAY).ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
+    moved = leapt.ran(2 * 3600, to)
+    assert (moved.leap_to, moved.highest) == (to, NOW + 73 * 3600)
+    reopened = leapt.opened(to)
+    assert (reopened.leap_to, reopened.leap_ran) == (to, 0.0)
+    late = moved.ran(70 * 3600, to + 70 * 3600)
+    assert late.leap_to is not None
+    assert late.ran(3600, to + 71 * 3600).highest == to + 71 * 3600
 
 
 def test_the_time_while_closed_counts_as_far_as_it_can_be_told():
@@ -161,3 +184,104 @@ def test_the_largest_step_that_is_believed():
 def test_before_anything_was_seen_the_wall_clock_is_all_there_is():
     assert Age().begins(NOW) == NOW
     assert Age().opened(NOW) == Age(NOW, NOW, proven=NOW)
+
+
+# ---------------------------------------------------------------- the machine's own count
+
+
+def test_a_count_that_lies_behind_or_stands_still_is_another_run_of_the_machine():
+    stored = msgspec.structs.replace(Age().opened(NOW), saved_at=NOW - 50 * DAY, boot="run", booted_for=1_000.0)
+    for booted_for in (0.0, 999.0, 1_000.0):
+        assert stored.opened(NOW - 48 * DAY, "run", booted_for).highest == NOW + 2 * DAY  # by the wall clock
+    assert stored.opened(NOW - 48 * DAY, "run", 1_001.0).highest == NOW + 1
+    assert stored.opened(NOW - 48 * DAY, "another", 1_001.0).highest == NOW + 2 * DAY
+    nameless = msgspec.structs.replace(stored, boot="")
+    assert nameless.opened(NOW - 48 * DAY, "", 1_001.0).highest == NOW + 2 * DAY
+
+
+@pytest.mark.clause("X2")
+def test_nothing_begins_by_the_time_in_which_the_app_was_closed():
+    stored = msgspec.structs.replace(Age().opened(NOW), saved_at=NOW, boot="run", booted_for=1_000.0)
+    again = stored.opened(NOW + 30 * DAY, "run", 1_000.0 + 30 * DAY)
+    assert (again.highest, again.begins(NOW + 30 * DAY)) == (NOW + 30 * DAY, NOW)
+
+
+# ---------------------------------------------------------------- a server's word
+
+
+@pytest.mark.clause("X1")
+def test_attack_old_dates_that_agree_with_a_clock_set_back():
+    age = Age().opened(NOW).agreed(NOW, NOW)
+    for back in (1, 40, 300):
+        age = age.agreed(NOW - back * DAY, NOW - back * DAY)
+        assert age.fresh(NOW - back * DAY) == NOW
+
+
+@pytest.mark.clause("X1")
+def test_before_a_server_was_heard_only_the_clock_says_what_is_fresh():
+    assert Age().opened(NOW + 200 * DAY).fresh(NOW) == NOW
+    assert Age().opened(NOW).ran(60, NOW + 300 * DAY).fresh(NOW + 60) == NOW + 60
+
+
+@pytest.mark.clause("X1")
+def test_what_only_the_server_says_is_late_is_old_until_it_says_otherwise_with_the_clock():
+    age = Age().opened(NOW).agreed(NOW + 20 * DAY, NOW)
+    assert age.fresh(NOW) == NOW + 20 * DAY
+    assert age.agreed(NOW - 300 * DAY, NOW).fresh(NOW) == NOW + 20 * DAY
+    assert age.agreed(NOW, NOW).fresh(NOW) == NOW
+    assert age.ran(DAY, NOW + DAY).fresh(NOW) == NOW + 21 * DAY
+
+
+def test_an_answer_is_not_older_than_what_servers_showed_at_a_first_opening_by_a_wrong_clock():
+    age = Age().opened(NOW + 3 * DAY).agreed(NOW, NOW)
+    assert age.earliest(NOW + 3 * DAY) == age.earliest(NOW) == NOW
+    assert Age().opened(NOW).earliest(NOW + DAY) == NOW
+
+
+@pytest.mark.clause("R1")
+def test_a_servers_word_counts_up_to_31_days_a_day():
+    age = Age().opened(NOW)
+    assert age.agreed(NOW + 31 * DAY, NOW).highest == NOW + 31 * DAY
+    assert age.agreed(NOW + 31 * DAY + 1, NOW).highest == NOW
+    for days in (20, 31, 40, 62):
+        age = age.agreed(NOW + days * DAY, NOW)
+    assert age.highest == NOW + 31 * DAY
+    later = age.agreed(NOW + 30 * DAY, NOW).ran(DAY, NOW + DAY)
+    assert later.agreed(NOW + 63 * DAY, NOW + DAY).highest == NOW + 63 * DAY
+    assert later.agreed(NOW + 63 * DAY + 1, NOW + DAY).highest == NOW + 32 * DAY
+
+
+@pytest.mark.clause("R1")
+def test_attack_an_answer_of_the_far_future_hides_until_another_agrees_a_day_later():
+    wall, hour = NOW, 3_600.0
+    age = Age().opened(NOW).agreed(NOW + 300 * DAY, wall)
+    assert (age.highest, age.ends) == (NOW, NOW + 300 * DAY)
+    age = age.ran(23 * hour, wall + 23 * hour).agreed(NOW + 301 * DAY, wall + 23 * hour)
+    assert (age.highest, age.ends) == (NOW + 23 * hour, NOW + 301 * DAY)
+    agreed = age.ran(hour, wall + DAY).agreed(NOW + 301 * DAY, wall + DAY)
+    assert agreed.highest == agreed.ends == NOW + 301 * DAY
+    further = age.ran(hour, wall + DAY).agreed(NOW + 4_000 * DAY, wall + DAY)
+    assert (further.highest, further.ends) == (NOW + 301 * DAY, NOW + 4_000 * DAY)  # as far as the least of them said
+    less = age.ran(hour, wall + DAY).agreed(NOW + 100 * DAY, wall + DAY)
+    assert (less.highest, less.ends) == (NOW + DAY, NOW + 100 * DAY)
+    soon = less.ran(23 * hour, wall + 47 * hour).agreed(NOW + 101 * DAY, wall + 47 * hour)
+    assert soon.highest == NOW + 47 * hour  # it is not a day that this has been said
+    assert age.agreed(NOW + DAY, wall + DAY).ends == NOW + DAY  # taken back
+
+
+@pytest.mark.clause("R1")
+def test_what_the_server_says_counts_from_an_age_that_was_ahead():
+    """A clock was ahead once: the age would stand still until the world has caught up."""
+    ahead = Age().opened(NOW).ran(60, NOW + 200 * DAY).agreed(NOW + 60, NOW + 60)
+    assert ahead.highest == NOW + 200 * DAY
+    later = msgspec.structs.replace(ahead, saved_at=NOW).opened(NOW - 1).agreed(NOW + 60 + 20 * DAY, NOW)
+    assert later.highest == NOW + 218 * DAY  # less the two days that a server and a clock may differ by
+
+
+@pytest.mark.clause("R1")
+@given(st.lists(st.tuples(st.floats(-DAY, DAY), st.floats(-DAY, DAY)), max_size=30))
+def test_small_differences_do_not_add_up(answers: list[tuple[float, float]]):
+    age = Age().opened(NOW)
+    for server, wall in answers:
+        age = age.ran(0, NOW + wall).agreed(NOW + server, NOW + wall)
+        assert age.ends <= NOW + DAY

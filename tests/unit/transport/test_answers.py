@@ -254,6 +254,34 @@ def test_retry_after_in_both_forms(text: str, seconds: float | None) -> None:
     assert answers.retry_after(reply(retry_after=text), NOW) == seconds
 
 
+def test_a_date_to_wait_for_is_by_the_clock_that_wrote_it() -> None:
+    """A device whose clock is wrong by a year waits neither for ever nor not at all."""
+    asked = reply(retry_after="Fri, 15 Jan 2027 08:01:00 GMT", date="Fri, 15 Jan 2027 08:00:30 GMT")
+    assert [answers.retry_after(asked, NOW + off) for off in (-3e7, 0.0, 3e7)] == [30.0] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "more", "seconds"),
+    [
+        (200, {"date": "Fri, 15 Jan 2027 08:00:00 GMT"}, NOW),
+        (401, {"date": "Fri, 15 Jan 2027 08:00:00 GMT"}, NOW),
+        (503, {"date": "Fri, 15 Jan 2027 08:00:00 GMT"}, NOW),
+        (302, {"date": "Fri, 15 Jan 2027 08:00:00 GMT"}, None),  # nobody's answer
+        (200, {"date": "Fri, 15 Jan 2027 08:00:00 GMT", "age": "0"}, None),  # kept on its way
+        (200, {"date": "Fri, 15 Jan 2027 08:00:00 GMT, Fri, 15 Jan 2027 08:00:00 GMT"}, None),
+        (200, {"date": "Fri, 15 Jan 2027 08:00:00 -0000"}, None),  # no zone: it would be read in this machine's
+        (200, {"date": "Fri, 15 Jan 2027 08:00:00 +0100"}, None),
+        (200, {"date": "Friday, 15-Jan-27 08:00:00 GMT"}, None),
+        (200, {"date": "Fri, 15 Jan 9999 08:00:00 GMT"}, None),
+        (200, {"date": "Thu, 01 Jan 1970 00:00:00 GMT"}, None),
+        (200, {"date": "Mon, 99 Foo 2026 00:00:00 GMT"}, None),
+        (200, {}, None),
+    ],
+)
+def test_what_a_server_says_of_its_clock(status: int, more: dict[str, str], seconds: float | None) -> None:
+    assert answers.server_date(Reply(status, more, b"")) == seconds
+
+
 @given(st.text(max_size=60))
 def test_any_date_is_a_number_or_none(text: str) -> None:
     assert answers.http_date(text) is None or isinstance(answers.http_date(text), float)

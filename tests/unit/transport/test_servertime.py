@@ -61,6 +61,15 @@ def test_the_vaults_word_counts_until_the_server_has_spoken() -> None:
     assert there.believed() == NOW + 60
 
 
+def test_what_the_server_says_is_passed_on_of_a_refusal_too() -> None:
+    told = list[float]()
+    there = ServerTime(TurnableClock(NOW), agree=told.append)
+    there.learn(dated(NOW + 40 * DAY))
+    there.learn(Reply(401, {"date": formatdate(NOW, usegmt=True)}, b""))
+    there.learn(Reply(302, {"date": formatdate(NOW + 1, usegmt=True)}, b""))
+    assert told == [NOW + 40 * DAY, NOW]
+
+
 @pytest.mark.clause("U1")
 def test_attack_a_time_told_to_nobody_in_particular_comes_back_with_no_name(line: Line) -> None:
     """Each device could be given a time of its own in a call without identity, and be known by it afterwards."""

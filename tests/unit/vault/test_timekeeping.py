@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.clock import DAY, Age
+import pytest
+
+from rocketvpn_sdk.clock import DAY, Age, Clock, checked_clock
+from rocketvpn_sdk.errors import CallbackFailed
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault.timekeeping import Timekeeper
 
+HOUR = 3_600.0
 
-def opened(clock: FakeClock, stored: Age | None = None) -> Timekeeper:
+
+def opened(clock: Clock, stored: Age | None = None) -> Timekeeper:
     keeper = Timekeeper(clock)
     keeper.opened(stored)
     return keeper
@@ -44,6 +49,71 @@ def test_a_leap_is_believed_when_a_server_agrees() -> None:
     assert keeper.age().highest == before
     keeper.agree(clock.time())
     assert keeper.age().highest == clock.time()
+
+
+def test_what_another_process_learned_is_not_taken_from_it() -> None:
+    clock = FakeClock()
+    first, second = opened(clock), opened(clock)
+    first.agree(clock.time() + 20 * DAY)
+    written = first.to_store(None)
+    assert second.to_store(written).highest == clock.time() + 20 * DAY
+    assert second.age().highest == second.age().fresh(clock.time()) == clock.time() + 20 * DAY
+    assert first.to_store(second.to_store(written)).highest == clock.time() + 20 * DAY
+
+
+def test_it_goes_on_by_the_machine_s_own_count_whatever_the_wall_clock_says() -> None:
+    clock = FakeClock()
+    start, keeper = clock.time(), opened(clock)
+    written = keeper.to_store(None)
+    clock.advance(DAY)
+    clock.suspend(DAY)
+    clock.turn(-40 * DAY)
+    assert opened(clock, written).age().highest == start + 2 * DAY
+    clock.turn(39 * DAY)  # forward again, and not beyond what was seen: a day's turn is not a day
+    assert opened(clock, written).age().highest == start + 2 * DAY
+
+
+def test_another_run_of_the_machine_counts_by_the_wall_clock_as_before() -> None:
+    clock = FakeClock()
+    clock.advance(HOUR)
+    start, keeper = clock.time(), opened(clock)
+    clock.turn(-40 * DAY)
+    written = keeper.to_store(None)
+    clock.reboot(off=10 * DAY)
+    assert opened(clock, written).age().highest == start + 10 * DAY
+    clock.advance(2 * HOUR)  # more than the other run had lasted: it is another one all the same
+    assert opened(clock, written).age().highest == start + 10 * DAY + 2 * HOUR
+
+
+class Plain:
+    """A clock of an app's, which knows of no run of a machine."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.time, self.monotonic = clock.time, clock.monotonic
+
+
+def test_a_clock_that_tells_no_run_counts_by_the_wall_clock() -> None:
+    clock = FakeClock()
+    start, plain = clock.time(), checked_clock(Plain(clock))
+    keeper = Timekeeper(plain)
+    keeper.opened(None)
+    written = keeper.to_store(None)
+    assert written.boot == ""
+    clock.advance(DAY)
+    clock.turn(-DAY - 1)
+    again = Timekeeper(plain)
+    again.opened(written)
+    assert again.age().highest == start
+    clock.advance(DAY)
+    assert again.age().highest == start + DAY
+
+
+@pytest.mark.parametrize("told", ["x" * 65, 7, None])
+def test_a_clock_of_the_app_s_whose_run_has_no_name(told: object) -> None:
+    clock = FakeClock()
+    clock.boot_id = lambda: told  # type: ignore[assignment,method-assign,return-value] - what an app may do
+    with pytest.raises(CallbackFailed):
+        opened(checked_clock(clock))
 
 
 def test_a_forked_child_has_a_lock_of_its_own() -> None:

@@ -201,6 +201,15 @@ class Policy:
         """The SHA-256 of ``canonical_json()``, 64 hexadecimal digits: what names this text and no other (M2, X2)."""
         return sha256_of(self._plain())
 
+    @cached_property
+    def identity(self) -> str:
+        """The SHA-256 of the same without any recipient's host names: what two texts of one version share.
+
+        An operator's servers may move; with any other word changed it is another version.
+        """
+        nowhere = tuple(msgspec.structs.replace(part, hosts=()) for part in self.document.recipient)
+        return Policy(msgspec.structs.replace(self.document, recipient=nowhere)).sha256
+
     def _plain(self) -> Any:
         return msgspec.to_builtins(self.document, enc_hook=str)
 

@@ -82,6 +82,14 @@ class Policies:
         """A newer version that does not bind yet: until it does, the device does what both allow."""
         return self._held().pending
 
+    @property
+    def set_aside(self) -> Policy | None:
+        """``Config(policy=...)`` where it is not used: the vault holds another text of the same version, or other policy.
+
+        A text of your own needs a ``policy_id`` of its own, and each change of it a higher ``version``.
+        """
+        return self._versions.set_aside()
+
     def check(self) -> PolicyNotice | None:
         """Fetch the newest signed version; return what it changes, or ``None`` where there is nothing to show.
 

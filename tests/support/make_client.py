@@ -47,8 +47,7 @@ def make(into: Path) -> None:
             origin = sandbox.url
         # From here on nothing answers: what is decided now waits for the server.
         rockets["client"].consent.withdraw("surveys")
-        outcome = rockets["deleting"].rights.delete(plan)
-        print("the deletion:", outcome.server.state)
+        assert rockets["deleting"].rights.delete(plan).server.state == "waiting_for_connection"
         for name, rocket in rockets.items():
             rocket.close()
             shutil.copytree(worlds[name].folder, into / name)

@@ -138,6 +138,7 @@ class Consent:
         Raises:
             PurposeUnknown: the policy does not ask about it (U7).
             ConsentNotNeeded: it is necessary.
+            NotAllowed: the policy uses nothing for it, so nobody could say what is agreed to.
         """
         return self._notary.seal(make_notice(self._newest(), purpose, recipient, language, self._vault.clock.time()))
 

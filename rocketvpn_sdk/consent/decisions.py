@@ -14,6 +14,7 @@ from rocketvpn_sdk.consent.ledger import (
     ConsentState,
     Entry,
     Ledger,
+    digest_of,
     key_of,
     parts_of,
     read_ledger,
@@ -87,6 +88,7 @@ class Decisions:
                 policy_version=notice.policy_version,
                 policy_sha256=notice.sha256,
                 language=notice.language,
+                said=digest_of(notice.why),
                 record=record,
             )
             ledger = msgspec.structs.replace(ledger.with_entry(key, entry), records=(*ledger.records, record))

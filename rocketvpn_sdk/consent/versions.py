@@ -202,12 +202,13 @@ class Versions:
         at = state.binds_at()
         if state.pending is None or state.change is None or at is None or self._begins() < at:
             return False
-        from rocketvpn_sdk.consent.ending import unset  # loaded when a version binds, which is seldom
+        from rocketvpn_sdk.consent.ending import reworded, unset  # loaded when a version binds, which is seldom
 
         bound = InForce(state.pending)
         with suppress(NotAllowed), self._vault.write() as change:
             self._expect(change, state)
-            unset(change, state.change.reconsent, at=self._vault.age().highest, spare=state.pending.sha256)
+            void = state.change.reconsent | reworded(change, state.binding, state.pending)
+            unset(change, void, at=self._vault.age().highest, spare=state.pending.sha256)
             if not state.change.reduces_rights and not state.change.cells:
                 self._carry(change, state.binding, state.pending)
             self._replace(change, state, bound)
@@ -222,11 +223,12 @@ class Versions:
         with self._vault.write() as change:
             self._expect(change, before)
             if before.pending is not None and state.pending is not before.pending:
-                from rocketvpn_sdk.consent.ending import unset
+                from rocketvpn_sdk.consent.ending import reworded, unset
 
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
                 reconsent = _compared(before.pending, state.newest).reconsent
-                unset(change, reconsent, at=self._vault.age().highest, spare=state.newest.sha256)
+                void = reconsent | reworded(change, before.pending, state.newest, shown=before.pending.sha256)
+                unset(change, void, at=self._vault.age().highest, spare=state.newest.sha256)
             self._replace(change, before, state)
         self._take(state)
 

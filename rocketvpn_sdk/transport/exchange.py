@@ -16,6 +16,7 @@ from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Operation
+from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.transport import answers, deadline, guard
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.failures import Failure
@@ -156,7 +157,7 @@ class Exchange:
     def _headers(self, call: Call, declared: Operation | None, *, writes: bool) -> dict[str, str]:
         headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
         headers["User-Agent"] = USER_AGENT
-        if declared is None or not self.permit.purpose("cross_service", declared.recipient).allowed:
+        if declared is None or not self.permit.purpose(SIGNALLED, declared.recipient).allowed:
             headers["Sec-GPC"] = "1"  # policy clause U6
         if call.members is not None:
             headers["Content-Type"] = call.media

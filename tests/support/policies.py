@@ -65,6 +65,11 @@ def sharing_text() -> str:
     return edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
 
 
+def across_text() -> str:
+    """Return a policy's text in which something is used across services: the bundled one names nothing for that."""
+    return edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
+
+
 def sharing_policy() -> Policy:
     """Return the policy with a third party and an affiliate that receive ``region``, ``level``, ``contact_email``."""
     return parse_policy(sharing_text())

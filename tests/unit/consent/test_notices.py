@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.policies import TEXT, edited, sharing_policy
+from support.policies import TEXT, across_text, edited, sharing_policy
 
 from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
-from rocketvpn_sdk.errors import ConsentNotNeeded, NoticeOutdated, NoticeUnknown, PurposeUnknown
+from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
 from rocketvpn_sdk.policy import bundled_policy, parse_policy
 
 POLICY = bundled_policy()
@@ -49,9 +49,29 @@ def test_a_language_that_the_policy_lacks_falls_back_to_english_and_the_notice_s
 
 @pytest.mark.clause("U7")
 def test_a_purpose_that_the_policy_does_not_know_cannot_be_asked_about():
-    with pytest.raises(PurposeUnknown, match="improvement, surveys, cross_service") as error:
+    with pytest.raises(PurposeUnknown, match="improvement, surveys") as error:
         notice("advertising")
     assert error.value.params["purpose"] == "advertising"
+
+
+@pytest.mark.clause("U6")
+def test_the_notice_about_use_across_services_says_that_the_signal_against_it_stops():
+    policy = parse_policy(across_text())
+    shown = make_notice(policy, "cross_service", None, "en", NOW)
+    (effect,) = shown.effects
+    assert "Sec-GPC" in effect
+    assert "stops" in effect
+    assert effect in shown.sentences
+    assert make_notice(policy, "improvement", None, "en", NOW).effects == ()
+
+
+@pytest.mark.clause("U7")
+def test_a_consent_that_names_nothing_cannot_be_asked_for():
+    nothing = parse_policy(edited("field", "erasure_handle", '"surveys", ', ""))
+    for policy, purpose in ((POLICY, "cross_service"), (nothing, "surveys")):
+        with pytest.raises(NotAllowed, match=f"uses nothing for {purpose}"):
+            make_notice(policy, purpose, None, "en", NOW)
+        assert (purpose, None) not in asked_about(policy)
 
 
 @pytest.mark.parametrize("purpose", ["service", "security", "software", "rights"])

@@ -193,7 +193,9 @@ def _policy(rocket: RocketVPN, config: Config) -> Finding:
     sentence = f"{found.sentence} The text that this program came with ({name}) is another one, and is not used."
     if aside.document.policy_id != held.document.policy_id:
         return msgspec.structs.replace(found, sentence=sentence)  # the app has a policy of its own
-    return _attention("policy", sentence, "A text of an app's own needs its own policy_id; each change, a higher version.")
+    return _attention(
+        "policy", sentence, "A text of an app's own needs its own policy_id; each change, a higher version."
+    )
 
 
 def _signed_policy(rocket: RocketVPN, config: Config) -> Finding:

@@ -166,7 +166,7 @@ class Rooms:
         from rocketvpn_sdk.updates.policies import Policies
 
         # What waits in memory is sealed before another version binds: it was given under the one that still holds.
-        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush)
+        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
 
     # ------------------------------------------------------------ the device and its user
 

@@ -16,6 +16,8 @@ from rocketvpn_sdk.policy.strength import strongest
 
 TIME_FIELD = "recorded_at"
 """The field of the policy that says how exactly a record's time is kept."""
+NAME_FIELD = "event_name"
+"""The field of the policy that says how long an event's name is kept, where it has one."""
 _NO_TIME = Duration("PT0S")
 
 
@@ -48,7 +50,8 @@ class CompiledEvent:
             [policy.fields[field] for policy in policies if field in policy.fields]
             for field in (TIME_FIELD, *self._fields)
         ]
-        times = [field.retention.device for versions in declared for field in versions]
+        named = [policy.fields[NAME_FIELD] for policy in policies if NAME_FIELD in policy.fields]
+        times = [field.retention.device for versions in (named, *declared) for field in versions]
         # A record has one life: that of its shortest-lived field.
         self.retention = min((time for time in times if time is not None), default=_NO_TIME)
         self._coarsen, *minimisers = (_strictest(versions, self._scrubber) for versions in declared)

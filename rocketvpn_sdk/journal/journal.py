@@ -70,7 +70,7 @@ class Journal:
         self._log = log
         self._permit = permit
         self._time = clock.time
-        self._retention = Retention(vault, _STREAM, limits.log_bytes, lambda: permit.policies)
+        self._retention = Retention(vault, log, _STREAM, limits.log_bytes, lambda: permit.policies)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
         self._backlog = Backlog(vault, log, self._ask, limits.locked_records)
@@ -259,7 +259,8 @@ class Journal:
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
         self._bring_in()
         said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
-        for records in self._log.read_blocks(since=since, until=until, kept=self._retention.kept()):
+        lives = self._retention.lives()
+        for records in self._log.read_blocks(since=since, until=until, kept=lives.lane, sift=lives.sift):
             for at, _, (purpose, name, fields) in records:
                 if at != said:
                     said, when = at, utc(at)
@@ -275,7 +276,8 @@ class Journal:
             raise VaultLocked
         self._retention.purge_daily()
         self._bring_in()
-        counted = take_inventory(self._log.read_blocks(), samples)
+        lives = self._retention.lives()
+        counted = take_inventory(self._log.read_blocks(kept=lives.lane, sift=lives.sift), samples)
         return msgspec.structs.replace(counted, capped=self._retention.capped())
 
     def purge_daily(self) -> None:
@@ -285,6 +287,15 @@ class Journal:
             VaultLocked: unlock first.
         """
         self._retention.purge_daily()
+
+    def narrowed(self) -> None:
+        """Let another set of versions reach what is stored: called once it is in force.
+
+        Raises:
+            VaultError: it is done with the next purge; what may no longer be kept is not read from here on.
+        """
+        self._bring_in()
+        self._retention.purge()
 
     def purge(self) -> int:
         """Destroy the keys of what is past its retention, now; return how many (R1).

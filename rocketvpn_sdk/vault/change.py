@@ -176,6 +176,11 @@ class Change:
         )
         return key_id, self.keys.open(key_id, wrapped, part="the key of a log")
 
+    def destroy(self, key_id: bytes) -> None:
+        """Destroy one key of a log: what it sealed is past its time, or was sealed anew."""
+        self.touch_manifest()
+        self.db.execute("UPDATE keys SET wrapped = NULL WHERE key_id = ?", (key_id,))
+
     def shred(self, which: Callable[[Lane], bool], age: float) -> int:
         """Destroy every key of the lanes that ``which`` picks, and mark them, so that no buffered record comes back.
 

@@ -21,7 +21,7 @@ from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
 from rocketvpn_sdk.vault.keys import derive
 from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_length, epoch_of
-from rocketvpn_sdk.vault.reading import Stored, merged, open_lane
+from rocketvpn_sdk.vault.reading import Sift, Stored, everything, merged, open_lane
 from rocketvpn_sdk.vault.vault import Vault
 
 Record = tuple[float, Any]
@@ -218,6 +218,16 @@ class SealedLog:
         )
         return _Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
 
+    def put_over(self, change: Change, lane: Lane, epoch: int, records: list[Stored]) -> None:
+        """Append what was stored before, under another key, inside ``change``.
+
+        Marks of deletions do not count: what they were for is gone, and this was still there.
+        """
+        change.touch_heads()
+        row = change.lane(lane)
+        key_id, key = change.epoch_key(row, epoch)
+        self._extend(change, row, None, key_id, key, records)
+
     def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
         """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
         lane = self.lane(purpose, retention)
@@ -270,16 +280,17 @@ class SealedLog:
         until: float | None = None,
         purpose: str | None = None,
         kept: Keeps = as_made,
+        sift: Sift = everything,
     ) -> Iterator[list[Stored]]:
         """Yield the same in lists of some hundred: reading many is faster that way.
 
-        ``kept`` says how long the records of a lane are kept now.
+        ``kept`` says how long the keys of a lane are kept now, and ``sift`` which records under them are.
         """
         self.commit()
         now = self._vault.now()
         with self._vault.read() as (change, keys):
             opened = [
-                open_lane(change, keys, row, now, kept)
+                open_lane(change, keys, row, now, kept, sift)
                 for row in lane_rows(change.db)
                 if row.lane.stream == self._stream and purpose in (None, row.lane.purpose)
             ]

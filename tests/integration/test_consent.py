@@ -105,17 +105,19 @@ def test_the_server_is_told_what_was_shown_and_nothing_more(world: World, rocket
 def test_the_privacy_signal_goes_with_every_request_until_the_user_agrees_otherwise(
     tmp_path: Path,
 ) -> None:
-    with running_sandbox(tmp_path / "server", policy=parse_policy(across_text())) as sandbox:
-        with RocketVPN.open(World(sandbox, tmp_path / "vault").config()) as rocket:
-            rocket.device.bind(sandbox.order())
-            rocket.consent.declare_age(adult=True)
-            assert sandbox.requests[-1].header("sec-gpc") == "1"
-            agree(rocket, "cross_service")
-            rocket.device.order()
-            assert sandbox.requests[-1].header("sec-gpc") is None
-            rocket.consent.withdraw("cross_service")
-            rocket.device.order()
-            assert sandbox.requests[-1].header("sec-gpc") == "1"
+    with (
+        running_sandbox(tmp_path / "server", policy=parse_policy(across_text())) as sandbox,
+        RocketVPN.open(World(sandbox, tmp_path / "vault").config()) as rocket,
+    ):
+        rocket.device.bind(sandbox.order())
+        rocket.consent.declare_age(adult=True)
+        assert sandbox.requests[-1].header("sec-gpc") == "1"
+        agree(rocket, "cross_service")
+        rocket.device.order()
+        assert sandbox.requests[-1].header("sec-gpc") is None
+        rocket.consent.withdraw("cross_service")
+        rocket.device.order()
+        assert sandbox.requests[-1].header("sec-gpc") == "1"
 
 
 @pytest.mark.clause("U6", "U7")

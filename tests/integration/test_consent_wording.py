@@ -1,4 +1,4 @@
-"""A consent holds for the words that were shown: others for its purpose, in that language, and it is asked anew (X3, U7)."""
+"""A consent holds for the words that were shown, in the language in which they were: others are asked anew (X3, U7)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def in_languages(value: object, languages: tuple[str, ...]) -> object:
 
 
 def version(number: int, **sentences: str) -> Policy:
-    """Return a version in which the purpose ``improvement`` is put in ``sentences``, in those languages and no others."""
+    """Return a version in the languages of ``sentences``, which say what the purpose ``improvement`` is."""
     document = in_languages(bundled_policy().document, tuple(sentences))
     purposes = tuple(
         msgspec.structs.replace(part, sentence=sentences) if part.id == "improvement" else part

@@ -131,10 +131,9 @@ def test_a_pending_version_s_other_text_is_set_aside_too(config: Config) -> None
 
 
 def test_an_older_version_is_simply_older(config: Config) -> None:
-    with RocketVPN.open(bringing(config, as_version(NOW + 1))):
-        with RocketVPN.open(config) as older:
-            assert older.policy.set_aside is None
-            assert older.policy.current.version == NOW + 1
+    with RocketVPN.open(bringing(config, as_version(NOW + 1))), RocketVPN.open(config) as older:
+        assert older.policy.set_aside is None
+        assert older.policy.current.version == NOW + 1
 
 
 def test_the_same_words_on_other_hosts_are_the_same_version(config: Config) -> None:
@@ -169,8 +168,6 @@ def agreed(rocket: RocketVPN, policy: Policy) -> None:
     """Let a guardian agree to ``policy``, as once the server has confirmed it."""
     from rocketvpn_sdk.consent.guardian import Asked
 
-    asked = Asked(
-        request="r", about="agreement", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
-    )
+    asked = Asked(request="r", about="agreement", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k")
     rocket._rooms.consent.guardians.note_asked(asked)
     rocket._rooms.consent.confirm_guardian(asked)

@@ -2,8 +2,8 @@
 
 A lane is named by the time for which its records could be kept when they were recorded. When a later version of the
 policy keeps one of their fields for less, or not at all, their key must die sooner: what still lives is sealed anew
-under a key of its present lane, and the old key is destroyed. One transaction for each key; interrupted, it goes on with
-the next purge. What was looked at once under the same versions is not looked at again.
+under a key of its present lane, and the old key is destroyed. One transaction for each key; interrupted, it goes on
+with the next purge. What was looked at once under the same versions is not looked at again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rocketvpn_sdk.journal.lives import Lives
 from rocketvpn_sdk.vault import SealedLog, Vault, sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows, read_document
 from rocketvpn_sdk.vault.lanes import Lane
-from rocketvpn_sdk.vault.reading import Block, Stored, live_keys, walk_chain
+from rocketvpn_sdk.vault.reading import Block, Stored, opened_keys, walk_chain
 
 COUNTERS = "journal"
 _WORTH_NOTING = 16
@@ -72,7 +72,7 @@ class Relaning:
             with self._vault.write() as change:
                 change.put(COUNTERS, msgspec.structs.replace(counters(change), versions=versions, seen=seen))
         if found:
-            self._log.forget_tails()
+            self._log.forget_ended()
         return len(found)
 
     def _look(self, lives: Lives, known: dict[str, int]) -> tuple[list[_Key], dict[str, int], int]:
@@ -85,7 +85,7 @@ class Relaning:
                 if row.lane.stream != self._stream:
                     continue
                 seen[str(row.id)] = row.next_sequence - 1  # the last block may still be filled
-                live = live_keys(change, keys, row, 0.0, math.inf)
+                live = opened_keys(change, keys, row, 0.0, math.inf)
                 for block, records in _blocks(change, row, live, known.get(str(row.id), 0)):
                     new += block.sequence < row.next_sequence - 1
                     if block.key_id not in found and not lives.fits(row.lane, records):
@@ -95,7 +95,7 @@ class Relaning:
     def _move(self, change: Change, key: _Key, lives: Lives, now: float) -> None:
         """Seal what still lives under ``key`` anew, and destroy it; block by block, so that memory stays small."""
         row = change.find_lane(key.lane)
-        live = live_keys(change, change.keys, row, 0.0, math.inf) if row else {}
+        live = opened_keys(change, change.keys, row, 0.0, math.inf) if row else {}
         if row is None or key.key_id not in live:
             return  # another process was faster
         change.destroy(key.key_id)
@@ -129,7 +129,7 @@ class _Waiting:
 def _blocks(
     change: Change, row: LaneRow, live: dict[bytes, tuple[int, bytes]], start: int = 0
 ) -> Iterator[tuple[Block, list[Stored]]]:
-    """Yield the lane's blocks from ``start`` on that a key in ``live`` opens, without their ciphertext, and their records.
+    """Yield the lane's blocks from ``start`` on that a key in ``live`` opens, with their records, not as sealed.
 
     Which ones there are is looked at first: the caller may append to the lane meanwhile.
     """

@@ -23,7 +23,7 @@ Sift = Callable[[Lane, int, list[Stored], float], list[Stored]]
 """Returns what still lives of records: those of a lane's epoch, at a time in seconds since the epoch."""
 
 
-def everything(lane: Lane, epoch: int, records: list[Stored], now: float) -> list[Stored]:  # noqa: ARG001 - a ``Sift``
+def as_sealed(lane: Lane, epoch: int, records: list[Stored], now: float) -> list[Stored]:  # noqa: ARG001 - a ``Sift``
     """Return ``records``: each lives as long as its key."""
     return records
 
@@ -41,7 +41,7 @@ class Block(msgspec.Struct, frozen=True):
 
 
 def open_lane(
-    change: Change, keys: Keys, row: LaneRow, now: float, kept: Keeps = as_made, sift: Sift = everything
+    change: Change, keys: Keys, row: LaneRow, now: float, kept: Keeps = as_made, sift: Sift = as_sealed
 ) -> Callable[[], Iterator[list[Stored]]]:
     """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated, block by block.
 
@@ -52,7 +52,7 @@ def open_lane(
         VaultDamaged: a block is missing, reordered, altered, exchanged or cut off.
     """
     wanted: list[tuple[int, bytes, bytes, bytes]] = []
-    live = live_keys(change, keys, row, now, kept(row.lane))
+    live = opened_keys(change, keys, row, now, kept(row.lane))
     known = {key_id for (key_id,) in change.db.execute("SELECT key_id FROM keys WHERE lane = ?", (row.id,))}
     for block, previous in walk_chain(change, row):
         if block.key_id not in known or (block.sealed is None and block.key_id in live):
@@ -125,7 +125,7 @@ def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[Block, bytes]]:
         raise VaultDamaged(part=f"{where} is cut off or was extended")
 
 
-def live_keys(change: Change, keys: Keys, row: LaneRow, now: float, seconds: float) -> dict[bytes, tuple[int, bytes]]:
+def opened_keys(change: Change, keys: Keys, row: LaneRow, now: float, seconds: float) -> dict[bytes, tuple[int, bytes]]:
     """Return the epochs and keys of epochs within their retention: an epoch begins no later than any of its records."""
     found = change.db.execute(
         "SELECT key_id, epoch, wrapped FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,)

@@ -43,10 +43,11 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     narrowed: tuple[Difference, ...] = ()
     """Binds at once."""
     newly_necessary: tuple[Difference, ...] = ()
-    """New fields and calls without which something does not work. The user may accept them at once; until then it waits."""
+    """New fields and calls without which something does not work. The user may accept them at once; until then that
+    waits."""
     cells: frozenset[tuple[str, str, str]] = frozenset()
-    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a call,
-    what ``own.call_cell`` returns."""
+    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
+    call, what ``own.call_cell`` returns."""
     reconsent: frozenset[str] = frozenset()
     """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""
 

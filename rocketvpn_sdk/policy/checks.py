@@ -180,14 +180,19 @@ def _operation(document: Document, index: int, operation: Operation) -> Iterator
             yield "operation", index, "fields", f"the field {name!r} is not there for {operation.purpose!r}"
         elif operation.recipient not in fields[name].recipients:
             yield "operation", index, "fields", f"the field {name!r} may not go to {operation.recipient!r}"
-        elif fields[name].transform.name in UNSENDABLE:
+    yield from _sending(index, operation, fields)
+    yield from _members(index, operation)
+
+
+def _sending(index: int, operation: Operation, fields: Mapping[str, Field]) -> Iterator[Finding]:
+    for name in operation.fields:
+        if name in fields and fields[name].transform.name in UNSENDABLE:
             yield "operation", index, "fields", f"the field {name!r} leaves nothing to send: {fields[name].transform}"
     for name in operation.exact:
         if name not in operation.fields:
             yield "operation", index, "exact", f"{name!r} is not in its fields"
     for problem in _protocol(operation, set(fields)):
         yield "operation", index, "protocol", problem
-    yield from _members(index, operation)
 
 
 def _protocol(operation: Operation, fields: AbstractSet[str]) -> Iterator[str]:

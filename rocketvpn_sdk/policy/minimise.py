@@ -47,8 +47,8 @@ def minimiser(field: Field, scrubs: Callable[[Field], Minimiser]) -> Minimiser:
         scrubs: compiles a field of free text, whose transform is ``scrub``.
 
     Returns:
-        A function that returns what may be stored or sent of one value. ``None`` stays ``None``; a field whose values are
-        lists has no one value.
+        A function that returns what may be stored or sent of one value. ``None`` stays ``None``; a field whose values
+        are lists has no one value.
     """
     if field.type.most is not None:
         return _drop(field)

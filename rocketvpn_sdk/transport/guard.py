@@ -32,6 +32,7 @@ _IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
 }
 """What a proof and a token carry: these are fields like any other, though they travel in headers."""
 
+_NOT_TOGETHER = "Two versions of the policy minimise this in ways that do not go together; it waits for the newer one."
 _DOOR = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]{1,128}){1,16}")
 """A path of segments (RFC 3986 §3.3) without query, fragment or percent-encoding."""
 
@@ -227,10 +228,7 @@ def _minimised(
         if left is None or (isinstance(left, tuple) and None in left):
             if len(members) == 1:
                 raise refused(name, members[0].carries)
-            said = (
-                "Two versions of the policy minimise this in ways that do not go together; it waits for the newer one."
-            )
-            raise EgressBlocked(operation=operation.id, rule="X2", reason=said)
+            raise EgressBlocked(operation=operation.id, rule="X2", reason=_NOT_TOGETHER)
         if left != value:
             changed[name] = left
     return changed

@@ -85,7 +85,7 @@ def refused(name: str, field: str) -> ValueRefused:
 
 
 def rebuilt(value: Any, changed: Mapping[str, Sent], prefix: str = "") -> Any:
-    """Return a body with the values of ``changed`` in place of those that it has, by the names that ``flatten`` gives."""
+    """Return a body with the values of ``changed`` in place of its own, by the names that ``flatten`` gives."""
     if isinstance(value, dict):
         return {
             key: rebuilt(inner, changed, f"{prefix}.{key}" if prefix else key) if changed else inner

@@ -110,9 +110,9 @@ def _exact(member: Member) -> bool:
 
 def _bounded(kind: FieldType | None) -> bool:
     """Whether a member of the protocol has no room for what somebody writes."""
-    return (
-        kind is not None and kind.most is None and (kind.kind not in ("text", "secret", "email") or bool(kind.pattern))
-    )
+    if kind is None or kind.most is not None:
+        return False
+    return kind.kind not in ("text", "secret", "email") or bool(kind.pattern)
 
 
 def _carried(name: str, member: Member) -> str:

@@ -73,10 +73,14 @@ def takes(kind: FieldType | None, value: object, besides: tuple[int, ...] = ()) 
         value: flattened; a tuple stands for a list.
         besides: what it takes, too.
     """
-    one = _short if kind is None else fits(kind)
+    check = _short if kind is None else fits(kind)
+
+    def one(value: object) -> bool:
+        return check(value) or (type(value) is int and value in besides)
+
     if isinstance(value, tuple):
         return (kind is None or len(value) <= (kind.most or -1)) and all(map(one, value))
-    return (kind is None or kind.most is None) and (one(value) or (type(value) is int and value in besides))
+    return (kind is None or kind.most is None) and one(value)
 
 
 def refused(name: str, field: str) -> ValueRefused:

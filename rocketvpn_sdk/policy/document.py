@@ -66,13 +66,17 @@ class Recipient(_Part, frozen=True, kw_only=True):
 
 
 class FieldType(_Part, frozen=True, kw_only=True):
-    """What a field's values look like. ``max`` is a length for texts, a bound for integers."""
+    """What the values of a field, or of a member of the protocol, look like.
+
+    ``max`` is a length for texts, a bound for integers. ``most``: a list of up to so many such values; without it, one.
+    """
 
     kind: Literal["text", "secret", "email", "enum", "integer", "boolean", "time", "version", "ip_address"]
     values: tuple[str, ...] = ()
     min: Whole | None = None
     max: Whole | None = None
     pattern: str = ""
+    most: Whole | None = None
 
 
 class Retention(_Part, frozen=True, kw_only=True):
@@ -119,15 +123,23 @@ class Operation(_Part, frozen=True, kw_only=True):
     recipient: str
     identity: Identity
     fields: tuple[str, ...] = ()
-    protocol: tuple[str, ...] = ()
-    """Members that carry no information about a person."""
+    protocol: tuple[str, ...] | dict[str, FieldType] = ()
+    """Members that carry no information about a person, each with its type. As a list, the older form: any short value,
+    or a list of them."""
     names: dict[str, str] = {}
     """The field behind a member whose name differs."""
+    exact: tuple[str, ...] = ()
+    """Those of ``fields`` that are sent as they are; the others are minimised by their transform first."""
     sentence: Text
 
     def field_of(self, member: str) -> str:
         """Return the id of the field that the request's ``member`` carries."""
         return self.names.get(member, member)
+
+    @property
+    def protocol_types(self) -> Mapping[str, FieldType | None]:
+        """The members of the protocol and their types; ``None``: what the older form takes."""
+        return self.protocol if isinstance(self.protocol, dict) else dict.fromkeys(self.protocol)
 
 
 class Minors(_Part, frozen=True, kw_only=True):

@@ -151,7 +151,13 @@ class Rooms:
         """What decides about consents; recording needs none of it."""
         from rocketvpn_sdk.consent import Consent
 
-        return Consent(self.standing, queue=self.queue, device=self.device_id, on_shred=self.journal.shredded)
+        return Consent(
+            self.standing,
+            queue=self.queue,
+            device=self.device_id,
+            on_shred=self.journal.shredded,
+            before_opening=self.journal.flush,
+        )
 
     @_Once
     def consents(self) -> Consents:

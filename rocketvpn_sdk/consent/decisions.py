@@ -22,6 +22,7 @@ from rocketvpn_sdk.consent.ledger import (
     write_record,
 )
 from rocketvpn_sdk.consent.notices import ConsentNotice, check_asked
+from rocketvpn_sdk.consent.opening import RECORDED
 from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import drop_purpose
 from rocketvpn_sdk.consent.record import new_record, with_event
@@ -77,6 +78,8 @@ class Decisions:
                 self._check_age(change, policies)
             ledger = read_ledger(change)
             key = key_of(notice.purpose, notice.recipient)
+            if state == "granted" and notice.recipient is None and ledger.state(key, self.vault.now()) != "granted":
+                change.mark(RECORDED)
             at = ledger.entries[key].next_at(self._at()) if key in ledger.entries else self._at()
             record = str(uuid.uuid4())
             document = new_record(policies[-1], notice, record=record, subject=ledger.subject)

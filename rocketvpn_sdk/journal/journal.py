@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +17,7 @@ import msgspec
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultBusy, VaultError, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
@@ -37,16 +39,35 @@ _BATCHES_PER_CAP = 64
 """The cap is checked this seldom: a batch is small beside it."""
 _MOST_BATCHES = 4
 """More batches than this do not wait in memory as the app gave them."""
+_TRIES = 10
+"""How often the vault may change under us before we say that it is busy."""
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
 _EPOCH = utc(0.0)
+_OURS = f"{__name__.partition('.')[0]}."
+
+
+def _inside_another_call() -> bool:
+    """Whether this thread was interrupted in, or called back from, a call of the SDK other than the present one."""
+    frame = inspect.currentframe()
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    while frame is not None and not _is_ours(frame):
+        frame = frame.f_back
+    return frame is not None
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(_OURS)
 
 
 class Busy(threading.local):
-    """Whether this thread records or seals: what is logged by that is left out, or there would be no end to it."""
+    """Whether this thread seals: what is logged by that is left out, or there would be no end to it."""
 
     now = False
+    recording = 0
+    """How many lines this thread is recording, each from within the one before."""
 
 
 class Journal:
@@ -158,6 +179,19 @@ class Journal:
         if refused and self._vault.unlocked:
             self._refused += self._log.discard(refused)
 
+    def _seal(self) -> None:
+        """Seal what waits and may be kept: asked of the very state of the vault in which it is sealed.
+
+        Otherwise another process could withdraw a consent in between, and what is recorded after that be sealed.
+        """
+        for _ in range(_TRIES):
+            basis = self._vault.basis() if self._vault.unlocked else None
+            self._bring_in()
+            self._uncapped += -(-self._log.buffered // self._batch_records)
+            if self._log.commit(self._retention.lives().lane, basis):
+                return
+        raise VaultBusy(seconds=0)
+
     def flush(self) -> None:
         """Minimise and seal what waits; it survives a kill when this returns.
 
@@ -166,9 +200,7 @@ class Journal:
         """
         outer, self.busy.now = self.busy.now, True
         try:
-            self._bring_in()
-            self._uncapped += -(-self._log.buffered // self._batch_records)
-            self._log.commit(self._retention.lives().lane)
+            self._seal()
             self._stuck = False
             if self._uncapped >= _BATCHES_PER_CAP:
                 self._uncapped = 0
@@ -183,8 +215,12 @@ class Journal:
     def flush_soon(self) -> bool:
         """Have what waits sealed, and wait for that, ``limits.flush_patience`` at most; return whether it was.
 
-        Where somebody waited in vain, nobody waits again until a flush has come to its end.
+        Where somebody waited in vain, nobody waits again until a flush has come to its end. Nor does whoever logs from
+        inside another call of ours, as a signal handler may: the flush could need a lock that this very call holds.
         """
+        if _inside_another_call():
+            self._flusher.hurry()
+            return False
         if not self._stuck:
             self._stuck = not self._flusher.wait(self.limits.flush_patience)
         return not self._stuck
@@ -258,7 +294,7 @@ class Journal:
         return entries if limit is None else iter(deque(entries, maxlen=min(max(limit, 0), sys.maxsize)))
 
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
-        self._bring_in()
+        self._seal()
         said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
         lives = self._retention.lives()
         for records in self._log.read_blocks(since=since, until=until, kept=lives.lane, sift=lives.sift):
@@ -276,7 +312,7 @@ class Journal:
         if not self._vault.unlocked:
             raise VaultLocked
         self._retention.purge_daily()
-        self._bring_in()
+        self._seal()
         lives = self._retention.lives()
         counted = take_inventory(self._log.read_blocks(kept=lives.lane, sift=lives.sift), samples)
         return msgspec.structs.replace(counted, capped=self._retention.capped())
@@ -295,7 +331,7 @@ class Journal:
         Raises:
             VaultError: it is done with the next purge; what may no longer be kept is not read from here on.
         """
-        self._bring_in()
+        self._seal()
         self._retention.purge()
 
     def purge(self) -> int:

@@ -144,9 +144,10 @@ class SentLedger:
         return tally(self._stream.read())
 
     def forget(self) -> None:
-        """Drop the key from memory; whoever drops its document calls this too."""
+        """Drop from memory the key, and what was ended of the records; whoever destroys either calls this too."""
         with self._lock:
             self._key = None
+        self._stream.forget_ended()
 
     def _append(self, record: tuple[Any, ...]) -> None:
         self._stream.append(_PURPOSE, self._retention(), record)

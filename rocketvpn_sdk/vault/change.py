@@ -93,6 +93,11 @@ class Change:
         return self.keys.root.vault_id
 
     @property
+    def basis(self) -> bytes:
+        """What the transaction began with: it changes with every document, key and mark, and with no record."""
+        return self._head.manifest
+
+    @property
     def beyond_logs(self) -> bool:
         """Whether it changed a document, a key or a lane, and not only what a log ends with."""
         return self._manifest_touched

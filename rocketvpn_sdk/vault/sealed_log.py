@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk import platforms
+from rocketvpn_sdk.clock import LARGEST_BELIEVED_STEP
 from rocketvpn_sdk.errors import VaultError
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
@@ -59,9 +60,11 @@ class _Page(msgspec.Struct, frozen=True):
 
     begins: float
     ends: float
-    ahead: float
-    """How far the vault's age is ahead of the wall clock."""
     records: list[tuple[float, Stored]]
+
+
+class _AskedBefore(Exception):
+    """What was asked before writing was asked of an earlier state of the vault."""
 
 
 class SealedLog:
@@ -131,26 +134,44 @@ class SealedLog:
         with self._lock:
             page = self._pages.get((purpose, retention.text))
             if page is None or not page.begins <= now < page.ends:
-                page = self._turn(self.lane(purpose, retention), now)
+                page = self._turn(self.lane(purpose, retention), now, moment)
             self._appended += 1
             page.records.append((moment, (now if at is None else at, self._appended, record)))
             self.buffered += 1
 
-    def _turn(self, lane: Lane, now: float) -> _Page:
-        """Open the page of the lane's present epoch."""
-        ahead = self._vault.age().highest - now  # epochs go by age: a clock set back must not make new records old
-        epoch = epoch_of(lane.seconds, now + ahead)
+    def _turn(self, lane: Lane, now: float, moment: float) -> _Page:
+        """Open the page of the epoch into which a record falls that was made at ``now`` and ``moment``."""
+        made = self._vault.age().highest - self._waited(now, moment)
+        ahead = made - now  # epochs go by age: a clock set back must not make new records old
+        epoch = epoch_of(lane.seconds, made)
         records = self._batch.setdefault((lane, epoch), [])
-        page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), ahead, records)
+        page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), records)
         self._pages[lane.purpose, lane.retention] = page
         return page
 
-    def commit(self, kept: Keeps = as_made) -> None:
+    def _waited(self, now: float, moment: float) -> float:
+        """Return how many seconds ago a record was made: while the vault was locked, say.
+
+        By the wall clock, since the other one stands still while the machine sleeps; a step too large to be believed
+        does not count.
+        """
+        by_wall, ran = self._vault.clock.time() - now, self._vault.moments.now() - moment
+        return by_wall if ran <= by_wall <= ran + LARGEST_BELIEVED_STEP else max(ran, 0.0)
+
+    def commit(self, kept: Keeps = as_made, basis: bytes | None = None) -> bool:
         """Seal and store what is buffered; durable for a kill (or a power cut, see ``durable``) when it returns.
 
         What was ended since it was recorded, by whichever process, is dropped instead: decided inside the transaction,
         so that a deletion comes either before it, and is seen, or after it, and takes what it wrote. So is what is past
         its time, which is what ``kept`` says now.
+
+        Args:
+            kept: for how long the records of a lane are kept now.
+            basis: ``Vault.basis`` from before it was asked what may be kept; where that has changed since, nothing is
+                written.
+
+        Returns:
+            Whether it was written: if not, it has to be asked anew.
 
         Raises:
             VaultError: nothing was written; what was buffered stays buffered.
@@ -158,24 +179,31 @@ class SealedLog:
         with self._writing:
             batch, buffered = self._take()
             if not batch:
-                return
+                return True
             try:
                 with self._vault.write(durable=self._durable) as change:
+                    if basis not in (None, change.basis):
+                        raise _AskedBefore
                     tails, dropped = self._write(change, batch, kept)
+            except _AskedBefore:
+                self._give_back(batch, buffered)
+                return False
             except BaseException:
                 self._give_back(batch, buffered)
                 raise
             self._tails.update(tails)
             self.dropped += dropped
+            return True
 
     def discard(self, purposes: Collection[str] | None = None) -> int:
         """Forget what is buffered, of ``purposes`` or of all; return how many records that was."""
         if purposes is None:
             return self._take()[1]
         with self._lock:
+            # Pages first: a signal handler may log between the two, and what goes to a page of nobody would be lost.
+            self._pages = {key: page for key, page in self._pages.items() if key[0] not in purposes}
             gone = [key for key in self._batch if key[0].purpose in purposes]
             count = sum(len(self._batch.pop(key)) for key in gone)
-            self._pages = {key: page for key, page in self._pages.items() if key[0] not in purposes}
             self.buffered -= count
             return count
 
@@ -296,11 +324,11 @@ class SealedLog:
                 self._pseudonym_keys.clear()
             with self._lock:
                 for (lane, _), records in self._batch.items():
-                    end = ended(lane.purpose)
-                    alive = [(moment, record) for moment, record in records if moment > end]
-                    self.buffered -= len(records) - len(alive)
-                    self.dropped += len(records) - len(alive)
-                    records[:] = alive  # the page points to this list
+                    end, count = ended(lane.purpose), len(records)
+                    alive = [(moment, record) for moment, record in records[:count] if moment > end]
+                    records[:count] = alive  # the page points to this list, and a signal handler may have added to it
+                    self.buffered -= count - len(alive)
+                    self.dropped += count - len(alive)
             return ended
 
     def _forget_dead(self, change: Change) -> None:
@@ -333,6 +361,7 @@ class SealedLog:
         Raises:
             VaultDamaged: a block is missing, reordered, altered, exchanged or cut off.
         """
+        self.commit()
         for records in self.read_blocks(since=since, until=until, purpose=purpose):
             for at, _, record in records:
                 yield at, record
@@ -346,11 +375,10 @@ class SealedLog:
         kept: Keeps = as_made,
         sift: Sift = as_sealed,
     ) -> Iterator[list[Stored]]:
-        """Yield the same in lists of some hundred: reading many is faster that way.
+        """Yield what is stored, in lists of some hundred: reading many is faster that way. Commits nothing.
 
         ``kept`` says how long the keys of a lane are kept now, and ``sift`` which records under them are.
         """
-        self.commit(kept)
         now = self._vault.now()
         with self._vault.read() as (change, keys):
             opened = [

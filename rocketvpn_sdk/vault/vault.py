@@ -188,6 +188,11 @@ class Vault:
             self._access.require_keys()
             return self._access.changes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
 
+    def basis(self) -> bytes:
+        """Return ``Change.basis`` as it is now: for who asks what may be written before the transaction begins."""
+        with self.read(checked=False) as (change, _):
+            return change.basis
+
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""
         self.put_all({name: value})

@@ -49,7 +49,9 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
     call, what ``own.call_cell`` returns."""
     reconsent: frozenset[str] = frozenset()
-    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""
+    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds.
+
+    Those for a purpose in other words come to it then, where it was shown in a language in which they are others."""
 
     @property
     def reduces_rights(self) -> bool:
@@ -130,6 +132,8 @@ def _told(group: list[Finding], old: Policy, new: Policy, language: str) -> Diff
 
 def _consents(new: Policy, reductions: Iterable[Finding]) -> Iterable[str]:
     for finding in reductions:
+        if finding.kind == "purpose_reworded":
+            continue  # it depends on the language that was shown, which is not known here: ``consent.ending.reworded``
         for purpose, recipient in affected(new, finding):
             if new.purposes[purpose].necessity == "consent":
                 yield purpose

@@ -90,6 +90,8 @@ def said(rocket: RocketVPN) -> str:
         ("en", {"en": EN, "de": DE}, "granted"),
         ("en", {"en": NEW_EN, "de": DE}, "unset"),
         ("de", {"en": EN, "de": NEW_DE}, "unset"),
+        ("en", {"en": EN, "de": NEW_DE}, "granted"),
+        ("de", {"en": NEW_EN, "de": DE}, "granted"),
         ("en", {"en": EN, "de": DE, "fr": "Pour vendre."}, "granted"),
         ("de-AT", {"en": EN, "de": DE, "de-AT": "Zum Verkauf."}, "granted"),  # it was shown in German
         ("fr", {"en": EN, "de": DE, "fr": "Pour vendre."}, "granted"),  # it was shown in English

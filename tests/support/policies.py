@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from importlib import resources
 
-from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 
 TEXT = resources.files("rocketvpn_sdk.policy").joinpath("rocketvpn.toml").read_text("utf-8")
+NEWEST = bundled_policy().version
+"""The number of the version that ships."""
 
 _ACME = """
 [[recipient]]
@@ -55,6 +57,16 @@ def with_new_field() -> str:
 def line_of(text: str, needle: str, begin: int = 0) -> int:
     """Return the line, from 1, on which ``needle`` first stands at or after ``begin``."""
     return text.count("\n", 0, text.index(needle, begin)) + 1
+
+
+def renumbered(version: int, text: str = TEXT) -> str:
+    """Return a policy's text as another version."""
+    return edited("", "", f"version = {NEWEST}\n", f"version = {version}\n", text=text)
+
+
+def first_version() -> Policy:
+    """Return the bundled text as version 1, for tests in which later ones come."""
+    return parse_policy(renumbered(1))
 
 
 def sharing_text() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.policies import TEXT, across_text, edited, sharing_policy
+from support.policies import NEWEST, TEXT, across_text, edited, renumbered, sharing_policy
 
 from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
 from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
@@ -124,7 +124,7 @@ def test_its_own_notice_passes(notary: Notary):
     [
         {"purpose": "surveys"},
         {"recipient": "acme"},
-        {"policy_version": 2},
+        {"policy_version": NEWEST + 1},
         {"language": "de"},
         {"why": "Because."},
         {"fields": ()},
@@ -146,8 +146,8 @@ def test_attack_a_notice_made_by_another_process(notary: Notary):
 
 @pytest.mark.clause("M2", "X2")
 def test_attack_a_notice_of_an_older_version(notary: Notary):
-    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n"))
-    with pytest.raises(NoticeOutdated, match="shows version 1, and version 2 is there now"):
+    newer = parse_policy(renumbered(NEWEST + 1))
+    with pytest.raises(NoticeOutdated, match=f"shows version {NEWEST}, and version {NEWEST + 1} is there now"):
         notary.check(notary.seal(notice()), newer)
 
 

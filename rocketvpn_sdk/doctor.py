@@ -185,6 +185,20 @@ def _binding(rocket: RocketVPN) -> Finding:
 
 
 def _policy(rocket: RocketVPN, config: Config) -> Finding:
+    found = _signed_policy(rocket, config)
+    aside, held = rocket.policy.set_aside, rocket.policy.current
+    if aside is None or found.state in ("problem", "attention"):
+        return found
+    name = f"{aside.document.policy_id}, version {aside.version}"
+    sentence = f"{found.sentence} The text that this program came with ({name}) is another one, and is not used."
+    if aside.document.policy_id != held.document.policy_id:
+        return msgspec.structs.replace(found, sentence=sentence)  # the app has a policy of its own
+    return _attention(
+        "policy", sentence, "A text of an app's own needs its own policy_id; each change, a higher version."
+    )
+
+
+def _signed_policy(rocket: RocketVPN, config: Config) -> Finding:
     if config.resolved_root is None:
         return _skip("policy", f"Version {rocket.policy.current.version} holds; there is no root for signed files.")
     notice = rocket.policy.check()

@@ -151,7 +151,13 @@ class Rooms:
         """What decides about consents; recording needs none of it."""
         from rocketvpn_sdk.consent import Consent
 
-        return Consent(self.standing, queue=self.queue, device=self.device_id, on_shred=self.journal.shredded)
+        return Consent(
+            self.standing,
+            queue=self.queue,
+            device=self.device_id,
+            on_shred=self.journal.shredded,
+            before_opening=self.journal.flush,
+        )
 
     @_Once
     def consents(self) -> Consents:
@@ -166,7 +172,7 @@ class Rooms:
         from rocketvpn_sdk.updates.policies import Policies
 
         # What waits in memory is sealed before another version binds: it was given under the one that still holds.
-        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush)
+        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
 
     # ------------------------------------------------------------ the device and its user
 

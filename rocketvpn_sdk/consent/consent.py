@@ -28,6 +28,7 @@ class Consent:
         queue: where the server's notices wait.
         device: returns the id under which this device is bound, or ``None``.
         on_shred: called after keys were destroyed: whoever holds plain records in memory drops them.
+        before_opening: called before more may be recorded: what was recorded so far is sealed under what holds still.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Consent:
         queue: Queue | None = None,
         device: Callable[[], str | None] = lambda: None,
         on_shred: Callable[[], None] = lambda: None,
+        before_opening: Callable[[], None] = lambda: None,
     ) -> None:
         self._standing = standing
         self._vault = standing.vault
@@ -47,6 +49,7 @@ class Consent:
         self._decisions = Decisions(standing.vault, self._queue, standing.policies, device)
         self._minors = Minors(self._decisions)
         self._on_shred = on_shred
+        self._before_opening = before_opening
         self._notary = Notary()
 
     # ------------------------------------------------------------ asking
@@ -138,6 +141,7 @@ class Consent:
         Raises:
             PurposeUnknown: the policy does not ask about it (U7).
             ConsentNotNeeded: it is necessary.
+            NotAllowed: the policy uses nothing for it, so nobody could say what is agreed to.
         """
         return self._notary.seal(make_notice(self._newest(), purpose, recipient, language, self._vault.clock.time()))
 
@@ -155,6 +159,7 @@ class Consent:
             VaultLocked: unlock first.
         """
         self._notary.check(notice, self._newest())
+        self._before_opening()
         return self._changed(self._decisions.record(notice, "granted", self._end(until)))
 
     def deny(self, notice: ConsentNotice) -> ConsentChange:
@@ -204,6 +209,8 @@ class Consent:
             AgeSettled: somebody who said that they are under age cannot undo that by saying the opposite.
             VaultLocked: unlock first.
         """
+        if adult:
+            self._before_opening()
         self._minors.declare(adult)
         self._shredded()
 
@@ -224,6 +231,7 @@ class Consent:
 
     def confirm_guardian(self, asked: Asked) -> None:
         """Write down what a guardian answered to ``asked``, once the server has confirmed it."""
+        self._before_opening()
         self._minors.confirm(asked)
         self._standing.changes += 1
 

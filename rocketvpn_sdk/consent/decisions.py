@@ -14,6 +14,7 @@ from rocketvpn_sdk.consent.ledger import (
     ConsentState,
     Entry,
     Ledger,
+    digest_of,
     key_of,
     parts_of,
     read_ledger,
@@ -21,6 +22,7 @@ from rocketvpn_sdk.consent.ledger import (
     write_record,
 )
 from rocketvpn_sdk.consent.notices import ConsentNotice, check_asked
+from rocketvpn_sdk.consent.opening import RECORDED
 from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import drop_purpose
 from rocketvpn_sdk.consent.record import new_record, with_event
@@ -76,6 +78,8 @@ class Decisions:
                 self._check_age(change, policies)
             ledger = read_ledger(change)
             key = key_of(notice.purpose, notice.recipient)
+            if state == "granted" and notice.recipient is None and ledger.state(key, self.vault.now()) != "granted":
+                change.mark(RECORDED)
             at = ledger.entries[key].next_at(self._at()) if key in ledger.entries else self._at()
             record = str(uuid.uuid4())
             document = new_record(policies[-1], notice, record=record, subject=ledger.subject)
@@ -87,6 +91,7 @@ class Decisions:
                 policy_version=notice.policy_version,
                 policy_sha256=notice.sha256,
                 language=notice.language,
+                said=digest_of(notice.why),
                 record=record,
             )
             ledger = msgspec.structs.replace(ledger.with_entry(key, entry), records=(*ledger.records, record))
@@ -199,11 +204,10 @@ class Decisions:
 
     def _clear(self, change: Change, purposes: Iterable[str], policies: tuple[Policy, ...]) -> int:
         """Destroy what is kept for ``purposes`` and drop what waits for them; return how many keys that were."""
-        age, destroyed = self.vault.age().highest, 0
-        for purpose in purposes:
-            destroyed += change.shred(Lanes(purpose=purpose), age)
+        ended = tuple(purposes)
+        for purpose in ended:
             drop_purpose(change, self.queue, purpose, policies)
-        return destroyed
+        return change.shred(*(Lanes(purpose=purpose) for purpose in ended))
 
     def _tell(self, change: Change, ledger: Ledger, keys: Iterable[str], device: str | None) -> Ledger:
         return tell(change, self.queue, ledger, keys, device, now=self.vault.clock.time())

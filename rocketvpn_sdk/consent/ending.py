@@ -10,12 +10,16 @@ from rocketvpn_sdk.consent.ledger import (
     ConsentState,
     Entry,
     Ledger,
+    digest_of,
+    parts_of,
     read_ledger,
     read_record,
     write_ledger,
     write_record,
 )
 from rocketvpn_sdk.consent.queued import PUT, notice_item
+from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.vault import Queue
 from rocketvpn_sdk.vault.change import Change
 
@@ -102,3 +106,31 @@ def unset(change: Change, keys: Iterable[str], *, at: float, spare: str = "") ->
         ledger = end(change, ledger, key, "unset", at=at, by="dpv:DataController")
     if ending:
         write_ledger(change, ledger)
+
+
+def reworded(change: Change, before: Policy, after: Policy, *, shown: str = "") -> frozenset[str]:
+    """Return the keys of consents whose purpose ``after`` puts in other words than those that the user was shown.
+
+    In the language in which it was shown: one that is added, or put better, says nothing else to this user.
+
+    Args:
+        change: the transaction.
+        before: a version that said what was agreed to, for entries that do not hold it themselves.
+        after: the version to come.
+        shown: the SHA-256 of a text: only consents that were given to that one are looked at.
+    """
+    entries = read_ledger(change).entries.items()
+    return frozenset(
+        key
+        for key, entry in entries
+        if entry.state == "granted"
+        and shown in ("", entry.policy_sha256)
+        and (new := _said(key, entry, after))
+        and new != (entry.said or _said(key, entry, before))
+    )
+
+
+def _said(key: str, entry: Entry, policy: Policy) -> str:
+    """Return the digest of the purpose's sentence, in the entry's language; empty: ``policy`` has no such purpose."""
+    purpose = policy.purposes.get(parts_of(key)[0])
+    return "" if purpose is None else digest_of(text_in(purpose.sentence, entry.language))

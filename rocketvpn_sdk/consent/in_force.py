@@ -102,10 +102,12 @@ def _parts(difference: Difference, newest: Policy) -> list[str]:
                     newest.fields.get(difference.field, difference.field),
                     newest.purposes.get(purpose, purpose),
                     newest.recipients.get(recipient, recipient),
+                    *([newest.operations.get(operation, operation)] if operation else []),
                 ],
                 enc_hook=str,
             )
         ).hexdigest()
         for purpose in difference.purposes or ("",)
         for recipient in difference.recipients or ("",)
+        for operation in difference.operations or ("",)
     ]

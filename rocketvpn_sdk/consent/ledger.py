@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -32,6 +33,8 @@ class Entry(MaskedRepr, frozen=True, kw_only=True):
     """In which it was shown."""
     record: str
     """The id of the consent record, a UUID."""
+    said: str = ""
+    """The SHA-256 of the sentence that was shown for the purpose; empty: from before this was written down."""
     until: float | None = None
     """When it expires, in seconds since the epoch; ``None``: not before it is withdrawn."""
     told: str = ""
@@ -94,6 +97,11 @@ def parts_of(key: str) -> tuple[str, str | None]:
     """Return the purpose and the third party of a key."""
     purpose, _, recipient = key.partition("/")
     return purpose, recipient or None
+
+
+def digest_of(sentence: str) -> str:
+    """Return what ``Entry.said`` holds of a sentence."""
+    return hashlib.sha256(sentence.encode()).hexdigest()
 
 
 def document_of(record: str) -> str:

@@ -8,6 +8,7 @@ from rocketvpn_sdk.consent.age import PERSON, Person, answered, read_person
 from rocketvpn_sdk.consent.decisions import GUARDIAN as BY_GUARDIAN
 from rocketvpn_sdk.consent.decisions import USER, Decisions
 from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Asked, Guardian, read_guardian
+from rocketvpn_sdk.consent.opening import RECORDED
 from rocketvpn_sdk.consent.queued import guardian_item
 from rocketvpn_sdk.errors import GuardianCodeUsed, GuardianNotAsked, GuardianOtherPolicy
 from rocketvpn_sdk.policy import Policy
@@ -33,7 +34,10 @@ class Minors:
         """
         if adult:
             with self._vault.write() as change:
-                if self._answer(change, adult=True) is not None:
+                before = self._answer(change, adult=True)
+                if before is None or not before.adult:
+                    change.mark(RECORDED)
+                if before is not None:
                     change.owe_rotation(self._vault.clock.time())
             return
         policies, device = self._decisions.policies(), self._decisions.device()
@@ -100,6 +104,7 @@ class Minors:
             else:
                 at = self._vault.age().highest
                 change.put(GUARDIAN, Guardian(version=asked.version, sha256=asked.sha256, at=at, request=asked.request))
+            change.mark(RECORDED)
             change.drop(REQUEST)
             change.owe_rotation(self._vault.clock.time())
 

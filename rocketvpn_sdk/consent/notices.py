@@ -11,12 +11,18 @@ from typing import ClassVar
 import msgspec
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.errors import ConsentNotNeeded, NoticeOutdated, NoticeUnknown, PurposeUnknown
+from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Field, Policy, wording
+from rocketvpn_sdk.policy.decide import SIGNALLED
 
 _NOT_ASKED = "It is necessary for what was ordered."
+_NAMES_NOTHING = "The policy uses nothing for {}, so there is nothing to agree to yet."
+_SIGNAL = (
+    "With every request, this software tells the server that you object to such use (the signal Sec-GPC). Once you"
+    " agree, that signal stops; when you take it back, it is sent again."
+)
 _FORGED = "This notice was not made here, or was changed after it was made."
 
 
@@ -42,6 +48,8 @@ class ConsentNotice(MaskedRepr, frozen=True, kw_only=True):
     how_long: tuple[str, ...]
     who: tuple[str, ...]
     """Who receives it, and what holds them to the policy."""
+    effects: tuple[str, ...] = ()
+    """What agreeing changes besides: sentences."""
     withdraw: str
     advice: str
     """For those under age (M1)."""
@@ -55,7 +63,7 @@ class ConsentNotice(MaskedRepr, frozen=True, kw_only=True):
     def sentences(self) -> tuple[str, ...]:
         """All of it, in the order in which people ask."""
         contact = translate("Questions: {}").format(self.contact)
-        body = (*self.fields, *self.how_long, *self.who)
+        body = (*self.fields, *self.how_long, *self.who, *self.effects)
         return (self.what, self.why, *body, self.withdraw, self.advice, contact)
 
     @property
@@ -108,6 +116,7 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
     Raises:
         PurposeUnknown: the policy does not ask about it (U7).
         ConsentNotNeeded: it is necessary.
+        NotAllowed: the policy uses nothing for it.
     """
     check_asked(policy, purpose, recipient)
     spoken = _spoken(policy, language)
@@ -126,6 +135,7 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
         fields=tuple(_field(field, spoken) for field in fields),
         how_long=tuple(_lasting(fields)),
         who=tuple(_receivers(policy, fields, recipient, spoken)),
+        effects=_effects(purpose, recipient),
         withdraw=_withdrawing(purpose, recipient),
         advice=wording.text_in(policy.document.minors.advice, spoken),
         contact=policy.contact,
@@ -137,11 +147,13 @@ def check_asked(policy: Policy, purpose: str, recipient: str | None) -> None:
     """Check that the policy asks whether the user agrees to ``purpose``.
 
     Raises:
-        PurposeUnknown, ConsentNotNeeded: see ``make_notice``.
+        PurposeUnknown, ConsentNotNeeded, NotAllowed: see ``make_notice``.
     """
     known = policy.purposes.get(purpose)
     if known is not None and recipient is None and known.necessity == "necessary":
         raise ConsentNotNeeded(rule=known.clause, reason=translate(_NOT_ASKED), purpose=purpose)
+    if known is not None and recipient is None and not fields_of(policy, purpose):
+        raise NotAllowed(rule=known.clause, reason=translate(_NAMES_NOTHING).format(purpose))
     asked = asked_about(policy)
     if (purpose, recipient) not in asked:
         name = purpose if recipient is None else f"{purpose}/{recipient}"
@@ -150,8 +162,15 @@ def check_asked(policy: Policy, purpose: str, recipient: str | None) -> None:
 
 
 def asked_about(policy: Policy) -> tuple[tuple[str, str | None], ...]:
-    """Return everything that the policy asks about: purposes, and third parties for a purpose (S1)."""
-    purposes = [(part.id, None) for part in policy.document.purpose if part.necessity == "consent"]
+    """Return everything that the policy asks about: purposes, and third parties for a purpose (S1).
+
+    What names no field, and so no time and no recipient, cannot be agreed to: nobody could say what it is about.
+    """
+    purposes = [
+        (part.id, None)
+        for part in policy.document.purpose
+        if part.necessity == "consent" and fields_of(policy, part.id)
+    ]
     third = [
         (purpose.id, recipient.id)
         for purpose in policy.document.purpose
@@ -212,6 +231,10 @@ def _receivers(policy: Policy, fields: Iterable[Field], recipient: str | None, l
         if recipient is None and part.kind == "third_party":
             continue  # a third party is asked about by itself (S1)
         yield f"{wording.text_in(part.sentence, language)} {wording.text_in(part.safeguard, language)}"
+
+
+def _effects(purpose: str, recipient: str | None) -> tuple[str, ...]:
+    return (translate(_SIGNAL),) if purpose == SIGNALLED and recipient is None else ()
 
 
 def _withdrawing(purpose: str, recipient: str | None) -> str:

@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from rocketvpn_sdk.consent.in_force import InForce
-from rocketvpn_sdk.policy import ON_DEVICE, Decision, Policy, State, decide_all, purpose_allowed_all
+from rocketvpn_sdk.consent.in_force import Cell, InForce
+from rocketvpn_sdk.policy import (
+    ON_DEVICE,
+    Decision,
+    Policy,
+    State,
+    decide,
+    decide_all,
+    purpose_allowed,
+    purpose_allowed_all,
+)
+
+
+class Held(NamedTuple):
+    """What holds at one moment: asked version by version."""
+
+    policies: tuple[Policy, ...]
+    """Every version that holds, the binding one first."""
+    state: State
+    now: float
+    """Seconds since the epoch."""
+    accepted: frozenset[Cell]
+    """Of ``PolicyChange.cells``: what was accepted ahead of its date."""
+
+    def field(self, policy: Policy, field: str, purpose: str, recipient: str) -> Decision:
+        """Decide about ``field`` by one version alone; see ``policy.decide``."""
+        return decide(policy, self.state, field, purpose, recipient, self.now)
+
+    def purpose(self, policy: Policy, purpose: str, recipient: str) -> Decision:
+        """Decide about a call by one version alone; see ``policy.purpose_allowed``."""
+        return purpose_allowed(policy, self.state, purpose, recipient, self.now)
 
 
 class Permit:
@@ -42,6 +72,11 @@ class Permit:
     def policies(self) -> tuple[Policy, ...]:
         """Every version that holds, the binding one first."""
         return self._in_force().policies
+
+    def held(self) -> Held:
+        """Return what holds now."""
+        in_force = self._in_force()
+        return Held(in_force.policies, self._state(), self._now(), in_force.accepted)
 
     def field(self, field: str, purpose: str, recipient: str = ON_DEVICE) -> Decision:
         """Decide about ``field``; see ``policy.decide_all``."""

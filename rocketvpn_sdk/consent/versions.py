@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rocketvpn_sdk.consent.in_force import Cell, InForce, Shown, parts_of
+from rocketvpn_sdk.consent.opening import RECORDED, allows_more
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.vault import Vault
@@ -101,6 +102,17 @@ class Versions:
             raise VaultDamaged(part="a version of the policy")
         return parse_policy(stored.text, path="the policy in the vault")
 
+    def set_aside(self) -> Policy | None:
+        """Return the version that came with the app if what is known here is another text, and not just a newer one.
+
+        It is then not used: what binds stays, or whoever opens the vault last would decide what the app may do.
+        """
+        now, given = self.in_force(), self._given
+        if given.document.policy_id != now.newest.document.policy_id:
+            return given
+        rivals = (held for held in now.policies if held.version == given.version)
+        return given if any(held.identity != given.identity for held in rivals) else None
+
     # ------------------------------------------------------------ new versions
 
     def unlocked(self) -> None:
@@ -116,10 +128,12 @@ class Versions:
         if self._vault.get(POLICY_STATE, _Kept) is None:
             with self._vault.write() as change:
                 self._write(change, now)
+        elif given.document.policy_id != now.newest.document.policy_id:
+            return  # no version of what is known here, whatever its number: see ``set_aside``
         elif given.version > now.newest.version:
             self._announce(now, given)
-        elif given.version == now.newest.version and _only_moved(now.newest, given):
-            self._keep(now, _with_newest(now, given))
+        elif _only_moved(now.newest, given):
+            self._move(now, given)
 
     def offer(self, policy: Policy) -> InForce:
         """Take a newer version whose signature was checked; return what holds then.
@@ -130,12 +144,24 @@ class Versions:
         now = self.in_force()
         if policy.sha256 == now.newest.sha256:
             return now
+        if _only_moved(now.newest, policy):
+            self._move(now, policy)
+            return self.in_force()
         if policy.version <= now.newest.version:
             raise PolicyOutdated(version=policy.version, known=now.newest.version)
         with suppress(NotAllowed):  # another process was faster, with this version or a newer one
             self._announce(now, policy)
         self.settle()
         return self.in_force()
+
+    def _move(self, now: InForce, moved: Policy) -> None:
+        """Take the newest version's text with other host names; whoever agreed to it agreed to this."""
+        state = InForce(moved) if now.pending is None else _with_pending(now, moved)
+        with self._vault.write() as change:
+            self._expect(change, now)
+            self._carry(change, now.newest, moved)
+            self._replace(change, now, state)
+        self._take(state)
 
     def _announce(self, now: InForce, newest: Policy) -> None:
         change = _compared(now.binding, newest)
@@ -177,15 +203,15 @@ class Versions:
         at = state.binds_at()
         if state.pending is None or state.change is None or at is None or self._begins() < at:
             return False
-        from rocketvpn_sdk.consent.ending import unset  # loaded when a version binds, which is seldom
-        from rocketvpn_sdk.consent.guardian import carry_guardian
+        from rocketvpn_sdk.consent.ending import reworded, unset  # loaded when a version binds, which is seldom
 
         bound = InForce(state.pending)
         with suppress(NotAllowed), self._vault.write() as change:
             self._expect(change, state)
-            unset(change, state.change.reconsent, at=self._vault.age().highest, spare=state.pending.sha256)
+            void = state.change.reconsent | reworded(change, state.binding, state.pending)
+            unset(change, void, at=self._vault.age().highest, spare=state.pending.sha256)
             if not state.change.reduces_rights and not state.change.cells:
-                carry_guardian(change, state.binding.sha256, state.pending.sha256)
+                self._carry(change, state.binding, state.pending)
             self._replace(change, state, bound)
             self._take(bound)
         return self._now is bound
@@ -198,13 +224,19 @@ class Versions:
         with self._vault.write() as change:
             self._expect(change, before)
             if before.pending is not None and state.pending is not before.pending:
-                from rocketvpn_sdk.consent.ending import unset
+                from rocketvpn_sdk.consent.ending import reworded, unset
 
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
                 reconsent = _compared(before.pending, state.newest).reconsent
-                unset(change, reconsent, at=self._vault.age().highest, spare=state.newest.sha256)
+                void = reconsent | reworded(change, before.pending, state.newest, shown=before.pending.sha256)
+                unset(change, void, at=self._vault.age().highest, spare=state.newest.sha256)
             self._replace(change, before, state)
         self._take(state)
+
+    def _carry(self, change: Change, before: Policy, after: Policy) -> None:
+        from rocketvpn_sdk.consent.guardian import carry_guardian
+
+        carry_guardian(change, before.sha256, after.sha256)
 
     def _expect(self, change: Change, state: InForce) -> None:
         """Check, inside the transaction, that the versions are still those that were looked at."""
@@ -216,6 +248,8 @@ class Versions:
 
     def _replace(self, change: Change, before: InForce, state: InForce) -> None:
         self._write(change, state)
+        if allows_more(before, state):
+            change.mark(RECORDED)
         kept = {policy.sha256 for policy in state.policies}
         change.drop(*(_text_name(policy.sha256) for policy in before.policies if policy.sha256 not in kept))
         change.owe_rotation(self._vault.clock.time())
@@ -252,15 +286,10 @@ def _compared(binding: Policy, newest: Policy) -> PolicyChange:
     return compare(binding, newest)
 
 
-def _only_moved(newest: Policy, given: Policy) -> bool:
-    """Whether two texts of one version say the same to the user: the operator's hosts may differ."""
-    if newest.sha256 == given.sha256:
-        return False
-    change = _compared(newest, given)
-    return not (change.widened or change.narrowed or change.newly_necessary)
+def _only_moved(newest: Policy, other: Policy) -> bool:
+    """Whether ``other`` is the same version, word for word, on other hosts."""
+    return newest.sha256 != other.sha256 and newest.identity == other.identity
 
 
-def _with_newest(now: InForce, given: Policy) -> InForce:
-    if now.pending is None:
-        return InForce(given)
-    return msgspec.structs.replace(now, pending=given, change=_compared(now.binding, given))
+def _with_pending(now: InForce, moved: Policy) -> InForce:
+    return msgspec.structs.replace(now, pending=moved, change=_compared(now.binding, moved))

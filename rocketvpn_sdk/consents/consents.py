@@ -88,6 +88,7 @@ class Consents:
         Raises:
             PurposeUnknown: the policy does not ask about it (U7).
             ConsentNotNeeded: it is necessary.
+            NotAllowed: the policy uses nothing for it.
         """
         return self._consent.notice(purpose, language, recipient)
 

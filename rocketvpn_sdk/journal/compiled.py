@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import msgspec
-
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.journal.minimise import Minimiser, longest_text, minimiser
+from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import Duration, EventShape, Field, Policy
-from rocketvpn_sdk.policy.strength import strongest
+from rocketvpn_sdk.policy.minimise import Minimiser, longest_text, together
 
 TIME_FIELD = "recorded_at"
 """The field of the policy that says how exactly a record's time is kept."""
+NAME_FIELD = "event_name"
+"""The field of the policy that says how long an event's name is kept, where it has one."""
 _NO_TIME = Duration("PT0S")
 
 
@@ -48,7 +48,8 @@ class CompiledEvent:
             [policy.fields[field] for policy in policies if field in policy.fields]
             for field in (TIME_FIELD, *self._fields)
         ]
-        times = [field.retention.device for versions in declared for field in versions]
+        named = [policy.fields[NAME_FIELD] for policy in policies if NAME_FIELD in policy.fields]
+        times = [field.retention.device for versions in (named, *declared) for field in versions]
         # A record has one life: that of its shortest-lived field.
         self.retention = min((time for time in times if time is not None), default=_NO_TIME)
         self._coarsen, *minimisers = (_strictest(versions, self._scrubber) for versions in declared)
@@ -99,18 +100,5 @@ class CompiledEvent:
 
 def _strictest(versions: list[Field], scrubber: Scrubber) -> Minimiser:
     """Return what keeps of a value what every one of ``versions`` of a field would."""
-    if not versions:
-        return lambda _value, _key: None
-    transform = versions[0].transform
-    for field in versions[1:]:
-        transform = strongest(transform, field.transform)
-    kinds = {field.type: field for field in versions}
-    each = [minimiser(msgspec.structs.replace(field, transform=transform), scrubber) for field in kinds.values()]
-    if len(each) == 1:
-        return each[0]
-
-    def minimise(value: Any, key: bytes | None) -> Any:
-        kept = [step(value, key) for step in each]
-        return kept[0] if all(one == kept[0] for one in kept) else None
-
-    return minimise
+    different = {(field.type, field.transform): field for field in versions}
+    return together([(field.transform, minimiser(field, scrubber)) for field in different.values()])

@@ -20,6 +20,8 @@ _LEVELS = (
     (logging.WARNING, "WARNING"),
     (logging.INFO, "INFO"),
 )
+_DEEPEST_LINE = 2
+"""A value may log while it is made into text, and a signal handler while any line is recorded."""
 _DEEPEST = 32
 """Frames kept of a traceback, from where it was raised."""
 
@@ -27,8 +29,9 @@ _DEEPEST = 32
 class JournalHandler(logging.Handler):
     """Records log lines in the journal; add it with ``logging.getLogger().addHandler(...)``.
 
-    The SDK's own loggers are left out. A line that is logged while another one is recorded on the same thread, or by
-    a library that logs while we seal, is left out too. What cannot be recorded is counted in ``failed``.
+    The SDK's own loggers are left out. What cannot be recorded is counted in ``failed``. So is a line that is logged on
+    a thread which is sealing just then, or which is recording a line that came from within another one: there would be
+    no end to it.
     """
 
     def __init__(self, journal: Journal, level: int | str = logging.NOTSET) -> None:
@@ -49,20 +52,21 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
-        busy = self._journal.busy
-        if busy.now:
+        if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
             return
-        busy.now = True
+        busy = self._journal.busy
+        if busy.now or busy.recording >= _DEEPEST_LINE:
+            self.failed += 1
+            return
+        busy.recording += 1
         try:
-            if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
-                return
             taken = self._journal.keep(self._compiled, self._values(record))
             if taken and record.levelno >= logging.ERROR:
                 self._journal.flush_soon()
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
-            busy.now = False
+            busy.recording -= 1
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Count it; logging's own would print the unscrubbed line."""

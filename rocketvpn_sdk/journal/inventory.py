@@ -10,10 +10,8 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.journal.compiled import TIME_FIELD
+from rocketvpn_sdk.journal.compiled import NAME_FIELD, TIME_FIELD
 from rocketvpn_sdk.journal.entry import Entry
-
-NAME_FIELD = "event_name"
 
 Stored = tuple[float, int, Any]
 """A record as the vault's stream has it: its time, its place, and purpose, event and fields."""

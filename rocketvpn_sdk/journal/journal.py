@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +17,7 @@ import msgspec
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultError, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultBusy, VaultError, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
@@ -37,16 +39,35 @@ _BATCHES_PER_CAP = 64
 """The cap is checked this seldom: a batch is small beside it."""
 _MOST_BATCHES = 4
 """More batches than this do not wait in memory as the app gave them."""
+_TRIES = 10
+"""How often the vault may change under us before we say that it is busy."""
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
 _EPOCH = utc(0.0)
+_OURS = f"{__name__.partition('.')[0]}."
+
+
+def _inside_another_call() -> bool:
+    """Whether this thread was interrupted in, or called back from, a call of the SDK other than the present one."""
+    frame = inspect.currentframe()
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    while frame is not None and not _is_ours(frame):
+        frame = frame.f_back
+    return frame is not None
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(_OURS)
 
 
 class Busy(threading.local):
-    """Whether this thread records or seals: what is logged by that is left out, or there would be no end to it."""
+    """Whether this thread seals: what is logged by that is left out, or there would be no end to it."""
 
     now = False
+    recording = 0
+    """How many lines this thread is recording, each from within the one before."""
 
 
 class Journal:
@@ -70,7 +91,8 @@ class Journal:
         self._log = log
         self._permit = permit
         self._time = clock.time
-        self._retention = Retention(vault, _STREAM, limits.log_bytes, lambda: permit.policies)
+        self._moment = vault.moments.now
+        self._retention = Retention(vault, log, _STREAM, limits.log_bytes, lambda: permit.policies)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
         self._backlog = Backlog(vault, log, self._ask, limits.locked_records)
@@ -122,7 +144,7 @@ class Journal:
 
         Asks nobody: what was answered a moment ago holds for so long, and anything else is asked by ``flush``.
         """
-        now = self._time()
+        moment, now = self._moment(), self._time()
         known = compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE and (
             compiled.changes == self._permit.changes()
         )
@@ -133,8 +155,8 @@ class Journal:
         if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
             self._dropped += 1
             return False
-        if not known or compiled.slow or not self._backlog.take_now(compiled, now, values):
-            self._backlog.add((compiled, now, compiled.bounded(values)))
+        if not known or compiled.slow or not self._backlog.take_now(compiled, now, moment, values):
+            self._backlog.add((compiled, now, moment, compiled.bounded(values)))
         if waiting >= self._batch_records:
             if not self._flusher.hurried:
                 self._flusher.hurry()
@@ -157,6 +179,19 @@ class Journal:
         if refused and self._vault.unlocked:
             self._refused += self._log.discard(refused)
 
+    def _seal(self) -> None:
+        """Seal what waits and may be kept: asked of the very state of the vault in which it is sealed.
+
+        Otherwise another process could withdraw a consent in between, and what is recorded after that be sealed.
+        """
+        for _ in range(_TRIES):
+            basis = self._vault.basis() if self._vault.unlocked else None
+            self._bring_in()
+            self._uncapped += -(-self._log.buffered // self._batch_records)
+            if self._log.commit(self._retention.lives().lane, basis):
+                return
+        raise VaultBusy(seconds=0)
+
     def flush(self) -> None:
         """Minimise and seal what waits; it survives a kill when this returns.
 
@@ -165,9 +200,7 @@ class Journal:
         """
         outer, self.busy.now = self.busy.now, True
         try:
-            self._bring_in()
-            self._uncapped += -(-self._log.buffered // self._batch_records)
-            self._log.commit()
+            self._seal()
             self._stuck = False
             if self._uncapped >= _BATCHES_PER_CAP:
                 self._uncapped = 0
@@ -182,8 +215,12 @@ class Journal:
     def flush_soon(self) -> bool:
         """Have what waits sealed, and wait for that, ``limits.flush_patience`` at most; return whether it was.
 
-        Where somebody waited in vain, nobody waits again until a flush has come to its end.
+        Where somebody waited in vain, nobody waits again until a flush has come to its end. Nor does whoever logs from
+        inside another call of ours, as a signal handler may: the flush could need a lock that this very call holds.
         """
+        if _inside_another_call():
+            self._flusher.hurry()
+            return False
         if not self._stuck:
             self._stuck = not self._flusher.wait(self.limits.flush_patience)
         return not self._stuck
@@ -257,9 +294,10 @@ class Journal:
         return entries if limit is None else iter(deque(entries, maxlen=min(max(limit, 0), sys.maxsize)))
 
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
-        self._bring_in()
+        self._seal()
         said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
-        for records in self._log.read_blocks(since=since, until=until, kept=self._retention.kept()):
+        lives = self._retention.lives()
+        for records in self._log.read_blocks(since=since, until=until, kept=lives.lane, sift=lives.sift):
             for at, _, (purpose, name, fields) in records:
                 if at != said:
                     said, when = at, utc(at)
@@ -274,8 +312,9 @@ class Journal:
         if not self._vault.unlocked:
             raise VaultLocked
         self._retention.purge_daily()
-        self._bring_in()
-        counted = take_inventory(self._log.read_blocks(), samples)
+        self._seal()
+        lives = self._retention.lives()
+        counted = take_inventory(self._log.read_blocks(kept=lives.lane, sift=lives.sift), samples)
         return msgspec.structs.replace(counted, capped=self._retention.capped())
 
     def purge_daily(self) -> None:
@@ -286,6 +325,15 @@ class Journal:
         """
         self._retention.purge_daily()
 
+    def narrowed(self) -> None:
+        """Let another set of versions reach what is stored: called once it is in force.
+
+        Raises:
+            VaultError: it is done with the next purge; what may no longer be kept is not read from here on.
+        """
+        self._seal()
+        self._retention.purge()
+
     def purge(self) -> int:
         """Destroy the keys of what is past its retention, now; return how many (R1).
 
@@ -295,7 +343,7 @@ class Journal:
         dropped = self._retention.purge()
         if dropped:
             self._vault.rotate()
-        self._log.forget_tails()
+        self._log.forget_ended()
         return dropped
 
     def stats(self) -> JournalStats:
@@ -311,7 +359,7 @@ class Journal:
             bytes=self._retention.size(),
             next_purge=None if next_purge is None else utc(next_purge),
             waiting=len(self._backlog) + self._log.buffered,
-            dropped=self._dropped + self._backlog.dropped,
+            dropped=self._dropped + self._backlog.dropped + self._log.dropped,
             capped=capped,
             refused=self._refused + self._backlog.refused,
         )
@@ -327,23 +375,14 @@ class Journal:
 
     # ------------------------------------------------------------ the end
 
-    def forget(self) -> None:
-        """Drop what is in memory: its keys were destroyed."""
-        self._backlog.clear()
-        for compiled in self._events.values():
-            compiled.checked_from = math.inf  # what was answered before holds no longer
-        self._log.discard()
-        self._log.forget_tails()
-        self._retention.sweep()
-
     def shredded(self) -> None:
-        """Drop from memory what was made from keys that were destroyed, and what was answered before that.
+        """Drop from memory what was ended, and what was answered before that: keys were destroyed.
 
-        What waits for a lane that was shredded is dropped when it is sealed; what waits for another one stays.
+        What waits for a lane that stays waits on. Nothing that was recorded before is in memory when this returns.
         """
         for compiled in self._events.values():
-            compiled.checked_from = math.inf
-        self._log.forget_tails()
+            compiled.checked_from = math.inf  # what was answered before holds no longer
+        self._backlog.forget_ended()
         self._retention.sweep()
 
     def close(self) -> None:

@@ -8,35 +8,25 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.policy import Policy, longest_kept
-from rocketvpn_sdk.vault import Vault
+from rocketvpn_sdk.journal.lives import Lives
+from rocketvpn_sdk.journal.relaning import COUNTERS, Counters, Relaning, counters
+from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.change import lane_rows
-from rocketvpn_sdk.vault.lanes import Keeps, Lane
+from rocketvpn_sdk.vault.lanes import Keeps
 from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
 
 _SWEEP_BYTES = 1 << 20
 """One transaction removes at most this much, so that no caller waits for long."""
-COUNTERS = "journal"
-
-
-class Counters(msgspec.Struct, frozen=True):
-    """What is remembered of records that are gone: how many, no more."""
-
-    capped: int = 0
-    """Records removed because the log was full."""
 
 
 def kept_by(policies: Sequence[Policy], stream: str) -> Keeps:
-    """Return how long lanes are kept: those of ``stream`` no longer than each of ``policies`` lets records be kept.
+    """Return how long the keys of lanes are kept: those of ``stream`` no longer than each of ``policies`` lets them be.
 
     A version that narrows does so at once, also for what is stored already. One that no longer has the purpose, or
     keeps nothing for it, leaves it no time at all.
     """
-
-    def kept(lane: Lane) -> float:
-        return min(lane.seconds, longest_kept(policies, lane.purpose)) if lane.stream == stream else lane.seconds
-
-    return kept
+    return Lives(policies, stream).lane
 
 
 class Retention:
@@ -44,30 +34,42 @@ class Retention:
 
     Args:
         vault: what is purged.
-        stream: the stream that has a cap.
+        log: the stream that has a cap.
+        stream: its name.
         most_bytes: that cap, in sealed bytes.
         policies: returns the versions of the policy in force.
     """
 
-    def __init__(self, vault: Vault, stream: str, most_bytes: int, policies: Callable[[], tuple[Policy, ...]]) -> None:
+    def __init__(
+        self, vault: Vault, log: SealedLog, stream: str, most_bytes: int, policies: Callable[[], tuple[Policy, ...]]
+    ) -> None:
         self._vault = vault
+        self._relaning = Relaning(vault, log, stream)
         self._stream = stream
         self._most_bytes = most_bytes
         self._policies = policies
         self._last = 0.0
+        self._lives = Lives(policies(), stream)
 
-    def kept(self) -> Keeps:
-        """Return what says how long a lane is kept now: no longer than the policies in force let it be (X2)."""
-        return kept_by(self._policies(), self._stream)
+    def lives(self) -> Lives:
+        """Return what says how long records are kept now: no longer than the policies in force let them be (X2)."""
+        policies = self._policies()
+        if policies != self._lives.policies:
+            self._lives = Lives(policies, self._stream)
+        return self._lives
 
     def purge(self) -> int:
-        """Destroy the keys of what is past its retention; return how many. The root's rotation is then owed."""
+        """Destroy the keys of what is past its retention; return how many. The root's rotation is then owed.
+
+        Where a key would outlive some of what it opens, what lives longer is sealed anew first (see ``relaning``).
+        """
         now = self._last = self._vault.age().highest  # a leap that is not believed yet destroys nothing
-        kept = self.kept()
+        lives = self.lives()
         with self._vault.write() as change:
-            dropped = change.expire(now, kept)
+            dropped = change.expire(now, lives.lane)
             if dropped:
                 change.owe_rotation(now)
+        dropped += self._relaning.run(lives, now)
         self.sweep()
         self._vault.save_clock()
         return dropped
@@ -89,11 +91,11 @@ class Retention:
         with self._vault.read() as (change, _):
             if stored_bytes(change, self._stream) <= self._most_bytes:
                 return
-        capped = self.capped()
         with self._vault.write() as change:
             gone = trim(change, self._stream, most_bytes=self._most_bytes)
             if gone:
-                change.put(COUNTERS, Counters(capped + gone))
+                before = counters(change)
+                change.put(COUNTERS, msgspec.structs.replace(before, capped=before.capped + gone))
                 change.owe_rotation(self._vault.age().highest)
 
     def capped(self) -> int:
@@ -107,7 +109,7 @@ class Retention:
 
     def next_purge(self) -> float | None:
         """Return when the next key dies, in seconds since the epoch; ``None``: none does."""
-        kept = self.kept()
+        kept = self.lives().lane
         with self._vault.read() as (change, _):
             rows = {row.id: kept(row.lane) for row in lane_rows(change.db) if row.lane.stream == self._stream}
             keys = change.db.execute("SELECT lane, epoch FROM keys WHERE wrapped IS NOT NULL").fetchall()

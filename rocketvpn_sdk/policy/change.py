@@ -12,7 +12,8 @@ from collections.abc import Iterable
 import msgspec
 
 from rocketvpn_sdk.policy.document import Policy
-from rocketvpn_sdk.policy.findings import OPPOSITE, Finding, Kind, affected, widenings
+from rocketvpn_sdk.policy.findings import NECESSARY, OPPOSITE, Finding, Kind, affected, widenings
+from rocketvpn_sdk.policy.own import call_cell
 from rocketvpn_sdk.policy.telling import tell
 
 
@@ -26,6 +27,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     purposes: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
     """``device`` stands for this device itself."""
+    operations: tuple[str, ...] = ()
+    """The calls, where it is about some."""
     before: str = ""
     """In words, or the name of a right or language."""
     after: str = ""
@@ -40,11 +43,15 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     narrowed: tuple[Difference, ...] = ()
     """Binds at once."""
     newly_necessary: tuple[Difference, ...] = ()
-    """New fields without which something does not work. The user may accept them at once; until then that waits."""
+    """New fields and calls without which something does not work. The user may accept them at once; until then that
+    waits."""
     cells: frozenset[tuple[str, str, str]] = frozenset()
-    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted."""
+    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
+    call, what ``own.call_cell`` returns."""
     reconsent: frozenset[str] = frozenset()
-    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""
+    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds.
+
+    Those for a purpose in other words come to it then, where it was shown in a language in which they are others."""
 
     @property
     def reduces_rights(self) -> bool:
@@ -68,8 +75,8 @@ def compare(old: Policy, new: Policy, *, language: str = "en") -> PolicyChange:
         language: BCP 47, for the parts of sentences that the documents hold; English where they lack it.
     """
     wider = tuple(widenings(old, new))
-    reductions = [finding for finding in wider if finding.kind != "newly_necessary"]
-    necessary = [finding for finding in wider if finding.kind == "newly_necessary"]
+    reductions = [finding for finding in wider if finding.kind not in NECESSARY]
+    necessary = [finding for finding in wider if finding.kind in NECESSARY]
     narrower = [_turned(finding) for finding in widenings(new, old) if finding.kind in OPPOSITE]
 
     def told(findings: Iterable[Finding]) -> tuple[Difference, ...]:
@@ -79,9 +86,15 @@ def compare(old: Policy, new: Policy, *, language: str = "en") -> PolicyChange:
         widened=told(reductions),
         narrowed=told(narrower),
         newly_necessary=told(necessary),
-        cells=frozenset((finding.field, finding.purpose, finding.recipient) for finding in necessary),
+        cells=frozenset(_cell(finding, new) for finding in necessary),
         reconsent=frozenset(_consents(new, reductions)),
     )
+
+
+def _cell(finding: Finding, new: Policy) -> tuple[str, str, str]:
+    if finding.operation:
+        return call_cell(new.operations[finding.operation])
+    return finding.field, finding.purpose, finding.recipient
 
 
 def _turned(finding: Finding) -> Finding:
@@ -93,7 +106,7 @@ def _grouped(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
     """Put together what differs in purpose or recipient alone: one sentence, not twenty."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        apart = () if finding.field else (finding.purpose, finding.recipient)
+        apart = () if finding.field else (finding.purpose, finding.recipient, finding.operation)
         key = (finding.kind, finding.rule, finding.field, finding.before, finding.after, *apart)
         groups.setdefault(key, []).append(finding)
     return groups.values()
@@ -103,20 +116,24 @@ def _told(group: list[Finding], old: Policy, new: Policy, language: str) -> Diff
     first = group[0]
     purposes = tuple(dict.fromkeys(finding.purpose for finding in group if finding.purpose))
     recipients = tuple(dict.fromkeys(finding.recipient for finding in group if finding.recipient))
+    operations = tuple(dict.fromkeys(finding.operation for finding in group if finding.operation))
     return Difference(
         kind=first.kind,
         rule=first.rule,
         field=first.field,
         purposes=purposes,
         recipients=recipients,
+        operations=operations,
         before=first.before,
         after=first.after,
-        sentence=tell(first, purposes, recipients, (new, old), language),
+        sentence=tell(first, purposes, recipients, operations, (new, old), language),
     )
 
 
 def _consents(new: Policy, reductions: Iterable[Finding]) -> Iterable[str]:
     for finding in reductions:
+        if finding.kind == "purpose_reworded":
+            continue  # it depends on the language that was shown, which is not known here: ``consent.ending.reworded``
         for purpose, recipient in affected(new, finding):
             if new.purposes[purpose].necessity == "consent":
                 yield purpose

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Protocol
 
+from rocketvpn_sdk.policy.members import UNSENDABLE
 from rocketvpn_sdk.policy.values import Duration
 
 if TYPE_CHECKING:
-    from rocketvpn_sdk.policy.document import Document, Field, Operation
+    from rocketvpn_sdk.policy.document import Document, Field, FieldType, Operation
 
 Finding = tuple[str, int, str, str]
 """Table, its index, the key, and the problem."""
@@ -67,6 +69,8 @@ def event_problems(document: Document, purpose: str, fields: Sequence[str]) -> I
             yield f"uses the field {name!r} for {purpose!r}, which is none of its purposes"
         elif declared[name].retention.device is None:
             yield f"has the field {name!r}, which the policy does not keep on the device"
+        elif declared[name].type.most is not None:
+            yield f"has the field {name!r}, which is a list: an event keeps single values"
 
 
 def _header(document: Document) -> Iterator[Finding]:
@@ -146,14 +150,21 @@ def _transform(index: int, field: Field) -> Iterator[Finding]:
         yield "field", index, "transform", f"{name} does not apply to a field of type {kind!r}"
     if name == "keep" and field.source == "observed" and kind not in _EXACT_KINDS:
         yield "field", index, "transform", f"an observed field of type {kind!r} cannot be kept as it is"
-    if kind == "enum" and not field.type.values:
-        yield "field", index, "type", "an enum needs its values"
-    if kind == "integer" and (field.type.min is None or field.type.max is None):
-        yield "field", index, "type", "an integer needs min and max"
+    for problem in _type(field.type):
+        yield "field", index, "type", problem
+
+
+def _type(kind: FieldType) -> Iterator[str]:
+    if kind.kind == "enum" and not kind.values:
+        yield "an enum needs its values"
+    if kind.kind == "integer" and (kind.min is None or kind.max is None):
+        yield "an integer needs min and max"
+    if kind.most is not None and kind.most < 1:
+        yield "a list of none needs no declaration: most must be 1 or more"
     try:
-        re.compile(field.type.pattern)
+        re.compile(kind.pattern)
     except re.error as error:
-        yield "field", index, "type", f"the pattern is not a regular expression: {error}"
+        yield f"the pattern is not a regular expression: {error}"
 
 
 def _operation(document: Document, index: int, operation: Operation) -> Iterator[Finding]:
@@ -169,7 +180,33 @@ def _operation(document: Document, index: int, operation: Operation) -> Iterator
             yield "operation", index, "fields", f"the field {name!r} is not there for {operation.purpose!r}"
         elif operation.recipient not in fields[name].recipients:
             yield "operation", index, "fields", f"the field {name!r} may not go to {operation.recipient!r}"
+    yield from _sending(index, operation, fields)
     yield from _members(index, operation)
+
+
+def _sending(index: int, operation: Operation, fields: Mapping[str, Field]) -> Iterator[Finding]:
+    for name in operation.fields:
+        if name in fields and fields[name].transform.name in UNSENDABLE:
+            yield "operation", index, "fields", f"the field {name!r} leaves nothing to send: {fields[name].transform}"
+    for name in operation.exact:
+        if name not in operation.fields:
+            yield "operation", index, "exact", f"{name!r} is not in its fields"
+    for problem in _protocol(operation, set(fields)):
+        yield "operation", index, "protocol", problem
+
+
+def _protocol(operation: Operation, fields: AbstractSet[str]) -> Iterator[str]:
+    for name, kind in operation.protocol_types.items():
+        if name in fields:
+            yield f"the protocol's member {name!r} has the name of a field: declare it in fields"
+        if name in operation.names:
+            yield f"the protocol's member {name!r} stands for a field, too"
+        if kind is None:
+            continue
+        if kind.kind == "text" and kind.max is None and not kind.pattern:
+            yield f"the protocol's member {name!r} needs max or pattern"
+        for problem in _type(kind):
+            yield f"the protocol's member {name!r}: {problem}"
 
 
 def _members(index: int, operation: Operation) -> Iterator[Finding]:
@@ -181,7 +218,7 @@ def _members(index: int, operation: Operation) -> Iterator[Finding]:
                 "names",
                 f"the member {member!r} stands for {name!r}, which is not in its fields",
             )
-    known = {*operation.fields, *operation.protocol, *operation.names}
+    known = {*operation.fields, *operation.protocol_types, *operation.names}
     for member in re.findall(r"{(\w+)}", operation.path):
         if member not in known:
             yield "operation", index, "path", f"{{{member}}} in the path is not declared"

@@ -19,6 +19,9 @@ ON_DEVICE = "device"
 RIGHTS = "rights"
 """The purpose of the calls with which the user exercises a right."""
 
+SIGNALLED = "cross_service"
+"""The purpose to which every request objects (``Sec-GPC``) until the user agrees to it (U6)."""
+
 _DROP = Transform("drop")
 
 

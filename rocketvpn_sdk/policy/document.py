@@ -66,13 +66,17 @@ class Recipient(_Part, frozen=True, kw_only=True):
 
 
 class FieldType(_Part, frozen=True, kw_only=True):
-    """What a field's values look like. ``max`` is a length for texts, a bound for integers."""
+    """What the values of a field, or of a member of the protocol, look like.
+
+    ``max`` is a length for texts, a bound for integers. ``most``: a list of up to so many such values; without it, one.
+    """
 
     kind: Literal["text", "secret", "email", "enum", "integer", "boolean", "time", "version", "ip_address"]
     values: tuple[str, ...] = ()
     min: Whole | None = None
     max: Whole | None = None
     pattern: str = ""
+    most: Whole | None = None
 
 
 class Retention(_Part, frozen=True, kw_only=True):
@@ -119,15 +123,23 @@ class Operation(_Part, frozen=True, kw_only=True):
     recipient: str
     identity: Identity
     fields: tuple[str, ...] = ()
-    protocol: tuple[str, ...] = ()
-    """Members that carry no information about a person."""
+    protocol: tuple[str, ...] | dict[str, FieldType] = ()
+    """Members that carry no information about a person, each with its type. As a list, the older form: any short value,
+    or a list of them."""
     names: dict[str, str] = {}
     """The field behind a member whose name differs."""
+    exact: tuple[str, ...] = ()
+    """Those of ``fields`` that are sent as they are; the others are minimised by their transform first."""
     sentence: Text
 
     def field_of(self, member: str) -> str:
         """Return the id of the field that the request's ``member`` carries."""
         return self.names.get(member, member)
+
+    @property
+    def protocol_types(self) -> Mapping[str, FieldType | None]:
+        """The members of the protocol and their types; ``None``: what the older form takes."""
+        return self.protocol if isinstance(self.protocol, dict) else dict.fromkeys(self.protocol)
 
 
 class Minors(_Part, frozen=True, kw_only=True):
@@ -200,6 +212,15 @@ class Policy:
     def sha256(self) -> str:
         """The SHA-256 of ``canonical_json()``, 64 hexadecimal digits: what names this text and no other (M2, X2)."""
         return sha256_of(self._plain())
+
+    @cached_property
+    def identity(self) -> str:
+        """The SHA-256 of the same without any recipient's host names: what two texts of one version share.
+
+        An operator's servers may move; with any other word changed it is another version.
+        """
+        nowhere = tuple(msgspec.structs.replace(part, hosts=()) for part in self.document.recipient)
+        return Policy(msgspec.structs.replace(self.document, recipient=nowhere)).sha256
 
     def _plain(self) -> Any:
         return msgspec.to_builtins(self.document, enc_hook=str)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rocketvpn_sdk.policy.document import FieldType
+from rocketvpn_sdk.policy.types import PROTOCOL_TEXT, fits
 from rocketvpn_sdk.policy.values import Transform
 
 DROP = Transform("drop")
@@ -35,11 +36,18 @@ def strongest(one: Transform, other: Transform) -> Transform:
     return other if at_least_as_strong(other, one) else DROP
 
 
-def takes_no_more(one: FieldType, other: FieldType) -> bool:
+def takes_no_more(one: FieldType | None, other: FieldType | None) -> bool:
     """Return whether every value that ``one`` takes is one that ``other`` takes, as far as that can be told.
 
-    Two patterns that differ cannot be compared, so a new pattern counts as one that takes more.
+    ``None`` is what the older form of ``protocol`` takes: any short value, or a list of such. Two patterns that differ
+    cannot be compared, so a new pattern counts as one that takes more; the values of an enumeration can be tried.
     """
+    if other is None:
+        return one is None or _short(one)
+    if one is None or (one.most is None) is not (other.most is None) or (one.most or 0) > (other.most or 0):
+        return False
+    if one.kind == "enum" and other.kind in ("text", "secret", "email"):
+        return all(map(fits(other), one.values))
     return (
         one.kind == other.kind
         and set(one.values) <= set(other.values)
@@ -47,3 +55,10 @@ def takes_no_more(one: FieldType, other: FieldType) -> bool:
         and (other.min is None or (one.min is not None and one.min >= other.min))
         and (other.max is None or (one.max is not None and one.max <= other.max))
     )
+
+
+def _short(kind: FieldType) -> bool:
+    """Whether every value of ``kind`` is short enough for the older form of ``protocol``."""
+    if kind.kind == "enum":
+        return all(len(value) <= PROTOCOL_TEXT for value in kind.values)
+    return kind.kind not in ("text", "secret") or (kind.max is not None and kind.max <= PROTOCOL_TEXT)

@@ -36,8 +36,21 @@ _OF_FIELD = {
     "optional_added": "You can leave it out now: {field}.",
     "sent_anew": "Sent from now on: {field}. To whom: {recipients}. What for: {purposes}.",
     "sent_no_more": "No longer sent: {field}. To whom it went: {recipients}. What for: {purposes}.",
+    "sent_exactly": "Sent as it is, and no longer minimised first: {field}. With: {calls}.",
+    "sent_minimised": "Minimised before it is sent: {field}. With: {calls}.",
     "identity_added": "Sent with more about who you are: {field}. To: {recipients}. Before: {before}. Now: {after}.",
     "identity_removed": "Sent with less about who you are: {field}. To: {recipients}. Before: {before}. Now: {after}.",
+}
+_OF_CALL = {
+    "call_added": "A new call: {calls}. What for: {purposes}. To whom: {recipients}. What goes along: {after}.",
+    "call_necessary": "Needed from now on, a new call: {calls}. What for: {purposes}. To whom: {recipients}."
+    " What goes along: {after}.",
+    "call_removed": "A call is no longer made: {calls}. What for: {purposes}. To whom: {recipients}.",
+    "call_carries_more": "A call carries more: {calls}. Before: {before}. Now: {after}.",
+    "call_carries_less": "A call carries less: {calls}. Before: {before}. Now: {after}.",
+    "call_carries_other": "A call carries something else in the same place: {calls}. Before: {before}. Now: {after}.",
+    "call_purpose_changed": "A call is made for something else: {calls}. Before: {before}. Now: {after}.",
+    "call_recipient_changed": "A call goes to somebody else: {calls}. Before: {before}. Now: {after}.",
 }
 _OF_PARTS = {
     "purpose_added": "A new purpose: {purposes}.",
@@ -45,6 +58,7 @@ _OF_PARTS = {
     "recipient_added": "A new recipient: {recipients}.",
     "recipient_removed": "A recipient is gone: {recipients}.",
     "meaning_changed": "A purpose means something else: {purposes}. Before: {before}. Now: {after}.",
+    "purpose_reworded": "What a purpose is, is said otherwise: {purposes}. Before: {before}. Now: {after}.",
     "recipient_weaker": "A recipient is further from the operator: {recipients}. Before: {before}. Now: {after}.",
     "recipient_stronger": "A recipient is nearer to the operator: {recipients}. Before: {before}. Now: {after}.",
     "safeguard_changed": "Something else binds a recipient: {recipients}. Before: {before} Now: {after}",
@@ -70,14 +84,20 @@ _CONSENT = {
 
 
 def tell(
-    finding: Finding, purposes: Sequence[str], recipients: Sequence[str], policies: Sequence[Policy], language: str
+    finding: Finding,
+    purposes: Sequence[str],
+    recipients: Sequence[str],
+    operations: Sequence[str],
+    policies: Sequence[Policy],
+    language: str,
 ) -> str:
-    """Return the sentence for ``finding``, about all of ``purposes`` and ``recipients``.
+    """Return the sentence for ``finding``, about all of ``purposes``, ``recipients`` and ``operations``.
 
     Args:
         finding: what differs.
         purposes: ids.
         recipients: ids, or ``device``.
+        operations: ids.
         policies: where to look for the sentences of the parts, in this order.
         language: BCP 47.
     """
@@ -85,6 +105,7 @@ def tell(
         "field": _field(finding.field, policies, language),
         "purposes": wording.listed([_named("purposes", name, policies, language) for name in purposes] or [""]),
         "recipients": wording.listed([_named("recipients", name, policies, language) for name in recipients] or [""]),
+        "calls": wording.listed([_named("operations", name, policies, language) for name in operations] or [""]),
         "before": finding.before,
         "after": finding.after,
     }
@@ -94,6 +115,8 @@ def tell(
 def _template(finding: Finding) -> str:
     if finding.field:
         return _OF_FIELD[finding.kind]
+    if finding.kind in _OF_CALL:
+        return _OF_CALL[finding.kind]
     about = "purpose" if finding.purpose else "recipient"
     return _CONSENT.get((finding.kind, about)) or _OF_PARTS[finding.kind]
 

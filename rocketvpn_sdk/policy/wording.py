@@ -100,4 +100,6 @@ def taken(kind: FieldType) -> str:
         return said.format(kind.min, kind.max)
     if kind.max is not None:
         said += " " + translate("of up to {} characters").format(kind.max)
-    return f"{said} ({kind.pattern})" if kind.pattern else said
+    if kind.pattern:
+        said += f" ({kind.pattern})"
+    return said if kind.most is None else translate("a list of up to {}, each {}").format(kind.most, said)

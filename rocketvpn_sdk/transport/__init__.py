@@ -3,10 +3,10 @@
 Importing it brings httpx; whoever needs it only sometimes imports it late.
 """
 
+from rocketvpn_sdk.policy.own import OWN_OPERATIONS
 from rocketvpn_sdk.transport.api import Answer, Api, DeviceRevokedNotice
 from rocketvpn_sdk.transport.grants import Authenticator
 from rocketvpn_sdk.transport.opening import open_api
-from rocketvpn_sdk.transport.operations import OWN_OPERATIONS
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
 from rocketvpn_sdk.transport.ports import Documents, Stream

@@ -14,13 +14,14 @@ from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation, Policy
+from rocketvpn_sdk.policy.members import PARAMETER
+from rocketvpn_sdk.policy.own import OWN_OPERATIONS
 from rocketvpn_sdk.transport import answers
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.forked import mend
-from rocketvpn_sdk.transport.operations import OWN_OPERATIONS
 from rocketvpn_sdk.transport.owner import Owner
-from rocketvpn_sdk.transport.requests import PARAMETER, Call, Signer, Unsigned
+from rocketvpn_sdk.transport.requests import Call, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 

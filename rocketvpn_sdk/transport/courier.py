@@ -17,9 +17,9 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.api import Answer, Api
-from rocketvpn_sdk.transport.requests import PARAMETER
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.due import LONGEST, next_due, spread
 from rocketvpn_sdk.vault.queue import ItemState

@@ -6,6 +6,7 @@ Everything that leaves comes through ``Exchange.send``; what it takes and what i
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from functools import lru_cache
 
 import httpx
@@ -14,8 +15,11 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
+from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import Operation
+from rocketvpn_sdk.policy import Field, Operation
+from rocketvpn_sdk.policy.decide import SIGNALLED
+from rocketvpn_sdk.policy.minimise import Minimiser
 from rocketvpn_sdk.transport import answers, deadline, guard
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.failures import Failure
@@ -24,7 +28,7 @@ from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.retries import Again, Retries
 from rocketvpn_sdk.transport.sent import SentLedger
-from rocketvpn_sdk.transport.values import flatten, plain
+from rocketvpn_sdk.transport.values import flatten, plain, rebuilt
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
@@ -46,6 +50,7 @@ class _Draft:
         "operation",
         "outgoing",
         "parsed",
+        "passed",
         "repeatable",
         "status",
         "tries",
@@ -53,9 +58,10 @@ class _Draft:
     )
 
     def __init__(
-        self, operation: Operation, url: str, body: bytes | None, outgoing: guard.Outgoing, call: Call
+        self, passed: guard.Passed, url: str, body: bytes | None, outgoing: guard.Outgoing, call: Call
     ) -> None:
-        self.operation, self.url, self.body, self.outgoing = operation, url, body, outgoing
+        operation = passed.operation
+        self.operation, self.url, self.body, self.outgoing, self.passed = operation, url, body, outgoing, passed
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
         self.nameless = operation.identity == "none"
         self.repeatable = call.repeatable
@@ -82,6 +88,7 @@ class Exchange:
         connections: how it goes.
         clock: the time.
         limits: the bounds.
+        compiled: what minimises a field that is not sent as it is.
     """
 
     def __init__(
@@ -93,6 +100,7 @@ class Exchange:
         connections: Connections,
         clock: Clock,
         limits: Limits,
+        compiled: Callable[[Field], Minimiser] = minimiser,
     ) -> None:
         self.server = server
         self.permit = permit
@@ -101,6 +109,7 @@ class Exchange:
         self.retries = Retries(clock, limits)
         self.flights = Flights()
         self._ledger = ledger
+        self._compiled = compiled
         self._connections = connections
         self.host = server.removeprefix("https://")
 
@@ -149,14 +158,14 @@ class Exchange:
             door=call.path,
             headers=headers,
         )
-        passed = guard.check(self.permit, outgoing)
-        body = None if reads else encode(members, call.media)
-        return _Draft(passed.operation, self.server + passed.path, body, outgoing, call), passed
+        passed = guard.check(self.permit, outgoing, self._compiled)
+        body = None if reads else encode(rebuilt(members, passed.changed), call.media)
+        return _Draft(passed, self.server + passed.path, body, outgoing, call), passed
 
     def _headers(self, call: Call, declared: Operation | None, *, writes: bool) -> dict[str, str]:
         headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
         headers["User-Agent"] = USER_AGENT
-        if declared is None or not self.permit.purpose("cross_service", declared.recipient).allowed:
+        if declared is None or not self.permit.purpose(SIGNALLED, declared.recipient).allowed:
             headers["Sec-GPC"] = "1"  # policy clause U6
         if call.members is not None:
             headers["Content-Type"] = call.media
@@ -195,7 +204,8 @@ class Exchange:
         method = draft.operation.method
         signed = signer.headers(method, draft.url, draft.body)
         check_signature(draft.operation, signed)
-        guard.check(self.permit, draft.outgoing)  # what held before the wait for a token, a user or a retry may not now
+        # What held before the wait for a token, a user or a retry may not now.
+        guard.check_again(self.permit, draft.outgoing, draft.passed, self._compiled)
         headers = {**draft.outgoing.headers, **signed}
         request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1

@@ -6,17 +6,22 @@ The numbered checks are the design's (architecture.md, "A call out"). A value is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent.permit import Held
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
+from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.policy import Decision, Operation, Policy
-from rocketvpn_sdk.policy.identities import alike, says_more
+from rocketvpn_sdk.policy import Decision, Field, Operation, Policy
+from rocketvpn_sdk.policy.identities import rank
+from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, Member, members_of
+from rocketvpn_sdk.policy.minimise import Minimiser, bucketed, for_sending, together
+from rocketvpn_sdk.policy.own import call_cell, follows
 from rocketvpn_sdk.transport.headers import check_content, check_headers
-from rocketvpn_sdk.transport.requests import PARAMETER, fill_path
-from rocketvpn_sdk.transport.values import Leaf, blocked, check_value
+from rocketvpn_sdk.transport.requests import fill_path
+from rocketvpn_sdk.transport.values import Sent, blocked, refused, takes
 
 _KEY_FIELDS = ("device_public_key",)
 _IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
@@ -27,9 +32,7 @@ _IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
 }
 """What a proof and a token carry: these are fields like any other, though they travel in headers."""
 
-_MAX_PROTOCOL_TEXT = 4096
-_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,127}")
-"""A path parameter: one segment, never ``.`` or ``..``, nothing that a server could read as another path."""
+_NOT_TOGETHER = "Two versions of the policy minimise this in ways that do not go together; it waits for the newer one."
 _DOOR = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]{1,128}){1,16}")
 """A path of segments (RFC 3986 §3.3) without query, fragment or percent-encoding."""
 
@@ -43,7 +46,7 @@ class Outgoing(MaskedRepr, frozen=True, kw_only=True):
     scheme: str
     host: str
     """With ``:port`` where it is not 443."""
-    members: tuple[tuple[str, Leaf], ...] = ()
+    members: tuple[tuple[str, Sent], ...] = ()
     """Of the body, flattened."""
     carries: bool = False
     """Whether there is a body at all, be it an empty one."""
@@ -57,47 +60,70 @@ class Outgoing(MaskedRepr, frozen=True, kw_only=True):
 class Passed(MaskedRepr, frozen=True):
     """A request that may go: its operation, the ids of the fields it carries, and where it goes."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("path",)
+    __masked__: ClassVar[tuple[str, ...]] = ("path", "changed")
 
     operation: Operation
     fields: tuple[str, ...]
     path: str = ""
     """Its parameters filled in; without a query, for nothing has one."""
+    protocol: tuple[str, ...] = ()
+    """The names of the members of the protocol that go along."""
+    changed: Mapping[str, Sent] = {}
+    """What goes in place of what was given, by the names that ``flatten`` gives: it was minimised."""
 
 
-def check(permit: Permit, outgoing: Outgoing) -> Passed:
-    """Hold ``outgoing`` against what holds on this device now.
+def check(permit: Permit, outgoing: Outgoing, compiled: Callable[[Field], Minimiser] = minimiser) -> Passed:
+    """Hold ``outgoing`` against what holds on this device now: against every version of the policy that is in force.
+
+    Args:
+        permit: what holds.
+        outgoing: what wants to leave.
+        compiled: what minimises a field that is not sent as it is.
 
     Raises:
         OperationUndeclared: the policy knows no such operation.
         EgressBlocked: a rule says no; nothing has left.
         ValueRefused: a value is not what the policy says its field looks like.
     """
-    policy = permit.policy
+    held = permit.held()
+    policy = held.policies[-1]
     # 1. The operation is declared (U7).
     operation = policy.operations.get(outgoing.operation)
     if operation is None:
         raise OperationUndeclared(operation=outgoing.operation, problem="the policy does not declare it")
-    # 2. It goes, over TLS (T1), to a host of its recipient (S1).
+    # 2. It goes, over TLS (T1), to a host of its recipient (S1): of the newest version, which names the hosts.
     _check_host(policy, operation, outgoing)
-    # 3. Its purpose is permitted, now: consent (U3, U5, U6), recipient (S1), age (M1).
-    _say_no(operation, permit.purpose(operation.purpose, operation.recipient))
-    # 4. Its path is the operation's own, with its parameters and no more (RFC 3986 §3.3).
+    # 3. Its path is the operation's own, with its parameters and no more (RFC 3986 §3.3).
     path = _check_path(operation, outgoing)
-    # 5. Every member and path parameter is declared, and looks as its field does (U7).
-    fields = dict.fromkeys(_IDENTITY_FIELDS[operation.identity])
-    for member, value in (*outgoing.members, *outgoing.parameters.items()):
-        fields.update(dict.fromkeys(_check_member(policy, operation, member, value)))
-    # 6. Each field is permitted for this purpose and recipient, now: also age (M1) and collect mode (C2).
-    for field in fields:
-        _say_no(operation, permit.field(field, operation.purpose, operation.recipient))
-    # 7. A version that does not bind yet sends nothing that the one that binds would not (X2).
-    _check_binding(permit, operation, fields)
-    # 8. Content goes with a method that has a meaning for it (RFC 9110 §9.3).
+    # 4. Content goes with a method that has a meaning for it (RFC 9110 §9.3).
     check_content(operation, carries=outgoing.carries or bool(outgoing.members))
-    # 9. No header but those of the short list, each in its form (C2). What signs comes later: ``check_signature``.
+    # 5. Each version allows it, by its own declaration: the call, its members, and their fields.
+    given = _given(operation, outgoing)
+    identity = _IDENTITY_FIELDS[operation.identity]
+    rows = [_judge(held, version, declared, given, identity) for version, declared in _versions(held, operation)]
+    # 6. What it carries is minimised as each version asks, unless the operation needs it as it is (C2).
+    changed = _minimised(operation, given, rows, compiled)
+    # 7. No header but those of the short list, each in its form (C2). What signs comes later: ``check_signature``.
     check_headers(operation, outgoing.headers)
-    return Passed(operation, tuple(fields), path)
+    carried = {name: rows[-1][name].carries for name in given}
+    fields = tuple(dict.fromkeys((*identity, *filter(None, carried.values()))))
+    protocol = tuple(name for name, field in carried.items() if not field)
+    if outgoing.parameters and changed:
+        path = fill_path(
+            operation, {name: str(changed.get(name, outgoing.parameters[name])) for name in outgoing.parameters}
+        )
+    return Passed(operation, fields, path, protocol, changed)
+
+
+def check_again(permit: Permit, outgoing: Outgoing, passed: Passed, compiled: Callable[[Field], Minimiser]) -> None:
+    """Hold what passed once against what holds now: before each try, when its body is already made.
+
+    Raises:
+        OperationUndeclared, EgressBlocked, ValueRefused: it may not go any more, or not as it is.
+    """
+    now = check(permit, outgoing, compiled)
+    if (now.operation, now.changed, now.path) != (passed.operation, passed.changed, passed.path):
+        raise EgressBlocked(operation=passed.operation.id, rule="X2", reason="The policy changed meanwhile; try again.")
 
 
 def _say_no(operation: Operation, decision: Decision) -> None:
@@ -110,7 +136,7 @@ def _check_path(operation: Operation, outgoing: Outgoing) -> str:
         wanted = ", ".join(PARAMETER.findall(operation.path)) or "none"
         raise ValueRefused(name="path", problem=f"the parameters of {operation.id!r} are: {wanted}")
     for member, segment in outgoing.parameters.items():
-        if not _SEGMENT.fullmatch(segment):
+        if not SEGMENT.fullmatch(segment):
             raise ValueRefused(name=member, problem="it cannot be part of a path")
     if outgoing.door is None:
         return fill_path(operation, outgoing.parameters)
@@ -120,19 +146,92 @@ def _check_path(operation: Operation, outgoing: Outgoing) -> str:
     return outgoing.door
 
 
-def _check_binding(permit: Permit, operation: Operation, fields: Iterable[str]) -> None:
-    for policy in permit.policies[:-1]:
-        calls = alike(policy, operation)
-        known = {
-            field for call in calls for field in (*call.fields, *call.names.values(), *_IDENTITY_FIELDS[call.identity])
-        }
-        more = [field for field in fields if field in policy.fields and field not in known]
-        if more:
-            reason = f"The version that binds does not send {more[0]!r} with this; the newer one does not bind yet."
+def _versions(held: Held, operation: Operation) -> Iterator[tuple[Policy, Operation]]:
+    """Yield every version in force with the declaration by which it judges the call, the newest last."""
+    *binding, newest = held.policies
+    for policy in binding:
+        declared = policy.operations.get(operation.id)
+        if follows(policy, operation) or (declared is None and call_cell(operation) in held.accepted):
+            declared = operation
+        if declared is None:
+            reason = "The version that binds has no such call; the newer one does not bind yet."
             raise EgressBlocked(operation=operation.id, rule="X2", reason=reason)
-        if says_more(policy, operation, [field for field in fields if field not in _IDENTITY_FIELDS["user"]]):
+        if declared.recipient != operation.recipient:
+            reason = "By the version that binds it goes to somebody else; the newer one does not bind yet."
+            raise EgressBlocked(operation=operation.id, rule="X2", reason=reason)
+        if rank(declared) < rank(operation):
             reason = "By the version that binds it says less about who calls; the newer one does not bind yet."
             raise EgressBlocked(operation=operation.id, rule="X2", reason=reason)
+        yield policy, declared
+    yield newest, operation
+
+
+def _judge(
+    held: Held, policy: Policy, operation: Operation, given: Mapping[str, Sent], identity: Iterable[str]
+) -> Mapping[str, Member]:
+    """Hold a call against one version; return the members that it has a say about."""
+    # Its purpose is permitted, now: consent (U3, U5, U6), recipient (S1), age (M1).
+    _say_no(operation, held.purpose(policy, operation.purpose, operation.recipient))
+    members, judged = members_of(policy, operation), dict[str, Member]()
+    newest = held.policies[-1]
+    for name, value in given.items():
+        member = members.get(name)
+        if member is None:
+            field = newest.operations[operation.id].field_of(name)
+            if field not in policy.fields and (field, operation.purpose, operation.recipient) in held.accepted:
+                continue  # newly necessary, and taken by the user ahead of its date
+            if policy is newest:
+                raise blocked(operation.id, name, "is not declared for this operation")
+            raise _waits(operation, name)
+        # It is declared, and looks as its field does, or as its type says (U7).
+        segment = not member.path_only or (isinstance(value, str) and SEGMENT.fullmatch(value))
+        # ``null`` carries no value: in a merge patch it takes one away (RFC 7396).
+        if not segment or (value is not None and not takes(member.type, value, bucketed(member.transform))):
+            raise refused(name, member.carries or name)
+        judged[name] = member
+    # Each field is permitted for this purpose and recipient, now: also age (M1) and collect mode (C2).
+    for field in dict.fromkeys((*identity, *(member.carries for member in judged.values()))):
+        if field:
+            _say_no(operation, held.field(policy, field, operation.purpose, operation.recipient))
+    return judged
+
+
+def _waits(operation: Operation, name: str) -> EgressBlocked:
+    reason = f"The version that binds does not send {name!r} with this; the newer one does not bind yet."
+    return EgressBlocked(operation=operation.id, rule="X2", reason=reason)
+
+
+def _given(operation: Operation, outgoing: Outgoing) -> Mapping[str, Sent]:
+    """Return what goes along, by name, in the body and in the path."""
+    given: dict[str, Sent] = {}
+    for name, value in (*outgoing.members, *outgoing.parameters.items()):
+        if name in given:
+            raise blocked(operation.id, name, "is there twice")
+        given[name] = value
+    return given
+
+
+def _minimised(
+    operation: Operation,
+    given: Mapping[str, Sent],
+    rows: Sequence[Mapping[str, Member]],
+    compiled: Callable[[Field], Minimiser],
+) -> Mapping[str, Sent]:
+    """Return what goes in place of what was given, where that is something else."""
+    changed: dict[str, Sent] = {}
+    for name, value in given.items():
+        members = [version[name] for version in rows if name in version]
+        if value is None or all(member.transform.name == "keep" for member in members):
+            continue
+        minimise = together([(member.transform, for_sending(member, compiled)) for member in members])
+        left = tuple(minimise(one, None) for one in value) if isinstance(value, tuple) else minimise(value, None)
+        if left is None or (isinstance(left, tuple) and None in left):
+            if len(members) == 1:
+                raise refused(name, members[0].carries)
+            raise EgressBlocked(operation=operation.id, rule="X2", reason=_NOT_TOGETHER)
+        if left != value:
+            changed[name] = left
+    return changed
 
 
 def _check_host(policy: Policy, operation: Operation, outgoing: Outgoing) -> None:
@@ -144,18 +243,3 @@ def _check_host(policy: Policy, operation: Operation, outgoing: Outgoing) -> Non
     if outgoing.host.lower() not in hosts and name.lower() not in hosts:
         reason = f"The host it would go to does not belong to {operation.recipient!r}."
         raise EgressBlocked(operation=operation.id, rule="S1", reason=reason)
-
-
-def _check_member(policy: Policy, operation: Operation, member: str, value: Leaf) -> Iterable[str]:
-    """Return the field that ``member`` carries; none for a member of the protocol."""
-    if member in operation.protocol:
-        if isinstance(value, str) and len(value) > _MAX_PROTOCOL_TEXT:
-            raise blocked(operation.id, member, "is longer than a protocol needs")
-        return ()
-    name = operation.field_of(member)
-    field = policy.fields.get(name) if name in operation.fields else None
-    if field is None:
-        raise blocked(operation.id, member, "is not declared for this operation")
-    if value is not None:  # null carries no value: in a merge patch it takes one away (RFC 7396)
-        check_value(field, member, value)
-    return (name,)

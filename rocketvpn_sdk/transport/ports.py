@@ -47,8 +47,12 @@ class Stream(Protocol):
         """Add a record; not yet durable."""
         ...
 
-    def commit(self) -> None:
+    def commit(self) -> object:
         """Make everything appended survive a kill."""
+        ...
+
+    def forget_ended(self) -> object:
+        """Drop from memory what was deleted."""
         ...
 
     def read(

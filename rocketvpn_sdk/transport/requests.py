@@ -14,10 +14,9 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation
+from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport.connections import Reply
 
-PARAMETER = re.compile(r"{(\w+)}")
-"""A parameter in an operation's path."""
 _json = msgspec.json.Encoder().encode
 
 

@@ -48,6 +48,8 @@ class SentEntry(MaskedRepr, frozen=True, kw_only=True):
     identity: str
     fields: tuple[str, ...]
     """The ids of the policy's fields that went along, those in a proof or token included."""
+    protocol: tuple[str, ...] = ()
+    """The names of the other members that went along: the protocol's own words."""
     size: int
     """Bytes of the body."""
     outcome: str
@@ -87,7 +89,9 @@ class SentLedger:
         operation = passed.operation
         fingerprint = _fingerprint(self._fingerprint_key(), body)
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
-        self._append((BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex()))
+        self._append(
+            (BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex(), list(passed.protocol))
+        )
         self._stream.commit()
         return record_id
 
@@ -123,6 +127,7 @@ class SentLedger:
                     outcome=outcome,
                     tries=tries,
                     fingerprint=bytes.fromhex(record[8]),
+                    protocol=tuple(record[9]) if len(record) > 9 else (),  # older records do not say
                 )
 
     def matches(self, entry: SentEntry, body: bytes) -> bool:
@@ -139,9 +144,10 @@ class SentLedger:
         return tally(self._stream.read())
 
     def forget(self) -> None:
-        """Drop the key from memory; whoever drops its document calls this too."""
+        """Drop from memory the key, and what was ended of the records; whoever destroys either calls this too."""
         with self._lock:
             self._key = None
+        self._stream.forget_ended()
 
     def _append(self, record: tuple[Any, ...]) -> None:
         self._stream.append(_PURPOSE, self._retention(), record)

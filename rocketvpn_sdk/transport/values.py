@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from rocketvpn_sdk.entered import order_number
 from rocketvpn_sdk.errors import EgressBlocked, ValueRefused
 from rocketvpn_sdk.policy import Field, Policy
+from rocketvpn_sdk.policy.document import FieldType
+from rocketvpn_sdk.policy.types import PROTOCOL_TEXT, fits
 
 Leaf = str | int | float | bool | None
+Sent = Leaf | tuple[Leaf, ...]
+"""What one member carries: a value, or a list of values."""
 
 _MAX_DEPTH = 8
 _ORDER_NUMBER = "order_number"
@@ -44,8 +46,8 @@ def _read(value: Any, depth: int) -> Any:
     return float.__pos__(value) if isinstance(value, float) else value
 
 
-def flatten(operation: str, body: Mapping[str, Any]) -> tuple[tuple[str, Leaf], ...]:
-    """Return the (member, value) pairs of ``body``; nested members are named ``outer.inner``.
+def flatten(operation: str, body: Mapping[str, Any]) -> tuple[tuple[str, Sent], ...]:
+    """Return the (member, value) pairs of ``body``; nested members are named ``outer.inner``, a list is a tuple.
 
     Raises:
         EgressBlocked: a value of a type that no policy field has, or one nested too deep.
@@ -59,8 +61,41 @@ def check_value(field: Field, name: str, value: object) -> None:
     Raises:
         ValueRefused: it does not; ``name`` is what the error calls it.
     """
-    if not _KINDS[field.type.kind](field, value):
-        raise ValueRefused(name=name, problem=f"it is not of the form that the policy describes for {field.id!r}")
+    if not takes(field.type, value):
+        raise refused(name, field.id)
+
+
+def takes(kind: FieldType | None, value: object, besides: tuple[int, ...] = ()) -> bool:
+    """Whether ``kind`` takes ``value``: one of its values, or a list of as many as it says.
+
+    Args:
+        kind: ``None``: what the older form of ``protocol`` takes, any short value or a list of such.
+        value: flattened; a tuple stands for a list.
+        besides: what it takes, too.
+    """
+    check = _short if kind is None else fits(kind)
+
+    def one(value: object) -> bool:
+        return check(value) or (type(value) is int and value in besides)
+
+    if isinstance(value, tuple):
+        return (kind is None or len(value) <= (kind.most or -1)) and all(map(one, value))
+    return (kind is None or kind.most is None) and one(value)
+
+
+def refused(name: str, field: str) -> ValueRefused:
+    """Return the refusal of the value of ``name``."""
+    return ValueRefused(name=name, problem=f"it is not of the form that the policy describes for {field!r}")
+
+
+def rebuilt(value: Any, changed: Mapping[str, Sent], prefix: str = "") -> Any:
+    """Return a body with the values of ``changed`` in place of its own, by the names that ``flatten`` gives."""
+    if isinstance(value, dict):
+        return {
+            key: rebuilt(inner, changed, f"{prefix}.{key}" if prefix else key) if changed else inner
+            for key, inner in value.items()
+        }
+    return changed.get(prefix, value)
 
 
 def checked_order_number(policy: Policy, text: object) -> str:
@@ -80,7 +115,7 @@ def blocked(operation: str, member: str, problem: str) -> EgressBlocked:
     return EgressBlocked(operation=operation, rule="U7", reason=f"The member {member!r} {problem}.")
 
 
-def _leaves(operation: str, prefix: str, value: object, depth: int) -> Iterator[tuple[str, Leaf]]:
+def _leaves(operation: str, prefix: str, value: object, depth: int) -> Iterator[tuple[str, Sent]]:
     if isinstance(value, dict) and depth < _MAX_DEPTH:
         if prefix and not value:
             yield prefix, None
@@ -89,10 +124,9 @@ def _leaves(operation: str, prefix: str, value: object, depth: int) -> Iterator[
                 raise blocked(operation, prefix, "has a member whose name is no text")
             yield from _leaves(operation, f"{prefix}.{key}" if prefix else key, inner, depth + 1)
     elif isinstance(value, list | tuple) and depth < _MAX_DEPTH:
-        if not value:
-            yield prefix, None
-        for inner in value:
-            yield from _leaves(operation, prefix, inner, depth + 1)
+        if not all(map(_plain, value)):
+            raise blocked(operation, prefix, "holds a list of something else than single values")
+        yield prefix, tuple(value)
     elif _plain(value):
         yield prefix, value
     else:
@@ -108,6 +142,10 @@ def _plain(value: object) -> TypeGuard[Leaf]:
     return value is None or (isinstance(value, int) and _SMALLEST <= value <= _LARGEST)
 
 
+def _short(value: object) -> bool:
+    return not isinstance(value, str) or len(value) <= PROTOCOL_TEXT
+
+
 def _encodable(text: str) -> bool:
     """Whether ``text`` can be UTF-8: half of a surrogate pair cannot (RFC 8259 §8)."""
     if text.isascii():
@@ -117,47 +155,3 @@ def _encodable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _text(field: Field, value: object) -> bool:
-    if not isinstance(value, str) or (field.type.max is not None and len(value) > field.type.max):
-        return False
-    return not field.type.pattern or re.fullmatch(field.type.pattern, value) is not None
-
-
-def _matching(pattern: str) -> Callable[[Field, object], bool]:
-    compiled = re.compile(pattern)
-    return lambda _field, value: isinstance(value, str) and compiled.fullmatch(value) is not None
-
-
-def _integer(field: Field, value: object) -> bool:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return False
-    return (field.type.min is None or value >= field.type.min) and (field.type.max is None or value <= field.type.max)
-
-
-def _time(_field: Field, value: object) -> bool:
-    if isinstance(value, str):
-        return re.fullmatch(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?", value) is not None
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _address(_field: Field, value: object) -> bool:
-    try:
-        ipaddress.ip_address(value if isinstance(value, str) else "")
-    except ValueError:
-        return False
-    return True
-
-
-_KINDS: dict[str, Callable[[Field, object], bool]] = {
-    "text": _text,
-    "secret": _matching(r"[\x21-\x7e]{1,8192}"),
-    "email": _matching(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}"),
-    "enum": lambda field, value: isinstance(value, str) and value in field.type.values,
-    "integer": _integer,
-    "boolean": lambda _field, value: isinstance(value, bool),
-    "time": _time,
-    "version": _matching(r"\d{1,10}(\.\d{1,10}){0,3}([.+-]?[0-9A-Za-z]{1,20})?"),
-    "ip_address": _address,
-}

@@ -58,6 +58,7 @@ class Policies:
         trusted: returns the operator's signed files; called when the network is needed first.
         events: where a ``PolicyNotice`` goes.
         before_binding: called before another version binds: what waits in memory was given under the old one.
+        after_binding: called once other versions are in force: what they keep for less goes from what is stored.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Policies:
         trusted: Callable[[], TrustedFiles],
         events: EventBus,
         before_binding: Callable[[], None],
+        after_binding: Callable[[], None],
     ) -> None:
         self._versions = versions
         self._trusted = trusted
         self._events = events
         self._before_binding = before_binding
+        self._after_binding = after_binding
 
     @property
     def current(self) -> Policy:
@@ -81,6 +84,14 @@ class Policies:
     def pending(self) -> Policy | None:
         """A newer version that does not bind yet: until it does, the device does what both allow."""
         return self._held().pending
+
+    @property
+    def set_aside(self) -> Policy | None:
+        """``Config(policy=...)`` where it is not used: here is another text of the same version, or another policy.
+
+        A text of your own needs a ``policy_id`` of its own, and each change of it a higher ``version``.
+        """
+        return self._versions.set_aside()
 
     def check(self) -> PolicyNotice | None:
         """Fetch the newest signed version; return what it changes, or ``None`` where there is nothing to show.
@@ -99,6 +110,8 @@ class Policies:
         before = self._held()
         self._before_binding()
         held = self._versions.offer(newest)
+        if held.policies != before.policies:
+            self._after_binding()
         if held.newest.sha256 == before.newest.sha256:
             return self.notice()
         self.announce()
@@ -138,7 +151,8 @@ class Policies:
             raise NotAllowed(rule="X2", reason="What was never shown cannot be accepted: show it, call policy.shown.")
         self._before_binding()
         self._versions.accept(held)
-        self._versions.settle()
+        if self._versions.settle():
+            self._after_binding()
 
     def explain(self, term: str, language: str = "en") -> Explanation:
         """Say what a field, purpose, recipient, category or clause is about, in plain sentences (P1).
@@ -164,7 +178,10 @@ class Policies:
         if self._held().binds_at() is None:
             return False
         self._before_binding()
-        return self._versions.settle()
+        if not self._versions.settle():
+            return False
+        self._after_binding()
+        return True
 
     def announce(self) -> None:
         """Tell the app of a pending version of which something was not shown yet."""

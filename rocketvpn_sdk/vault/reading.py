@@ -13,10 +13,19 @@ from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, Keys, LaneRow
 from rocketvpn_sdk.vault.keys import ID_BYTES
-from rocketvpn_sdk.vault.lanes import Keeps, as_made, epoch_dead
+from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_dead
 
 Stored = tuple[float, int, Any]
 """A record's time, its place among those of the process that wrote it (times may be coarse), and the record."""
+
+
+Sift = Callable[[Lane, int, list[Stored], float], list[Stored]]
+"""Returns what still lives of records: those of a lane's epoch, at a time in seconds since the epoch."""
+
+
+def as_sealed(lane: Lane, epoch: int, records: list[Stored], now: float) -> list[Stored]:  # noqa: ARG001 - a ``Sift``
+    """Return ``records``: each lives as long as its key."""
+    return records
 
 
 by_time = itemgetter(0, 1)
@@ -32,17 +41,18 @@ class Block(msgspec.Struct, frozen=True):
 
 
 def open_lane(
-    change: Change, keys: Keys, row: LaneRow, now: float, kept: Keeps = as_made
+    change: Change, keys: Keys, row: LaneRow, now: float, kept: Keeps = as_made, sift: Sift = as_sealed
 ) -> Callable[[], Iterator[list[Stored]]]:
     """Check the lane's chain and fetch what can still be opened; decoding comes when it is iterated, block by block.
 
-    Nothing of an epoch that is past its retention at ``now``, which is what ``kept`` says.
+    Nothing of an epoch that is past its retention at ``now``, which is what ``kept`` says; of the others, what ``sift``
+    leaves.
 
     Raises:
         VaultDamaged: a block is missing, reordered, altered, exchanged or cut off.
     """
-    wanted: list[tuple[bytes, bytes, bytes]] = []
-    live = _live_keys(change, keys, row, now, kept(row.lane))
+    wanted: list[tuple[int, bytes, bytes, bytes]] = []
+    live = opened_keys(change, keys, row, now, kept(row.lane))
     known = {key_id for (key_id,) in change.db.execute("SELECT key_id FROM keys WHERE lane = ?", (row.id,))}
     for block, previous in walk_chain(change, row):
         if block.key_id not in known or (block.sealed is None and block.key_id in live):
@@ -50,14 +60,16 @@ def open_lane(
             raise VaultDamaged(part=f"block {block.sequence} of the {row.lane.stream!r} stream was emptied")
         data = sealing.block_data(keys.root.vault_id, block.key_id, block.sequence, previous)
         if block.sealed is not None and block.key_id in live:
-            wanted.append((live[block.key_id], data, block.sealed))
+            epoch, key = live[block.key_id]
+            wanted.append((epoch, key, data, block.sealed))
     part = f"a block of the {row.lane.stream!r} stream"
 
     def blocks() -> Iterator[list[Stored]]:
-        for key, data, sealed in wanted:
-            records = sealing.open_block(key, data, sealed, part=part)
-            records.sort(key=by_time)  # nearly always in order already
-            yield records
+        for epoch, key, data, sealed in wanted:
+            records = sift(row.lane, epoch, sealing.open_block(key, data, sealed, part=part), now)
+            if records:
+                records.sort(key=by_time)  # nearly always in order already
+                yield records
 
     return blocks
 
@@ -113,13 +125,13 @@ def walk_chain(change: Change, row: LaneRow) -> Iterator[tuple[Block, bytes]]:
         raise VaultDamaged(part=f"{where} is cut off or was extended")
 
 
-def _live_keys(change: Change, keys: Keys, row: LaneRow, now: float, seconds: float) -> dict[bytes, bytes]:
-    """Return the keys of epochs within their retention: an epoch begins no later than any of its records."""
+def opened_keys(change: Change, keys: Keys, row: LaneRow, now: float, seconds: float) -> dict[bytes, tuple[int, bytes]]:
+    """Return the epochs and keys of epochs within their retention: an epoch begins no later than any of its records."""
     found = change.db.execute(
         "SELECT key_id, epoch, wrapped FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,)
     )
     return {
-        key_id: keys.open(key_id, wrapped, part="the key of a log")
+        key_id: (epoch, keys.open(key_id, wrapped, part="the key of a log"))
         for key_id, epoch, wrapped in found.fetchall()
         if not epoch_dead(seconds, epoch, now)
     }

@@ -6,6 +6,7 @@ purpose's keys never touches another's chain.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from bisect import bisect_left
@@ -16,19 +17,22 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk import platforms
+from rocketvpn_sdk.clock import LARGEST_BELIEVED_STEP
+from rocketvpn_sdk.errors import VaultError
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
-from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
+from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows, live_keys
 from rocketvpn_sdk.vault.keys import derive
-from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_length, epoch_of
-from rocketvpn_sdk.vault.reading import Stored, merged, open_lane
+from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_dead, epoch_length, epoch_of
+from rocketvpn_sdk.vault.moments import Ended, everything
+from rocketvpn_sdk.vault.reading import Sift, Stored, as_sealed, merged, open_lane
 from rocketvpn_sdk.vault.vault import Vault
 
 Record = tuple[float, Any]
 """When (seconds since the epoch) and what (a JSON value)."""
 
 _Batch = dict[tuple[Lane, int], list[tuple[float, Stored]]]
-"""By lane and epoch; each record with the exact age at which it was appended, which is not stored."""
+"""By lane and epoch; each record with the moment of the call that made it, which is not stored."""
 _time = itemgetter(0)
 
 
@@ -42,14 +46,25 @@ class _Tail(msgspec.Struct, frozen=True):
     records: list[Stored]
 
 
+class _PseudonymKey(msgspec.Struct, frozen=True):
+    """A key made from an epoch's; it holds while that epoch lasts and nothing but records was written."""
+
+    epoch: int
+    stamp: int
+    key_id: bytes
+    key: bytes
+
+
 class _Page(msgspec.Struct, frozen=True):
     """Where a lane's next record is buffered, for as long as its epoch lasts."""
 
     begins: float
     ends: float
-    ahead: float
-    """How far the vault's age is ahead of the wall clock."""
     records: list[tuple[float, Stored]]
+
+
+class _AskedBefore(Exception):
+    """What was asked before writing was asked of an earlier state of the vault."""
 
 
 class SealedLog:
@@ -74,12 +89,13 @@ class SealedLog:
         self._batch: _Batch = {}
         self.buffered = 0
         """How many records wait for ``commit``."""
+        self.dropped = 0
+        """How many records were given up: ended before they were sealed, or past their time by then."""
         self._appended = 0
         self._pages: dict[tuple[str, str], _Page] = {}
         self._tails: dict[Lane, _Tail] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._pseudonym_keys: dict[Lane, tuple[int, int, bytes]] = {}
-        self._root_id = b""
+        self._pseudonym_keys: dict[Lane, _PseudonymKey] = {}
         _open_logs.add(self)
 
     # ------------------------------------------------------------ writing
@@ -92,30 +108,70 @@ class SealedLog:
         return lane
 
     def append(
-        self, purpose: str, retention: Duration, record: Any, *, at: float | None = None, now: float | None = None
+        self,
+        purpose: str,
+        retention: Duration,
+        record: Any,
+        *,
+        at: float | None = None,
+        now: float | None = None,
+        moment: float | None = None,
     ) -> None:
-        """Buffer ``record``; ``at`` is the time stored with it, ``now`` by default, and that the wall clock."""
+        """Buffer ``record``.
+
+        Args:
+            purpose: with ``retention``, names its lane.
+            retention: how long it is kept.
+            record: a JSON value.
+            at: the time stored with it; ``now`` by default.
+            now: when it was made, by the wall clock; the present by default.
+            moment: the same by the monotonic clock (``Moments.now``): what was ended after it ends it too.
+        """
+        if moment is None:
+            moment = self._vault.moments.now()
         if now is None:
             now = self._vault.clock.time()
         with self._lock:
             page = self._pages.get((purpose, retention.text))
             if page is None or not page.begins <= now < page.ends:
-                page = self._turn(self.lane(purpose, retention), now)
+                page = self._turn(self.lane(purpose, retention), now, moment)
             self._appended += 1
-            page.records.append((now + page.ahead, (now if at is None else at, self._appended, record)))
+            page.records.append((moment, (now if at is None else at, self._appended, record)))
             self.buffered += 1
 
-    def _turn(self, lane: Lane, now: float) -> _Page:
-        """Open the page of the lane's present epoch."""
-        ahead = self._vault.age().highest - now  # epochs go by age: a clock set back must not make new records old
-        epoch = epoch_of(lane.seconds, now + ahead)
+    def _turn(self, lane: Lane, now: float, moment: float) -> _Page:
+        """Open the page of the epoch into which a record falls that was made at ``now`` and ``moment``."""
+        made = self._vault.age().highest - self._waited(now, moment)
+        ahead = made - now  # epochs go by age: a clock set back must not make new records old
+        epoch = epoch_of(lane.seconds, made)
         records = self._batch.setdefault((lane, epoch), [])
-        page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), ahead, records)
+        page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), records)
         self._pages[lane.purpose, lane.retention] = page
         return page
 
-    def commit(self) -> None:
+    def _waited(self, now: float, moment: float) -> float:
+        """Return how many seconds ago a record was made: while the vault was locked, say.
+
+        By the wall clock, since the other one stands still while the machine sleeps; a step too large to be believed
+        does not count.
+        """
+        by_wall, ran = self._vault.clock.time() - now, self._vault.moments.now() - moment
+        return by_wall if ran <= by_wall <= ran + LARGEST_BELIEVED_STEP else max(ran, 0.0)
+
+    def commit(self, kept: Keeps = as_made, basis: bytes | None = None) -> bool:
         """Seal and store what is buffered; durable for a kill (or a power cut, see ``durable``) when it returns.
+
+        What was ended since it was recorded, by whichever process, is dropped instead: decided inside the transaction,
+        so that a deletion comes either before it, and is seen, or after it, and takes what it wrote. So is what is past
+        its time, which is what ``kept`` says now.
+
+        Args:
+            kept: for how long the records of a lane are kept now.
+            basis: ``Vault.basis`` from before it was asked what may be kept; where that has changed since, nothing is
+                written.
+
+        Returns:
+            Whether it was written: if not, it has to be asked anew.
 
         Raises:
             VaultError: nothing was written; what was buffered stays buffered.
@@ -123,23 +179,31 @@ class SealedLog:
         with self._writing:
             batch, buffered = self._take()
             if not batch:
-                return
+                return True
             try:
                 with self._vault.write(durable=self._durable) as change:
-                    tails = self._write(change, batch)
+                    if basis not in (None, change.basis):
+                        raise _AskedBefore
+                    tails, dropped = self._write(change, batch, kept)
+            except _AskedBefore:
+                self._give_back(batch, buffered)
+                return False
             except BaseException:
                 self._give_back(batch, buffered)
                 raise
             self._tails.update(tails)
+            self.dropped += dropped
+            return True
 
     def discard(self, purposes: Collection[str] | None = None) -> int:
         """Forget what is buffered, of ``purposes`` or of all; return how many records that was."""
         if purposes is None:
             return self._take()[1]
         with self._lock:
+            # Pages first: a signal handler may log between the two, and what goes to a page of nobody would be lost.
+            self._pages = {key: page for key, page in self._pages.items() if key[0] not in purposes}
             gone = [key for key in self._batch if key[0].purpose in purposes]
             count = sum(len(self._batch.pop(key)) for key in gone)
-            self._pages = {key: page for key, page in self._pages.items() if key[0] not in purposes}
             self.buffered -= count
             return count
 
@@ -156,22 +220,21 @@ class SealedLog:
                 self._batch.setdefault(key, [])[:0] = records
             self.buffered += buffered
 
-    def _write(self, change: Change, batch: _Batch) -> dict[Lane, _Tail]:
+    def _write(self, change: Change, batch: _Batch, kept: Keeps) -> tuple[dict[Lane, _Tail], int]:
+        """Write ``batch``; return what each lane ends with now, and how many records were dropped instead."""
         change.touch_heads()
-        if self._root_id != change.keys.root.root_id:
-            # Something was deleted, perhaps elsewhere: plain records of it must not stay in memory here.
-            self._root_id = change.keys.root.root_id
-            self._tails.clear()
+        self._forget_dead(change)
+        ended, now, dropped = change.ended(self._stream), self._vault.age().highest, 0
         tails: dict[Lane, _Tail] = {}
         for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
-            row = change.lane(lane)
-            # A process whose clock is behind the one that deleted would drop what it records from now on, too.
-            self._vault.saw(row.shredded_at)
-            kept = [record for appended, record in records if appended >= row.shredded_at]
-            if kept:
+            end = math.inf if epoch_dead(kept(lane), epoch, now) else ended(lane.purpose)
+            alive = [record for moment, record in records if moment > end]
+            dropped += len(records) - len(alive)
+            if alive:
+                row = change.lane(lane)
                 key_id, key = change.epoch_key(row, epoch)
-                tails[lane] = self._extend(change, row, tails.get(lane) or self._tails.get(lane), key_id, key, kept)
-        return tails
+                tails[lane] = self._extend(change, row, tails.get(lane) or self._tails.get(lane), key_id, key, alive)
+        return tails, dropped
 
     def _extend(
         self, change: Change, row: LaneRow, tail: _Tail | None, key_id: bytes, key: bytes, records: list[Stored]
@@ -218,26 +281,65 @@ class SealedLog:
         )
         return _Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
 
+    def put_over(self, change: Change, lane: Lane, epoch: int, records: list[Stored]) -> None:
+        """Append what was stored before, under another key, inside ``change``.
+
+        Marks of deletions do not count: what they were for is gone, and this was still there.
+        """
+        change.touch_heads()
+        row = change.lane(lane)
+        key_id, key = change.epoch_key(row, epoch)
+        self._extend(change, row, None, key_id, key, records)
+
     def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
         """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
         lane = self.lane(purpose, retention)
         epoch, stamp = epoch_of(lane.seconds, self._vault.age().highest), self._vault.stamp()
         known = self._pseudonym_keys.get(lane)
-        if known is not None and known[:2] == (epoch, stamp):
-            return known[2]
+        if known is not None and (known.epoch, known.stamp) == (epoch, stamp):
+            return known.key
         with self._writing:
             # Something was written since: another process may have destroyed the key that ours was made from.
             with self._vault.write(durable=self._durable) as change:
-                _, key = change.epoch_key(change.lane(lane), epoch)
+                key_id, key = change.epoch_key(change.lane(lane), epoch)
             made = derive(key, b"", b"pseudonym")
-            self._pseudonym_keys[lane] = (epoch, self._vault.stamp(), made)
+            self._pseudonym_keys[lane] = _PseudonymKey(epoch, self._vault.stamp(), key_id, made)
             return made
 
-    def forget_tails(self) -> None:
-        """Drop what is cached of lanes that were shredded: plain records and keys made from theirs."""
+    # ------------------------------------------------------------ what was ended
+
+    def forget_ended(self) -> Ended:
+        """Drop from memory what was ended: what is buffered, what is cached of blocks, keys made from their keys.
+
+        Waits for a ``commit`` that is under way. Returns what was ended; everything where that cannot be read.
+        """
         with self._writing:
-            self._tails.clear()
-            self._pseudonym_keys.clear()
+            try:
+                with self._vault.read(checked=False) as (change, _):
+                    ended = change.ended(self._stream)
+                    self._forget_dead(change)
+            except VaultError:
+                ended = everything
+                self._tails.clear()
+                self._pseudonym_keys.clear()
+            with self._lock:
+                for (lane, _), records in self._batch.items():
+                    end, count = ended(lane.purpose), len(records)
+                    alive = [(moment, record) for moment, record in records[:count] if moment > end]
+                    records[:count] = alive  # the page points to this list, and a signal handler may have added to it
+                    self.buffered -= count - len(alive)
+                    self.dropped += count - len(alive)
+            return ended
+
+    def _forget_dead(self, change: Change) -> None:
+        """Drop what is cached of blocks, and made from keys, that are gone: destroyed by whichever process."""
+        tails, made = self._tails, self._pseudonym_keys
+        held = {tail.key_id for tail in tails.values()} | {key.key_id for key in made.values()}
+        dead = held - live_keys(change.db, held)
+        if dead:
+            self._tails = {lane: tail for lane, tail in tails.items() if tail.key_id not in dead}
+            self._pseudonym_keys = {lane: key for lane, key in made.items() if key.key_id not in dead}
+            change.keys.forget()
 
     def _leave_to_parent(self) -> None:
         """In a forked child: what is buffered is the parent's, and its locks may be held by threads not here."""
@@ -259,6 +361,7 @@ class SealedLog:
         Raises:
             VaultDamaged: a block is missing, reordered, altered, exchanged or cut off.
         """
+        self.commit()
         for records in self.read_blocks(since=since, until=until, purpose=purpose):
             for at, _, record in records:
                 yield at, record
@@ -270,16 +373,16 @@ class SealedLog:
         until: float | None = None,
         purpose: str | None = None,
         kept: Keeps = as_made,
+        sift: Sift = as_sealed,
     ) -> Iterator[list[Stored]]:
-        """Yield the same in lists of some hundred: reading many is faster that way.
+        """Yield what is stored, in lists of some hundred: reading many is faster that way. Commits nothing.
 
-        ``kept`` says how long the records of a lane are kept now.
+        ``kept`` says how long the keys of a lane are kept now, and ``sift`` which records under them are.
         """
-        self.commit()
         now = self._vault.now()
         with self._vault.read() as (change, keys):
             opened = [
-                open_lane(change, keys, row, now, kept)
+                open_lane(change, keys, row, now, kept, sift)
                 for row in lane_rows(change.db)
                 if row.lane.stream == self._stream and purpose in (None, row.lane.purpose)
             ]

@@ -30,6 +30,7 @@ from rocketvpn_sdk.vault.access import Access
 from rocketvpn_sdk.vault.change import Change, Keys, read_document
 from rocketvpn_sdk.vault.head import OLDEST, read_head
 from rocketvpn_sdk.vault.migration import migrate
+from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
@@ -73,6 +74,7 @@ class Vault:
         self.folder = folder
         self.clock = clock
         self.limits = limits
+        self.moments = Moments(clock)
         self._secrets = CheckedSecrets(secrets).beside(folder)
         self._open_files()
         self._lock = threading.RLock()
@@ -87,7 +89,7 @@ class Vault:
     def _open_files(self) -> None:
         self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
         rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
-        self._access = Access(self._store, self._secrets, rotation)
+        self._access = Access(self._store, self._secrets, rotation, self.moments)
 
     @property
     def closed(self) -> bool:
@@ -114,7 +116,7 @@ class Vault:
             self._finish_removal()
             if not lifecycle.is_made(self._store):
                 lifecycle.create(self._store, self._secrets)
-            migrate(self._store, self._secrets, self.clock.time())
+            migrate(self._store, self._secrets, self.clock.time(), self.moments)
             self._access.keys = self._access.load()
             try:
                 stored = self.get(CLOCK, Age)  # which checks the two MACs before anything is changed
@@ -187,6 +189,11 @@ class Vault:
         with self._lock:
             self._access.require_keys()
             return self._access.changes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
+
+    def basis(self) -> bytes:
+        """Return ``Change.basis`` as it is now: for who asks what may be written before the transaction begins."""
+        with self.read(checked=False) as (change, _):
+            return change.basis
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""

@@ -55,7 +55,7 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     assert (done.document["state"], done.document["server"]) == ("granted", "told")
     assert done.document["notice"]["policy_version"] == 1
     assert "proof" not in done.document["notice"]
-    assert said(adult) == {"improvement": "granted", "surveys": "unset", "cross_service": "unset"}
+    assert said(adult) == {"improvement": "granted", "surveys": "unset"}
     (receipt,) = adult.json("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
     (file,) = (tmp_path / "kept").iterdir()
     assert json.loads(file.read_text("utf-8"))["dpv:hasRecordOfActivity"] == receipt["dpv:hasRecordOfActivity"]

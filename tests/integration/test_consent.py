@@ -7,10 +7,20 @@ from pathlib import Path
 
 import pytest
 from support.app_events import Crashed, SessionConnected
+from support.policies import NEWEST, across_text
 from support.world import World, bytes_of
 
 from rocketvpn_sdk import RocketVPN
-from rocketvpn_sdk.errors import AgeUnknown, ConsentNotNeeded, NoticeUnknown, OperationUndeclared, PurposeUnknown
+from rocketvpn_sdk.errors import (
+    AgeUnknown,
+    ConsentNotNeeded,
+    NotAllowed,
+    NoticeUnknown,
+    OperationUndeclared,
+    PurposeUnknown,
+)
+from rocketvpn_sdk.policy import parse_policy
+from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.wire import HeldConsent
 
 EVENTS = [SessionConnected, Crashed]
@@ -93,14 +103,31 @@ def test_the_server_is_told_what_was_shown_and_nothing_more(world: World, rocket
 
 @pytest.mark.clause("U6")
 def test_the_privacy_signal_goes_with_every_request_until_the_user_agrees_otherwise(
-    world: World, rocket: RocketVPN
+    tmp_path: Path,
 ) -> None:
-    rocket.device.order()
-    assert world.sandbox.requests[-1].header("sec-gpc") == "1"
-    agree(rocket, "cross_service")
-    rocket.device.order()
-    assert world.sandbox.requests[-1].header("sec-gpc") is None
-    rocket.consent.withdraw("cross_service")
+    with (
+        running_sandbox(tmp_path / "server", policy=parse_policy(across_text())) as sandbox,
+        RocketVPN.open(World(sandbox, tmp_path / "vault").config()) as rocket,
+    ):
+        rocket.device.bind(sandbox.order())
+        rocket.consent.declare_age(adult=True)
+        assert sandbox.requests[-1].header("sec-gpc") == "1"
+        agree(rocket, "cross_service")
+        rocket.device.order()
+        assert sandbox.requests[-1].header("sec-gpc") is None
+        rocket.consent.withdraw("cross_service")
+        rocket.device.order()
+        assert sandbox.requests[-1].header("sec-gpc") == "1"
+
+
+@pytest.mark.clause("U6", "U7")
+def test_what_the_policy_uses_nothing_for_cannot_be_agreed_to(world: World, rocket: RocketVPN) -> None:
+    with pytest.raises(NotAllowed, match=r"\(U6\): The policy uses nothing for cross_service"):
+        rocket.consent.notice("cross_service")
+    listed = [part.purpose for part in rocket.consent.status().purposes]
+    assert listed == ["improvement", "surveys"]
+    for purpose in listed:  # what is listed can be asked about
+        assert rocket.consent.notice(purpose).fields
     rocket.device.order()
     assert world.sandbox.requests[-1].header("sec-gpc") == "1"
 
@@ -219,7 +246,7 @@ def test_consents_are_in_the_report_from_both_sides(rocket: RocketVPN) -> None:
     here = {value.field: value.value for value in report.here}
     there = {value.field: value.value for value in report.there}
     assert here["consent_record"] == "improvement: granted"
-    assert there["consent_record"] == "improvement: granted, version 1"
+    assert there["consent_record"] == f"improvement: granted, version {NEWEST}"
 
 
 @pytest.mark.clause("A3")

@@ -148,7 +148,7 @@ def test_a_line_that_cannot_be_formatted_never_raises_into_the_app(rocket: Rocke
     assert handler.failed == 1
 
 
-def test_the_sdks_own_lines_and_lines_made_while_sealing_are_left_out(rocket: RocketVPN) -> None:
+def test_the_sdks_own_lines_are_left_out_and_lines_from_within_another_are_kept_or_counted(rocket: RocketVPN) -> None:
     handler = rocket.journal.handler()
     names = ("rocketvpn_sdk.vault", "some_library", "app.chatty")
     own, library, app = (logging.getLogger(name) for name in names)
@@ -158,15 +158,56 @@ def test_the_sdks_own_lines_and_lines_made_while_sealing_are_left_out(rocket: Ro
 
     class Chatty:
         def __str__(self) -> str:
-            library.error("logged while another line is recorded")
+            library.error("from within %s", Deeper())
             return "chatty"
+
+    class Deeper:
+        def __str__(self) -> str:
+            library.error("from within that")
+            return "another line"
 
     own.error("our own")
     app.error("%s", Chatty())
     for logger in (own, library, app):
         logger.removeHandler(handler)
         logger.propagate = True
-    assert [entry.fields["message"] for entry in rocket.journal.read()] == ["chatty"]
+    assert [entry.fields["message"] for entry in rocket.journal.read()] == ["from within another line", "chatty"]
+    assert handler.failed == 1
+
+
+def test_a_line_that_is_logged_while_we_seal_is_counted_and_never_without_end(tmp_path: Path) -> None:
+    """By an app's own clock, say, or by a signal handler."""
+
+    class Chatty(FakeClock):
+        talks = False
+
+        def time(self) -> float:
+            if self.talks:
+                logger.info("what time is it?")
+            return super().time()
+
+    logger = logging.getLogger("app.clock")
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+    clock = Chatty()
+    config = Config(
+        *("https://api.rocketvpn.example", "org.example.vpn"),
+        data_dir=tmp_path / "vault",
+        secrets=MemorySecrets(),
+        clock=clock,
+        limits=Limits(flush_interval=1e6),
+    )
+    with RocketVPN.open(config) as rocket:
+        handler = rocket.journal.handler()
+        logger.addHandler(handler)
+        clock.talks = True
+        logger.info("once")
+        rocket.journal.flush()
+        clock.talks = False
+        logger.removeHandler(handler)
+        messages = [entry.fields["message"] for entry in rocket.journal.read()]
+    assert sorted(messages) == ["once", "what time is it?"]
+    assert handler.failed > 1
 
 
 def test_reading_by_time_event_and_limit(rocket: RocketVPN, clock: FakeClock) -> None:

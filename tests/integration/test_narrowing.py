@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.app_events import Crashed, SessionConnected
-from support.policies import TEXT, edited
+from support.policies import TEXT, edited, first_version
 from support.vaults import open_vault
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -68,6 +68,7 @@ def config(tmp_path: Path, clock: FakeClock) -> Config:
         secrets=MemorySecrets(),
         events=[SessionConnected, Crashed],
         clock=clock,
+        policy=first_version(),
     )
 
 

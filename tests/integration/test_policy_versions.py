@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.app_events import SessionConnected
-from support.policies import TEXT, edited
+from support.policies import TEXT, edited, first_version
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import EgressBlocked, NotAllowed, PolicyOutdated
-from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
+from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.updates.policies import Policies, PolicyNotice
 
@@ -48,6 +48,7 @@ def config(tmp_path: Path, clock: FakeClock) -> Config:
         secrets=MemorySecrets(),
         events=[SessionConnected],
         clock=clock,
+        policy=first_version(),
     )
 
 
@@ -250,7 +251,7 @@ def test_a_clock_set_forward_binds_nothing_early(rocket: RocketVPN, clock: FakeC
 def test_terms_are_explained_and_nothing_is_pending_at_first(rocket: RocketVPN) -> None:
     assert rocket.policy.notice() is None
     assert not rocket.policy.changes().reduces_rights
-    assert rocket.policy.current.sha256 == bundled_policy().sha256
+    assert rocket.policy.current.sha256 == first_version().sha256
     assert "region" in rocket.policy.explain("region").term
 
 
@@ -311,9 +312,9 @@ def test_attack_two_texts_of_one_version_taking_turns(config: Config) -> None:
     other = msgspec.structs.replace(config, policy=version(1, LONGER))
     for turn in (config, other, config, other):
         with RocketVPN.open(turn) as rocket:
-            assert rocket.policy.current.sha256 == bundled_policy().sha256
+            assert rocket.policy.current.sha256 == first_version().sha256
             assert rocket.policy.pending is None
-    moved = bundled_policy().with_hosts("operator", ("elsewhere.example",))
+    moved = first_version().with_hosts("operator", ("elsewhere.example",))
     with RocketVPN.open(msgspec.structs.replace(config, policy=moved)) as rocket:
         assert rocket.policy.current.sha256 == moved.sha256  # the operator moved, and nothing else
 
@@ -387,7 +388,7 @@ def test_the_advice_is_there_before_binding_and_before_the_vault_is_unlocked(con
         locked = rocket.policy.advice()
         rocket.unlock()
         assert rocket.device.binding is None
-        assert rocket.policy.advice() == locked == bundled_policy().document.minors.advice["en"]
+        assert rocket.policy.advice() == locked == first_version().document.minors.advice["en"]
         assert "under 18" in locked
 
 

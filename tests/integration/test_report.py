@@ -40,7 +40,7 @@ def schema() -> dict[str, object]:
 @pytest.mark.clause("A1", "U7")
 def test_consents_come_with_everything_that_was_decided(rocket: RocketVPN) -> None:
     stories = {story.purpose: story for story in rocket.rights.view().consents}
-    assert {"improvement", "surveys", "cross_service"} == set(stories)
+    assert {"improvement", "surveys"} == set(stories)
     assert stories["improvement"].effective
     assert [step.state for step in stories["improvement"].history] == ["granted"]
     surveys = stories["surveys"]
@@ -49,7 +49,6 @@ def test_consents_come_with_everything_that_was_decided(rocket: RocketVPN) -> No
     assert surveys.history[0].at < surveys.history[1].at
     receipts = {receipt.record_id for receipt in rocket.consent.receipts()}
     assert {step.record_id for story in stories.values() for step in story.history} == receipts
-    assert stories["cross_service"].history == ()
 
 
 @pytest.mark.clause("M1")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from importlib import resources
 
-from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 
 TEXT = resources.files("rocketvpn_sdk.policy").joinpath("rocketvpn.toml").read_text("utf-8")
+NEWEST = bundled_policy().version
+"""The number of the version that ships."""
 
 _ACME = """
 [[recipient]]
@@ -57,12 +59,27 @@ def line_of(text: str, needle: str, begin: int = 0) -> int:
     return text.count("\n", 0, text.index(needle, begin)) + 1
 
 
+def renumbered(version: int, text: str = TEXT) -> str:
+    """Return a policy's text as another version."""
+    return edited("", "", f"version = {NEWEST}\n", f"version = {version}\n", text=text)
+
+
+def first_version() -> Policy:
+    """Return the bundled text as version 1, for tests in which later ones come."""
+    return parse_policy(renumbered(1))
+
+
 def sharing_text() -> str:
     """Return a policy's text with a third party and an affiliate that receive three of its fields."""
     text = TEXT.replace("[[recipient]]", _ACME.strip() + "\n\n[[recipient]]", 1)
     for field in ("region", "contact_email", "level"):
         text = edited("field", field, '["operator"]', '["operator", "acme", "sister"]', text=text)
     return edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
+
+
+def across_text() -> str:
+    """Return a policy's text in which something is used across services: the bundled one names nothing for that."""
+    return edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
 
 
 def sharing_policy() -> Policy:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.policies import TEXT, edited, sharing_policy
+from support.policies import NEWEST, TEXT, across_text, edited, renumbered, sharing_policy
 
 from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
-from rocketvpn_sdk.errors import ConsentNotNeeded, NoticeOutdated, NoticeUnknown, PurposeUnknown
+from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
 from rocketvpn_sdk.policy import bundled_policy, parse_policy
 
 POLICY = bundled_policy()
@@ -49,9 +49,29 @@ def test_a_language_that_the_policy_lacks_falls_back_to_english_and_the_notice_s
 
 @pytest.mark.clause("U7")
 def test_a_purpose_that_the_policy_does_not_know_cannot_be_asked_about():
-    with pytest.raises(PurposeUnknown, match="improvement, surveys, cross_service") as error:
+    with pytest.raises(PurposeUnknown, match="improvement, surveys") as error:
         notice("advertising")
     assert error.value.params["purpose"] == "advertising"
+
+
+@pytest.mark.clause("U6")
+def test_the_notice_about_use_across_services_says_that_the_signal_against_it_stops():
+    policy = parse_policy(across_text())
+    shown = make_notice(policy, "cross_service", None, "en", NOW)
+    (effect,) = shown.effects
+    assert "Sec-GPC" in effect
+    assert "stops" in effect
+    assert effect in shown.sentences
+    assert make_notice(policy, "improvement", None, "en", NOW).effects == ()
+
+
+@pytest.mark.clause("U7")
+def test_a_consent_that_names_nothing_cannot_be_asked_for():
+    nothing = parse_policy(edited("field", "erasure_handle", '"surveys", ', ""))
+    for policy, purpose in ((POLICY, "cross_service"), (nothing, "surveys")):
+        with pytest.raises(NotAllowed, match=f"uses nothing for {purpose}"):
+            make_notice(policy, purpose, None, "en", NOW)
+        assert (purpose, None) not in asked_about(policy)
 
 
 @pytest.mark.parametrize("purpose", ["service", "security", "software", "rights"])
@@ -104,7 +124,7 @@ def test_its_own_notice_passes(notary: Notary):
     [
         {"purpose": "surveys"},
         {"recipient": "acme"},
-        {"policy_version": 2},
+        {"policy_version": NEWEST + 1},
         {"language": "de"},
         {"why": "Because."},
         {"fields": ()},
@@ -126,8 +146,8 @@ def test_attack_a_notice_made_by_another_process(notary: Notary):
 
 @pytest.mark.clause("M2", "X2")
 def test_attack_a_notice_of_an_older_version(notary: Notary):
-    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n"))
-    with pytest.raises(NoticeOutdated, match="shows version 1, and version 2 is there now"):
+    newer = parse_policy(renumbered(NEWEST + 1))
+    with pytest.raises(NoticeOutdated, match=f"shows version {NEWEST}, and version {NEWEST + 1} is there now"):
         notary.check(notary.seal(notice()), newer)
 
 

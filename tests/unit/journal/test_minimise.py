@@ -12,10 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rocketvpn_sdk.journal.minimise import CUT, KEY_BYTES, Minimiser, cut, minimiser
+from rocketvpn_sdk.journal.minimise import CUT, cut, minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import Field, Transform, bundled_policy
 from rocketvpn_sdk.policy.document import FieldType
+from rocketvpn_sdk.policy.minimise import KEY_BYTES, Minimiser
 
 pytestmark = pytest.mark.clause("C2")
 

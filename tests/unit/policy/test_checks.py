@@ -36,7 +36,7 @@ UNKNOWN = [
     Mistake("purpose", "purpose", "software", "dpv", "dpw = 1\ndpv", "unknown field `dpw`", "dpw"),
     Mistake("recipient", "recipient", "operator", "kind", "kin = 1\nkind", "unknown field `kin`", "kin = "),
     Mistake("field", "field", "message", "clause", "clauses = 1\nclause", "unknown field `clauses`", "clauses"),
-    Mistake("type", "field", "message", "max", "most", "unknown field `most`", "type"),
+    Mistake("type", "field", "message", "max", "limit", "unknown field `limit`", "type"),
     Mistake("retention", "field", "message", '"P14D" }', '"P14D", cloud = "P1D" }', "field `cloud`", "retention"),
     Mistake("event", "event", "session.failed", "fields", "max = 1\nfields", "unknown field `max`", "max"),
     Mistake("operation", "operation", "token.issue", "names", "aliases", "unknown field `aliases`", "aliases"),

@@ -11,9 +11,9 @@ from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.policy import Consent, Field, Policy, State, Transform, bundled_policy
 from rocketvpn_sdk.policy.document import FieldType, Operation, Retention
+from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport.guard import Outgoing, check
 from rocketvpn_sdk.transport.headers import HEADERS, USER_AGENT, check_signature
-from rocketvpn_sdk.transport.requests import PARAMETER
 from rocketvpn_sdk.transport.values import check_value, flatten
 
 HOST = "api.rocketvpn.example"

@@ -1,0 +1,24 @@
+"""What allows more is a moment too: what was recorded before it, without leave, no later leave lets be kept.
+
+Another process may still have it in memory. So each opening ends what waits there, in its own transaction, as a
+deletion does: for every purpose, since a mark can be read without the key, and what was agreed to is nobody's business.
+"""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.consent.in_force import InForce
+from rocketvpn_sdk.vault.lanes import Lanes
+
+RECORDED = Lanes(stream="log")
+"""What the app records; all else is asked for when it is written."""
+
+
+def allows_more(before: InForce, after: InForce) -> bool:
+    """Whether more may be recorded under the versions of ``after`` than under those of ``before``."""
+    if before.pending is None or before.change is None:
+        return False  # one more version in force allows no more
+    if after.newest is not before.pending:
+        return True  # another one came in its place, and may give back what that one took
+    if after.pending is None:
+        return bool(before.change.reduces_rights or before.change.newly_necessary)
+    return bool(after.accepted - before.accepted)

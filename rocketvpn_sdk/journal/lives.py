@@ -1,0 +1,92 @@
+"""How long a stored record lives under the versions in force, whatever its lane was made for. Pure (R1, X2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rocketvpn_sdk.journal.compiled import NAME_FIELD, TIME_FIELD
+from rocketvpn_sdk.policy import Duration, Policy, longest_kept
+from rocketvpn_sdk.vault.lanes import Lane, epoch_dead, epoch_length, epoch_of
+from rocketvpn_sdk.vault.reading import Stored
+
+_NOT_AT_ALL = Duration("PT0S")
+
+
+class Lives:
+    """Answers for the records of ``stream``; a record lives as long as the shortest-lived field that it holds.
+
+    A version that narrows does so at once, also for what is stored already: a field that one of the versions does not
+    keep for the record's purpose is gone from the record, and a shorter time than the lane's counts.
+
+    Args:
+        policies: the versions in force.
+        stream: whose records they are.
+    """
+
+    def __init__(self, policies: Sequence[Policy], stream: str) -> None:
+        self.policies = tuple(policies)
+        self._stream = stream
+        self._fields: dict[tuple[str, str], Duration] = {}
+        self._lanes: dict[Lane, tuple[float, frozenset[str]]] = {}
+
+    def lane(self, lane: Lane) -> float:
+        """Return for how many seconds the keys of ``lane`` live at most: no longer than it was made for."""
+        return self._of(lane)[0] if lane.stream == self._stream else lane.seconds
+
+    def fits(self, lane: Lane, records: list[Stored]) -> bool:
+        """Whether all of ``records`` live as long as the lane's keys: the usual case, and so answered quickly."""
+        held = set().union(*[record[2][2] for record in records])
+        return held <= self._of(lane)[1]
+
+    def sift(self, lane: Lane, epoch: int, records: list[Stored], now: float) -> list[Stored]:
+        """Return what still lives of ``records``, which were sealed in that ``epoch`` of that lane."""
+        if self.fits(lane, records):
+            return records
+        return [record for record, _, _ in self.living(lane, epoch, records, now)]
+
+    def living(self, lane: Lane, epoch: int, records: list[Stored], now: float) -> list[tuple[Stored, Lane, int]]:
+        """Return the same, each with the lane and the epoch in which it would be had it been recorded under them."""
+        found: list[tuple[Stored, Lane, int]] = []
+        for at, place, (purpose, name, fields) in records:
+            held = {field: value for field, value in fields.items() if self._field(field, purpose).seconds}
+            life = min(self._life(purpose, held), Duration(lane.retention))
+            # Told by a clock that was set back or forward, or cut to the day: then it is as old as its epoch.
+            born = at if epoch <= at < epoch + epoch_length(lane.seconds) else epoch
+            begins = epoch if life.seconds == lane.seconds else epoch_of(life.seconds, born)
+            if life.seconds and not epoch_dead(life.seconds, begins, now):
+                retention = lane.retention if life.seconds == lane.seconds else life.text
+                found.append(((at, place, (purpose, name, held)), Lane(lane.stream, purpose, retention), begins))
+        return found
+
+    def _of(self, lane: Lane) -> tuple[float, frozenset[str]]:
+        known = self._lanes.get(lane)
+        if known is None:
+            always = self._life(lane.purpose, {}).seconds
+            seconds = min(lane.seconds, longest_kept(self.policies, lane.purpose), always)
+            declared = {field for policy in self.policies for field in policy.fields}
+            lasting = (field for field in declared if self._field(field, lane.purpose).seconds >= max(seconds, 1.0))
+            known = self._lanes[lane] = (seconds, frozenset(lasting))
+        return known
+
+    def _life(self, purpose: str, held: Mapping[str, Any]) -> Duration:
+        """Return the shortest time of what a record holds: when it was and what it is called, and what is not empty."""
+        names = [field for field, value in held.items() if value is not None]
+        if any(NAME_FIELD in policy.fields for policy in self.policies):
+            names.append(NAME_FIELD)
+        return min(self._field(field, purpose) for field in (TIME_FIELD, *names))
+
+    def _field(self, field: str, purpose: str) -> Duration:
+        """Return how long ``field`` is kept on this device for ``purpose``; no time: not at all."""
+        known = self._fields.get((field, purpose))
+        if known is None:
+            times = [_time(policy, field, purpose) for policy in self.policies]
+            known = self._fields[field, purpose] = min(times)
+        return known
+
+
+def _time(policy: Policy, field: str, purpose: str) -> Duration:
+    declared = policy.fields.get(field)
+    if declared is None or purpose not in declared.purposes or purpose not in policy.purposes:
+        return _NOT_AT_ALL
+    return _NOT_AT_ALL if declared.transform.name == "drop" else declared.retention.device or _NOT_AT_ALL

@@ -1,0 +1,154 @@
+"""Records whose lane keeps its keys for longer than they may live now go to the lane of their present time.
+
+A lane is named by the time for which its records could be kept when they were recorded. When a later version of the
+policy keeps one of their fields for less, or not at all, their key must die sooner: what still lives is sealed anew
+under a key of its present lane, and the old key is destroyed. One transaction for each key; interrupted, it goes on
+with the next purge. What was looked at once under the same versions is not looked at again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.journal.lives import Lives
+from rocketvpn_sdk.vault import SealedLog, Vault, sealing
+from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows, read_document
+from rocketvpn_sdk.vault.lanes import Lane
+from rocketvpn_sdk.vault.reading import Block, Stored, opened_keys, walk_chain
+
+COUNTERS = "journal"
+_WORTH_NOTING = 16
+"""Blocks: fewer new ones are looked at again the next time, rather than write down at each opening that they were."""
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """What is remembered of the records: no record is in it."""
+
+    capped: int = 0
+    """Records removed because the log was full."""
+    versions: tuple[str, ...] = ()
+    """The SHA-256 of the versions under which every block was looked at."""
+    seen: dict[str, int] = {}
+    """Up to which sequence number that was, by the lane's number."""
+
+
+class _Key(msgspec.Struct, frozen=True):
+    """A key that has to go sooner than its lane says, or opens a field that is not kept any more."""
+
+    lane: Lane
+    key_id: bytes
+
+
+class Relaning:
+    """Looks at what is stored, and moves what has to be moved.
+
+    Args:
+        vault: where it is stored.
+        log: the stream.
+        stream: its name.
+    """
+
+    def __init__(self, vault: Vault, log: SealedLog, stream: str) -> None:
+        self._vault = vault
+        self._log = log
+        self._stream = stream
+
+    def run(self, lives: Lives, now: float) -> int:
+        """Move what has to be moved; return how many keys were destroyed. The root's rotation is then owed."""
+        versions = tuple(policy.sha256 for policy in lives.policies)
+        before = self._vault.get(COUNTERS, Counters) or Counters()
+        known = before.seen if before.versions == versions else {}
+        found, seen, new = self._look(lives, known)
+        for key in found:
+            with self._vault.write() as change:
+                self._move(change, key, lives, now)
+                change.owe_rotation(now)
+        if new >= _WORTH_NOTING or (new and not known):
+            with self._vault.write() as change:
+                change.put(COUNTERS, msgspec.structs.replace(counters(change), versions=versions, seen=seen))
+        if found:
+            self._log.forget_ended()
+        return len(found)
+
+    def _look(self, lives: Lives, known: dict[str, int]) -> tuple[list[_Key], dict[str, int], int]:
+        """Return which keys hold what does not fit, up to where each lane was seen, and how many blocks that were."""
+        found: dict[bytes, _Key] = {}
+        seen: dict[str, int] = {}
+        new = 0
+        with self._vault.read() as (change, keys):
+            for row in lane_rows(change.db):
+                if row.lane.stream != self._stream:
+                    continue
+                seen[str(row.id)] = row.next_sequence - 1  # the last block may still be filled
+                live = opened_keys(change, keys, row, 0.0, math.inf)
+                for block, records in _blocks(change, row, live, known.get(str(row.id), 0)):
+                    new += block.sequence < row.next_sequence - 1
+                    if block.key_id not in found and not lives.fits(row.lane, records):
+                        found[block.key_id] = _Key(row.lane, block.key_id)
+        return list(found.values()), seen, new
+
+    def _move(self, change: Change, key: _Key, lives: Lives, now: float) -> None:
+        """Seal what still lives under ``key`` anew, and destroy it; block by block, so that memory stays small."""
+        row = change.find_lane(key.lane)
+        live = opened_keys(change, change.keys, row, 0.0, math.inf) if row else {}
+        if row is None or key.key_id not in live:
+            return  # another process was faster
+        change.destroy(key.key_id)
+        epoch, waiting = live[key.key_id][0], _Waiting(self._log, change, self._vault.limits.batch_records)
+        for _, records in _blocks(change, row, {key.key_id: live[key.key_id]}):
+            for record, lane, begins in lives.living(row.lane, epoch, records, now):
+                waiting.add(lane, begins, record)
+        waiting.end()
+
+
+class _Waiting:
+    """Records on their way to their lanes, at most a block of each in memory."""
+
+    def __init__(self, log: SealedLog, change: Change, most: int) -> None:
+        self._log = log
+        self._change = change
+        self._most = most
+        self._records: dict[tuple[Lane, int], list[Stored]] = {}
+
+    def add(self, lane: Lane, epoch: int, record: Stored) -> None:
+        records = self._records.setdefault((lane, epoch), [])
+        records.append(record)
+        if len(records) >= self._most:
+            self._log.put_over(self._change, lane, epoch, self._records.pop((lane, epoch)))
+
+    def end(self) -> None:
+        for (lane, epoch), records in self._records.items():
+            self._log.put_over(self._change, lane, epoch, records)
+
+
+def _blocks(
+    change: Change, row: LaneRow, live: dict[bytes, tuple[int, bytes]], start: int = 0
+) -> Iterator[tuple[Block, list[Stored]]]:
+    """Yield the lane's blocks from ``start`` on that a key in ``live`` opens, with their records, not as sealed.
+
+    Which ones there are is looked at first: the caller may append to the lane meanwhile.
+    """
+    part = f"a block of the {row.lane.stream!r} stream"
+    wanted = [
+        (msgspec.structs.replace(block, sealed=None), previous)
+        for block, previous in walk_chain(change, row)
+        if block.sequence >= start and block.key_id in live
+    ]
+    for block, previous in wanted:
+        found = "SELECT sealed FROM blocks WHERE lane = ? AND sequence = ?"
+        (sealed,) = change.db.execute(found, (row.id, block.sequence)).fetchone()
+        if sealed is None:
+            raise VaultDamaged(part=f"block {block.sequence} of the {row.lane.stream!r} stream was emptied")
+        data = sealing.block_data(change.keys.root.vault_id, block.key_id, block.sequence, previous)
+        yield block, sealing.open_block(live[block.key_id][1], data, sealed, part=part)
+
+
+def counters(change: Change) -> Counters:
+    """Return what is remembered, as ``change`` sees it."""
+    value: Any = read_document(change.db, change.keys, COUNTERS)
+    return Counters() if value is None else msgspec.convert(value, Counters)

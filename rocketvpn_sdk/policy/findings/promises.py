@@ -1,0 +1,34 @@
+"""Promises of a policy that no use and no call shows: rights, proofs, notice, age and languages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rocketvpn_sdk.policy.document import Policy
+from rocketvpn_sdk.policy.findings.finding import Finding
+
+_RIGHTS = {
+    "access": "A1",
+    "correction": "A2",
+    "deletion": "A3",
+    "portability": "A1",
+    "withdrawal": "U7",
+    "disclosures": "S3",
+}
+
+
+def promises(old: Policy, new: Policy) -> Iterator[Finding]:
+    """Yield what ``old`` promises and ``new`` does not."""
+    before, after = old.document, new.document
+    for right in before.rights.offered:
+        if right not in after.rights.offered:
+            yield Finding("right_removed", _RIGHTS[right], before=right)
+        elif right in before.rights.step_up and right not in after.rights.step_up:
+            yield Finding("step_up_removed", "A4", before=right)
+    if after.notice_days < before.notice_days:
+        yield Finding("notice_shorter", "X2", before=str(before.notice_days), after=str(after.notice_days))
+    if after.minors.age < before.minors.age:
+        yield Finding("minor_age_lowered", "M1", before=str(before.minors.age), after=str(after.minors.age))
+    for language in before.title:
+        if language not in after.title:
+            yield Finding("language_removed", "P1", before=language)

@@ -1,0 +1,294 @@
+"""What two policies mean, found out by asking: concrete records and bodies, held against what the comparison says.
+
+Nothing here is shared with the comparison or the guard, and nothing is decided here by a rule of theirs: an act is
+allowed under a version if the guard lets that very body out, or the journal keeps that very value, under that version.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from random import Random
+from typing import Any, NamedTuple
+
+from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.errors import RocketVPNError
+from rocketvpn_sdk.journal.compiled import CompiledEvent
+from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.policy import Consent, EventShape, Policy, PolicyChange, State, compare
+from rocketvpn_sdk.policy.document import FieldType, Operation
+from rocketvpn_sdk.transport import OWN_OPERATIONS
+from rocketvpn_sdk.transport.guard import Outgoing, check
+from rocketvpn_sdk.transport.values import flatten
+from support.policy_pairs import HOST, PURPOSES, RECIPIENTS
+
+NOW = 1_800_000_000.0
+KEY = b"k" * 32
+SCRUBBER = Scrubber()
+IDENTITIES = ("none", "key", "device", "user")
+FOLLOWING = {"rights", "security", "software"}
+VALUES: dict[str, tuple[Any, ...]] = {
+    "text": ("a", "see me", "abcdefgh", "abcdefghijkl", "A1", "x" * 4000, "x" * 5000, "192.0.2.7", ""),
+    "secret": ("a", "S3cret!", "abcdefghij", "a b"), "email": ("k@x.example", "kim@x.example"),
+    "enum": ("a", "b", "see me", "c"), "integer": (0, 5, 6, 7, 9, 20, 45, 60, -1), "boolean": (True, False),
+    "time": (1800000059.25, 1800000000, 1799996400, "2026-11-01T10:31:45Z", "2026-11-01T10:31:00Z", "2026-11-01"),
+    "version": ("1", "1.2", "1.2.3", "\u0661.\u0662"), "ip_address": ("192.0.2.7", "192.0.2.0", "fe80::1%I live here"),
+}  # fmt: skip
+EVERY = tuple(value for values in VALUES.values() for value in values)
+ALL = {
+    name: Consent("granted")
+    for name in (*PURPOSES, *(f"{purpose}/{recipient}" for purpose in PURPOSES for recipient in RECIPIENTS))
+}
+
+
+class Act(NamedTuple):
+    """One concrete thing: a body that goes out, or a value that is kept."""
+
+    what: str
+    """``send`` or ``keep``."""
+    name: str
+    """The operation, or the field."""
+    purpose: str
+    recipient: str
+    identity: str
+    fields: tuple[str, ...]
+    values: tuple[tuple[str, Any], ...]
+    until: float = 0.0
+
+
+class Verdict(NamedTuple):
+    """What was found out about a pair."""
+
+    bugs: tuple[str, ...]
+    acts: int
+    """How many were tried."""
+    overcautious: bool
+    """A widening was said, and nothing was found that anybody could do more, or that is promised less."""
+
+
+def permit(state: State, *policies: Policy, change: PolicyChange | None = None, accept: bool = False) -> Permit:
+    """Return what holds with ``policies`` in force, the binding one first."""
+    held = InForce(*policies, change, accepted=change.cells if accept and change else frozenset())
+    return Permit(lambda: held, lambda: state, lambda: NOW)
+
+
+# ---------------------------------------------------------------- asking
+
+
+def sent(asked: Permit, name: str, values: dict[str, Any]) -> Act | None:
+    """Return what leaves when the call ``name`` with ``values`` is made; ``None``: nothing."""
+    declared = asked.policies[-1].operations.get(name)
+    if declared is None:
+        return None
+    places = set(re.findall(r"{(\w+)}", declared.path))
+    if not places <= values.keys() or not all(isinstance(values[place], str) for place in places):
+        return None
+    body = {member: value for member, value in values.items() if member not in places}
+    try:
+        outgoing = Outgoing(
+            operation=name,
+            scheme="https",
+            host=HOST,
+            members=flatten(name, body),
+            carries=bool(body),
+            parameters={place: values[place] for place in places},
+        )
+        passed = check(asked, outgoing)
+    except RocketVPNError:
+        return None
+    left = tuple(sorted((values | dict(passed.changed)).items()))
+    return Act("send", name, declared.purpose, declared.recipient, declared.identity, passed.fields, left)
+
+
+def kept(asked: Permit, field: str, purpose: str, value: Any) -> Act | None:
+    """Return what stays on the device when ``value`` is recorded as ``field`` for ``purpose``; ``None``: nothing."""
+    event = CompiledEvent(asked.policies, EventShape("any.event", purpose, ((field, (object,)),)), SCRUBBER)
+    # A record has its time as well; here it stands for itself.
+    if not asked.field(field, purpose).allowed:
+        return None
+    left = event.minimise(event.bounded((value,)), KEY)[field]
+    until = asked.field(field, purpose).keep_until
+    ends = math.inf if until is None else until
+    return None if left is None else Act("keep", field, purpose, "", "", (field,), ((field, left),), ends)
+
+
+def covered(act: Act, asked: Permit, values: dict[str, Any], *, purpose: bool = True) -> bool:
+    """Whether ``asked`` allows the same: the body as it left, the value as it is kept; not longer, no more exactly.
+
+    ``purpose``: and for the same; while two versions hold, each judges by the purpose that it declares.
+    """
+    if act.what == "keep":
+        for value in (values[act.name], act.values[0][1]):
+            same = kept(asked, act.name, act.purpose, value)
+            if same is not None and same.values == act.values and act.until <= same.until:
+                return True
+        return False
+    given = dict(act.values)
+    missing = set(re.findall(r"{(\w+)}", _path(asked, act.name))) - given.keys()
+    same = sent(asked, act.name, given | dict.fromkeys(missing, "a"))  # what carries less is no more
+    return (
+        same is not None
+        and {name: value for name, value in same.values if name not in missing} == given
+        and same.recipient == act.recipient
+        and (same.purpose == act.purpose or not purpose)
+        and IDENTITIES.index(act.identity) <= IDENTITIES.index(same.identity)
+    )
+
+
+def _path(asked: Permit, name: str) -> str:
+    declared = asked.policies[-1].operations.get(name)
+    return declared.path if declared else ""
+
+
+# ---------------------------------------------------------------- what there is to ask
+
+
+def bodies(rng: Random, *policies: Policy) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield calls with values of chance: by what any of ``policies`` declares, and a little beyond."""
+    for name in dict.fromkeys(name for policy in policies for name in policy.operations):
+        declared = [(policy, policy.operations[name]) for policy in policies if name in policy.operations]
+        yield name, {}
+        for _ in range(3):
+            values: dict[str, Any] = {}
+            for policy, operation in declared:
+                every = (*operation.fields, *operation.names, *operation.protocol_types)
+                for member in every if rng.random() < 0.3 else rng.sample(every, min(len(every), rng.randint(0, 2))):
+                    values[member] = _value(rng, _kind(policy, operation, member))
+                for place in re.findall(r"{(\w+)}", operation.path):
+                    values[place] = _value(rng, _kind(policy, operation, place), single=True)
+            yield name, values
+
+
+def _kind(policy: Policy, operation: Operation, member: str) -> FieldType | None:
+    if member in operation.protocol_types:
+        return operation.protocol_types[member]
+    field = policy.fields.get(operation.names.get(member, member))
+    return field.type if field else None
+
+
+def _value(rng: Random, kind: FieldType | None, *, single: bool = False) -> Any:
+    values = VALUES[kind.kind] if kind is not None and rng.random() < 0.9 else EVERY
+    if single or rng.random() < (0.8 if kind is None or kind.most is None else 0.1):
+        return rng.choice(values)
+    return tuple(rng.choice(values) for _ in range(rng.randint(1, 3)))
+
+
+def records(rng: Random, *policies: Policy) -> Iterator[tuple[str, str, Any]]:
+    """Yield a field, a purpose and a value of chance."""
+    for name in dict.fromkeys(name for policy in policies for name in policy.fields):
+        fields = [policy.fields[name] for policy in policies if name in policy.fields]
+        for field in fields:
+            yield name, rng.choice(field.purposes), _value(rng, field.type, single=rng.random() < 0.9)
+
+
+def states(rng: Random) -> Iterator[State]:
+    """Yield who agreed to everything, and somebody of chance."""
+    yield State(consents=ALL, adult=True)
+    some = {name: consent for name, consent in ALL.items() if rng.random() < 0.5}
+    yield State(
+        consents=some, adult=rng.choice((True, False, None)), guardian=rng.random() < 0.3, collect=rng.random() < 0.7
+    )
+
+
+def promised_less(old: Policy, new: Policy) -> bool:
+    """Whether something that no act shows got worse: written from the words of docs/policy.md."""
+    before, after = old.document, new.document
+    reworded = any(
+        part.sentence.get(language) not in (None, text)
+        for purpose in before.purpose
+        for part in after.purpose
+        if part.id == purpose.id
+        for language, text in purpose.sentence.items()
+    )
+    return bool(
+        reworded
+        or set(before.rights.offered) - set(after.rights.offered)
+        or (set(before.rights.step_up) & set(before.rights.offered) & set(after.rights.offered)) - set(after.rights.step_up)
+        or after.notice_days < before.notice_days
+        or after.minors.age < before.minors.age
+        or set(before.title) - set(after.title)
+        or any(
+            part.safeguard != before_part.safeguard
+            for before_part in before.recipient
+            for part in after.recipient
+            if part.id == before_part.id
+        )
+    )
+
+
+# ---------------------------------------------------------------- judging
+
+
+def judge(rng: Random, old: Policy, new: Policy) -> Verdict:
+    """Hold what ``compare`` says about a pair against what guard and journal do under old, both, and new."""
+    change = compare(old, new)
+    silent = not change.widened and not change.newly_necessary
+    bugs: list[str] = []
+    tried, more = 0, False
+    for state in states(rng):
+        asked = {
+            "old": permit(state, old),
+            "new": permit(state, new),
+            "both": permit(state, old, new, change=change),
+            "accepted": permit(state, old, new, change=change, accept=True),
+        }
+        for values, acts in _answers(rng, asked, old, new):
+            tried += 1
+            found = acts["new"]
+            if found is not None and not covered(found, asked["old"], values) and not _follows(found, old):
+                more = True
+                if silent:
+                    bugs.append(f"silent, and more under new: {found}")
+                bugs += _by_old_consent(found, state, change, old, new, values)
+            bugs += _while_pending(acts, asked, values, old, change)
+    less = promised_less(old, new)
+    if silent and less:
+        bugs.append("silent, and less is promised")
+    return Verdict(tuple(bugs), tried, bool(change.widened) and not more and not less)
+
+
+def _answers(
+    rng: Random, asked: dict[str, Permit], old: Policy, new: Policy
+) -> Iterator[tuple[dict[str, Any], dict[str, Act | None]]]:
+    for name, values in bodies(rng, old, new):
+        yield values, {version: sent(permit, name, values) for version, permit in asked.items()}
+    for field, purpose, value in records(rng, old, new):
+        yield {field: value}, {version: kept(permit, field, purpose, value) for version, permit in asked.items()}
+
+
+def _while_pending(
+    acts: dict[str, Act | None], asked: dict[str, Permit], values: dict[str, Any], old: Policy, change: PolicyChange
+) -> Iterator[str]:
+    both, accepted = acts["both"], acts["accepted"]
+    if both is not None and not covered(both, asked["old"], values, purpose=False) and not _follows(both, old):
+        yield f"while pending, and not under old: {both}"
+    for act in (both, accepted):
+        if act is not None and not covered(act, asked["new"], values):
+            yield f"while pending, and not under new: {act}"
+    if accepted is not None and both is None:
+        taken = {name for each in change.newly_necessary for name in (each.field, *each.operations) if name}
+        if not taken & {accepted.name, *accepted.fields}:
+            yield f"accepted, and is not newly necessary: {accepted}"
+
+
+def _by_old_consent(
+    act: Act, state: State, change: PolicyChange, old: Policy, new: Policy, values: dict[str, Any]
+) -> Iterator[str]:
+    """Yield what consents that were given to the old text still allow once the new one binds."""
+    purpose = new.purposes[act.purpose]
+    if purpose.necessity != "consent" or act.purpose not in old.purposes:
+        return
+    left = {name: consent for name, consent in state.consents.items() if name not in change.reconsent}
+    after = permit(State(consents=left, adult=state.adult, guardian=state.guardian, collect=state.collect), new)
+    if covered(act, after, values):
+        yield f"by a consent to less: {act}"
+
+
+def _follows(act: Act, old: Policy) -> bool:
+    """Whether the act is of the third exception: the SDK's own call, with no field and no recipient that it had not."""
+    if act.what != "send" or act.name not in OWN_OPERATIONS or act.purpose not in FOLLOWING:
+        return False
+    own = [each for each in old.document.operation if each.id in OWN_OPERATIONS and each.recipient == act.recipient]
+    there = {"device_public_key", "session_token"}.union(*(each.fields for each in own))
+    return set(act.fields) <= there and act.recipient in old.recipients and act.purpose in old.purposes

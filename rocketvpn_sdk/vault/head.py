@@ -92,6 +92,19 @@ def update_head(db: sqlite3.Connection, **values: Any) -> None:
     db.execute(f"UPDATE head SET {columns}", tuple(values.values()))  # noqa: S608 - names come from our own code
 
 
+def check_indexes(db: sqlite3.Connection, *tables: str) -> None:
+    """Check that the indexes of ``tables`` say what those hold, and that both can be searched.
+
+    An index that lies hides a row from whoever looks for it, and so from who counts, lists or deletes it.
+
+    Raises:
+        VaultDamaged: they do not.
+    """
+    for table in tables:
+        if db.execute(f"PRAGMA integrity_check({table})").fetchone() != ("ok",):
+            raise VaultDamaged(part=f"the index of its table {table!r}")
+
+
 def manifest(db: sqlite3.Connection, root: RootKey) -> bytes:
     """Return the MAC over what changes seldom: the head, keys, tombstones, documents, where each lane begins."""
     (written_in,) = db.execute("SELECT format FROM head").fetchone()
@@ -112,8 +125,20 @@ def check_manifest(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
     Raises:
         VaultDamaged: one was removed, altered, added or put back from an older copy.
     """
-    if not hmac.compare_digest(manifest(db, root), head.manifest):
+    if not vouches(db, root, head):
         raise VaultDamaged(part="its list of keys and documents is not the one last written")
+
+
+def vouches(db: sqlite3.Connection, root: RootKey, head: Head) -> bool:
+    """Return whether ``root`` vouches for the head, keys, documents and lanes.
+
+    Raises:
+        VaultDamaged: an index says otherwise than its table, so that what was checked need not be what is found.
+    """
+    if head.format not in _COVERED:
+        return False
+    check_indexes(db, *(word.decode() for word, _ in _COVERED[head.format]))
+    return hmac.compare_digest(manifest(db, root), head.manifest)
 
 
 def check_heads(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
@@ -122,6 +147,7 @@ def check_heads(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
     Raises:
         VaultDamaged: a lane was cut, extended or exchanged.
     """
+    check_indexes(db, "lanes")
     if not hmac.compare_digest(heads(db, root), head.heads):
         raise VaultDamaged(part="a log does not end where it was last written to")
 

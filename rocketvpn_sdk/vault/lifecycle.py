@@ -63,7 +63,7 @@ def create(store: Store, secrets: SecretStore) -> None:
 
 
 def _plan(store: Store) -> None:
-    with store.transaction(durable=True) as db:
+    with store.transaction(durable=True, making=True) as db:
         make_tables(db)
         db.execute(
             "INSERT INTO head (id, format, vault_id, root_id, generation, planned, manifest, heads)"

@@ -88,7 +88,8 @@ class Rotation:
         self._empty_wal()
 
     def _is_settled(self, root: RootKey) -> bool:
-        head = read_head(self._store.db)
+        with self._store.snapshot() as db:
+            head = read_head(db)
         if head.retired is None or head.root_id != root.root_id:
             return False
         waiting = (head.replaced_at or 0.0) + self._settle - self._clock.time()

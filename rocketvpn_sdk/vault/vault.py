@@ -184,7 +184,7 @@ class Vault:
         """
         with self._lock:
             self._access.require_keys()
-            return self._access.changes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
+            return self._access.changes + self._store.data_version()
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""

@@ -70,7 +70,19 @@ def read_head(db: sqlite3.Connection, *, oldest: int = FORMAT) -> Head:
     Raises:
         VaultDamaged: there is none, or it is not what it should be.
         VaultTooNew: a newer version wrote it.
-        VaultClosed: the vault was deleted or reset.
+        VaultClosed: the vault was deleted or reset, as far as the file says: it stops whoever reads it, and no more.
+    """
+    head = read_any_head(db, oldest=oldest)
+    if head.closed:
+        raise VaultClosed(problem="it was deleted")
+    return head
+
+
+def read_any_head(db: sqlite3.Connection, *, oldest: int = OLDEST) -> Head:
+    """Return the head row, also of a vault that says it was closed.
+
+    Raises:
+        VaultDamaged, VaultTooNew: as ``read_head``.
     """
     row = db.execute(f"SELECT {_COLUMNS} FROM head").fetchone()  # noqa: S608 - a constant
     try:
@@ -81,8 +93,6 @@ def read_head(db: sqlite3.Connection, *, oldest: int = FORMAT) -> Head:
         raise VaultTooNew(format=head.format)
     if head.format < oldest:
         raise VaultDamaged(part="the head of the vault")
-    if head.closed:
-        raise VaultClosed(problem="it was deleted")
     return head
 
 

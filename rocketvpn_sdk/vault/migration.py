@@ -38,7 +38,7 @@ def migrate(store: Store, secrets: SecretStore, now: float) -> None:
         with store.snapshot() as db:
             if read_head(db, oldest=OLDEST).format == FORMAT:
                 return
-        root = find_root(store, secrets)
+        root, _ = find_root(store, secrets)
         with store.exclusively(), store.transaction(durable=True, making=True) as db:
             head = read_head(db, oldest=OLDEST)
             # Another process may have been faster, or an older version of us have rotated: then it is looked at anew.

@@ -7,7 +7,7 @@ import binascii
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SERVICE = "rocketvpn-sdk"
+_MOST_COPIES = 8
+"""How often an entry is deleted before it counts as one that cannot be: it may be there more than once."""
+_NOT_REMOVED = "it did not remove the old key"
 
 
 class SecretStore(ABC):
@@ -86,8 +89,16 @@ class CheckedSecrets(SecretStore):
         self._call(lambda: self.store.set(name, secret))
 
     def delete(self, name: str) -> None:
-        """See ``SecretStore.delete``."""
-        self._call(lambda: self.store.delete(name))
+        """See ``SecretStore.delete``: until none is left, which a fresh look confirms.
+
+        Raises:
+            SecretStoreUnavailable: one is left.
+        """
+        for _ in range(_MOST_COPIES):
+            self._call(lambda: self.store.delete(name))
+            if self.get(name) is None:
+                return
+        raise SecretStoreUnavailable(store=self.label, problem=_NOT_REMOVED)
 
     def beside(self, folder: Path) -> SecretStore:
         """See ``SecretStore.beside``."""
@@ -144,18 +155,22 @@ class KeyringSecrets(SecretStore):
     def set(self, name: str, secret: bytes) -> None:
         """See ``SecretStore.set``; reads the entry back, since some stores say yes and keep nothing."""
         text = base64.b64encode(secret).decode()
-        self._run(lambda backend: backend.set_password(_service(name), _user(name), text))
-        if self._run(lambda backend: backend.get_password(_service(name), _user(name))) != text:
+
+        def keep(backend: KeyringBackend) -> bool:
+            backend.set_password(_service(name), _user(name), text)
+            return backend.get_password(_service(name), _user(name)) == text
+
+        if self._run(keep):
+            return
+        with suppress(SecretStoreUnavailable):
+            self.delete(name)  # it is there twice, as after a merge of two keyrings, and the other one is found first
+        if not self._run(keep):
             raise SecretStoreUnavailable(store=self.label, problem="it did not keep what it was given")
 
     def delete(self, name: str) -> None:
-        """See ``SecretStore.delete``."""
-
-        def remove(backend: KeyringBackend) -> None:
-            if backend.get_password(_service(name), _user(name)) is not None:
-                backend.delete_password(_service(name), _user(name))
-
-        self._run(remove)
+        """See ``SecretStore.delete``: every entry by that name, however often it is there and whatever it is called."""
+        if not self._run(lambda backend: _removed(backend, _service(name), _user(name))):
+            raise SecretStoreUnavailable(store=self.label, problem=_NOT_REMOVED)
 
     def _run(self, call: Callable[[KeyringBackend], T]) -> T:
         def work() -> T:
@@ -177,6 +192,34 @@ def _service(name: str) -> str:
 
 def _user(name: str) -> str:
     return name.rpartition("/")[2]
+
+
+def _removed(backend: KeyringBackend, service: str, user: str) -> bool:
+    """Remove every entry of ``user`` for ``service``; return whether a fresh look finds none."""
+    for _ in range(_MOST_COPIES):
+        if backend.get_password(service, user) is None:
+            break
+        backend.delete_password(service, user)
+    if type(backend).__module__ == "keyring.backends.SecretService":
+        return _removed_from_all(service, user)
+    return backend.get_password(service, user) is None
+
+
+def _removed_from_all(service: str, user: str) -> bool:
+    """The same for the Secret Service: in every collection of its, since another one may have been the default."""
+    import secretstorage
+
+    with closing(secretstorage.dbus_init()) as bus:
+        for _ in range(_MOST_COPIES):
+            items = list(secretstorage.search_items(bus, {"service": service, "username": user}))
+            if not items:
+                return True
+            for item in items:
+                with suppress(secretstorage.ItemNotFoundException):  # another process was faster
+                    if item.is_locked() and item.unlock():
+                        raise secretstorage.LockedException("its prompt was dismissed")
+                    item.delete()
+    return False
 
 
 def _trusted_backend() -> KeyringBackend:
@@ -232,7 +275,7 @@ def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:
 def _translate(error: Exception, store: str) -> SecretStoreError:
     from keyring.errors import InitError, KeyringLocked
 
-    if isinstance(error, KeyringLocked):
+    if isinstance(error, KeyringLocked) or type(error).__name__ == "LockedException":  # secretstorage's, if it is there
         return SecretStoreLocked(
             store=store, problem="it must be unlocked, and its prompt was dismissed or cannot be shown"
         )

@@ -126,6 +126,11 @@ class Store:
         with self.errors():
             return int(self._db.execute("PRAGMA data_version").fetchone()[0])
 
+    @property
+    def has_tables(self) -> bool:
+        """Whether the tables were there when this transaction or snapshot began, or the last one."""
+        return self._guard.format is not None
+
     def has_schema(self) -> bool:
         """Whether the tables are there; they are ours then.
 
@@ -133,7 +138,7 @@ class Store:
             VaultDamaged: others are.
         """
         with self.snapshot():
-            return self._guard.format is not None
+            return self.has_tables
 
     def _identity(self) -> tuple[int, int]:
         try:

@@ -11,8 +11,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 
 from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultTooNew
+from rocketvpn_sdk.vault.folder import DATABASE
 from rocketvpn_sdk.vault.head import FORMAT
 from rocketvpn_sdk.vault.schema import make_tables
 
@@ -27,7 +29,15 @@ _IN_THE_FILE = {"auto_vacuum": 2, "encoding": "UTF-8", "user_version": 0, "appli
 
 _PRAGMAS = {
     *("application_id", "auto_vacuum", "busy_timeout", "cell_size_check", "data_version", "encoding", "fullfsync"),
-    *("integrity_check", "journal_mode", "query_only", "schema_version", "secure_delete", "synchronous", "trusted_schema"),
+    *(
+        "integrity_check",
+        "journal_mode",
+        "query_only",
+        "schema_version",
+        "secure_delete",
+        "synchronous",
+        "trusted_schema",
+    ),
     *("user_version", "wal_autocheckpoint", "wal_checkpoint"),
 }
 _ALWAYS = {sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT, sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_FUNCTION}
@@ -158,3 +168,21 @@ class Guard:
         except sqlite3.Error:
             return 0
         return row[0] if row and isinstance(row[0], int) and row[0] > FORMAT else 0
+
+
+def read_what_is_left(folder: Path) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    """Return what a file that cannot be used still says of its roots: (vault id, root id), and the wrapped keys.
+
+    Only plain tables that are word for word ours are read; none of it is vouched for.
+    """
+    ours = {row for row in next(iter(_known())) if row[1] in ("head", "keys")}
+    try:
+        with closing(sqlite3.connect(folder / DATABASE, timeout=0, isolation_level=None)) as db:
+            Guard(db)
+            if not ours.issubset(db.execute(_LOOK).fetchmany(_MOST)):
+                return [], []
+            heads = db.execute("SELECT vault_id, root_id FROM head NOT INDEXED LIMIT 4").fetchall()
+            keys = db.execute("SELECT wrapped FROM keys NOT INDEXED LIMIT 65536").fetchall()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return [], []
+    return [row for row in heads if all(isinstance(cell, bytes) for cell in row)], [key for (key,) in keys if key]

@@ -42,6 +42,7 @@ class Store:
         self._folder = folder
         self._busy_timeout = busy_timeout
         folders.prepare(folder)
+        folders.require_ours(folder)
         folders.create_lock(folder / folders.LOCK)
         self._handle = self._open_folder()
         self.writes = 0

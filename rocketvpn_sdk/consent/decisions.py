@@ -199,11 +199,10 @@ class Decisions:
 
     def _clear(self, change: Change, purposes: Iterable[str], policies: tuple[Policy, ...]) -> int:
         """Destroy what is kept for ``purposes`` and drop what waits for them; return how many keys that were."""
-        age, destroyed = self.vault.age().highest, 0
-        for purpose in purposes:
-            destroyed += change.shred(Lanes(purpose=purpose), age)
+        ended = tuple(purposes)
+        for purpose in ended:
             drop_purpose(change, self.queue, purpose, policies)
-        return destroyed
+        return change.shred(*(Lanes(purpose=purpose) for purpose in ended))
 
     def _tell(self, change: Change, ledger: Ledger, keys: Iterable[str], device: str | None) -> Ledger:
         return tell(change, self.queue, ledger, keys, device, now=self.vault.clock.time())

@@ -15,13 +15,17 @@ from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.moments import Ended
 
-_Given = tuple[CompiledEvent, float, tuple[Any, ...]]
+_COMPILED, _MOMENT = 0, 2
+"""Where these are, in what was given and in what is minimised."""
+_Given = tuple[CompiledEvent, float, float, tuple[Any, ...]]
 
 
 class _Minimised(NamedTuple):
     compiled: CompiledEvent
     now: float
+    moment: float
     fields: dict[str, Any]
     prepared: int
     """How often the event's class had been prepared by then: the policy may be another one since."""
@@ -48,21 +52,21 @@ class Backlog:
         self.dropped = 0
         self.refused = 0
         self.add = self._given.append
-        """Add a record: the event's class, the time in seconds since the epoch, the values in the fields' order."""
+        """Add a record: the event's class, the time in seconds since the epoch, the moment, the values in order."""
         self.given = self._given.__len__
         """Return how many records wait as the app gave them."""
 
     def __len__(self) -> int:
         return len(self._given) + len(self._minimised)
 
-    def take_now(self, compiled: CompiledEvent, now: float, values: tuple[Any, ...]) -> bool:
+    def take_now(self, compiled: CompiledEvent, now: float, moment: float, values: tuple[Any, ...]) -> bool:
         """Minimise and hand over one record at once, where nothing waits before it; return whether that was done."""
         if not self._lock.acquire(blocking=False):
             return False
         try:
             if self._given or not self._vault.unlocked:
                 return False
-            self._append(compiled, now, compiled.minimise(values, None))
+            self._append(compiled, now, moment, compiled.minimise(values, None))
             return True
         finally:
             self._lock.release()
@@ -86,6 +90,20 @@ class Backlog:
                 self._work_off_one(self._given[0], allowed)
                 self._given.popleft()
 
+    def forget_ended(self) -> None:
+        """Drop what was ended, here and in the log; waits for a hand-over that is under way."""
+        with self._lock:
+            ended = self._log.forget_ended()
+            for waiting in (self._minimised, self._given):
+                self._drop(waiting, ended)
+
+    def _drop(self, waiting: deque[Any], ended: Ended) -> None:
+        """Drop what was ended from one queue; other threads may add to its end meanwhile."""
+        taken = [waiting.popleft() for _ in range(len(waiting))]
+        alive = [record for record in taken if record[_MOMENT] > ended(record[_COMPILED].purpose)]
+        waiting.extendleft(reversed(alive))
+        self.dropped += len(taken) - len(alive)
+
     def clear(self) -> None:
         """Forget what waits. Takes no lock: in a forked child, a thread that is not there may hold it for ever."""
         self._given.clear()
@@ -99,15 +117,15 @@ class Backlog:
         return allowed[compiled]
 
     def _work_off_one(self, given: _Given, allowed: dict[CompiledEvent, bool]) -> None:
-        compiled, now, values = given
+        compiled, now, moment, values = given
         if not self._may_be_kept(compiled, allowed):
             return
         if self._vault.unlocked:
             key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
-            self._append(compiled, now, compiled.minimise(values, key))
+            self._append(compiled, now, moment, compiled.minimise(values, key))
         elif len(self._minimised) < self._most_locked:
             fields = compiled.minimise(values, None)
-            self._minimised.append(_Minimised(compiled, now, fields, compiled.prepared))
+            self._minimised.append(_Minimised(compiled, now, moment, fields, compiled.prepared))
         else:
             self.dropped += 1
 
@@ -116,8 +134,9 @@ class Backlog:
             fields = kept.fields
             if kept.compiled.prepared != kept.prepared:  # a locked vault could not say which policy holds
                 fields = kept.compiled.minimise(tuple(fields.values()), None)
-            self._append(kept.compiled, kept.now, fields)
+            self._append(kept.compiled, kept.now, kept.moment, fields)
 
-    def _append(self, compiled: CompiledEvent, now: float, fields: dict[str, Any]) -> None:
+    def _append(self, compiled: CompiledEvent, now: float, moment: float, fields: dict[str, Any]) -> None:
         record = (compiled.purpose, compiled.name, fields)
-        self._log.append(compiled.purpose, compiled.retention, record, at=compiled.coarsen(now), now=now)
+        kept_at = compiled.coarsen(now)
+        self._log.append(compiled.purpose, compiled.retention, record, at=kept_at, now=now, moment=moment)

@@ -70,6 +70,7 @@ class Journal:
         self._log = log
         self._permit = permit
         self._time = clock.time
+        self._moment = vault.moments.now
         self._retention = Retention(vault, _STREAM, limits.log_bytes, lambda: permit.policies)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
@@ -122,7 +123,7 @@ class Journal:
 
         Asks nobody: what was answered a moment ago holds for so long, and anything else is asked by ``flush``.
         """
-        now = self._time()
+        moment, now = self._moment(), self._time()
         known = compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE and (
             compiled.changes == self._permit.changes()
         )
@@ -133,8 +134,8 @@ class Journal:
         if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
             self._dropped += 1
             return False
-        if not known or compiled.slow or not self._backlog.take_now(compiled, now, values):
-            self._backlog.add((compiled, now, compiled.bounded(values)))
+        if not known or compiled.slow or not self._backlog.take_now(compiled, now, moment, values):
+            self._backlog.add((compiled, now, moment, compiled.bounded(values)))
         if waiting >= self._batch_records:
             if not self._flusher.hurried:
                 self._flusher.hurry()
@@ -167,7 +168,7 @@ class Journal:
         try:
             self._bring_in()
             self._uncapped += -(-self._log.buffered // self._batch_records)
-            self._log.commit()
+            self._log.commit(self._retention.kept())
             self._stuck = False
             if self._uncapped >= _BATCHES_PER_CAP:
                 self._uncapped = 0
@@ -295,7 +296,7 @@ class Journal:
         dropped = self._retention.purge()
         if dropped:
             self._vault.rotate()
-        self._log.forget_tails()
+        self._log.forget_ended()
         return dropped
 
     def stats(self) -> JournalStats:
@@ -311,7 +312,7 @@ class Journal:
             bytes=self._retention.size(),
             next_purge=None if next_purge is None else utc(next_purge),
             waiting=len(self._backlog) + self._log.buffered,
-            dropped=self._dropped + self._backlog.dropped,
+            dropped=self._dropped + self._backlog.dropped + self._log.dropped,
             capped=capped,
             refused=self._refused + self._backlog.refused,
         )
@@ -327,23 +328,14 @@ class Journal:
 
     # ------------------------------------------------------------ the end
 
-    def forget(self) -> None:
-        """Drop what is in memory: its keys were destroyed."""
-        self._backlog.clear()
-        for compiled in self._events.values():
-            compiled.checked_from = math.inf  # what was answered before holds no longer
-        self._log.discard()
-        self._log.forget_tails()
-        self._retention.sweep()
-
     def shredded(self) -> None:
-        """Drop from memory what was made from keys that were destroyed, and what was answered before that.
+        """Drop from memory what was ended, and what was answered before that: keys were destroyed.
 
-        What waits for a lane that was shredded is dropped when it is sealed; what waits for another one stays.
+        What waits for a lane that stays waits on. Nothing that was recorded before is in memory when this returns.
         """
         for compiled in self._events.values():
-            compiled.checked_from = math.inf
-        self._log.forget_tails()
+            compiled.checked_from = math.inf  # what was answered before holds no longer
+        self._backlog.forget_ended()
         self._retention.sweep()
 
     def close(self) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import socket
 
 _MOUNTS = Path("/proc/self/mounts")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "ncpfs", "davfs", "fuse.davfs2"}
 )
@@ -47,6 +48,28 @@ def after_fork(call: Callable[[], None]) -> None:
     """Have ``call`` made in every child that this process forks from now on; Windows has no fork."""
     if sys.platform != "win32":
         os.register_at_fork(after_in_child=call)
+
+
+def boot_id() -> str:
+    """Return what names this run of the machine, since it was started; empty where the system does not tell.
+
+    Source: random(4) of Linux; ``kern.bootsessionuuid`` of XNU's bsd/kern/kern_sysctl.c.
+    """
+    if sys.platform == "linux":
+        try:
+            return _BOOT.read_text("ascii").strip()
+        except (OSError, ValueError):  # /proc is not there, or an administrator hides it
+            return ""
+    if sys.platform == "darwin":
+        import ctypes
+
+        found, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
+        try:
+            failed = ctypes.CDLL(None).sysctlbyname(b"kern.bootsessionuuid", found, ctypes.byref(size), None, 0)
+        except (OSError, AttributeError):
+            return ""
+        return "" if failed else found.value.decode("ascii", "replace")
+    return ""
 
 
 def never_block(handle: int) -> None:

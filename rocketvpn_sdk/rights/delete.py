@@ -206,18 +206,17 @@ class Deletion:
 
     def _destroy_here(self, scope: wire.Scope, ticket: QueueItem | None) -> Here:
         """Destroy everything in scope in one transaction with writing the ticket; then rotate the root."""
-        age = self._vault.age().highest
         with self._vault.shredding() as change:
             if scope == "logs":
-                destroyed = sum(change.shred(Lanes(stream=stream), age) for stream in ("log", STREAM))
+                destroyed = change.shred(Lanes(stream="log"), Lanes(stream=STREAM))
             else:
-                destroyed = change.shred(Lanes(), age)
+                destroyed = change.shred(Lanes())
                 # Until the server has confirmed it there stays what signs the request and which policy holds: no more.
                 signing = (CREDENTIALS,) if ticket else ()
                 change.drop_all_documents(keep=(CLOCK, *policy_documents(change), *signing))
             if ticket is not None:
                 self._queue.add(change, ticket)
-        self._journal.forget()
+        self._journal.shredded()
         self._api.sent.forget()
         self._witness.forget()
         owed = self._vault.status().rotation_owed_since is not None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 from rocketvpn_sdk.clock import Clock
 
 
 class FakeClock(Clock):
-    """A wall clock that stands still until ``advance``; thread-safe."""
+    """A wall clock that stands still until ``advance``; thread-safe.
+
+    Its monotonic clock goes on by the least there is whenever it was read, as a real one does: that tells
+    what came first.
+    """
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._lock = threading.Lock()
@@ -21,9 +26,10 @@ class FakeClock(Clock):
             return self._wall
 
     def monotonic(self) -> float:
-        """Return the seconds that were advanced so far."""
+        """Return the seconds that were advanced so far, and the least there is for each time it was asked since."""
         with self._lock:
-            return self._monotonic
+            now, self._monotonic = self._monotonic, math.nextafter(self._monotonic, math.inf)
+            return now
 
     def advance(self, seconds: float) -> None:
         """Let ``seconds`` pass.

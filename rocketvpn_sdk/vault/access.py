@@ -11,6 +11,7 @@ from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, read_head
 from rocketvpn_sdk.vault.keys import RootKey
+from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import SecretStore
 from rocketvpn_sdk.vault.store import Store
@@ -26,12 +27,14 @@ class Access:
         store: the files.
         secrets: where roots live.
         rotation: replaces the root.
+        moments: tells what came first.
     """
 
-    def __init__(self, store: Store, secrets: SecretStore, rotation: Rotation) -> None:
+    def __init__(self, store: Store, secrets: SecretStore, rotation: Rotation, moments: Moments) -> None:
         self._store = store
         self._secrets = secrets
         self._rotation = rotation
+        self._moments = moments
         self._verified_version = -1
         self._known_generation = 0
         self.keys: Keys | None = None
@@ -122,7 +125,7 @@ class Access:
             keys = self.require_keys()
             with self._store.transaction(durable=durable) as db:
                 head = self._head(db)
-                change = Change(db, keys, head) if head.root_id == keys.root.root_id else None
+                change = Change(db, keys, head, self._moments) if head.root_id == keys.root.root_id else None
                 if change is not None:
                     yield change
                     change.finish()
@@ -142,7 +145,7 @@ class Access:
                 if head.root_id == keys.root.root_id:
                     if checked:
                         self._check(db, keys, head)
-                    yield Change(db, keys, head), keys
+                    yield Change(db, keys, head, self._moments), keys
                     return
         raise VaultBusy(seconds=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import math
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, update_head
 from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
 from rocketvpn_sdk.vault.lanes import Keeps, Lane, Lanes, as_made, epoch_dead
+from rocketvpn_sdk.vault.moments import Ended, Moments
 
 INDEX_LANE = 0
 """The ``keys`` row of the key that turns documents' names into slots."""
@@ -39,6 +40,10 @@ class Keys:
             key = self._opened[key_id] = self.root.unwrap(wrapped, part=part)
         return key
 
+    def forget(self) -> None:
+        """Forget the keys that were opened; those that are still there are opened anew."""
+        self._opened.clear()
+
     def __repr__(self) -> str:
         return "Keys(…)"
 
@@ -52,10 +57,9 @@ class LaneRow(msgspec.Struct, frozen=True):
     first_link: bytes
     next_sequence: int
     link: bytes
-    shredded_at: float
 
 
-_LANE_COLUMNS = "id, stream, purpose, retention, first_sequence, first_link, next_sequence, link, shredded_at"
+_LANE_COLUMNS = "id, stream, purpose, retention, first_sequence, first_link, next_sequence, link"
 
 
 def lane_rows(db: sqlite3.Connection) -> list[LaneRow]:
@@ -64,13 +68,23 @@ def lane_rows(db: sqlite3.Connection) -> list[LaneRow]:
     return [LaneRow(row[0], Lane(*row[1:4]), *row[4:]) for row in rows]
 
 
+def live_keys(db: sqlite3.Connection, key_ids: Collection[bytes]) -> set[bytes]:
+    """Return which of ``key_ids``, keys of logs, are still there."""
+    if not key_ids:
+        return set()
+    marks = ", ".join("?" for _ in key_ids)
+    query = f"SELECT key_id FROM keys WHERE wrapped IS NOT NULL AND key_id IN ({marks})"  # noqa: S608 - question marks
+    return {key_id for (key_id,) in db.execute(query, tuple(key_ids))}
+
+
 class Change:
     """What can be done inside a write transaction; made by ``Vault.write``."""
 
-    def __init__(self, db: sqlite3.Connection, keys: Keys, head: Head) -> None:
+    def __init__(self, db: sqlite3.Connection, keys: Keys, head: Head, moments: Moments) -> None:
         self.db = db
         self.keys = keys
         self._head = head
+        self._moments = moments
         self._manifest_touched = False
         self._heads_touched = False
 
@@ -144,25 +158,14 @@ class Change:
         self.touch_manifest()
         self.touch_heads()
         self.db.execute(
-            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link,"
-            " shredded_at) VALUES (?, ?, ?, 0, ?, 0, ?, ?)",
-            (lane.stream, lane.purpose, lane.retention, sealing.GENESIS, sealing.GENESIS, self._shredded_before(lane)),
+            "INSERT INTO lanes (stream, purpose, retention, first_sequence, first_link, next_sequence, link)"
+            " VALUES (?, ?, ?, 0, ?, 0, ?)",
+            (lane.stream, lane.purpose, lane.retention, sealing.GENESIS, sealing.GENESIS),
         )
         made = self.find_lane(lane)
         if made is None:  # pragma: no cover - it was written one line above
             raise VaultDamaged(part="its list of lanes")
         return made
-
-    def _shredded_before(self, lane: Lane) -> float:
-        """Return the mark for a lane that is new: of the last deletion that would have taken it, had it been there.
-
-        Without it, what another process had buffered for this lane before that deletion would come back.
-        """
-        (mark,) = self.db.execute(
-            "SELECT ifnull(max(at), 0) FROM shreds WHERE stream IN ('', ?) AND purpose IN ('', ?)",
-            (lane.stream, lane.purpose),
-        ).fetchone()
-        return float(mark)
 
     def find_lane(self, lane: Lane) -> LaneRow | None:
         """Return the row of ``lane``, or ``None``."""
@@ -187,30 +190,48 @@ class Change:
         )
         return key_id, self.keys.open(key_id, wrapped, part="the key of a log")
 
-    def shred(self, which: Callable[[Lane], bool], age: float) -> int:
-        """Destroy every key of the lanes that ``which`` picks, and mark them, so that no buffered record comes back.
+    def shred(self, *choices: Lanes) -> int:
+        """Destroy every key of the lanes in ``choices``, and let nothing recorded before now come into them.
 
-        Lanes that are not there yet are marked too: those that ``which`` picks where it is a ``Lanes``. Any other
-        function cannot be asked about what is to come, and marks all of them.
-
-        ``age`` is ``Vault.age().highest``. Returns how many keys that were.
+        Returns how many keys that were.
         """
         self.touch_manifest()
         dropped = 0
         for row in lane_rows(self.db):
-            if which(row.lane):
+            if any(which(row.lane) for which in choices):
                 dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
                 self._require_gone(self._epochs(row))
-                self.db.execute("UPDATE lanes SET shredded_at = max(shredded_at, ?) WHERE id = ?", (age, row.id))
-        self._mark_lanes_to_come(which if isinstance(which, Lanes) else Lanes(), age)
+        self.keys.forget()
+        self.mark(*choices)
         return dropped
 
-    def _mark_lanes_to_come(self, which: Lanes, age: float) -> None:
-        self.db.execute(
-            "INSERT INTO shreds (stream, purpose, at) VALUES (?, ?, ?)"
-            " ON CONFLICT (stream, purpose) DO UPDATE SET at = max(at, excluded.at)",
-            (which.stream or "", which.purpose or "", age),
+    def mark(self, *choices: Lanes) -> None:
+        """Let nothing recorded before now come into the lanes in ``choices``, whichever process has it in memory.
+
+        The moment is that of this transaction, so a later mark is a later moment: it takes the earlier one's place.
+        """
+        self.touch_manifest()
+        now = self._moments.now()
+        self.db.executemany(
+            "INSERT INTO shreds (stream, purpose, boot, moment) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (stream, purpose) DO UPDATE SET boot = excluded.boot, moment = excluded.moment",
+            [(which.stream or "", which.purpose or "", self._moments.boot, now) for which in choices],
         )
+
+    def ended(self, stream: str) -> Ended:
+        """Return up to which moment what was recorded for a purpose in ``stream`` was ended.
+
+        A mark of another run of the machine is older than whatever is in memory. So is one that lies ahead: no clock
+        that this process shares made it.
+        """
+        rows = self.db.execute(
+            "SELECT purpose, max(moment) FROM shreds WHERE stream IN ('', ?) AND boot = ? AND moment <= ?"
+            " GROUP BY purpose",
+            (stream, self._moments.boot, self._moments.now()),
+        )
+        marks = dict(rows.fetchall())
+        always = marks.get("", -math.inf)
+        return lambda purpose: max(always, marks.get(purpose, -math.inf))
 
     def expire(self, now: float, kept: Keeps = as_made) -> int:
         """Destroy the keys of epochs past their retention, which is what ``kept`` says; return how many."""
@@ -223,6 +244,8 @@ class Change:
                 dropped += self.db.execute(f"{_TOMBSTONE} AND epoch = ?", (row.id, epoch)).rowcount
             if dead:
                 self._require_gone(dead & self._epochs(row))
+        if dropped:
+            self.keys.forget()
         return dropped
 
     def _epochs(self, row: LaneRow) -> set[int]:

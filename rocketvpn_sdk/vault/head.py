@@ -13,7 +13,7 @@ import msgspec
 from rocketvpn_sdk.errors import VaultClosed, VaultDamaged, VaultTooNew
 from rocketvpn_sdk.vault.keys import RootKey
 
-FORMAT = 2
+FORMAT = 3
 """The file's; what its blocks and documents are sealed in has a number of its own."""
 OLDEST = 1
 """The oldest format that can still be migrated."""
@@ -21,23 +21,30 @@ OLDEST = 1
 _COLUMNS = (
     "format, vault_id, root_id, generation, planned, retired, bridge, replaced_at, owed_since, closed, manifest, heads"
 )
-_LANES = "SELECT id, stream, purpose, retention, first_sequence, first_link, shredded_at FROM lanes ORDER BY id"
+_LANES = "SELECT id, stream, purpose, retention, first_sequence, first_link FROM lanes ORDER BY id"
+_LANES_MARKED = "SELECT id, stream, purpose, retention, first_sequence, first_link, shredded_at FROM lanes ORDER BY id"
+"""As formats 1 and 2 had them."""
+_HEAD = "SELECT format, vault_id, generation, planned, retired, bridge, replaced_at, owed_since, closed FROM head"
 _KEYS = "SELECT key_id, lane, epoch, wrapped FROM keys ORDER BY key_id"
 _DOCUMENTS = "SELECT slot, key_id, version, wrapped, sealed FROM documents ORDER BY slot"
 _COVERED = {
     1: (
         (b"head", "SELECT format, vault_id, generation, owed_since, closed FROM head"),
-        (b"lanes", _LANES),
+        (b"lanes", _LANES_MARKED),
         (b"keys", _KEYS),
         (b"documents", _DOCUMENTS),
     ),
     2: (
-        (
-            b"head",
-            "SELECT format, vault_id, generation, planned, retired, bridge, replaced_at, owed_since, closed FROM head",
-        ),
-        (b"lanes", _LANES),
+        (b"head", _HEAD),
+        (b"lanes", _LANES_MARKED),
         (b"shreds", "SELECT stream, purpose, at FROM shreds ORDER BY stream, purpose"),
+        (b"keys", _KEYS),
+        (b"documents", _DOCUMENTS),
+    ),
+    3: (
+        (b"head", _HEAD),
+        (b"lanes", _LANES),
+        (b"shreds", "SELECT stream, purpose, boot, moment FROM shreds ORDER BY stream, purpose"),
         (b"keys", _KEYS),
         (b"documents", _DOCUMENTS),
     ),

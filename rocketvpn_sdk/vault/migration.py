@@ -19,13 +19,14 @@ from rocketvpn_sdk.vault.head import (
 )
 from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.lifecycle import find_root
+from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.secrets import SecretStore
 from rocketvpn_sdk.vault.store import Store
 
 _TRIES = 10
 
 
-def migrate(store: Store, secrets: SecretStore, now: float) -> None:
+def migrate(store: Store, secrets: SecretStore, now: float, moments: Moments) -> None:
     """Bring the file to the present format, unless it is in it; all of it or nothing.
 
     Raises:
@@ -43,15 +44,15 @@ def migrate(store: Store, secrets: SecretStore, now: float) -> None:
             head = read_head(db, oldest=OLDEST)
             # Another process may have been faster, or an older version of us have rotated: then it is looked at anew.
             if head.format < FORMAT and head.root_id == root.root_id:
-                _climb(db, root, head, now)
+                _climb(db, root, head, now, moments)
     raise VaultBusy(seconds=0)
 
 
-def _climb(db: sqlite3.Connection, root: RootKey, head: Head, now: float) -> None:
+def _climb(db: sqlite3.Connection, root: RootKey, head: Head, now: float, moments: Moments) -> None:
     check_manifest(db, root, head)
     check_heads(db, root, head)
     for number in range(head.format, FORMAT):
-        LADDER[number](db, root)
+        LADDER[number](db, root, moments)
         update_head(db, format=number + 1)
     if head.owed_since is None:
         # A copy in the old format, and what that did not vouch for, would still open under this root: it is replaced.
@@ -59,7 +60,7 @@ def _climb(db: sqlite3.Connection, root: RootKey, head: Head, now: float) -> Non
     update_head(db, manifest=manifest(db, root), heads=heads(db, root))
 
 
-def _vouch_for_the_whole_head(db: sqlite3.Connection, root: RootKey) -> None:
+def _vouch_for_the_whole_head(db: sqlite3.Connection, root: RootKey, _: Moments) -> None:
     """Format 2: the manifest covers how far a rotation is, and deletions mark lanes that are not there yet."""
     head = read_head(db, oldest=1)
     if root.root_id in (head.planned, head.retired):
@@ -82,5 +83,49 @@ def _vouch_for_the_whole_head(db: sqlite3.Connection, root: RootKey) -> None:
         )
 
 
-LADDER: dict[int, Callable[[sqlite3.Connection, RootKey], None]] = {1: _vouch_for_the_whole_head}
+def _mark_deletions_by_moment(db: sqlite3.Connection, _: RootKey, moments: Moments) -> None:
+    """Format 3: a deletion's mark names a moment of the machine's monotonic clock, and is the only one of it.
+
+    No moment can be told from the age in an old mark. So it becomes this one: what a process of this version has in
+    memory already, recorded while it waited for the unlock, is taken for older than the deletion.
+    """
+    lanes = db.execute(
+        "SELECT id, stream, purpose, retention, first_sequence, first_link, next_sequence, link FROM lanes"
+    ).fetchall()
+    marks = db.execute(
+        "SELECT stream, purpose FROM shreds UNION SELECT stream, purpose FROM lanes WHERE shredded_at > 0"
+    ).fetchall()
+    db.execute("DROP TABLE lanes")
+    db.execute("DROP TABLE shreds")
+    db.execute(
+        "CREATE TABLE lanes (\n"
+        "  id INTEGER PRIMARY KEY,\n"
+        "  stream TEXT NOT NULL,\n"
+        "  purpose TEXT NOT NULL,\n"
+        "  retention TEXT NOT NULL,\n"
+        "  first_sequence INTEGER NOT NULL,\n"
+        "  first_link BLOB NOT NULL,\n"
+        "  next_sequence INTEGER NOT NULL,\n"
+        "  link BLOB NOT NULL,\n"
+        "  UNIQUE (stream, purpose, retention)\n"
+        ") STRICT"
+    )
+    db.execute(
+        "CREATE TABLE shreds (\n"
+        "  stream TEXT NOT NULL,\n"
+        "  purpose TEXT NOT NULL,\n"
+        "  boot TEXT NOT NULL,\n"
+        "  moment REAL NOT NULL,\n"
+        "  PRIMARY KEY (stream, purpose)\n"
+        ") STRICT"
+    )
+    db.executemany("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lanes)
+    now = moments.now()
+    db.executemany("INSERT INTO shreds VALUES (?, ?, ?, ?)", [(*mark, moments.boot, now) for mark in marks])
+
+
+LADDER: dict[int, Callable[[sqlite3.Connection, RootKey, Moments], None]] = {
+    1: _vouch_for_the_whole_head,
+    2: _mark_deletions_by_moment,
+}
 """What brings a file of format n to n + 1, inside the open transaction; the format itself is raised by the caller."""

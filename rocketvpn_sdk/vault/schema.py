@@ -29,13 +29,13 @@ CREATE TABLE lanes (
   first_link BLOB NOT NULL,
   next_sequence INTEGER NOT NULL,
   link BLOB NOT NULL,
-  shredded_at REAL NOT NULL DEFAULT 0,
   UNIQUE (stream, purpose, retention)
 ) STRICT;
 CREATE TABLE shreds (
   stream TEXT NOT NULL,
   purpose TEXT NOT NULL,
-  at REAL NOT NULL,
+  boot TEXT NOT NULL,
+  moment REAL NOT NULL,
   PRIMARY KEY (stream, purpose)
 ) STRICT;
 CREATE TABLE keys (

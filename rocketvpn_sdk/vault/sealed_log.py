@@ -6,6 +6,7 @@ purpose's keys never touches another's chain.
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from bisect import bisect_left
@@ -16,11 +17,13 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk import platforms
+from rocketvpn_sdk.errors import VaultError
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
-from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
+from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows, live_keys
 from rocketvpn_sdk.vault.keys import derive
-from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_length, epoch_of
+from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_dead, epoch_length, epoch_of
+from rocketvpn_sdk.vault.moments import Ended, everything
 from rocketvpn_sdk.vault.reading import Stored, merged, open_lane
 from rocketvpn_sdk.vault.vault import Vault
 
@@ -28,7 +31,7 @@ Record = tuple[float, Any]
 """When (seconds since the epoch) and what (a JSON value)."""
 
 _Batch = dict[tuple[Lane, int], list[tuple[float, Stored]]]
-"""By lane and epoch; each record with the exact age at which it was appended, which is not stored."""
+"""By lane and epoch; each record with the moment of the call that made it, which is not stored."""
 _time = itemgetter(0)
 
 
@@ -40,6 +43,15 @@ class _Tail(msgspec.Struct, frozen=True):
     link: bytes
     key_id: bytes
     records: list[Stored]
+
+
+class _PseudonymKey(msgspec.Struct, frozen=True):
+    """A key made from an epoch's; it holds while that epoch lasts and nothing but records was written."""
+
+    epoch: int
+    stamp: int
+    key_id: bytes
+    key: bytes
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -74,12 +86,13 @@ class SealedLog:
         self._batch: _Batch = {}
         self.buffered = 0
         """How many records wait for ``commit``."""
+        self.dropped = 0
+        """How many records were given up: ended before they were sealed, or past their time by then."""
         self._appended = 0
         self._pages: dict[tuple[str, str], _Page] = {}
         self._tails: dict[Lane, _Tail] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._pseudonym_keys: dict[Lane, tuple[int, int, bytes]] = {}
-        self._root_id = b""
+        self._pseudonym_keys: dict[Lane, _PseudonymKey] = {}
         _open_logs.add(self)
 
     # ------------------------------------------------------------ writing
@@ -92,9 +105,27 @@ class SealedLog:
         return lane
 
     def append(
-        self, purpose: str, retention: Duration, record: Any, *, at: float | None = None, now: float | None = None
+        self,
+        purpose: str,
+        retention: Duration,
+        record: Any,
+        *,
+        at: float | None = None,
+        now: float | None = None,
+        moment: float | None = None,
     ) -> None:
-        """Buffer ``record``; ``at`` is the time stored with it, ``now`` by default, and that the wall clock."""
+        """Buffer ``record``.
+
+        Args:
+            purpose: with ``retention``, names its lane.
+            retention: how long it is kept.
+            record: a JSON value.
+            at: the time stored with it; ``now`` by default.
+            now: when it was made, by the wall clock; the present by default.
+            moment: the same by the monotonic clock (``Moments.now``): what was ended after it ends it too.
+        """
+        if moment is None:
+            moment = self._vault.moments.now()
         if now is None:
             now = self._vault.clock.time()
         with self._lock:
@@ -102,7 +133,7 @@ class SealedLog:
             if page is None or not page.begins <= now < page.ends:
                 page = self._turn(self.lane(purpose, retention), now)
             self._appended += 1
-            page.records.append((now + page.ahead, (now if at is None else at, self._appended, record)))
+            page.records.append((moment, (now if at is None else at, self._appended, record)))
             self.buffered += 1
 
     def _turn(self, lane: Lane, now: float) -> _Page:
@@ -114,8 +145,12 @@ class SealedLog:
         self._pages[lane.purpose, lane.retention] = page
         return page
 
-    def commit(self) -> None:
+    def commit(self, kept: Keeps = as_made) -> None:
         """Seal and store what is buffered; durable for a kill (or a power cut, see ``durable``) when it returns.
+
+        What was ended since it was recorded, by whichever process, is dropped instead: decided inside the transaction,
+        so that a deletion comes either before it, and is seen, or after it, and takes what it wrote. So is what is past
+        its time, which is what ``kept`` says now.
 
         Raises:
             VaultError: nothing was written; what was buffered stays buffered.
@@ -126,11 +161,12 @@ class SealedLog:
                 return
             try:
                 with self._vault.write(durable=self._durable) as change:
-                    tails = self._write(change, batch)
+                    tails, dropped = self._write(change, batch, kept)
             except BaseException:
                 self._give_back(batch, buffered)
                 raise
             self._tails.update(tails)
+            self.dropped += dropped
 
     def discard(self, purposes: Collection[str] | None = None) -> int:
         """Forget what is buffered, of ``purposes`` or of all; return how many records that was."""
@@ -156,22 +192,21 @@ class SealedLog:
                 self._batch.setdefault(key, [])[:0] = records
             self.buffered += buffered
 
-    def _write(self, change: Change, batch: _Batch) -> dict[Lane, _Tail]:
+    def _write(self, change: Change, batch: _Batch, kept: Keeps) -> tuple[dict[Lane, _Tail], int]:
+        """Write ``batch``; return what each lane ends with now, and how many records were dropped instead."""
         change.touch_heads()
-        if self._root_id != change.keys.root.root_id:
-            # Something was deleted, perhaps elsewhere: plain records of it must not stay in memory here.
-            self._root_id = change.keys.root.root_id
-            self._tails.clear()
+        self._forget_dead(change)
+        ended, now, dropped = change.ended(self._stream), self._vault.age().highest, 0
         tails: dict[Lane, _Tail] = {}
         for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
-            row = change.lane(lane)
-            # A process whose clock is behind the one that deleted would drop what it records from now on, too.
-            self._vault.saw(row.shredded_at)
-            kept = [record for appended, record in records if appended >= row.shredded_at]
-            if kept:
+            end = math.inf if epoch_dead(kept(lane), epoch, now) else ended(lane.purpose)
+            alive = [record for moment, record in records if moment > end]
+            dropped += len(records) - len(alive)
+            if alive:
+                row = change.lane(lane)
                 key_id, key = change.epoch_key(row, epoch)
-                tails[lane] = self._extend(change, row, tails.get(lane) or self._tails.get(lane), key_id, key, kept)
-        return tails
+                tails[lane] = self._extend(change, row, tails.get(lane) or self._tails.get(lane), key_id, key, alive)
+        return tails, dropped
 
     def _extend(
         self, change: Change, row: LaneRow, tail: _Tail | None, key_id: bytes, key: bytes, records: list[Stored]
@@ -223,21 +258,50 @@ class SealedLog:
         lane = self.lane(purpose, retention)
         epoch, stamp = epoch_of(lane.seconds, self._vault.age().highest), self._vault.stamp()
         known = self._pseudonym_keys.get(lane)
-        if known is not None and known[:2] == (epoch, stamp):
-            return known[2]
+        if known is not None and (known.epoch, known.stamp) == (epoch, stamp):
+            return known.key
         with self._writing:
             # Something was written since: another process may have destroyed the key that ours was made from.
             with self._vault.write(durable=self._durable) as change:
-                _, key = change.epoch_key(change.lane(lane), epoch)
+                key_id, key = change.epoch_key(change.lane(lane), epoch)
             made = derive(key, b"", b"pseudonym")
-            self._pseudonym_keys[lane] = (epoch, self._vault.stamp(), made)
+            self._pseudonym_keys[lane] = _PseudonymKey(epoch, self._vault.stamp(), key_id, made)
             return made
 
-    def forget_tails(self) -> None:
-        """Drop what is cached of lanes that were shredded: plain records and keys made from theirs."""
+    # ------------------------------------------------------------ what was ended
+
+    def forget_ended(self) -> Ended:
+        """Drop from memory what was ended: what is buffered, what is cached of blocks, keys made from their keys.
+
+        Waits for a ``commit`` that is under way. Returns what was ended; everything where that cannot be read.
+        """
         with self._writing:
-            self._tails.clear()
-            self._pseudonym_keys.clear()
+            try:
+                with self._vault.read(checked=False) as (change, _):
+                    ended = change.ended(self._stream)
+                    self._forget_dead(change)
+            except VaultError:
+                ended = everything
+                self._tails.clear()
+                self._pseudonym_keys.clear()
+            with self._lock:
+                for (lane, _), records in self._batch.items():
+                    end = ended(lane.purpose)
+                    alive = [(moment, record) for moment, record in records if moment > end]
+                    self.buffered -= len(records) - len(alive)
+                    self.dropped += len(records) - len(alive)
+                    records[:] = alive  # the page points to this list
+            return ended
+
+    def _forget_dead(self, change: Change) -> None:
+        """Drop what is cached of blocks, and made from keys, that are gone: destroyed by whichever process."""
+        tails, made = self._tails, self._pseudonym_keys
+        held = {tail.key_id for tail in tails.values()} | {key.key_id for key in made.values()}
+        dead = held - live_keys(change.db, held)
+        if dead:
+            self._tails = {lane: tail for lane, tail in tails.items() if tail.key_id not in dead}
+            self._pseudonym_keys = {lane: key for lane, key in made.items() if key.key_id not in dead}
+            change.keys.forget()
 
     def _leave_to_parent(self) -> None:
         """In a forked child: what is buffered is the parent's, and its locks may be held by threads not here."""
@@ -275,7 +339,7 @@ class SealedLog:
 
         ``kept`` says how long the records of a lane are kept now.
         """
-        self.commit()
+        self.commit(kept)
         now = self._vault.now()
         with self._vault.read() as (change, keys):
             opened = [

@@ -32,6 +32,7 @@ from rocketvpn_sdk.vault.ending import Removal, abandon, end, finish
 from rocketvpn_sdk.vault.head import OLDEST, read_head
 from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.migration import migrate
+from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
@@ -73,6 +74,7 @@ class Vault:
         self.folder = folder
         self.clock = clock
         self.limits = limits
+        self.moments = Moments(clock)
         self._secrets = CheckedSecrets(secrets).beside(folder)
         self._open_files()
         self._lock = threading.RLock()
@@ -89,7 +91,7 @@ class Vault:
     def _open_files(self) -> None:
         self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
         rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
-        self._access = Access(self._store, self._secrets, rotation)
+        self._access = Access(self._store, self._secrets, rotation, self.moments)
 
     @property
     def closed(self) -> bool:
@@ -116,7 +118,7 @@ class Vault:
             self._finish_removal()
             if not lifecycle.is_made(self._store):
                 lifecycle.create(self._store, self._secrets)
-            migrate(self._store, self._secrets, self.clock.time())
+            migrate(self._store, self._secrets, self.clock.time(), self.moments)
             self._access.keys = self._access.load()
             try:
                 stored = self.get(CLOCK, Age)  # which checks the two MACs before anything is changed

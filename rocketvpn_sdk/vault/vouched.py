@@ -48,14 +48,32 @@ _MAKING = {
 }
 
 
-_OLDER: dict[int, dict[str, str]] = {1: {"shreds": ""}}
+_LANES_UNTIL_2 = """CREATE TABLE lanes (
+  id INTEGER PRIMARY KEY,
+  stream TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  retention TEXT NOT NULL,
+  first_sequence INTEGER NOT NULL,
+  first_link BLOB NOT NULL,
+  next_sequence INTEGER NOT NULL,
+  link BLOB NOT NULL,
+  shredded_at REAL NOT NULL DEFAULT 0,
+  UNIQUE (stream, purpose, retention)
+) STRICT"""
+_SHREDS_OF_2 = """CREATE TABLE shreds (
+  stream TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  at REAL NOT NULL,
+  PRIMARY KEY (stream, purpose)
+) STRICT"""
+_OLDER = {1: {"lanes": _LANES_UNTIL_2, "shreds": ""}, 2: {"lanes": _LANES_UNTIL_2, "shreds": _SHREDS_OF_2}}
 """The formats that can still be migrated: which tables were written otherwise; an empty text: it was not there."""
 
 
 @cache
 def _known() -> dict[_Schema, int]:
     """Return each schema that a file of ours can have, and its format."""
-    return {_schema(altered): number for number, altered in {FORMAT: {}, **_OLDER}.items()}
+    return {_schema(altered): number for number, altered in {FORMAT: dict[str, str](), **_OLDER}.items()}
 
 
 def _schema(altered: dict[str, str]) -> _Schema:

@@ -79,15 +79,15 @@ class Notes:
 
     def add(self, host: str, port: int, module: str) -> None:
         """Note one connection."""
-        now, ran = self._clock.time(), self._clock.monotonic()
+        ran, now = self._clock.monotonic(), self._clock.time()
         with self._lock:
             key = (host, port, module, day_of(now))
             note = self._found.get(key)
             if note is None and len(self._found) >= self._most:
                 key = ("", 0, "", day_of(now))
                 note = self._found.get(key)
-            first, times = ((note.noted_at, note.ran), note.times) if note else ((now, ran), 0)
-            self._found[key] = Note(*key, *first, times + 1)
+            first, times = (note.ran, note.times) if note else (ran, 0)
+            self._found[key] = Note(*key, first, times + 1)
 
     def any(self) -> bool:
         """Whether anything was noted."""

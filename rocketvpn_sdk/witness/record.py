@@ -76,10 +76,8 @@ class Note(msgspec.Struct, frozen=True):
     module: str
     day: float
     """Its beginning in UTC, in seconds since the epoch."""
-    noted_at: float
-    """When the first of them was, in seconds since the epoch: what was deleted since then takes it; not kept."""
     ran: float
-    """The same on the monotonic clock."""
+    """When the first of them was, on the monotonic clock: what was deleted since then takes it; not kept."""
     times: int
 
 
@@ -117,15 +115,9 @@ class WitnessRecord:
             self._stream.commit()
 
     def _append(self, notes: Notes, kept: Duration) -> None:
-        """Buffer what was noted since the last deletion, another process's included; none comes in between."""
-        with self._vault.write(durable=False) as change:
-            deleted_at = change.lane(self._stream.lane(PURPOSE, kept)).shredded_at
-            age, ran = self._vault.age().highest, self._vault.clock.monotonic()
-            for note in notes.take():
-                # The wall clock may be wrong, and the other one stands still while the machine sleeps.
-                if min(note.noted_at, age - (ran - note.ran)) >= deleted_at:
-                    facts = (note.host, note.port, note.module, note.times)
-                    self._stream.append(PURPOSE, kept, facts, at=note.day)
+        for note in notes.take():
+            facts = (note.host, note.port, note.module, note.times)
+            self._stream.append(PURPOSE, kept, facts, at=note.day, moment=note.ran)
 
     def read(self) -> Witnessed:
         """Return what was seen, on this device and by any process of this vault; writes what was only noted first.
@@ -144,6 +136,7 @@ class WitnessRecord:
         if self._notes is not None:
             self._notes.take()
         self._stream.discard()
+        self._stream.forget_ended()
 
     def close(self) -> None:
         """Write what is left and stop noting; the hook itself stays, and does nothing.

@@ -103,7 +103,7 @@ def deleted_keys(vault: Vault) -> tuple[list[bytes], list[bytes]]:
 
 def delete(machine: Machine) -> None:
     with machine.vault.shredding() as change:
-        change.shred(Lanes(purpose="goes"), machine.vault.now())
+        change.shred(Lanes(purpose="goes"))
         change.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
 
 
@@ -202,7 +202,7 @@ def test_attack_every_copy_ever_made_with_the_secrets_of_after(machine: Machine)
     machine.vault.settle()
     copies.append(machine.copy_folder("settled"))
     with machine.vault.write() as change:  # dropped; the secret store is asked afterwards
-        change.shred(Lanes(purpose="goes"), machine.vault.now())
+        change.shred(Lanes(purpose="goes"))
         change.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
         change.owe_rotation(machine.clock.time())
     copies.append(machine.copy_folder("dropped"))

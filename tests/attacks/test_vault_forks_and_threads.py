@@ -94,7 +94,7 @@ class Hands:
         for _ in range(self.times // 4):
             self.log.append("goes", FORTNIGHT, "goes")
             with self.vault.shredding() as change:
-                change.shred(Lanes(purpose="goes"), self.vault.now())
+                change.shred(Lanes(purpose="goes"))
 
     def read(self) -> None:
         for _ in range(self.times // 4):

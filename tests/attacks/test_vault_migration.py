@@ -1,4 +1,4 @@
-"""A vault in format 1, as the code of that time wrote it, is brought to the present format: whole, or not at all."""
+"""A vault in an older format, as the code of that time wrote it, is brought to the present one: whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.crash import FORTNIGHT, LIMITS, Steps, copied, finish, format_1, open_shared, rounds, shared_secrets, start
+from support.crash import (
+    FORTNIGHT,
+    LIMITS,
+    Steps,
+    copied,
+    finish,
+    of_format,
+    open_shared,
+    rounds,
+    shared_secrets,
+    start,
+)
 from support.crash_steps import SURVIVED
 from support.disks import mounted, remount, stuff
 from support.vaults import Note, UnreliableSecrets
 
-from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     VaultBusy,
@@ -29,7 +39,7 @@ from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault, head, migration
 from rocketvpn_sdk.vault.head import FORMAT, OLDEST, heads, manifest, read_head
 from rocketvpn_sdk.vault.keys import RootKey, secret_name
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.rotation import rewrap
 from rocketvpn_sdk.vault.verify import verify
 
@@ -45,9 +55,15 @@ WHOLE = {
 }
 
 
+@pytest.fixture(params=range(OLDEST, FORMAT))
+def written_in(request: pytest.FixtureRequest) -> int:
+    """Every format there ever was."""
+    return request.param
+
+
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
-    return format_1(tmp_path / "old")
+def old(tmp_path: Path, written_in: int) -> Path:
+    return of_format(written_in, tmp_path / "old")
 
 
 @pytest.fixture
@@ -91,10 +107,10 @@ def tables(file: Path) -> dict[str, str]:
 # ---------------------------------------------------------------- everything is there
 
 
-def test_a_vault_in_format_1_opens_and_is_in_the_present_one(
-    old: Path, secrets: UnreliableSecrets, tmp_path: Path
+def test_a_vault_in_an_older_format_opens_and_is_in_the_present_one(
+    old: Path, secrets: UnreliableSecrets, tmp_path: Path, written_in: int
 ) -> None:
-    assert written_format(old) == 1
+    assert written_format(old) == written_in
     vault = opened(old, secrets)
     assert contents(vault) == WHOLE
     verify(vault)
@@ -103,7 +119,7 @@ def test_a_vault_in_format_1_opens_and_is_in_the_present_one(
     log.append("service", FORTNIGHT, "new")
     log.commit()
     vault.close()
-    assert written_format(old) == FORMAT == 2
+    assert written_format(old) == FORMAT == 3
     again = opened(old, secrets)
     assert contents(again) | {("log", "service"): [*range(10), "new"]} == contents(again)
     assert again.get("note/0", Note) == Note("changed")
@@ -131,7 +147,7 @@ def test_a_migration_replaces_the_root(old: Path, secrets: UnreliableSecrets, tm
 
 def test_a_migration_owes_a_new_root_also_where_nothing_was_owed(old: Path, secrets: UnreliableSecrets) -> None:
     """And says so for as long as the secret store cannot be written to."""
-    with signed_as_format_1(old, secrets) as db:
+    with signed_as_then(old, secrets) as db:
         db.execute("UPDATE head SET owed_since = NULL")
 
     def refuse(method: str, name: str) -> None:
@@ -147,25 +163,38 @@ def test_a_migration_owes_a_new_root_also_where_nothing_was_owed(old: Path, secr
     vault.close()
 
 
-def test_deletions_from_before_hold_for_lanes_that_come_after(old: Path, secrets: UnreliableSecrets) -> None:
-    """What format 1 read from the marks of the lanes that it had, format 2 keeps in a table of its own."""
-    vault = opened(old, secrets)
-    with vault.write() as change:
-        marks = change.db.execute("SELECT stream, purpose, at FROM shreds").fetchall()
-        assert marks == [("", "improvement", 1_800_216_000.0)]
-        assert change.lane(SealedLog(vault, "sent").lane("improvement", FORTNIGHT)).shredded_at == 1_800_216_000.0
-        assert change.lane(SealedLog(vault, "sent").lane("security", FORTNIGHT)).shredded_at == 0
+def test_deletions_from_before_hold_for_what_waits_in_memory(
+    old: Path, secrets: UnreliableSecrets, written_in: int
+) -> None:
+    """No moment can be told from an older mark: what waits for the unlock that migrates is taken for older than it."""
+    clock = FakeClock(LATER)
+    vault = Vault(old / "vault", secrets, clock, LIMITS)
+    recorded = clock.monotonic()
+    vault.unlock()
+    log, gone = SealedLog(vault, "sent"), SealedLog(vault, "gone")
+    for purpose in ("improvement", "security"):
+        log.append(purpose, FORTNIGHT, "waits", moment=recorded)
+    gone.append("service", FORTNIGHT, "waits", moment=recorded)
+    log.commit()
+    gone.commit()
+    assert [record for _, record in log.read(purpose="improvement")] == []
+    assert [record for _, record in log.read(purpose="security")] == ["waits"]
+    assert [record for _, record in gone.read()] == ([] if written_in == 2 else ["waits"])
+    log.append("improvement", FORTNIGHT, "later")
+    assert [record for _, record in log.read(purpose="improvement")] == ["later"]
     vault.close()
 
 
-def test_status_needs_neither_the_secret_store_nor_a_migration(old: Path, secrets: UnreliableSecrets) -> None:
+def test_status_needs_neither_the_secret_store_nor_a_migration(
+    old: Path, secrets: UnreliableSecrets, written_in: int
+) -> None:
     vault = Vault(old / "vault", secrets, FakeClock(LATER), LIMITS)
     status = vault.status()
-    assert (status.state, status.generation) == ("locked", 2)
+    assert (status.state, status.generation) == ("locked", {1: 2, 2: 4}[written_in])
     assert status.rotation_owed_since is not None
     assert secrets.calls == []
     vault.close()
-    assert written_format(old) == 1
+    assert written_format(old) == written_in
 
 
 def test_destroying_needs_no_migration(old: Path, secrets: UnreliableSecrets) -> None:
@@ -204,7 +233,8 @@ TAMPERING = {
     "the root in force planned": "UPDATE head SET planned = root_id",
     "the root in force retired": "UPDATE head SET retired = root_id",
     "a format before the first": "UPDATE head SET format = 0",
-    "the present format": "UPDATE head SET format = 2",
+    "the present format": f"UPDATE head SET format = {FORMAT}",
+    "another older format": "UPDATE head SET format = 3 - format",
 }
 
 
@@ -221,6 +251,7 @@ def test_attack_old_format_tampered_with_before_it_is_migrated(
     assert secrets._entries == entries
 
 
+@pytest.mark.parametrize("written_in", [1])
 def test_attack_debt_cleared_where_format_1_did_not_look(old: Path, secrets: UnreliableSecrets) -> None:
     """Nothing vouched for when the root was replaced: so it cannot say that what is owed was paid."""
     with closing(sqlite3.connect(old / "vault" / "vault.db")) as db, db:
@@ -256,7 +287,9 @@ def test_attack_present_format_called_an_older_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.component("tmpfs")
-def test_attack_old_format_on_a_read_only_disk(old: Path, secrets: UnreliableSecrets, tmp_path: Path) -> None:
+def test_attack_old_format_on_a_read_only_disk(
+    old: Path, secrets: UnreliableSecrets, tmp_path: Path, written_in: int
+) -> None:
     with mounted(tmp_path / "disk") as disk:
         shutil.copytree(old, disk, dirs_exist_ok=True)
         (disk / "vault" / "lock.db").touch(mode=0o600)
@@ -264,14 +297,16 @@ def test_attack_old_format_on_a_read_only_disk(old: Path, secrets: UnreliableSec
         with pytest.raises(VaultReadOnly):
             opened(disk, secrets)
         remount(disk, "rw")
-        assert written_format(disk) == 1
+        assert written_format(disk) == written_in
         vault = opened(disk, secrets)
         assert contents(vault) == WHOLE
         vault.close()
 
 
 @pytest.mark.component("tmpfs")
-def test_attack_old_format_on_a_full_disk(old: Path, secrets: UnreliableSecrets, tmp_path: Path) -> None:
+def test_attack_old_format_on_a_full_disk(
+    old: Path, secrets: UnreliableSecrets, tmp_path: Path, written_in: int
+) -> None:
     with mounted(tmp_path / "disk") as disk:
         shutil.copytree(old, disk, dirs_exist_ok=True)
         Vault(disk / "vault", secrets, FakeClock(LATER), LIMITS).close()
@@ -279,21 +314,21 @@ def test_attack_old_format_on_a_full_disk(old: Path, secrets: UnreliableSecrets,
         with pytest.raises(VaultFull):
             opened(disk, secrets)
         ballast.unlink()
-        assert written_format(disk) == 1
+        assert written_format(disk) == written_in
         vault = opened(disk, secrets)
         assert contents(vault) == WHOLE
         vault.close()
 
 
-def test_attack_kill_9_at_every_statement_of_a_migration(old: Path, tmp_path: Path) -> None:
-    """The process dies just before the n-th SQL statement of an unlock that migrates (short: every 3rd)."""
+def test_attack_kill_9_at_every_statement_of_a_migration(old: Path, tmp_path: Path, written_in: int) -> None:
+    """The process dies just before the n-th SQL statement of an unlock that migrates (short: every 6th)."""
     before = after = 0
     with Steps() as steps:
-        for statement in range(0, 1000, rounds(3, 1)):
+        for statement in range(0, 1000, rounds(6, 1)):
             folder = copied(old, tmp_path / "copy")
             ended = steps.run("unlock", folder=str(folder), statement=statement)
-            before += written_format(folder) == 1
-            after += written_format(folder) == 2
+            before += written_format(folder) == written_in
+            after += written_format(folder) == FORMAT
             vault = open_shared(folder, clock=FakeClock(LATER))
             assert contents(vault) == WHOLE
             verify(vault)
@@ -310,7 +345,7 @@ def test_attack_kill_9_at_every_statement_of_a_migration(old: Path, tmp_path: Pa
 
 def test_attack_two_processes_migrate_at_once(old: Path, tmp_path: Path) -> None:
     """One wins, the other finds the new format; both open."""
-    for _ in range(rounds(4, 40)):
+    for _ in range(rounds(2, 40)):
         folder = copied(old, tmp_path / "copy")
         processes = [start("crash_one", "unlock", folder) for _ in range(2)]
         assert [finish(process) for process in processes] == [0, 0]
@@ -350,7 +385,7 @@ def rotating(secrets: UnreliableSecrets, monkeypatch: pytest.MonkeyPatch) -> Cal
         def later() -> Any:
             if left[0] > 0:
                 left[0] -= 1
-                rotate_as_format_1(vault.folder, secrets)
+                rotate_as_then(vault.folder, secrets)
             return exclusively()
 
         monkeypatch.setattr(vault._store, "exclusively", later)
@@ -369,22 +404,22 @@ def test_attack_older_version_rotates_just_before_the_migration(
 
 
 def test_attack_older_version_rotates_all_the_time(
-    old: Path, secrets: UnreliableSecrets, rotating: Callable[[Vault, int], None]
+    old: Path, secrets: UnreliableSecrets, rotating: Callable[[Vault, int], None], written_in: int
 ) -> None:
     vault = Vault(old / "vault", secrets, FakeClock(LATER), LIMITS)
     rotating(vault, 99)
     with pytest.raises(VaultBusy):
         vault.unlock()
     vault.close()
-    assert written_format(old) == 1
+    assert written_format(old) == written_in
 
 
-def signed_as_format_1(folder: Path, secrets: UnreliableSecrets) -> Any:
+def signed_as_then(folder: Path, secrets: UnreliableSecrets) -> Any:
     return _Signing(folder / "vault" / "vault.db", secrets)
 
 
 class _Signing:
-    """Changes a file in format 1 as its own code would have: with the root that the secret store holds."""
+    """Changes a file in an older format as its own code would have: with the root that the secret store holds."""
 
     def __init__(self, file: Path, secrets: UnreliableSecrets) -> None:
         self.db = sqlite3.connect(file, isolation_level=None)
@@ -403,7 +438,7 @@ class _Signing:
         self.db.close()
 
 
-def rotate_as_format_1(folder: Path, secrets: UnreliableSecrets) -> None:
+def rotate_as_then(folder: Path, secrets: UnreliableSecrets) -> None:
     with _Signing(folder / "vault.db", secrets) as db:
         found = read_head(db, oldest=1)
         name = secret_name(found.vault_id, found.root_id)
@@ -423,64 +458,52 @@ def test_every_format_has_a_step_to_the_next() -> None:
 
 
 @pytest.fixture
-def format_4(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def format_5(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """A version of us that knows two formats more; yields the steps that it took."""
     taken: list[int] = []
 
-    def step(number: int) -> Callable[[sqlite3.Connection, RootKey], None]:
-        def climb(db: sqlite3.Connection, root: RootKey) -> None:
+    def step(number: int) -> Callable[[sqlite3.Connection, RootKey, Moments], None]:
+        def climb(db: sqlite3.Connection, root: RootKey, moments: Moments) -> None:
             assert db.in_transaction
             assert db.execute("SELECT format FROM head").fetchone() == (number,)
             taken.append(number)
 
         return climb
 
-    covered = head._COVERED | {3: head._COVERED[2], 4: head._COVERED[2]}
+    covered = head._COVERED | dict.fromkeys((FORMAT + 1, FORMAT + 2), head._COVERED[FORMAT])
     monkeypatch.setattr(head, "_COVERED", covered)
-    monkeypatch.setattr(migration, "LADDER", migration.LADDER | {2: step(2), 3: step(3)})
+    monkeypatch.setattr(migration, "LADDER", migration.LADDER | {3: step(3), 4: step(4)})
     for module in (head, migration):
-        monkeypatch.setattr(module, "FORMAT", 4)
-    monkeypatch.setattr(head.read_head, "__kwdefaults__", {"oldest": 4})
+        monkeypatch.setattr(module, "FORMAT", 5)
+    monkeypatch.setattr(head.read_head, "__kwdefaults__", {"oldest": 5})
     return taken
 
 
 def test_a_vault_climbs_every_step_that_it_is_behind(
-    old: Path, secrets: UnreliableSecrets, format_4: list[int]
+    old: Path, secrets: UnreliableSecrets, format_5: list[int]
 ) -> None:
     vault = opened(old, secrets)
     assert contents(vault) == WHOLE
-    assert written_format(old) == 4
-    assert format_4 == [2, 3]
+    assert written_format(old) == 5
+    assert format_5 == [3, 4]
     vault.close()
 
 
 def test_a_step_that_fails_leaves_the_format_as_it_was(
-    old: Path, secrets: UnreliableSecrets, format_4: list[int], monkeypatch: pytest.MonkeyPatch
+    old: Path, secrets: UnreliableSecrets, format_5: list[int], monkeypatch: pytest.MonkeyPatch, written_in: int
 ) -> None:
-    def fails(db: sqlite3.Connection, root: RootKey) -> None:
+    def fails(db: sqlite3.Connection, root: RootKey, moments: Moments) -> None:
         db.execute("DELETE FROM documents")
         db.execute("not sql")
 
-    monkeypatch.setitem(migration.LADDER, 3, fails)
+    monkeypatch.setitem(migration.LADDER, 4, fails)
     before = tables(old / "vault" / "vault.db")
     with pytest.raises(VaultError):
         opened(old, secrets)
-    assert format_4 == [2]
+    assert format_5 == [3]
     assert tables(old / "vault" / "vault.db") == before
-    assert written_format(old) == 1
+    assert written_format(old) == written_in
     monkeypatch.undo()
     vault = opened(old, secrets)
     assert contents(vault) == WHOLE
-    vault.close()
-
-
-def test_a_lane_of_a_purpose_that_was_deleted_in_full_is_marked_again_by_the_next(
-    old: Path, secrets: UnreliableSecrets
-) -> None:
-    """A mark never goes back, whatever clock the deleting process had."""
-    vault = opened(old, secrets)
-    for at in (LATER, DAY):
-        with vault.write() as change:
-            change.shred(Lanes(purpose="improvement"), at)
-            assert change.db.execute("SELECT at FROM shreds WHERE purpose = 'improvement'").fetchone() == (LATER,)
     vault.close()

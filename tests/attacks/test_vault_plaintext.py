@@ -27,6 +27,7 @@ from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.config import SecretStore
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import QueueItem
+from rocketvpn_sdk.vault.lanes import Lanes
 
 pytestmark = pytest.mark.clause("T1")
 
@@ -158,7 +159,7 @@ def test_attack_search_every_file_at_every_moment(tmp_path: Path) -> None:
         session.rocket.journal.purge()
         session.search()
         with session.rocket._rooms.vault.shredding() as change:
-            change.shred(lambda lane: True, session.rocket._rooms.vault.now())
+            change.shred(Lanes())
             change.drop_all_documents()
         session.search()
     session.search()

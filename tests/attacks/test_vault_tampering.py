@@ -158,7 +158,7 @@ def victim(older: bytes, secrets: MemorySecrets, tmp_path_factory: pytest.TempPa
     folder = next(Path(place.read_text()) for place in base.glob("victim*/where"))
     vault = open_vault(folder, secrets, FakeClock())
     with vault.write() as change:
-        change.shred(Lanes(purpose="improvement"), vault.now())
+        change.shred(Lanes(purpose="improvement"))
     fill(vault, FakeClock())
     with vault.write() as change:
         sweep(change, most_bytes=1)
@@ -746,7 +746,7 @@ def test_attack_verify_names_the_piece(
 def test_verify_takes_destroyed_keys_for_what_they_are(open_victim: Vault) -> None:
     """Tombstones, emptied blocks, and ciphertext that is not yet removed are no damage."""
     with open_victim.shredding() as change:
-        change.shred(Lanes(purpose="improvement"), open_victim.now())
+        change.shred(Lanes(purpose="improvement"))
     assert verify(open_victim) == Verified(lanes=3, blocks=9, records=12, documents=4)
     with open_victim.write() as change:
         sweep(change, most_bytes=1)

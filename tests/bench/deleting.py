@@ -10,6 +10,7 @@ from bench.data import events
 from bench.journal import opened
 from bench.measure import Row, wall
 from bench.peers import SqlCipher
+from rocketvpn_sdk.vault.lanes import Lanes
 
 _SAMPLE = 10_000
 
@@ -48,7 +49,7 @@ def _fill(rocket: object, made: tuple, size: int) -> None:
 def _shred(rocket: object) -> None:
     """What a deletion does before it returns: drop the keys, rotate the root. Ciphertext is removed afterwards."""
     with rocket._rooms.vault.shredding() as change:
-        change.shred(lambda lane: True, rocket._rooms.vault.age().highest)
+        change.shred(Lanes())
 
 
 def _theirs(made: tuple, size: int) -> float:

@@ -55,7 +55,8 @@ PINNED = {
     "digest": "e82f44e1d0e2369c03f7add78baf42e68c0d7e7edf01b7ab59f62ff1610a0e41",
     "link": "f7616ce0ac29cd03318db16d07c9b4e1588eb3464d84a7c416d00e424adf1fb4",
     "manifest of format 1": "228f8195fe3591939a82d72d86cea60cde0717815de881598d5db0f491ab5343",
-    "manifest": "ee12d9ac03b382c4a676168183c5ae59ac59131f8ba5f1bd12fef28fb6c6e6de",
+    "manifest": "33afbce28a98fa63523f57f973e1a76bf993d56d9cdb4d1d7dce93577fc84377",
+    "manifest of format 2": "ee12d9ac03b382c4a676168183c5ae59ac59131f8ba5f1bd12fef28fb6c6e6de",
     "heads": "e90d5520322812014694e349e3aff5efad62dae623d627244acb70cd27a105df",
 }
 
@@ -129,8 +130,17 @@ def test_known_macs() -> None:
         assert manifest(db, ROOT) == reader.mac("manifest", reader.manifest_cells())
         assert manifest(db, ROOT).hex() == PINNED["manifest"]
         assert heads(db, ROOT).hex() == PINNED["heads"]
-    with Rows(1) as db:
-        assert manifest(db, ROOT).hex() == PINNED["manifest of format 1"]
+    for older in (1, 2):
+        with Rows(older) as db:
+            assert manifest(db, ROOT).hex() == PINNED[f"manifest of format {older}"]
+
+
+OLDER_TABLES = (
+    "ALTER TABLE lanes ADD COLUMN shredded_at REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE shreds DROP COLUMN boot",
+    "ALTER TABLE shreds RENAME COLUMN moment TO at",
+)
+"""What formats 1 and 2 had in the place of what this one has, as far as the manifest can see."""
 
 
 class Rows:
@@ -142,6 +152,9 @@ class Rows:
     def __enter__(self) -> sqlite3.Connection:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         make_tables(self.db)
+        if self.format != FORMAT:
+            for statement in OLDER_TABLES:
+                self.db.execute(statement)
         columns = (
             "id, format, vault_id, root_id, generation, planned, retired, replaced_at, owed_since, manifest, heads"
         )
@@ -149,8 +162,13 @@ class Rows:
             f"INSERT INTO head ({columns}) VALUES (1, ?, ?, ?, 3, ?, ?, 4.5, 5.5, x'', x'')",
             (self.format, VAULT, ROOT_ID, SLOT, KEY_ID),
         )
-        self.db.execute("INSERT INTO lanes VALUES (1, 'log', 'service', 'P14D', 2, ?, 9, ?, 4.25)", (PREVIOUS, SECRET))
-        self.db.execute("INSERT INTO shreds VALUES ('', 'improvement', 4.25)")
+        lane = (1, "log", "service", "P14D", 2, PREVIOUS, 9, SECRET)
+        if self.format == FORMAT:
+            self.db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lane)
+            self.db.execute("INSERT INTO shreds VALUES ('', 'improvement', 'a boot', 4.25)")
+        else:
+            self.db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?, 4.25)", lane)
+            self.db.execute("INSERT INTO shreds VALUES ('', 'improvement', 4.25)")
         self.db.execute("INSERT INTO keys VALUES (?, 0, 0, ?)", (KEY_ID, ROOT.wrap(KEY)))
         self.db.execute("INSERT INTO keys VALUES (?, 1, 86400, NULL)", (ROOT_ID,))
         self.db.execute("INSERT INTO documents VALUES (?, ?, 7, ?, ?)", (SLOT, KEY_ID, ROOT.wrap(KEY), KEY))
@@ -187,7 +205,7 @@ def written(vault: Vault) -> list[list[object]]:
     vault.put("note", Note("one"))
     vault.put("note", Note("two"))
     with vault.shredding() as change:
-        change.shred(Lanes(purpose="improvement"), vault.now())
+        change.shred(Lanes(purpose="improvement"))
     now = vault.clock.time()
     return [
         *(["log", "service", now, number] for number in range(10)),

@@ -208,7 +208,7 @@ def test_after_a_deletion_with_a_wrong_clock_new_records_are_kept(vault: Vault, 
     log.append("service", FORTNIGHT, "old")
     log.commit()
     with vault.shredding() as change:
-        change.shred(Lanes(), vault.age().highest)
+        change.shred(Lanes())
     clock.turn(-300 * DAY)
     clock.advance(1)
     log.append("service", FORTNIGHT, "new")
@@ -241,7 +241,7 @@ def test_shredding_one_purpose_leaves_the_others(vault: Vault, clock: FakeClock)
     log.append("improvement", FORTNIGHT, "goes")
     log.commit()
     with vault.shredding() as change:
-        change.shred(Lanes(purpose="improvement"), vault.age().highest)
+        change.shred(Lanes(purpose="improvement"))
     assert [record for _, record in log.read()] == ["stays"]
 
 
@@ -255,7 +255,7 @@ def test_what_another_process_buffered_before_a_deletion_does_not_come_back(
     log.append("service", FORTNIGHT, "buffered before")
     clock.advance(1)
     with vault.shredding() as change:
-        change.shred(Lanes(), vault.age().highest)
+        change.shred(Lanes())
     clock.advance(1)
     log.append("service", FORTNIGHT, "after")
     log.commit()
@@ -666,7 +666,7 @@ def test_trimming_takes_several_blocks_and_counts_what_could_be_read(vault: Vaul
         log.append("improvement", FORTNIGHT, -number)
         log.commit()
     with vault.write() as change:
-        change.shred(Lanes(purpose="improvement"), vault.now())
+        change.shred(Lanes(purpose="improvement"))
     clock.advance(1)
     with vault.write() as change:
         assert trim(change, "log", most_bytes=stored_bytes(change, "log")) == 0

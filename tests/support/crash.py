@@ -131,9 +131,9 @@ def copied(folder: Path, target: Path) -> Path:
     return target
 
 
-def format_1(folder: Path) -> Path:
-    """Lay the vault that was made in format 1 into ``folder``, for ``open_shared``; return ``folder``."""
-    made = TESTS / "data" / "vault-format-1"
+def of_format(number: int, folder: Path) -> Path:
+    """Lay the vault that was made in format ``number`` into ``folder``, for ``open_shared``; return ``folder``."""
+    made = TESTS / "data" / f"vault-format-{number}"
     (folder / "vault").mkdir(mode=0o700, parents=True)
     shutil.copy(made / "vault.db", folder / "vault" / "vault.db")
     shutil.copy(made / "secrets.json", folder / "secrets.json")

@@ -75,7 +75,7 @@ def drop(folder: str, die_at: int | None = None, die_after: bool = False, statem
     vault = _opened(folder, die_at, die_after, statement)
     with vault.shredding() as change:
         change.drop("goes")
-        change.shred(Lanes(purpose="improvement"), vault.now())
+        change.shred(Lanes(purpose="improvement"))
 
 
 def destroy(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:

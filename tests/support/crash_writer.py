@@ -77,8 +77,8 @@ class Writer:
         """Delete everything of this process's lane."""
         self.diary.intend("shred")
         with self.vault.shredding() as change:
-            change.shred(Lanes(purpose=self.name), self._mark())
-        self.log.forget_tails()
+            change.shred(Lanes(purpose=self.name))
+        self.log.forget_ended()
         self.diary.done()
 
     def read(self) -> None:
@@ -99,11 +99,8 @@ class Writer:
         """Delete the lane of both processes."""
         begun = time.time()
         with self.vault.shredding() as change:
-            change.shred(Lanes(purpose=SHARED), self._mark())
+            change.shred(Lanes(purpose=SHARED))
         self.shared.intend("shred", begun, time.time())
-
-    def _mark(self) -> float:
-        return self.vault.now()
 
     def _next(self) -> int:
         self.number += 1

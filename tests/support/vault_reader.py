@@ -32,8 +32,8 @@ MANIFEST = (
         "head",
         "SELECT format, vault_id, generation, planned, retired, bridge, replaced_at, owed_since, closed FROM head",
     ),
-    ("lanes", "SELECT id, stream, purpose, retention, first_sequence, first_link, shredded_at FROM lanes ORDER BY id"),
-    ("shreds", "SELECT stream, purpose, at FROM shreds ORDER BY stream, purpose"),
+    ("lanes", "SELECT id, stream, purpose, retention, first_sequence, first_link FROM lanes ORDER BY id"),
+    ("shreds", "SELECT stream, purpose, boot, moment FROM shreds ORDER BY stream, purpose"),
     ("keys", "SELECT key_id, lane, epoch, wrapped FROM keys ORDER BY key_id"),
     ("documents", "SELECT slot, key_id, version, wrapped, sealed FROM documents ORDER BY slot"),
 )
@@ -64,7 +64,7 @@ class Reader:
 
     def __init__(self, path: Path, name: str, entry: bytes) -> None:
         self.db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        query = "SELECT vault_id, root_id, manifest, heads FROM head WHERE format = 2"
+        query = "SELECT vault_id, root_id, manifest, heads FROM head WHERE format = 3"
         self.vault_id, self.root_id, manifest, heads = self.db.execute(query).fetchone()
         self.root, check = entry[:32], entry[32:]
         assert name == f"{self.vault_id.hex()}/{self.root_id.hex()}"

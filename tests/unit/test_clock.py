@@ -35,7 +35,7 @@ def test_the_fake_clock_stands_until_it_is_turned():
     clock.advance(5)
     assert (clock.time(), clock.monotonic()) == (NOW + 5, 5.0)
     clock.turn(-10)
-    assert (clock.time(), clock.monotonic()) == (NOW - 5, 5.0)
+    assert (clock.time(), clock.monotonic()) == (NOW - 5, pytest.approx(5.0))
     with pytest.raises(ValueError, match="backwards"):
         clock.advance(-1)
 

@@ -83,7 +83,7 @@ class Room:
         self.log.commit()
 
     def kept(self) -> list[str]:
-        self.log.forget_tails()
+        self.log.forget_ended()
         return [record for _, record in self.log.read()]
 
 

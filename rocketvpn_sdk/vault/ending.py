@@ -36,6 +36,8 @@ class Removal(msgspec.Struct, frozen=True):
     """Names of entries that the file named, that are still in the secret store, and that nothing vouched for."""
     unknown: bool = False
     """The file could not say which entries are its own; there may be some."""
+    keeps_deleted: str = ""
+    """The program behind the secret store, if it is known to keep what is deleted from it."""
 
 
 def finish(store: Store, secrets: SecretStore) -> None:

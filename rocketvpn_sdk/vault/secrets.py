@@ -7,7 +7,7 @@ import binascii
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +20,8 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
+
+from rocketvpn_sdk.vault.secret_service import keeper_on_the_bus, removed_from_all
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -64,6 +66,10 @@ class SecretStore(ABC):
     def discard(self) -> None:
         """Remove the file that this store keeps for itself, if it keeps one: the vault it belonged to is lost."""
         return
+
+    def keeper(self) -> str:
+        """Return the program that is known to keep what was deleted from this store; empty: none is known of."""
+        return ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -111,6 +117,12 @@ class CheckedSecrets(SecretStore):
         """See ``SecretStore.discard``."""
         self._call(self.store.discard)
 
+    def keeper(self) -> str:
+        """See ``SecretStore.keeper``; nothing is known of a store that cannot say."""
+        with suppress(SecretStoreError):
+            return str(self._call(self.store.keeper))
+        return ""
+
     def _call(self, call: Callable[[], T]) -> T:
         try:
             return call()
@@ -157,13 +169,16 @@ class KeyringSecrets(SecretStore):
         text = base64.b64encode(secret).decode()
 
         def keep(backend: KeyringBackend) -> bool:
+            found = backend.get_password(_service(name), _user(name))
+            if found == text:
+                return True
+            if found is not None:
+                # Not written over: KeePassXC asks its user about that. And an entry may be there twice, as after a
+                # merge of two keyrings: then the other one could be found first for ever.
+                _removed(backend, _service(name), _user(name))
             backend.set_password(_service(name), _user(name), text)
             return backend.get_password(_service(name), _user(name)) == text
 
-        if self._run(keep):
-            return
-        with suppress(SecretStoreUnavailable):
-            self.delete(name)  # it is there twice, as after a merge of two keyrings, and the other one is found first
         if not self._run(keep):
             raise SecretStoreUnavailable(store=self.label, problem="it did not keep what it was given")
 
@@ -171,6 +186,13 @@ class KeyringSecrets(SecretStore):
         """See ``SecretStore.delete``: every entry by that name, however often it is there and whatever it is called."""
         if not self._run(lambda backend: _removed(backend, _service(name), _user(name))):
             raise SecretStoreUnavailable(store=self.label, problem=_NOT_REMOVED)
+
+    def keeper(self) -> str:
+        """See ``SecretStore.keeper``: who answers for the Secret Service can be asked of the session's bus.
+
+        The Keychain gets entries that are not synchronised, the Credential Locker entries of this machine alone.
+        """
+        return self._run(lambda backend: keeper_on_the_bus() if _is_secret_service(backend) else "")
 
     def _run(self, call: Callable[[KeyringBackend], T]) -> T:
         def work() -> T:
@@ -200,26 +222,13 @@ def _removed(backend: KeyringBackend, service: str, user: str) -> bool:
         if backend.get_password(service, user) is None:
             break
         backend.delete_password(service, user)
-    if type(backend).__module__ == "keyring.backends.SecretService":
-        return _removed_from_all(service, user)
+    if _is_secret_service(backend):
+        return removed_from_all(service, user, _MOST_COPIES)
     return backend.get_password(service, user) is None
 
 
-def _removed_from_all(service: str, user: str) -> bool:
-    """The same for the Secret Service: in every collection of its, since another one may have been the default."""
-    import secretstorage
-
-    with closing(secretstorage.dbus_init()) as bus:
-        for _ in range(_MOST_COPIES):
-            items = list(secretstorage.search_items(bus, {"service": service, "username": user}))
-            if not items:
-                return True
-            for item in items:
-                with suppress(secretstorage.ItemNotFoundException):  # another process was faster
-                    if item.is_locked() and item.unlock():
-                        raise secretstorage.LockedException("its prompt was dismissed")
-                    item.delete()
-    return False
+def _is_secret_service(backend: KeyringBackend) -> bool:
+    return type(backend).__module__ == "keyring.backends.SecretService"
 
 
 def _trusted_backend() -> KeyringBackend:

@@ -53,6 +53,9 @@ class VaultStatus(msgspec.Struct, frozen=True):
     rotation_owed_since: float | None = None
     """Seconds since the epoch; ``None``: every dropped key is out of reach."""
     generation: int = 0
+    keeps_deleted: str = ""
+    """The program behind the secret store, if it is known to keep what is deleted from it (KeePassXC's recycle bin); as
+    long as it does, an old copy of the folder opens. Known once unlocked."""
 
 
 class Vault:
@@ -82,6 +85,7 @@ class Vault:
         self._forked = False
         self._known: RootKey | None = None
         """The root of a deletion that the secret store kept from coming to its end."""
+        self._keeper = ""
         self.gone = False
         """Whether ``destroy`` came to its end here."""
         _open_vaults.add(self)
@@ -126,6 +130,7 @@ class Vault:
                 if stored is None:
                     self.save_clock()
                 self._access.tidy()
+                self._keeper = self._secrets.keeper()
             except BaseException:
                 self._access.keys = None
                 raise
@@ -278,7 +283,7 @@ class Vault:
                     head = read_head(db, oldest=OLDEST)
             except VaultClosed:
                 return VaultStatus("closed", folder, secrets)  # another process deleted it
-            return VaultStatus(state, folder, secrets, head.owed_since, head.generation)
+            return VaultStatus(state, folder, secrets, head.owed_since, head.generation, self._keeper)
 
     def destroy(self, *, resetting: Callable[[], object] | None = None) -> Removal:
         """End the vault: mark it closed for other processes, remove its secrets, then its files. Needs no unlock.
@@ -327,7 +332,7 @@ class Vault:
         """
         try:
             with closing(cls(folder, secrets, clock, limits)) as vault:
-                return vault.destroy(resetting=also)
+                removal = vault.destroy(resetting=also)
         except (VaultDamaged, VaultTooNew):
             own = CheckedSecrets(secrets).beside(folder)
             if other := wrong_kind(folder, own, None, cause="reset"):
@@ -335,7 +340,8 @@ class Vault:
             also()
             removal = abandon(folder, own)
             folders.remove(folder)
-            return removal
+        keeper = CheckedSecrets(secrets).keeper()
+        return msgspec.structs.replace(removal, keeps_deleted=keeper)
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""

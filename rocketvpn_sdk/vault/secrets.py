@@ -20,7 +20,6 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
-
 from rocketvpn_sdk.vault.secret_service import keeper_on_the_bus, removed_from_all
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Plants in a vault's file what no version of us writes: schemas, lying indexes, pragmas, roots. Shares no code with us.
+"""Plants in a vault's file what no version of us writes: schemas, lying indexes, pragmas, roots; imports nothing of us.
 
 Every function here gets a ``random.Random`` and changes the file; a planting that sqlite refuses is another one's turn.
 """
@@ -178,7 +178,9 @@ def lying_index(file: Path, random: Random) -> str:
         if not rowids:
             what = "nothing, as it is empty"
         elif what in ("hide a row", "hide a copy"):
-            chosen = [f"randomblob(16)" if what == "hide a row" and name in ("key_id", "slot") else name for name in names]
+            chosen = [
+                "randomblob(16)" if what == "hide a row" and name in ("key_id", "slot") else name for name in names
+            ]
             chosen = ["NULL" if name == "id" else name for name in chosen]
             db.execute(f"INSERT INTO {table} SELECT {', '.join(chosen)} FROM {table} LIMIT 1")
         elif what == "take a row":
@@ -249,7 +251,7 @@ def plant(file: Path, random: Random) -> str:
     while True:
         try:
             return random.choice(PLANTS)(file, random)
-        except sqlite3.Error:
+        except (sqlite3.Error, TypeError, IndexError):  # the last two: what was planted before took its place away
             continue
 
 

@@ -1,4 +1,4 @@
-"""What can still be opened with what is left: every key in every file, tried on every seal. Imports nothing of the SDK."""
+"""What can still be opened with what is left: every key in every file, tried on every seal; imports nothing of us."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def _opened(file: Path, keys: set[tuple[bytes, bytes]]) -> Iterable[bytes]:
         with suppress(sqlite3.Error):
             for lane, first in db.execute("SELECT id, first_link FROM lanes").fetchall():
                 previous = first
-                query = "SELECT sequence, key_id, digest, sealed FROM blocks NOT INDEXED WHERE lane = ? ORDER BY sequence"
+                query = (
+                    "SELECT sequence, key_id, digest, sealed FROM blocks NOT INDEXED WHERE lane = ? ORDER BY sequence"
+                )
                 for number, key_id, digest, sealed in db.execute(query, (lane,)).fetchall():
                     for vault_id, key in keys if sealed else ():
                         data = b"RVBL" + struct.pack(">H", 1) + vault_id + key_id + struct.pack(">Q", number) + previous

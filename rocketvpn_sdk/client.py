@@ -21,7 +21,7 @@ from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.rooms import Rooms
 from rocketvpn_sdk.upkeep import Upkeep
-from rocketvpn_sdk.vault import Vault, VaultStatus
+from rocketvpn_sdk.vault import Removal, Vault, VaultStatus
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault.passphrase import file_names
 from rocketvpn_sdk.waiting import Requests
@@ -262,11 +262,12 @@ class RocketVPN:
             self._background.poke()
 
     @staticmethod
-    def reset(config: Config) -> None:
+    def reset(config: Config) -> Removal:
         """Remove the vault of ``config``, whatever state it is in, and its secrets; needs no unlock.
 
-        Only what is ours goes, by its name and never through a link; the folder stays if anything else is in it. The
-        server is not told: it goes on holding what it holds.
+        Only what is ours goes, by its name and never through a link; the folder stays if anything else is in it. Of the
+        secret store only what the file proves to be its own: what it merely names may be another vault's, stays, and is
+        in the answer. The server is not told: it goes on holding what it holds.
 
         Raises:
             MadeWithPassphrase, MadeWithoutPassphrase: its key is in another kind of secret store; nothing was removed.
@@ -278,9 +279,10 @@ class RocketVPN:
 
         folder, secrets = config.folder, config.resolved_secrets
         if not folders.holds_vault(folder, file_names(folder, secrets)):
-            return
+            return Removal()
         folders.check(folder)
-        Vault.reset(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
+        folders.require_ours(folder)
+        return Vault.reset(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
 
     def __repr__(self) -> str:
         return f"RocketVPN({self._rooms.vault.status().state})"

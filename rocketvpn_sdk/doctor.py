@@ -118,6 +118,11 @@ def _examine(rocket: RocketVPN, config: Config, *, online: bool) -> Iterator[Fin
 
 def _keyring(rocket: RocketVPN) -> Finding:
     vault = rocket.status().vault
+    if vault.rotation_owed_since is None and vault.keeps_deleted:
+        sentence = f"The key can be read. {vault.keeps_deleted} holds it, and keeps what is deleted from it."
+        return _attention(
+            "keyring", sentence, "Empty its recycle bin after each deletion, or switch the bin off there."
+        )
     if vault.rotation_owed_since is None:
         return _fine("keyring", f"The key can be read from the {vault.secrets}.")
     return Finding(

@@ -60,6 +60,14 @@ def basis(name: str) -> str:
     return _BASES.get(name, name)
 
 
+def keeps(keeper: str) -> str:
+    """Return what to do about a program that keeps what is deleted from it."""
+    return (
+        f"{keeper} keeps the old key in its recycle bin: until that is emptied, a copy of the folder from before can be"
+        " opened with it. Empty it there, or switch the bin off."
+    )
+
+
 def joined(items: tuple[str, ...] | list[str], nothing: str = "nothing") -> str:
     """Return ``a, b and c``."""
     if not items:

@@ -220,8 +220,14 @@ class Deletion:
         self._journal.shredded()
         self._api.sent.forget()
         self._witness.forget()
-        owed = self._vault.status().rotation_owed_since is not None
-        return Here(done=True, at=utc(self._clock.time()), keys_destroyed=destroyed, rotation_owed=owed)
+        vault = self._vault.status()
+        return Here(
+            done=True,
+            at=utc(self._clock.time()),
+            keys_destroyed=destroyed,
+            rotation_owed=vault.rotation_owed_since is not None,
+            keeps_deleted=vault.keeps_deleted,
+        )
 
     def _conclude(self, ticket: QueueItem, request_id: str, *, interactive: bool, awaited: bool) -> Server:
         path = {"request_id": request_id}

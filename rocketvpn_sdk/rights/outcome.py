@@ -29,6 +29,9 @@ class Here(msgspec.Struct, frozen=True, kw_only=True):
     keys_destroyed: int = 0
     rotation_owed: bool = False
     """The keys are dropped; a secret store or a disk that failed kept their root from being put out of reach too."""
+    keeps_deleted: str = ""
+    """The program behind the secret store, if it is known to keep what is deleted from it (KeePassXC's recycle bin): as
+    long as it does, a copy of the folder from before opens."""
 
 
 class Receipt(MaskedRepr, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What rests on this device: sealed, minimal, and gone when it is deleted."""
 
+from rocketvpn_sdk.vault.ending import Removal
 from rocketvpn_sdk.vault.passphrase import PassphraseSecrets
 from rocketvpn_sdk.vault.queue import Queue, QueueItem
 from rocketvpn_sdk.vault.sealed_log import SealedLog
@@ -11,6 +12,7 @@ __all__ = [
     "PassphraseSecrets",
     "Queue",
     "QueueItem",
+    "Removal",
     "SealedLog",
     "SecretStore",
     "Vault",

@@ -36,6 +36,7 @@ class Access:
         self._rotation = rotation
         self._moments = moments
         self._verified_version = -1
+        self._known_generation = 0
         self.keys: Keys | None = None
         """``None``: locked."""
         self.changes = 0
@@ -92,7 +93,8 @@ class Access:
             VaultBusy: other processes rotated all the time.
         """
         for _ in range(_TRIES):
-            keys = self._keys_of(lifecycle.find_root(self._store, self._secrets))
+            root, self._known_generation = lifecycle.find_root(self._store, self._secrets)
+            keys = self._keys_of(root)
             if keys is not None:
                 return keys
         raise VaultBusy(seconds=0)
@@ -191,6 +193,10 @@ class Access:
         try:
             with self._store.snapshot() as db:
                 head = self._head(db)
+                if not self._known_generation:
+                    check_manifest(db, self.require_keys().root, head)
+            if not self._known_generation:
+                lifecycle.remember(self._secrets, head)
             if head.planned is not None or head.retired is not None:
                 with self._store.exclusively():
                     self._rotation.repair(self.require_keys().root)

@@ -133,7 +133,9 @@ class Change:
     def drop(self, *names: str) -> None:
         """Destroy the keys of documents; names that are not there are fine."""
         self.touch_manifest()
-        self.db.executemany("DELETE FROM documents WHERE slot = ?", [(self.keys.slot(name),) for name in names])
+        slots = {self.keys.slot(name) for name in names}
+        self.db.executemany("DELETE FROM documents WHERE slot = ?", [(slot,) for slot in slots])
+        self._require_gone(slots & self._slots())
 
     def drop_all_documents(self, *, keep: Iterable[str] = ()) -> None:
         """Destroy the keys of all documents but those in ``keep``."""
@@ -141,6 +143,15 @@ class Change:
         kept = [self.keys.slot(name) for name in keep]
         marks = ", ".join("?" for _ in kept)
         self.db.execute(f"DELETE FROM documents WHERE slot NOT IN ({marks})", kept)  # noqa: S608 - only question marks
+        self._require_gone(self._slots() - set(kept))
+
+    def _slots(self) -> set[bytes]:
+        return {slot for (slot,) in self.db.execute("SELECT slot FROM documents NOT INDEXED")}
+
+    def _require_gone(self, left: Collection[object]) -> None:
+        """Go on where nothing is ``left`` of what was to go: looked for row by row, before it is committed."""
+        if left:
+            raise VaultDamaged(part="the database file: what is deleted from it stays")
 
     # ------------------------------------------------------------ lanes
 
@@ -199,6 +210,7 @@ class Change:
         for row in lane_rows(self.db):
             if any(which(row.lane) for which in choices):
                 dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
+                self._require_gone(self._epochs(row))
         self.keys.forget()
         self.mark(*choices)
         return dropped
@@ -236,14 +248,20 @@ class Change:
         dropped = 0
         for row in lane_rows(self.db):
             seconds = kept(row.lane)
-            live = self.db.execute("SELECT epoch FROM keys WHERE lane = ? AND wrapped IS NOT NULL", (row.id,))
-            for (epoch,) in live.fetchall():
-                if epoch_dead(seconds, epoch, now):
-                    self.touch_manifest()
-                    dropped += self.db.execute(f"{_TOMBSTONE} AND epoch = ?", (row.id, epoch)).rowcount
+            dead = {epoch for epoch in self._epochs(row) if epoch_dead(seconds, epoch, now)}
+            for epoch in dead:
+                self.touch_manifest()
+                dropped += self.db.execute(f"{_TOMBSTONE} AND epoch = ?", (row.id, epoch)).rowcount
+            if dead:
+                self._require_gone(dead & self._epochs(row))
         if dropped:
             self.keys.forget()
         return dropped
+
+    def _epochs(self, row: LaneRow) -> set[int]:
+        """Return the epochs of a lane whose keys are there."""
+        live = self.db.execute("SELECT epoch FROM keys NOT INDEXED WHERE lane = ? AND wrapped IS NOT NULL", (row.id,))
+        return {epoch for (epoch,) in live}
 
     # ------------------------------------------------------------ the end
 

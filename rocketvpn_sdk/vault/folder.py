@@ -27,6 +27,8 @@ _SMALLEST_DATABASE = 512
 """One page of the smallest size that sqlite knows."""
 
 _OURS = "SELECT count(*) FROM sqlite_master WHERE name = 'head' AND sql LIKE '%vault_id%'"
+_NEW = "SELECT count(*) = 0 FROM sqlite_master"
+_FOREIGN = f"its file {DATABASE} is another program's (choose an empty folder)"
 _SHARED = "it holds other files, and others may read it (choose an empty folder)"
 _WRITTEN = "it is a lock and should be empty, and another program wrote into it"
 _LONGEST_NAME = f"/{COURIER}-journal"
@@ -142,13 +144,32 @@ def is_ours(folder: Path) -> bool:
     Nothing is changed: sqlite neither reads nor removes the log beside the file. So a vault that was made a moment ago,
     and has everything in its log, is not seen.
     """
+    return _says(folder, _OURS)
+
+
+def _says(folder: Path, question: str) -> bool:
     path = folder / DATABASE
     try:
         require_file(path)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as db:
-            return bool(db.execute(_OURS).fetchone()[0])
+            return bool(db.execute(question).fetchone()[0])
     except (OSError, sqlite3.Error, UnicodeDecodeError):  # the last one is what sqlite3 raises for a damaged schema
         return False
+
+
+def require_ours(folder: Path) -> None:
+    """Go on where ``vault.db`` is a vault's, new, damaged or not there; another program may have one by that name.
+
+    Ours never lacks the lock beside it: that is made first, and goes last.
+
+    Raises:
+        VaultUnsafe: it is another program's.
+    """
+    with disk_errors(folder):
+        size = _size(folder / DATABASE)
+    if not size or is_there(folder / LOCK) or is_ours(folder) or _says(folder, _NEW):
+        return
+    raise VaultUnsafe(path=str(folder), problem=_FOREIGN)
 
 
 def create_database(folder: Path) -> None:

@@ -77,7 +77,19 @@ def read_head(db: sqlite3.Connection, *, oldest: int = FORMAT) -> Head:
     Raises:
         VaultDamaged: there is none, or it is not what it should be.
         VaultTooNew: a newer version wrote it.
-        VaultClosed: the vault was deleted or reset.
+        VaultClosed: the vault was deleted or reset, as far as the file says: it stops whoever reads it, and no more.
+    """
+    head = read_any_head(db, oldest=oldest)
+    if head.closed:
+        raise VaultClosed(problem="it was deleted")
+    return head
+
+
+def read_any_head(db: sqlite3.Connection, *, oldest: int = OLDEST) -> Head:
+    """Return the head row, also of a vault that says it was closed.
+
+    Raises:
+        VaultDamaged, VaultTooNew: as ``read_head``.
     """
     row = db.execute(f"SELECT {_COLUMNS} FROM head").fetchone()  # noqa: S608 - a constant
     try:
@@ -88,8 +100,6 @@ def read_head(db: sqlite3.Connection, *, oldest: int = FORMAT) -> Head:
         raise VaultTooNew(format=head.format)
     if head.format < oldest:
         raise VaultDamaged(part="the head of the vault")
-    if head.closed:
-        raise VaultClosed(problem="it was deleted")
     return head
 
 
@@ -97,6 +107,19 @@ def update_head(db: sqlite3.Connection, **values: Any) -> None:
     """Set columns of the head row."""
     columns = ", ".join(f"{name} = ?" for name in values)
     db.execute(f"UPDATE head SET {columns}", tuple(values.values()))  # noqa: S608 - names come from our own code
+
+
+def check_indexes(db: sqlite3.Connection, *tables: str) -> None:
+    """Check that the indexes of ``tables`` say what those hold, and that both can be searched.
+
+    An index that lies hides a row from whoever looks for it, and so from who counts, lists or deletes it.
+
+    Raises:
+        VaultDamaged: they do not.
+    """
+    for table in tables:
+        if db.execute(f"PRAGMA integrity_check({table})").fetchone() != ("ok",):
+            raise VaultDamaged(part=f"the index of its table {table!r}")
 
 
 def manifest(db: sqlite3.Connection, root: RootKey) -> bytes:
@@ -119,8 +142,20 @@ def check_manifest(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
     Raises:
         VaultDamaged: one was removed, altered, added or put back from an older copy.
     """
-    if not hmac.compare_digest(manifest(db, root), head.manifest):
+    if not vouches(db, root, head):
         raise VaultDamaged(part="its list of keys and documents is not the one last written")
+
+
+def vouches(db: sqlite3.Connection, root: RootKey, head: Head) -> bool:
+    """Return whether ``root`` vouches for the head, keys, documents and lanes.
+
+    Raises:
+        VaultDamaged: an index says otherwise than its table, so that what was checked need not be what is found.
+    """
+    if head.format not in _COVERED:
+        return False
+    check_indexes(db, *(word.decode() for word, _ in _COVERED[head.format]))
+    return hmac.compare_digest(manifest(db, root), head.manifest)
 
 
 def check_heads(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
@@ -129,6 +164,7 @@ def check_heads(db: sqlite3.Connection, root: RootKey, head: Head) -> None:
     Raises:
         VaultDamaged: a lane was cut, extended or exchanged.
     """
+    check_indexes(db, "lanes")
     if not hmac.compare_digest(heads(db, root), head.heads):
         raise VaultDamaged(part="a log does not end where it was last written to")
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.errors import SecretCorrupt, SecretMissing, SecretStoreError, VaultBusy, VaultDamaged, VaultOutdated
+from rocketvpn_sdk.errors import (
+    MadeWithoutPassphrase,
+    SecretMissing,
+    SecretStoreError,
+    VaultBusy,
+    VaultDamaged,
+    VaultOutdated,
+)
 from rocketvpn_sdk.vault.change import INDEX_LANE
-from rocketvpn_sdk.vault.head import FORMAT, OLDEST, Head, heads, manifest, read_head, update_head
+from rocketvpn_sdk.vault.head import FORMAT, OLDEST, Head, heads, manifest, read_any_head, read_head, update_head
 from rocketvpn_sdk.vault.keys import ID_BYTES, RootKey, generation_name, new_id, new_key, secret_name
-from rocketvpn_sdk.vault.passphrase import is_beside, wrong_kind
+from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.rotation import known_generation, open_root
 from rocketvpn_sdk.vault.schema import make_tables
 from rocketvpn_sdk.vault.secrets import SecretStore
@@ -42,8 +49,8 @@ def create(store: Store, secrets: SecretStore) -> None:
     """Make the tables and the first root, unless another process was first; goes on where one died.
 
     The root's id is in the file before the root is in the secret store: so whoever dies in between leaves no entry
-    there that nobody knows of. What that one left is used, never removed: a file that only says it is unfinished must
-    not talk us into destroying a root.
+    there that nobody knows of. What that one left is used if the store bears out that it is new, and is never removed:
+    a file that only says it is unfinished must not talk us into using, or destroying, another vault's root.
 
     Raises:
         SecretStoreError: the root cannot be kept; nothing was sealed.
@@ -52,35 +59,41 @@ def create(store: Store, secrets: SecretStore) -> None:
     with store.exclusively():
         if is_made(store):
             return
-        if not store.has_schema():
-            _plan(store)
-        root = _planned_root(_look(store), secrets)
+        head = _look(store) if store.has_schema() else _plan(store)
+        if head.planned is None or len(head.planned) != ID_BYTES:
+            raise VaultDamaged(part="the head of the vault")
+        if not was_begun(head, secrets):
+            head = _plan(store)  # its ids are those of a vault that is in use, here or elsewhere
+        root, ours = _planned_root(head, secrets)
         try:
             _finish(store, root)
         except BaseException:
-            secrets.delete(root.name)  # nothing was sealed under it yet
+            if ours:
+                secrets.delete(root.name)  # nothing was sealed under it yet
             raise
 
 
-def _plan(store: Store) -> None:
-    with store.transaction(durable=True) as db:
-        make_tables(db)
+def _plan(store: Store) -> Head:
+    with store.transaction(durable=True, making=True) as db:
+        if not store.has_tables:
+            make_tables(db)
         db.execute(
-            "INSERT INTO head (id, format, vault_id, root_id, generation, planned, manifest, heads)"
+            "INSERT OR REPLACE INTO head (id, format, vault_id, root_id, generation, planned, manifest, heads)"
             " VALUES (1, ?, ?, x'', ?, ?, x'', x'')",
             (FORMAT, new_id(), _UNMADE, new_id()),
         )
+        return read_head(db)
 
 
-def _planned_root(head: Head, secrets: SecretStore) -> RootKey:
-    if head.planned is None or len(head.planned) != ID_BYTES:
-        raise VaultDamaged(part="the head of the vault")
-    stored = secrets.get(secret_name(head.vault_id, head.planned))
+def _planned_root(head: Head, secrets: SecretStore) -> tuple[RootKey, bool]:
+    """Return the root to begin with, and whether it was made here just now."""
+    planned = head.planned or b""
+    stored = secrets.get(secret_name(head.vault_id, planned))
     if stored is not None:
-        return RootKey.from_stored(head.vault_id, head.planned, stored, store=secrets.label)
-    root = RootKey(head.vault_id, head.planned, new_key())
+        return RootKey.from_stored(head.vault_id, planned, stored, store=secrets.label), False
+    root = RootKey(head.vault_id, planned, new_key())
     secrets.set(root.name, root.stored)
-    return root
+    return root, True
 
 
 def _finish(store: Store, root: RootKey) -> None:
@@ -93,8 +106,19 @@ def _finish(store: Store, root: RootKey) -> None:
         update_head(db, manifest=manifest(db, root), heads=heads(db, root))
 
 
-def find_root(store: Store, secrets: SecretStore) -> RootKey:
-    """Return the root that the file names; only a fresh look at both may say that it is missing.
+def remember(secrets: SecretStore, head: Head) -> None:
+    """Tell the secret store of a vault whose generation it does not know; ``head`` was vouched for.
+
+    Raises:
+        SecretStoreError: the store cannot be used now.
+    """
+    secrets.set(generation_name(head.vault_id), str(head.generation).encode())
+
+
+def find_root(store: Store, secrets: SecretStore) -> tuple[RootKey, int]:
+    """Return the root that the file names, and the generation that the store knows of; 0: it knows none.
+
+    Only a fresh look at both may say that the root is missing.
 
     Raises:
         SecretMissing: the store has no key for this vault.
@@ -113,7 +137,7 @@ def find_root(store: Store, secrets: SecretStore) -> RootKey:
         raise other from None
 
 
-def _find_root(store: Store, secrets: SecretStore) -> RootKey:
+def _find_root(store: Store, secrets: SecretStore) -> tuple[RootKey, int]:
     head = _look(store)
     for _ in range(_TRIES):
         root = open_root(secrets, head)
@@ -125,7 +149,7 @@ def _find_root(store: Store, secrets: SecretStore) -> RootKey:
             raise VaultOutdated
         if root is None:
             raise SecretMissing(store=secrets.label)
-        return root
+        return root, known
     raise VaultBusy(seconds=0)
 
 
@@ -134,73 +158,37 @@ def _look(store: Store) -> Head:
         return read_head(db, oldest=OLDEST)
 
 
-def is_ended(store: Store) -> bool:
-    """Whether a process has begun to remove this vault.
-
-    Raises:
-        VaultDamaged: it says so, and still has keys.
-    """
-    if not store.has_schema():
-        return False
-    with store.snapshot() as db:
-        row = db.execute("SELECT closed, EXISTS (SELECT 1 FROM keys) FROM head").fetchone()
-    if row and row[0] and row[1]:
-        # The mark and the end of the keys are one transaction: this is one wrong bit, no reason to remove everything.
-        raise VaultDamaged(part="the head of the vault")
-    return bool(row and row[0])
-
-
 def require_right_kind(store: Store, secrets: SecretStore) -> None:
     """Go on where nothing shows that the vault's key is in another kind of store, which is to be reset with that.
 
     Raises:
         MadeWithPassphrase, MadeWithoutPassphrase: something does.
     """
-    if is_ended(store) or not is_made(store):
-        return  # its key is on its way out, or nothing was sealed under it yet
-    other = wrong_kind(store.folder, secrets, _look(store).vault_id, cause="reset")
-    if other is not None:
-        raise other
+    if not is_made(store):
+        return  # nothing was sealed under its key yet
+    with store.snapshot() as db:
+        head = read_any_head(db)
+    other = wrong_kind(store.folder, secrets, head.vault_id, cause="reset")
+    if other is not None and not (head.closed and isinstance(other, MadeWithoutPassphrase)):
+        raise other  # (of one that is being removed, the file of the passphrase may be gone already)
 
 
-def end(store: Store, secrets: SecretStore, *, discard: bool = False) -> None:
-    """Mark the vault closed for every process, drop its keys, remove its secrets, then its files.
+def is_ended(store: Store) -> bool:
+    """Whether the file says that a process has begun to remove this vault; nothing vouches for that yet."""
+    if not store.has_schema():
+        return False
+    with store.snapshot() as db:
+        row = db.execute("SELECT closed FROM head").fetchone()
+    return bool(row and row[0])
 
-    All of it under one lock: whoever waited for it must not remove what was made anew in the meantime.
 
-    Args:
-        store: its files.
-        secrets: where its root is.
-        discard: remove the file that ``secrets`` keeps if it cannot be read, or if no vault was made to its end here,
-            so that it belongs to none.
+def was_begun(head: Head, secrets: SecretStore) -> bool:
+    """Whether the vault of ``head`` was never made to its end, and what its planned root opens is nothing.
+
+    The file's word is not enough for that. The secret store's is: it is told of every vault's generation by the first
+    that unlocks it (see ``remember``).
 
     Raises:
-        SecretStoreError: the secret store cannot be used now; the keys in the file are gone all the same.
-        VaultDamaged: the file does not say which secrets are its own; nothing was removed.
-        VaultClosed: another process has done it.
+        SecretStoreError: the store cannot be used now.
     """
-    with store.exclusively():
-        belongs_to_none = not is_made(store) and is_beside(store.folder, secrets)
-        try:
-            if store.has_schema():
-                for name in _close(store):
-                    secrets.delete(name)
-        except SecretCorrupt:
-            if not discard:
-                raise
-            secrets.discard()
-        if discard and belongs_to_none:
-            secrets.discard()
-        store.remove_files()
-
-
-def _close(store: Store) -> tuple[str, ...]:
-    with store.transaction(durable=True) as db:
-        row = db.execute("SELECT vault_id, root_id, planned, retired FROM head").fetchone()
-        if row is None:
-            raise VaultDamaged(part="the head of the vault")
-        vault_id, *roots = row
-        for table in ("keys", "documents", "blocks"):
-            db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
-        update_head(db, closed=1, bridge=None)
-    return (*(secret_name(vault_id, root) for root in roots if root), generation_name(vault_id))
+    return head.generation == _UNMADE and secrets.get(generation_name(head.vault_id)) is None

@@ -39,8 +39,8 @@ def migrate(store: Store, secrets: SecretStore, now: float, moments: Moments) ->
         with store.snapshot() as db:
             if read_head(db, oldest=OLDEST).format == FORMAT:
                 return
-        root = find_root(store, secrets)
-        with store.exclusively(), store.transaction(durable=True) as db:
+        root, _ = find_root(store, secrets)
+        with store.exclusively(), store.transaction(durable=True, making=True) as db:
             head = read_head(db, oldest=OLDEST)
             # Another process may have been faster, or an older version of us have rotated: then it is looked at anew.
             if head.format < FORMAT and head.root_id == root.root_id:

@@ -20,6 +20,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
+from rocketvpn_sdk.vault.secret_service import keeper_on_the_bus, removed_from_all
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SERVICE = "rocketvpn-sdk"
+_MOST_COPIES = 8
+"""How often an entry is deleted before it counts as one that cannot be: it may be there more than once."""
+_NOT_REMOVED = "it did not remove the old key"
 
 
 class SecretStore(ABC):
@@ -62,6 +66,10 @@ class SecretStore(ABC):
         """Remove the file that this store keeps for itself, if it keeps one: the vault it belonged to is lost."""
         return
 
+    def keeper(self) -> str:
+        """Return the program that is known to keep what was deleted from this store; empty: none is known of."""
+        return ""
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
@@ -86,8 +94,16 @@ class CheckedSecrets(SecretStore):
         self._call(lambda: self.store.set(name, secret))
 
     def delete(self, name: str) -> None:
-        """See ``SecretStore.delete``."""
-        self._call(lambda: self.store.delete(name))
+        """See ``SecretStore.delete``: until none is left, which a fresh look confirms.
+
+        Raises:
+            SecretStoreUnavailable: one is left.
+        """
+        for _ in range(_MOST_COPIES):
+            self._call(lambda: self.store.delete(name))
+            if self.get(name) is None:
+                return
+        raise SecretStoreUnavailable(store=self.label, problem=_NOT_REMOVED)
 
     def beside(self, folder: Path) -> SecretStore:
         """See ``SecretStore.beside``."""
@@ -99,6 +115,12 @@ class CheckedSecrets(SecretStore):
     def discard(self) -> None:
         """See ``SecretStore.discard``."""
         self._call(self.store.discard)
+
+    def keeper(self) -> str:
+        """See ``SecretStore.keeper``; nothing is known of a store that cannot say."""
+        with suppress(SecretStoreError):
+            return str(self._call(self.store.keeper))
+        return ""
 
     def _call(self, call: Callable[[], T]) -> T:
         try:
@@ -144,18 +166,32 @@ class KeyringSecrets(SecretStore):
     def set(self, name: str, secret: bytes) -> None:
         """See ``SecretStore.set``; reads the entry back, since some stores say yes and keep nothing."""
         text = base64.b64encode(secret).decode()
-        self._run(lambda backend: backend.set_password(_service(name), _user(name), text))
-        if self._run(lambda backend: backend.get_password(_service(name), _user(name))) != text:
+
+        def keep(backend: KeyringBackend) -> bool:
+            found = backend.get_password(_service(name), _user(name))
+            if found == text:
+                return True
+            if found is not None:
+                # Not written over: KeePassXC asks its user about that. And an entry may be there twice, as after a
+                # merge of two keyrings: then the other one could be found first for ever.
+                _removed(backend, _service(name), _user(name))
+            backend.set_password(_service(name), _user(name), text)
+            return backend.get_password(_service(name), _user(name)) == text
+
+        if not self._run(keep):
             raise SecretStoreUnavailable(store=self.label, problem="it did not keep what it was given")
 
     def delete(self, name: str) -> None:
-        """See ``SecretStore.delete``."""
+        """See ``SecretStore.delete``: every entry by that name, however often it is there and whatever it is called."""
+        if not self._run(lambda backend: _removed(backend, _service(name), _user(name))):
+            raise SecretStoreUnavailable(store=self.label, problem=_NOT_REMOVED)
 
-        def remove(backend: KeyringBackend) -> None:
-            if backend.get_password(_service(name), _user(name)) is not None:
-                backend.delete_password(_service(name), _user(name))
+    def keeper(self) -> str:
+        """See ``SecretStore.keeper``: who answers for the Secret Service can be asked of the session's bus.
 
-        self._run(remove)
+        The Keychain gets entries that are not synchronised, the Credential Locker entries of this machine alone.
+        """
+        return self._run(lambda backend: keeper_on_the_bus() if _is_secret_service(backend) else "")
 
     def _run(self, call: Callable[[KeyringBackend], T]) -> T:
         def work() -> T:
@@ -177,6 +213,21 @@ def _service(name: str) -> str:
 
 def _user(name: str) -> str:
     return name.rpartition("/")[2]
+
+
+def _removed(backend: KeyringBackend, service: str, user: str) -> bool:
+    """Remove every entry of ``user`` for ``service``; return whether a fresh look finds none."""
+    for _ in range(_MOST_COPIES):
+        if backend.get_password(service, user) is None:
+            break
+        backend.delete_password(service, user)
+    if _is_secret_service(backend):
+        return removed_from_all(service, user, _MOST_COPIES)
+    return backend.get_password(service, user) is None
+
+
+def _is_secret_service(backend: KeyringBackend) -> bool:
+    return type(backend).__module__ == "keyring.backends.SecretService"
 
 
 def _trusted_backend() -> KeyringBackend:
@@ -232,7 +283,7 @@ def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:
 def _translate(error: Exception, store: str) -> SecretStoreError:
     from keyring.errors import InitError, KeyringLocked
 
-    if isinstance(error, KeyringLocked):
+    if isinstance(error, KeyringLocked) or type(error).__name__ == "LockedException":  # secretstorage's, if it is there
         return SecretStoreLocked(
             store=store, problem="it must be unlocked, and its prompt was dismissed or cannot be shown"
         )

@@ -8,13 +8,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultBusy, VaultClosed, VaultDamaged, VaultError, VaultFull, VaultReadOnly
 from rocketvpn_sdk.files import disk_error, out_of_files
 from rocketvpn_sdk.vault import folder as folders
+from rocketvpn_sdk.vault.vouched import Guard
 
 _COMMITS_PER_CHECKPOINT = 256
 _CHECKPOINT_WAIT = 0.1
@@ -41,6 +42,7 @@ class Store:
         self._folder = folder
         self._busy_timeout = busy_timeout
         folders.prepare(folder)
+        folders.require_ours(folder)
         folders.create_lock(folder / folders.LOCK)
         self._handle = self._open_folder()
         self.writes = 0
@@ -103,23 +105,41 @@ class Store:
 
     def _configure(self) -> None:
         with self.errors():
-            if not self._db.execute("PRAGMA schema_version").fetchone()[0]:
+            self._guard = Guard(self._db)
+            self._db.execute("PRAGMA trusted_schema = OFF")
+            self._db.execute("PRAGMA cell_size_check = ON")
+            made = self.has_schema()  # the first thing that makes sqlite read the schema
+            if not made or self._db.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                 with self.exclusively():  # two processes may be making the vault at once
                     self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first page is written
                     self._db.execute("PRAGMA journal_mode = WAL")
+            self._guard.check_file()
             self._db.execute("PRAGMA wal_autocheckpoint = 0")
-            self._db.execute("PRAGMA trusted_schema = OFF")
             self._db.execute("PRAGMA fullfsync = ON")  # macOS: else a commit can wait in the disk's own cache
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection to ``vault.db``, for reading."""
+        """The connection to ``vault.db``; what is read or written goes through ``snapshot`` or ``transaction``."""
         return self._db
 
-    def has_schema(self) -> bool:
-        """Whether the tables are there."""
+    def data_version(self) -> int:
+        """Return a number that changes with whatever another process writes."""
         with self.errors():
-            return bool(self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'head'").fetchone()[0])
+            return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether the tables were there when this transaction or snapshot began, or the last one."""
+        return self._guard.format is not None
+
+    def has_schema(self) -> bool:
+        """Whether the tables are there; they are ours then.
+
+        Raises:
+            VaultDamaged: others are.
+        """
+        with self.snapshot():
+            return self.has_tables
 
     def _identity(self) -> tuple[int, int]:
         try:
@@ -176,8 +196,10 @@ class Store:
         raise VaultClosed(problem="it was deleted by another process")
 
     @contextmanager
-    def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool, making: bool = False) -> Iterator[sqlite3.Connection]:
         """Write, all or nothing; ``durable`` survives a power cut, otherwise only a kill.
+
+        ``making`` is for who makes or changes tables.
 
         Raises:
             VaultBusy, VaultFull, VaultReadOnly, VaultDamaged: see there; nothing was written.
@@ -192,7 +214,9 @@ class Store:
             if not self._patiently(self._begins, self._busy_timeout, step=_WRITE_STEP):
                 raise VaultBusy(seconds=self._busy_timeout)
             try:
-                yield self._db
+                self._guard.check()
+                with self._guard.making() if making else nullcontext():
+                    yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
                 with suppress(sqlite3.Error):  # the first error is the one to tell; sqlite may have rolled back itself
@@ -210,6 +234,7 @@ class Store:
         with self.errors():
             self._db.execute("BEGIN")
             try:
+                self._guard.check()
                 yield self._db
             finally:
                 with suppress(sqlite3.Error):  # a read transaction has nothing to lose

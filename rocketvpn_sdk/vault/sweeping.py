@@ -5,6 +5,7 @@ from __future__ import annotations
 from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
+from rocketvpn_sdk.vault.head import check_indexes
 
 
 def sweep(change: Change, *, most_bytes: int) -> int:
@@ -35,6 +36,14 @@ def _check_emptied(change: Change) -> None:
 
     The chain cannot tell: it keeps an empty block's digest. Moving a lane's beginning past it would sign the forgery.
     """
+    check_indexes(change.db, "blocks")  # or it would be asked of some of them only
+    strays = change.db.execute(
+        "SELECT 1 FROM (SELECT lane, count(*) AS blocks, min(sequence) AS first, max(sequence) AS last"
+        " FROM blocks NOT INDEXED GROUP BY lane) LEFT JOIN lanes ON id = lane"
+        " WHERE id IS NULL OR first <> first_sequence OR last <> next_sequence - 1 OR blocks <> last - first + 1"
+    ).fetchone()
+    if strays:
+        raise VaultDamaged(part="its logs have more or fewer blocks than were written")
     found = change.db.execute(
         "SELECT b.sequence, l.stream FROM blocks b JOIN lanes l ON l.id = b.lane"
         " LEFT JOIN keys k ON k.key_id = b.key_id AND k.lane = b.lane"

@@ -28,7 +28,9 @@ from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.access import Access
 from rocketvpn_sdk.vault.change import Change, Keys, read_document
+from rocketvpn_sdk.vault.ending import Removal, abandon, end, finish
 from rocketvpn_sdk.vault.head import OLDEST, read_head
+from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.migration import migrate
 from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.passphrase import wrong_kind
@@ -53,6 +55,9 @@ class VaultStatus(msgspec.Struct, frozen=True):
     rotation_owed_since: float | None = None
     """Seconds since the epoch; ``None``: every dropped key is out of reach."""
     generation: int = 0
+    keeps_deleted: str = ""
+    """The program behind the secret store, if it is known to keep what is deleted from it (KeePassXC's recycle bin); as
+    long as it does, an old copy of the folder opens. Known once unlocked."""
 
 
 class Vault:
@@ -80,6 +85,9 @@ class Vault:
         self._lock = threading.RLock()
         self._time = Timekeeper(clock)
         self._forked = False
+        self._known: RootKey | None = None
+        """The root of a deletion that the secret store kept from coming to its end."""
+        self._keeper = ""
         self.gone = False
         """Whether ``destroy`` came to its end here."""
         _open_vaults.add(self)
@@ -124,6 +132,7 @@ class Vault:
                 if stored is None:
                     self.save_clock()
                 self._access.tidy()
+                self._keeper = self._secrets.keeper()
             except BaseException:
                 self._access.keys = None
                 raise
@@ -188,7 +197,7 @@ class Vault:
         """
         with self._lock:
             self._access.require_keys()
-            return self._access.changes + int(self._store.db.execute("PRAGMA data_version").fetchone()[0])
+            return self._access.changes + self._store.data_version()
 
     def basis(self) -> bytes:
         """Return ``Change.basis`` as it is now: for who asks what may be written before the transaction begins."""
@@ -292,9 +301,9 @@ class Vault:
                     head = read_head(db, oldest=OLDEST)
             except VaultClosed:
                 return VaultStatus("closed", folder, secrets)  # another process deleted it
-            return VaultStatus(state, folder, secrets, head.owed_since, head.generation)
+            return VaultStatus(state, folder, secrets, head.owed_since, head.generation, self._keeper)
 
-    def destroy(self, *, resetting: Callable[[], object] | None = None) -> None:
+    def destroy(self, *, resetting: Callable[[], object] | None = None) -> Removal:
         """End the vault: mark it closed for other processes, remove its secrets, then its files. Needs no unlock.
 
         ``resetting`` is what ``reset`` does before that, once it is certain that the vault may go.
@@ -305,21 +314,24 @@ class Vault:
         """
         with self._lock:
             if self.gone:
-                return
+                return Removal()
+            known = self._known = self._access.keys.root if self._access.keys else self._known
             self._access.end("it is being deleted")
+            removal = Removal()
             with suppress(VaultClosed):  # another process was faster
                 if resetting is not None:
                     lifecycle.require_right_kind(self._store, self._secrets)
                     resetting()
-                lifecycle.end(self._store, self._secrets, discard=resetting is not None)
+                removal = end(self._store, self._secrets, known=known, resetting=resetting is not None)
             self._shut("it was deleted")
-            self.gone = True
+            self.gone, self._known = True, None
+            return removal
 
     def _finish_removal(self) -> None:
         """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
         if lifecycle.is_ended(self._store):
             try:
-                lifecycle.end(self._store, self._secrets)
+                finish(self._store, self._secrets)
             except VaultClosed:  # another process was faster
                 self._store.close()
             self._open_files()
@@ -327,7 +339,7 @@ class Vault:
     @classmethod
     def reset(
         cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits, also: Callable[[], object] = lambda: None
-    ) -> None:
+    ) -> Removal:
         """Remove the vault in ``folder``, whatever state it is in; needs no unlock.
 
         ``also`` removes what else there is, once it is certain that the vault may go; it may be called twice.
@@ -338,21 +350,22 @@ class Vault:
         """
         try:
             with closing(cls(folder, secrets, clock, limits)) as vault:
-                vault.destroy(resetting=also)
+                removal = vault.destroy(resetting=also)
         except (VaultDamaged, VaultTooNew):
-            # Its file cannot say which secrets are its own; without the file, those open nothing.
             own = CheckedSecrets(secrets).beside(folder)
             if other := wrong_kind(folder, own, None, cause="reset"):
                 raise other from None
             also()
-            own.discard()
+            removal = abandon(folder, own)
             folders.remove(folder)
+        keeper = CheckedSecrets(secrets).keeper()
+        return msgspec.structs.replace(removal, keeps_deleted=keeper)
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""
         self._lock = threading.RLock()  # the parent's may be held by a thread that does not exist here
         self._time.forked()
-        self._forked = True
+        self._forked, self._known = True, None
         self._access.end("this process was forked; open it again here")
         _kept_for_parent.append(self._store)
 

@@ -53,7 +53,14 @@ def verify(vault: Vault) -> Verified:
         head = read_head(change.db)
         check_heads(change.db, keys.root, head)
         check_manifest(change.db, keys.root, head)
+        _check_pages(change)
         return Verified(len(rows), blocks, records, documents)
+
+
+def _check_pages(change: Change) -> None:
+    """Check the file below its tables: that each page is used once, and that the indexes say what the tables hold."""
+    if change.db.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+        raise VaultDamaged(part="the pages of the database file")
 
 
 def _check_strays(change: Change, rows: list[LaneRow]) -> None:

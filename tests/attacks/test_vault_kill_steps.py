@@ -178,7 +178,7 @@ def test_attack_kill_9_while_a_vault_is_made(steps: Steps, tmp_path: Path, by: s
 @pytest.mark.parametrize("end", ["destroy", "reset"])
 def test_attack_kill_9_while_a_vault_is_made_and_then_it_is_removed(steps: Steps, tmp_path: Path, end: str) -> None:
     """The root that was stored for a vault that never came to be goes with it."""
-    assert steps.run("unlock", folder=str(tmp_path), die_at=1, die_after=True) == KILLED
+    assert steps.run("unlock", folder=str(tmp_path), die_at=2, die_after=True) == KILLED
     assert len(shared_secrets(tmp_path).roots()) == 1
     place = tmp_path / "vault", shared_secrets(tmp_path), FakeClock(), LIMITS
     if end == "destroy":

@@ -86,6 +86,8 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         out.say(_here(planned, outcome.here.keys_destroyed), indent=2, hanging=2)
         if outcome.here.rotation_owed:
             out.say("The secret store could not be used; its old key goes at the next opening.", indent=2, hanging=2)
+        if outcome.here.keeps_deleted:
+            out.say(words.keeps(outcome.here.keeps_deleted), indent=2, hanging=2)
         show_server(out, outcome.server, saved, expected=planned.server_holds)
 
     document = {"plan": planned, "outcome": outcome, "receipt_file": saved}

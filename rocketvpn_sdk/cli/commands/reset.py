@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli import ask, words
 from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.client import RocketVPN
+from rocketvpn_sdk.vault import Removal
 
 
 @help_text(
@@ -25,14 +26,28 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> Answer:
     folder = str(call.config.folder)
-    there = call.vault_exists
+    there, removal = call.vault_exists, Removal()
     if there:
         call.out.say(f"This removes the vault in {folder} and its keys. The server is not told.")
         if not yes:
             ask.confirm("reset", "This cannot be undone.", call.out)
-        RocketVPN.reset(call.config)
+        removal = RocketVPN.reset(call.config)
 
     def show(out: Out) -> None:
-        out.say("The vault and its keys are gone." if there else "There was nothing to remove.")
+        out.say(_gone(removal) if there else "There was nothing to remove.")
+        for name in removal.left:
+            out.say(f"rocketvpn-sdk/{name}", indent=2)
+        if removal.keeps_deleted:
+            out.say(words.keeps(removal.keeps_deleted))
 
-    return Answer({"reset": there, "folder": folder}, show)
+    return Answer({"reset": there, "folder": folder, "secrets": removal}, show)
+
+
+def _gone(removal: Removal) -> str:
+    if removal.left:
+        return "The vault's files are gone. They named keys that they could not prove to be theirs; those stay:"
+    if removal.unknown:
+        return (
+            "The vault's files are gone. They could not say which key was theirs; it may still be in the secret store."
+        )
+    return "The vault and its keys are gone."

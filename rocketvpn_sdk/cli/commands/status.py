@@ -92,6 +92,8 @@ def _show(
     ]
     if now.vault.rotation_owed_since is not None:
         rows.append(("Key", f"its change is owed since {words.moment(utc(now.vault.rotation_owed_since))} UTC"))
+    if now.vault.keeps_deleted:
+        rows.append(("Deleted", words.keeps(now.vault.keeps_deleted)))
     if now.waiting:
         rows.append(("Waiting", f"{words.counted(now.waiting, 'request')} not confirmed by the server"))
     out.facts(rows, indent=0)

@@ -278,7 +278,9 @@ class _Finder:
     def _text(self, node: ast.expr, *, wrap: bool = False) -> str:
         start, end = self._span(node)
         text = self._data[start:end].decode()
-        return f"({text})" if wrap and not isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Constant) else text
+        return (
+            f"({text})" if wrap and not isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Constant) else text
+        )
 
     def _edit(self, node: ast.expr | ast.stmt, kind: str, new: str) -> Mutant:
         assert self._statement is not None and node.end_lineno is not None

@@ -70,6 +70,18 @@ def lives_on(rocket: RocketVPN, clock: FakeClock, days: int, each_day: Callable[
     worker.work()
 
 
+def left(config: Config) -> int:
+    """Return how many keys of the log there are, and blocks of it."""
+    with closing(sqlite3.connect(config.folder / "vault.db")) as db:
+        query = (
+            "SELECT count(*) FROM keys JOIN lanes ON lanes.id = keys.lane WHERE wrapped IS NOT NULL AND stream = 'log'"
+        )
+        blocks = (
+            "SELECT count(*) FROM blocks JOIN lanes ON lanes.id = blocks.lane WHERE stream = 'log' AND sealed NOT NULL"
+        )
+        return sum(db.execute(each).fetchone()[0] for each in (query, blocks))
+
+
 def overdue(config: Config, clock: FakeClock) -> float:
     """Return for how long the oldest key of the log should have been gone, in seconds; 0: none should."""
     with closing(sqlite3.connect(config.folder / "vault.db")) as db:
@@ -131,6 +143,17 @@ def test_without_the_worker_whatever_the_app_does_daily_purges(
             longest = max(longest, overdue(config, clock))
         assert longest <= DAY
         assert rocket.journal.stats().records > 0
+
+
+@pytest.mark.clause("R1")
+def test_opening_alone_purges_whatever_comes_after(config: Config, clock: FakeClock) -> None:
+    """Nothing is read, recorded or flushed, and the worker does not come to it."""
+    with RocketVPN.open(config) as rocket:
+        record(rocket)
+    clock.advance(400 * DAY)
+    RocketVPN.open(config).close()
+    assert overdue(config, clock) == 0.0
+    assert left(config) == 0
 
 
 @pytest.mark.parametrize("config", [b"{}"], indirect=True, ids=["with a root to trust"])

@@ -90,7 +90,7 @@ class Map:
             test: each for test, each in self.seconds.items() if (file := _file(test)) in files and file not in changed
         }
         if changed:
-            print(f"Which tests run which lines: measuring {len(changed)} files of tests ...", flush=True)
+            sys.stdout.write(f"Which tests run which lines: measuring {len(changed)} files of tests ...\n")
             self.seconds |= self._measure(changed, workers)
         self._files = files
         self._notes.write_text(

@@ -7,8 +7,8 @@
     python tests/support/mutants.py --equivalent                those that no test can notice: are they still none?
 
 A mistake is noticed where a test that runs its line fails, or hangs. Nearest and quickest tests come first, within a
-number and a time. Mistakes that change nothing are in tests/data/mutants/equivalent.toml, each with its reason; they are
-not drawn. Exit code 1: too few were noticed, or a list is no longer true.
+number and a time. Mistakes that change nothing are in tests/data/mutants/equivalent.toml, each with its reason; they
+are not drawn. Exit code 1: too few were noticed, or a list is no longer true.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -45,6 +46,11 @@ _NOT_COPIED = (".git", ".venv", ".mutants", "*_cache", ".hypothesis", "__pycache
 _MEMORY = 8 << 30
 _HANGS = 60
 """Seconds for which one test may run."""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 class Result(NamedTuple):
@@ -109,10 +115,8 @@ class Copy:
             except subprocess.TimeoutExpired:
                 return 1, "FAILED they hang"
             finally:
-                try:
+                with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)  # whatever it started
-                except ProcessLookupError:
-                    pass
                 process.wait()
             return process.returncode, out.decode(errors="replace")
 
@@ -220,7 +224,7 @@ def rows() -> tuple[list[Mutant], dict[str, list[str]]]:
     for entry in tomllib.loads((LISTS / "rows.toml").read_text("utf-8"))["row"]:
         text, was, now = texts.get(entry["file"], ""), entry["was"].strip("\n"), entry["now"].strip("\n")
         if text.count(was) != 1:
-            print(f"RENEW      {entry['row']}: {entry['file']} has {text.count(was)} times {was.strip()!r}")
+            say(f"RENEW      {entry['row']}: {entry['file']} has {text.count(was)} times {was.strip()!r}")
             continue
         start = len(text[: text.index(was)].encode())
         line = text[: text.index(was)].count("\n") + 1
@@ -284,9 +288,9 @@ def main() -> int:
         chosen = sorted(same)
     else:
         chosen = sample(mutants, options.count, options.seed, same)
-        print(f"seed {options.seed}, path {options.path or 'all'!r}: {len(chosen)} mutants of other statements each")
+        say(f"seed {options.seed}, path {options.path or 'all'!r}: {len(chosen)} mutants of other statements each")
     if options.list:
-        print("\n".join(f"{mutant.name}\n    - {mutant.was}\n    + {mutant.now}" for mutant in chosen))
+        say("\n".join(f"{mutant.name}\n    - {mutant.was}\n    + {mutant.now}" for mutant in chosen))
         return 0
     options.map.mkdir(exist_ok=True)
     known = Map(options.map)
@@ -295,7 +299,7 @@ def main() -> int:
     results: list[Result] = []
     for result in Trial(known, options.workers, options.tests, options.seconds).run(chosen, tests):
         results.append(result)
-        print(tell(result), flush=True)
+        say(tell(result))
     return judged(results, gone, options)
 
 
@@ -305,9 +309,9 @@ def judged(results: list[Result], gone: list[str], options: argparse.Namespace) 
     low, high = interval(noticed, of)
     words = {word: sum(result.word == word for result in results) for word in ("noticed", "survived", "uncovered")}
     share = 100 * noticed / of if of else 0.0
-    print(f"{json.dumps(words)}: {share:.1f} % noticed (95 %: {100 * low:.1f} to {100 * high:.1f})")
+    say(f"{json.dumps(words)}: {share:.1f} % noticed (95 %: {100 * low:.1f} to {100 * high:.1f})")
     for entry in gone:
-        print(f"equivalent.toml: the code no longer has {entry}")
+        say(f"equivalent.toml: the code no longer has {entry}")
     if options.equivalent:
         return 1 if gone or noticed else 0
     if options.rows:

@@ -182,9 +182,8 @@ class _Finder:
         """Go through what a statement or an expression holds."""
         if isinstance(node, ast.If | ast.While | ast.IfExp):
             yield from self._condition(node.test, loop=isinstance(node, ast.While))
-        if isinstance(node, ast.comprehension):
-            for test in node.ifs:
-                yield from self._condition(test, loop=False)
+        for test in [*getattr(node, "ifs", []), *filter(None, [getattr(node, "guard", None)])]:
+            yield from self._condition(test, loop=False)
         for name, value in ast.iter_fields(node):
             if name in {"annotation", "returns", "type_comment", "decorator_list", "format_spec"}:
                 continue
@@ -194,12 +193,7 @@ class _Finder:
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, ast.expr):
                     yield from self._expression(each)
-                elif isinstance(each, ast.match_case):
-                    if each.guard is not None:
-                        yield from self._condition(each.guard, loop=False)
-                        yield from self._expression(each.guard)
-                    yield from self._body(each.body)
-                elif isinstance(each, ast.comprehension | ast.withitem | ast.keyword):
+                elif isinstance(each, ast.comprehension | ast.withitem | ast.keyword | ast.match_case):
                     yield from self._inside(each)
 
     # ------------------------------------------------------------ expressions
@@ -220,33 +214,44 @@ class _Finder:
                 return
             case ast.Subscript() if not self._functions:  # an alias of a type
                 return
+            case ast.Constant():
+                yield from self._constant(node)
+            case ast.Call():
+                yield from self._call(node)
+            case ast.BoolOp():
+                yield from self._parts(node)
+            case _:
+                yield from self._operator(node)
+        yield from self._inside(node)
+
+    def _constant(self, node: ast.Constant) -> Iterator[Mutant]:
+        if isinstance(node.value, bool):
+            yield self._edit(node, "constant", str(not node.value))
+        elif isinstance(node.value, int | float):
+            yield self._edit(node, "constant", str(node.value + 1))
+            if node.value > 0:
+                yield self._edit(node, "constant", str(node.value - 1))
+
+    def _parts(self, node: ast.BoolOp) -> Iterator[Mutant]:
+        own, other = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
+        texts = [self._text(each, wrap=True) for each in node.values]
+        yield self._edit(node, other, "(" + f" {other} ".join(texts) + ")")
+        for number in range(len(texts)):
+            kept = texts[:number] + texts[number + 1 :]
+            yield self._edit(node, "part dropped", "(" + f" {own} ".join(kept) + ")")
+
+    def _operator(self, node: ast.expr) -> Iterator[Mutant]:
+        match node:
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 for new in _COMPARISONS.get(type(op), ()):
                     yield self._edit(node, "compared", f"{self._text(left)} {new} {self._text(right)}")
-            case ast.BoolOp(op=op, values=values):
-                word = "or" if isinstance(op, ast.And) else "and"
-                texts = [self._text(each, wrap=True) for each in values]
-                yield self._edit(node, word, "(" + f" {word} ".join(texts) + ")")
-                word = "and" if word == "or" else "or"
-                for number in range(len(values)):
-                    kept = [text for at, text in enumerate(texts) if at != number]
-                    yield self._edit(node, "part dropped", "(" + f" {word} ".join(kept) + ")")
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 yield self._edit(node, "not dropped", self._text(operand, wrap=True))
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC and self._counts(node):
                 new = f"{self._text(left, wrap=True)} {_ARITHMETIC[type(op)]} {self._text(right, wrap=True)}"
                 yield self._edit(node, "arithmetic", new)
-            case ast.Constant(value=bool() as value):
-                yield self._edit(node, "constant", str(not value))
-            case ast.Constant(value=int() | float() as value):
-                yield self._edit(node, "constant", str(value + 1))
-                if value > 0:
-                    yield self._edit(node, "constant", str(value - 1))
-            case ast.Call():
-                yield from self._call(node)
             case _:
                 pass
-        yield from self._inside(node)
 
     def _counts(self, node: ast.BinOp) -> bool:
         """Return whether this may be arithmetic, rather than text put together or types named together."""
@@ -269,7 +274,8 @@ class _Finder:
     # ------------------------------------------------------------ text
 
     def _span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        assert node.end_lineno is not None and node.end_col_offset is not None
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         return (
             self._starts[node.lineno - 1] + node.col_offset,
             self._starts[node.end_lineno - 1] + node.end_col_offset,
@@ -283,7 +289,8 @@ class _Finder:
         )
 
     def _edit(self, node: ast.expr | ast.stmt, kind: str, new: str) -> Mutant:
-        assert self._statement is not None and node.end_lineno is not None
+        assert self._statement is not None
+        assert node.end_lineno is not None
         start, end = self._span(node)
         before, after = self._starts[node.lineno - 1], self._starts[node.end_lineno]
         was = self._data[before:after].decode()

@@ -11,9 +11,11 @@ import pytest
 from support.vaults import Note, UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.head import update_head
 from rocketvpn_sdk.vault.lanes import Lanes
 from rocketvpn_sdk.vault.verify import verify
 
@@ -103,3 +105,39 @@ def test_attack_a_rotation_over_a_forgery_stops_and_does_not_make_it_genuine(
     assert after["root"] == before["root"]
     with pytest.raises(VaultDamaged), closing(open_vault(vault.folder, secrets, FakeClock())) as again:
         verify(again)
+
+
+@pytest.mark.parametrize("column", ["retired", "planned"])
+def test_a_head_that_would_have_the_root_in_force_removed_costs_no_secret(
+    vault: Vault, secrets: UnreliableSecrets, column: str
+) -> None:
+    """No process of ours writes such a head. Should one ever, its seal is right, and everything would go."""
+    with vault.write() as change:
+        root = change.keys.root.name
+        change.touch_manifest()
+        update_head(change.db, **{column: change.keys.root.root_id, "replaced_at": 0.0})
+    with pytest.raises(VaultDamaged):
+        vault.rotate()
+    assert root in secrets.names()
+
+
+@pytest.mark.clause("T1")
+@pytest.mark.parametrize("back", [1.0, 3600.0, 400 * 86400.0])
+def test_a_clock_set_back_after_a_rotation_does_not_keep_the_old_root_s_bridge(
+    tmp_path: Path, secrets: UnreliableSecrets, back: float
+) -> None:
+    clock = FakeClock()
+    with closing(open_vault(tmp_path / "other", secrets, clock)) as vault:
+        vault.rotate()
+        assert bridge(vault) is not None
+        clock.turn(-back)
+        vault.settle()
+        if bridge(vault) is not None:  # it is within the time that a keyring gets, which begins anew at most once
+            clock.advance(Limits().keyring_settle + 1.0)
+            vault.settle()
+        assert bridge(vault) is None
+
+
+def bridge(vault: Vault) -> object:
+    with closing(sqlite3.connect(vault.folder / "vault.db")) as db:
+        return db.execute("SELECT bridge FROM head").fetchone()[0]

@@ -25,7 +25,7 @@ from support.mutating import Mutant
 ROOT = Path(__file__).parents[2]
 PACKAGE = "rocketvpn_sdk"
 _NEAR = ("tests/unit/", "tests/contract/", "tests/integration/")
-"""These come first; the others are asked where none of these runs a line."""
+"""These come first; the others are asked where none of these notices."""
 _TO = "MUTANTS_WRITE_TO"
 _TOOL = "tests/unit/test_mutants.py"
 
@@ -131,7 +131,8 @@ class Map:
         if not found:  # it runs when the module is imported: ask those who use what it defines
             found = set(self._users(mutant))
         near = {test for test in found if test.startswith(_NEAR)}
-        return self._ordered(near or found, Path(mutant.file).stem)
+        stem = Path(mutant.file).stem
+        return self._ordered(near, stem) + self._ordered(found - near, stem)
 
     def _users(self, mutant: Mutant) -> Iterable[str]:
         names = _defined_at(self._sources[mutant.file], mutant.line)

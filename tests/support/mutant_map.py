@@ -168,19 +168,20 @@ def _digest(texts: Iterable[str]) -> str:
 
 
 def _defined_at(source: str, line: int) -> set[str]:
-    """Return the names that the statement at ``line`` gives a module or a class; none for what a function does."""
+    """Return by which name others use what stands at ``line`` of a module or a class; none for what a function does."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if not isinstance(node, ast.stmt) or not node.lineno <= line <= (node.end_lineno or 0):
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt)]
+    for node in nodes:  # from the outside in
+        if not node.lineno <= line <= (node.end_lineno or 0):
             continue
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 if line >= node.body[0].lineno:
                     return set()
-                names.add(node.name)
+                names = {node.name}
             case ast.ClassDef():
-                names.add(node.name)
-            case ast.Assign() | ast.AnnAssign():
+                names = {node.name}
+            case ast.Assign() | ast.AnnAssign() if not names:  # a class's members come with the class
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                names |= {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+                names = {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
     return names

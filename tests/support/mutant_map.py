@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import coverage
@@ -130,9 +130,11 @@ class Map:
         found = found or set(lines.get(mutant.statement, ()))
         if not found:  # it runs when the module is imported: ask those who use what it defines
             found = set(self._users(mutant))
+        if not found:  # where coverage sees nothing, as in a hook of the interpreter's
+            found = {test for tests in lines.values() for test in tests}
         near = {test for test in found if test.startswith(_NEAR)}
-        stem = Path(mutant.file).stem
-        return self._ordered(near, stem) + self._ordered(found - near, stem)
+        words = {part.strip("_") for part in Path(mutant.file).with_suffix("").parts} - {"init"}
+        return self._ordered(near, words) + self._ordered(found - near, words)
 
     def _users(self, mutant: Mutant) -> Iterable[str]:
         names = _defined_at(self._sources[mutant.file], mutant.line)
@@ -146,9 +148,9 @@ class Map:
                     if words.search(line):
                         yield from lines.get(number, ())
 
-    def _ordered(self, tests: Iterable[str], stem: str) -> list[str]:
-        def rank(test: str) -> tuple[bool, float]:
-            return stem.strip("_") not in _file(test), self.seconds[test]
+    def _ordered(self, tests: Iterable[str], words: Collection[str]) -> list[str]:
+        def rank(test: str) -> tuple[int, float]:
+            return -sum(word in _file(test) for word in words), self.seconds[test]
 
         alike: dict[str, int] = defaultdict(int)
         turns: list[tuple[int, str]] = []

@@ -169,7 +169,7 @@ def test_nearest_and_quickest_tests_come_first_and_variations_last() -> None:
     }
     seconds["tests/unit/test_head.py::c[2]"] = 0.3
     known = SimpleNamespace(seconds=seconds)
-    ordered = mutant_map.Map._ordered(known, seconds, "head")  # type: ignore[arg-type]
+    ordered = mutant_map.Map._ordered(known, seconds, {"vault", "head"})  # type: ignore[arg-type]
     assert [test.rpartition("::")[2] for test in ordered] == ["c[1]", "b", "a", "c[2]"]
 
 

@@ -15,7 +15,10 @@ from rocketvpn_sdk.rights.report.model import HeldValue, LogSummary, Term
 from rocketvpn_sdk.rights.report.sections import sections
 
 AT = datetime(2027, 1, 15, tzinfo=UTC)
-PARTS = "here there consents log_samples sent sent_weeks waiting disclosures requests purposes recipients categories caveats"
+PARTS = (
+    "here there consents log_samples sent sent_weeks waiting disclosures requests"
+    " purposes recipients categories caveats"
+)
 EMPTY: Any = dict.fromkeys(PARTS.split(), ())
 
 

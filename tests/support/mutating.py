@@ -1,8 +1,8 @@
 """Small mistakes that could be in a Python file: each one is an exact edit of its text.
 
-Left out is what no test should be asked about: docstrings, sentences for people, annotations and other code for type
-checkers, ``__repr__``. Left out, too, is what fails wherever it runs (a local name that is never bound): noticing that
-is no merit.
+Left out is what no test should be asked about: docstrings, sentences for people and how they are laid out, annotations
+and other code for type checkers, ``__repr__``. Left out, too, is what fails wherever it runs (a local name that is never
+bound): noticing that is no merit.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _ARITHMETIC: dict[type[ast.operator], str] = {
 }
 _TWINS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list", "reversed": "iter"}
 _FOR_PEOPLE = {"__repr__", "__str__", "__rich_repr__"}
+_LAYOUT = {"indent", "hanging", "width", "padding", "title", "style"}
+"""Arguments that say how text looks to people."""
 _FOR_TYPES = {"TypeVar", "NewType", "cast", "overload", "assert_never", "ParamSpec", "gettext", "ngettext", "mark"}
 
 
@@ -193,6 +195,8 @@ class _Finder:
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, ast.expr):
                     yield from self._expression(each)
+                elif isinstance(each, ast.keyword) and each.arg in _LAYOUT:
+                    continue
                 elif isinstance(each, ast.comprehension | ast.withitem | ast.keyword | ast.match_case):
                     yield from self._inside(each)
 

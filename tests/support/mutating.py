@@ -1,8 +1,7 @@
 """Small mistakes that could be in a Python file: each one is an exact edit of its text.
 
-Left out is what no test should be asked about: docstrings, sentences for people and how they are laid out, annotations
-and other code for type checkers, ``__repr__``. Left out, too, is what fails wherever it runs (a local name that is never
-bound): noticing that is no merit.
+Left out is what no test should be asked about: docstrings, sentences for people and how they are laid out, types,
+``__repr__``. Left out, too, is what fails wherever it runs (a name that is never bound): noticing that is no merit.
 """
 
 from __future__ import annotations

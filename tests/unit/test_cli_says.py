@@ -88,7 +88,7 @@ def printing() -> Iterator[tuple[Out, io.StringIO]]:
 def shown(made: Report) -> str:
     with printing() as (out, text):
         view.show(out, made)
-    return text.getvalue()
+    return " ".join(text.getvalue().split())  # lines end where the terminal does
 
 
 def in_order(text: str, *parts: str) -> None:

@@ -1,7 +1,7 @@
 # The project's commands. Each one sets up what it needs in .venv first; `make help` lists them.
 #
 #   PYTHON=...   the Python to build .venv with (3.11 or newer); without it the first one that fits
-#   ARGS=...     more arguments for the command behind `demo`, `test` and `bench`
+#   ARGS=...     more arguments for the command behind `demo`, `test`, `bench` and `mutants`
 #   TOOL=...     what `frozen` freezes with: pyinstaller or nuitka
 #   WORKERS=...  how many processes share the tests (0: none but the first, for a debugger)
 
@@ -13,6 +13,7 @@ ARGS ?=
 TOOL ?= pyinstaller
 WORKERS ?= auto
 SOAK_MINUTES ?= 10
+SEED ?= $(shell date +%Y%m%d)
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -21,17 +22,18 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # The last one would have hundreds of processes compile everything again: a third of the tests' time.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test smoke lint style types layers docs frozen bench soak clean
+.PHONY: help demo test smoke mutants lint style types layers docs frozen bench soak clean
 
 help:
 	@echo 'make demo    bind, log, see, correct, take along, delete: against a server of its own'
 	@echo 'make test    run the tests               (ARGS="tests/unit -k policy" picks some)'
 	@echo 'make smoke   run those of them that the gate runs on every Python'
+	@echo 'make mutants do the tests notice mistakes? (ARGS="--count 50 --seed 1 --path vault"; --rows, --only)'
 	@echo 'make lint    check style, types and layers'
 	@echo 'make docs    build the documentation and run its examples'
 	@echo 'make frozen  freeze the example and the command line, and run both; needs a keyring (TOOL=$(TOOL))'
 	@echo 'make bench   measure against named peers     (ARGS="--only B1 --quick"; --write renews docs/benchmarks.md)'
-	@echo 'make soak    the attacks in their long form, all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES)), every Python'
+	@echo 'make soak    the attacks in their long form, all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES)), mutants (SEED=), every Python'
 	@echo 'make clean   remove .venv and everything that was built'
 
 demo: $(VENV)/.ready
@@ -51,6 +53,9 @@ SMOKE := tests/unit tests/contract tests/e2e/test_demo.py tests/e2e/test_cli.py 
 
 smoke:
 	@$(MAKE) test ARGS="$(SMOKE) $(ARGS)"
+
+mutants: $(VENV)/.ready-dev
+	@$(PY) tests/support/mutants.py $(ARGS)
 
 lint: style types layers
 
@@ -85,10 +90,13 @@ soak: $(VENV)/.ready-dev
 	  round=$$(( round + 1 )); echo "Round $$round"; \
 	  $(PY) -m pytest --quiet --hypothesis-profile=soak $(ARGS) || exit 1; \
 	done; echo "$$round rounds, none failed."
+	@$(PY) tests/support/mutants.py --rows
+	@$(PY) tests/support/mutants.py --equivalent
+	@$(PY) tests/support/mutants.py --count 200 --seed $(SEED) --at-least 92
 	@bash .ci/soak
 
 clean:
-	@rm -rf $(VENV) build dist docs/_build htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
+	@rm -rf $(VENV) build dist docs/_build htmlcov .mutants .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache \
 	  .ruff_cache .import_linter_cache
 	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -276,6 +276,21 @@ def test_a_mac_s_disk_without_a_full_sync_is_synced_as_far_as_it_can(monkeypatch
     assert disk.calls == ["fsync"]
 
 
+@pytest.mark.parametrize(("error", "said"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+def test_a_file_system_that_cannot_sync_a_folder_is_none_that_failed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int, said: bool
+) -> None:
+    def refuses(handle: int) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "fsync", refuses)
+    if not said:
+        platforms.sync_folder(tmp_path)
+        return
+    with pytest.raises(OSError, match=os.strerror(error)):
+        platforms.sync_folder(tmp_path)
+
+
 def test_a_mac_s_disk_that_fails_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     become(monkeypatch, "darwin")
     disk = Disk(monkeypatch, refuses=errno.EIO)

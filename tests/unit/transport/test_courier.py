@@ -471,3 +471,15 @@ def test_a_vault_of_before_reads_as_it_was(post: Post) -> None:
 def test_its_repr_says_nothing_personal() -> None:
     shown = repr(item("a1", subject="device/AAAA", created_at=1.0, device_id="AAAA"))
     assert "AAAA" not in shown
+
+
+def test_each_try_counts_the_one_that_was_taken_too(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = NO_ANSWER
+    failed, _ = post.courier.deliver(post.find("a1"), None, interactive=False)
+    del post.server.answers["a1"]
+    taken, answer = post.courier.deliver(failed, None, interactive=False)
+    asked_again = post.courier.postpone(taken)
+    assert answer is not None
+    assert [each.attempts for each in (failed, taken, asked_again, post.find("a1"))] == [1, 2, 3, 3]
+    assert [each.state for each in (failed, taken, asked_again)] == ["waiting", "accepted", "accepted"]

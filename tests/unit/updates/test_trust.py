@@ -91,9 +91,10 @@ def test_what_is_no_longer_offered_is_neither_read_nor_kept(shelf: Shelf) -> Non
     "path",
     ["", "policy", "/policy.json", "policy/", "a/b/c", "../x", "a/..", "a/.b", ".a/b", "a\\b/c", "a/b\n", "a/%2e"],
 )
-def test_a_path_of_another_form_is_refused_before_anything(shelf: Shelf, path: str) -> None:
+@pytest.mark.parametrize("method", ["read", "vouched"])
+def test_a_path_of_another_form_is_refused_before_anything(shelf: Shelf, path: str, method: str) -> None:
     with pytest.raises(ValueRefused):
-        shelf.files().read(path)
+        getattr(shelf.files(), method)(path)
     assert shelf.asked == []
 
 

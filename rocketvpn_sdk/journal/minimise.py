@@ -11,9 +11,9 @@ import hmac
 import ipaddress
 import math
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 from rocketvpn_sdk.journal.scrub import Scrubber
@@ -33,6 +33,7 @@ _LONGEST_NAME = 128
 _MOST_NAMES = 256
 _LARGEST_TIME = 2**53  # the largest number of seconds that a float tells from its neighbours
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
+_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*", re.ASCII)
 _VERSION = re.compile(
     r"(\d{1,5})(?:\.(\d{1,5}))?(?:\.\d{1,10}){0,3}(?:[-+.~]?[A-Za-z][0-9A-Za-z.+~-]{0,64}|[-+~][0-9A-Za-z.+~-]{1,64})?",
     re.ASCII,
@@ -246,10 +247,11 @@ def _pseudonym(field: Field) -> Minimiser:
 
 
 def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
-    limit, scrub = field.type.max or _LONGEST_TEXT, scrubber.scrub
+    limit = field.type.max or _LONGEST_TEXT
+    scrub: Callable[[str], str] = scrubber.scrub
     matches = re.compile(field.type.pattern).fullmatch if field.type.pattern else None
     if limit <= _LONGEST_NAME:
-        scrub = lru_cache(maxsize=_MOST_NAMES)(scrub)  # the names of loggers come again with every line
+        scrub = _remembering(scrubber)  # the names of loggers come again with every line
 
     def minimise(value: object, _key: bytes | None) -> str | None:
         text = _text(value)
@@ -258,6 +260,28 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
         return scrub(text if len(text) <= limit else cut(text, limit))
 
     return minimise
+
+
+def _remembering(scrubber: Scrubber) -> Callable[[str], str]:
+    """Return ``scrubber.scrub`` with a memory for names.
+
+    What becomes of a name depends on the name, on the known values, and on whether it is a module of this process. Of
+    any other text a part could be such a module, so that is scrubbed each time.
+    """
+    remembered: dict[tuple[str, int, bool], str] = {}
+
+    def scrub(text: str) -> str:
+        key = text, scrubber.known.changes, text in sys.modules
+        scrubbed = remembered.get(key)
+        if scrubbed is None:
+            scrubbed = scrubber.scrub(text)
+            if _NAME.fullmatch(text):
+                if len(remembered) >= _MOST_NAMES:
+                    remembered.clear()
+                remembered[key] = scrubbed
+        return scrubbed
+
+    return scrub
 
 
 _COMPILERS: dict[str, Callable[[Field], Minimiser]] = {

@@ -218,6 +218,8 @@ class Deletion:
             if ticket is not None:
                 self._queue.add(change, ticket)
         self._journal.forget()
+        if scope != "logs":
+            self._journal.known.forget()
         self._api.sent.forget()
         self._witness.forget()
         owed = self._vault.status().rotation_owed_since is not None

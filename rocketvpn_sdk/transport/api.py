@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import msgspec
@@ -23,6 +23,7 @@ from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.requests import PARAMETER, Call, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
+from rocketvpn_sdk.transport.values import names_somebody
 
 T = TypeVar("T")
 Body = Mapping[str, Any] | msgspec.Struct | None
@@ -308,10 +309,24 @@ class Api:
             value = answers.decode(operation, reply, kind, max_depth=max_depth)
         elif reply.body:
             raise ServerError(operation=operation, status=reply.status, problem="it has a body, and none was expected")
+        if isinstance(value, wire.ServerData):
+            self._remember(value)
         date = answers.http_date(reply.headers.get("date", ""))
         if date is not None and self._agree is not None:
             self._agree(date)
         return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=date)
+
+    def remember(self, values: Iterable[str]) -> None:
+        """Have ``values`` taken out of the app's log from now on."""
+        self._exchange.seen(values)
+
+    def _remember(self, held: wire.ServerData) -> None:
+        fields = self.policy.fields
+        self.remember(
+            field.value
+            for field in held.fields
+            if field.id in fields and names_somebody(fields[field.id]) and isinstance(field.value, str)
+        )
 
     def _tell_revoked(self) -> None:
         with self._lock:

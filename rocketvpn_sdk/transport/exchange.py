@@ -6,6 +6,7 @@ Everything that leaves comes through ``Exchange.send``; what it takes and what i
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import httpx
@@ -15,7 +16,7 @@ from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import Operation
+from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.transport import answers, deadline, guard
 from rocketvpn_sdk.transport.connections import Connections, Reply
 from rocketvpn_sdk.transport.failures import Failure
@@ -24,7 +25,7 @@ from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.retries import Again, Retries
 from rocketvpn_sdk.transport.sent import SentLedger
-from rocketvpn_sdk.transport.values import flatten, plain
+from rocketvpn_sdk.transport.values import flatten, names_somebody, plain
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
@@ -82,6 +83,7 @@ class Exchange:
         connections: how it goes.
         clock: the time.
         limits: the bounds.
+        seen: told the values of personal fields, which must not get into a log.
     """
 
     def __init__(
@@ -93,11 +95,13 @@ class Exchange:
         connections: Connections,
         clock: Clock,
         limits: Limits,
+        seen: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
         self.server = server
         self.permit = permit
         self.clock = clock
         self.limits = limits
+        self.seen = seen
         self.retries = Retries(clock, limits)
         self.flights = Flights()
         self._ledger = ledger
@@ -150,6 +154,7 @@ class Exchange:
             headers=headers,
         )
         passed = guard.check(self.permit, outgoing)
+        self.seen(_personal(self.permit.policy, passed.operation, outgoing))
         body = None if reads else encode(members, call.media)
         return _Draft(passed.operation, self.server + passed.path, body, outgoing, call), passed
 
@@ -215,6 +220,14 @@ class Exchange:
                 raise _Again(reply, None, at_least=asked or 0.0)
             return reply
         raise _Again(None, failed)
+
+
+def _personal(policy: Policy, operation: Operation, outgoing: guard.Outgoing) -> Iterator[str]:
+    """Yield the addresses, numbers, codes and keys that a call carries."""
+    for member, value in (*outgoing.members, *outgoing.parameters.items()):
+        field = policy.fields.get(operation.field_of(member)) if member not in operation.protocol else None
+        if field is not None and isinstance(value, str) and names_somebody(field):
+            yield value
 
 
 def _made_of(again: _Again, draft: _Draft) -> Reply:

@@ -63,6 +63,11 @@ def check_value(field: Field, name: str, value: object) -> None:
         raise ValueRefused(name=name, problem=f"it is not of the form that the policy describes for {field.id!r}")
 
 
+def names_somebody(field: Field) -> bool:
+    """Return whether a value of ``field`` is an address, a number, a code or a key: nothing that a log may hold."""
+    return field.type.kind in ("email", "secret") or bool(field.type.kind == "text" and field.type.pattern)
+
+
 def checked_order_number(policy: Policy, text: object) -> str:
     """Return the order number that somebody entered, in the form that ``policy`` describes.
 

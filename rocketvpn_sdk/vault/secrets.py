@@ -20,6 +20,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
+from rocketvpn_sdk.masking import OneHolder
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -29,7 +30,7 @@ T = TypeVar("T")
 SERVICE = "rocketvpn-sdk"
 
 
-class SecretStore(ABC):
+class SecretStore(OneHolder, ABC):
     """Keeps small secrets by name. Every implementation passes ``rocketvpn_sdk.testing.SecretStoreContract``.
 
     Raises (every method):

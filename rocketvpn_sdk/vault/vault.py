@@ -24,6 +24,7 @@ from rocketvpn_sdk.errors import (
     VaultTooNew,
 )
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.access import Access
@@ -52,7 +53,7 @@ class VaultStatus(msgspec.Struct, frozen=True):
     generation: int = 0
 
 
-class Vault:
+class Vault(OneHolder):
     """What rests on this device. Thread-safe; several processes of one user may hold the same folder.
 
     Args:
@@ -335,9 +336,6 @@ class Vault:
         self._forked = True
         self._access.end("this process was forked; open it again here")
         _kept_for_parent.append(self._store)
-
-    def __reduce__(self) -> str:
-        raise TypeError("a vault cannot be pickled or copied")
 
     def __repr__(self) -> str:
         return f"Vault({'closed' if self.closed else 'unlocked' if self.unlocked else 'locked'})"

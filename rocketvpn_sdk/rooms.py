@@ -243,7 +243,7 @@ class Rooms(OneHolder):
         return Rights(
             api=api,
             view=view,
-            planning=Planning(api, clock, view.bound),
+            planning=Planning(api, clock, view),
             correction=Correction(api, self.permit, clock),
             deletion=self.deletion,
             witness=self.witness,

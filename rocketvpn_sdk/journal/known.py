@@ -29,13 +29,14 @@ _MOST_LAYERS = 3
 """Percent-encoding inside percent-encoding is undone so many times."""
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _COMMON_WORDS = """
-    account active admin administrator alpha android app apple apps arch beta bot box build builder centos cli client
-    computer connect connected connection core daemon data debian debug default demo deploy desktop dev device docker
-    error errors fedora file git guest home host info ios iphone kali key kube laptop linux local localdomain localhost
-    log logs mac macbook macos main manager mark master max mini mint name net network new node none null office
-    operator order owner pass path phone pop-os private prod public raspberrypi remote rocket rocketvpn root route router
-    runner server service session staging start state status student sys system test tester tunnel ubuntu unknown update user
-    username users vagrant version virtual vpn warning web will win windows wireguard work worker workstation
+    account active admin administrator alpha android app apple apps arch beta bot box build builder centos cli
+    client computer connect connected connection core daemon data debian debug default demo deploy desktop dev
+    device docker error errors fedora file git guest home host info ios iphone kali key kube laptop linux local
+    localdomain localhost log logs mac macbook macos main manager mark master max mini mint name net network new
+    node none null office operator order owner pass path phone pop-os private prod public raspberrypi remote rocket
+    rocketvpn root route router runner server service session staging start state status student sys system test
+    tester tunnel ubuntu unknown update user username users vagrant version virtual vpn warning web will win windows
+    wireguard work worker workstation
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
 """Names of users and machines that are also ordinary words of logs. A text would lose its sense without them, and they

@@ -19,10 +19,12 @@ Kind = Literal[
     "notice_longer", "notice_shorter", "optional_added", "purpose_added", "purpose_removed", "recipient_added",
     "recipient_removed", "recipient_stronger", "recipient_weaker", "right_added", "right_removed", "safeguard_changed",
     "sent_anew", "sent_no_more", "source_changed", "step_up_added", "step_up_removed",
+    "deleted_with_device", "deleted_with_order",
 ]  # fmt: skip
 
 OPPOSITE: dict[Kind, Kind] = {
     "consent_no_longer_asked": "consent_asked",
+    "deleted_with_order": "deleted_with_device",
     "field_added": "field_removed",
     "identity_added": "identity_removed",
     "kept_longer": "kept_shorter",
@@ -238,6 +240,8 @@ def _nature(before: Field, field: Field) -> Iterator[Finding]:
         found.append(("no_longer_correctable", "A2", "", ""))
     if before.optional and not field.optional:
         found.append(("no_longer_optional", "P2", "", ""))
+    if before.belongs == "device" and field.belongs == "order":
+        found.append(("deleted_with_order", "A3", "", ""))
     for kind, rule, was, becomes in found:
         for purpose, recipient in _cells(field) or [("", "")]:
             yield Finding(kind, rule, field.id, purpose, recipient, was, becomes)

@@ -160,6 +160,8 @@ class Binding(MaskedRepr, frozen=True, kw_only=True):
     device_id: str
     bound_on: date
     """The day of binding; the policy keeps no finer time."""
+    by_machine: bool = True
+    """Whether the device's number was made from the machine's: false where this is a copy of a bound machine."""
 
 
 class Pending(SecretStruct, frozen=True, kw_only=True):
@@ -168,3 +170,14 @@ class Pending(SecretStruct, frozen=True, kw_only=True):
     order_number: str
     device_id: str
     private_key: bytes
+
+
+def bound_elsewhere(binding: Binding, *, app_id: str, os_user: str, machine_id: str | None) -> bool:
+    """Return whether ``binding`` was made on another machine: it was copied here, or the system was installed again.
+
+    A copy of a whole machine, its number included, cannot be told from it, nor can a binding with a random number.
+    """
+    if usable_machine_id(machine_id) is None or not binding.by_machine:
+        return False
+    here = device_id(machine_id, app_id=app_id, os_user=os_user, order_number=binding.order_number)
+    return here != binding.device_id

@@ -115,7 +115,7 @@ class Grants:
             AuthenticationRequired: the user is needed, and there is none to ask, or no answer.
             AuthenticationFailed: the answers, or the proof, were not accepted.
             BrowserRequired: the server wants it done on its web pages.
-            OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked: the server's reasons.
+            OrderNotFound, OrderExpired, DeviceLimitReached, DeviceExists, DeviceRevoked: the server's reasons.
             TransportError, ServerError, RateLimited: as for any call.
         """
         prover = Prover(key, self._there.now)

@@ -18,7 +18,7 @@ from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
-from rocketvpn_sdk.masking import mask
+from rocketvpn_sdk.masking import OneHolder, mask
 from rocketvpn_sdk.rooms import Rooms
 from rocketvpn_sdk.upkeep import Upkeep
 from rocketvpn_sdk.vault import Removal, Vault, VaultStatus
@@ -55,7 +55,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @checks_arguments
-class RocketVPN:
+class RocketVPN(OneHolder):
     """Rocket VPN's privacy policy, enforced on this device. Thread-safe; use it as a context manager, or ``close`` it.
 
     Make it with ``RocketVPN.open(config)``.

@@ -6,7 +6,7 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -160,6 +160,15 @@ class Config(_Options, frozen=True):
         if self.secrets is not None:
             return self.secrets
         return KeyringSecrets(timeout=self.limits.secret_timeout)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("Config cannot be pickled: it may hold a passphrase or a proxy's password")
+
+    def __copy__(self) -> Self:
+        return self  # it never changes; ``msgspec.structs.replace`` makes another one
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __repr__(self) -> str:
         return f"Config({self.server!r}, {self.app_id!r}, profile={self.profile!r})"

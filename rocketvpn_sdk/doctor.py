@@ -12,6 +12,7 @@ from typing import Literal
 
 import msgspec
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.clock import Age, utc
@@ -24,6 +25,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreError,
     VaultError,
 )
+from rocketvpn_sdk.identity import bound_elsewhere, read_machine_id
 from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 
 State = Literal["ok", "attention", "problem", "skipped"]
@@ -109,7 +111,7 @@ def _examine(rocket: RocketVPN, config: Config, *, online: bool) -> Iterator[Fin
     yield _server(config, date)
     pins = f"{len(config.pins)} pinned keys" if config.pins else "no pinned keys"
     yield _fine("tls", f"The server's certificate was verified, with {pins}.")
-    yield _checked("binding", lambda: _binding(rocket))
+    yield _checked("binding", lambda: _binding(rocket, config))
     yield _checked("policy", lambda: _policy(rocket, config))
 
 
@@ -180,11 +182,21 @@ def _server(config: Config, date: float | None) -> Finding:
     return Finding(check="server", state="problem", sentence=sentence, action=action)
 
 
-def _binding(rocket: RocketVPN) -> Finding:
+def _binding(rocket: RocketVPN, config: Config) -> Finding:
     try:
         order = rocket.device.order()
     except NotBound:
         return _skip("binding", "This device is not bound to an order.")
+    binding = rocket.device.binding
+    if binding is not None and bound_elsewhere(
+        binding, app_id=config.app_id, os_user=platforms.os_user(), machine_id=read_machine_id()
+    ):
+        sentence = "What is stored here was bound on another machine, or before the system was installed anew."
+        action = (
+            "If it is a copy, remove it with `rocketvpn reset` and bind this machine by itself: both are one device to"
+            " the server, and what one deletes is gone for the other."
+        )
+        return _attention("binding", sentence, action)
     paid = f"The order {rocket.status().order} is {order.state}, paid until {order.paid_until}."
     return _fine("binding", paid)
 

@@ -13,7 +13,7 @@ import re
 import secrets
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.files import disk_error, out_of_files
-from rocketvpn_sdk.masking import HIDDEN, MaskedRepr
+from rocketvpn_sdk.masking import HIDDEN, MaskedRepr, OneHolder, SecretStruct
 
 CREDENTIALS = "credentials"
 """The name of the document that holds ``Credentials``."""
@@ -80,7 +80,7 @@ def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-class DeviceKey:
+class DeviceKey(OneHolder):
     """The device's ES256 key (RFC 7518 §3.4). Its secret half leaves only through ``to_bytes``, into the vault."""
 
     __slots__ = ("_key", "_public_jwk", "_thumbprint")
@@ -141,12 +141,8 @@ class DeviceKey:
     def __repr__(self) -> str:
         return f"DeviceKey({HIDDEN})"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        # Both pickle and copy come through here: a secret key has one holder.
-        raise TypeError("a device key is neither pickled nor copied; see to_bytes()")
 
-
-class Credentials(MaskedRepr, frozen=True, kw_only=True):
+class Credentials(SecretStruct, frozen=True, kw_only=True):
     """What proves to the server that this is the device; sealed in the vault, bound to the key it holds."""
 
     device_id: str
@@ -164,11 +160,24 @@ class Binding(MaskedRepr, frozen=True, kw_only=True):
     device_id: str
     bound_on: date
     """The day of binding; the policy keeps no finer time."""
+    by_machine: bool = True
+    """Whether the device's number was made from the machine's: false where this is a copy of a bound machine."""
 
 
-class Pending(MaskedRepr, frozen=True, kw_only=True):
+class Pending(SecretStruct, frozen=True, kw_only=True):
     """A binding of which nobody knows yet whether the server has it: the key that it may have, for the next try."""
 
     order_number: str
     device_id: str
     private_key: bytes
+
+
+def bound_elsewhere(binding: Binding, *, app_id: str, os_user: str, machine_id: str | None) -> bool:
+    """Return whether ``binding`` was made on another machine: it was copied here, or the system was installed again.
+
+    A copy of a whole machine, its number included, cannot be told from it, nor can a binding with a random number.
+    """
+    if usable_machine_id(machine_id) is None or not binding.by_machine:
+        return False
+    here = device_id(machine_id, app_id=app_id, os_user=os_user, order_number=binding.order_number)
+    return here != binding.device_id

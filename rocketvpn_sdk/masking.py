@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 import msgspec
 
@@ -33,3 +33,32 @@ class MaskedRepr(msgspec.Struct, frozen=True):
 
     def _hides(self, name: str) -> bool:
         return (self.__masked__ == ("*",) or name in self.__masked__) and getattr(self, name) is not None
+
+
+class OneHolder:
+    """A base for what holds secrets, or leads to them: refuses ``pickle``, ``copy.copy`` and ``copy.deepcopy``.
+
+    A copy would outlive the moment at which its original forgets a secret, and a pickle could be written anywhere.
+    """
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        # pickle, copy.copy and copy.deepcopy all come through here.
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied: it may hold secrets")
+
+
+class SecretStruct(MaskedRepr, frozen=True):
+    """The same for structs: hidden in ``repr``, and neither pickled nor copied.
+
+    ``msgspec`` encodes it, since that is how the vault seals it; nothing else in this package does.
+    """
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied: it may hold secrets")
+
+    def __copy__(self) -> NoReturn:
+        self.__reduce_ex__(0)
+
+    def __deepcopy__(self, memo: object) -> NoReturn:
+        self.__reduce_ex__(0)

@@ -12,6 +12,7 @@ from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
@@ -51,7 +52,7 @@ class _Once(Generic[T]):
             return room
 
 
-class Rooms:
+class Rooms(OneHolder):
     """What a ``RocketVPN`` is made of. Thread-safe.
 
     Args:
@@ -115,6 +116,7 @@ class Rooms:
             proxy_context=lambda: tls_context(trust=config.trust, allow_tls12=config.allow_tls12),
             agree=self.vault.agree,
             believed=lambda: self.vault.age().highest,
+            seen=self.journal.known.seen,
         )
 
     @_Once
@@ -247,7 +249,7 @@ class Rooms:
         return Rights(
             api=api,
             view=view,
-            planning=Planning(api, clock, view.bound),
+            planning=Planning(api, clock, view),
             correction=Correction(api, self.permit, clock),
             deletion=self.deletion,
             witness=self.witness,

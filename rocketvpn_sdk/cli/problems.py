@@ -15,6 +15,7 @@ from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     AuthenticatorFailed,
     Conflict,
+    DeviceExists,
     DeviceLimitReached,
     RequestRefused,
     RocketVPNError,
@@ -37,6 +38,8 @@ _REMEDIES: dict[str, str] = {
     "authentication-required": "Run it in a terminal, or say with --code-from where the code can be read.",
     "configuration-invalid": "Correct the settings or the option, and try again.",
     "conflict": "Look at the value that is there now, and correct it again if it is still wrong.",
+    "device-exists": "Was it installed again? Then `rocketvpn bind ORDER --replace ID` puts the old installation out."
+    " Is this machine a copy of that one? Then `rocketvpn bind ORDER --another` binds it as a device of its own.",
     "device-limit-reached": "Run `rocketvpn bind ORDER --replace ID` to put this device in the place of one of them.",
     "guardian-code-expired": _ASK_GUARDIAN,
     "guardian-needed": _ASK_GUARDIAN,
@@ -163,7 +166,7 @@ def described(error: RocketVPNError) -> dict[str, Any]:
     if error.cause:
         members["cause"] = error.cause
     members |= {name: plain(error.params[name]) for name in _AFTER_ERASURE if name in error.params}
-    if isinstance(error, DeviceLimitReached):
+    if isinstance(error, DeviceLimitReached | DeviceExists):
         members["devices"] = plain(error.devices)
     if isinstance(error, RequestRefused):
         members["reason"] = error.params.get("reason")
@@ -178,7 +181,7 @@ def tell(error: RocketVPNError, out: Out) -> int:
         out.document({"error": described(error)})
         return exit_code(error)
     out.error(f"Error: {sentence(error)}")
-    if isinstance(error, DeviceLimitReached):
+    if isinstance(error, DeviceLimitReached | DeviceExists):
         for device in error.devices:
             out.error(f"  {device.id[:8]}  {clean(device.name)} (since {device.bound_on})")
     if isinstance(error, Conflict):

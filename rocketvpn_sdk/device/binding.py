@@ -81,7 +81,7 @@ class Devices:
         """What this device is bound to; ``None``: nothing."""
         return self._documents.get(BINDING, Binding)
 
-    def bind(self, order_number: str, replace: str | None = None) -> Binding:
+    def bind(self, order_number: str, replace: str | None = None, *, another: bool = False) -> Binding:
         """Bind this device to an order. Sends the order number, the device's number and a public key, no more.
 
         Show ``rocket.policy.advice()`` first: a minor reads the policy with a guardian before giving anything (M1, M2).
@@ -91,7 +91,9 @@ class Devices:
 
         Args:
             order_number: as the confirmation of the purchase has it; spaces, dashes and small letters do no harm.
-            replace: the id of a device whose place this one takes.
+            replace: the id of a device whose place this one takes. It needs a code from an e-mail. With the id that
+                ``DeviceExists`` lists, this device is that one, installed again.
+            another: this machine is a copy of another one: bind it as a device of its own, under a random id.
 
         Raises:
             ValueRefused: the number does not look like one; nothing was sent.
@@ -99,6 +101,7 @@ class Devices:
             DeletionPending: what it was bound to before is still being deleted.
             OrderNotFound, OrderExpired: the server's reasons.
             DeviceLimitReached: with the list of the order's devices; choose one for ``replace``.
+            DeviceExists: the order has a device by this machine's number; ask the user which of the two this is.
             AuthenticationRequired, AuthenticationFailed, BrowserRequired: the server wants the user.
             ServerTimeout: also where another thread binds or unbinds and does not end in time (it may ask the user).
             TransportError, ServerError, RequestRefused, VaultError: as for any call.
@@ -109,7 +112,7 @@ class Devices:
                 raise AlreadyBound
             if self._deleting():
                 raise DeletionPending
-            pending = self._pending(order_number)
+            pending = self._pending(order_number, another=another)
             try:
                 return self._bind(pending, replace)
             except (AuthenticationError, BindingError, RequestRefused) as refused:
@@ -117,12 +120,20 @@ class Devices:
                     self._documents.drop(PENDING)
                 raise
 
-    def _pending(self, order_number: str) -> Pending:
+    def _own_id(self, order_number: str, machine: str | None) -> str:
+        return device_id(machine, app_id=self._app_id, os_user=self._os_user(), order_number=order_number)
+
+    def _by_machine(self, number: str, order_number: str) -> bool:
+        machine = self._machine_id()
+        return machine is not None and number == self._own_id(order_number, machine)
+
+    def _pending(self, order_number: str, *, another: bool) -> Pending:
         """Return what an earlier try for the same order left, or a new number and key."""
         left = self._documents.get(PENDING, Pending)
-        if left is not None and left.order_number == order_number:
+        goes_on = left is not None and left.order_number == order_number
+        if left is not None and goes_on and not (another and self._by_machine(left.device_id, order_number)):
             return left
-        number = device_id(self._machine_id(), app_id=self._app_id, os_user=self._os_user(), order_number=order_number)
+        number = self._own_id(order_number, None if another else self._machine_id())
         key = DeviceKey.generate().to_bytes()
         return Pending(order_number=order_number, device_id=number, private_key=key)
 
@@ -203,7 +214,12 @@ class Devices:
     def _keep(self, order_number: str, credentials: Credentials) -> Binding:
         """Store what the server granted; where that fails, give the place at the server back."""
         today = utc(self._clock.time()).date()
-        binding = Binding(order_number=order_number, device_id=credentials.device_id, bound_on=today)
+        binding = Binding(
+            order_number=order_number,
+            device_id=credentials.device_id,
+            bound_on=today,
+            by_machine=self._by_machine(credentials.device_id, order_number),
+        )
         try:
             self._tell_anew()
             self._documents.put_all({CREDENTIALS: credentials, BINDING: binding})

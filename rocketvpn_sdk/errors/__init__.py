@@ -31,7 +31,7 @@
     │       └── MadeWithPassphrase, MadeWithoutPassphrase
     ├── BindingError                order number ↔ device
     │   ├── NotBound, AlreadyBound, DeletionPending
-    │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked
+    │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceExists, DeviceRevoked
     ├── AuthenticationError
     │   ├── AuthenticationRequired
     │   │   └── AuthenticatorFailed  … and the app could not ask the user
@@ -64,6 +64,7 @@ from rocketvpn_sdk.errors.account import (
     BindingError,
     BrowserRequired,
     DeletionPending,
+    DeviceExists,
     DeviceLimitReached,
     DeviceRevoked,
     NotBound,
@@ -163,6 +164,7 @@ __all__ = [
     "ConsentError",
     "ConsentNotNeeded",
     "DeletionPending",
+    "DeviceExists",
     "DeviceLimitReached",
     "DeviceRevoked",
     "EgressBlocked",

@@ -67,6 +67,25 @@ class DeviceLimitReached(BindingError):
         super().__init__(devices=self.devices, count=len(self.devices), names=names, retry_at=retry_at)
 
 
+class DeviceExists(BindingError):
+    """The order has a device by this machine's number, under another key: ``devices`` lists it. Nothing was changed.
+
+    The app was installed again, or this machine is a copy of another one. Only the user can tell.
+    """
+
+    code = "device-exists"
+    sentence = "The order has a device by this machine's number already: {names}."
+    remedy = (
+        "If it is this one, installed again, bind with replace=<device id>: that puts the old installation out. If this"
+        " machine is a copy of that one, bind with another=True."
+    )
+
+    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **_: Any) -> None:
+        self.devices = tuple(devices)
+        names = ", ".join(device.name for device in self.devices)
+        super().__init__(devices=self.devices, names=names, retry_at=retry_at)
+
+
 class DeviceRevoked(BindingError):
     """The server no longer accepts this device."""
 

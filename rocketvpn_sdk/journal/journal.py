@@ -25,6 +25,7 @@ from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from,
 from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
+from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
 from rocketvpn_sdk.journal.retention import Retention
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
@@ -86,7 +87,10 @@ class Journal:
         self, vault: Vault, log: SealedLog, permit: Permit, clock: Clock, limits: Limits, own_hosts: Iterable[str] = ()
     ) -> None:
         self.limits = limits
-        self.scrubber = Scrubber(own_hosts=frozenset(own_hosts))
+        self.known = Known.of_this_machine()
+        """What this device knows of itself, to be taken out of texts."""
+        self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.known)
+        self._known_at = -1
         self._vault = vault
         self._log = log
         self._permit = permit
@@ -173,7 +177,12 @@ class Journal:
 
     def _bring_in(self) -> None:
         """Hand what waits to the log, and drop what is there, not sealed yet, of purposes that were withdrawn since."""
+        binding = self._binding()
+        if binding is not None:
+            self.known.now(binding, and_before=True)  # a line that waits was written under the binding of before
         self._backlog.work_off()
+        if binding is not None:
+            self.known.now(binding)
         may = {compiled.purpose for compiled in self._events.values() if self._ask(compiled)}
         refused = {compiled.purpose for compiled in self._events.values()} - may
         if refused and self._vault.unlocked:
@@ -191,6 +200,17 @@ class Journal:
             if self._log.commit(self._retention.lives().lane, basis):
                 return
         raise VaultBusy(seconds=0)
+
+    def _binding(self) -> list[str] | None:
+        """Return what the vault says this device is bound by; ``None``: it says what it said before."""
+        if not self._vault.unlocked:
+            return None
+        stamp = self._vault.stamp()
+        if stamp == self._known_at:
+            return None
+        found = [self._vault.get(name, Identifiers) or Identifiers() for name in DOCUMENTS]
+        self._known_at = stamp
+        return [value for each in found for value in msgspec.structs.astuple(each)]
 
     def flush(self) -> None:
         """Minimise and seal what waits; it survives a kill when this returns.
@@ -237,6 +257,8 @@ class Journal:
     def unlocked(self) -> None:
         """Purge what is past its time, and take over what was recorded while the vault was locked."""
         self._retention.purge()
+        for compiled in self._events.values():
+            compiled.prepared += 1  # what was scrubbed while it was locked is scrubbed again: now more is known
         self._bring_in()
 
     @checked

@@ -7,7 +7,8 @@ value that the policy does not declare, of the wrong type, out of its bounds or 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+import sys
+from collections.abc import Callable
 
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import Field
@@ -19,6 +20,7 @@ CUT = "…"
 
 _LONGEST_NAME = 128
 _MOST_NAMES = 256
+_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*", re.ASCII)
 
 
 def minimiser(field: Field, scrubber: Scrubber | None = None) -> Minimiser:
@@ -49,10 +51,11 @@ def cut(text: str, limit: int) -> str:
 
 
 def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
-    limit, scrub = longest_kept_text(field), scrubber.scrub
+    limit = longest_kept_text(field)
+    scrub: Callable[[str], str] = scrubber.scrub
     matches = re.compile(field.type.pattern).fullmatch if field.type.pattern else None
     if limit <= _LONGEST_NAME:
-        scrub = lru_cache(maxsize=_MOST_NAMES)(scrub)  # the names of loggers come again with every line
+        scrub = _remembering(scrubber)  # the names of loggers come again with every line
 
     def minimise(value: object, _key: bytes | None) -> str | None:
         text = plain_text(value)
@@ -61,3 +64,25 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
         return scrub(text if len(text) <= limit else cut(text, limit))
 
     return minimise
+
+
+def _remembering(scrubber: Scrubber) -> Callable[[str], str]:
+    """Return ``scrubber.scrub`` with a memory for names.
+
+    What becomes of a name depends on the name, on the known values, and on whether it is a module of this process. Of
+    any other text a part could be such a module, so that is scrubbed each time.
+    """
+    remembered: dict[tuple[str, int, bool], str] = {}
+
+    def scrub(text: str) -> str:
+        key = text, scrubber.known.changes, text in sys.modules
+        scrubbed = remembered.get(key)
+        if scrubbed is None:
+            scrubbed = scrubber.scrub(text)
+            if _NAME.fullmatch(text):
+                if len(remembered) >= _MOST_NAMES:
+                    remembered.clear()
+                remembered[key] = scrubbed
+        return scrubbed
+
+    return scrub

@@ -235,7 +235,7 @@ PATTERNS: tuple[Row, ...] = (
         "[mac]", "The same with dashes.", needs="-", gate=hexes("-hh-"), found=(("3C-A6-2F-0B-9E-D1", "[mac]"),)),
     Row("mac_dotted", rf"{HEX}{FIRST_IN_HEX}{HEX}{{3}}\.{HEX}{{4}}\.{HEX}{{4}}(?![.\w])",
         "[mac]", "The same with dots.", needs=".", gate=hexes(".hhhh."), found=(("3ca6.2f0b.9ed1", "[mac]"),)),
-    Row("mac_bare", rf"[ =:]{{1,3}}[\"']?(?:0x)?(){HEX}{{12}}{ENDS}",
+    Row("mac_bare", rf"[ =:]{{1,3}}[\"']?(?:\dx)?(){HEX}{{12}}{ENDS}",
         "[mac]", "The same without separators, after its name.",
         after=("mac", "mac addr", "mac address", "hwaddr", "lladdr", "bssid", "ether", "address"),
         found=(("hwaddr=3ca62f0b9ed1", "hwaddr=[mac]"),)),

@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.looks import VIEWS, shape
 from rocketvpn_sdk.journal.names import Judge
 from rocketvpn_sdk.journal.patterns import PATTERNS
 from rocketvpn_sdk.journal.shapes import DIGITS, FEWEST_DIGITS, keys, named
+from rocketvpn_sdk.masking import OneHolder
 
 UNREADABLE = "[unreadable]"
 REMOVED = "[removed]"
 """Stands where one of a scrubber's known values was."""
 
-_SHORTEST_KNOWN = 3
 _MOST_MARKS = 64
 _LONGEST_SHAPE = 256
 _MOST_SHAPES = 4096
@@ -126,20 +127,20 @@ _ALWAYS = frozenset({_KNOWN, *(number for number, row in enumerate(PATTERNS) if 
 _PLACEHOLDERS = {_KNOWN: REMOVED, **{number: row.placeholder for number, row in enumerate(PATTERNS)}}
 
 
-class Scrubber:
-    """Takes what is personal out of texts. Made once; immutable and thread-safe.
+class Scrubber(OneHolder):
+    """Takes what is personal out of texts. Made once; thread-safe.
 
     Args:
         own_hosts: the operator's host names, which stay.
-        known: values to take out wherever they stand, such as the order number, the device id, the e-mail address.
+        known: values to take out wherever they stand, such as the order number, the device id, the e-mail address; or
+            where they are kept up to date.
     """
 
-    __slots__ = ("_known", "_own")
+    __slots__ = ("_own", "known")
 
-    def __init__(self, own_hosts: frozenset[str] = frozenset(), known: Iterable[str] = ()) -> None:
+    def __init__(self, own_hosts: frozenset[str] = frozenset(), known: Iterable[str] | Known = ()) -> None:
         self._own = frozenset(host.lower().rstrip(".") for host in own_hosts)
-        values = sorted({value for value in known if len(value) >= _SHORTEST_KNOWN}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, values)), re.IGNORECASE) if values else None
+        self.known = known if isinstance(known, Known) else Known(known)
 
     def scrub(self, text: str) -> str:
         """Return ``text`` with a placeholder, such as ``[ip]``, for everything personal in it; never raises."""
@@ -147,10 +148,10 @@ class Scrubber:
             if not text.isascii() or "\x1b" in text:
                 text = _plain(text)
             data = text.encode("ascii", "replace")
-            seen = shape(data)
+            # Letters of other scripts and odd spaces decide too: they stay as they are in the shape.
+            seen = shape(data if text.isascii() else text.encode())
             findings = [] if seen in _harmless else self._findings(text, data, seen)
-            if self._known is not None:
-                findings += [(match.start(), _KNOWN, match.end()) for match in self._known.finditer(text)]
+            findings += [(start, _KNOWN, end) for start, end in self.known.find(text)]
             return _replaced(text, findings) if findings else text
         except Exception:  # noqa: BLE001  (whatever went wrong, the text must not be kept, nor the app's call fail)
             return UNREADABLE

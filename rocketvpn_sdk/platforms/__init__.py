@@ -13,6 +13,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,24 @@ def os_user() -> str:
     if sys.platform == "win32":
         return f"name:{os.getlogin()}"
     return f"uid:{os.geteuid()}"
+
+
+def personal_names() -> tuple[str, ...]:
+    """Return what the system calls this user, their home folder and this machine; what it does not know is left out."""
+    home = home_folder()
+    names = [home.name if home is not None else ""]
+    if sys.platform == "win32":
+        with suppress(OSError):
+            names.append(os.getlogin())
+        host = os.environ.get("COMPUTERNAME", "")
+    else:
+        import pwd
+
+        with suppress(KeyError):
+            user = pwd.getpwuid(os.geteuid())
+            names += [user.pw_name, user.pw_gecos.partition(",")[0]]
+        host = os.uname().nodename
+    return tuple(dict.fromkeys(name for name in (*names, host, host.partition(".")[0]) if name))
 
 
 def after_fork(call: Callable[[], None]) -> None:

@@ -100,6 +100,8 @@ class Field(_Part, frozen=True, kw_only=True):
     retention: Retention
     correctable: bool = False
     optional: bool = False
+    belongs: Literal["device", "order"] = "order"
+    """What it goes with at a server: with the device that is deleted, or only with the whole order (A3)."""
     dpv: str
     sentence: Text
 

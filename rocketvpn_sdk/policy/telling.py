@@ -34,6 +34,8 @@ _OF_FIELD = {
     "correctable_added": "You can correct it now: {field}.",
     "no_longer_optional": "You can no longer leave it out: {field}.",
     "optional_added": "You can leave it out now: {field}.",
+    "deleted_with_order": "Deleting a device no longer deletes it, only deleting the whole order does: {field}.",
+    "deleted_with_device": "Deleting a device deletes it, too: {field}.",
     "sent_anew": "Sent from now on: {field}. To whom: {recipients}. What for: {purposes}.",
     "sent_no_more": "No longer sent: {field}. To whom it went: {recipients}. What for: {purposes}.",
     "sent_exactly": "Sent as it is, and no longer minimised first: {field}. With: {calls}.",

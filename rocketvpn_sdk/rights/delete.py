@@ -218,6 +218,8 @@ class Deletion:
             if ticket is not None:
                 self._queue.add(change, ticket)
         self._journal.shredded()
+        if scope != "logs":
+            self._journal.known.forget()
         self._api.sent.forget()
         self._witness.forget()
         vault = self._vault.status()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Literal
 
@@ -10,12 +11,8 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 
-_LOG_SOURCE = "observed"
-_BESIDE_THE_LOG = "witness_record"
-"""What goes with the log though the app did not record it."""
-_OF_THE_ORDER = frozenset({"order_number", "contact_email", "language", "payment_record"})
-"""What the server holds about the order: it stays there when a device goes."""
-
+Place = Literal["device", "server"]
+Belongs = Literal["device", "order"]
 Basis = Literal["law", "court", "authority", "order"]
 """Why something stays: a law or an order of the state (R2), or that the user's own order goes on."""
 
@@ -25,8 +22,7 @@ class PlannedField(msgspec.Struct, frozen=True):
 
     field: str
     sentence: str
-    places: tuple[str, ...]
-    """``device``, ``server``."""
+    places: tuple[Place, ...]
 
 
 class KeptField(msgspec.Struct, frozen=True):
@@ -37,6 +33,7 @@ class KeptField(msgspec.Struct, frozen=True):
     basis: Basis
     until: date | None
     """``None``: while the order lasts."""
+    places: tuple[Place, ...] = ("server",)
 
 
 class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +42,9 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     scope: wire.Scope
     made_at: datetime
     goes: tuple[PlannedField, ...]
+    """What is held and goes: here, what the vault holds now; at the server, what it said it holds."""
     stays: tuple[KeptField, ...]
+    """What is held at the server and stays there. No field is in both for the same place."""
     other_devices: tuple[str, ...]
     """Names of further devices that it reaches."""
     server_asked: bool
@@ -57,6 +56,8 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     order's owner has the rest deleted with ``rights.as_owner``."""
     server_holds: tuple[str, ...] = ()
     """Of what goes, what the server said it holds, as ids: its receipt is to name them."""
+    server_may_hold: tuple[PlannedField, ...] = ()
+    """What the policy lets the server hold of what goes, where it will be told and was not asked: it is not known."""
     consequences: tuple[str, ...]
     """What stops working, in sentences."""
     service_ends: bool
@@ -65,40 +66,74 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Where the service ends: until when it was paid, as the server says; ``None``: it was not asked."""
 
 
-def places_of(policies: tuple[Policy, ...], scope: wire.Scope, *, told: bool = True) -> tuple[PlannedField, ...]:
-    """Return which fields a deletion of ``scope`` reaches, and where.
+def divide(
+    policies: tuple[Policy, ...], scope: wire.Scope, *, here: Iterable[str], there: Iterable[wire.HeldField]
+) -> tuple[tuple[PlannedField, ...], tuple[KeptField, ...]]:
+    """Return what goes and what stays of what is held: by place, each field is in one of the two.
 
     Args:
-        policies: the versions in force, the binding one first: a field that both have is said in its words.
-        scope: how far it reaches; what the server holds of the log, only its receipt says.
-        told: whether the server is told; else nothing goes from there.
+        policies: the versions in force, the binding one first: a field that several have is said in its words.
+        scope: how far the deletion reaches.
+        here: the ids of what this device holds in that scope; all of it goes.
+        there: what the server says it holds. A field of which only a part goes counts as one that stays.
     """
-    reached = ("device", "server") if told and scope != "logs" else ("device",)
-    fields = {field.id: field for policy in reversed(policies) for field in policy.fields.values()}
-    planned = []
-    for field in fields.values():
-        if scope == "logs" and field.source != _LOG_SOURCE and field.id != _BESIDE_THE_LOG:
-            continue
-        places = tuple(place for place in reached if _may_be(policies, field.id, place))
-        if scope == "device" and field.id in _OF_THE_ORDER:
-            places = tuple(place for place in places if place == "device")
-        if places:
-            planned.append(PlannedField(field.id, field.sentence["en"], places))
-    return tuple(planned)
+    stays: dict[str, KeptField] = {}
+    going: dict[str, tuple[Place, ...]] = dict.fromkeys(here, ("device",))
+    held = tuple(there)
+    for field in held:
+        if field.hold is not None:
+            stays[field.id] = KeptField(
+                field.id, sentence_of(policies, field.id), field.hold.basis, _later(stays.get(field.id), field.hold)
+            )
+    for field in held:
+        if scope == "device" and belongs(policies, field.id, field.belongs) == "order":
+            stays.setdefault(field.id, KeptField(field.id, sentence_of(policies, field.id), "order", None))
+    for field in held:
+        if field.id not in stays and "server" not in going.get(field.id, ()):
+            going[field.id] = (*going.get(field.id, ()), "server")
+    return _planned(policies, going), tuple(sorted(stays.values(), key=lambda kept: kept.field))
 
 
-def _may_be(policies: tuple[Policy, ...], name: str, place: str) -> bool:
+def allowed_there(policies: tuple[Policy, ...], scope: wire.Scope) -> tuple[PlannedField, ...]:
+    """Return what the policy lets a server hold of what a deletion of ``scope`` reaches: it could not be asked."""
+    names = dict.fromkeys(name for policy in policies for name in policy.fields)
+    reached = [name for name in names if _may_be(policies, name, "server") and _is_in(policies, scope, name)]
+    return _planned(policies, dict.fromkeys(reached, ("server",)))
+
+
+def allowed_in_log(policies: tuple[Policy, ...]) -> frozenset[str]:
+    """Return what the policy lets the app's log on this device hold: it is damaged, and cannot be read."""
+    names = {name for policy in policies for name in policy.fields}
+    return frozenset(name for name in names if _may_be(policies, name, "device") and _is_in(policies, "logs", name))
+
+
+def belongs(policies: tuple[Policy, ...], name: str, said: Belongs | None = None) -> Belongs:
+    """Return what a field at the server goes with: as the server ``said``, else as the first version that has it."""
+    if said is not None:
+        return said
+    return next((policy.fields[name].belongs for policy in policies if name in policy.fields), "order")
+
+
+def _is_in(policies: tuple[Policy, ...], scope: wire.Scope, name: str) -> bool:
+    if scope == "logs":
+        return any(policy.fields[name].source == "observed" for policy in policies if name in policy.fields)
+    return scope == "account" or belongs(policies, name) == "device"
+
+
+def _may_be(policies: tuple[Policy, ...], name: str, place: Place) -> bool:
     """Return whether a version in force lets a field rest at a place."""
     declared = (policy.fields[name] for policy in policies if name in policy.fields)
     return any(getattr(field.retention, place) is not None and field.transform.name != "drop" for field in declared)
 
 
-def stays_with_the_order(policies: tuple[Policy, ...], held: frozenset[str]) -> tuple[KeptField, ...]:
-    """Return what stays at the server when a device goes: of what is ``held``, that which is the order's."""
-    names = sorted(held & _OF_THE_ORDER)
-    return tuple(
-        KeptField(name, sentence, "order", None) for name in names if (sentence := sentence_of(policies, name))
-    )
+def _planned(policies: tuple[Policy, ...], places: dict[str, tuple[Place, ...]]) -> tuple[PlannedField, ...]:
+    order = {name: number for number, name in enumerate(name for policy in policies for name in policy.fields)}
+    names = sorted(places, key=lambda name: (order.get(name, len(order)), name))
+    return tuple(PlannedField(name, sentence_of(policies, name), places[name]) for name in names)
+
+
+def _later(known: KeptField | None, hold: wire.Hold) -> date:
+    return hold.until if known is None or known.until is None else max(known.until, hold.until)
 
 
 def sentence_of(policies: tuple[Policy, ...], name: str) -> str:

@@ -305,6 +305,7 @@ class Rights:
             NotBound, AuthenticationError, TransportError, ServerError, VaultError: as for any call.
         """
         ticket = new_ticket(self._api.server, scope)
+        self._api.remember((ticket.code,))
         wanted = wire.NewErasureTicket(ticket_id=ticket.ticket_id, scope=scope)
         self._api.call("tickets.make", answer=wire.ErasureTicket, body=wanted)
         return ticket

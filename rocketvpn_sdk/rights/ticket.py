@@ -17,7 +17,7 @@ from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.entered import plain
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
 from rocketvpn_sdk.files import loading
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.transport.requests import parse_server
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _LONGEST = 400
 _QUOTES = "\"'`“”„‘’«»"
 
 
-class PanicTicket(MaskedRepr, frozen=True, kw_only=True):
+class PanicTicket(SecretStruct, frozen=True, kw_only=True):
     """A ticket to be printed or written down now: it is shown once, and not kept here."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("code",)

@@ -88,6 +88,29 @@ class View:
         with speaking(language):
             return self._view(Describer(self._versions.in_force().policies, language), samples)
 
+    def held_in_log(self) -> frozenset[str]:
+        """Return the ids of the fields that the app's log, and what was noted beside it, hold now.
+
+        Raises:
+            VaultDamaged: it cannot be read.
+        """
+        say, log = self._describer(), self._journal.inventory()
+        return frozenset(value.field for value in (*device.log(say, log), *device.witnessed(say, self._witness.read())))
+
+    def held_beside_log(self) -> frozenset[str]:
+        """Return the ids of everything else that this device holds now."""
+        say, sent = self._describer(), self._api.sent.tally()
+        values = (
+            *device.account(say, self._vault),
+            *device.choices(say, self._vault, self._consent),
+            *device.versions(say, self._versions.in_force()),
+            *device.records(say, sent, len(self._queue.items()), self._vault.now()),
+        )
+        return frozenset(value.field for value in values)
+
+    def _describer(self) -> Describer:
+        return Describer(self._versions.in_force().policies, "en")
+
     def bound(self) -> bool:
         """Return whether this device can ask and tell the server anything in its own name."""
         return self._vault.get(CREDENTIALS, Credentials) is not None
@@ -99,7 +122,7 @@ class View:
             disclosures, disclosures_problem = self._ask(self._disclosures.read)
             requests, requests_problem = self._ask(self._requests.there)
         held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
-        sent = self._api.sent.tally()
+        sent, seen = self._api.sent.tally(), self._witness.read()
         return Report(
             made_at=utc(self._clock.time()),
             language=say.language,
@@ -111,7 +134,7 @@ class View:
                 *device.versions(say, held),
                 *device.log(say, log),
                 *device.records(say, sent, len(items), self._vault.now()),
-                *device.witnessed(say, self._witness.read()),
+                *device.witnessed(say, seen),
             ),
             there=there,
             server_answered=problem is None,

@@ -39,6 +39,9 @@ def whom_to_ask(order: OrderRow | None, devices: Sequence[DeviceRow], wish: Wish
     replaced = next((device for device in others if device.id == wish.replaces), None)
     if known is not None and known.jkt == wish.jkt and replaced is None:
         return None  # the same again: an answer got lost
+    if known is not None and known.jkt != wish.jkt and wish.replaces != wish.device_id:
+        # Installed again, or a copy of that machine: who asks has to say so, or one would put the other out unawares.
+        raise OAuthRefused(wire.AuthorizationError(error="device-exists", devices=[listed(known)]))
     if wish.replaces not in (None, wish.device_id) and replaced is None:
         raise oauth_refused("device-not-found", "the order has no device to replace by that id")
     if known is None and replaced is None:

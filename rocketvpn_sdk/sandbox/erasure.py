@@ -8,29 +8,14 @@ import msgspec
 from sqlalchemy import Connection, delete, select, update
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.sandbox import tables
 from rocketvpn_sdk.sandbox.accounts import devices_of, drop_device, find_device, find_order, remember_removed
 from rocketvpn_sdk.sandbox.disclosures import to_be_told
 from rocketvpn_sdk.sandbox.parts import Parts
 from rocketvpn_sdk.sandbox.rows import DeviceRow, OrderRow, RightsRow
 from rocketvpn_sdk.sandbox.store import every
-from rocketvpn_sdk.sandbox.view import device_tickets, held_fields, held_of_order
-
-DEVICE_FIELDS = frozenset(
-    {
-        "device_id",
-        "device_public_key",
-        "device_name",
-        "bound_on",
-        "session_token",
-        "tunnel_public_key",
-        "tunnel_address",
-        "consent_record",
-        "guardian_confirmation",
-        "guardian_code",
-    }
-)
-"""What belongs to one device; the rest belongs to the order."""
+from rocketvpn_sdk.sandbox.view import held_fields, held_of_order
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -84,11 +69,14 @@ def _reach(
         held = held_of_order(db, parts.policy, order)
     else:
         of_devices = [field for device in affected for field in held_fields(db, parts.policy, order, device)]
-        held = [field for field in of_devices if field.id in DEVICE_FIELDS]
-        held += [field for device in affected for field in device_tickets(db, parts.policy, device)]
+        held = [field for field in of_devices if _goes_with_device(parts.policy, field)]
     back = {(field.id, field.hold.until): field.hold for field in held if field.hold}
     erased = sorted({field.id for field in held if not field.hold})
     return erased, [wire.HeldBack(field=name, basis=hold.basis, until=hold.until) for (name, _), hold in back.items()]
+
+
+def _goes_with_device(policy: Policy, held: wire.HeldField) -> bool:
+    return (held.belongs or policy.fields[held.id].belongs) == "device"
 
 
 def _erase_order(db: Connection, order: OrderRow) -> None:

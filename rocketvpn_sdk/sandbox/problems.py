@@ -62,6 +62,11 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "unavailable": (503, "The server is not available", "Come back after the time in Retry-After."),
     # These appear as the "error" member of the OAuth endpoints' answers, too.
     "order-not-found": (404, "There is no such order", "Check the number in the confirmation of the purchase."),
+    "device-exists": (
+        409,
+        "The order has this device under another key",
+        "Bind with replace and its own id if it was installed again; a copy of it binds under another id.",
+    ),
     "device-limit-reached": (409, "The order has all its devices", "Bind with replace, or remove one of them first."),
 }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, select
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
@@ -23,7 +23,7 @@ HOLD_REASON = "Tax law requires the operator to keep its invoices."
 
 def held_fields(db: Connection, policy: Policy, order: OrderRow, device: DeviceRow) -> list[wire.HeldField]:
     """Return every field that is held; the value is ``None`` where only its hash is (the session token)."""
-    return [*_of_order(db, policy, order), *_of_device(db, policy, device)]
+    return [*_of_order(db, policy, order, asking=device), *_of_device(db, policy, device)]
 
 
 def held_of_order(db: Connection, policy: Policy, order: OrderRow) -> list[wire.HeldField]:
@@ -32,11 +32,13 @@ def held_of_order(db: Connection, policy: Policy, order: OrderRow) -> list[wire.
     return [*_of_order(db, policy, order), *(field for device in devices for field in _of_device(db, policy, device))]
 
 
-def _of_order(db: Connection, policy: Policy, order: OrderRow) -> Iterator[wire.HeldField]:
+def _of_order(
+    db: Connection, policy: Policy, order: OrderRow, *, asking: DeviceRow | None = None
+) -> Iterator[wire.HeldField]:
     yield from _account(policy, order)
     yield from _payments(db, policy, order.number)
     yield from _disclosures(db, policy, order.number)
-    yield from _tickets(db, policy, (tables.tickets.c.order_number == order.number,))
+    yield from _tickets(db, policy, order, asking)
 
 
 def _of_device(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:
@@ -44,11 +46,6 @@ def _of_device(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wi
     yield from _tunnel(db, policy, device)
     yield from _choices(db, policy, device)
     yield from _codes(db, policy, device)
-
-
-def device_tickets(db: Connection, policy: Policy, device: DeviceRow) -> list[wire.HeldField]:
-    """Return the erasure tickets that end with ``device``."""
-    return list(_tickets(db, policy, dies_with(device)))
 
 
 def entity_tag(data: bytes) -> str:
@@ -89,11 +86,16 @@ def _payments(db: Connection, policy: Policy, number: str) -> Iterator[wire.Held
         yield _field(policy, "payment_record", record, _midnight(paid_on), hold=hold)
 
 
-def _tickets(db: Connection, policy: Policy, where: Iterable[ColumnElement[bool]]) -> Iterator[wire.HeldField]:
-    query = select(tables.tickets).where(*where).order_by(tables.tickets.c.made_on, tables.tickets.c.ticket_id)
+def _tickets(db: Connection, policy: Policy, order: OrderRow, asking: DeviceRow | None) -> Iterator[wire.HeldField]:
+    table = tables.tickets.c
+    query = select(tables.tickets).where(table.order_number == order.number).order_by(table.made_on, table.ticket_id)
+    ending = select(table.ticket_id).where(*dies_with(asking)) if asking else None
+    mine = set() if ending is None else set(db.execute(ending).scalars())
     for row in every(db, query, TicketRow):
         value = f"for the {row.scope}, fingerprint {row.ticket_id[:8]}"
-        yield _field(policy, "erasure_ticket", value, _midnight(row.made_on))
+        held = _field(policy, "erasure_ticket", value, _midnight(row.made_on))
+        # Of another device's, and of those for the whole account, none goes with the device that asks.
+        yield msgspec.structs.replace(held, belongs="device" if row.ticket_id in mine else "order")
 
 
 def _tunnel(db: Connection, policy: Policy, device: DeviceRow) -> Iterator[wire.HeldField]:

@@ -19,6 +19,7 @@ from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     BrowserRequired,
     Conflict,
+    DeviceExists,
     DeviceLimitReached,
     DeviceRevoked,
     OrderExpired,
@@ -186,8 +187,9 @@ def oauth_error(operation: str, reply: Reply, max_depth: int) -> wire.Authorizat
 
 def named(code: str, devices: Collection[wire.Device] = ()) -> RocketVPNError | None:
     """Return the error for one of the contract's own codes."""
-    if code == DeviceLimitReached.code:
-        return DeviceLimitReached(devices=tuple(map(_listed, list(devices)[:_MOST_DEVICES])))
+    listing = {kind.code: kind for kind in (DeviceLimitReached, DeviceExists)}
+    if code in listing:
+        return listing[code](devices=tuple(map(_listed, list(devices)[:_MOST_DEVICES])))
     kinds = {kind.code: kind for kind in (OrderNotFound, OrderExpired, DeviceRevoked)}
     return kinds[code]() if code in kinds else None
 

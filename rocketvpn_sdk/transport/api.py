@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import msgspec
@@ -24,6 +24,7 @@ from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.requests import Call, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
+from rocketvpn_sdk.transport.values import names_somebody
 
 T = TypeVar("T")
 Body = Mapping[str, Any] | msgspec.Struct | None
@@ -306,7 +307,21 @@ class Api:
             value = answers.decode(operation, reply, kind, max_depth=max_depth)
         elif reply.body:
             raise ServerError(operation=operation, status=reply.status, problem="it has a body, and none was expected")
+        if isinstance(value, wire.ServerData):
+            self._remember(value)
         return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=answers.server_date(reply))
+
+    def remember(self, values: Iterable[str]) -> None:
+        """Have ``values`` taken out of the app's log from now on."""
+        self._exchange.seen(values)
+
+    def _remember(self, held: wire.ServerData) -> None:
+        fields = self.policy.fields
+        self.remember(
+            field.value
+            for field in held.fields
+            if field.id in fields and names_somebody(fields[field.id]) and isinstance(field.value, str)
+        )
 
     def _tell_revoked(self) -> None:
         with self._lock:

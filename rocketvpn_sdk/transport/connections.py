@@ -15,7 +15,7 @@ import httpx
 
 from rocketvpn_sdk.errors import AnswerTooLarge, ServerError, VaultClosed
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.transport import deadline, failures
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pools import Pools, Proxy
@@ -39,7 +39,7 @@ _CUT = ("Server disconnected", "peer closed connection")
 """How h11 and httpcore begin to say that a connection ended early; other protocol errors are garbage."""
 
 
-class Reply(MaskedRepr, frozen=True):
+class Reply(SecretStruct, frozen=True):
     """An answer as it came, whole."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("headers", "body")

@@ -6,7 +6,7 @@ Everything that leaves comes through ``Exchange.send``; what it takes and what i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import httpx
@@ -17,7 +17,7 @@ from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import Field, Operation
+from rocketvpn_sdk.policy import Field, Operation, Policy
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.policy.minimise import Minimiser
 from rocketvpn_sdk.transport import answers, deadline, guard
@@ -28,7 +28,7 @@ from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.requests import Call, Signer, encode
 from rocketvpn_sdk.transport.retries import Again, Retries
 from rocketvpn_sdk.transport.sent import SentLedger
-from rocketvpn_sdk.transport.values import flatten, plain, rebuilt
+from rocketvpn_sdk.transport.values import flatten, names_somebody, plain, rebuilt
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
@@ -89,6 +89,7 @@ class Exchange:
         clock: the time.
         limits: the bounds.
         compiled: what minimises a field that is not sent as it is.
+        seen: told the values of personal fields, which must not get into a log.
     """
 
     def __init__(
@@ -101,11 +102,13 @@ class Exchange:
         clock: Clock,
         limits: Limits,
         compiled: Callable[[Field], Minimiser] = minimiser,
+        seen: Callable[[Iterable[str]], None] = lambda _: None,
     ) -> None:
         self.server = server
         self.permit = permit
         self.clock = clock
         self.limits = limits
+        self.seen = seen
         self.retries = Retries(clock, limits)
         self.flights = Flights()
         self._ledger = ledger
@@ -159,6 +162,7 @@ class Exchange:
             headers=headers,
         )
         passed = guard.check(self.permit, outgoing, self._compiled)
+        self.seen(_personal(self.permit.policy, passed.operation, outgoing))
         body = None if reads else encode(rebuilt(members, passed.changed), call.media)
         return _Draft(passed, self.server + passed.path, body, outgoing, call), passed
 
@@ -225,6 +229,14 @@ class Exchange:
                 raise _Again(reply, None, at_least=asked or 0.0)
             return reply
         raise _Again(None, failed)
+
+
+def _personal(policy: Policy, operation: Operation, outgoing: guard.Outgoing) -> Iterator[str]:
+    """Yield the addresses, numbers, codes and keys that a call carries."""
+    for member, value in (*outgoing.members, *outgoing.parameters.items()):
+        field = policy.fields.get(operation.field_of(member)) if member not in operation.protocol else None
+        if field is not None and isinstance(value, str) and names_somebody(field):
+            yield value
 
 
 def _made_of(again: _Again, draft: _Draft) -> Reply:

@@ -15,6 +15,7 @@ from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
 from rocketvpn_sdk.entered import Question, code, may_be_code
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, AuthenticatorFailed, ServerError
 from rocketvpn_sdk.identity import DeviceKey
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import Reply
 from rocketvpn_sdk.transport.exchange import Exchange
@@ -50,7 +51,7 @@ class Nonce:
             self.value = found
 
 
-class KeySigner:
+class KeySigner(OneHolder):
     """Signs with a key alone: before there is a token, or to get one."""
 
     def __init__(self, prover: Prover, nonce: Nonce, there: ServerTime, operation: str, max_depth: int) -> None:
@@ -114,7 +115,7 @@ class Grants:
             AuthenticationRequired: the user is needed, and there is none to ask, or no answer.
             AuthenticationFailed: the answers, or the proof, were not accepted.
             BrowserRequired: the server wants it done on its web pages.
-            OrderNotFound, OrderExpired, DeviceLimitReached, DeviceRevoked: the server's reasons.
+            OrderNotFound, OrderExpired, DeviceLimitReached, DeviceExists, DeviceRevoked: the server's reasons.
             TransportError, ServerError, RateLimited: as for any call.
         """
         prover = Prover(key, self._there.now)
@@ -158,6 +159,7 @@ class Grants:
         token = self._decode(TOKEN, reply, wire.TokenResponse)
         if not _header_safe(token.access_token) or not 0 < token.expires_in <= _LONGEST_LIFE:
             raise ServerError(operation=TOKEN, status=reply.status, problem="the token cannot be used")
+        self._exchange.seen(filter(None, (token.access_token, token.refresh_token)))
         return token
 
     def _ask(self, error: wire.AuthorizationError, given: list[str]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.consent.permit import Held
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.journal.minimise import minimiser
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.policy import Decision, Field, Operation, Policy
 from rocketvpn_sdk.policy.identities import rank
 from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, Member, members_of
@@ -37,7 +37,7 @@ _DOOR = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]{1,128}){
 """A path of segments (RFC 3986 §3.3) without query, fragment or percent-encoding."""
 
 
-class Outgoing(MaskedRepr, frozen=True, kw_only=True):
+class Outgoing(SecretStruct, frozen=True, kw_only=True):
     """A request before it goes: what the checks look at."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers")
@@ -57,7 +57,7 @@ class Outgoing(MaskedRepr, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-class Passed(MaskedRepr, frozen=True):
+class Passed(SecretStruct, frozen=True):
     """A request that may go: its operation, the ids of the fields it carries, and where it goes."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("path", "changed")

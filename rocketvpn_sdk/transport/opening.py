@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import httpx
 
@@ -41,6 +41,7 @@ def open_api(
     transport: httpx.BaseTransport | None = None,
     agree: Callable[[float], object] | None = None,
     believed: Callable[[], float] | None = None,
+    seen: Callable[[Iterable[str]], None] = lambda _: None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
 
@@ -60,6 +61,7 @@ def open_api(
         transport: in place of real connections, in tests.
         agree: told the server's clock with each answer to a call that says who is calling, in seconds since the epoch.
         believed: what time it is by another word than ``clock``'s, in seconds since the epoch.
+        seen: told the values of personal fields that calls and answers carry, which must not get into a log.
 
     Raises:
         ConfigurationError: ``server`` or ``proxy`` cannot be used.
@@ -87,6 +89,7 @@ def open_api(
         connections=connections,
         clock=clock,
         limits=limits,
+        seen=seen,
     )
     session = Session(exchange, documents, there, client_id=client_id, authenticator=authenticator)
     return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import AuthenticationFailed
 from rocketvpn_sdk.identity import DeviceKey
-from rocketvpn_sdk.masking import HIDDEN
+from rocketvpn_sdk.masking import HIDDEN, OneHolder
 from rocketvpn_sdk.transport import answers
 from rocketvpn_sdk.transport.connections import Reply
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Grants, Nonce
@@ -16,7 +16,7 @@ from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.servertime import ServerTime
 
 
-class Owner:
+class Owner(OneHolder):
     """An order's owner, who has shown that they read its e-mail. Good for as long as its token: minutes."""
 
     __slots__ = ("_token", "nonce", "prover", "there")
@@ -47,7 +47,7 @@ def prove_owner(grants: Grants, nonce: Nonce, there: ServerTime, order_number: s
     return Owner(Prover(key, there.now), token.access_token, nonce, there)
 
 
-class OwnerSigner:
+class OwnerSigner(OneHolder):
     """Signs one call, and answers a demand for a nonce or a proof refused for its time: each once."""
 
     def __init__(self, owner: Owner, token: str) -> None:

@@ -13,12 +13,13 @@ from collections.abc import Callable
 import msgspec
 
 from rocketvpn_sdk.identity import DeviceKey, base64url
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.wire import DEVICE_CLAIM
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Prover:
+class Prover(OneHolder):
     """Makes DPoP proofs with one key.
 
     Args:

@@ -12,7 +12,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport.connections import Reply
@@ -51,7 +51,7 @@ class Unsigned:
         return False
 
 
-class Call(MaskedRepr, frozen=True, kw_only=True):
+class Call(SecretStruct, frozen=True, kw_only=True):
     """What a caller wants to send."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from rocketvpn_sdk.errors import EgressBlocked
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.policy import Duration, Policy
 from rocketvpn_sdk.transport.guard import Passed
 from rocketvpn_sdk.transport.ports import Documents, Stream
@@ -29,7 +29,7 @@ _PURPOSE = "rights"
 """Of the record itself: it is there to be shown, whatever the call was for, also after that purpose was withdrawn."""
 
 
-class SentKey(MaskedRepr, frozen=True):
+class SentKey(SecretStruct, frozen=True):
     """The key under which bodies are fingerprinted."""
 
     key: bytes

@@ -15,7 +15,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, NotBound, ServerTimeout
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import Reply
 from rocketvpn_sdk.transport.exchange import Exchange
@@ -35,13 +35,13 @@ _SOMEWHERE = "the order's e-mail address"
 _DEFAULT_MAX_AGE = 300
 
 
-class _Token(MaskedRepr, frozen=True):
+class _Token(SecretStruct, frozen=True):
     value: str
     until: float
     """On the monotonic clock."""
 
 
-class Device(MaskedRepr, frozen=True):
+class Device(SecretStruct, frozen=True):
     """This device's credentials, with the key read."""
 
     credentials: Credentials
@@ -56,7 +56,7 @@ class StepUp(msgspec.Struct, frozen=True):
     max_age: int
 
 
-class Session:
+class Session(OneHolder):
     """Keeps the tokens of the device and signs calls with them.
 
     Args:
@@ -246,7 +246,7 @@ class Session:
             lock.release()
 
 
-class DeviceSigner:
+class DeviceSigner(OneHolder):
     """Signs one call with the device's token and key, and answers what the server asks for: each thing once."""
 
     def __init__(self, session: Session, operation: str, *, interactive: bool) -> None:

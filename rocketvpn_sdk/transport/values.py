@@ -98,6 +98,11 @@ def rebuilt(value: Any, changed: Mapping[str, Sent], prefix: str = "") -> Any:
     return changed.get(prefix, value)
 
 
+def names_somebody(field: Field) -> bool:
+    """Return whether a value of ``field`` is an address, a number, a code or a key: nothing that a log may hold."""
+    return field.type.kind in ("email", "secret") or bool(field.type.kind == "text" and field.type.pattern)
+
+
 def checked_order_number(policy: Policy, text: object) -> str:
     """Return the order number that somebody entered, in the form that ``policy`` describes.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultDamaged, VaultLocked
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.change import INDEX_LANE, Change, Keys
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, read_head
@@ -20,7 +21,7 @@ _TRIES = 10
 """How often another process may rotate while we look, before we say that the vault is busy."""
 
 
-class Access:
+class Access(OneHolder):
     """Who may use the files, and under which keys. Not thread-safe: the vault holds its own lock around every use.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, update_head
 from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
@@ -21,7 +22,7 @@ INDEX_LANE = 0
 """The ``keys`` row of the key that turns documents' names into slots."""
 
 
-class Keys:
+class Keys(OneHolder):
     """The root in force, and the keys it has opened so far in this process."""
 
     def __init__(self, root: RootKey, index: bytes) -> None:
@@ -77,7 +78,7 @@ def live_keys(db: sqlite3.Connection, key_ids: Collection[bytes]) -> set[bytes]:
     return {key_id for (key_id,) in db.execute(query, tuple(key_ids))}
 
 
-class Change:
+class Change(OneHolder):
     """What can be done inside a write transaction; made by ``Vault.write``."""
 
     def __init__(self, db: sqlite3.Connection, keys: Keys, head: Head, moments: Moments) -> None:

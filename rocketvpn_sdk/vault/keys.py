@@ -12,13 +12,13 @@ import hashlib
 import hmac
 import os
 from functools import cached_property
-from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from rocketvpn_sdk.errors import SecretCorrupt, VaultDamaged
+from rocketvpn_sdk.masking import OneHolder
 
 KEY_BYTES = 32
 ID_BYTES = 16
@@ -40,7 +40,7 @@ def derive(key: bytes, salt: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), KEY_BYTES, salt=salt, info=b"rocketvpn/vault/v1/" + purpose).derive(key)
 
 
-class RootKey:
+class RootKey(OneHolder):
     """A root key with its ids. Masked in ``repr``; refuses to be pickled."""
 
     def __init__(self, vault_id: bytes, root_id: bytes, secret: bytes) -> None:
@@ -120,9 +120,6 @@ class RootKey:
 
     def __repr__(self) -> str:
         return "RootKey(…)"
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError("a root key cannot be pickled or copied")
 
 
 def secret_name(vault_id: bytes, root_id: bytes) -> str:

@@ -21,6 +21,7 @@ PERMANENT = frozenset(
     {
         "order-not-found",
         "order-expired",
+        "device-exists",
         "device-limit-reached",
         "device-revoked",
         "validation-failed",

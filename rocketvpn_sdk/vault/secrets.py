@@ -20,6 +20,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault.secret_service import keeper_on_the_bus, removed_from_all
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _MOST_COPIES = 8
 _NOT_REMOVED = "it did not remove the old key"
 
 
-class SecretStore(ABC):
+class SecretStore(OneHolder, ABC):
     """Keeps small secrets by name. Every implementation passes ``rocketvpn_sdk.testing.SecretStoreContract``.
 
     Raises (every method):

@@ -24,6 +24,7 @@ from rocketvpn_sdk.errors import (
     VaultTooNew,
 )
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.access import Access
@@ -60,7 +61,7 @@ class VaultStatus(msgspec.Struct, frozen=True):
     long as it does, an old copy of the folder opens. Known once unlocked."""
 
 
-class Vault:
+class Vault(OneHolder):
     """What rests on this device. Thread-safe; several processes of one user may hold the same folder.
 
     Args:
@@ -368,9 +369,6 @@ class Vault:
         self._forked, self._known = True, None
         self._access.end("this process was forked; open it again here")
         _kept_for_parent.append(self._store)
-
-    def __reduce__(self) -> str:
-        raise TypeError("a vault cannot be pickled or copied")
 
     def __repr__(self) -> str:
         return f"Vault({'closed' if self.closed else 'unlocked' if self.unlocked else 'locked'})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.wire.base import ACR_DEVICE, Moment, Wire
 from rocketvpn_sdk.wire.order import Device
 
@@ -34,13 +34,13 @@ class Challenge(Wire, frozen=True, kw_only=True):
     """The code is this many decimal digits; ``None``: the server does not say."""
 
 
-class AuthorizationCode(MaskedRepr, Wire, frozen=True, kw_only=True):
+class AuthorizationCode(SecretStruct, Wire, frozen=True, kw_only=True):
     """A granted authorization challenge."""
 
     authorization_code: str
 
 
-class AuthorizationError(MaskedRepr, Wire, frozen=True, kw_only=True):
+class AuthorizationError(SecretStruct, Wire, frozen=True, kw_only=True):
     """An authorization challenge not granted (OAuth 2.0 for First-Party Applications §5.2.2), or any OAuth error.
 
     ``error`` is ``insufficient_authorization`` with ``auth_session`` and ``challenge``; ``redirect_to_web``;
@@ -58,7 +58,7 @@ class AuthorizationError(MaskedRepr, Wire, frozen=True, kw_only=True):
     attempts_left: int | None = None
 
 
-class TokenResponse(MaskedRepr, Wire, frozen=True, kw_only=True):
+class TokenResponse(SecretStruct, Wire, frozen=True, kw_only=True):
     """RFC 6749 §5.1, DPoP-bound (RFC 9449 §5)."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("access_token", "refresh_token")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.wire.base import Moment, Wire
 
 ConsentState = Literal["unset", "granted", "denied", "withdrawn", "expired"]
@@ -75,7 +75,7 @@ class GuardianRequest(Wire, frozen=True, kw_only=True):
     """The code is this many decimal digits; ``None``: the server does not say."""
 
 
-class GuardianCode(MaskedRepr, Wire, frozen=True, kw_only=True):
+class GuardianCode(SecretStruct, Wire, frozen=True, kw_only=True):
     """``POST /v1/guardian-requests/{request_id}/confirm``."""
 
     code: str

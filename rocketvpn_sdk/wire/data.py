@@ -31,6 +31,8 @@ class HeldField(MaskedRepr, Wire, frozen=True, kw_only=True):
     recipients: list[str] = []
     hold: Hold | None = None
     correctable: bool = False
+    belongs: Literal["device", "order"] | None = None
+    """What this value goes with, where the policy says something else of its field."""
 
 
 class ServerData(Wire, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import ClassVar, Literal
 
-from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.wire.base import Wire
 
 TicketScope = Literal["device", "account"]
@@ -38,7 +38,7 @@ class ErasureTicketList(Wire, frozen=True, kw_only=True):
     tickets: list[ErasureTicket]
 
 
-class Erasure(MaskedRepr, Wire, frozen=True, kw_only=True):
+class Erasure(SecretStruct, Wire, frozen=True, kw_only=True):
     """``POST /v1/erasures``: erase what the ticket is for."""
 
     ticket: str

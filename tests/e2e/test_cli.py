@@ -28,7 +28,7 @@ HELD = {
 }  # fmt: skip
 PLAN = {
     "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",
-    "server_told", "server_holds", "server_problem",
+    "server_told", "server_holds", "server_may_hold", "server_problem",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     BrowserRequired,
     Conflict,
+    DeviceExists,
     DeviceLimitReached,
     DeviceRevoked,
     OrderExpired,
@@ -133,11 +134,15 @@ def test_the_same_machine_with_a_new_key_needs_the_mailed_code(
 ) -> None:
     number = sandbox.order()
     before = machine().device.bind(number)
-    with pytest.raises(AuthenticationRequired, match=r"k…@example\.org"):
+    with pytest.raises(DeviceExists) as asked:
         machine().device.bind(number)
+    (known,) = asked.value.devices
+    assert known.id == before.device_id
+    with pytest.raises(AuthenticationRequired, match=r"k…@example\.org"):
+        machine().device.bind(number, replace=known.id)
     with pytest.raises(AuthenticationFailed):
-        machine(authenticator=lambda _: "not-it").device.bind(number)
-    again = machine(authenticator=lambda _: sandbox.mail.last_code()).device.bind(number)
+        machine(authenticator=lambda _: "not-it").device.bind(number, replace=known.id)
+    again = machine(authenticator=lambda _: sandbox.mail.last_code()).device.bind(number, replace=known.id)
     assert again.device_id == before.device_id
 
 

@@ -162,7 +162,7 @@ def test_while_a_longer_version_is_announced_the_report_quotes_the_one_that_appl
 
 @pytest.mark.clause("A1")
 def test_a_field_that_only_the_announced_version_has_is_described_by_it() -> None:
-    from rocketvpn_sdk.rights.plan import places_of
+    from rocketvpn_sdk.rights.plan import allowed_there
     from rocketvpn_sdk.rights.report.describing import Describer
 
     shorter = parse_policy(edited("field", "sent_record", 'device = "P90D"', 'device = "P30D"', text=with_new_field()))
@@ -170,4 +170,4 @@ def test_a_field_that_only_the_announced_version_has_is_described_by_it() -> Non
     assert say.held("bound_place", "device", value=1).category == "places"
     assert say.held("sent_record", "device", value=1).kept == "P30D"  # what both allow
     assert "places" in {term.id for term in say.terms(lambda policy: policy.document.category)}
-    assert "bound_place" in {goes.field for goes in places_of(say.policies, "account")}
+    assert "bound_place" in {goes.field for goes in allowed_there(say.policies, "account")}

@@ -333,7 +333,8 @@ def test_the_plan_of_an_unbound_device_promises_nothing_about_the_server(
 def test_the_plan_for_the_log_names_what_is_destroyed_and_promises_nothing_about_the_server(rocket: RocketVPN) -> None:
     plan = rocket.rights.plan_delete("logs")
     assert {place for goes in plan.goes for place in goes.places} == {"device"}
-    assert {"region", "witness_record"} <= {goes.field for goes in plan.goes}
+    assert {"region", "recorded_at"} <= {goes.field for goes in plan.goes}
+    assert "witness_record" not in {goes.field for goes in plan.goes}  # nothing was noted
     assert not plan.server_asked
     receipt = rocket.rights.delete(plan).server.receipt
     assert receipt is not None

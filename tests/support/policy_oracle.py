@@ -204,7 +204,8 @@ def promised_less(old: Policy, new: Policy) -> bool:
     return bool(
         reworded
         or set(before.rights.offered) - set(after.rights.offered)
-        or (set(before.rights.step_up) & set(before.rights.offered) & set(after.rights.offered)) - set(after.rights.step_up)
+        or (set(before.rights.step_up) & set(before.rights.offered) & set(after.rights.offered))
+        - set(after.rights.step_up)
         or after.notice_days < before.notice_days
         or after.minors.age < before.minors.age
         or set(before.title) - set(after.title)

@@ -146,16 +146,20 @@ PARTS = {
 """The keys that hold parts; of the first six there are lists."""
 LISTS = tuple(PARTS)[:6]
 OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, Retention: 2, Recipient: 2}
-_BAG = [
-    (kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))
-] + [(Document, table) for table in LISTS for _ in range(2)]
+_BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
+    (Document, table) for table in LISTS for _ in range(2)
+]
 
 
 def reached() -> set[tuple[type, str]]:
     """Return every key that a change of chance can reach: those of the table, and those that hold parts."""
     return {(kind, key) for kind, keys in KEYS.items() for key in keys} | {
         (holder, name)
-        for holder, inside in ((Document, (*LISTS, "minors", "rights")), (Category, ("cap",)), (Field, ("type", "retention")))
+        for holder, inside in (
+            (Document, (*LISTS, "minors", "rights")),
+            (Category, ("cap",)),
+            (Field, ("type", "retention")),
+        )
         for name in inside
     }
 
@@ -171,7 +175,9 @@ def base(rng: Random) -> Document:
         field=(), event=(), operation=(),
         minors=_made(Minors, rng), rights=_made(Rights, rng),
     )  # fmt: skip
-    document = replace(document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token")))
+    document = replace(
+        document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token"))
+    )
     for table, part, ids, most in (("field", Field, FIELDS, 3), ("operation", Operation, OPERATIONS, 3)):
         for name in rng.sample(ids, rng.randint(1, most)):
             for _ in range(30):

@@ -47,6 +47,7 @@ def _aspects() -> dict[tuple[str, ...], st.SearchStrategy[Any]]:
         found["field", field, "source"] = st.sampled_from(["user", "observed", "sdk"])
         found["field", field, "dpv"] = st.sampled_from(["pd:Age", f"pd:{field}"])
         found["field", field, "optional"] = st.booleans()
+        found["field", field, "belongs"] = st.sampled_from(["device", "order"])
         found["field", field, "correctable"] = st.booleans()
         found["field", field, "max"] = st.sampled_from([99, 120])
         found["field", field, "transform"] = st.sampled_from(
@@ -148,6 +149,7 @@ def _field(plan: Plan, name: str, purposes: list[str], recipients: list[str]) ->
         "retention": {place: kept for place, kept in places.items() if kept},
         "correctable": plan["field", name, "correctable"],
         "optional": plan["field", name, "optional"],
+        "belongs": plan["field", name, "belongs"],
         "dpv": plan["field", name, "dpv"],
         "sentence": {"en": "A sentence.", "de": "Ein Satz."},
     }

@@ -52,7 +52,7 @@ def placeholders(kind: type[RocketVPNError]) -> dict[str, str]:
 
 def computed(kind: type[RocketVPNError]) -> set[str]:
     """Return the names that a class works out for itself."""
-    if issubclass(kind, errors.DeviceLimitReached):
+    if issubclass(kind, errors.DeviceLimitReached | errors.DeviceExists):
         return {"count", "names"}
     return {"details", "reason"} if issubclass(kind, errors.Conflict) else {"details"}
 
@@ -64,7 +64,7 @@ def sample(kind: type[RocketVPNError], **more: Any) -> RocketVPNError:
     if issubclass(kind, errors.RequestRefused):
         params |= {"operation": "data.correct", "reason": "invalid"}
         params["items"] = (ProblemItem(detail="too long", pointer="/language"), ProblemItem(detail="odd"))
-    if issubclass(kind, errors.DeviceLimitReached):
+    if issubclass(kind, errors.DeviceLimitReached | errors.DeviceExists):
         params = {"devices": DEVICES}
     return kind(**params | more)
 
@@ -236,7 +236,11 @@ print(json.dumps({name: str(getattr(errors, name)(**params)) for name, params in
 @pytest.mark.clause("P1")
 def test_the_sentences_are_there_without_docstrings():
     # `python -OO` removes docstrings, and apps are shipped that way.
-    plain = [kind for kind in KINDS if not issubclass(kind, errors.RequestRefused | errors.DeviceLimitReached)]
+    plain = [
+        kind
+        for kind in KINDS
+        if not issubclass(kind, errors.RequestRefused | errors.DeviceLimitReached | errors.DeviceExists)
+    ]
     wanted = {kind.__name__: sample(kind).params for kind in plain}
     done = subprocess.run(
         [sys.executable, "-OO", "-c", _OPTIMISED], input=json.dumps(wanted), capture_output=True, text=True, check=True

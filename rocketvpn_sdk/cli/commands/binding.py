@@ -15,7 +15,7 @@ from rocketvpn_sdk.cli.output import Answer, Out
 from rocketvpn_sdk.cli.problems import CommandError, exit_code, sentence
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.entered import plain
-from rocketvpn_sdk.errors import DeviceLimitReached, NotBound, RocketVPNError, ValueRefused
+from rocketvpn_sdk.errors import DeviceExists, DeviceLimitReached, NotBound, RocketVPNError, ValueRefused
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.wire import Device
 
@@ -31,7 +31,9 @@ _WHOLE_ID = 52
 
     Sends the order number, a number made for this device, and a public key; nothing else. If the order has all the
     devices that it allows, the list of them is shown: name one with --replace, by the beginning of its ID or by its
-    name. That needs a code, which the server sends to the order's e-mail address.
+    name. That needs a code, which the server sends to the order's e-mail address. If the order has a device by this
+    machine's number, it is shown: name it with --replace if it is this one, installed again, or say --another if this
+    machine is a copy of that one.
     """
 )
 def bind(
@@ -40,6 +42,9 @@ def bind(
     replace: Annotated[
         str | None, typer.Option(metavar="ID", help="Put this device in the place of one of the order's others.")
     ] = None,
+    another: Annotated[
+        bool, typer.Option("--another", help="This machine is a copy of a bound one: bind it as a device of its own.")
+    ] = False,
     language: Language = "en",
     ticket: Annotated[
         bool, typer.Option("--ticket", help="Make a panic ticket too (see `rocketvpn ticket make`).")
@@ -49,7 +54,7 @@ def bind(
     with call.open(new=True) as rocket:
         advice = rocket.policy.advice(language)
         call.out.say(advice)  # before anything is sent (M1)
-        binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace))
+        binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace, another), another=another)
         made = _ticket(rocket) if ticket else None
     document: dict[str, Any] = {
         "bound": True,
@@ -132,12 +137,12 @@ def chosen(devices: tuple[Device, ...], wanted: str, argument: str) -> Device:
     return found[0]
 
 
-def _to_replace(rocket: RocketVPN, order: str, wanted: str | None) -> str | None:
+def _to_replace(rocket: RocketVPN, order: str, wanted: str | None, another: bool) -> str | None:
     """Return the whole ID of the device to replace; the server gives the list when it refuses to bind without."""
     if wanted is None or len(wanted) == _WHOLE_ID or rocket.device.binding is not None:
         return wanted
     try:
-        rocket.device.bind(order)
-    except DeviceLimitReached as full:
-        return chosen(full.devices, wanted, "--replace").id
+        rocket.device.bind(order, another=another)
+    except (DeviceLimitReached, DeviceExists) as refused:
+        return chosen(refused.devices, wanted, "--replace").id
     return None

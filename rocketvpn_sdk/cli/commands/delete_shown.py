@@ -38,11 +38,10 @@ REACHES = {
 def show_plan(out: Out, plan: DeletionPlan, policies: tuple[Policy, ...]) -> None:
     """Print what a deletion would do."""
     out.say(f"Deleting {REACHES[Reach(plan.scope)]}", style="bold")
-    for place, title in (("device", "Goes from this device"), ("server", "Goes from the server")):
-        groups = tuple(_by_category(plan, place, policies))
-        if groups:
-            out.heading(f"{title}, as far as it is held there")
-        for about, names in groups:
+    for title, fields in _parts(plan):
+        if fields:
+            out.heading(title)
+        for about, names in _by_category(fields, policies):
             out.bullet(f"{about}: {words.joined(names)}")
     _show_server_part(out, plan)
     out.heading("What stops working")
@@ -78,10 +77,20 @@ def _show_server_part(out: Out, plan: DeletionPlan) -> None:
         out.say(f"{DeviceRevoked.sentence} {_AS_OWNER}", indent=2, hanging=2)
 
 
-def _by_category(plan: DeletionPlan, place: str, policies: tuple[Policy, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Yield what goes from a place: a category's sentence, and the fields of it; last, what has none."""
-    kept = {field.field for field in plan.stays} if place == "server" else set()
-    going = [field.field for field in plan.goes if place in field.places and field.field not in kept]
+def _parts(plan: DeletionPlan) -> tuple[tuple[str, list[str]], ...]:
+    """Return what goes from where; last, what may: a server that was not asked has not said what it holds."""
+    here, there = ([field.field for field in plan.goes if place in field.places] for place in ("device", "server"))
+    why = "it is not asked about the log" if plan.scope == Reach.logs else "it could not be asked"
+    may = f"Goes from the server, if it is there ({why}; this is what the policy lets it hold)"
+    return (
+        ("Goes from this device", here),
+        ("Goes from the server", there),
+        (may, [field.field for field in plan.server_may_hold]),
+    )
+
+
+def _by_category(going: list[str], policies: tuple[Policy, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Yield a category's sentence, and those of the fields that are of it; last, what has none."""
     about: dict[str, str] = {}
     of_field: dict[str, str] = {}
     for policy in reversed(policies):  # the binding one has the last word

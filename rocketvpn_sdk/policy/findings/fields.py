@@ -160,6 +160,8 @@ def _nature(before: Field, field: Field) -> Iterator[Finding]:
         found.append(("no_longer_correctable", "A2", "", ""))
     if before.optional and not field.optional:
         found.append(("no_longer_optional", "P2", "", ""))
+    if before.belongs == "device" and field.belongs == "order":
+        found.append(("deleted_with_order", "A3", "", ""))
     for kind, rule, was, becomes in found:
         for purpose, recipient in cells(field) or [("", "")]:
             yield Finding(kind, rule, field.id, purpose, recipient, was, becomes)

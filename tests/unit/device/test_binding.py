@@ -288,3 +288,24 @@ def test_a_binding_shows_neither_order_nor_device(bench: Bench) -> None:
     binding: Binding = bench.devices.bind(ORDER)
     assert ORDER not in repr(binding)
     assert binding.device_id not in repr(binding)
+
+
+def test_a_copy_whose_binding_got_lost_goes_on_under_the_number_it_had(bench: Bench) -> None:
+    bench.line.token.mock(side_effect=httpx.ConnectError("gone"))
+    with pytest.raises(ServerUnreachable):
+        bench.devices.bind(ORDER, another=True)
+    bench.line.token.mock(side_effect=None, return_value=httpx.Response(200, json=token_answer(refresh_token="r-1")))
+    binding = bench.devices.bind(ORDER)
+    sent = [parse_qs(call.request.content.decode())["device_id"][0] for call in bench.challenge.calls]
+    assert sent == [binding.device_id] * 2
+    assert not binding.by_machine
+
+
+def test_a_copy_does_not_go_on_under_the_number_of_its_machine(bench: Bench) -> None:
+    bench.line.token.mock(side_effect=httpx.ConnectError("gone"))
+    with pytest.raises(ServerUnreachable):
+        bench.devices.bind(ORDER)
+    with pytest.raises(ServerUnreachable):
+        bench.devices.bind(ORDER, another=True)
+    first, second = [parse_qs(call.request.content.decode())["device_id"][0] for call in bench.challenge.calls]
+    assert first != second

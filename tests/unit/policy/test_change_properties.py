@@ -119,6 +119,7 @@ def field_worse(old: Policy, new: Policy, name: str) -> bool:
         or before.dpv != after.dpv
         or before.correctable > after.correctable
         or before.optional > after.optional
+        or (before.belongs, after.belongs) == ("device", "order")
     )
 
 

@@ -1,0 +1,191 @@
+"""What this device knows about itself and its user, so that it can be taken out of texts wherever it stands (C2).
+
+It is in memory alone: the order number, the device's number, tokens and codes as the vault and the calls have them; the
+names of the user, the home folder and the machine as the system has them. Nothing here is ever written down.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections import deque
+from collections.abc import Container, Iterable, Iterator
+
+from rocketvpn_sdk import platforms
+from rocketvpn_sdk.masking import HIDDEN, MaskedRepr, OneHolder
+
+DOCUMENTS = ("binding", "credentials", "pending_binding")
+"""The vault's documents that say who this device is."""
+
+
+_SHORTEST = 3
+"""Of a name, in characters: shorter ones stand inside every other word."""
+_SHORTEST_VALUE = 6
+_LONGEST = 4096
+_MOST_RECENT = 16
+"""Values of calls that are remembered: codes, tokens, addresses. Old ones are worth nothing by then."""
+_MOST_LAYERS = 3
+"""Percent-encoding inside percent-encoding is undone so many times."""
+_ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_COMMON_WORDS = """
+    account active admin administrator alpha android app apple apps arch beta bot box build builder centos cli
+    client computer connect connected connection core daemon data debian debug default demo deploy desktop dev
+    device docker error errors fedora file git guest home host info ios iphone kali key kube laptop linux local
+    localdomain localhost log logs mac macbook macos main manager mark master max mini mint name net network new
+    node none null office operator order owner pass path phone pop-os private prod public raspberrypi remote rocket
+    rocketvpn root route router runner server service session staging start state status student sys system test
+    tester tunnel ubuntu unknown update user username users vagrant version virtual vpn warning web will win windows
+    wireguard work worker workstation
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+"""Names of users and machines that are also ordinary words of logs. A text would lose its sense without them, and they
+say nothing about anybody. In a path such as ``/home/max`` they are taken out all the same."""
+
+_Found = tuple[int, int]
+
+
+class Identifiers(MaskedRepr, frozen=True):
+    """What in those documents is taken out of texts."""
+
+    order_number: str = ""
+    device_id: str = ""
+    refresh_token: str = ""
+
+
+class Known(OneHolder):
+    """The values known now. Thread-safe; ``changes`` grows with every change, for caches of what was scrubbed.
+
+    A value is looked for in any case, percent-encoded, and with other characters between its groups. A *name* counts
+    only as a whole word. Too short or too common ones are not looked for.
+    """
+
+    __slots__ = ("_lock", "_names", "_needles", "_recent", "_values", "_whole", "changes")
+
+    def __init__(self, values: Iterable[str] = (), *, names: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._names = frozenset(names)
+        self._values = frozenset(values)
+        self._recent: deque[str] = deque(maxlen=_MOST_RECENT)
+        self._needles: tuple[str, ...] = ()
+        self._whole: frozenset[str] = frozenset()
+        self.changes = 0
+        self._prepare()
+
+    @classmethod
+    def of_this_machine(cls) -> Known:
+        """Return the names of this user, their home folder and this machine, as the system has them."""
+        return cls(names=platforms.personal_names())
+
+    def now(self, values: Iterable[str], *, and_before: bool = False) -> None:
+        """Take over the ``values`` of the binding; ``and_before``: those of before stay, too."""
+        with self._lock:
+            wanted = frozenset(values) | (self._values if and_before else frozenset())
+            if wanted != self._values:
+                self._values = wanted
+                self._prepare()
+
+    def seen(self, values: Iterable[str]) -> None:
+        """Remember ``values`` that a call carried, as far as they could be told from words: a digit or an ``@``."""
+        with self._lock:
+            new = [value for value in values if _is_distinct(value) and value not in self._recent]
+            self._recent.extend(new)
+            if new:
+                self._prepare()
+
+    def forget(self) -> None:
+        """Forget all but the machine's names: what this device was bound to is deleted."""
+        with self._lock:
+            self._values = frozenset()
+            self._recent.clear()
+            self._prepare()
+
+    def find(self, text: str) -> list[_Found]:
+        """Return where a known value stands in ``text``, as (start, end)."""
+        low = _lower(text)
+        found = [place for needle in self._needles if needle in low for place in _places(low, needle, self._whole)]
+        if "%" in text:
+            found += self._find_encoded(text)
+        return found
+
+    def _find_encoded(self, text: str) -> Iterator[_Found]:
+        places, layer = list(range(len(text) + 1)), text
+        for _ in range(_MOST_LAYERS):
+            decoded, inner = _decoded(layer)
+            if decoded == layer:
+                return
+            places, layer = [places[place] for place in inner], decoded
+            low = _lower(layer)
+            for needle in self._needles:
+                for start, end in _places(low, needle, self._whole):
+                    yield places[start], places[end]
+
+    def _prepare(self) -> None:
+        names = {form for name in self._names if _is_name(name) for form in _forms(name)}
+        values = [value for value in (*self._values, *self._recent) if _SHORTEST <= len(value) <= _LONGEST]
+        parts = {form for value in values if _is_distinct(value) for form in _forms(value)}
+        words = {form for value in values if not _is_distinct(value) for form in _forms(value)}
+        self._whole = frozenset(names | words) - parts
+        self._needles = tuple(self._whole | parts)
+        self.changes += 1
+
+    def __repr__(self) -> str:
+        return f"Known({HIDDEN})"
+
+
+def _is_distinct(value: str) -> bool:
+    """Whether ``value`` can be no word, nor part of one."""
+    return len(value) >= _SHORTEST_VALUE and any(character.isdigit() or character == "@" for character in value)
+
+
+def _is_name(name: str) -> bool:
+    return _SHORTEST <= len(name) <= _LONGEST and name.casefold() not in _COMMON and not name.isdigit()
+
+
+def _forms(value: str) -> set[str]:
+    """Return how ``value`` is written, in lower case: composed or not, escaped as Python and JSON do, regrouped."""
+    forms = {unicodedata.normalize(form, value) for form in ("NFC", "NFD")}
+    if not value.isascii():
+        forms |= {
+            value.encode("ascii", "backslashreplace").decode(),
+            "".join(part if part.isascii() else f"\\u{ord(part):04x}" for part in value),
+            str(value.encode("utf-8", "replace"))[2:-1],
+        }
+    if "-" in value and _is_distinct(value):
+        forms |= {value.replace("-", other) for other in ("", " ", "_", "\u2013", "\u2011")}
+    if value.count(" "):
+        forms |= {value.replace(" ", other) for other in ("-", "_", ".", "+")}
+    return {_lower(form) for form in forms}
+
+
+def _lower(text: str) -> str:
+    """Return ``text`` in lower case, each character in its place (one in Unicode would become two)."""
+    return text.lower() if text.isascii() else text.replace("\u0130", "I").lower()
+
+
+def _places(low: str, needle: str, whole: Container[str]) -> Iterator[_Found]:
+    start = low.find(needle)
+    while start >= 0:
+        end = start + len(needle)
+        if needle not in whole or not (low[start - 1 : start].isalnum() or low[end : end + 1].isalnum()):
+            yield start, end
+        start = low.find(needle, start + 1)
+
+
+def _decoded(text: str) -> tuple[str, list[int]]:
+    """Return ``text`` without its percent-encoding, and where each of its characters began; last, the text's end."""
+    parts: list[str] = []
+    places: list[int] = []
+    done = 0
+    for match in _ESCAPED.finditer(text):
+        parts.append(text[done : match.start()])
+        places += range(done, match.start())
+        at = match.start()
+        for character in bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogateescape"):
+            parts.append(character)
+            places.append(at)
+            at += 3 * len(character.encode("utf-8", "surrogateescape"))
+        done = match.end()
+    parts.append(text[done:])
+    places += range(done, len(text) + 1)
+    return "".join(parts), places

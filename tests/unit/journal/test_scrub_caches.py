@@ -1,0 +1,144 @@
+"""What was scrubbed before changes nothing: every cache is keyed by what really decides (C2)."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rocketvpn_sdk import journal
+from rocketvpn_sdk.journal import scrub
+from rocketvpn_sdk.journal.known import Known
+from rocketvpn_sdk.journal.minimise import minimiser
+from rocketvpn_sdk.journal.patterns import PATTERNS
+from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.policy import bundled_policy
+
+pytestmark = pytest.mark.clause("C2")
+
+GATE = bool(os.environ.get("CI") or os.environ.get("ROCKETVPN_SOAK"))
+OWN = frozenset({"api.own.example"})
+KNOWN = ("Lena Fischer", "lena.f@post.example", "K7-PP42-0099")
+SPACES = " \t\u00a0\u2003\u3000\u1680\u200b\u2028\u0085\x1c"
+LETTERS = "eEéÖßœжא中\u0130\uff45\U0001d41a_?"
+DIGITS = "0157٣"
+PIECES = (
+    "user", "username", "password", "token", "host", "resolving", "order", "address", "mac", "hwaddr", "phone", "ssid",
+    "CN", "GET", "lookup of", "Authorization", "version", "commit", "0x3ca62f0b9ed1", "1x3ca62f0b9ed1", "RV-2026-0001",
+    "lena", "lena@post.example", "Lena Fischer", "K7-PP42-0099", "203.0.113.9", "fe80::1", "nas.fritz.box",
+    "api.own.example", "/home/lena/x", "app.net", "app.tunnel", "up", "ok", "12:34:56", "3ca62f0b9ed1", "0555 010 44",
+    "4539 1488 0343 6467", "eyJhbGciOiJub25lIn0.eyJzdWIi.c2ln", "\x1b[31m", "%40", "-", "x",
+)  # fmt: skip
+NAMES = tuple(dict.fromkeys((*PIECES, *(name for row in PATTERNS for name in row.after))))
+JOINTS = ("=", ": ", ":", " ", ", ", '="', "'", "/", "[", "]", "@", ".", "\\", "--", "://")
+
+
+def _twin(draw: st.DrawFn, text: str) -> str:
+    """Draw a text that looks much like ``text``: other odd characters and digits in a few places."""
+    letters = list(text)
+    odd = [place for place, letter in enumerate(letters) if not letter.isascii() or letter.isdigit()]
+    for place in draw(st.lists(st.sampled_from(odd), max_size=3)) if odd else ():
+        letters[place] = draw(st.sampled_from(DIGITS if letters[place].isdigit() else SPACES[2:] + LETTERS))
+    return "".join(letters)
+
+
+@st.composite
+def sequences(draw: st.DrawFn) -> list[str]:
+    """Draw texts, each with a few that are nearly the same."""
+    texts: list[str] = []
+    for _ in range(draw(st.integers(1, 4))):
+        name, value = draw(st.sampled_from(NAMES)), draw(st.sampled_from(PIECES))
+        odd = draw(st.sampled_from(["", "0x", "7x", *SPACES[2:], *LETTERS]))
+        tail = draw(st.sampled_from(["", " ok", "/x", "\xa0up"]))
+        text = f"{name}{draw(st.sampled_from(JOINTS))}{odd}{value}{tail}"
+        texts += [text, *(_twin(draw, text) for _ in range(draw(st.integers(1, 4))))]
+    return draw(st.permutations(texts))
+
+
+def _modules() -> Iterator[ModuleType]:
+    for found in pkgutil.iter_modules(journal.__path__, journal.__name__ + "."):
+        yield importlib.import_module(found.name)
+
+
+def forget_everything() -> None:
+    """Clear every cache of the component's modules, as a new process has them."""
+    for module in _modules():
+        for value in vars(module).values():
+            if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == module.__name__:
+                value.cache_clear()
+    scrub._harmless.clear()
+
+
+def fresh(text: str, known: tuple[str, ...] = KNOWN) -> str:
+    """Scrub ``text`` with nothing seen before. What is compiled once, by the numbers of rows, stays compiled."""
+    scrub._harmless.clear()
+    scrub._families.cache_clear()
+    return Scrubber(OWN, known).scrub(text)
+
+
+def name_field() -> Any:
+    return bundled_policy().fields["logger"]
+
+
+@given(sequences())
+@example(["user=\u00a0lena ok", "user=Ölena ok"])
+@example(["address 1x3ca62f0b9ed1", "address 0x3ca62f0b9ed1"])
+@settings(max_examples=400 if GATE else 25)
+def test_a_scrubber_that_has_seen_other_texts_says_what_a_new_one_says(texts: list[str]) -> None:
+    wanted = [fresh(text) for text in texts]
+    forget_everything()
+    seasoned = Scrubber(OWN, KNOWN)
+    assert [seasoned.scrub(text) for text in texts] == wanted
+    assert [seasoned.scrub(text) for text in reversed(texts)] == wanted[::-1]
+
+
+@given(sequences(), st.sampled_from(KNOWN))
+@settings(max_examples=200 if GATE else 15)
+def test_names_are_remembered_only_as_long_as_what_is_known_stays(texts: list[str], later: str) -> None:
+    known = Known(KNOWN[:1])
+    minimise = minimiser(name_field(), Scrubber(OWN, known))
+    for text in texts:
+        minimise(text[:120], None)
+    known.seen([later])
+    for text in texts:
+        forget_everything()
+        unspoilt = minimiser(name_field(), Scrubber(OWN, (KNOWN[0], later)))
+        assert minimise(text[:120], None) == unspoilt(text[:120], None)
+
+
+def test_a_name_that_becomes_a_module_is_no_host_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    minimise = minimiser(name_field(), Scrubber())
+    assert minimise("shop.example", None) == "[host]"
+    monkeypatch.setitem(sys.modules, "shop.example", ModuleType("shop.example"))
+    assert minimise("shop.example", None) == "shop.example"
+    monkeypatch.delitem(sys.modules, "shop.example")
+    assert minimise("shop.example", None) == "[host]"
+
+
+def test_only_one_set_is_filled_by_texts_beside_the_caches_cleared_here() -> None:
+    """A new cache has to be put into ``forget_everything``, or the tests above would prove nothing about it."""
+    kept = {
+        f"{module.__name__.rpartition('.')[2]}.{name}"
+        for module in _modules()
+        for name, value in vars(module).items()
+        if isinstance(value, dict | set | list) and not name.startswith("__") and value is not sys.modules
+    }
+    assert {"scrub._harmless"} <= kept
+    before = {name: _size(name) for name in kept}
+    scrubber = Scrubber(OWN, KNOWN)
+    for text in (*PIECES, *(f"{first}={second}" for first in PIECES for second in PIECES[::7])):
+        scrubber.scrub(text)
+    assert {name for name in kept if _size(name) != before[name]} <= {"scrub._harmless"}
+
+
+def _size(name: str) -> int:
+    module, _, attribute = name.partition(".")
+    return len(vars(importlib.import_module(f"{journal.__name__}.{module}"))[attribute])

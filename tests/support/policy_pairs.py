@@ -146,16 +146,20 @@ PARTS = {
 """The keys that hold parts; of the first six there are lists."""
 LISTS = tuple(PARTS)[:6]
 OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, Retention: 2, Recipient: 2}
-_BAG = [
-    (kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))
-] + [(Document, table) for table in LISTS for _ in range(2)]
+_BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
+    (Document, table) for table in LISTS for _ in range(2)
+]
 
 
 def reached() -> set[tuple[type, str]]:
     """Return every key that a change of chance can reach: those of the table, and those that hold parts."""
     return {(kind, key) for kind, keys in KEYS.items() for key in keys} | {
         (holder, name)
-        for holder, inside in ((Document, (*LISTS, "minors", "rights")), (Category, ("cap",)), (Field, ("type", "retention")))
+        for holder, inside in (
+            (Document, (*LISTS, "minors", "rights")),
+            (Category, ("cap",)),
+            (Field, ("type", "retention")),
+        )
         for name in inside
     }
 
@@ -171,7 +175,9 @@ def base(rng: Random) -> Document:
         field=(), event=(), operation=(),
         minors=_made(Minors, rng), rights=_made(Rights, rng),
     )  # fmt: skip
-    document = replace(document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token")))
+    document = replace(
+        document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token"))
+    )
     for table, part, ids, most in (("field", Field, FIELDS, 3), ("operation", Operation, OPERATIONS, 3)):
         for name in rng.sample(ids, rng.randint(1, most)):
             for _ in range(30):
@@ -318,6 +324,17 @@ def keys_of(kind: type) -> set[str]:
 
 
 def shown(policy: Policy, other: Policy) -> str:
-    """Return where two documents differ, for a report."""
-    before, after = asdict(policy.document), asdict(policy.document if other is policy else other.document)
-    return "\n".join(f"{key}:\n  {before[key]}\n  {after[key]}" for key in before if before[key] != after[key])
+    """Return where two documents differ, part by part and key by key, for a report."""
+    lines: list[str] = []
+    before, after = asdict(policy.document), asdict(other.document)
+    for table in before:
+        if table not in LISTS:
+            if before[table] != after[table]:
+                lines.append(f"{table}: {before[table]} -> {after[table]}")
+            continue
+        parts = [{part.id: asdict(part) for part in side[table]} for side in (before, after)]
+        for name in dict.fromkeys((*parts[0], *parts[1])):
+            one, two = parts[0].get(name), parts[1].get(name)
+            keys = [key for key in (one or two or {}) if not one or not two or one[key] != two[key]]
+            lines += [f"{table} {name} {key}: {(one or {}).get(key)} -> {(two or {}).get(key)}" for key in keys]
+    return "\n".join(lines)

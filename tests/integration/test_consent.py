@@ -219,7 +219,7 @@ def test_consents_are_in_the_report_from_both_sides(rocket: RocketVPN) -> None:
     here = {value.field: value.value for value in report.here}
     there = {value.field: value.value for value in report.there}
     assert here["consent_record"] == "improvement: granted"
-    assert there["consent_record"] == "improvement: granted, version 1"
+    assert there["consent_record"] == "improvement: granted, version 2"
 
 
 @pytest.mark.clause("A3")

@@ -156,7 +156,7 @@ def test_the_guardian_s_address_is_kept_nowhere(world: World, minor: RocketVPN) 
     report = minor.rights.view()
     assert "family.example" not in "".join(str(value.value) for value in (*report.here, *report.there))
     held = {value.field: value.value for value in report.here}
-    assert held["guardian_confirmation"] == "version 1: agreed"
+    assert held["guardian_confirmation"] == "version 2: agreed"
     assert "family.example" not in json.dumps([receipt.document for receipt in minor.consent.receipts()])
     minor.close()
     assert b"family.example" not in bytes_of(world.folder)
@@ -305,10 +305,10 @@ def test_attack_an_expired_code(own: tuple[World, FakeClock]) -> None:
 @pytest.mark.clause("M2", "X2")
 def test_attack_a_code_for_another_version_of_the_policy(world: World, minor: RocketVPN) -> None:
     code = ask(world, minor)
-    text = edited("", "", "version = 1\n", "version = 2\n")
+    text = edited("", "", "version = 2\n", "version = 3\n")
     newer = parse_policy(text).with_hosts("operator", ("localhost",))
     minor._rooms.versions.offer(newer)
-    with pytest.raises(GuardianOtherPolicy, match="version 1 of the policy, and version 2 is there now"):
+    with pytest.raises(GuardianOtherPolicy, match="version 2 of the policy, and version 3 is there now"):
         minor.consent.confirm_guardian(code)
     assert not minor.consent.status().guardian
     with pytest.raises(GuardianOtherPolicy):  # the server does not know that version, and sends nobody anything

@@ -41,8 +41,8 @@ def config(world: World) -> Config:
         rocket.device.bind(world.sandbox.order())
         rocket.consent.declare_age(True)
         rocket.consent.grant(rocket.consent.notice("improvement"))
-        rocket._rooms.versions.offer(version(world, 2, SHORTER))
-        rocket._rooms.versions.offer(version(world, 3, SHORTER, LONGER))
+        rocket._rooms.versions.offer(version(world, 3, SHORTER))
+        rocket._rooms.versions.offer(version(world, 4, SHORTER, LONGER))
         notice = rocket.policy.notice("en")
         assert notice is not None
         rocket.policy.shown(notice)

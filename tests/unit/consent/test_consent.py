@@ -134,7 +134,7 @@ def test_attack_what_was_never_shown_cannot_be_agreed_to(adult: Room, tmp_path: 
 @pytest.mark.clause("M2", "X2")
 def test_attack_an_acknowledgement_of_a_version_never_shown(adult: Room) -> None:
     old = adult.consent.notice("improvement")
-    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n", text=sharing_text()))
+    newer = parse_policy(edited("", "", "version = 2\n", "version = 3\n", text=sharing_text()))
     adult.policies = (*adult.policies, newer)
     with pytest.raises(NoticeOutdated) as refused:
         adult.consent.grant(old)
@@ -412,7 +412,7 @@ def test_a_guardian_s_word_counts_for_the_version_that_was_shown_and_no_other(ro
     confirm(room)
     room.agree()
     assert room.consent.state().guardian
-    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n", text=sharing_text()))
+    newer = parse_policy(edited("", "", "version = 2\n", "version = 3\n", text=sharing_text()))
     room.policies = (*room.policies, newer)
     room.vault.save_clock()  # announcing a version writes to the vault
     assert room.consent.state().guardian  # the version that binds is still the one that the guardian confirmed
@@ -428,7 +428,7 @@ def test_a_guardian_s_word_counts_for_the_version_that_was_shown_and_no_other(ro
 def test_a_guardian_s_word_is_carried_to_a_version_that_takes_nothing(room: Room) -> None:
     room.consent.declare_age(adult=False)
     confirm(room)
-    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n", text=sharing_text()))
+    newer = parse_policy(edited("", "", "version = 2\n", "version = 3\n", text=sharing_text()))
     old = room.policies[0].sha256
     with room.vault.write() as change:
         carry_guardian(change, "0" * 64, newer.sha256)  # of another text: nothing happens
@@ -439,7 +439,7 @@ def test_a_guardian_s_word_is_carried_to_a_version_that_takes_nothing(room: Room
     assert room.consent.state().guardian
     guardian = room.consent.guardians.guardian()
     assert guardian is not None
-    assert guardian.version == 1  # what the guardian read stays on record
+    assert guardian.version == 2  # what the guardian read stays on record
 
 
 @pytest.mark.clause("M1")

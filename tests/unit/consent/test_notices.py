@@ -126,8 +126,8 @@ def test_attack_a_notice_made_by_another_process(notary: Notary):
 
 @pytest.mark.clause("M2", "X2")
 def test_attack_a_notice_of_an_older_version(notary: Notary):
-    newer = parse_policy(edited("", "", "version = 1\n", "version = 2\n"))
-    with pytest.raises(NoticeOutdated, match="shows version 1, and version 2 is there now"):
+    newer = parse_policy(edited("", "", "version = 2\n", "version = 3\n"))
+    with pytest.raises(NoticeOutdated, match="shows version 2, and version 3 is there now"):
         notary.check(notary.seal(notice()), newer)
 
 

@@ -72,7 +72,7 @@ def test_a_wider_policy_is_announced_and_binds_only_when_shown_and_due(
     sandbox.publish(version(sandbox, 3, EXACT, LONGER))
     notice = rocket.policy.check()
     assert notice is not None
-    assert [one.version for one in heard] == [2]
+    assert [one.version for one in heard] == [3]
     assert notice.reduces_rights
     assert notice.binds_on is None
     assert len(notice.takes) == 2
@@ -96,7 +96,7 @@ def test_a_narrower_policy_holds_at_once(sandbox: Sandbox, rocket: RocketVPN) ->
     assert notice is not None
     assert not notice.reduces_rights
     assert notice.gives
-    assert (rocket.policy.current.version, rocket.policy.pending) == (2, None)
+    assert (rocket.policy.current.version, rocket.policy.pending) == (3, None)
 
 
 def test_an_older_policy_signed_anew_is_refused_and_the_known_one_stays(sandbox: Sandbox, rocket: RocketVPN) -> None:

@@ -75,7 +75,7 @@ def test_a_reduction_binds_only_when_it_was_shown_long_enough_and_its_date_has_c
     rocket: RocketVPN, clock: FakeClock
 ) -> None:
     policy = offered(rocket, version(3, LONGER, effective=date(2027, 4, 1)))
-    assert (policy.current.version, policy.pending and policy.pending.version) == (1, 2)
+    assert (policy.current.version, policy.pending and policy.pending.version) == (2, 3)
     clock.advance(400 * DAY)
     rocket.sync()
     assert policy.current.version == 2  # never shown, never bound
@@ -93,8 +93,8 @@ def test_a_reduction_binds_only_when_it_was_shown_long_enough_and_its_date_has_c
     clock.advance(1.1 * DAY)
     rocket.sync()
     assert policy.pending is None
-    assert (policy.current.version, retention_of(rocket)) == (2, 90)
-    assert rocket.status().policy_version == 2
+    assert (policy.current.version, retention_of(rocket)) == (3, 90)
+    assert rocket.status().policy_version == 3
 
 
 @pytest.mark.clause("X2")
@@ -114,7 +114,7 @@ def test_before_its_date_nothing_binds_however_long_it_was_shown(rocket: RocketV
 @pytest.mark.clause("X2")
 def test_what_narrows_binds_at_once(rocket: RocketVPN) -> None:
     policy = offered(rocket, version(3, SHORTER, effective=date(2028, 1, 1)))
-    assert (policy.current.version, policy.pending, retention_of(rocket)) == (2, None, 7)
+    assert (policy.current.version, policy.pending, retention_of(rocket)) == (3, None, 7)
 
 
 @pytest.mark.clause("X2")
@@ -152,7 +152,7 @@ def test_what_waits_in_memory_is_minimised_as_was_promised_when_it_was_recorded(
 @pytest.mark.clause("X1")
 def test_an_older_version_or_another_text_of_the_same_one_is_refused(rocket: RocketVPN) -> None:
     offered(rocket, version(4, SHORTER))
-    with pytest.raises(PolicyOutdated, match="Version 2"):
+    with pytest.raises(PolicyOutdated, match="Version 3"):
         rocket._rooms.versions.offer(version(3))
     with pytest.raises(PolicyOutdated):
         rocket._rooms.versions.offer(version(4))
@@ -169,7 +169,7 @@ def test_the_versions_outlive_the_process_and_an_app_that_ships_an_older_one(con
         policy.shown(notice)
     heard: list[PolicyNotice] = []
     with RocketVPN.open(config) as rocket:
-        assert (rocket.policy.current.version, rocket.policy.pending and rocket.policy.pending.version) == (1, 3)
+        assert (rocket.policy.current.version, rocket.policy.pending and rocket.policy.pending.version) == (2, 4)
         assert rocket.policy.pending.sha256 == version(4, LONGER).sha256
     clock.advance(31 * DAY)
     with RocketVPN.open(config) as rocket:
@@ -193,7 +193,7 @@ def test_an_upgrade_of_the_app_brings_its_policy_the_same_way(config: Config) ->
     rocket.events.subscribe(PolicyNotice, heard.append)
     rocket.unlock()
     assert rocket.policy.current.version == 2
-    assert [notice.version for notice in heard] == [2]
+    assert [notice.version for notice in heard] == [3]
     rocket.close()
 
 
@@ -280,12 +280,12 @@ def with_signal(number: int, transform: str, retention: str) -> Policy:
 
 @pytest.mark.clause("X2")
 def test_attack_a_shown_field_that_comes_back_with_more_in_it(rocket: RocketVPN, clock: FakeClock) -> None:
-    policy = offered(rocket, with_signal(2, "bucket(0, 500)", "P1D"))
+    policy = offered(rocket, with_signal(3, "bucket(0, 500)", "P1D"))
     first = policy.notice()
     assert first is not None
     policy.shown(first)
     clock.advance(29 * DAY)
-    offered(rocket, with_signal(3, "keep", "P30D"))
+    offered(rocket, with_signal(4, "keep", "P30D"))
     second = policy.notice()
     assert second is not None
     assert second.binds_on is None

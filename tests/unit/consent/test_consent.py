@@ -138,10 +138,10 @@ def test_attack_an_acknowledgement_of_a_version_never_shown(adult: Room) -> None
     adult.policies = (*adult.policies, newer)
     with pytest.raises(NoticeOutdated) as refused:
         adult.consent.grant(old)
-    assert (refused.value.params["shown"], refused.value.params["newest"]) == (1, 2)
+    assert (refused.value.params["shown"], refused.value.params["newest"]) == (2, 3)
     assert adult.states() == {}
     adult.agree()
-    assert adult.consent.status().purposes[0].policy_version == 2
+    assert adult.consent.status().purposes[0].policy_version == 3
 
 
 @pytest.mark.clause("U7")

@@ -104,7 +104,7 @@ def test_its_own_notice_passes(notary: Notary):
     [
         {"purpose": "surveys"},
         {"recipient": "acme"},
-        {"policy_version": 2},
+        {"policy_version": 3},
         {"language": "de"},
         {"why": "Because."},
         {"fields": ()},

@@ -24,7 +24,7 @@ def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
 
 
 def publish(sandbox: Sandbox, text: str = edited("field", "region", "P30D", "P90D", text=TEXT)) -> None:
-    document = msgspec.structs.replace(parse_policy(text).document, version=2, effective=date(2027, 2, 1))
+    document = msgspec.structs.replace(parse_policy(text).document, version=3, effective=date(2027, 2, 1))
     sandbox.publish(Policy(document).with_hosts("operator", sandbox.policy.recipients["operator"].hosts))
 
 

@@ -36,7 +36,7 @@ def narrower(*edits: tuple[str, str, str, str]) -> Policy:
     for longer in ("P14D", "P30D"):
         text = text.replace(f'retention = {{ device = "{longer}"', 'retention = { device = "P7D"')
     document = parse_policy(text).document
-    return Policy(msgspec.structs.replace(document, version=2, effective=date(2028, 1, 1)))
+    return Policy(msgspec.structs.replace(document, version=3, effective=date(2028, 1, 1)))
 
 
 def without(purpose: str) -> Policy:
@@ -51,7 +51,7 @@ def without(purpose: str) -> Policy:
         name: tuple(part for part in getattr(document, name) if purpose not in (part.id, getattr(part, "purpose", "")))
         for name in ("purpose", "event", "operation")
     }
-    return Policy(msgspec.structs.replace(document, version=2, field=fields, **parts))
+    return Policy(msgspec.structs.replace(document, version=3, field=fields, **parts))
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_shorter_time_holds_for_what_is_stored_already(
     assert ages(rocket, clock) == [20, 8, 0]
     before = keys(rocket)
     rocket._rooms.versions.offer(narrower(*edits))
-    assert rocket.policy.current.version == (1 if edits else 2)
+    assert rocket.policy.current.version == (2 if edits else 3)
     assert ages(rocket, clock) == [0]  # before any purge
     assert rocket.journal.stats().records == 1
     assert keys(rocket) == before
@@ -119,7 +119,7 @@ def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN
     rocket._rooms.versions.offer(narrower())
     rocket.journal.purge()
     rocket._rooms.versions.offer(
-        Policy(msgspec.structs.replace(bundled_policy().document, version=3, effective=date(2027, 3, 1)))
+        Policy(msgspec.structs.replace(bundled_policy().document, version=4, effective=date(2027, 3, 1)))
     )
     notice = rocket.policy.notice()
     assert notice is not None
@@ -168,7 +168,7 @@ def test_what_was_kept_for_a_purpose_that_is_gone_is_gone_at_the_purge(config: C
 
 def test_the_same_version_destroys_nothing(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock, 3)
-    again = Policy(msgspec.structs.replace(bundled_policy().document, version=2))
+    again = Policy(msgspec.structs.replace(bundled_policy().document, version=3))
     rocket._rooms.versions.offer(again)
     assert rocket.journal.purge() == 0
     assert ages(rocket, clock) == [3, 0]

@@ -108,7 +108,7 @@ def test_it_names_the_policy_that_applies(rocket: RocketVPN) -> None:
     report, policy = rocket.rights.view(), rocket.policy.current
     assert (report.policy.id, report.policy.version, report.policy.sha256) == ("rocketvpn", 1, policy.sha256)
     assert report.policy.pending is None
-    assert {value.field: value.value for value in report.here}["policy_state"] == "version 1 applies"
+    assert {value.field: value.value for value in report.here}["policy_state"] == "version 2 applies"
     assert report.contact == policy.contact
 
 

@@ -195,7 +195,7 @@ def test_the_right_code_confirms_once(peer: Peer, sandbox: Sandbox) -> None:
     (row,) = sandbox.rows()["guardian_confirmations"]
     assert request_id not in row.values()
     held = {field["id"]: field["value"] for field in peer.call("GET", "/v1/data").json()["fields"]}
-    assert held["guardian_confirmation"] == "version 1: agreed"
+    assert held["guardian_confirmation"] == "version 2: agreed"
 
 
 def test_wrong_tries_are_counted_though_their_answers_are_refusals(peer: Peer, sandbox: Sandbox) -> None:

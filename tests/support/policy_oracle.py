@@ -113,27 +113,33 @@ def kept(asked: Permit, field: str, purpose: str, value: Any) -> Act | None:
     return None if left is None else Act("keep", field, purpose, "", "", (field,), ((field, left),), ends)
 
 
-def covered(act: Act, asked: Permit, values: dict[str, Any], *, purpose: bool = True) -> bool:
-    """Whether ``asked`` allows the same: the body as it left, the value as it is kept; not longer, no more exactly.
+def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, purpose: bool = True) -> bool:
+    """Whether ``asked`` allows as much as ``act``, which came of ``values`` by ``here``: for as long, by no other name.
+
+    It lets the very same out; or, of the same values, something from which the same follows by ``here``.
 
     ``purpose``: and for the same; while two versions hold, each judges by the purpose that it declares.
     """
     if act.what == "keep":
-        for value in (values[act.name], act.values[0][1]):
-            same = kept(asked, act.name, act.purpose, value)
-            if same is not None and same.values == act.values and act.until <= same.until:
-                return True
+        for value in (act.values[0][1], values[act.name]):
+            there = kept(asked, act.name, act.purpose, value)
+            if there is not None and act.until <= there.until:
+                again = kept(here, act.name, act.purpose, there.values[0][1])
+                if act.values in (there.values, again.values if again else None):
+                    return True
         return False
-    given = dict(act.values)
-    missing = set(re.findall(r"{(\w+)}", _path(asked, act.name))) - given.keys()
-    same = sent(asked, act.name, given | dict.fromkeys(missing, "a"))  # what carries less is no more
-    return (
-        same is not None
-        and {name: value for name, value in same.values if name not in missing} == given
-        and same.recipient == act.recipient
-        and (same.purpose == act.purpose or not purpose)
-        and IDENTITIES.index(act.identity) <= IDENTITIES.index(same.identity)
-    )
+    missing = set(re.findall(r"{(\w+)}", _path(asked, act.name))) - values.keys()
+    for given in (dict(act.values), values):
+        there = sent(asked, act.name, given | dict.fromkeys(missing, "a"))  # what carries less is no more
+        if there is None or there.recipient != act.recipient or (purpose and there.purpose != act.purpose):
+            continue
+        if IDENTITIES.index(act.identity) > IDENTITIES.index(there.identity):
+            continue
+        left = {name: value for name, value in there.values if name not in missing}
+        again = sent(here, act.name, left)
+        if tuple(sorted(left.items())) == act.values or (again is not None and again.values == act.values):
+            return True
+    return False
 
 
 def _path(asked: Permit, name: str) -> str:
@@ -237,7 +243,11 @@ def judge(rng: Random, old: Policy, new: Policy) -> Verdict:
         for values, acts in _answers(rng, asked, old, new):
             tried += 1
             found = acts["new"]
-            if found is not None and not covered(found, asked["old"], values) and not _follows(found, old):
+            if (
+                found is not None
+                and not covered(found, asked["old"], asked["new"], values)
+                and not _follows(found, old)
+            ):
                 more = True
                 if silent:
                     bugs.append(f"silent, and more under new: {found}")
@@ -262,10 +272,14 @@ def _while_pending(
     acts: dict[str, Act | None], asked: dict[str, Permit], values: dict[str, Any], old: Policy, change: PolicyChange
 ) -> Iterator[str]:
     both, accepted = acts["both"], acts["accepted"]
-    if both is not None and not covered(both, asked["old"], values, purpose=False) and not _follows(both, old):
+    if (
+        both is not None
+        and not covered(both, asked["old"], asked["both"], values, purpose=False)
+        and not _follows(both, old)
+    ):
         yield f"while pending, and not under old: {both}"
-    for act in (both, accepted):
-        if act is not None and not covered(act, asked["new"], values):
+    for act, here in ((both, asked["both"]), (accepted, asked["accepted"])):
+        if act is not None and not covered(act, asked["new"], here, values):
             yield f"while pending, and not under new: {act}"
     if accepted is not None and both is None:
         taken = {name for each in change.newly_necessary for name in (each.field, *each.operations) if name}
@@ -282,7 +296,7 @@ def _by_old_consent(
         return
     left = {name: consent for name, consent in state.consents.items() if name not in change.reconsent}
     after = permit(State(consents=left, adult=state.adult, guardian=state.guardian, collect=state.collect), new)
-    if covered(act, after, values):
+    if covered(act, after, permit(state, new), values):
         yield f"by a consent to less: {act}"
 
 

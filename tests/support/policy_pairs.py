@@ -324,6 +324,17 @@ def keys_of(kind: type) -> set[str]:
 
 
 def shown(policy: Policy, other: Policy) -> str:
-    """Return where two documents differ, for a report."""
-    before, after = asdict(policy.document), asdict(policy.document if other is policy else other.document)
-    return "\n".join(f"{key}:\n  {before[key]}\n  {after[key]}" for key in before if before[key] != after[key])
+    """Return where two documents differ, part by part and key by key, for a report."""
+    lines: list[str] = []
+    before, after = asdict(policy.document), asdict(other.document)
+    for table in before:
+        if table not in LISTS:
+            if before[table] != after[table]:
+                lines.append(f"{table}: {before[table]} -> {after[table]}")
+            continue
+        parts = [{part.id: asdict(part) for part in side[table]} for side in (before, after)]
+        for name in dict.fromkeys((*parts[0], *parts[1])):
+            one, two = parts[0].get(name), parts[1].get(name)
+            keys = [key for key in (one or two or {}) if not one or not two or one[key] != two[key]]
+            lines += [f"{table} {name} {key}: {(one or {}).get(key)} -> {(two or {}).get(key)}" for key in keys]
+    return "\n".join(lines)

@@ -94,10 +94,9 @@ def _members(
         words = _carried(name, was), _carried(name, member)
         if was.carries != member.carries:
             yield _about("call_carries_other", clause, operation, *words)
-        elif (was.path_only and not member.path_only) or (
-            member.field is None and not takes_no_more(member.type, was.type)
-        ):
-            yield _about("call_carries_more", clause, operation, *words)
+        elif was.path_only > member.path_only or not (member.field or takes_no_more(member.type, was.type)):
+            more = member.field or takes_no_more(was.type, member.type)
+            yield _about("call_carries_more" if more else "call_carries_other", clause, operation, *words)
         if _exact(member) and was.field is not None and was.transform != KEEP and was.carries == member.carries:
             where = member.carries, operation.purpose, operation.recipient
             yield Finding("sent_exactly", "C2", *where, operation=operation.id)

@@ -184,15 +184,16 @@ class Change:
         )
         return key_id, self.keys.open(key_id, wrapped, part="the key of a log")
 
-    def shred(self, *choices: Lanes) -> int:
-        """Destroy every key of the lanes in ``choices``, and let nothing recorded before now come into them.
+    def shred(self, which: Lanes | Iterable[Lanes], _age: float = 0.0) -> int:
+        """Destroy every key of the lanes in ``which``, and let nothing recorded before now come into them.
 
-        Returns how many keys that were.
+        Callers used to give the vault's age, too; it has no say any more. Returns how many keys that were.
         """
+        choices = (which,) if isinstance(which, Lanes) else tuple(which)
         self.touch_manifest()
         dropped = 0
         for row in lane_rows(self.db):
-            if any(which(row.lane) for which in choices):
+            if any(choice(row.lane) for choice in choices):
                 dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
         self.keys.forget()
         self.mark(*choices)

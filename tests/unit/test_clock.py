@@ -276,6 +276,11 @@ def test_what_the_server_says_counts_from_an_age_that_was_ahead():
     assert ahead.highest == NOW + 200 * DAY
     later = msgspec.structs.replace(ahead, saved_at=NOW).opened(NOW - 1).agreed(NOW + 60 + 20 * DAY, NOW)
     assert later.highest == NOW + 218 * DAY  # less the two days that a server and a clock may differ by
+    wall = NOW + 60 * DAY  # right, and longer closed than is believed of a clock that is behind
+    warned = msgspec.structs.replace(ahead, saved_at=NOW).opened(wall).agreed(wall, wall)
+    assert (warned.highest, warned.ends) == (NOW + 200 * DAY, NOW + 258 * DAY - 60)
+    agreed = warned.ran(DAY, wall + DAY).agreed(wall + DAY, wall + DAY)
+    assert agreed.highest == agreed.ends == NOW + 259 * DAY - 60
 
 
 @pytest.mark.clause("R1")

@@ -82,24 +82,24 @@ class Copy:
         at = path.stat().st_mtime + 2 * self._written
         os.utime(path, (at, at))
 
-    def fails(self, tests: list[str], seconds: float) -> str:
-        """Run tests until one fails and return which, or how else they ended; nothing where all pass."""
+    def fails(self, tests: list[str], seconds: float, *, first: bool = True) -> list[str]:
+        """Run tests, up to the ``first`` that fails where only that counts; return which, or how else it ended."""
         while True:
-            code, said = self._run(tests, seconds)
+            code, said = self._run(tests, seconds, ["-x"] if first else [])
             # An address or a date in a variation's name: it has another one now.
             gone = {test for test in tests if f"ERROR: not found: {self.folder}/{test}\n" in said}
             if code != 4 or not gone:
                 break
             tests = [test for test in tests if test not in gone]
-        if code == 0:
-            return ""
+        if code in (0, 5):  # 5: there was none left to run
+            return []
         named = [line.split(" ", 1)[1] for line in said.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-        return named[0].partition(" - ")[0] if named else f"pytest ended with {code}"
+        return [each.partition(" - ")[0] for each in named] or [f"pytest ended with {code}"]
 
-    def _run(self, tests: list[str], seconds: float) -> tuple[int, str]:
+    def _run(self, tests: list[str], seconds: float, more: list[str]) -> tuple[int, str]:
         with tempfile.TemporaryDirectory(dir=self.folder.parent) as temporary:
             environment = {**os.environ, "PYTHONPATH": str(self.folder), "TMPDIR": temporary, "HOME": temporary}
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-n", "0", f"--timeout={_HANGS}"]
+            command = [sys.executable, "-m", "pytest", *more, "-q", "--tb=no", "-n", "0", f"--timeout={_HANGS}"]
             process = subprocess.Popen(
                 [*command, "-p", "no:cacheprovider", *tests],
                 cwd=self.folder,
@@ -135,23 +135,34 @@ class Trial:
         self._known, self._workers = known, workers
         self._tests, self._seconds = most_tests, most_seconds
         self._sources = sources()
+        self._never: set[str] = set()
+        """Tests that failed without any mistake."""
 
     def run(self, mutants: Iterable[Mutant], tests: dict[str, list[str]] | None = None) -> Iterator[Result]:
-        """Try each of them, and at last whether the tests that failed pass without any."""
+        """Try each of them; at last, once more those noticed by a test that fails without any mistake, without it."""
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(self._workers) as pool:
             free: SimpleQueue[Copy] = SimpleQueue()
             for number in range(self._workers):
                 free.put(Copy(Path(folder) / str(number)))
-            failed: dict[str, Mutant] = {}
-            for result in pool.map(lambda each: self._one(free, each, (tests or {}).get(each.name)), mutants):
-                if "::" in result.noticed:
-                    failed.setdefault(result.noticed, result.mutant)
-                yield result
-            if failed and (wrong := free.get().fails(sorted(failed), 1800)):
-                raise SystemExit(f"{wrong} fails without any mistake, too: nothing that it noticed counts.")
+            todo = list(mutants)
+            while todo:
+                noticed: dict[str, list[Mutant]] = defaultdict(list)
+                for result in pool.map(lambda each: self._one(free, each, (tests or {}).get(each.name)), todo):
+                    if "::" in result.noticed:
+                        noticed[result.noticed].append(result.mutant)
+                    yield result
+                copy = free.get()
+                wrong = set(copy.fails(sorted(noticed), 1800, first=False)) if noticed else set()
+                free.put(copy)
+                if wrong:
+                    say(
+                        f"AGAIN      what these noticed, which fail without any mistake, too: {', '.join(sorted(wrong))}"
+                    )
+                self._never |= wrong
+                todo = [mutant for test in wrong for mutant in noticed.get(test, ())]
 
     def _one(self, free: SimpleQueue[Copy], mutant: Mutant, given: list[str] | None) -> Result:
-        tests = self._known.tests(mutant) if given is None else given
+        tests = [test for test in given or self._known.tests(mutant) if test not in self._never]
         chosen, seconds = list[str](), 0.0
         for test in tests[: self._tests]:
             seconds += self._known.seconds.get(test, 1.0)
@@ -163,7 +174,8 @@ class Trial:
         copy, source = free.get(), self._sources[mutant.file]
         try:
             copy.write(mutant.file, mutant.applied(source))
-            return Result(mutant, copy.fails(chosen, 60 + 5 * seconds), len(chosen), len(tests))
+            failed = copy.fails([*chosen, *(f"--deselect={test}" for test in self._never)], 60 + 5 * seconds)
+            return Result(mutant, failed[0] if failed else "", len(chosen), len(tests))
         finally:
             copy.write(mutant.file, source)
             free.put(copy)
@@ -296,11 +308,11 @@ def main() -> int:
     known = Map(options.map)
     if not options.keep_map and (tests is None or any(mutant.name not in tests for mutant in chosen)):
         known.renew(options.workers)
-    results: list[Result] = []
+    results: dict[Mutant, Result] = {}
     for result in Trial(known, options.workers, options.tests, options.seconds).run(chosen, tests):
-        results.append(result)
+        results[result.mutant] = result
         say(tell(result))
-    return judged(results, gone, options)
+    return judged(list(results.values()), gone, options)
 
 
 def judged(results: list[Result], gone: list[str], options: argparse.Namespace) -> int:

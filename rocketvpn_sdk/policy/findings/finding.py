@@ -11,7 +11,8 @@ from rocketvpn_sdk.policy.document import Field, Policy
 Kind = Literal[
     "call_added", "call_carries_less", "call_carries_more", "call_carries_other", "call_necessary",
     "call_purpose_changed", "call_recipient_changed", "call_removed", "consent_asked", "consent_no_longer_asked",
-    "correctable_added", "deleted_with_device", "deleted_with_order", "field_added", "field_removed", "identity_added", "identity_removed", "kept_longer",
+    "correctable_added", "deleted_with_device", "deleted_with_order", "field_added",
+    "field_removed", "identity_added", "identity_removed", "kept_longer",
     "kept_longer_on_server", "kept_shorter", "kept_shorter_on_server", "language_added", "language_removed",
     "meaning_changed", "minimised_less", "minimised_more", "minimised_otherwise", "minor_age_lowered",
     "minor_age_raised", "newly_necessary", "no_longer_correctable", "no_longer_optional", "notice_longer",

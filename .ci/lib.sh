@@ -10,9 +10,10 @@ begun=$SECONDS
 found_from_home=${PYENV_ROOT:-$HOME/.pyenv}
 
 PACKAGES=(git make python3 python3-venv gnome-keyring dbus dbus-x11 libsecret-tools strace e2fsprogs chromium age debootstrap)
+PACKAGES+=(keepassxc)
 # What freezing needs besides: the interpreter as a library, and `objdump`.
 PACKAGES+=(libpython3.11 binutils)
-COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump)
+COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump keepassxc)
 
 finish() {
     local status=$?

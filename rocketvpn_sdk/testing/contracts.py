@@ -27,6 +27,14 @@ class SecretStoreContract(ABC):
     def make_store(self, folder: Path) -> SecretStore:
         """Return the store to test; ``folder`` is empty and private."""
 
+    def double(self, name: str, secret: bytes) -> bool:
+        """Put a second entry by ``name`` into the store, as a merge of two keyrings does; false: there can be but one.
+
+        Override it where the system behind your store can hold an entry twice.
+        """
+        del name, secret
+        return False
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> SecretStore:
         """The store under test."""
@@ -72,6 +80,24 @@ class SecretStoreContract(ABC):
         store.set(name, b"secret")
         store.delete(name)
         assert store.get(name) is None
+
+    def test_deleting_removes_every_copy(self, store: SecretStore, name: str) -> None:
+        """An entry that is there twice is not gone when one of them is: whoever merges keyrings, or restores one."""
+        store.set(name, b"secret")
+        self.double(name, b"secret")
+        store.delete(name)
+        assert store.get(name) is None
+
+    def test_an_entry_that_is_there_twice_can_be_replaced(self, store: SecretStore, name: str) -> None:
+        """The other one must not be what is read from then on."""
+        store.set(name, b"first")
+        self.double(name, b"other")
+        store.set(name, b"second")
+        assert store.get(name) == b"second"
+
+    def test_who_keeps_what_was_deleted_is_a_text(self, store: SecretStore) -> None:
+        """It is shown to people; empty where nobody is known to."""
+        assert isinstance(store.keeper(), str)
 
     def test_deleting_what_is_not_there_is_fine(self, store: SecretStore, name: str) -> None:
         """Deleting twice is no error: a deletion that was interrupted is simply done again."""

@@ -169,15 +169,18 @@ class KeyringSecrets(SecretStore):
         text = base64.b64encode(secret).decode()
 
         def keep(backend: KeyringBackend) -> bool:
-            found = backend.get_password(_service(name), _user(name))
+            place = _service(name), _user(name)
+            found = backend.get_password(*place)
             if found == text:
                 return True
-            if found is not None:
-                # Not written over: KeePassXC asks its user about that. And an entry may be there twice, as after a
-                # merge of two keyrings: then the other one could be found first for ever.
-                _removed(backend, _service(name), _user(name))
-            backend.set_password(_service(name), _user(name), text)
-            return backend.get_password(_service(name), _user(name)) == text
+            if found is not None and _is_secret_service(backend):
+                _removed(backend, *place)  # not written over: KeePassXC asks its user about that
+            backend.set_password(*place, text)
+            if found is not None and backend.get_password(*place) != text:
+                # It is there twice, as after a merge of two keyrings, and the other one is found first.
+                _removed(backend, *place)
+                backend.set_password(*place, text)
+            return backend.get_password(*place) == text
 
         if not self._run(keep):
             raise SecretStoreUnavailable(store=self.label, problem="it did not keep what it was given")

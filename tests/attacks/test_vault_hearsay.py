@@ -1,4 +1,4 @@
-"""A file that nobody vouches for must not talk us into destroying anything: hostile heads, doubled entries, strange files.
+"""A file that nobody vouches for must not talk us into destroying anything: hostile heads, doubled entries, folders.
 
 Somebody may write to the folder of vault B, and knows the ids of vault A, which has the same user and secret store.
 Whatever stands in B's head then: A and A's copy open as before, and B's own roots go only with a deletion or a reset

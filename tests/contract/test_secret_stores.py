@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,13 @@ class TestPassphrase(SecretStoreContract):
 class TestKeyring(SecretStoreContract):
     def make_store(self, folder: Path) -> SecretStore:
         return KeyringSecrets(timeout=60)
+
+    def double(self, name: str, secret: bytes) -> bool:
+        """With another app's name, so that the keyring does not take it for the same item."""
+        import secretstorage
+
+        with closing(secretstorage.dbus_init()) as bus:
+            collection = secretstorage.get_default_collection(bus)
+            attributes = {"service": f"rocketvpn-sdk/{name}", "username": name.rpartition("/")[2], "application": "x"}
+            collection.create_item("doubled", attributes, base64.b64encode(secret), replace=False)
+        return True

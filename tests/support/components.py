@@ -81,8 +81,15 @@ def _browser() -> str:
     return _probe([str(PATH), "--headless", "--no-sandbox", "--version"])
 
 
+def _keepassxc() -> str:
+    if not shutil.which("keepassxc"):
+        return "KeePassXC is not installed (Debian: apt-get install keepassxc)"
+    return "" if shutil.which("dbus-run-session") else "dbus-run-session is not there (Debian: apt-get install dbus)"
+
+
 _PROBES: dict[str, Callable[[], str]] = {
     "age": _age,
+    "keepassxc": _keepassxc,
     "keyring": _keyring,
     "strace": _strace,
     "tmpfs": _tmpfs,

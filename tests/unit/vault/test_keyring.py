@@ -32,7 +32,7 @@ class Backend:
             self.entries[service, user] = text
 
     def delete_password(self, service: str, user: str) -> None:
-        del self.entries[service, user]
+        self.entries.pop((service, user), None)
 
     def _do(self, behaviour: Any) -> Any:
         if isinstance(behaviour, BaseException):

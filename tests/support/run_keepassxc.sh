@@ -1,0 +1,24 @@
+#!/bin/bash
+# run_keepassxc.sh DATABASE COMMAND...
+#
+# Runs COMMAND with a D-Bus session of its own on which KeePassXC is the Secret Service, with DATABASE (password: test)
+# open, and an empty HOME; all of it is gone afterwards. Debian packages: keepassxc dbus.
+set -euo pipefail
+
+[ $# -gt 1 ] || { echo "usage: $0 DATABASE COMMAND..." >&2; exit 64; }
+database=$(realpath "$1")
+shift
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+unset DISPLAY WAYLAND_DISPLAY
+export HOME="$folder" XDG_RUNTIME_DIR="$folder/run" XDG_DATA_HOME="$folder/data" XDG_CONFIG_HOME="$folder/config"
+export XDG_CACHE_HOME="$folder/cache" TMPDIR="$folder" QT_QPA_PLATFORM=offscreen
+mkdir -m 700 -p "$XDG_RUNTIME_DIR" "$XDG_CONFIG_HOME/keepassxc"
+printf '%s\n' '[General]' 'ConfigVersion=2' 'UpdateCheckMessageShown=true' '[GUI]' 'CheckForUpdates=false' \
+    '[FdoSecrets]' 'Enabled=true' 'ShowNotification=false' 'ConfirmDeleteItem=false' 'ConfirmAccessItem=false' \
+    >"$XDG_CONFIG_HOME/keepassxc/keepassxc.ini"
+dbus-run-session -- bash -c '
+    database=$1; shift
+    printf "test\n" | keepassxc --pw-stdin "$database" >"$HOME/log" 2>&1 & keepassxc=$!
+    trap "kill $keepassxc 2>/dev/null; wait $keepassxc 2>/dev/null" EXIT
+    "$@"' _ "$database" "$@"

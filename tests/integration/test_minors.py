@@ -315,7 +315,7 @@ def test_attack_a_code_for_another_version_of_the_policy(world: World, minor: Ro
         minor.consent.request_guardian(GUARDIAN)
     world.sandbox.publish(newer)
     minor.consent.confirm_guardian(ask(world, minor))
-    assert "version 2" in world.sandbox.mail[-1].text
+    assert "version 3" in world.sandbox.mail[-1].text
     assert minor.consent.status().guardian
 
 

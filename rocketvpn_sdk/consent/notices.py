@@ -17,6 +17,12 @@ from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Field, Policy, wording
 
 _NOT_ASKED = "It is necessary for what was ordered."
+_SIGNALLED = "cross_service"
+"""Without a consent to this, every call asks the operator not to pass anything on (U6)."""
+_SIGNAL = (
+    "Until you agree, every request of this software carries a signal (Sec-GPC) that asks the operator not to use your"
+    " information elsewhere, nor to pass it on. If you agree, that signal stops; if you take it back, it comes again."
+)
 _FORGED = "This notice was not made here, or was changed after it was made."
 
 
@@ -150,8 +156,16 @@ def check_asked(policy: Policy, purpose: str, recipient: str | None) -> None:
 
 
 def asked_about(policy: Policy) -> tuple[tuple[str, str | None], ...]:
-    """Return everything that the policy asks about: purposes, and third parties for a purpose (S1)."""
-    purposes = [(part.id, None) for part in policy.document.purpose if part.necessity == "consent"]
+    """Return everything that the policy asks about: purposes, and third parties for a purpose (S1).
+
+    What names no field, no time and nobody who has it is nothing that anybody could agree to; ``cross_service`` changes
+    what every call says, and the notice says so.
+    """
+    purposes = [
+        (part.id, None)
+        for part in policy.document.purpose
+        if part.necessity == "consent" and (fields_of(policy, part.id) or part.id == _SIGNALLED)
+    ]
     third = [
         (purpose.id, recipient.id)
         for purpose in policy.document.purpose
@@ -182,6 +196,9 @@ def _said(template: str, *parts: str) -> str:
 
 
 def _what(purpose: str, recipient: str | None) -> str:
+    if purpose == _SIGNALLED and recipient is None:
+        asked = _said("You are asked whether you agree to this: {}.", purpose)
+        return f"{asked} {translate(_SIGNAL)}"
     if recipient is None:
         return _said("You are asked whether you agree to this: {}.", purpose)
     return _said("You are asked whether {} may receive something, for this: {}.", recipient, purpose)

@@ -35,6 +35,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "time": (1800000059.25, 1800000000, 1799996400, "2026-11-01T10:31:45Z", "2026-11-01T10:31:00Z", "2026-11-01"),
     "version": ("1", "1.2", "1.2.3", "\u0661.\u0662"), "ip_address": ("192.0.2.7", "192.0.2.0", "fe80::1%I live here"),
 }  # fmt: skip
+TEXTS = ("a", "b", "abcdefgh", "1.2", "S3cret", "2026-11-01", "192.0.2.0", "A1")
+"""Some that a path can hold."""
 EVERY = tuple(value for values in VALUES.values() for value in values)
 ALL = {
     name: Consent("granted")
@@ -128,9 +130,8 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
                 if act.values in (there.values, again.values if again else None):
                     return True
         return False
-    missing = set(re.findall(r"{(\w+)}", _path(asked, act.name))) - values.keys()
     for given in (dict(act.values), values):
-        there = sent(asked, act.name, given | dict.fromkeys(missing, "a"))  # what carries less is no more
+        there, missing = _as_far(asked, act.name, given)
         if there is None or there.recipient != act.recipient or (purpose and there.purpose != act.purpose):
             continue
         if IDENTITIES.index(act.identity) > IDENTITIES.index(there.identity):
@@ -142,9 +143,16 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
     return False
 
 
-def _path(asked: Permit, name: str) -> str:
+def _as_far(asked: Permit, name: str, given: dict[str, Any]) -> tuple[Act | None, set[str]]:
+    """Return what leaves of ``given``, with something where the path needs more, and what that is.
+
+    What carries less is no more.
+    """
     declared = asked.policies[-1].operations.get(name)
-    return declared.path if declared else ""
+    missing = set(re.findall(r"{(\w+)}", declared.path)) - given.keys() if declared else set[str]()
+    fillers = TEXTS if missing else (None,)
+    tried = (sent(asked, name, given | dict.fromkeys(missing, filler)) for filler in fillers)
+    return next((act for act in tried if act is not None), None), missing
 
 
 # ---------------------------------------------------------------- what there is to ask

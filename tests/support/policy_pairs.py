@@ -281,7 +281,8 @@ def _fresh(kind: type, rng: Random, document: Document, name: str) -> Any:
         able = [each.id for each in document.field if purpose in each.purposes and recipient in each.recipients]
         fields = tuple(rng.sample(able, rng.randint(0, len(able))))
         part = Operation(
-            id=name, method="POST", path=f"/{name}", purpose=purpose, recipient=recipient,
+            id=name, method=rng.choice(("POST", "POST", "PUT", "GET")),
+            path=f"/{name}{rng.choice(('', '', '/{ref}'))}", purpose=purpose, recipient=recipient,
             identity=rng.choice(("none", "none", "key", "device", "user")), fields=fields, sentence=SAID,
         )  # fmt: skip
         return _kept_whole(

@@ -117,6 +117,7 @@ class Rooms(OneHolder):
             agree=self.vault.agree,
             believed=lambda: self.vault.age().highest,
             seen=self.journal.known.seen,
+            scrubber=self.journal.scrubber,
         )
 
     @_Once

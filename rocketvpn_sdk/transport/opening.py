@@ -10,6 +10,8 @@ import httpx
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.journal.minimise import minimiser
+from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.transport.api import Api
@@ -42,6 +44,7 @@ def open_api(
     agree: Callable[[float], object] | None = None,
     believed: Callable[[], float] | None = None,
     seen: Callable[[Iterable[str]], None] = lambda _: None,
+    scrubber: Scrubber | None = None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
 
@@ -60,6 +63,7 @@ def open_api(
         proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
         agree: told the server's clock with each answer to a call that says who is calling, in seconds since the epoch.
+        scrubber: what scrubs free text before it is sent; default: one that knows no host as the operator's own.
         believed: what time it is by another word than ``clock``'s, in seconds since the epoch.
         seen: told the values of personal fields that calls and answers carry, which must not get into a log.
 
@@ -90,6 +94,7 @@ def open_api(
         clock=clock,
         limits=limits,
         seen=seen,
+        compiled=lambda field: minimiser(field, scrubber),
     )
     session = Session(exchange, documents, there, client_id=client_id, authenticator=authenticator)
     return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)

@@ -164,7 +164,7 @@ def test_diff_tells_what_a_change_takes_and_gives(cli: CommandLine, longer: str,
     assert [each["kind"] for each in document["widened"]] == ["kept_longer"]
     assert [each["kind"] for each in document["narrowed"]] == ["kept_shorter_on_server"]
     assert (document["newly_necessary"], document["reconsent"]) == ([], ["improvement"])
-    assert (document["old"]["version"], document["new"]["version"]) == (1, 2)
+    assert (document["old"]["version"], document["new"]["version"]) == (2, 3)
     assert document["old"]["sha256"] == POLICY.sha256 != document["new"]["sha256"]
 
     code, text = run_here(capsys, "diff", BUNDLED, longer)

@@ -130,7 +130,7 @@ def test_a_yes_to_nothing_that_is_asked_is_refused(
     assert sandbox.rows()["consents"] == []
 
 
-@pytest.mark.parametrize("changes", [{"policy_version": 2}, {"policy_sha256": "0" * 64}])
+@pytest.mark.parametrize("changes", [{"policy_version": 3}, {"policy_sha256": "0" * 64}])
 def test_a_yes_to_a_text_that_was_never_published_is_refused_and_a_no_is_not(
     peer: Peer, sandbox: Sandbox, changes: dict[str, Any]
 ) -> None:
@@ -216,7 +216,7 @@ def test_an_answer_about_age_leaves_nothing(peer: Peer, sandbox: Sandbox) -> Non
 
 
 def test_the_letter_is_in_its_language_and_about_a_published_text(peer: Peer, sandbox: Sandbox) -> None:
-    assert problem_code(ask(peer, sandbox, policy_version=2)) == "policy-version-unknown"
+    assert problem_code(ask(peer, sandbox, policy_version=3)) == "policy-version-unknown"
     assert problem_code(ask(peer, sandbox, policy_sha256="0" * 64)) == "policy-version-unknown"
     assert problem_code(ask(peer, sandbox, language="not one")) == "validation-failed"
     assert problem_code(ask(peer, sandbox, contact="nobody")) == "validation-failed"

@@ -106,7 +106,8 @@ def type_part(key: str) -> Make:
 
 KEYS: dict[type, dict[str, Make]] = {
     Document: {
-        "policy_id": one("small", "other"), "version": one(1, 2, 3), "published": one(date(2026, 11, 1)),
+        "policy_id": one("small", "other"), "version": one(1, 2, 3),
+        "published": one(date(2026, 10, 1), date(2026, 11, 1)),
         "effective": one(date(2026, 11, 1), date(2027, 1, 1)), "contact": one("https://c.example/", "https://d.example/"),
         "notice_days": one(7, 30, 60), "title": one({"en": "T"}, SAID),
     },
@@ -280,7 +281,8 @@ def _fresh(kind: type, rng: Random, document: Document, name: str) -> Any:
         able = [each.id for each in document.field if purpose in each.purposes and recipient in each.recipients]
         fields = tuple(rng.sample(able, rng.randint(0, len(able))))
         part = Operation(
-            id=name, method="POST", path=f"/{name}", purpose=purpose, recipient=recipient,
+            id=name, method=rng.choice(("POST", "POST", "PUT", "GET")),
+            path=f"/{name}{rng.choice(('', '', '/{ref}'))}", purpose=purpose, recipient=recipient,
             identity=rng.choice(("none", "none", "key", "device", "user")), fields=fields, sentence=SAID,
         )  # fmt: skip
         return _kept_whole(
@@ -296,7 +298,7 @@ def _identity(name: str, document: Document) -> Field:
     return Field(
         id=name, category="all", clause="C1", source="sdk", type=FieldType(kind="secret"), transform=Transform("keep"),
         purposes=tuple(part.id for part in document.purpose), recipients=tuple(part.id for part in document.recipient),
-        retention=Retention(device=KEPT[3], server=KEPT[3]), dpv="pd:A", sentence=SAID,
+        retention=Retention(server=KEPT[1]), dpv="pd:A", sentence=SAID,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from rocketvpn_sdk.policy.document import FieldType, Operation, Policy
 from rocketvpn_sdk.policy.findings.fields import necessary_in_both, trusted_in_both
 from rocketvpn_sdk.policy.findings.finding import Finding, Kind, cells
 from rocketvpn_sdk.policy.identities import IDENTITIES, rank, says_more
-from rocketvpn_sdk.policy.members import KEEP, Member, members_of
+from rocketvpn_sdk.policy.members import KEEP, Member, call_of, members_of
 from rocketvpn_sdk.policy.own import follows
 from rocketvpn_sdk.policy.strength import takes_no_more
 
@@ -34,7 +34,7 @@ def calls(old: Policy, new: Policy, needed: AbstractSet[_Flow]) -> Iterator[Find
         carried = {(field, operation.purpose, operation.recipient) for field in operation.fields}
         for flow in sorted(carried & common - known, key=lambda flow: operation.fields.index(flow[0])):
             yield Finding("sent_anew", new.purposes[flow[1]].clause, *flow, operation=operation.id)
-        before = old.operations.get(operation.id)
+        before = call_of(old, operation.id)
         if before is None:
             yield _new_call(old, new, operation, carried <= known | needed)
         else:

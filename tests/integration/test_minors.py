@@ -308,7 +308,9 @@ def test_attack_a_code_for_another_version_of_the_policy(world: World, minor: Ro
     text = renumbered(NEWEST + 1)
     newer = parse_policy(text).with_hosts("operator", ("localhost",))
     minor._rooms.versions.offer(newer)
-    with pytest.raises(GuardianOtherPolicy, match=f"version {NEWEST} of the policy, and version {NEWEST + 1} is there now"):
+    with pytest.raises(
+        GuardianOtherPolicy, match=f"version {NEWEST} of the policy, and version {NEWEST + 1} is there now"
+    ):
         minor.consent.confirm_guardian(code)
     assert not minor.consent.status().guardian
     with pytest.raises(GuardianOtherPolicy):  # the server does not know that version, and sends nobody anything

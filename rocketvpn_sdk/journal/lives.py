@@ -29,6 +29,7 @@ class Lives:
         self._stream = stream
         self._fields: dict[tuple[str, str], Duration] = {}
         self._lanes: dict[Lane, tuple[float, frozenset[str]]] = {}
+        self._shapes: dict[tuple[Any, ...], tuple[frozenset[str], float, Lane]] = {}
 
     def lane(self, lane: Lane) -> float:
         """Return for how many seconds the keys of ``lane`` live at most: no longer than it was made for."""
@@ -48,16 +49,27 @@ class Lives:
     def living(self, lane: Lane, epoch: int, records: list[Stored], now: float) -> list[tuple[Stored, Lane, int]]:
         """Return the same, each with the lane and the epoch in which it would be had it been recorded under them."""
         found: list[tuple[Stored, Lane, int]] = []
+        ends = epoch + epoch_length(lane.seconds)
         for at, place, (purpose, name, fields) in records:
-            held = {field: value for field, value in fields.items() if self._field(field, purpose).seconds}
-            life = min(self._life(purpose, held), Duration(lane.retention))
+            shape = (lane, purpose, tuple(fields), tuple([value is None for value in fields.values()]))
+            known = self._shapes.get(shape)
+            if known is None:
+                known = self._shapes[shape] = self._shape(lane, purpose, fields)
+            gone, life, own = known
             # Told by a clock that was set back or forward, or cut to the day: then it is as old as its epoch.
-            born = at if epoch <= at < epoch + epoch_length(lane.seconds) else epoch
-            begins = epoch if life.seconds == lane.seconds else epoch_of(life.seconds, born)
-            if life.seconds and not epoch_dead(life.seconds, begins, now):
-                retention = lane.retention if life.seconds == lane.seconds else life.text
-                found.append(((at, place, (purpose, name, held)), Lane(lane.stream, purpose, retention), begins))
+            begins = epoch if own is lane else epoch_of(life, at if epoch <= at < ends else epoch)
+            if life and not epoch_dead(life, begins, now):
+                held = {field: value for field, value in fields.items() if field not in gone} if gone else fields
+                found.append(((at, place, (purpose, name, held)), own, begins))
         return found
+
+    def _shape(self, lane: Lane, purpose: str, fields: Mapping[str, Any]) -> tuple[frozenset[str], float, Lane]:
+        """Return which of a record's fields are not kept, how long it lives in seconds, and in which lane."""
+        gone = frozenset(field for field in fields if not self._field(field, purpose).seconds)
+        life = self._life(purpose, {field: value for field, value in fields.items() if field not in gone})
+        if life.seconds >= lane.seconds:
+            return gone, lane.seconds, lane
+        return gone, life.seconds, Lane(lane.stream, purpose, life.text)
 
     def _of(self, lane: Lane) -> tuple[float, frozenset[str]]:
         known = self._lanes.get(lane)

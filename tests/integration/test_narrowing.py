@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from support.app_events import Crashed, SessionConnected
+from support.app_events import Crashed, NetworkChanged, SessionConnected
 from support.policies import TEXT, edited, first_version
 from support.vaults import open_vault
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.errors import VaultFull
 from rocketvpn_sdk.journal.retention import kept_by
 from rocketvpn_sdk.policy import Duration, Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
-from rocketvpn_sdk.vault import SealedLog
-from rocketvpn_sdk.vault.change import lane_rows
+from rocketvpn_sdk.vault import SealedLog, sealing
+from rocketvpn_sdk.vault.change import LaneRow, lane_rows
 from rocketvpn_sdk.vault.lanes import Lane
 from rocketvpn_sdk.vault.verify import verify
 
@@ -194,3 +197,157 @@ def test_a_lane_is_never_kept_longer_than_it_was_made_for() -> None:
     assert kept(Lane("log", "service", "P1D")) == DAY
     assert kept(Lane("log", "service", "bound")) == 30 * DAY
     assert kept(Lane("log", "nothing", "P1D")) == 0
+
+
+# ---------------------------------------------------------------- fields whose times differ
+
+
+MIXED = NetworkChanged(local_address="203.0.113.77", traffic=5_000_000, platform_version="14.5")
+"""Its fields may be kept for 7, 14 and 30 days."""
+
+
+def shorter_lines(time: str = "P1D") -> Policy:
+    text = edited("field", "message", 'device = "P14D"', f'device = "{time}"')
+    return Policy(msgspec.structs.replace(parse_policy(text).document, version=2))
+
+
+def log(rocket: RocketVPN, line: str) -> None:
+    logger, handler = logging.getLogger("app.narrowing"), rocket.journal.handler()
+    logger.addHandler(handler)
+    logger.warning(line)
+    logger.removeHandler(handler)
+
+
+def test_a_record_lives_as_long_as_its_shortest_lived_field(config: Config, clock: FakeClock) -> None:
+    events = (NetworkChanged, SessionConnected)
+    with RocketVPN.open(msgspec.structs.replace(config, events=events)) as rocket:
+        rocket.journal.record(MIXED)
+        rocket.journal.record(EVENT)
+        for day in range(32):
+            found = {entry.event for entry in rocket.journal.read()}
+            if day < 6:
+                assert "network.changed" in found
+            if day < 29:
+                assert "session.connected" in found
+            assert (day < 7) or ("network.changed" not in found)
+            rocket.journal.purge()
+            assert keys(rocket) == len(found)
+            clock.advance(DAY)
+        assert keys(rocket) == 0
+
+
+def test_a_process_that_runs_for_days_destroys_each_key_in_time(rocket: RocketVPN, clock: FakeClock) -> None:
+    """Nobody reads, and nobody asks for a purge: what a running app does by itself has to do."""
+    for _ in range(45):
+        rocket.journal.record(EVENT)
+        rocket.journal.flush()
+        clock.advance(DAY)
+        rocket.journal._flush_quietly()  # as the thread that seals does
+        with rocket._rooms.vault.read() as (change, _):
+            epochs = [
+                epoch
+                for (epoch,) in change.db.execute("SELECT epoch FROM keys WHERE lane != 0 AND wrapped IS NOT NULL")
+            ]
+        assert all(clock.time() - epoch <= 31 * DAY for epoch in epochs)
+    assert 29 <= len(epochs) <= 31
+
+
+def test_what_another_process_had_in_memory_is_moved_too(config: Config, clock: FakeClock) -> None:
+    with RocketVPN.open(config) as rocket, RocketVPN.open(config) as other:
+        log(other, "in memory")
+        other.journal._bring_in()  # with the time that held until now
+        rocket._rooms.versions.offer(shorter_lines())
+        rocket.journal.narrowed()
+        other.journal._log.commit()
+        assert [entry.event for entry in rocket.journal.read()] == ["log.message"]
+        rocket.journal.purge()
+        assert [row.lane.retention for row in live_lanes(rocket)] == ["P1D"]
+        clock.advance(DAY)
+        assert list(rocket.journal.read()) == list(other.journal.read()) == []
+
+
+def live_lanes(rocket: RocketVPN) -> list[LaneRow]:
+    with rocket._rooms.vault.read() as (change, _):
+        found = change.db.execute("SELECT DISTINCT lane FROM keys WHERE lane != 0 AND wrapped IS NOT NULL").fetchall()
+        return [row for row in lane_rows(change.db) if (row.id,) in found and row.lane.stream == "log"]
+
+
+def test_a_move_that_was_interrupted_goes_on_and_doubles_nothing(
+    rocket: RocketVPN, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(3):
+        log(rocket, f"line {day}")
+        rocket.journal.flush()
+        clock.advance(DAY / 2)  # two keys
+    expected = [entry.fields["message"] for entry in rocket.journal.read()]
+    put_over, left = SealedLog.put_over, [1]
+
+    def dies(self: SealedLog, *arguments: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise VaultFull(folder="here")
+        put_over(self, *arguments)
+
+    monkeypatch.setattr(SealedLog, "put_over", dies)
+    rocket._rooms.versions.offer(shorter_lines("P3D"))
+    with pytest.raises(VaultFull):
+        rocket.journal.narrowed()
+    assert {row.lane.retention for row in live_lanes(rocket)} == {"P3D", "P14D"}
+    assert [entry.fields["message"] for entry in rocket.journal.read()] == expected
+    verify(rocket._rooms.vault)
+    monkeypatch.undo()
+    rocket.journal.purge()
+    assert {row.lane.retention for row in live_lanes(rocket)} == {"P3D"}
+    assert [entry.fields["message"] for entry in rocket.journal.read()] == expected
+    assert verify(rocket._rooms.vault).records == rocket.journal.stats().records
+
+
+def test_what_was_looked_at_is_not_looked_at_again(
+    rocket: RocketVPN, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(20):
+        for _ in range(256):
+            rocket.journal.record(EVENT)
+        rocket.journal.flush()
+    opened: list[int] = []
+    open_block = sealing.open_block
+    monkeypatch.setattr(sealing, "open_block", lambda *a, **k: opened.append(1) or open_block(*a, **k))
+    rocket.journal.purge()
+    first = len(opened)
+    rocket.journal.purge()
+    assert first >= 20
+    assert len(opened) - first <= 1
+    rocket._rooms.versions.offer(shorter_lines())
+    rocket.journal.purge()
+    assert len(opened) >= 2 * first
+
+
+def test_another_process_s_old_copy_of_a_moved_key_opens_nothing(
+    rocket: RocketVPN, clock: FakeClock, config: Config
+) -> None:
+    """The root is replaced after a move: a copy of the folder from before opens nothing with the keyring of after."""
+    log(rocket, "line")
+    rocket.journal.flush()
+    before = set(rocket._rooms.config.resolved_secrets.names())
+    rocket._rooms.versions.offer(shorter_lines())
+    rocket.journal.narrowed()
+    assert rocket.status().vault.rotation_owed_since is not None
+    rocket.journal.purge()
+    rocket.sync()
+    assert not {name for name in before if not name.endswith("generation")} & set(
+        rocket._rooms.config.resolved_secrets.names()
+    )
+
+
+# ---------------------------------------------------------------- two versions with different types
+
+
+def test_a_value_that_one_of_two_versions_does_not_know_is_not_kept(rocket: RocketVPN) -> None:
+    without_frankfurt = ("field", "region", '"de-fra", ', "")
+    wider = ("field", "level", 'device = "P30D"', 'device = "P90D"')
+    policy = parse_policy(edited(*wider, text=edited(*without_frankfurt))).document
+    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
+    assert rocket.policy.pending is not None
+    rocket.journal.record(EVENT)
+    rocket.journal.record(SessionConnected(region="at-vie", protocol="wireguard", duration=77))
+    assert [entry.fields["region"] for entry in rocket.journal.read()] == [None, "at-vie"]

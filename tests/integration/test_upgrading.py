@@ -1,0 +1,169 @@
+"""What earlier versions left behind, of the policy and of the vault's format, is opened, used and deleted by this one."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.app_events import Crashed, NetworkChanged, SessionConnected
+from support.earlier import CLIENTS, DATA, as_format_1, earlier
+from support.world import World, tunnel_key
+
+from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.policy import Difference, bundled_policy, compare, load_policy
+from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.vault.head import FORMAT
+
+EVENTS = [SessionConnected, NetworkChanged, Crashed]
+SHIPPED = {
+    1: "d26bbd75f3e0bf616c06b49c3eb137442a0ca4bf46e782620692fc95321dbe30",
+    2: "474715a7b0f0ef627065d809edba66fdf9d8b8213d554bb7ea5b958a5fdfa4aa",
+}
+"""``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
+
+Never change a line: whoever has that version takes no other text for it. A change of the text raises ``version``, adds
+a line, and puts the text that was and a client of it into tests/data (``make_client``), before the change.
+"""
+
+
+# ---------------------------------------------------------------- the texts
+
+
+@pytest.mark.clause("X1")
+def test_each_change_of_the_bundled_text_is_a_version_of_its_own() -> None:
+    newest = bundled_policy()
+    assert list(SHIPPED) == list(range(1, newest.version + 1))
+    assert newest.identity == SHIPPED[newest.version], "the text changed: raise its version, and see SHIPPED"
+    for version in range(1, newest.version):
+        assert load_policy(DATA / "policies" / f"rocketvpn-{version}.toml").identity == SHIPPED[version]
+    assert [path.name for path in CLIENTS] == [f"client-{version}" for version in range(1, newest.version)]
+
+
+@pytest.mark.clause("X2")
+@pytest.mark.parametrize("version", range(1, bundled_policy().version))
+def test_no_upgrade_to_the_bundled_policy_takes_anything_at_once(version: int) -> None:
+    """What it takes would wait for its notice: then this test and the table in docs/policy.md say what."""
+    change = compare(load_policy(DATA / "policies" / f"rocketvpn-{version}.toml"), bundled_policy())
+    assert change.widened == ()
+    assert change.newly_necessary == ()
+    assert change.reconsent == frozenset()
+
+
+@pytest.mark.clause("X2")
+@pytest.mark.parametrize("version", range(1, bundled_policy().version))
+def test_the_page_says_what_an_upgrade_brings(version: int) -> None:
+    change = compare(load_policy(DATA / "policies" / f"rocketvpn-{version}.toml"), bundled_policy())
+    cells = (told(part) for part in (change.narrowed, change.widened, change.newly_necessary))
+    page = (Path(__file__).parents[2] / "docs" / "policy.md").read_text("utf-8")
+    assert f"| {version} | {' | '.join(cells)} |\n" in page
+
+
+def told(differences: tuple[Difference, ...]) -> str:
+    """Return a cell of the page's table: each kind of difference, with what it is about."""
+    about: dict[str, set[str]] = {}
+    for each in differences:
+        about.setdefault(each.kind, set()).update(each.operations or ((each.field,) if each.field else each.purposes))
+    return "; ".join(f"`{kind}`: {', '.join(sorted(names))}" for kind, names in sorted(about.items())) or "nothing"
+
+
+# ---------------------------------------------------------------- the clients
+
+
+@pytest.fixture(params=[1, 2], ids=["format 1", "as it was"])
+def format(request: pytest.FixtureRequest) -> int:  # noqa: A001 - the vault's
+    return request.param
+
+
+def opened(world: World, clock: FakeClock) -> RocketVPN:
+    return RocketVPN.open(world.config(clock=clock, events=EVENTS))
+
+
+@pytest.mark.clause("X1", "X3", "A1", "A2", "A3", "U4")
+@pytest.mark.parametrize("made_by", CLIENTS, ids=[path.name for path in CLIENTS])
+def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, format: int, tmp_path: Path) -> None:  # noqa: A002
+    with earlier(made_by, "client", tmp_path) as (world, clock, made):
+        if format < made["format"]:
+            as_format_1(world)
+        with opened(world, clock) as rocket:
+            assert written_format(world.folder) == FORMAT
+            assert rocket.policy.current.sha256 == world.sandbox.policy.sha256
+            assert (rocket.policy.pending, rocket.policy.set_aside) == (None, None)
+            found = [entry.event for entry in rocket.journal.read()]
+            assert sorted(set(found)) == ["app.crashed", "log.message", "network.changed", "session.connected"]
+            assert len(found) > len(set(found))
+            assert rocket.verify().blocks
+            assert rocket.status().waiting == 1  # a withdrawal of then
+            rocket.sync()
+            assert rocket.status().waiting == 0
+
+            states = {part.purpose: (part.state, part.effective) for part in rocket.consent.status().purposes}
+            assert states["improvement"] == states["cross_service"] == ("granted", True)
+            assert states["surveys"] == ("withdrawn", False)
+            told = [row for row in world.sandbox.rows()["consents"] if row["device_id"] == device(rocket)]
+            there = {row["purpose"]: row["state"] for row in told}
+            assert there["surveys"] == "withdrawn"
+
+            logged(rocket, "a line of today")
+            rocket.journal.record(Crashed(failure="dns"))
+            assert [entry.event for entry in rocket.journal.read()][len(found) :] == ["log.message", "app.crashed"]
+
+            assert rocket.policy.check() is None
+            assert rocket.device.order().state == "active"
+            rocket.call("tunnel.register", public_key=tunnel_key(), region="de-fra")
+            assert {entry.operation for entry in rocket.rights.sent()} >= {"data.correct", "tunnel.register"}
+            rocket.rights.correct({"language": "fr"})
+            assert {held.field: held.value for held in rocket.rights.view().there}["language"] == "fr"
+
+            rocket.consent.withdraw("improvement")
+            assert "app.crashed" not in {entry.event for entry in rocket.journal.read()}
+            rocket.consent.withdraw("cross_service")
+            rocket.device.order()
+            assert world.sandbox.requests[-1].header("sec-gpc") == "1"
+            outcome = rocket.rights.delete(rocket.rights.plan_delete("account"))
+            assert outcome.server.state == "confirmed"
+        assert not world.folder.exists()
+        assert not world.secrets.names()
+        assert made["order"] not in str(world.sandbox.rows()["devices"])
+
+
+@pytest.mark.clause("A3")
+@pytest.mark.parametrize("made_by", CLIENTS, ids=[path.name for path in CLIENTS])
+def test_a_deletion_that_an_earlier_version_began_comes_to_its_end(made_by: Path, tmp_path: Path) -> None:
+    with earlier(made_by, "deleting", tmp_path) as (world, clock, _):
+        with opened(world, clock) as rocket:
+            assert list(rocket.journal.read()) == []
+            assert [server.state for server in rocket.rights.resume()] == ["confirmed"]
+        assert not world.folder.exists()
+        assert not world.secrets.names()
+
+
+@pytest.mark.clause("C1")
+@pytest.mark.parametrize("made_by", CLIENTS, ids=[path.name for path in CLIENTS])
+def test_an_earlier_client_is_unbound_and_bound_again(made_by: Path, tmp_path: Path) -> None:
+    with earlier(made_by, "client", tmp_path) as (world, clock, _), opened(world, clock) as rocket:
+        rocket.device.unbind()
+        assert rocket.device.binding is None
+        rocket.device.bind(world.sandbox.order())
+        assert rocket.device.order().state == "active"
+        rocket.rights.view()
+
+
+def device(rocket: RocketVPN) -> str:
+    binding = rocket.device.binding
+    assert binding is not None
+    return binding.device_id
+
+
+def logged(rocket: RocketVPN, line: str) -> None:
+    logger, handler = logging.getLogger("app.upgraded"), rocket.journal.handler()
+    logger.addHandler(handler)
+    logger.warning(line)
+    logger.removeHandler(handler)
+
+
+def written_format(folder: Path) -> int:
+    with closing(sqlite3.connect(folder / "vault.db")) as db:
+        return int(db.execute("SELECT format FROM head").fetchone()[0])

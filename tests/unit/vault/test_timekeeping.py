@@ -69,6 +69,7 @@ def test_it_goes_on_by_the_machine_s_own_count_whatever_the_wall_clock_says() ->
     clock.suspend(DAY)
     clock.turn(-40 * DAY)
     assert opened(clock, written).age().highest == start + 2 * DAY
+    assert opened(clock, written).age().boot == ""  # what is shown of it names no run of a machine
     clock.turn(39 * DAY)  # forward again, and not beyond what was seen: a day's turn is not a day
     assert opened(clock, written).age().highest == start + 2 * DAY
 

@@ -234,7 +234,9 @@ class Age(msgspec.Struct, frozen=True):
             return Age(wall, wall, proven=wall)
         known = msgspec.structs.replace(self, proven=self.proven or self.highest)
         closed = booted_for - self.booted_for
-        if boot and boot == self.boot and closed > _SHORTEST_CLOSING:  # the machine went on, whatever was done to the wall clock
+        if (
+            boot and boot == self.boot and closed > _SHORTEST_CLOSING
+        ):  # the machine went on, whatever was done to the wall clock
             # What begins waits for a server all the same, or for the app to run: see decision 11.
             return _stepped(msgspec.structs.replace(_passed(known, closed), proven=known.proven), wall, closed)
         gap = wall - self.saved_at

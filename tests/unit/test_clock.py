@@ -240,8 +240,11 @@ def test_an_answer_is_not_older_than_what_servers_showed_at_a_first_opening_by_a
 
 @pytest.mark.clause("R1")
 def test_a_servers_word_counts_up_to_31_days_a_day():
-    age = Age().opened(NOW)
-    assert age.agreed(NOW + 31 * DAY, NOW).highest == NOW + 31 * DAY
+    age, hours = Age().opened(NOW), 20 * 3600
+    moved = age.agreed(NOW + 31 * DAY, NOW)
+    assert moved.highest == NOW + 31 * DAY
+    right = moved.ran(hours, NOW + hours).agreed(NOW + 31 * DAY + hours, NOW + hours)
+    assert right.highest == right.ends == NOW + 31 * DAY + hours  # what passed since then is no word of the server's
     assert age.agreed(NOW + 31 * DAY + 1, NOW).highest == NOW
     for days in (20, 31, 40, 62):
         age = age.agreed(NOW + days * DAY, NOW)
@@ -262,6 +265,8 @@ def test_attack_an_answer_of_the_far_future_hides_until_another_agrees_a_day_lat
     assert agreed.highest == agreed.ends == NOW + 301 * DAY
     further = age.ran(hour, wall + DAY).agreed(NOW + 4_000 * DAY, wall + DAY)
     assert (further.highest, further.ends) == (NOW + 301 * DAY, NOW + 4_000 * DAY)  # as far as the least of them said
+    half = age.agreed(NOW + 300.5 * DAY, wall + 23 * hour).ran(hour, wall + DAY).agreed(NOW + 302 * DAY, wall + DAY)
+    assert half.highest == NOW + 300.5 * DAY + hour
     less = age.ran(hour, wall + DAY).agreed(NOW + 100 * DAY, wall + DAY)
     assert (less.highest, less.ends) == (NOW + DAY, NOW + 100 * DAY)
     soon = less.ran(23 * hour, wall + 47 * hour).agreed(NOW + 101 * DAY, wall + 47 * hour)

@@ -265,7 +265,7 @@ def test_attack_an_answer_of_the_far_future_hides_until_another_agrees_a_day_lat
     assert agreed.highest == agreed.ends == NOW + 301 * DAY
     further = age.ran(hour, wall + DAY).agreed(NOW + 4_000 * DAY, wall + DAY)
     assert (further.highest, further.ends) == (NOW + 301 * DAY, NOW + 4_000 * DAY)  # as far as the least of them said
-    half = age.agreed(NOW + 300.5 * DAY, wall + 23 * hour).ran(hour, wall + DAY).agreed(NOW + 302 * DAY, wall + DAY)
+    half = age.agreed(NOW + 300.5 * DAY, wall + 23 * hour).ran(hour, wall + DAY).agreed(NOW + 4_000 * DAY, wall + DAY)
     assert half.highest == NOW + 300.5 * DAY + hour
     less = age.ran(hour, wall + DAY).agreed(NOW + 100 * DAY, wall + DAY)
     assert (less.highest, less.ends) == (NOW + DAY, NOW + 100 * DAY)

@@ -131,9 +131,10 @@ def test_a_clock_stored_before_there_was_a_proof_goes_on_from_what_was_believed(
 
 def test_a_leap_outlives_a_restart():
     leapt = Age().opened(NOW).ran(3600, NOW + 1000 * DAY).ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
-    again = leapt.opened(NOW + 1003 * DAY)
+    again = leapt.opened(NOW + 1030 * DAY)  # closed for weeks, in which the clock went on
     assert again.leap_to is not None
-    assert again.ran(3600, NOW + 1003 * DAY + 3600).leap_to is None
+    assert again.ran(3600, NOW + 1030 * DAY + 3600).leap_to is None
+    assert leapt.opened(NOW + 1040 * DAY).ran(3600, NOW + 1040 * DAY + 3600).leap_to is not None
 
 
 def test_a_leap_that_nobody_looked_at_has_just_begun():
@@ -259,6 +260,7 @@ def test_attack_an_answer_of_the_far_future_hides_until_another_agrees_a_day_lat
     wall, hour = NOW, 3_600.0
     age = Age().opened(NOW).agreed(NOW + 300 * DAY, wall)
     assert (age.highest, age.ends) == (NOW, NOW + 300 * DAY)
+    assert age.ran(5 * DAY, NOW).ends == NOW + 305 * DAY
     age = age.ran(23 * hour, wall + 23 * hour).agreed(NOW + 301 * DAY, wall + 23 * hour)
     assert (age.highest, age.ends) == (NOW + 23 * hour, NOW + 301 * DAY)
     agreed = age.ran(hour, wall + DAY).agreed(NOW + 301 * DAY, wall + DAY)

@@ -146,6 +146,13 @@ def _clock(rocket: RocketVPN, config: Config) -> Finding:
     if age.leap_to is not None:
         sentence = f"The clock leapt to {utc(age.leap_to):%Y-%m-%d}; nothing is destroyed on its word alone."
         return _attention("clock", sentence, "Check the date of this device.")
+    if age.warned:
+        sentence = (
+            f"The server says that it is far later than {utc(wall):%Y-%m-%d}; what would be over by then is hidden."
+        )
+        return _attention(
+            "clock", sentence, "Check the date of this device; a day later it is destroyed if both say so."
+        )
     if age.highest - wall > _LARGEST_SKEW:
         sentence = f"The clock says {utc(wall):%Y-%m-%d %H:%M} UTC, and it was later than that here before."
         return _attention("clock", sentence, "Check the date and the time zone of this device.")

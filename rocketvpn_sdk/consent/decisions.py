@@ -150,7 +150,7 @@ class Decisions:
 
     def settle(self) -> bool:
         """End what has expired, as a withdrawal ends it; return whether anything had."""
-        now = self.vault.now()
+        now = self.vault.age().highest  # by a leap that is not believed yet it does not count, and is not destroyed
         if not any(_ran_out(entry, now) for entry in self.ledger().entries.values()):
             return False
         policies, device = self.policies(), self.device()

@@ -26,7 +26,8 @@ class Timekeeper:
         """Go on from what was stored; ``None`` where nothing was."""
         with self._lock:
             self._ticked = since_boot(self._clock)
-            self._age = (stored or Age()).opened(self._clock.time(), boot_id(self._clock), self._ticked)
+            age = (stored or Age()).opened(self._clock.time(), boot_id(self._clock), self._ticked)
+            self._age = msgspec.structs.replace(age, boot="", booted_for=0.0)  # ``status`` shows it, and names no run
 
     def age(self) -> Age:
         """Return how late it is now."""

@@ -260,12 +260,8 @@ class Vault(OneHolder):
         return self._time.age()
 
     def now(self) -> float:
-        """Return the clock by which things end: the largest."""
+        """Return the clock by which things end: the largest; it hides and withholds, and destroys nothing."""
         return self.age().ends
-
-    def begins(self) -> float:
-        """Return the clock by which things begin: the smallest, and none that was only set forward."""
-        return self.age().begins(self.clock.time())
 
     def fresh(self) -> float:
         """Return the clock by which something signed is still fresh: the wall's, or what servers proved if later."""

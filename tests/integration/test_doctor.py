@@ -122,6 +122,14 @@ def test_a_clock_that_leapt(world: World, config: Config) -> None:
     assert "nothing is destroyed" in named(found, "clock").sentence
 
 
+def test_a_server_that_says_it_is_far_later(config: Config) -> None:
+    with RocketVPN.open(config) as rocket:
+        rocket._rooms.vault.agree(time.time() + 40 * 86_400)
+    found = examine(config, online=False)
+    assert states(found)["clock"] == "attention"
+    assert "far later" in named(found, "clock").sentence
+
+
 def test_what_waits_for_the_server(world: World, config: Config) -> None:
     world.sandbox.faults.fail(50)
     with RocketVPN.open(config) as rocket:

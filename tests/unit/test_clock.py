@@ -131,9 +131,10 @@ def test_a_clock_stored_before_there_was_a_proof_goes_on_from_what_was_believed(
 
 def test_a_leap_outlives_a_restart():
     leapt = Age().opened(NOW).ran(3600, NOW + 1000 * DAY).ran(70 * 3600, NOW + 1000 * DAY + 70 * 3600)
-    again = leapt.opened(NOW + 1003 * DAY)
+    again = leapt.opened(NOW + 1030 * DAY)  # closed for weeks, in which the clock went on
     assert again.leap_to is not None
-    assert again.ran(3600, NOW + 1003 * DAY + 3600).leap_to is None
+    assert again.ran(3600, NOW + 1030 * DAY + 3600).leap_to is None
+    assert leapt.opened(NOW + 1040 * DAY).ran(3600, NOW + 1040 * DAY + 3600).leap_to is not None
 
 
 def test_a_leap_that_nobody_looked_at_has_just_begun():
@@ -240,8 +241,11 @@ def test_an_answer_is_not_older_than_what_servers_showed_at_a_first_opening_by_a
 
 @pytest.mark.clause("R1")
 def test_a_servers_word_counts_up_to_31_days_a_day():
-    age = Age().opened(NOW)
-    assert age.agreed(NOW + 31 * DAY, NOW).highest == NOW + 31 * DAY
+    age, hours = Age().opened(NOW), 20 * 3600
+    moved = age.agreed(NOW + 31 * DAY, NOW)
+    assert moved.highest == NOW + 31 * DAY
+    right = moved.ran(hours, NOW + hours).agreed(NOW + 31 * DAY + hours, NOW + hours)
+    assert right.highest == right.ends == NOW + 31 * DAY + hours  # what passed since then is no word of the server's
     assert age.agreed(NOW + 31 * DAY + 1, NOW).highest == NOW
     for days in (20, 31, 40, 62):
         age = age.agreed(NOW + days * DAY, NOW)
@@ -256,12 +260,15 @@ def test_attack_an_answer_of_the_far_future_hides_until_another_agrees_a_day_lat
     wall, hour = NOW, 3_600.0
     age = Age().opened(NOW).agreed(NOW + 300 * DAY, wall)
     assert (age.highest, age.ends) == (NOW, NOW + 300 * DAY)
+    assert age.ran(5 * DAY, NOW).ends == NOW + 305 * DAY
     age = age.ran(23 * hour, wall + 23 * hour).agreed(NOW + 301 * DAY, wall + 23 * hour)
     assert (age.highest, age.ends) == (NOW + 23 * hour, NOW + 301 * DAY)
     agreed = age.ran(hour, wall + DAY).agreed(NOW + 301 * DAY, wall + DAY)
     assert agreed.highest == agreed.ends == NOW + 301 * DAY
     further = age.ran(hour, wall + DAY).agreed(NOW + 4_000 * DAY, wall + DAY)
     assert (further.highest, further.ends) == (NOW + 301 * DAY, NOW + 4_000 * DAY)  # as far as the least of them said
+    half = age.agreed(NOW + 300.5 * DAY, wall + 23 * hour).ran(hour, wall + DAY).agreed(NOW + 4_000 * DAY, wall + DAY)
+    assert half.highest == NOW + 300.5 * DAY + hour
     less = age.ran(hour, wall + DAY).agreed(NOW + 100 * DAY, wall + DAY)
     assert (less.highest, less.ends) == (NOW + DAY, NOW + 100 * DAY)
     soon = less.ran(23 * hour, wall + 47 * hour).agreed(NOW + 101 * DAY, wall + 47 * hour)

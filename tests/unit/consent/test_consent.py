@@ -202,6 +202,25 @@ def test_somebody_under_age_or_of_unknown_age_can_refuse(room: Room) -> None:
     assert room.states() == {"improvement": "denied"}
 
 
+@pytest.mark.parametrize("said_by", ["the clock", "a server"])
+def test_a_time_that_is_not_believed_yet_withholds_and_ends_nothing(adult: Room, said_by: str) -> None:
+    adult.agree(until=utc(adult.clock.time()) + timedelta(days=20))
+    adult.fill("improvement")
+    told, ahead = adult.told(), 1_000 * 86_400
+    if said_by == "the clock":
+        adult.clock.turn(ahead)
+    else:
+        adult.vault.agree(adult.clock.time() + ahead)
+    assert not adult.consent.state().consents["improvement"].live(adult.vault.now())
+    adult.consent.settle()
+    if said_by == "the clock":
+        adult.clock.turn(-ahead)
+    adult.vault.agree(adult.clock.time())
+    assert adult.consent.state().consents["improvement"].live(adult.vault.now())
+    assert adult.kept() == ["about improvement"]
+    assert adult.told() == told
+
+
 def test_a_consent_can_end_by_itself(adult: Room) -> None:
     end = utc(adult.clock.time()) + timedelta(days=2)
     adult.agree(until=end)

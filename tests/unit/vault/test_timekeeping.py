@@ -61,6 +61,15 @@ def test_what_another_process_learned_is_not_taken_from_it() -> None:
     assert first.to_store(second.to_store(written)).highest == clock.time() + 20 * DAY
 
 
+def test_what_a_server_and_the_clock_said_at_once_is_learned_from_another_process() -> None:
+    clock = FakeClock()
+    start, first, second = clock.time(), opened(clock), opened(clock)
+    first.agree(start)
+    second.agree(start - 20 * DAY)
+    second.to_store(first.to_store(None))
+    assert second.age().fresh(start - 300 * DAY) == start
+
+
 def test_it_goes_on_by_the_machine_s_own_count_whatever_the_wall_clock_says() -> None:
     clock = FakeClock()
     start, keeper = clock.time(), opened(clock)
@@ -69,6 +78,7 @@ def test_it_goes_on_by_the_machine_s_own_count_whatever_the_wall_clock_says() ->
     clock.suspend(DAY)
     clock.turn(-40 * DAY)
     assert opened(clock, written).age().highest == start + 2 * DAY
+    assert opened(clock, written).age().boot == ""  # what is shown of it names no run of a machine
     clock.turn(39 * DAY)  # forward again, and not beyond what was seen: a day's turn is not a day
     assert opened(clock, written).age().highest == start + 2 * DAY
 

@@ -15,7 +15,7 @@ import httpx
 
 from rocketvpn_sdk.errors import AnswerTooLarge, ServerError, VaultClosed
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.masking import SecretStruct
+from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import deadline, failures
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pools import Pools, Proxy
@@ -55,7 +55,7 @@ class Reply(SecretStruct, frozen=True):
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-class Connections:
+class Connections(OneHolder):
     """The connections of one client.
 
     Args:

@@ -17,6 +17,7 @@ import httpx
 
 from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed
+from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.lines import Lines
 from rocketvpn_sdk.transport.pool_transport import PoolTransport
@@ -51,7 +52,7 @@ class _Pair:
         self.nameless.close()
 
 
-class Pools:
+class Pools(OneHolder):
     """The connections to one server.
 
     Args:

@@ -29,8 +29,10 @@ class Holdings:
         self.rocket = RocketVPN.open(world.config(witness=False))
         self.order = world.sandbox.order(limit=3)
         self.rocket.device.bind(self.order)
-        logger = logging.Logger("app.tunnel", logging.DEBUG)
-        logger.addHandler(self.rocket.journal.handler())
+        logger, handler = logging.getLogger("app.planned"), self.rocket.journal.handler()
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(handler)
+        self.end = lambda: logger.removeHandler(handler)
         if self.chance.random() < 0.8:
             self.rocket.consent.declare_age(adult=True)
         for act in (
@@ -58,6 +60,7 @@ class Holdings:
 def holdings(world: World, request: pytest.FixtureRequest) -> Iterator[Holdings]:
     made = Holdings(world, request.param)
     yield made
+    made.end()
     made.rocket.close()
 
 

@@ -28,7 +28,12 @@ LINE = "planted words of a log line"
 FAILURE, REGION, PROTOCOL = "timeout", "pl-waw", "ikev2"
 
 DOCUMENTS: dict[str, dict[str, str]] = {
-    "binding": {"order_number": "order_number", "device_id": "device_id", "bound_on": "bound_on"},
+    "binding": {
+        "order_number": "order_number",
+        "device_id": "device_id",
+        "bound_on": "bound_on",
+        "by_machine": "device_id",
+    },
     "credentials": {
         "device_id": "device_id",
         "private_key": "device_key",

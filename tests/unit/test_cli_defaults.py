@@ -11,6 +11,7 @@ import typer.main
 
 from rocketvpn_sdk.cli import app as command_line
 from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli.options import command_in
 from rocketvpn_sdk.cli.problems import CommandError
 
 
@@ -47,3 +48,23 @@ def test_a_passphrase_in_another_encoding_is_said_and_not_shown(
         ask._hidden("Passphrase: ")
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        ("view", "view"),
+        ("--json view --samples 3", "view"),
+        ("--config file view", "view"),
+        ("--config=file delete", "delete"),
+        ("--profile sent delete", "delete"),
+        ("--json", None),
+        ("--config", None),
+        ("--nothing view", None),
+        ("", None),
+    ],
+)
+def test_the_command_is_found_behind_shared_options_so_that_no_other_one_is_loaded(
+    arguments: str, command: str | None
+) -> None:
+    assert command_in(arguments.split()) == command

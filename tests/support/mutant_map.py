@@ -118,8 +118,9 @@ class Map:
             name = next((each for each in data.measured_files() if each.endswith(f"/{PACKAGE}/{file}")), None)
             found = data.contexts_by_lineno(name) if name else {}
             self._lines[file] = {
-                line: sorted({c.rpartition("|")[0] for c in contexts} & self.seconds.keys())
+                line: tests
                 for line, contexts in found.items()
+                if (tests := sorted({c.rpartition("|")[0] for c in contexts} & self.seconds.keys()))
             }
         return self._lines[file]
 
@@ -130,8 +131,8 @@ class Map:
         found = found or set(lines.get(mutant.statement, ()))
         if not found:  # it runs when the module is imported: ask those who use what it defines
             found = set(self._users(mutant))
-        if not found:  # where coverage sees nothing, as in a hook of the interpreter's
-            found = {test for tests in lines.values() for test in tests}
+        if not found and not lines.keys() & _function_around(self._sources[mutant.file], mutant.line):
+            found = {test for tests in lines.values() for test in tests}  # coverage sees nothing of it: a hook, say
         near = {test for test in found if test.startswith(_NEAR)}
         words = {part.strip("_") for part in Path(mutant.file).with_suffix("").parts} - {"init"}
         return self._ordered(near, words) + self._ordered(found - near, words)
@@ -187,3 +188,13 @@ def _defined_at(source: str, line: int) -> set[str]:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
     return names
+
+
+def _function_around(source: str, line: int) -> set[int]:
+    """Return the lines of the innermost function's body at ``line``."""
+    found: set[int] = set()
+    for node in ast.walk(ast.parse(source)):  # from the outside in
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = range(node.body[0].lineno, (node.end_lineno or 0) + 1)
+            found = set(body) if line in body else found
+    return found

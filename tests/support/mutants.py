@@ -155,9 +155,7 @@ class Trial:
                 wrong = set(copy.fails(sorted(noticed), 1800, first=False)) if noticed else set()
                 free.put(copy)
                 if wrong:
-                    say(
-                        f"AGAIN      what these noticed, which fail without any mistake, too: {', '.join(sorted(wrong))}"
-                    )
+                    say(f"AGAIN      what these noticed, which fail by themselves: {', '.join(sorted(wrong))}")
                 self._never |= wrong
                 todo = [mutant for test in wrong for mutant in noticed.get(test, ())]
 

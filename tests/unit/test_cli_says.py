@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from rocketvpn_sdk import Report, wire
-from rocketvpn_sdk.cli.commands import delete_owner, view
+from rocketvpn_sdk.cli.commands import delete, delete_owner, view
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.rights.report import AppliedPolicy
@@ -203,3 +205,20 @@ def test_an_owner_s_plan_says_what_goes_what_stays_and_until_when() -> None:
     assert "nothing that it names" not in plan(None)
     in_order(plan("two"), "one device", "nothing that it names", "Devices", "Phone", "That device can no longer")
     assert "Laptop" not in plan("two")
+
+
+def test_a_receipt_that_was_saved_is_said_although_another_deletion_still_waits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    states: list[Any] = [
+        SimpleNamespace(state="confirmed", receipt="of the first"),
+        SimpleNamespace(state="in_progress", receipt=None),
+    ]
+    saves: Any = {"of the first": tmp_path / "receipt.json"}
+    monkeypatch.setattr(delete, "save_receipt", lambda receipt, *_, **__: saves.get(receipt))
+    rocket = SimpleNamespace(rights=SimpleNamespace(resume=lambda: iter(states)))
+    call: Any = SimpleNamespace(open=lambda: nullcontext(rocket), out=None)
+    for order in (1, -1):
+        states[:] = states[::order]
+        answer = delete._resume(call, tmp_path / "receipt.json", yes=True)
+        assert answer.document["receipt_file"] == tmp_path / "receipt.json"

@@ -28,7 +28,7 @@ NOW = 1_800_000_000.0
 
 
 def asked(text: str) -> float | None:
-    reply: Any = SimpleNamespace(headers={"retry-after": text})
+    reply: Any = SimpleNamespace(headers={"retry-after": text}, status=503)
     return retry_after(reply, NOW)
 
 

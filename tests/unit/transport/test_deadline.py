@@ -26,8 +26,8 @@ def test_outside_a_call_nothing_is_capped() -> None:
 def test_inside_every_timeout_is_cut_to_what_is_left(clock: FakeClock) -> None:
     with deadline.within(2.0):
         clock.advance(0.5)
-        assert [deadline.cap(timeout) for timeout in (1.0, 5.0, None)] == [1.0, 1.5, 1.5]
-        assert deadline.remaining(9.0) == 1.5
+        assert [deadline.cap(timeout) for timeout in (1.0, 5.0, None)] == pytest.approx([1.0, 1.5, 1.5])
+        assert deadline.remaining(9.0) == pytest.approx(1.5)
     assert deadline.cap(5.0) == 5.0
 
 
@@ -50,7 +50,7 @@ def test_a_pause_does_not_count(clock: FakeClock) -> None:
         clock.advance(0.5)
         with deadline.paused():
             clock.advance(3_600.0)
-        assert deadline.remaining(9.0) == 1.5
+        assert deadline.remaining(9.0) == pytest.approx(1.5)
     with deadline.paused():
         pass
 

@@ -620,7 +620,7 @@ def test_the_users_time_is_not_the_calls(monkeypatch: pytest.MonkeyPatch) -> Non
         side_effect=lambda request: (left.append(deadline.remaining(9.0)), steps._challenge(request))[1]
     )
     read_order(steps.line)
-    assert left[-1] == Limits().total_timeout
+    assert left[-1] == pytest.approx(Limits().total_timeout)
     steps.line.api.close()
 
 

@@ -201,9 +201,6 @@ def _said(template: str, *parts: str) -> str:
 
 
 def _what(purpose: str, recipient: str | None) -> str:
-    if purpose == _SIGNALLED and recipient is None:
-        asked = _said("You are asked whether you agree to this: {}.", purpose)
-        return f"{asked} {translate(_SIGNAL)}"
     if recipient is None:
         return _said("You are asked whether you agree to this: {}.", purpose)
     return _said("You are asked whether {} may receive something, for this: {}.", recipient, purpose)

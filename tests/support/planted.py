@@ -254,7 +254,7 @@ def plant(file: Path, random: Random) -> str:
     while True:
         try:
             return random.choice(PLANTS)(file, random)
-        except (sqlite3.Error, TypeError, IndexError):  # the last two: what was planted before took its place away
+        except (sqlite3.Error, TypeError, IndexError, ValueError):  # what was planted before took its place away
             continue
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 
 TABLES = ("head", "lanes", "shreds", "keys", "blocks", "documents")
+_LONG = 2_000_000
+"""Steps of sqlite's machine; nothing here takes as many."""
 Plant = Callable[[Path, Random], str]
 
 
@@ -21,6 +23,7 @@ def attacked(file: Path) -> Iterator[sqlite3.Connection]:
     """Open the file as anybody can who may write to the folder."""
     with closing(sqlite3.connect(file, isolation_level=None, timeout=2)) as db:
         db.execute("PRAGMA writable_schema = ON")
+        db.set_progress_handler(lambda: 1, _LONG)  # what was planted before may be endless for whoever plants, too
         yield db
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -251,7 +254,7 @@ def plant(file: Path, random: Random) -> str:
     while True:
         try:
             return random.choice(PLANTS)(file, random)
-        except (sqlite3.Error, TypeError, IndexError):  # the last two: what was planted before took its place away
+        except (sqlite3.Error, TypeError, IndexError, ValueError):  # what was planted before took its place away
             continue
 
 

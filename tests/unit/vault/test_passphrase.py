@@ -66,6 +66,57 @@ def test_attack_write_killed_half_way_leaves_no_root_behind(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("entry", ["vault/root", "never set"])
+def test_attack_write_killed_half_way_is_gone_with_a_deletion_alone(path: Path, entry: str) -> None:
+    unfinished = path.with_name(passphrase.UNFINISHED)
+    unfinished.write_bytes(path.read_bytes())
+    PassphraseSecrets("right", path=path).delete(entry)
+    assert not unfinished.exists()
+    assert path.exists() == (entry == "never set")
+
+
+@pytest.mark.parametrize(
+    ("what", "value"),
+    [
+        ("memory_kib", 8),
+        ("memory_kib", 19 * 1024 - 1),
+        ("memory_kib", 1024 * 1024 + 1),
+        ("iterations", 1),
+        ("iterations", 17),
+        ("lanes", 0),
+        ("lanes", 17),
+        ("salt", ""),
+    ],
+)
+def test_attack_file_that_asks_for_too_little_work_or_too_much(path: Path, what: str, value: object) -> None:
+    """Too little would let whoever gets the next file try passphrases at once; too much would take all the memory."""
+    content = msgspec.json.decode(path.read_bytes())
+    content["argon2id"][what] = value
+    path.write_bytes(msgspec.json.encode(content))
+    before = path.read_bytes()
+    for call in (lambda store: store.get("vault/root"), lambda store: store.set("x", b"y")):
+        with pytest.raises(SecretCorrupt):
+            call(PassphraseSecrets("right", path=path))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("theirs", ["right", "another"])
+def test_a_file_that_was_made_anew_meanwhile_is_opened_by_its_own_salt(path: Path, theirs: str) -> None:
+    mine, other = PassphraseSecrets("right", path=path), PassphraseSecrets(theirs, path=path)
+    assert mine.get("vault/root") == b"secret"
+    other.delete("vault/root")
+    other.set("vault/new", b"new")
+    if theirs == "right":
+        assert mine.get("vault/new") == b"new"
+        mine.set("vault/next", b"next")
+        assert PassphraseSecrets("right", path=path).get("vault/next") == b"next"
+    else:
+        with pytest.raises(SecretStoreLocked):
+            mine.get("vault/new")
+        with pytest.raises(SecretStoreLocked):
+            mine.set("vault/next", b"next")
+
+
 def test_the_passphrase_is_asked_for_once(path: Path) -> None:
     asked = []
     store = PassphraseSecrets(lambda: asked.append(1) or "right", path=path)

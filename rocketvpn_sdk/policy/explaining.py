@@ -212,7 +212,7 @@ def _operation(policy: Policy, name: str, language: str) -> Explanation:
         kind="operation",
         what=wording.text_in(operation.sentence, language),
         why=(wording.text_in(purpose.sentence, language),),
-        how=_words_of(operation),
+        how=_words_of(policy, operation, language),
         who=(wording.text_in(policy.recipients[operation.recipient].sentence, language),),
         choices=(translate(who[operation.identity]),),
         fields=operation.fields,
@@ -220,15 +220,15 @@ def _operation(policy: Policy, name: str, language: str) -> Explanation:
     )
 
 
-def _words_of(operation: Operation) -> str:
-    """Return a sentence about the members of a call that carry nothing about a person, and what is sent as it is."""
-    words = [
-        f"“{name}” ({wording.taken(kind) if kind else translate('any short value, or a list of such')})"
-        for name, kind in operation.protocol_types.items()
-    ]
-    said = [_said("Words of its own go along: {}.", wording.listed(words))] if words else []
+def _words_of(policy: Policy, operation: Operation, language: str) -> str:
+    """Return what else goes along: the members that carry nothing about a person, and what is sent as it is."""
+    words = [f"“{name.replace('_', ' ')}”" for name in operation.protocol_types]
+    said: list[str] = []
+    if words:
+        said.append(_said("Words of its own go along, which say nothing about you: {}.", wording.listed(words)))
     if operation.exact:
-        said.append(_said("Sent as it is, and not minimised first: {}.", wording.listed(operation.exact)))
+        exact = [wording.quoted(policy.fields[name].sentence, language) for name in operation.exact]
+        said.append(_said("Sent as it is, and not minimised first: {}.", wording.listed(exact)))
     return " ".join(said)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 from support.crash import SOAK
-from support.planted import attacked, plant
+from support.planted import attacked, behind_its_index, plant
 from support.reach import reachable
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -241,6 +241,31 @@ def test_attack_an_endless_view_holds_up_nobody(world: World, tmp_path: Path, lo
         with pytest.raises(VaultDamaged):
             RocketVPN.open(run.config, unlock=look == "open").status()
     assert set(run.secrets.names()) == before
+
+
+STASHES = {
+    "keys": "INSERT INTO keys SELECT randomblob(16), 0, 0, wrapped FROM keys WHERE lane > 0",
+    "documents": "INSERT INTO documents SELECT randomblob(16), key_id, version, wrapped, sealed FROM documents",
+    "lanes": "INSERT INTO lanes SELECT NULL, stream, 'x', retention, 0, first_link, 0, first_link FROM lanes LIMIT 1",
+}
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("table", STASHES)
+def test_attack_rows_that_an_index_hides_are_not_carried_over_to_the_next_root(
+    world: World, tmp_path: Path, table: str, opened: bool
+) -> None:
+    """Whoever looks by the index does not see them; a rotation, which goes row by row, would wrap them anew."""
+    run = copied(world.pristine, tmp_path / "vault")
+    if opened:
+        opening(run)
+    before = set(run.secrets.names())
+    with behind_its_index(run.folder / "vault.db", table) as db:
+        db.execute(STASHES[table])
+    with pytest.raises(VaultDamaged, match="index"):
+        deleting_logs(run) if opened else opening(run)
+    assert set(run.secrets.names()) == before
+    run.close()
 
 
 def test_a_trigger_planted_while_it_is_open_is_noticed_by_the_very_next_call(world: World, tmp_path: Path) -> None:

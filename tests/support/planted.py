@@ -159,12 +159,11 @@ def roots(file: Path, random: Random) -> str:
         return f"{one} and {two} {'swapped' if swapped else 'share a root'}"
 
 
-def lying_index(file: Path, random: Random) -> str:
-    """Rows are changed while sqlite does not know of the table's index; then the schema is as it was."""
-    table = random.choice(["lanes", "shreds", "keys", "blocks", "documents"])
+@contextmanager
+def behind_its_index(file: Path, table: str, *, raised: int = 5) -> Iterator[sqlite3.Connection]:
+    """Change rows of ``table`` while sqlite does not know of its index; afterwards the schema is as it was."""
     with attacked(file) as db:
-        schema = db.execute("SELECT rowid, name, sql FROM sqlite_master").fetchall()
-        (sql,) = (row[2] for row in schema if row[1] == table)
+        (sql,) = db.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
         hidden = db.execute("SELECT * FROM sqlite_master WHERE tbl_name = ? AND type = 'index'", (table,)).fetchall()
         (version,) = db.execute("PRAGMA schema_version").fetchone()
         bare = "\n".join(line for line in sql.splitlines() if not line.strip().startswith(("UNIQUE", "PRIMARY KEY (")))
@@ -172,35 +171,35 @@ def lying_index(file: Path, random: Random) -> str:
         db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (bare, table))
         db.execute("DELETE FROM sqlite_master WHERE tbl_name = ? AND type = 'index'", (table,))
         _next_version(db)
-    names = None
     with attacked(file) as db:
+        yield db
+        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ? AND type = 'table'", (sql, table))
+        db.executemany("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", hidden)
+        db.execute(f"PRAGMA schema_version = {version + raised}")
+
+
+def lying_index(file: Path, random: Random) -> str:
+    table = random.choice(["lanes", "shreds", "keys", "blocks", "documents"])
+    with behind_its_index(file, table, raised=random.choice([0, 5])) as db:
         names = columns(db, table)
-        what = random.choice(["hide a row", "hide a copy", "take a row", "alter a row", "exchange rows"])
         key = random.choice([name for name in names if name != "id"])
         rowids = [row[0] for row in db.execute(f"SELECT rowid FROM {table}")]
+        what = random.choice(["hide a row", "hide a copy", "take a row", "alter a row", "exchange rows"])
         if not rowids:
             what = "nothing, as it is empty"
-        elif what in ("hide a row", "hide a copy"):
-            chosen = [
-                "randomblob(16)" if what == "hide a row" and name in ("key_id", "slot") else name for name in names
-            ]
-            chosen = ["NULL" if name == "id" else name for name in chosen]
-            db.execute(f"INSERT INTO {table} SELECT {', '.join(chosen)} FROM {table} LIMIT 1")
+        elif what.startswith("hide"):
+            new = ("key_id", "slot") if what == "hide a row" else ()
+            cells = ["NULL" if name == "id" else "randomblob(16)" if name in new else name for name in names]
+            db.execute(f"INSERT INTO {table} SELECT {', '.join(cells)} FROM {table} LIMIT 1")
         elif what == "take a row":
             db.execute(f"DELETE FROM {table} WHERE rowid = ?", (random.choice(rowids),))
         elif what == "alter a row":
-            other = random.choice(rowids)
-            value = f"(SELECT {key} FROM {table} WHERE rowid = {other})"
+            value = f"(SELECT {key} FROM {table} WHERE rowid = {random.choice(rowids)})"
             db.execute(f"UPDATE {table} SET {key} = {value} WHERE rowid = ?", (random.choice(rowids),))
         else:
-            a, b = random.choice(rowids), random.choice(rowids)
-            db.execute(f"UPDATE {table} SET rowid = -1 WHERE rowid = {a}")
-            if a != b:
-                db.execute(f"UPDATE {table} SET rowid = {a} WHERE rowid = {b}")
-            db.execute(f"UPDATE {table} SET rowid = {b} WHERE rowid = -1")
-        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ? AND type = 'table'", (sql, table))
-        db.executemany("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", hidden)
-        db.execute(f"PRAGMA schema_version = {version if random.random() < 0.5 else version + 5}")
+            one, other = random.choice(rowids), random.choice(rowids)
+            for old, new_id in ((one, -1), (other, one), (-1, other)) if one != other else ():
+                db.execute(f"UPDATE {table} SET rowid = {new_id} WHERE rowid = {old}")
     return f"{table}: {what} ({key}) behind the back of its index"
 
 

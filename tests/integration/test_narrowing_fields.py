@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from rocketvpn_sdk import Config, Event, RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.errors import VaultFull
 from rocketvpn_sdk.policy import Duration, Policy, bundled_policy
 from rocketvpn_sdk.policy.values import Transform
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets

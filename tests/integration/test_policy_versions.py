@@ -12,6 +12,7 @@ from support.policies import TEXT, edited, first_version
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.consent.guardian import Asked
 from rocketvpn_sdk.errors import EgressBlocked, NotAllowed, PolicyOutdated
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
@@ -408,3 +409,80 @@ def test_the_advice_is_that_of_the_version_with_the_higher_age(rocket: RocketVPN
     policy = offered(rocket, version(2, younger, said, LONGER))
     assert policy.pending is not None
     assert policy.advice().startswith(f"If you are under {told},")
+
+
+# ---------------------------------------------------------------- what is only newly necessary; guardians
+
+
+NICKNAME = """
+[[field]]
+id = "nickname"
+category = "account"
+clause = "C3"
+source = "user"
+type = { kind = "text", max = 40 }
+transform = "keep"
+purposes = ["service"]
+recipients = ["operator"]
+retention = { server = "bound" }
+dpv = "pd:Name"
+sentence.en = "What the operator calls you."
+
+[[event]]
+"""
+
+
+def with_nickname(number: int) -> Policy:
+    text = TEXT.replace("[[event]]\n", NICKNAME.lstrip("\n"), 1)
+    return Policy(msgspec.structs.replace(parse_policy(text).document, version=number, effective=date(2027, 1, 1)))
+
+
+@pytest.mark.clause("X2")
+@pytest.mark.parametrize("accepted", [True, False])
+def test_a_version_that_only_needs_something_new_waits_until_it_was_shown(
+    rocket: RocketVPN, clock: FakeClock, accepted: bool
+) -> None:
+    policy = offered(rocket, with_nickname(2))
+    notice = policy.notice()
+    assert notice is not None
+    assert (notice.reduces_rights, notice.takes, len(notice.needs)) == (False, (), 1)
+    clock.advance(400 * DAY)
+    rocket.sync()
+    assert policy.current.version == 1  # nobody was shown it
+    policy.shown(notice)
+    clock.advance(DAY)
+    rocket.sync()
+    assert policy.current.version == 1
+    if accepted:
+        policy.accept(notice)
+    else:
+        clock.advance(30 * DAY)
+        rocket.sync()
+    assert policy.current.version == 2
+
+
+@pytest.mark.clause("M2", "X3")
+@pytest.mark.parametrize(
+    ("newer", "counts"),
+    [(version(2), True), (version(2, SHORTER), True), (version(2, LONGER), False), (with_nickname(2), False)],
+    ids=["the same", "less", "more", "something new"],
+)
+def test_what_a_guardian_agreed_to_is_carried_only_to_a_version_that_takes_and_needs_nothing(
+    rocket: RocketVPN, clock: FakeClock, newer: Policy, counts: bool
+) -> None:
+    rocket.consent.declare_age(False)
+    held = rocket.policy.current
+    asked = Asked(request="r", about="agreement", version=1, sha256=held.sha256, expires_at=2e9, key="k")
+    rocket._rooms.consent.guardians.note_asked(asked)
+    rocket._rooms.consent.confirm_guardian(asked)
+    rocket.consent.grant(rocket.consent.notice("improvement"))
+    policy = offered(rocket, newer)
+    notice = policy.notice()
+    if notice is not None:
+        assert rocket.consent.status().guardian  # the version that binds is still the one that was agreed to
+        policy.shown(notice)
+        clock.advance(31 * DAY)
+        rocket.sync()
+    assert policy.current.version == 2
+    assert rocket.consent.status().guardian is counts
+    assert rocket._rooms.permit.field("failure", "improvement").allowed is counts

@@ -353,6 +353,7 @@ def test_a_process_that_comes_back_needs_no_new_binding(sandbox: Sandbox, machin
 def test_a_proof_that_it_is_the_user_does_not_outlive_the_binding_it_was_for(world: World) -> None:
     """Another process unbinds, and this one binds to another order: what the user proved was for the first one."""
     with RocketVPN.open(world.config()) as rocket, RocketVPN.open(world.config()) as other:
+        rocket.consent.declare_age(True)
         rocket.device.bind(world.sandbox.order())
         rocket.rights.correct({"language": "de"})
         assert len(world.asked) == 1

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 
 import pytest
 from support.memory_vault import MemoryDocuments, MemoryStream
+from support.world import World
 
-from rocketvpn_sdk import wire
+from rocketvpn_sdk import RocketVPN, wire
 from rocketvpn_sdk.clock import SystemClock
 from rocketvpn_sdk.consent import InForce, Permit
 from rocketvpn_sdk.device import Devices
@@ -351,3 +352,26 @@ def test_a_process_that_comes_back_needs_no_new_binding(sandbox: Sandbox, machin
     later.documents.stored.update(one.documents.stored)
     assert later.device.order().state == "active"
     assert one.device.order().state == "active", "the refresh token is not rotated"
+
+
+@pytest.mark.clause("A4")
+def test_a_proof_that_it_is_the_user_does_not_outlive_the_binding_it_was_for(world: World) -> None:
+    """Another process unbinds, and this one binds to another order: what the user proved was for the first one."""
+    with RocketVPN.open(world.config()) as rocket, RocketVPN.open(world.config()) as other:
+        rocket.consent.declare_age(True)
+        rocket.device.bind(world.sandbox.order())
+        rocket.rights.correct({"language": "de"})
+        assert len(world.asked) == 1
+        used = tokens(world)
+        other.device.unbind()
+        rocket.device.bind(world.sandbox.order())
+        begin = len(world.sandbox.requests)
+        rocket.rights.correct({"language": "fr"})
+        assert len(world.asked) == 2
+        assert not used & tokens(world, begin)
+
+
+def tokens(world: World, begin: int = 0) -> set[str]:
+    """Return the access tokens that came with requests."""
+    found = {request.header("authorization") for request in world.sandbox.requests[begin:]}
+    return {token for token in found if token}

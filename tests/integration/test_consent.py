@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from rocketvpn_sdk.errors import (
     PurposeUnknown,
 )
 from rocketvpn_sdk.policy import parse_policy
+from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.wire import HeldConsent
 
@@ -284,3 +286,17 @@ def test_what_the_server_answers_is_what_it_holds(rocket: RocketVPN) -> None:
     )
     (consent,) = answer.value["consents"]
     assert (consent.purpose, consent.state) == ("improvement", "granted")
+
+
+@pytest.mark.clause("U3")
+def test_the_last_word_of_one_second_is_what_the_server_holds(world: World) -> None:
+    clock = FakeClock(time.time())
+    with RocketVPN.open(world.config(events=EVENTS, clock=clock)) as rocket:
+        rocket.device.bind(world.sandbox.order())
+        rocket.consent.declare_age(adult=True)
+        for state in ("granted", "withdrawn", "granted"):
+            if state == "granted":
+                agree(rocket)
+            else:
+                rocket.consent.withdraw("improvement")
+            assert held(world, rocket) == {"improvement": state}

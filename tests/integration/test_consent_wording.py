@@ -142,3 +142,16 @@ def test_a_consent_from_before_the_words_were_written_down_is_held_against_the_v
     assert said(rocket) == "granted"
     bound(rocket, clock, version(3, en=NEW_EN, de=NEW_DE))
     assert said(rocket) == "unset"
+
+
+@pytest.mark.clause("P1", "A1")
+@pytest.mark.parametrize(("language", "there", "missing"), [("de", DE, EN), ("en", EN, DE), ("fr", EN, DE)])
+def test_the_report_is_in_the_language_that_was_asked_for(
+    rocket: RocketVPN, language: str, there: str, missing: str
+) -> None:
+    rocket.consent.grant(rocket.consent.notice("improvement", "it"))
+    report = rocket.rights.view(language=language)
+    (story,) = [story for story in report.consents if story.purpose == "improvement"]
+    said = repr(msgspec.to_builtins(story, enc_hook=str))
+    assert there in said
+    assert missing not in said

@@ -1,4 +1,4 @@
-"""A shorter time of one field reaches what is stored, at once and down to the keys; held against a model of its own (R1, X2).
+"""A shorter time of one field reaches what is stored, at once and down to the keys: held against a model (R1, X2).
 
 The model knows what was recorded when and how long each field may be kept; it shares nothing with the journal. A record
 lives as long as the shortest-lived field that it holds, at most; a key dies with its epoch, so up to a day less.
@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from rocketvpn_sdk import Config, Event, RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.errors import VaultFull
 from rocketvpn_sdk.policy import Duration, Policy, bundled_policy
 from rocketvpn_sdk.policy.values import Transform
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets

@@ -1,4 +1,4 @@
-"""What earlier versions left behind, of the policy and of the vault's format, is opened, used and deleted by this one."""
+"""What earlier versions left behind, of the policy and of the format, is opened, used and deleted by this one."""
 
 from __future__ import annotations
 

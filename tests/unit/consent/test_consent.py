@@ -23,6 +23,7 @@ from rocketvpn_sdk.errors import (
     AgeUnknown,
     ConsentNotNeeded,
     GuardianNeeded,
+    GuardianNotAsked,
     NoticeOutdated,
     NoticeUnknown,
     PurposeUnknown,
@@ -570,3 +571,41 @@ def test_every_change_is_counted(adult: Room) -> None:
     confirm(adult)
     seen.append(adult.consent.changes)
     assert seen == sorted(set(seen))
+
+
+# ---------------------------------------------------------------- a guardian's answer that comes too late
+
+
+@pytest.mark.clause("M1", "M2")
+@pytest.mark.parametrize("about", ["agreement", "age"])
+@pytest.mark.parametrize("meanwhile", ["withdrawn", "asked anew"])
+def test_attack_an_answer_to_a_question_that_does_not_stand_any_more(room: Room, about: Any, meanwhile: str) -> None:
+    room.consent.declare_age(adult=False)
+    policy = room.policies[-1]
+    asked = Asked(request="one", about=about, version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k")
+    room.consent.guardians.note_asked(asked)
+    if meanwhile == "withdrawn":
+        room.consent.guardians.drop_request()
+    else:
+        room.consent.guardians.note_asked(msgspec.structs.replace(asked, request="another"))
+    with pytest.raises(GuardianNotAsked):
+        room.consent.confirm_guardian(asked)
+    assert room.consent.guardians.guardian() is None
+    assert (room.consent.state().guardian, room.consent.state().adult) == (False, False)
+    with pytest.raises(GuardianNeeded):
+        room.agree()
+
+
+@pytest.mark.clause("U3")
+def test_what_is_decided_within_one_second_keeps_its_order(adult: Room) -> None:
+    """The server counts whole seconds, and of one second the no."""
+    times = []
+    for step in range(6):  # the clock stands still
+        if step % 2:
+            adult.consent.withdraw("improvement")
+        else:
+            adult.agree()
+        times.append(int(adult.consent.status().purposes[0].since.timestamp()))
+    assert times == sorted(set(times))
+    bodies = [item.body["at"] for item in adult.queue.items() if item.operation == "consents.put"]
+    assert bodies == sorted(set(bodies))

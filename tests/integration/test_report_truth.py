@@ -62,6 +62,7 @@ DOCUMENTS: dict[str, dict[str, str]] = {
             "operation",
             "body",
             "created_at",
+            "begun_at",
             "idempotency_key",
             "state",
             "problem",
@@ -76,7 +77,11 @@ DOCUMENTS: dict[str, dict[str, str]] = {
         "queue_item",
     ),
     "sent_key": {"key": "sent_record"},
-    "clock": dict.fromkeys(("highest", "saved_at", "leap_to", "leap_ran", "proven"), "clock_mark"),
+    "clock": {
+        **dict.fromkeys(("highest", "saved_at", "leap_to", "leap_ran", "proven"), "clock_mark"),
+        **dict.fromkeys(("vouched", "said", "word", "lead", "served", "booted_for"), "clock_mark"),
+        "boot": "=the name that the system gave to the machine's run, at random, when it was started",
+    },
     "journal": {"capped": "=a number in the report's log: how many were removed because it was full"},
 }
 """By document and member: the field of the policy, or after ``=`` what it is else."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
-from rocketvpn_sdk.entered import BLANK
+from rocketvpn_sdk.visible import visible as clean
+
+__all__ = ["ascii_json", "clean", "plain"]
 
 
 def plain(value: Any) -> Any:
@@ -32,20 +33,3 @@ def plain(value: Any) -> Any:
 def ascii_json(value: Any) -> str:
     r"""Return a plain value as JSON in printable ASCII; everything else is written as ``\uXXXX``."""
     return json.dumps(value).replace("\x7f", "\\u007f")
-
-
-def clean(value: object) -> str:
-    r"""Return ``value`` as text that cannot steer a terminal or mislead its reader.
-
-    Spaces of every kind become a space. Controls, what turns the direction of writing, and whatever else cannot be
-    seen are written as Python writes them, e.g. ``\x9b`` or ``\u202e``; what no encoding has (a byte of a file's name
-    that is not text) becomes ``?``.
-    """
-    return "".join(map(_visible, str(value)))
-
-
-def _visible(letter: str) -> str:
-    if letter.isprintable() and not BLANK.match(letter):
-        return letter
-    replaced = {"Zs": " ", "Cs": "?"}.get(unicodedata.category(letter))
-    return replaced or letter.encode("unicode_escape").decode("ascii")

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from rocketvpn_sdk._version import __version__
+from rocketvpn_sdk.visible import escaped_json
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -142,4 +143,4 @@ class Spool:
 
 def pretty(value: object) -> bytes:
     """Return ``value`` as JSON that people can read."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+    return escaped_json(msgspec.json.format(msgspec.json.encode(value), indent=2)) + b"\n"

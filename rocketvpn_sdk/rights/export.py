@@ -25,6 +25,7 @@ from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import RequestList, Requests
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import SentEntry, SentLedger
+from rocketvpn_sdk.visible import escaped_json
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 Progress = Callable[[int, int, str], None]
@@ -189,7 +190,7 @@ class Export:
 
             def entries() -> Iterator[Entry]:
                 for number, entry in enumerate(self._journal.read(), 1):
-                    write(encode(entry) + b"\n")
+                    write(escaped_json(encode(entry)) + b"\n")
                     if number % _EVERY == 0:
                         steps.reached("log.jsonl", _EVERY)
                     yield entry

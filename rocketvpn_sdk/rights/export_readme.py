@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rocketvpn_sdk.rights.report import Report
+from rocketvpn_sdk.visible import visible
 
 _TEXT = """YOUR DATA
 
@@ -57,4 +58,4 @@ def readme(report: Report, problem: str | None) -> bytes:
         server=_SILENT.format(problem=problem) if problem else _ANSWERED,
         caveats="\n".join(f"  {sentence}" for sentence in report.caveats),
     )
-    return text.encode()
+    return visible(text, breaks=True).encode()

@@ -16,6 +16,7 @@ from rocketvpn_sdk.files import make_folders, new_file, read_given, why
 from rocketvpn_sdk.rights.outcome import Receipt
 from rocketvpn_sdk.rights.receipts import RECEIPT_KEYS, SKEW, verified
 from rocketvpn_sdk.updates.evidence import Evidence, verify
+from rocketvpn_sdk.visible import escaped_json
 
 _NAME = 16
 _LARGEST = 4 << 20
@@ -43,7 +44,7 @@ def receipt_to_json(receipt: Receipt) -> bytes:
         evidence=receipt.evidence,
     )
     # (Defaults are written: the members that matter are there by name.)
-    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+    return escaped_json(msgspec.json.format(msgspec.json.encode(content), indent=2)) + b"\n"
 
 
 def keep_receipt(receipt: Receipt, folder: Path) -> Path:

@@ -2,7 +2,8 @@
 
 A cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break may be taken for a formula (OWASP, "CSV
 Injection"). As OWASP advises, every cell stands in double quotes, and a text that begins so gets an apostrophe before
-it. So does one that begins with an apostrophe: whoever takes one off each cell that has one gets what was there.
+it. So does one that begins with an apostrophe: whoever takes one off each cell that has one gets what was there. What
+cannot be seen is written out; the JSON beside the table has it as it is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+
+from rocketvpn_sdk.visible import escaped_json, visible
 
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and their wide forms
 
@@ -34,8 +37,9 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if not isinstance(value, str):
-        return msgspec.json.encode(value).decode()
-    return f"'{value}" if value.startswith(_RISKY) else value
+        return escaped_json(msgspec.json.encode(value)).decode()
+    text = visible(value, breaks=True)
+    return f"'{text}" if value.startswith(_RISKY) else text
 
 
 def _line(writer: Any, buffer: io.StringIO, cells: Iterable[str]) -> bytes:

@@ -55,7 +55,8 @@ def forms(value: str) -> set[str]:
     ]
     return {
         value, value.lower(), value.upper(), value.encode().hex(), value.encode("utf-16-le").hex(),
-        quote(value, safe=""), "".join(f"%{byte:02X}" for byte in value.encode()), repr(value)[1:-1], value.replace("-", ""), *coded,
+        quote(value, safe=""), "".join(f"%{byte:02X}" for byte in value.encode()), repr(value)[1:-1],
+        value.replace("-", ""), *coded,
     }  # fmt: skip
 
 

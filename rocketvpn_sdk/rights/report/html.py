@@ -14,6 +14,7 @@ from rocketvpn_sdk.package_data import read_package_data
 from rocketvpn_sdk.rights.report import pictures, sections, words
 from rocketvpn_sdk.rights.report.model import Report
 from rocketvpn_sdk.rights.report.summary import summary
+from rocketvpn_sdk.visible import visible
 
 _TEMPLATE, _STYLE = "page.html", "page.css"
 
@@ -55,9 +56,14 @@ def _kinds(number: int) -> str:
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_read), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
     return environment.get_template(_TEMPLATE)
+
+
+def _shown(value: object) -> object:
+    """Let nothing that was held or said by a server turn the page's text around, or hide in it."""
+    return visible(value, breaks=True) if type(value) is str else value  # jinja's own markup is a subclass
 
 
 @cache

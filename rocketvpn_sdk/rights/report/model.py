@@ -18,6 +18,7 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.messages import marked
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.requests import DataRequest
+from rocketvpn_sdk.visible import escaped_json
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339, in UTC."""
@@ -238,4 +239,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_json(self) -> str:
         """Return the report as JSON, as docs/report.schema.json describes it."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2).decode()
+        return escaped_json(msgspec.json.format(msgspec.json.encode(self), indent=2)).decode()

@@ -232,3 +232,22 @@ def test_whoever_waited_in_vain_for_a_folder_that_was_removed_meanwhile_is_told_
         monkeypatch.setattr(sqlite3, "connect", removed_meanwhile)
         with pytest.raises(VaultClosed), held(folder, 0.05):
             pass
+
+
+def test_a_lock_that_belongs_to_a_folder_from_before_holds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed and made anew between opening the lock and getting it: else two would be at it."""
+    with held(folder, 1):
+        pass
+    connect = sqlite3.connect
+
+    def made_anew_meanwhile(path: Path, **options: object) -> sqlite3.Connection:
+        found = connect(path, **options)  # type: ignore[call-overload]
+        path.unlink()
+        path.touch(0o600)
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", made_anew_meanwhile)
+    with pytest.raises(VaultClosed), held(folder, 1):
+        pass

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "rocketvpn_sdk"
 _NEAR = ("tests/unit/", "tests/contract/", "tests/integration/")
 """These come first; the others are asked where none of these notices."""
+_AT_ONCE = 20
+"""Variations of a nearest test that are asked before any other test's second one."""
 _TO = "MUTANTS_WRITE_TO"
 _TOOL = "tests/unit/test_mutants.py"
 
@@ -149,15 +151,16 @@ class Map:
                     if words.search(line):
                         yield from lines.get(number, ())
 
-    def _ordered(self, tests: Iterable[str], words: Collection[str]) -> list[str]:
-        def rank(test: str) -> tuple[int, float]:
-            return -sum(word in _file(test) for word in words), self.seconds[test]
+    def _ordered(self, tests: Collection[str], words: Collection[str]) -> list[str]:
+        def near(test: str) -> int:
+            return sum(word in _file(test) for word in words)
 
+        nearest = max(map(near, tests), default=0)
         alike: dict[str, int] = defaultdict(int)
         turns: list[tuple[int, str]] = []
-        for test in sorted(tests, key=rank):
+        for test in sorted(tests, key=lambda test: (-near(test), self.seconds[test])):
             function = test.partition("[")[0]
-            turns.append((alike[function], test))
+            turns.append((alike[function] // (_AT_ONCE if near(test) == nearest else 1), test))
             alike[function] += 1
         return [test for _, test in sorted(turns, key=lambda turn: turn[0])]
 

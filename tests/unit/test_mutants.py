@@ -161,16 +161,13 @@ def test_the_interval_is_wilson_s() -> None:
     assert (round(low, 3), round(high, 3)) == (0.785, 0.884)
 
 
-def test_nearest_and_quickest_tests_come_first_and_variations_last() -> None:
-    seconds = {
-        "tests/unit/test_other.py::a": 0.1,
-        "tests/unit/test_head.py::b": 0.9,
-        "tests/unit/test_head.py::c[1]": 0.2,
-    }
-    seconds["tests/unit/test_head.py::c[2]"] = 0.3
+def test_nearest_and_quickest_tests_come_first_and_variations_of_others_last() -> None:
+    names = ["head.py::b", "head.py::c[1]", "head.py::c[2]", "other.py::a[1]", "other.py::a[2]", "other.py::d"]
+    times = [0.9, 0.2, 0.3, 0.1, 0.2, 0.4]
+    seconds = {f"tests/unit/vault/test_{name}": each for name, each in zip(names, times, strict=True)}
     known = SimpleNamespace(seconds=seconds)
     ordered = mutant_map.Map._ordered(known, seconds, {"vault", "head"})  # type: ignore[arg-type]
-    assert [test.rpartition("::")[2] for test in ordered] == ["c[1]", "b", "a", "c[2]"]
+    assert [test.rpartition("::")[2] for test in ordered] == ["c[1]", "c[2]", "b", "a[1]", "d", "a[2]"]
 
 
 def test_what_runs_at_import_is_known_by_its_name() -> None:

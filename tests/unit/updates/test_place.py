@@ -215,3 +215,39 @@ def test_what_is_no_file_of_ours_is_neither_followed_nor_replaced(folder: Path, 
     assert caught.value.cause == "kind"
     assert (folder / name).lstat().st_ino == before.st_ino
     assert (folder.parent / "theirs").read_text() == "mine"
+
+
+def test_whoever_waited_in_vain_for_a_folder_that_was_removed_meanwhile_is_told_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What kept the lock all that time is the process that removed the vault: it is not busy, it is gone."""
+    with held(folder, 1):
+        connect = sqlite3.connect
+
+        def removed_meanwhile(path: Path, **options: object) -> sqlite3.Connection:
+            found = connect(path, **options)  # type: ignore[call-overload]
+            path.unlink()  # it has the file open
+            return found
+
+        monkeypatch.setattr(sqlite3, "connect", removed_meanwhile)
+        with pytest.raises(VaultClosed), held(folder, 0.05):
+            pass
+
+
+def test_a_lock_that_belongs_to_a_folder_from_before_holds_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed and made anew between opening the lock and getting it: else two would be at it."""
+    with held(folder, 1):
+        pass
+    connect = sqlite3.connect
+
+    def made_anew_meanwhile(path: Path, **options: object) -> sqlite3.Connection:
+        found = connect(path, **options)  # type: ignore[call-overload]
+        path.unlink()
+        path.touch(0o600)
+        return found
+
+    monkeypatch.setattr(sqlite3, "connect", made_anew_meanwhile)
+    with pytest.raises(VaultClosed), held(folder, 1):
+        pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import keyring.errors
@@ -105,3 +107,19 @@ def test_attack_environment_slips_in_a_backend(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Keyring, "viable", False, raising=False)
     with pytest.raises(SecretStoreUnavailable):
         KeyringSecrets(timeout=60).set("v/r", b"secret")
+
+
+@pytest.mark.parametrize(
+    ("system", "module", "name"),
+    [
+        ("darwin", "keyring.backends.macOS", "Keyring"),
+        ("win32", "keyring.backends.Windows", "WinVaultKeyring"),
+        ("linux", "keyring.backends.SecretService", "Keyring"),
+    ],
+)
+def test_each_system_has_its_own_keyring_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, system: str, module: str, name: str
+) -> None:
+    """Never what the `keyring` package would choose by itself: that can be a plain file."""
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{name: module}))
+    assert secrets._backend_class(system) == module

@@ -146,7 +146,7 @@ def test_the_first_version_is_still_read_and_is_the_same_text() -> None:
 def test_this_version_takes_nothing_that_the_first_one_gave() -> None:
     change = compare(load_policy(FIRST), bundled_policy())
     assert (change.widened, change.newly_necessary, change.reconsent) == ((), (), frozenset())
-    assert {each.kind for each in change.narrowed} == {"call_carries_less"}
+    assert {each.kind for each in change.narrowed} == {"call_carries_less", "deleted_with_device"}
 
 
 @pytest.mark.clause("A1", "A2", "A3", "U4")

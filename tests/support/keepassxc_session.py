@@ -9,29 +9,14 @@ import json
 import logging
 import shutil
 import sys
-import time
-from contextlib import closing, suppress
 from pathlib import Path
-
-import secretstorage
 
 from rocketvpn_sdk import Config, Limits, RocketVPN
 from rocketvpn_sdk.doctor import examine
 from rocketvpn_sdk.vault import KeyringSecrets
 
 
-def wait_until_unlocked(seconds: float = 20.0) -> None:
-    begun = time.monotonic()
-    while time.monotonic() - begun < seconds:
-        with suppress(Exception), closing(secretstorage.dbus_init()) as bus:
-            if any(not found.is_locked() for found in secretstorage.get_all_collections(bus)):
-                return
-        time.sleep(0.1)
-    raise SystemExit("KeePassXC did not open its database")
-
-
 def main(folder: Path) -> None:
-    wait_until_unlocked()
     config = Config(
         "https://api.rocketvpn.example",
         "org.example.vpn",

@@ -21,4 +21,13 @@ dbus-run-session -- bash -c '
     database=$1; shift
     printf "test\n" | keepassxc --pw-stdin "$database" >"$HOME/log" 2>&1 & keepassxc=$!
     trap "kill $keepassxc 2>/dev/null; wait $keepassxc 2>/dev/null" EXIT
+    asked() {
+        dbus-send --session --print-reply --dest=org.freedesktop.secrets "$1" org.freedesktop.DBus.Properties.Get \
+            "string:org.freedesktop.Secret.$2" "string:$3" 2>/dev/null || true
+    }
+    for _ in $(seq 200); do
+        found=$(asked /org/freedesktop/secrets Service Collections | grep -o "/org/[^\"]*" | head -1)
+        [ -n "$found" ] && asked "$found" Collection Locked | grep -q "boolean false" && break
+        sleep 0.1
+    done
     "$@"' _ "$database" "$@"

@@ -139,7 +139,7 @@ def test_an_asserted_time_is_found(line: str):
 
 
 def test_scripts_can_be_run():
-    for name in (".ci/run", "tests/support/run_secret_service.sh"):
+    for name in (".ci/run", "tests/support/run_keepassxc.sh", "tests/support/run_secret_service.sh"):
         path = ROOT / name
         assert path.read_text("utf-8").startswith("#!"), name
         assert path.stat().st_mode & 0o111, f"{name} is not executable"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
@@ -267,7 +268,8 @@ def judge(rng: Random, old: Policy, new: Policy) -> Verdict:
 def _more(act: Act, asked: dict[str, Permit], version: str, values: dict[str, Any], old: Policy) -> bool:
     """Whether the old version does not allow what came of ``values`` by ``version``."""
     alike = covered(act, asked["old"], asked[version], values, purpose=version == "new")
-    return not alike and not _follows(act, old)
+    declared = asked["new"].policies[-1].operations.get(act.name)
+    return not alike and not (declared and _follows(act, permit(State(consents=ALL, adult=True), old), declared))
 
 
 def _answers(
@@ -308,10 +310,26 @@ def _by_old_consent(
         yield f"by a consent to less: {act}"
 
 
-def _follows(act: Act, old: Policy) -> bool:
-    """Whether the act is of the third exception: the SDK's own call, with no field and no recipient that it had not."""
+def _follows(act: Act, asked: Permit, declared: Operation) -> bool:
+    """Whether the act is of the third exception: the SDK's own call, with nothing that such calls did not have.
+
+    No field and no recipient, nor a field under more names; no word that no such call takes under its name; and no more
+    about who calls than one says.
+    """
     if act.what != "send" or act.name not in OWN_OPERATIONS or act.purpose not in FOLLOWING:
         return False
+    old = asked.policies[-1]
     own = [each for each in old.document.operation if each.id in OWN_OPERATIONS and each.recipient == act.recipient]
-    there = {"device_public_key", "session_token"}.union(*(each.fields for each in own))
-    return set(act.fields) <= there and act.recipient in old.recipients and act.purpose in old.purposes
+    if not own or act.purpose not in old.purposes:
+        return False
+    if max(IDENTITIES.index(each.identity) for each in own) < IDENTITIES.index(act.identity):
+        return False
+    carried = Counter(declared.names.get(name, name) for name, _ in act.values if name not in declared.protocol_types)
+    there = [Counter((*each.fields, *each.names.values())) for each in own]
+    if any(all(count > each[field] for each in there) for field, count in carried.items()):
+        return False
+    return all(
+        any(name in each.protocol_types and _as_far(asked, each.id, {name: value})[0] is not None for each in own)
+        for name, value in act.values
+        if name in declared.protocol_types
+    )

@@ -91,9 +91,13 @@ sentence = one(
 )
 
 
-def protocol(rng: Random, _part: Any, _document: Document) -> Any:
-    names = rng.sample(PROTOCOL, rng.randint(0, 3))
-    return tuple(names) if rng.random() < 0.3 else {name: rng.choice(TYPES) for name in names}
+def protocol(rng: Random, part: Operation | None, _document: Document) -> Any:
+    if part is not None and part.protocol and isinstance(part.protocol, dict) and rng.random() < 0.5:
+        name = rng.choice(list(part.protocol))  # another type for one of them, mostly a like one
+        alike = [each for each in TYPES if each.kind in (part.protocol[name].kind, "enum")]
+        return part.protocol | {name: rng.choice(alike or TYPES)}
+    words = rng.sample(PROTOCOL, rng.randint(0, 3))
+    return tuple(words) if rng.random() < 0.3 else {name: rng.choice(TYPES) for name in words}
 
 
 def names(rng: Random, part: Operation, _document: Document) -> dict[str, str]:
@@ -234,9 +238,12 @@ def _changed(rng: Random, document: Document, kind: type, key: str) -> Document:
     if holder:
         inner = next(name for name, each in PARTS.items() if each is kind)
         value = getattr(part, inner)
-        if kind is FieldType and rng.random() < 0.7:
-            value = rng.choice(TYPES)
-        parts[at] = replace(part, **{inner: replace(value, **{key: KEYS[kind][key](rng, value, document)})})
+        if kind is FieldType and rng.random() < 0.8:  # mostly one that somebody would write
+            alike = [each for each in TYPES if each.most == value.most and each.kind in (value.kind, "enum")]
+            value = rng.choice(alike if alike and rng.random() < 0.7 else TYPES)
+        else:
+            value = replace(value, **{key: KEYS[kind][key](rng, value, document)})
+        parts[at] = replace(part, **{inner: value})
     else:
         parts[at] = replace(part, **{key: KEYS[kind][key](rng, part, document)})
     if kind in (Field, FieldType):

@@ -223,6 +223,8 @@ def test_a_record_lives_as_long_as_its_shortest_lived_field(config: Config, cloc
     with RocketVPN.open(msgspec.structs.replace(config, events=events)) as rocket:
         rocket.journal.record(MIXED)
         rocket.journal.record(EVENT)
+        rocket.journal.flush()
+        assert {row.lane.retention for row in live_lanes(rocket)} == {"P7D", "P30D"}  # from the first moment on
         for day in range(32):
             found = {entry.event for entry in rocket.journal.read()}
             if day < 6:

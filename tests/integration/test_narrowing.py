@@ -353,3 +353,17 @@ def test_a_value_that_one_of_two_versions_does_not_know_is_not_kept(rocket: Rock
     rocket.journal.record(EVENT)
     rocket.journal.record(SessionConnected(region="at-vie", protocol="wireguard", duration=77))
     assert [entry.fields["region"] for entry in rocket.journal.read()] == [None, "at-vie"]
+
+
+def test_a_text_for_which_two_versions_have_different_room_is_kept_in_the_smaller(rocket: RocketVPN) -> None:
+    wider = ("field", "level", 'device = "P30D"', 'device = "P90D"')
+    policy = parse_policy(edited(*wider, text=edited("field", "logger", "max = 120", "max = 8"))).document
+    log(rocket, "before")
+    rocket.journal.flush()
+    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
+    assert rocket.policy.pending is not None
+    log(rocket, "after")
+    first, second = [entry.fields["logger"] for entry in rocket.journal.read()]
+    assert first == "app.narrowing"
+    assert second
+    assert len(second) <= 8

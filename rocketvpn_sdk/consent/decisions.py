@@ -207,7 +207,7 @@ class Decisions:
         ended = tuple(purposes)
         for purpose in ended:
             drop_purpose(change, self.queue, purpose, policies)
-        return change.shred(*(Lanes(purpose=purpose) for purpose in ended))
+        return change.shred(Lanes(purpose=purpose) for purpose in ended)
 
     def _tell(self, change: Change, ledger: Ledger, keys: Iterable[str], device: str | None) -> Ledger:
         return tell(change, self.queue, ledger, keys, device, now=self.vault.clock.time())

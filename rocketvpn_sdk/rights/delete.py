@@ -208,7 +208,7 @@ class Deletion:
         """Destroy everything in scope in one transaction with writing the ticket; then rotate the root."""
         with self._vault.shredding() as change:
             if scope == "logs":
-                destroyed = change.shred(Lanes(stream="log"), Lanes(stream=STREAM))
+                destroyed = change.shred((Lanes(stream="log"), Lanes(stream=STREAM)))
             else:
                 destroyed = change.shred(Lanes())
                 # Until the server has confirmed it there stays what signs the request and which policy holds: no more.

@@ -51,6 +51,10 @@ class NoStream:
     def commit(self) -> None:
         """Do nothing: nothing here survives a kill, nor is there anything left then that it could be about."""
 
+    def forget_ended(self) -> None:
+        """Forget what was recorded: whatever was deleted, this is over with it."""
+        self._records.clear()
+
     def read(
         self, *, since: float | None = None, until: float | None = None
     ) -> Iterator[tuple[float, tuple[Any, ...]]]:

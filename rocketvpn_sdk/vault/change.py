@@ -189,15 +189,16 @@ class Change:
         self.touch_manifest()
         self.db.execute("UPDATE keys SET wrapped = NULL WHERE key_id = ?", (key_id,))
 
-    def shred(self, *choices: Lanes) -> int:
-        """Destroy every key of the lanes in ``choices``, and let nothing recorded before now come into them.
+    def shred(self, which: Lanes | Iterable[Lanes], _age: float = 0.0) -> int:
+        """Destroy every key of the lanes in ``which``, and let nothing recorded before now come into them.
 
-        Returns how many keys that were.
+        Callers used to give the vault's age, too; it has no say any more. Returns how many keys that were.
         """
+        choices = (which,) if isinstance(which, Lanes) else tuple(which)
         self.touch_manifest()
         dropped = 0
         for row in lane_rows(self.db):
-            if any(which(row.lane) for which in choices):
+            if any(choice(row.lane) for choice in choices):
                 dropped += self.db.execute(_TOMBSTONE, (row.id,)).rowcount
         self.keys.forget()
         self.mark(*choices)

@@ -59,6 +59,9 @@ class MemoryStream:
         self.committed += self.buffered
         self.buffered = []
 
+    def forget_ended(self) -> None:
+        """Nothing here is cached."""
+
     def read(
         self, *, since: float | None = None, until: float | None = None
     ) -> Iterator[tuple[float, tuple[Any, ...]]]:

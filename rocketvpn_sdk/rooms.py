@@ -115,6 +115,7 @@ class Rooms:
             proxy_context=lambda: tls_context(trust=config.trust, allow_tls12=config.allow_tls12),
             agree=self.vault.agree,
             believed=lambda: self.vault.age().highest,
+            scrubber=self.journal.scrubber,
         )
 
     @_Once

@@ -56,8 +56,8 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
 
     def minimise(value: object, _key: bytes | None) -> str | None:
         text = plain_text(value)
-        if text is None or (matches and not matches(text)):
-            return None
+        if text is None or (matches and (len(text) > limit or not matches(text))):
+            return None  # half of what has a form has not that form
         return scrub(text if len(text) <= limit else cut(text, limit))
 
     return minimise

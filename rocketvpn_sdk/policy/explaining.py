@@ -12,7 +12,7 @@ from rocketvpn_sdk.errors import TermUnknown
 from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.clauses import CLAUSES
-from rocketvpn_sdk.policy.document import Field, Policy
+from rocketvpn_sdk.policy.document import Field, Operation, Policy
 from rocketvpn_sdk.policy.values import Transform
 
 _NEAR = 4
@@ -30,7 +30,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     who: tuple[str, ...] = ()
     """One sentence for each recipient; empty for what never leaves the device."""
     how: str = ""
-    """What is left of it before it is stored."""
+    """What is left of it before it is stored or sent; of a call, what else goes along."""
     kept_here: str = ""
     kept_there: str = ""
     choices: tuple[str, ...] = ()
@@ -212,11 +212,24 @@ def _operation(policy: Policy, name: str, language: str) -> Explanation:
         kind="operation",
         what=wording.text_in(operation.sentence, language),
         why=(wording.text_in(purpose.sentence, language),),
+        how=_words_of(policy, operation, language),
         who=(wording.text_in(policy.recipients[operation.recipient].sentence, language),),
         choices=(translate(who[operation.identity]),),
         fields=operation.fields,
         clauses=(purpose.clause,),
     )
+
+
+def _words_of(policy: Policy, operation: Operation, language: str) -> str:
+    """Return what else goes along: the members that carry nothing about a person, and what is sent as it is."""
+    words = [f"“{name.replace('_', ' ')}”" for name in operation.protocol_types]
+    said: list[str] = []
+    if words:
+        said.append(_said("Words of its own go along, which say nothing about you: {}.", wording.listed(words)))
+    if operation.exact:
+        exact = [wording.quoted(policy.fields[name].sentence, language) for name in operation.exact]
+        said.append(_said("Sent as it is, and not minimised first: {}.", wording.listed(exact)))
+    return " ".join(said)
 
 
 def _clause(policy: Policy, name: str, language: str) -> Explanation:

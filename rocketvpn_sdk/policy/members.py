@@ -20,6 +20,10 @@ UNSENDABLE = frozenset({"drop", "pseudonym"})
 _WITHOUT_CONTENT = ("GET", "DELETE")
 
 
+_NONE = FieldType(kind="boolean")
+"""No text at all."""
+
+
 class Member(NamedTuple):
     """One member of a call: what its values look like, and what happens to them before they go."""
 
@@ -55,3 +59,15 @@ def members_of(policy: Policy, operation: Operation) -> Mapping[str, Member]:
         if name not in policy.fields and name not in operation.names:
             found[name] = Member(None, kind, KEEP, name in in_path)
     return {name: member for name, member in found.items() if name in in_path or not bodiless}
+
+
+def call_of(policy: Policy, name: str) -> Operation | None:
+    """Return the call that ``policy`` has under ``name``; ``None`` also where nothing could stand in its path."""
+    operation = policy.operations.get(name)
+    if operation is not None:
+        members = members_of(policy, operation)
+        for parameter in PARAMETER.findall(operation.path):
+            kind = members[parameter].type if parameter in members else _NONE
+            if kind is not None and (kind.kind in ("boolean", "integer") or kind.most is not None):
+                return None
+    return operation

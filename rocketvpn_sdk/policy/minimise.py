@@ -65,9 +65,12 @@ def for_sending(member: Member, compiled: Callable[[Field], Minimiser]) -> Minim
         compiled: compiles a field, as ``minimiser`` does.
     """
     transform = member.transform
-    if member.field is None or transform.name == "keep":
+    if member.field is None:
         return lambda value, _key: value
     one = msgspec.structs.replace(member.field.type, most=None)
+    if transform.name == "keep":
+        check = fits(one)
+        return lambda value, _key: value if check(value) else None
     minimise = compiled(msgspec.structs.replace(member.field, type=one, transform=transform))
     if transform.name == "bucket":
         return lambda value, key: value if value in bucketed(transform) else minimise(value, key)

@@ -7,8 +7,12 @@ type and no recipient that the version that binds does not have in such calls al
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from rocketvpn_sdk.policy.document import Operation, Policy
 from rocketvpn_sdk.policy.identities import says_more
+from rocketvpn_sdk.policy.members import members_of
 from rocketvpn_sdk.policy.strength import takes_no_more
 
 FOLLOWING = frozenset({"rights", "security", "software"})
@@ -60,25 +64,43 @@ def follows(old: Policy, operation: Operation) -> bool:
     """Whether ``operation``, as a newer version has it, may go while ``old`` still binds.
 
     It is one of the SDK's own, for rights, security or software, in both; every field of it already goes to the same
-    recipient for the same purpose, every member of the protocol is of a type that such a call has under the same name,
-    nothing goes more exactly, and it says no more about who calls.
+    recipient for the same purpose, under as many names; every member of the protocol is of a type that such a call has
+    under the same name; nothing goes more exactly, and it says no more about who calls.
     """
     before = old.operations.get(operation.id, operation)
     if operation.id not in OWN_OPERATIONS or not {before.purpose, operation.purpose} <= FOLLOWING:
         return False
     own = [each for each in old.document.operation if each.id in OWN_OPERATIONS]
     way = operation.purpose, operation.recipient
-    there = {field for each in own for field in each.fields if (each.purpose, each.recipient) == way}
-    exact = before.exact if before is not operation else ()
+    there: Counter[str] = Counter()
+    for each in own:
+        there |= _names(each) if (each.purpose, each.recipient) == way else Counter()
     return (
         operation.purpose in old.purposes
         and operation.recipient in old.recipients
         and before.recipient == operation.recipient
-        and set(operation.fields) <= there
-        and set(operation.exact) <= set(exact)
-        and all(
-            any(name in each.protocol_types and takes_no_more(kind, each.protocol_types[name]) for each in own)
-            for name, kind in operation.protocol_types.items()
-        )
+        and _names(operation) <= there
+        and set(operation.exact) <= set(before.exact if before is not operation else ())
+        and _words_known(old, own, operation)
         and not says_more(old, operation, operation.fields)
+    )
+
+
+def _names(operation: Operation) -> Counter[str]:
+    """Return under how many names ``operation`` can carry each of its fields."""
+    return Counter((*operation.fields, *operation.names.values()))
+
+
+def _words_known(old: Policy, own: Iterable[Operation], operation: Operation) -> bool:
+    known = [members_of(old, each) for each in own]
+    return all(
+        any(
+            name in each
+            and each[name].field is None
+            and takes_no_more(member.type, each[name].type)
+            and each[name].path_only <= member.path_only
+            for each in known
+        )
+        for name, member in members_of(old, operation).items()
+        if member.field is None
     )

@@ -45,8 +45,7 @@ def decide_all(
     """Decide as ``decide`` does, with all of ``policies`` in force: the strictest of what they say.
 
     Allowed only where each allows it; kept for the shortest time; minimised at least as strongly as each asks. Where
-    two ways to minimise cannot be compared, a value is dropped before it is kept, and not sent at all: what goes out
-    is not minimised once more on its way, so there is no way to send it as both want it.
+    two ways to minimise cannot be compared, a value is dropped before it is kept, and not sent at all.
 
     Args:
         policies: the version that binds, and a newer one that does not yet. With none, the answer is no.

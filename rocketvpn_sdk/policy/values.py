@@ -58,7 +58,7 @@ class Duration:
 
 
 class Transform:
-    """How a value is minimised before it is stored: a ``name`` and ``arguments``, e.g. ``coarsen_time(minute)``."""
+    """How a value is minimised before it is stored or sent: a ``name`` and ``arguments``, as ``bucket(10, 60)``."""
 
     __slots__ = ("arguments", "name")
 

@@ -34,7 +34,7 @@ ENCRYPTED = ".age"
 _EVERY = 256
 _LOGGED = "observed"
 _EVERYWHERE = (TIME_FIELD, "event_name")
-_SENT = ("at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries")
+_SENT = ("at", "operation", "purpose", "recipient", "identity", "fields", "protocol", "size", "outcome", "tries")
 _WITNESSED = ("host", "port", "module", "times", "first", "last")
 
 
@@ -244,7 +244,7 @@ def _write_sent(into: Archive, entries: Iterator[SentEntry], steps: _Steps) -> N
 def _sent_row(entry: SentEntry) -> Iterator[Any]:
     for name in _SENT:
         value = getattr(entry, name)
-        yield utc(value) if name == "at" else " ".join(value) if name == "fields" else value
+        yield utc(value) if name == "at" else " ".join(value) if name in ("fields", "protocol") else value
 
 
 def _witness_rows(seen: Witnessed) -> Iterator[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Decision, Field, Operation, Policy
 from rocketvpn_sdk.policy.identities import rank
-from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, Member, members_of
+from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, Member, call_of, members_of
 from rocketvpn_sdk.policy.minimise import Minimiser, bucketed, for_sending, together
 from rocketvpn_sdk.policy.own import call_cell, follows
 from rocketvpn_sdk.transport.headers import check_content, check_headers
@@ -150,7 +150,7 @@ def _versions(held: Held, operation: Operation) -> Iterator[tuple[Policy, Operat
     """Yield every version in force with the declaration by which it judges the call, the newest last."""
     *binding, newest = held.policies
     for policy in binding:
-        declared = policy.operations.get(operation.id)
+        declared = call_of(policy, operation.id)
         if follows(policy, operation) or (declared is None and call_cell(operation) in held.accepted):
             declared = operation
         if declared is None:

@@ -10,6 +10,8 @@ import httpx
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.journal.minimise import minimiser
+from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.transport.api import Api
@@ -41,6 +43,7 @@ def open_api(
     transport: httpx.BaseTransport | None = None,
     agree: Callable[[float], None] | None = None,
     believed: Callable[[], float] | None = None,
+    scrubber: Scrubber | None = None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
 
@@ -59,6 +62,7 @@ def open_api(
         proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
         agree: told the server's clock with each answer, in seconds since the epoch.
+        scrubber: what scrubs free text before it is sent; default: one that knows no host as the operator's own.
         believed: what time it is by another word than ``clock``'s, in seconds since the epoch.
 
     Raises:
@@ -87,6 +91,7 @@ def open_api(
         connections=connections,
         clock=clock,
         limits=limits,
+        compiled=lambda field: minimiser(field, scrubber),
     )
     session = Session(exchange, documents, there, client_id=client_id, authenticator=authenticator)
     return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events, agree=agree)

@@ -40,7 +40,7 @@ def sharing(tmp_path: Path) -> str:
 def longer(tmp_path: Path) -> str:
     file = tmp_path / "longer.toml"
     text = edited("field", "level", 'device = "P30D", server = "P30D"', 'device = "P31D", server = "P29D"')
-    file.write_text(text.replace("version = 1\n", "version = 2\n", 1), "utf-8")
+    file.write_text(text.replace("version = 2\n", "version = 3\n", 1), "utf-8")
     return str(file)
 
 
@@ -164,13 +164,13 @@ def test_diff_tells_what_a_change_takes_and_gives(cli: CommandLine, longer: str,
     assert [each["kind"] for each in document["widened"]] == ["kept_longer"]
     assert [each["kind"] for each in document["narrowed"]] == ["kept_shorter_on_server"]
     assert (document["newly_necessary"], document["reconsent"]) == ([], ["improvement"])
-    assert (document["old"]["version"], document["new"]["version"]) == (1, 2)
+    assert (document["old"]["version"], document["new"]["version"]) == (2, 3)
     assert document["old"]["sha256"] == POLICY.sha256 != document["new"]["sha256"]
 
     code, text = run_here(capsys, "diff", BUNDLED, longer)
     assert code == codes.REFUSED
     flat = " ".join(text.split())
-    assert "From version 1 to version 2" in flat
+    assert "From version 2 to version 3" in flat
     assert "It takes - Kept longer on this device: “How serious a log line is”. Before: 30 days. Now: 31 days." in flat
     assert "It gives - Kept for less time by “The company that runs Rocket VPN”" in flat
     assert "asked for again improvement" in flat

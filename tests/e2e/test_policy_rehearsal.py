@@ -33,7 +33,7 @@ CARRIES = ("operation", "tunnel.register", '"region"]', '"region", "protocol"]')
 
 
 def text(version: int, *edits: tuple[str, str, str, str]) -> str:
-    found = TEXT.replace("version = 1\n", f"version = {version}\n", 1)
+    found = TEXT.replace("version = 2\n", f"version = {version}\n", 1)
     for edit in edits:
         found = edited(*edit, text=found)
     return found
@@ -77,7 +77,7 @@ class Running:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "rocketvpn.toml"
-    path.write_text(text(1), "utf-8")
+    path.write_text(text(2), "utf-8")
     return path
 
 
@@ -122,7 +122,7 @@ def recorded(rocket: RocketVPN) -> int:
 def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
     running: Running, file: Path, rocket: RocketVPN, clock: FakeClock
 ) -> None:
-    assert running.next() == {"published": {"version": 1, "sha256": rocket.policy.current.sha256}}
+    assert running.next() == {"published": {"version": 2, "sha256": rocket.policy.current.sha256}}
     assert rocket.policy.check() is None
 
     def register() -> Any:
@@ -130,7 +130,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     heard: list[PolicyNotice] = []
     rocket.events.subscribe(PolicyNotice, heard.append)
-    file.write_text(text(2, EXACT, CARRIES), "utf-8")
+    file.write_text(text(3, EXACT, CARRIES), "utf-8")
     published = running.next()["published"]
     notice = rocket.policy.check()
     assert notice is not None
@@ -141,7 +141,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     def old_protection_holds() -> None:
         rocket.sync()
-        assert rocket.policy.current.version == 1
+        assert rocket.policy.current.version == 2
         assert recorded(rocket) == 60
         with pytest.raises(EgressBlocked, match="X2"):
             register()
@@ -155,7 +155,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     clock.advance(1.5 * DAY)
     rocket.sync()
-    assert (rocket.policy.current.version, rocket.policy.pending) == (2, None)
+    assert (rocket.policy.current.version, rocket.policy.pending) == (3, None)
     assert recorded(rocket) == 77
     with pytest.raises(RocketVPNError) as refused:  # by the server: its clock did not go on with ours
         register()
@@ -165,17 +165,17 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 def test_a_bad_file_is_told_in_one_line_and_the_last_good_one_stays(
     running: Running, file: Path, rocket: RocketVPN
 ) -> None:
-    assert running.next()["published"]["version"] == 1
-    file.write_text(text(2).replace('necessity = "necessary"', 'necessity = "maybe"', 1), "utf-8")
+    assert running.next()["published"]["version"] == 2
+    file.write_text(text(3).replace('necessity = "necessary"', 'necessity = "maybe"', 1), "utf-8")
     error = running.next()["error"]
     assert error["code"] == "policy-invalid"
     assert str(file) in error["message"]
     assert rocket.policy.check() is None
     file.unlink()
     assert running.next()["error"]["code"] == "policy-invalid"
-    file.write_text(text(2), "utf-8")
+    file.write_text(text(3), "utf-8")
     published = running.next()["published"]
-    assert published["version"] == 2
+    assert published["version"] == 3
     rocket.policy.check()
     assert rocket.policy.current.sha256 == published["sha256"]
     assert running.stop() == (0, "")
@@ -215,15 +215,15 @@ def test_a_file_is_read_only_when_it_was_left_alone_since_the_last_look(file: Pa
     seen.rehearsal.look()  # as if the file had just appeared
     assert seen.versions == []
     seen.rehearsal.look()
-    assert seen.versions == [1]
-    file.write_text(text(2)[:500], "utf-8")  # half of it
+    assert seen.versions == [2]
+    file.write_text(text(3)[:500], "utf-8")  # half of it
     seen.rehearsal.look()
-    file.write_text(text(2), "utf-8")
+    file.write_text(text(3), "utf-8")
     seen.rehearsal.look()
-    assert seen.versions == [1]
+    assert seen.versions == [2]
     seen.rehearsal.look()
     seen.rehearsal.look()
-    assert (seen.versions, seen.refused) == ([1, 2], [])
+    assert (seen.versions, seen.refused) == ([2, 3], [])
     file.unlink()
     for _ in range(3):
         seen.rehearsal.look()

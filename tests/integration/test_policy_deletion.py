@@ -41,8 +41,8 @@ def config(world: World) -> Config:
         rocket.device.bind(world.sandbox.order())
         rocket.consent.declare_age(True)
         rocket.consent.grant(rocket.consent.notice("improvement"))
-        rocket._rooms.versions.offer(version(world, 2, SHORTER))
-        rocket._rooms.versions.offer(version(world, 3, SHORTER, LONGER))
+        rocket._rooms.versions.offer(version(world, 3, SHORTER))
+        rocket._rooms.versions.offer(version(world, 4, SHORTER, LONGER))
         notice = rocket.policy.notice("en")
         assert notice is not None
         rocket.policy.shown(notice)
@@ -66,7 +66,7 @@ def test_which_versions_hold_and_what_was_shown_stays_until_the_server_has_confi
     config: Config, rocket: RocketVPN, scope: str
 ) -> None:
     before = facts(rocket._rooms.versions.in_force())
-    assert [policy.version for policy in rocket._rooms.versions.in_force().policies] == [2, 3]
+    assert [policy.version for policy in rocket._rooms.versions.in_force().policies] == [3, 4]
     outcome = rocket.rights.delete(rocket.rights.plan_delete(scope))
     assert outcome.server.state == "waiting_for_connection"
     assert facts(rocket._rooms.versions.in_force()) == before

@@ -106,9 +106,9 @@ def test_without_a_key_there_is_no_report(world: World) -> None:
 @pytest.mark.clause("X1", "P3")
 def test_it_names_the_policy_that_applies(rocket: RocketVPN) -> None:
     report, policy = rocket.rights.view(), rocket.policy.current
-    assert (report.policy.id, report.policy.version, report.policy.sha256) == ("rocketvpn", 1, policy.sha256)
+    assert (report.policy.id, report.policy.version, report.policy.sha256) == ("rocketvpn", 2, policy.sha256)
     assert report.policy.pending is None
-    assert {value.field: value.value for value in report.here}["policy_state"] == "version 1 applies"
+    assert {value.field: value.value for value in report.here}["policy_state"] == "version 2 applies"
     assert report.contact == policy.contact
 
 

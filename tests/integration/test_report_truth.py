@@ -291,7 +291,7 @@ def test_the_ledger_the_queue_and_the_choices_are_those_of_the_vault(truth: Trut
     values = {value.field: value.value for value in truth.report.here}
     assert values["age_flag"] is truth.documents["person"]["adult"] is True
     said = [value.value for value in truth.report.here if value.field == "guardian_confirmation"]
-    assert said == ["version 1: agreed", "version 1: asked, not answered yet"]
+    assert said == ["version 2: agreed", "version 2: asked, not answered yet"]
 
 
 # ---------------------------------------------------------------- and nothing else

@@ -94,7 +94,7 @@ def test_it_says_what_the_other_calls_say(rocket: RocketVPN, tmp_path: Path) -> 
     assert (done.server_answered, done.server_problem, done.encrypted) == (True, None, False)
     assert done.size == (tmp_path / "mine.zip").stat().st_size
     assert builtins(done.members) == out.manifest["members"]
-    assert out.manifest["policy_version"] == 1
+    assert out.manifest["policy_version"] == 2
     assert order_of(rocket) in out.text("report.json")
 
 

@@ -130,7 +130,7 @@ def test_a_yes_to_nothing_that_is_asked_is_refused(
     assert sandbox.rows()["consents"] == []
 
 
-@pytest.mark.parametrize("changes", [{"policy_version": 2}, {"policy_sha256": "0" * 64}])
+@pytest.mark.parametrize("changes", [{"policy_version": 3}, {"policy_sha256": "0" * 64}])
 def test_a_yes_to_a_text_that_was_never_published_is_refused_and_a_no_is_not(
     peer: Peer, sandbox: Sandbox, changes: dict[str, Any]
 ) -> None:
@@ -195,7 +195,7 @@ def test_the_right_code_confirms_once(peer: Peer, sandbox: Sandbox) -> None:
     (row,) = sandbox.rows()["guardian_confirmations"]
     assert request_id not in row.values()
     held = {field["id"]: field["value"] for field in peer.call("GET", "/v1/data").json()["fields"]}
-    assert held["guardian_confirmation"] == "version 1: agreed"
+    assert held["guardian_confirmation"] == "version 2: agreed"
 
 
 def test_wrong_tries_are_counted_though_their_answers_are_refusals(peer: Peer, sandbox: Sandbox) -> None:
@@ -216,7 +216,7 @@ def test_an_answer_about_age_leaves_nothing(peer: Peer, sandbox: Sandbox) -> Non
 
 
 def test_the_letter_is_in_its_language_and_about_a_published_text(peer: Peer, sandbox: Sandbox) -> None:
-    assert problem_code(ask(peer, sandbox, policy_version=2)) == "policy-version-unknown"
+    assert problem_code(ask(peer, sandbox, policy_version=3)) == "policy-version-unknown"
     assert problem_code(ask(peer, sandbox, policy_sha256="0" * 64)) == "policy-version-unknown"
     assert problem_code(ask(peer, sandbox, language="not one")) == "validation-failed"
     assert problem_code(ask(peer, sandbox, contact="nobody")) == "validation-failed"

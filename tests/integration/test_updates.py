@@ -120,7 +120,7 @@ def test_a_repository_outlives_its_server(tmp_path: Path, clock: FakeClock) -> N
         assert second.trusted_root.read_bytes() == root
         again = Device(second, tmp_path / "vault", clock)
         again.refresh()
-        assert parse_policy(again.policy().decode()).version == 1, "it publishes its own policy at each start"
+        assert parse_policy(again.policy().decode()).version == 2, "it publishes its own policy at each start"
         again.api.close()
 
 

@@ -39,6 +39,7 @@ class Begun(msgspec.Struct):
     fields: list[str]
     size: int
     fingerprint: str
+    protocol: list[str]
     key: bytes
     outcome: str = "unknown"
     tries: int = 0
@@ -90,16 +91,17 @@ def members(request: Received) -> Iterator[str]:
         yield from decoded
 
 
-def carried(operation: Operation, parameters: dict[str, str], request: Received) -> set[str]:
-    """Return the ids of the fields that ``request`` really carries."""
+def carried(operation: Operation, parameters: dict[str, str], request: Received) -> tuple[set[str], set[str]]:
+    """Return the ids of the fields that ``request`` really carries, and the names of the protocol's own words."""
     names = [*members(request), *parameters]
-    undeclared = {operation.field_of(name) for name in names} - {*operation.fields, *operation.protocol}
+    words = {name for name in names if name in operation.protocol_types}
+    undeclared = {operation.field_of(name) for name in names} - {*operation.fields, *words}
     assert not undeclared, f"{operation.id} carries {undeclared}"
-    fields = {operation.field_of(name) for name in names if name not in operation.protocol}
+    fields = {operation.field_of(name) for name in names if name not in words}
     for header, field in (("dpop", "device_public_key"), ("authorization", "session_token")):
         if request.header(header) is not None:
             fields.add(field)
-    return fields
+    return fields, words
 
 
 def check_headers(operation: Operation, request: Received) -> None:
@@ -132,7 +134,8 @@ def compare(policy: Policy, ledger: Ledger, requests: list[Received]) -> set[str
             assert (entry.purpose, entry.recipient, entry.identity) == facts
             assert entry.size == len(request.body), entry.operation
             assert entry.fingerprint == hmac.digest(entry.key, request.body, "sha256").hex(), entry.operation
-            assert set(entry.fields) == carried(operation, parameters, request), entry.operation
+            along = set(entry.fields), set(entry.protocol)
+            assert along == carried(operation, parameters, request), entry.operation
             assert len(entry.fields) == len(set(entry.fields))
             check_headers(operation, request)
         assert re.match(r"[2-5]\d\d", entry.outcome), f"{entry.operation}: {entry.outcome}"

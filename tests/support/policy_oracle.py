@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
@@ -35,6 +36,8 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "time": (1800000059.25, 1800000000, 1799996400, "2026-11-01T10:31:45Z", "2026-11-01T10:31:00Z", "2026-11-01"),
     "version": ("1", "1.2", "1.2.3", "\u0661.\u0662"), "ip_address": ("192.0.2.7", "192.0.2.0", "fe80::1%I live here"),
 }  # fmt: skip
+TEXTS = ("a", "b", "abcdefgh", "1.2", "S3cret", "2026-11-01", "192.0.2.0", "A1")
+"""Some that a path can hold."""
 EVERY = tuple(value for values in VALUES.values() for value in values)
 ALL = {
     name: Consent("granted")
@@ -113,32 +116,44 @@ def kept(asked: Permit, field: str, purpose: str, value: Any) -> Act | None:
     return None if left is None else Act("keep", field, purpose, "", "", (field,), ((field, left),), ends)
 
 
-def covered(act: Act, asked: Permit, values: dict[str, Any], *, purpose: bool = True) -> bool:
-    """Whether ``asked`` allows the same: the body as it left, the value as it is kept; not longer, no more exactly.
+def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, purpose: bool = True) -> bool:
+    """Whether ``asked`` allows as much as ``act``, which came of ``values`` by ``here``: for as long, by no other name.
+
+    It lets the very same out; or, of the same values, something from which the same follows by ``here``.
 
     ``purpose``: and for the same; while two versions hold, each judges by the purpose that it declares.
     """
     if act.what == "keep":
-        for value in (values[act.name], act.values[0][1]):
-            same = kept(asked, act.name, act.purpose, value)
-            if same is not None and same.values == act.values and act.until <= same.until:
-                return True
+        for value in (act.values[0][1], values[act.name]):
+            there = kept(asked, act.name, act.purpose, value)
+            if there is not None and act.until <= there.until:
+                again = kept(here, act.name, act.purpose, there.values[0][1])
+                if act.values in (there.values, again.values if again else None):
+                    return True
         return False
-    given = dict(act.values)
-    missing = set(re.findall(r"{(\w+)}", _path(asked, act.name))) - given.keys()
-    same = sent(asked, act.name, given | dict.fromkeys(missing, "a"))  # what carries less is no more
-    return (
-        same is not None
-        and {name: value for name, value in same.values if name not in missing} == given
-        and same.recipient == act.recipient
-        and (same.purpose == act.purpose or not purpose)
-        and IDENTITIES.index(act.identity) <= IDENTITIES.index(same.identity)
-    )
+    for given in (dict(act.values), values):
+        there, missing = _as_far(asked, act.name, given)
+        if there is None or there.recipient != act.recipient or (purpose and there.purpose != act.purpose):
+            continue
+        if IDENTITIES.index(act.identity) > IDENTITIES.index(there.identity):
+            continue
+        left = {name: value for name, value in there.values if name not in missing}
+        again = sent(here, act.name, left)
+        if tuple(sorted(left.items())) == act.values or (again is not None and again.values == act.values):
+            return True
+    return False
 
 
-def _path(asked: Permit, name: str) -> str:
+def _as_far(asked: Permit, name: str, given: dict[str, Any]) -> tuple[Act | None, set[str]]:
+    """Return what leaves of ``given``, with something where the path needs more, and what that is.
+
+    What carries less is no more.
+    """
     declared = asked.policies[-1].operations.get(name)
-    return declared.path if declared else ""
+    missing = set(re.findall(r"{(\w+)}", declared.path)) - given.keys() if declared else set[str]()
+    fillers = TEXTS if missing else (None,)
+    tried = (sent(asked, name, given | dict.fromkeys(missing, filler)) for filler in fillers)
+    return next((act for act in tried if act is not None), None), missing
 
 
 # ---------------------------------------------------------------- what there is to ask
@@ -149,7 +164,7 @@ def bodies(rng: Random, *policies: Policy) -> Iterator[tuple[str, dict[str, Any]
     for name in dict.fromkeys(name for policy in policies for name in policy.operations):
         declared = [(policy, policy.operations[name]) for policy in policies if name in policy.operations]
         yield name, {}
-        for _ in range(3):
+        for _ in range(2):
             values: dict[str, Any] = {}
             for policy, operation in declared:
                 every = (*operation.fields, *operation.names, *operation.protocol_types)
@@ -204,7 +219,8 @@ def promised_less(old: Policy, new: Policy) -> bool:
     return bool(
         reworded
         or set(before.rights.offered) - set(after.rights.offered)
-        or (set(before.rights.step_up) & set(before.rights.offered) & set(after.rights.offered)) - set(after.rights.step_up)
+        or (set(before.rights.step_up) & set(before.rights.offered) & set(after.rights.offered))
+        - set(after.rights.step_up)
         or after.notice_days < before.notice_days
         or after.minors.age < before.minors.age
         or set(before.title) - set(after.title)
@@ -231,12 +247,13 @@ def judge(rng: Random, old: Policy, new: Policy) -> Verdict:
             "old": permit(state, old),
             "new": permit(state, new),
             "both": permit(state, old, new, change=change),
-            "accepted": permit(state, old, new, change=change, accept=True),
         }
+        if change.cells:
+            asked["accepted"] = permit(state, old, new, change=change, accept=True)
         for values, acts in _answers(rng, asked, old, new):
             tried += 1
             found = acts["new"]
-            if found is not None and not covered(found, asked["old"], values) and not _follows(found, old):
+            if found is not None and found != acts["old"] and _more(found, asked, "new", values, old):
                 more = True
                 if silent:
                     bugs.append(f"silent, and more under new: {found}")
@@ -246,6 +263,13 @@ def judge(rng: Random, old: Policy, new: Policy) -> Verdict:
     if silent and less:
         bugs.append("silent, and less is promised")
     return Verdict(tuple(bugs), tried, bool(change.widened) and not more and not less)
+
+
+def _more(act: Act, asked: dict[str, Permit], version: str, values: dict[str, Any], old: Policy) -> bool:
+    """Whether the old version does not allow what came of ``values`` by ``version``."""
+    alike = covered(act, asked["old"], asked[version], values, purpose=version == "new")
+    declared = asked["new"].policies[-1].operations.get(act.name)
+    return not alike and not (declared and _follows(act, permit(State(consents=ALL, adult=True), old), declared))
 
 
 def _answers(
@@ -260,11 +284,12 @@ def _answers(
 def _while_pending(
     acts: dict[str, Act | None], asked: dict[str, Permit], values: dict[str, Any], old: Policy, change: PolicyChange
 ) -> Iterator[str]:
-    both, accepted = acts["both"], acts["accepted"]
-    if both is not None and not covered(both, asked["old"], values, purpose=False) and not _follows(both, old):
+    both, accepted = acts["both"], acts.get("accepted")
+    if both is not None and both != acts["old"] and _more(both, asked, "both", values, old):
         yield f"while pending, and not under old: {both}"
-    for act in (both, accepted):
-        if act is not None and not covered(act, asked["new"], values):
+    for version in ("both", "accepted"):
+        act = acts.get(version)
+        if act is not None and act != acts["new"] and not covered(act, asked["new"], asked[version], values):
             yield f"while pending, and not under new: {act}"
     if accepted is not None and both is None:
         taken = {name for each in change.newly_necessary for name in (each.field, *each.operations) if name}
@@ -281,14 +306,30 @@ def _by_old_consent(
         return
     left = {name: consent for name, consent in state.consents.items() if name not in change.reconsent}
     after = permit(State(consents=left, adult=state.adult, guardian=state.guardian, collect=state.collect), new)
-    if covered(act, after, values):
+    if covered(act, after, permit(state, new), values):
         yield f"by a consent to less: {act}"
 
 
-def _follows(act: Act, old: Policy) -> bool:
-    """Whether the act is of the third exception: the SDK's own call, with no field and no recipient that it had not."""
+def _follows(act: Act, asked: Permit, declared: Operation) -> bool:
+    """Whether the act is of the third exception: the SDK's own call, with nothing that such calls did not have.
+
+    No field and no recipient, nor a field under more names; no word that no such call takes under its name; and no more
+    about who calls than one says.
+    """
     if act.what != "send" or act.name not in OWN_OPERATIONS or act.purpose not in FOLLOWING:
         return False
+    old = asked.policies[-1]
     own = [each for each in old.document.operation if each.id in OWN_OPERATIONS and each.recipient == act.recipient]
-    there = {"device_public_key", "session_token"}.union(*(each.fields for each in own))
-    return set(act.fields) <= there and act.recipient in old.recipients and act.purpose in old.purposes
+    if not own or act.purpose not in old.purposes:
+        return False
+    if max(IDENTITIES.index(each.identity) for each in own) < IDENTITIES.index(act.identity):
+        return False
+    carried = Counter(declared.names.get(name, name) for name, _ in act.values if name not in declared.protocol_types)
+    there = [Counter((*each.fields, *each.names.values())) for each in own]
+    if any(all(count > each[field] for each in there) for field, count in carried.items()):
+        return False
+    return all(
+        any(name in each.protocol_types and _as_far(asked, each.id, {name: value})[0] is not None for each in own)
+        for name, value in act.values
+        if name in declared.protocol_types
+    )

@@ -91,9 +91,13 @@ sentence = one(
 )
 
 
-def protocol(rng: Random, _part: Any, _document: Document) -> Any:
-    names = rng.sample(PROTOCOL, rng.randint(0, 3))
-    return tuple(names) if rng.random() < 0.3 else {name: rng.choice(TYPES) for name in names}
+def protocol(rng: Random, part: Operation | None, _document: Document) -> Any:
+    if part is not None and part.protocol and isinstance(part.protocol, dict) and rng.random() < 0.5:
+        name = rng.choice(list(part.protocol))  # another type for one of them, mostly a like one
+        alike = [each for each in TYPES if each.kind in (part.protocol[name].kind, "enum")]
+        return part.protocol | {name: rng.choice(alike or TYPES)}
+    words = rng.sample(PROTOCOL, rng.randint(0, 3))
+    return tuple(words) if rng.random() < 0.3 else {name: rng.choice(TYPES) for name in words}
 
 
 def names(rng: Random, part: Operation, _document: Document) -> dict[str, str]:
@@ -106,7 +110,8 @@ def type_part(key: str) -> Make:
 
 KEYS: dict[type, dict[str, Make]] = {
     Document: {
-        "policy_id": one("small", "other"), "version": one(1, 2, 3), "published": one(date(2026, 11, 1)),
+        "policy_id": one("small", "other"), "version": one(1, 2, 3),
+        "published": one(date(2026, 10, 1), date(2026, 11, 1)),
         "effective": one(date(2026, 11, 1), date(2027, 1, 1)), "contact": one("https://c.example/", "https://d.example/"),
         "notice_days": one(7, 30, 60), "title": one({"en": "T"}, SAID),
     },
@@ -146,16 +151,21 @@ PARTS = {
 """The keys that hold parts; of the first six there are lists."""
 LISTS = tuple(PARTS)[:6]
 OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, Retention: 2, Recipient: 2}
-_BAG = [
-    (kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))
-] + [(Document, table) for table in LISTS for _ in range(2)]
+_BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
+    *((Document, table) for table in LISTS for _ in range(2)),
+    *((Operation, key) for key in ("exact", "method", "names", "names", "path", "protocol") for _ in range(6)),
+]
 
 
 def reached() -> set[tuple[type, str]]:
     """Return every key that a change of chance can reach: those of the table, and those that hold parts."""
     return {(kind, key) for kind, keys in KEYS.items() for key in keys} | {
         (holder, name)
-        for holder, inside in ((Document, (*LISTS, "minors", "rights")), (Category, ("cap",)), (Field, ("type", "retention")))
+        for holder, inside in (
+            (Document, (*LISTS, "minors", "rights")),
+            (Category, ("cap",)),
+            (Field, ("type", "retention")),
+        )
         for name in inside
     }
 
@@ -171,7 +181,9 @@ def base(rng: Random) -> Document:
         field=(), event=(), operation=(),
         minors=_made(Minors, rng), rights=_made(Rights, rng),
     )  # fmt: skip
-    document = replace(document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token")))
+    document = replace(
+        document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token"))
+    )
     for table, part, ids, most in (("field", Field, FIELDS, 3), ("operation", Operation, OPERATIONS, 3)):
         for name in rng.sample(ids, rng.randint(1, most)):
             for _ in range(30):
@@ -187,7 +199,7 @@ def pair(rng: Random) -> tuple[Policy, Policy]:
     """Return a policy and what became of it: one to four things changed."""
     old = base(rng)
     new = old
-    for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
+    for _ in range(rng.choice((1, 1, 1, 1, 1, 2, 2, 3, 4))):
         new = changed(rng, new)
     return Policy(old), Policy(new)
 
@@ -226,9 +238,12 @@ def _changed(rng: Random, document: Document, kind: type, key: str) -> Document:
     if holder:
         inner = next(name for name, each in PARTS.items() if each is kind)
         value = getattr(part, inner)
-        if kind is FieldType and rng.random() < 0.7:
-            value = rng.choice(TYPES)
-        parts[at] = replace(part, **{inner: replace(value, **{key: KEYS[kind][key](rng, value, document)})})
+        if kind is FieldType and rng.random() < 0.8:  # mostly one that somebody would write
+            alike = [each for each in TYPES if each.most == value.most and each.kind in (value.kind, "enum")]
+            value = rng.choice(alike if alike and rng.random() < 0.7 else TYPES)
+        else:
+            value = replace(value, **{key: KEYS[kind][key](rng, value, document)})
+        parts[at] = replace(part, **{inner: value})
     else:
         parts[at] = replace(part, **{key: KEYS[kind][key](rng, part, document)})
     if kind in (Field, FieldType):
@@ -274,7 +289,8 @@ def _fresh(kind: type, rng: Random, document: Document, name: str) -> Any:
         able = [each.id for each in document.field if purpose in each.purposes and recipient in each.recipients]
         fields = tuple(rng.sample(able, rng.randint(0, len(able))))
         part = Operation(
-            id=name, method="POST", path=f"/{name}", purpose=purpose, recipient=recipient,
+            id=name, method=rng.choice(("POST", "POST", "PUT", "GET")),
+            path=f"/{name}{rng.choice(('', '', '/{ref}'))}", purpose=purpose, recipient=recipient,
             identity=rng.choice(("none", "none", "key", "device", "user")), fields=fields, sentence=SAID,
         )  # fmt: skip
         return _kept_whole(
@@ -290,7 +306,7 @@ def _identity(name: str, document: Document) -> Field:
     return Field(
         id=name, category="all", clause="C1", source="sdk", type=FieldType(kind="secret"), transform=Transform("keep"),
         purposes=tuple(part.id for part in document.purpose), recipients=tuple(part.id for part in document.recipient),
-        retention=Retention(device=KEPT[3], server=KEPT[3]), dpv="pd:A", sentence=SAID,
+        retention=Retention(server=KEPT[1]), dpv="pd:A", sentence=SAID,
     )  # fmt: skip
 
 
@@ -318,6 +334,17 @@ def keys_of(kind: type) -> set[str]:
 
 
 def shown(policy: Policy, other: Policy) -> str:
-    """Return where two documents differ, for a report."""
-    before, after = asdict(policy.document), asdict(policy.document if other is policy else other.document)
-    return "\n".join(f"{key}:\n  {before[key]}\n  {after[key]}" for key in before if before[key] != after[key])
+    """Return where two documents differ, part by part and key by key, for a report."""
+    lines: list[str] = []
+    before, after = asdict(policy.document), asdict(other.document)
+    for table in before:
+        if table not in LISTS:
+            if before[table] != after[table]:
+                lines.append(f"{table}: {before[table]} -> {after[table]}")
+            continue
+        parts = [{part.id: asdict(part) for part in side[table]} for side in (before, after)]
+        for name in dict.fromkeys((*parts[0], *parts[1])):
+            one, two = parts[0].get(name), parts[1].get(name)
+            keys = [key for key in (one or two or {}) if not one or not two or one[key] != two[key]]
+            lines += [f"{table} {name} {key}: {(one or {}).get(key)} -> {(two or {}).get(key)}" for key in keys]
+    return "\n".join(lines)

@@ -166,6 +166,7 @@ def _operation(plan: Plan, name: str, fields: list[dict[str, Any]]) -> dict[str,
             field["id"]
             for field in fields
             if field["id"] in plan["operation", name, "fields"]
+            and field["transform"] != "drop"
             and purpose in field["purposes"]
             and recipient in field["recipients"]
         ],

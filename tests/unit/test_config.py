@@ -212,7 +212,7 @@ def test_events_are_event_classes(events: Any):
 
 
 def test_a_policy_is_given_as_a_value_or_a_file(tmp_path: Path):
-    text = edited("", "", "version = 1", "version = 7")
+    text = edited("", "", "version = 2", "version = 7")
     own = parse_policy(text)
     assert config(policy=own).resolved_policy is own
     file = tmp_path / "own.toml"
@@ -232,7 +232,7 @@ def test_a_policy_file_with_a_mistake_or_none_at_all(tmp_path: Path):
     file = tmp_path / "own.toml"
     with pytest.raises(PolicyInvalid, match="cannot be read"):
         config(policy=file)
-    file.write_text(edited("", "", "version = 1", "version = 0"), "utf-8")
+    file.write_text(edited("", "", "version = 2", "version = 0"), "utf-8")
     with pytest.raises(PolicyInvalid, match="must be 1 or more"):
         config(policy=file)
 

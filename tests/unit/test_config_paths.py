@@ -37,7 +37,7 @@ def test_the_cause_is_said_where_a_file_cannot_be_read(tmp_path: Path):
 def test_a_relative_path_is_meant_once(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for file in ("ca.pem", "rocketvpn.toml"):
         (tmp_path / file).write_text(
-            edited("", "", "version = 1", "version = 7") if file.endswith("toml") else "", "utf-8"
+            edited("", "", "version = 2", "version = 7") if file.endswith("toml") else "", "utf-8"
         )
     monkeypatch.chdir(tmp_path)
     given = {"trust": "ca.pem", "policy": "rocketvpn.toml"}.get(name, name)

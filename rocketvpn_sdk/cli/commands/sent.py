@@ -75,6 +75,7 @@ def _entry(each: SentEntry) -> dict[str, Any]:
         "recipient": each.recipient,
         "identity": each.identity,
         "fields": each.fields,
+        "protocol": each.protocol,
         "size": each.size,
         "outcome": each.outcome,
         "tries": each.tries,
@@ -101,7 +102,9 @@ def _show(out: Out, newest: list[SentEntry], total: int) -> None:
         size = words.counted(each.size, "byte") + (f", sent {each.tries} times" if each.tries > 1 else "")
         about = f"for {words.name(each.purpose)}, to the {words.name(each.recipient)}, {sender}; {size}"
         out.say(about, indent=4, hanging=2)
-        out.say(f"with {words.joined(each.fields, 'nothing about you')}", indent=4, hanging=2)
+        along = f"with {words.joined(each.fields, 'nothing about you')}"
+        along += f"; and of its own words {words.joined(each.protocol)}" if each.protocol else ""
+        out.say(along, indent=4, hanging=2)
     out.say()
     if len(newest) < total:
         out.say(f"These are the newest {len(newest):,} of {total:,}; --limit 0 shows all.")

@@ -11,7 +11,7 @@ from rocketvpn_sdk.policy.document import FieldType, Operation, Policy
 from rocketvpn_sdk.policy.findings.fields import necessary_in_both, trusted_in_both
 from rocketvpn_sdk.policy.findings.finding import Finding, Kind, cells
 from rocketvpn_sdk.policy.identities import IDENTITIES, rank, says_more
-from rocketvpn_sdk.policy.members import KEEP, Member, members_of
+from rocketvpn_sdk.policy.members import KEEP, Member, call_of, members_of
 from rocketvpn_sdk.policy.own import follows
 from rocketvpn_sdk.policy.strength import takes_no_more
 
@@ -34,7 +34,7 @@ def calls(old: Policy, new: Policy, needed: AbstractSet[_Flow]) -> Iterator[Find
         carried = {(field, operation.purpose, operation.recipient) for field in operation.fields}
         for flow in sorted(carried & common - known, key=lambda flow: operation.fields.index(flow[0])):
             yield Finding("sent_anew", new.purposes[flow[1]].clause, *flow, operation=operation.id)
-        before = old.operations.get(operation.id)
+        before = call_of(old, operation.id)
         if before is None:
             yield _new_call(old, new, operation, carried <= known | needed)
         else:
@@ -94,10 +94,9 @@ def _members(
         words = _carried(name, was), _carried(name, member)
         if was.carries != member.carries:
             yield _about("call_carries_other", clause, operation, *words)
-        elif (was.path_only and not member.path_only) or (
-            member.field is None and not takes_no_more(member.type, was.type)
-        ):
-            yield _about("call_carries_more", clause, operation, *words)
+        elif was.path_only > member.path_only or not (member.field or takes_no_more(member.type, was.type)):
+            more = member.field or takes_no_more(was.type, member.type)
+            yield _about("call_carries_more" if more else "call_carries_other", clause, operation, *words)
         if _exact(member) and was.field is not None and was.transform != KEEP and was.carries == member.carries:
             where = member.carries, operation.purpose, operation.recipient
             yield Finding("sent_exactly", "C2", *where, operation=operation.id)

@@ -310,3 +310,14 @@ def test_a_cut_text_is_a_beginning_within_the_limit(text: str, limit: int) -> No
     short = cut(text, limit)
     assert len(short) <= limit
     assert text == short or text.startswith(short.removesuffix(CUT))
+
+
+@pytest.mark.clause("C2")
+def test_free_text_of_a_form_is_never_cut() -> None:
+    """Found by the oracle of policies: to keep it and to scrub it must take the same texts."""
+    field = msgspec.structs.replace(
+        bundled_policy().fields["event_name"], type=FieldType(kind="text", pattern="[a-z ]+")
+    )
+    minimise = minimiser(field)
+    assert minimise("a few words", None) == "a few words"
+    assert minimise("a" * 5000, None) is None

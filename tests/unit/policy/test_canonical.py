@@ -155,7 +155,7 @@ def test_every_policy_comes_back_from_its_canonical_form(policy: Policy):
 @pytest.mark.parametrize(
     ("table", "part", "old", "new"),
     [
-        ("", "", "version = 1", "version = 2"),
+        ("", "", "version = 2", "version = 3"),
         ("field", "message", '"P14D"', '"P13D"'),
         ("field", "message", "A line that", "A text that"),
         ("minors", "", "you can withdraw", "you may withdraw"),

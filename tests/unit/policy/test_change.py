@@ -11,7 +11,22 @@ from support.policies import edited, sharing_text, span
 from rocketvpn_sdk.policy import Policy, PolicyChange, bundled_policy, compare, parse_policy
 from rocketvpn_sdk.policy.findings import OPPOSITE, Kind
 
-TEXT = sharing_text()
+BEAT = """
+[[operation]]
+id = "app.beat"
+method = "POST"
+path = "/v1/beat"
+purpose = "service"
+recipient = "operator"
+identity = "device"
+fields = ["duration", "attempt", "recorded_at"]
+protocol.note = { kind = "text", max = 8 }
+protocol.tries = { kind = "integer", min = 0, max = 9 }
+names = { again = "attempt" }
+exact = ["duration"]
+sentence.en = "Say that it runs."
+""".lstrip()
+TEXT = sharing_text().replace("[[operation]]", f"{BEAT}\n[[operation]]", 1)
 OLD = parse_policy(TEXT)
 
 Edit = tuple[str, str, str, str]
@@ -25,10 +40,15 @@ class Row(NamedTuple):
     edits: list[Edit]
     widened: set[str]
     narrowed: set[str]
+    needed: frozenset[str] = frozenset()
 
 
 def field(part: str, old: str, new: str) -> Edit:
     return "field", part, old, new
+
+
+def beat(old: str, new: str) -> Edit:
+    return "operation", "app.beat", old, new
 
 
 def new_field(name: str, **keys: str) -> Edit:
@@ -60,9 +80,11 @@ NEW_RECIPIENT = (
     'sentence.en = "A helper."\n\n'
 )
 
+NEEDED = frozenset({"call_necessary"})
+
 NO_CHANGE = [
     Row("the same", [], set(), set()),
-    Row("version and dates", [("", "", "version = 1", "version = 2"),
+    Row("version and dates", [("", "", "version = 2", "version = 3"),
                               ("", "", "effective = 2026-11-01", "effective = 2027-01-01")], set(), set()),
     Row("other host names", [("recipient", "operator", '["api.rocketvpn.example"]', '["new.example", "two.example"]'),
                              ("recipient", "acme", '["acme.example"]', '["other.example"]')], set(), set()),
@@ -75,18 +97,23 @@ NO_CHANGE = [
     Row("rights in another order", [("rights", "", '"access", "correction"', '"correction", "access"')], set(), set()),
     Row("the same length, written otherwise", [field("message", '"P14D"', '"P2W"')], set(), set()),
     Row("better sentences", [field("level", "How serious a log line is.", "How serious a line of the log is."),
-                             ("purpose", "surveys", "take part in", "answer")], set(), set()),
+                             ("operation", "app.beat", "it runs", "it still runs")], set(), set()),
     Row("another contact", [("", "", 'contact = "https://rocketv.org/"', 'contact = "https://new.example/"')],
         set(), set()),
     Row("another category and clause", [field("level", '"log"', '"record"'), field("level", '"C2"', '"C3"')],
         set(), set()),
     Row("a higher cap alone", [("category", "log", 'device = "P90D"', 'device = "P365D"')], set(), set()),
     Row("another path", [("operation", "order.read", "/v1/order", "/v2/order")], set(), set()),
-    Row("a call that carries nothing", [new_operation("ping")], set(), set()),
+    Row("a call that carries nothing", [new_operation("ping")], set(), set(), NEEDED),
     Row("a call that carries what went there before",
-        [new_operation("other", fields='["region"]', identity='"device"')], set(), set()),
+        [new_operation("other", fields='["region"]', identity='"device"')], set(), set(), NEEDED),
     Row("a call that carries nothing, in the name of others for that",
-        [new_operation("ping", purpose='"security"', identity='"key"')], set(), set()),
+        [new_operation("ping", purpose='"security"', identity='"key"')], set(), set(), NEEDED),
+    Row("a call whose own words leave no room",
+        [new_operation("ping", protocol='{ kind = { kind = "enum", values = ["a", "b"] } }')], set(), set(), NEEDED),
+    Row("one of the software's own calls, in another way, for rights",
+        [("operation", "rights.cancel", 'method = "DELETE"', 'method = "POST"'),
+         ("operation", "rights.cancel", "/{request_id}", "/{request_id}/cancel")], set(), set()),
     Row("a wider type of what is dropped", [field("browser_cookie", "max = 4096", "max = 8192")], set(), set()),
 ]  # fmt: skip
 
@@ -158,27 +185,59 @@ WIDENED = [
     Row("an affiliate becomes a third party", [("recipient", "sister", '"affiliate"', '"third_party"')],
         {"recipient_weaker"}, {"consent_asked"}),
     Row("something else binds", [("recipient", "acme", "A contract.", "A handshake.")], {"safeguard_changed"}, set()),
-    Row("sent for the first time", [new_operation("other", fields='["failure"]')], {"sent_anew"}, set()),
+    Row("sent for the first time", [new_operation("other", fields='["failure"]')],
+        {"sent_anew", "call_added"}, set()),
     Row("sent for the first time, by a call that was there",
         [("operation", "tunnel.register", '"region"]', '"region", "failure"]')], {"sent_anew"}, set()),
     Row("sent with a name", [("operation", "tunnel.register", '"device"', '"user"')], {"identity_added"}, set()),
     Row("a call that named nobody, where others for the same do",
         [("operation", "tuf.metadata", '"none"', '"device"'), new_operation("ping", purpose='"software"',
-         identity='"device"')], {"identity_added"}, set()),
+         identity='"device"')], {"identity_added", "call_added"}, set()),
     Row("a call that named nobody, by another name", [("operation", "server.metadata", '"none"', '"device"'),
-        ("operation", "server.metadata", 'id = "server.metadata"', 'id = "server.doors"')], {"identity_added"}, set()),
+        ("operation", "server.metadata", 'id = "server.metadata"', 'id = "server.doors"')],
+        {"call_added"}, {"call_removed"}),
     Row("a call that named nobody, beside one that does", [("operation", "server.metadata", '"none"', '"device"')],
         {"identity_added"}, set()),
     Row("a call that named nobody, and carries something now",
         [("operation", "server.keys", 'identity = "none"', 'identity = "device"\nfields = ["consent_record"]')],
         {"identity_added"}, set()),
     Row("a call that carries nothing, with a name", [new_operation("ping", identity='"user"')],
-        {"identity_added"}, set()),
+        {"call_added"}, set()),
     Row("the first call for a purpose, with a key", [new_operation("ping", purpose='"improvement"', identity='"key"')],
-        {"identity_added"}, set()),
+        {"call_added"}, set()),
+    Row("a call that needs no agreement, with room for a text",
+        [new_operation("ping", protocol='{ note = { kind = "text", max = 20 } }')], {"call_added"}, set()),
+    Row("a call that needs no agreement, whose words are of the older form",
+        [new_operation("ping", protocol='["note"]')], {"call_added"}, set()),
+    Row("a call that sends exactly what others minimise",
+        [new_operation("ping", fields='["recorded_at"]', exact='["recorded_at"]', identity='"device"')],
+        {"call_added"}, set()),
+    Row("a call for something else", [("operation", "order.read", '"service"', '"security"')],
+        {"call_purpose_changed"}, set()),
+    Row("a call to somebody else", [("operation", "order.read", '"operator"', '"sister"')],
+        {"call_recipient_changed"}, set()),
+    Row("a word more in a call", [beat("protocol.tries", "protocol.notes = { kind = \"boolean\" }\nprotocol.tries")],
+        {"call_carries_more"}, set()),
+    Row("a longer word in a call", [beat("max = 8", "max = 9")], {"call_carries_more"}, set()),
+    Row("several words instead of one", [beat("max = 8", "max = 8, most = 3")], {"call_carries_other"}, set()),
+    Row("another kind of word", [beat('"text", max = 8', '"secret", max = 8')], {"call_carries_other"}, set()),
+    Row("words of the older form", [beat("protocol.note = { kind = \"text\", max = 8 }\n"
+        "protocol.tries = { kind = \"integer\", min = 0, max = 9 }\n", 'protocol = ["note", "tries"]\n')],
+        {"call_carries_more"}, set()),
+    Row("a second name for what goes along", [beat('again =', 'once_more = "attempt", again =')],
+        {"call_carries_more"}, set()),
+    Row("a name for something else", [beat('"attempt" }', '"duration" }')], {"call_carries_other"}, set()),
+    Row("a word becomes a field", [beat("protocol.tries = { kind = \"integer\", min = 0, max = 9 }\n", ""),
+        beat('again =', 'tries = "attempt", again =')], {"call_carries_other"}, set()),
+    Row("sent exactly", [beat('["duration"]', '["duration", "recorded_at"]')], {"sent_exactly"}, set()),
+    Row("a field as a list", [field("language", "pattern", "most = 2, pattern")], {"minimised_otherwise"}, set()),
+    Row("any text, although it is dropped now",
+        [field("failure", '"keep"', '"drop"'), field("failure", 'kind = "enum"', 'kind = "text", max = 99')],
+        {"minimised_less"}, {"minimised_more"}),
+    Row("a purpose in other words", [("purpose", "surveys", "take part in", "answer")], {"purpose_reworded"}, set()),
     Row("used for more, and sent for that",
         [field("failure", '"improvement"]', '"improvement", "software"]'),
-         new_operation("other", purpose='"software"', fields='["failure"]')], {"purpose_added"}, set()),
+         new_operation("other", purpose='"software"', fields='["failure"]')], {"purpose_added", "call_added"}, set()),
     Row("something sent anew, and the rest with a name",
         [("operation", "tunnel.register", '["tunnel_public_key"', '["failure", "tunnel_public_key"'),
          ("operation", "tunnel.register", '"device"', '"user"')], {"sent_anew", "identity_added"}, set()),
@@ -216,6 +275,12 @@ NARROWED = [
     Row("sent without a name", [("operation", "tunnel.register", '"device"', '"none"')], set(), {"identity_removed"}),
     Row("a call names nobody any more, where others do", [("operation", "order.read", '"device"', '"none"')],
         set(), {"identity_removed"}),
+    Row("a call less", [beat(BEAT, "")], set(), {"call_removed", "sent_no_more"}),
+    Row("a word less in a call", [beat("protocol.tries = { kind = \"integer\", min = 0, max = 9 }\n", "")],
+        set(), {"call_carries_less"}),
+    Row("minimised before it is sent", [beat('["duration"]', "[]")], set(), {"sent_minimised"}),
+    Row("choices instead of a text", [beat('"text", max = 8', '"enum", values = ["a", "b"]')],
+        set(), {"call_carries_less"}),
     Row("no longer sent", [("operation", "tunnel.register", ', "region"]', "]")], set(), {"sent_no_more"}),
     Row("a proof of who asks", [("rights", "", '["correction", "deletion"]', '["access", "correction", "deletion"]')],
         set(), {"step_up_added"}),
@@ -269,7 +334,7 @@ def test_what_a_change_takes_and_gives(row: Row):
     change = compare(OLD, parse_policy(applied(row.edits)))
     assert kinds(change) == (row.widened, row.narrowed)
     assert change.reduces_rights is bool(row.widened)
-    assert change.newly_necessary == ()
+    assert {each.kind for each in change.newly_necessary} == row.needed
 
 
 @pytest.mark.clause("X2")
@@ -277,26 +342,26 @@ def test_what_a_change_takes_and_gives(row: Row):
 def test_the_way_back_is_the_opposite(row: Row):
     forth = compare(OLD, parse_policy(applied(row.edits)))
     back = compare(parse_policy(applied(row.edits)), OLD)
-    turned = {OPPOSITE[each.kind] for each in back.widened if each.kind in OPPOSITE}
-    assert turned | ({"field_removed"} if back.newly_necessary else set()) == kinds(forth)[1]
+    turned = {OPPOSITE[each.kind] for each in (*back.widened, *back.newly_necessary) if each.kind in OPPOSITE}
+    assert turned == kinds(forth)[1]
 
 
 @pytest.mark.clause("P1", "X2")
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_difference_is_told_in_a_sentence(row: Row):
     change = compare(OLD, parse_policy(applied(row.edits)))
-    for difference in change.widened + change.narrowed:
+    for difference in change.widened + change.narrowed + change.newly_necessary:
         assert difference.sentence[0].isupper()
         assert difference.sentence.endswith(".")
         assert not re.search(r"\{[a-z]*\}", difference.sentence)
         assert difference.rule
-        if difference.field:
+        if difference.field or difference.operations:
             assert "“" in difference.sentence
 
 
 def test_there_are_pairs_enough_for_every_kind():
     assert len(ROWS) >= 40
-    seen = set[str]().union(*(row.widened | row.narrowed for row in ROWS))
+    seen = set[str]().union(*(row.widened | row.narrowed | row.needed for row in ROWS))
     told_elsewhere = {"language_removed", "language_added", "right_added", "newly_necessary"}
     assert set(get_args(Kind)) == seen | told_elsewhere
 
@@ -407,7 +472,9 @@ DETAILS = [
         "none",
         "device",
     ),
-    ("a call that carries nothing, with a name", "identity_added", "C1", "", "service", "operator", "device", "user"),
+    ("a call that carries nothing, with a name", "call_added", "U1", "", "service", "operator", "", "nothing"),
+    ("a word more in a call", "call_carries_more", "U1", "", "service", "operator", "not sent", "“notes” (yes or no)"),
+    ("sent exactly", "sent_exactly", "C2", "recorded_at", "service", "operator", "", ""),
     ("a right less", "right_removed", "A1", "", "", "", "portability", ""),
     ("no proof of who asks", "step_up_removed", "A4", "", "", "", "correction", ""),
     ("announced later", "notice_shorter", "X2", "", "", "", "30", "29"),
@@ -540,6 +607,7 @@ def test_a_field_by_consent_does_not_come_back_as_a_necessary_one():
         ([("purpose", "cross_service", "dpv:P", "dpv:Q")], {"cross_service"}),
         ([("purpose", "improvement", '"consent"', '"necessary"')], {"improvement/acme"}),
         ([new_operation("feel", purpose='"surveys"', identity='"device"')], {"surveys"}),
+        ([("purpose", "surveys", "take part in", "answer")], {"surveys", "surveys/acme"}),
         ([("rights", "", ', "portability"', "")], set()),
         ([("", "", "notice_days = 30", "notice_days = 29")], set()),
         ([field("level", ', "improvement"', "")], set()),
@@ -577,6 +645,28 @@ def test_which_consents_have_to_be_asked_for_again(edits: list[Edit], expected: 
          "Sent with more about who you are: “The public key of your tunnel”. To: “The company that runs Rocket VPN”. "
          "Before: device. Now: user."),
         ([("rights", "", ', "portability"', "")], "A1", "You lose a right: portability."),
+        ([beat("protocol.tries", "protocol.notes = { kind = \"text\", max = 99, most = 3 }\nprotocol.tries")], "U1",
+         "A call carries more: “Say that it runs”. Before: not sent. Now: “notes” (a list of up to 3, each a text of "
+         "up to "
+         "99 characters)."),
+        ([beat('"attempt" }', '"duration" }')], "U1",
+         "A call carries something else in the same place: “Say that it runs”. Before: “How many times something was "
+         "tried”. Now: “Roughly how long something took, in seconds” (as it is)."),
+        ([("operation", "order.read", '"service"', '"security"')], "U7",
+         "A call is made for something else: “See how long the order runs and how many devices it allows”. Before: "
+         "“To give you the VPN service you ordered”. Now: "
+         "“To make sure that it is you, and to keep the service safe”."),
+        ([beat('["duration"]', '["duration", "recorded_at"]')], "C2",
+         "Sent as it is, and no longer minimised first: “When something happened, to the minute”. With: “Say that it "
+         "runs”."),
+        ([new_operation("ping", protocol='{ note = { kind = "text", max = 20 } }')], "U1",
+         "A new call: “A call”. What for: “To give you the VPN service you ordered”. To whom: “The company that runs "
+         "Rocket "
+         "VPN”. What goes along: “note” (a text of up to 20 characters)."),
+        ([("purpose", "surveys", "take part in", "answer")], "P1",
+         "What a purpose is, is said otherwise: “To let you answer surveys”. Before: “To let you take part in "
+         "surveys”. "
+         "Now: “To let you answer surveys”."),
     ],
 )  # fmt: skip
 def test_the_tuple_becomes_the_sentence(edits: list[Edit], rule: str, said: str):

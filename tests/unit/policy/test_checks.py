@@ -47,8 +47,8 @@ UNKNOWN = [
 ]
 
 SHAPES = [
-    Mistake("text for a number", "", "", "version = 1", 'version = "1"', "Expected `int`, got `str`"),
-    Mistake("boolean for a number", "", "", "version = 1", "version = true", "Expected `int`, got `bool`"),
+    Mistake("text for a number", "", "", "version = 2", 'version = "1"', "Expected `int`, got `str`"),
+    Mistake("boolean for a number", "", "", "version = 2", "version = true", "Expected `int`, got `bool`"),
     Mistake("text for a date", "", "", "effective = 2026-11-01", 'effective = "soon"', "date"),
     Mistake("a time for a date", "", "", "effective = 2026-11-01", "effective = 2026-11-01T10:00:00Z", "`date`"),
     Mistake("text for a title", "", "", "title.en =", "title =", "Expected `object`, got `str`"),
@@ -82,8 +82,8 @@ SHAPES = [
 ]  # fmt: skip
 
 REFERENCES = [
-    Mistake("version 0", "", "", "version = 1", "version = 0", "the version must be 1 or more"),
-    Mistake("version below 0", "", "", "version = 1", "version = -1", "the version must be 1 or more"),
+    Mistake("version 0", "", "", "version = 2", "version = 0", "the version must be 1 or more"),
+    Mistake("version below 0", "", "", "version = 2", "version = -1", "the version must be 1 or more"),
     Mistake("effective too early", "", "", "effective = 2026-11-01", "effective = 2026-10-31", "before it is"),
     Mistake("notice below 0", "", "", "notice_days = 30", "notice_days = -1", "0 days or more"),
     Mistake("no title", "", "", 'title.en = "Rocket VPN privacy policy"', "title = {}", "must be there in 'en'"),
@@ -148,8 +148,24 @@ REFERENCES = [
             "'message' may not go to 'operator'", "fields"),
     Mistake("operation's names", "operation", "token.issue", '= "session_token" }', '= "device_id" }',
             "stands for 'device_id', which is not in its fields", "names"),
-    Mistake("operation's path", "operation", "rights.status", 'protocol = ["request_id"]\n', "",
+    Mistake("operation's path", "operation", "rights.status", "protocol.request_id", "protocol.other",
             "{request_id} in the path is not declared", "path"),
+    Mistake("a dropped field in a call", "operation", "tunnel.register", '"region"', '"public_address"',
+            "the field 'public_address' leaves nothing to send: drop", "fields"),
+    Mistake("what is not there, exactly", "operation", "tunnel.register", "names =", 'exact = ["level"]\nnames =',
+            "'level' is not in its fields", "exact"),
+    Mistake("a field's name as a word", "operation", "token.issue", "protocol.code", "protocol.language",
+            "the protocol's member 'language' has the name of a field", "protocol"),
+    Mistake("a word that stands for a field", "operation", "token.issue", "protocol.code", "protocol.refresh_token",
+            "the protocol's member 'refresh_token' stands for a field, too", "protocol"),
+    Mistake("a word without end", "operation", "rights.list", "sentence", 'protocol.x = { kind = "text" }\nsentence',
+            "the protocol's member 'x' needs max or pattern", "protocol"),
+    Mistake("a word's choices", "operation", "token.issue", ', values = ["authorization_code", "refresh_token"]', "",
+            "the protocol's member 'grant_type': an enum needs its values", "protocol"),
+    Mistake("a word's bounds", "operation", "consents.put", ", max = 9007199254740991", "",
+            "'policy_version': an integer needs min and max", "protocol"),
+    Mistake("a word's pattern", "operation", "consents.put", "[0-9a-f]{64}", "[0-9", "not a regular expr", "protocol"),
+    Mistake("a list of none", "field", "language", "pattern", "most = 0, pattern", "most must be 1 or more", "type"),
 ]  # fmt: skip
 
 
@@ -200,8 +216,8 @@ def test_a_key_that_the_header_lacks_has_no_line(key: str):
 @pytest.mark.parametrize(
     ("old", "new", "at"),
     [
-        ("version = 1\n", "version = \n", "version ="),
-        ("version = 1\n", "version = 1\nversion = 2\n", "version = 2"),
+        ("version = 2\n", "version = \n", "version ="),
+        ("version = 2\n", "version = 2\nversion = 3\n", "version = 3"),
         ("age = 18", 'age = "18', 'age = "18'),
         ('step_up = ["correction", "deletion"]', 'step_up = ["correction", "deletion"', "step_up"),
         ("policy_id", "policy id", "policy id"),
@@ -306,3 +322,8 @@ def test_a_language_of_the_title_is_a_language_of_everything():
         assert f"the {key} for minors is missing in de (M3)" in str(refused(text))
         text = text.replace(f"{key}.en", f'{key}.de = "x"\n{key}.en')
     assert parse_policy(text).document.title["de"] == "Datenschutz"
+
+
+def test_an_event_keeps_single_values():
+    error = refused(edited("field", "attempt", "max = 1000", "max = 1000, most = 2"))
+    assert error.params["problem"].endswith("'attempt', which is a list: an event keeps single values")

@@ -24,7 +24,7 @@ def clauses_in(policy: Policy) -> set[str]:
 def test_the_policy_that_ships_is_valid_and_read_once():
     assert bundled_policy() is POLICY
     assert parse_policy(TEXT).document == POLICY.document
-    assert (POLICY.version, repr(POLICY)) == (1, "Policy('rocketvpn', version=1)")
+    assert (POLICY.version, repr(POLICY)) == (2, "Policy('rocketvpn', version=2)")
 
 
 def test_every_clause_that_a_part_names_exists():
@@ -204,13 +204,13 @@ def test_the_same_text_is_the_same_document_and_survives_a_round_trip():
 
 def test_a_policy_is_read_from_a_file(tmp_path: Path):
     file = tmp_path / "own.toml"
-    file.write_text(edited("", "", "version = 1", "version = 7"), "utf-8")
+    file.write_text(edited("", "", "version = 2", "version = 7"), "utf-8")
     assert load_policy(file).version == 7
 
 
 def test_a_mistake_in_a_file_names_the_file(tmp_path: Path):
     file = tmp_path / "own.toml"
-    file.write_text(edited("", "", "version = 1", "version = 0"), "utf-8")
+    file.write_text(edited("", "", "version = 2", "version = 0"), "utf-8")
     with pytest.raises(PolicyInvalid) as caught:
         load_policy(file)
     assert caught.value.params["path"] == str(file)

@@ -22,11 +22,11 @@ SHOWN: dict[str, set[str]] = {
     "Doors": {"challenge", "token"},
     "OperationTally": {"purpose", "recipient", "fields", "times", "not_delivered", "first", "last"},
     "Outgoing": {"operation", "scheme", "host", "carries", "door"},
-    "Passed": {"operation", "fields"},
+    "Passed": {"operation", "fields", "protocol"},
     "Reply": {"status"},
     "Scene": {"host", "seconds", "proxied", "now", "believed"},
     "SentEntry": {
-        "at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries",
+        "at", "operation", "purpose", "recipient", "identity", "fields", "protocol", "size", "outcome", "tries",
     },
     "SentKey": set(),
     "SentTally": {"operations", "weeks"},

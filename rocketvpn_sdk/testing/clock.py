@@ -16,7 +16,7 @@ class FakeClock(Clock):
     """
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log, and read it, while it is read
         self._wall = float(start)
         self._monotonic = 0.0
         self._suspended = 0.0

@@ -360,13 +360,13 @@ def test_a_proof_that_it_is_the_user_does_not_outlive_the_binding_it_was_for(wor
     with RocketVPN.open(world.config()) as rocket, RocketVPN.open(world.config()) as other:
         rocket.consent.declare_age(True)
         rocket.device.bind(world.sandbox.order())
-        rocket.rights.correct({"language": "de"})
+        rocket.rights.correct({"contact_email": "one@example.org"})
         assert len(world.asked) == 1
         used = tokens(world)
         other.device.unbind()
         rocket.device.bind(world.sandbox.order())
         begin = len(world.sandbox.requests)
-        rocket.rights.correct({"language": "fr"})
+        rocket.rights.correct({"contact_email": "two@example.org"})
         assert len(world.asked) == 2
         assert not used & tokens(world, begin)
 

@@ -39,7 +39,7 @@ def narrower(*edits: tuple[str, str, str, str]) -> Policy:
     for longer in ("P14D", "P30D"):
         text = text.replace(f'retention = {{ device = "{longer}"', 'retention = { device = "P7D"')
     document = parse_policy(text).document
-    return Policy(msgspec.structs.replace(document, version=3, effective=date(2028, 1, 1)))
+    return Policy(msgspec.structs.replace(document, version=2, effective=date(2028, 1, 1)))
 
 
 def without(purpose: str) -> Policy:
@@ -54,7 +54,7 @@ def without(purpose: str) -> Policy:
         name: tuple(part for part in getattr(document, name) if purpose not in (part.id, getattr(part, "purpose", "")))
         for name in ("purpose", "event", "operation")
     }
-    return Policy(msgspec.structs.replace(document, version=3, field=fields, **parts))
+    return Policy(msgspec.structs.replace(document, version=2, field=fields, **parts))
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_shorter_time_holds_for_what_is_stored_already(
     assert ages(rocket, clock) == [20, 8, 0]
     before = keys(rocket)
     rocket._rooms.versions.offer(narrower(*edits))
-    assert rocket.policy.current.version == (1 if edits else narrower().version)
+    assert rocket.policy.current.version == (1 if edits else 2)
     assert ages(rocket, clock) == [0]  # before any purge
     assert rocket.journal.stats().records == 1
     assert keys(rocket) == before
@@ -122,7 +122,7 @@ def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN
     rocket._rooms.versions.offer(narrower())
     rocket.journal.purge()
     rocket._rooms.versions.offer(
-        Policy(msgspec.structs.replace(bundled_policy().document, version=4, effective=date(2027, 3, 1)))
+        Policy(msgspec.structs.replace(bundled_policy().document, version=3, effective=date(2027, 3, 1)))
     )
     notice = rocket.policy.notice()
     assert notice is not None
@@ -171,7 +171,7 @@ def test_what_was_kept_for_a_purpose_that_is_gone_is_gone_at_the_purge(config: C
 
 def test_the_same_version_destroys_nothing(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock, 3)
-    again = Policy(msgspec.structs.replace(bundled_policy().document, version=3))
+    again = Policy(msgspec.structs.replace(bundled_policy().document, version=2))
     rocket._rooms.versions.offer(again)
     assert rocket.journal.purge() == 0
     assert ages(rocket, clock) == [3, 0]
@@ -223,6 +223,8 @@ def test_a_record_lives_as_long_as_its_shortest_lived_field(config: Config, cloc
     with RocketVPN.open(msgspec.structs.replace(config, events=events)) as rocket:
         rocket.journal.record(MIXED)
         rocket.journal.record(EVENT)
+        rocket.journal.flush()
+        assert {row.lane.retention for row in live_lanes(rocket)} == {"P7D", "P30D"}  # from the first moment on
         for day in range(32):
             found = {entry.event for entry in rocket.journal.read()}
             if day < 6:
@@ -351,3 +353,17 @@ def test_a_value_that_one_of_two_versions_does_not_know_is_not_kept(rocket: Rock
     rocket.journal.record(EVENT)
     rocket.journal.record(SessionConnected(region="at-vie", protocol="wireguard", duration=77))
     assert [entry.fields["region"] for entry in rocket.journal.read()] == [None, "at-vie"]
+
+
+def test_a_text_for_which_two_versions_have_different_room_is_kept_in_the_smaller(rocket: RocketVPN) -> None:
+    wider = ("field", "level", 'device = "P30D"', 'device = "P90D"')
+    policy = parse_policy(edited(*wider, text=edited("field", "logger", "max = 120", "max = 8"))).document
+    log(rocket, "before")
+    rocket.journal.flush()
+    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
+    assert rocket.policy.pending is not None
+    log(rocket, "after")
+    first, second = [entry.fields["logger"] for entry in rocket.journal.read()]
+    assert first == "app.narrowing"
+    assert second
+    assert len(second) <= 8

@@ -20,7 +20,8 @@ from rocketvpn_sdk.consent.guardian import REQUEST, Asked
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from support.vault_reader import Reader
 
-RETENTION = 30 * DAY
+RETENTION = {"tried": 30 * DAY, "served": 30 * DAY, "line": 14 * DAY}
+"""As the bundled policy says."""
 LIMITS = Limits(flush_interval=1e6, busy_timeout=0.05, keyring_settle=0.01)
 """Nothing is sealed but by a call; and who waits for a lock of one that waits for them gives up soon."""
 
@@ -31,6 +32,12 @@ class Tried(Event, name="app.tried", purpose="improvement"):
 
 class Served(Event, name="app.served", purpose="service"):
     attempt: int
+
+
+class Told(Event, name="app.told", purpose="improvement"):
+    """Text of the app's, scrubbed."""
+
+    event_name: str
 
 
 KINDS = ("tried", "served", "line")
@@ -71,7 +78,7 @@ class Process:
             *("https://api.rocketvpn.example", "org.example.vpn"),
             data_dir=self.folder,
             secrets=self.secrets,
-            events=[Tried, Served],
+            events=[Tried, Served, Told],
             clock=self.clock,
             limits=LIMITS,
         )
@@ -224,6 +231,9 @@ class Line:
     sure: bool
     """Whether nothing else was under way."""
 
+    def old(self, now: float, margin: float) -> bool:
+        return now - self.at > RETENTION[self.kind] + margin
+
 
 CHANGES = frozenset({"adult", "minor", "grant", "withdraw", "agree", "disagree"})
 
@@ -277,7 +287,7 @@ class Oracle:
         elif name == "delete":
             self.ended |= before
         elif name == "purge":
-            self.ended |= {number for number in before if now - self.lines[number].at > RETENTION + DAY}
+            self.ended |= {number for number in before if self.lines[number].old(now, DAY)}
 
     def check(self, found: Counter[int]) -> None:
         """Hold what is stored against what was called."""
@@ -292,5 +302,5 @@ class Oracle:
             number
             for number, line in self.lines.items()
             if line.process == process and line.leave and line.sure and number not in found
-            if number not in self.ended | self.lost and now - line.at < RETENTION - 8 * DAY
+            if number not in self.ended | self.lost and not line.old(now, -8 * DAY)
         }

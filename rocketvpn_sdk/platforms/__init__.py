@@ -92,6 +92,14 @@ def boot_id() -> str:
     return ""
 
 
+def process_name(process: int) -> str:
+    """Return the name of a process; empty where it is gone, or the system does not tell by /proc."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
 def never_block(handle: int) -> None:
     """Let a write to a full pipe fail instead of wait. Windows has no such call before Python 3.12."""
     if sys.platform != "win32":

@@ -21,7 +21,7 @@ from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed
 from rocketvpn_sdk.files import disk_errors, none_left, read_own, require_file
 from rocketvpn_sdk.updates.kept import LARGEST, Kept, from_bytes, to_bytes
-from rocketvpn_sdk.vault.folder import create_lock, is_there, prepare
+from rocketvpn_sdk.vault.folder import create_lock, is_there, prepare, require_plain_journal
 
 NAME = "updates"
 _KEPT, _LOCK, _TARGETS, _WORK = "kept.json", "lock.db", "targets", "work-"
@@ -191,6 +191,7 @@ def held(folder: Path, patience: float) -> Iterator[Place]:
 def _locked(folder: Path, patience: float) -> Iterator[None]:
     """Hold the lock, which is SQLite's: the same on every system, and released by death."""
     path = folder / _LOCK
+    require_plain_journal(path)
     lock = None
     try:
         before = _identity(path)

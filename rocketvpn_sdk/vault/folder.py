@@ -27,6 +27,8 @@ _SMALLEST_DATABASE = 512
 """One page of the smallest size that sqlite knows."""
 
 _OURS = "SELECT count(*) FROM sqlite_master WHERE name = 'head' AND sql LIKE '%vault_id%'"
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
+"""How a journal of sqlite's ends that names another one, above it."""
 _NEW = "SELECT count(*) = 0 FROM sqlite_master"
 _FOREIGN = f"its file {DATABASE} is another program's (choose an empty folder)"
 _SHARED = "it holds other files, and others may read it (choose an empty folder)"
@@ -136,6 +138,26 @@ def create_lock(path: Path, vault: Path | None = None) -> None:
             return
         if found.st_nlink > 1 or not is_ours(vault or path.parent) or not platforms.empty_file(path, found):
             raise VaultReadOnly(folder=str(path), problem=_WRITTEN, cause="kind")
+
+
+def require_plain_journal(database: Path) -> None:
+    """Go on where the journal beside ``database`` names no other file: sqlite would remove that, wherever it is.
+
+    Ours never names one: it belongs to transactions over several files, of which we have none.
+
+    Raises:
+        VaultDamaged: it does; nothing was removed.
+        VaultReadOnly: it cannot be read.
+    """
+    journal = database.with_name(f"{database.name}-journal")
+    with disk_errors(database.parent):
+        if not is_there(journal):
+            return
+        require_file(journal)
+        with journal.open("rb") as file:
+            file.seek(max(0, journal.lstat().st_size - len(_NAMES_ANOTHER)))
+            if file.read() == _NAMES_ANOTHER:
+                raise VaultDamaged(part=f"{journal.name} names a file that is to be removed")
 
 
 def is_ours(folder: Path) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
+
+from rocketvpn_sdk import platforms
 
 _NAME = "org.freedesktop.secrets"
 _BUS = "org.freedesktop.DBus"
@@ -45,9 +46,7 @@ def keeper_on_the_bus() -> str:
             if owner and _ask(bus, "GetNameOwner", window) == owner:
                 return keeper
         process = _ask(bus, "GetConnectionUnixProcessID", _NAME)
-    with suppress(OSError):  # it is gone, or there is no /proc
-        return _KEEPERS.get(Path(f"/proc/{process}/comm").read_text().strip().lower(), "")
-    return ""
+    return _KEEPERS.get(platforms.process_name(process).lower(), "")
 
 
 def _ask(bus: Any, method: str, name: str) -> Any:

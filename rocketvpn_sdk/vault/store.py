@@ -98,6 +98,7 @@ class Store:
             raise
 
     def _connect(self, name: str) -> sqlite3.Connection:
+        folders.require_plain_journal(self._folder / name)
         with self.errors():
             return sqlite3.connect(
                 self._folder / name, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
@@ -170,6 +171,7 @@ class Store:
                 self._lock.execute("ROLLBACK")
 
     def _begin_alone(self) -> None:
+        folders.require_plain_journal(self._folder / folders.LOCK)
         try:
             self._lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.DatabaseError as error:

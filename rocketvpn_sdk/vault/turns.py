@@ -10,7 +10,7 @@ from pathlib import Path
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultClosed, VaultError
 from rocketvpn_sdk.files import none_left
-from rocketvpn_sdk.vault.folder import DATABASE, create_lock, is_there, remove
+from rocketvpn_sdk.vault.folder import DATABASE, create_lock, is_there, remove, require_plain_journal
 
 
 @contextmanager
@@ -31,6 +31,7 @@ def turn(folder: Path, name: str, patience: float) -> Iterator[bool]:
     if not is_there(folder):
         raise VaultClosed(problem="its folder was removed, moved or renamed")
     create_lock(folder / name)
+    require_plain_journal(folder / name)
     lock = None
     try:
         lock = _begun(folder / name, patience)

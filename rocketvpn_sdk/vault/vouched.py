@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from rocketvpn_sdk.errors import VaultDamaged, VaultError, VaultTooNew
-from rocketvpn_sdk.vault.folder import DATABASE
+from rocketvpn_sdk.vault.folder import DATABASE, require_plain_journal
 from rocketvpn_sdk.vault.head import FORMAT
 from rocketvpn_sdk.vault.schema import make_tables
 
@@ -195,12 +195,13 @@ def read_what_is_left(folder: Path) -> tuple[list[tuple[bytes, bytes]], list[byt
     """
     ours = {row for row in next(iter(_known())) if row[1] in ("head", "keys")}
     try:
+        require_plain_journal(folder / DATABASE)
         with closing(sqlite3.connect(folder / DATABASE, timeout=0, isolation_level=None)) as db:
             Guard(db)
             if not ours.issubset(db.execute(_LOOK).fetchmany(_MOST)):
                 return [], []
             heads = db.execute("SELECT vault_id, root_id FROM head NOT INDEXED LIMIT 4").fetchall()
             keys = db.execute("SELECT wrapped FROM keys NOT INDEXED LIMIT 65536").fetchall()
-    except (sqlite3.Error, UnicodeDecodeError):
+    except (sqlite3.Error, UnicodeDecodeError, VaultError):
         return [], []
     return [row for row in heads if all(isinstance(cell, bytes) for cell in row)], [key for (key,) in keys if key]

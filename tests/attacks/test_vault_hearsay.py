@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import struct
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
@@ -343,6 +344,54 @@ def test_a_store_that_keeps_what_was_deleted_is_named_wherever_a_deletion_is_tol
     assert RocketVPN.reset(config(tmp_path / "v", secrets)).keeps_deleted == "Recycler"
     with RocketVPN.open(config(tmp_path / "w", MemorySecrets())) as rocket:
         assert rocket.status().vault.keeps_deleted == ""
+
+
+# ---------------------------------------------------------------- journals that name other files
+
+
+def plant_journal(database: Path, victim: Path) -> None:
+    """Leave what a crash in the middle of a transaction over several files leaves: sqlite removes the file it names."""
+    if not database.stat().st_size:
+        with closing(sqlite3.connect(database)) as db:  # of an empty file sqlite takes no journal
+            db.execute("CREATE TABLE t (a)")
+    magic, name = bytes.fromhex("d9d505f920a163d7"), str(victim).encode()
+    head = (magic + struct.pack(">IIIII", 0, 1, 0, 512, 4096)).ljust(512, b"\0")
+    end = struct.pack(">I", 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    database.with_name(f"{database.name}-journal").write_bytes(head + end)
+
+
+def test_the_attack_works_on_sqlite_alone(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "any.db").touch()
+    plant_journal(tmp_path / "any.db", tmp_path / "victim")
+    with closing(sqlite3.connect(tmp_path / "any.db")) as db:
+        db.execute("SELECT * FROM sqlite_master").fetchall()
+    assert not (tmp_path / "victim").exists()
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("act", ["open", "delete", "reset"])
+@pytest.mark.parametrize("name", ["vault.db", "lock.db", "courier.lock", "updates/lock.db"])
+def test_attack_a_planted_journal_makes_us_remove_no_file_that_it_names(
+    tmp_path: Path, name: str, act: str, opened: bool
+) -> None:
+    victim, folder, secrets = tmp_path / "victim", tmp_path / "vault", MemorySecrets()
+    victim.write_text("mine")
+    rocket = RocketVPN.open(config(folder, secrets))
+    if not opened:
+        rocket.close()
+    (folder / name).parent.mkdir(mode=0o700, exist_ok=True)
+    (folder / name).touch(mode=0o600)
+    plant_journal(folder / name, victim)
+    with suppress(RocketVPNError):
+        if act == "reset":
+            RocketVPN.reset(config(folder, secrets))
+        else:
+            again = rocket if opened else RocketVPN.open(config(folder, secrets))
+            again.rights.delete(again.rights.plan_delete("account" if act == "delete" else "logs"))
+            again.sync()
+    rocket.close()
+    assert victim.read_text() == "mine"
 
 
 # ---------------------------------------------------------------- folders that are not a vault's

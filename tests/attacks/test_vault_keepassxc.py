@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,9 +58,15 @@ def test_attack_a_recycle_bin_keeps_the_roots_that_were_deleted(tmp_path: Path) 
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}
     environment.pop("DBUS_SESSION_BUS_ADDRESS", None)
     command = [str(script), str(database), sys.executable, "-m", "support.keepassxc_session", str(folder)]
-    session = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert session.returncode == 0, session.stderr
-    said = json.loads(session.stdout.splitlines()[-1])
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as run:
+        try:
+            output, problems = run.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)  # the script, and KeePassXC
+            raise
+    assert run.returncode == 0, problems
+    said = json.loads(output.splitlines()[-1])
     assert said["deleted"] == said["status"] == said["ended"] == "KeePassXC"
     assert (said["owed"], said["problem"]) == (None, None)  # it did all that it was asked for
     assert said["doctor"][0] == "attention"

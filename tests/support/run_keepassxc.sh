@@ -20,14 +20,27 @@ printf '%s\n' '[General]' 'ConfigVersion=2' 'UpdateCheckMessageShown=true' '[GUI
 dbus-run-session -- bash -c '
     database=$1; shift
     printf "test\n" | keepassxc --pw-stdin "$database" >"$HOME/log" 2>&1 & keepassxc=$!
-    trap "kill $keepassxc 2>/dev/null; wait $keepassxc 2>/dev/null" EXIT
+    stop() {
+        kill "$keepassxc" 2>/dev/null
+        for _ in $(seq 30); do kill -0 "$keepassxc" 2>/dev/null || return; sleep 0.1; done
+        kill -9 "$keepassxc" 2>/dev/null
+    }
+    trap stop EXIT
     asked() {
         dbus-send --session --print-reply --dest=org.freedesktop.secrets "$1" org.freedesktop.DBus.Properties.Get \
             "string:org.freedesktop.Secret.$2" "string:$3" 2>/dev/null || true
     }
-    for _ in $(seq 200); do
+    # Asking who owns the name starts nothing; a call to the service itself could start another keyring.
+    owned() {
+        dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / \
+            org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets 2>/dev/null | grep -q true
+    }
+    unlocked() {
         found=$(asked /org/freedesktop/secrets Service Collections | grep -o "/org/[^\"]*" | head -1)
-        [ -n "$found" ] && asked "$found" Collection Locked | grep -q "boolean false" && break
+        [ -n "$found" ] && asked "$found" Collection Locked | grep -q "boolean false"
+    }
+    for _ in $(seq 200); do
+        owned && unlocked && break
         sleep 0.1
     done
     "$@"' _ "$database" "$@"

@@ -30,7 +30,7 @@ HELD_CONSENT = wire.HeldConsent(
     recipient="acme",
 )
 FIELD = wire.HeldField(
-    id="contact_email", value=SECRET, since=AT, until=AT, recipients=["operator"], hold=HOLD, correctable=True
+    id="contact_email", value=SECRET, since=AT, until=AT, recipients=["operator"], hold=HOLD, correctable=True, belongs="order"
 )
 
 REQUEST = wire.RightsRequest(

@@ -120,7 +120,7 @@ def _carried(name: str, member: Member) -> str:
         said = wording.taken(member.type) if member.type else translate("any short value, or a list of such")
         return f"“{name}” ({said})"
     said = wording.quoted(member.field.sentence, wording.FALLBACK)
-    return f"{said} ({translate('as it is')})" if _exact(member) else said
+    return translate("{field} (as it is)").format(field=said) if _exact(member) else said
 
 
 def _allowed(policy: Policy) -> set[_Flow]:

@@ -61,6 +61,13 @@ def members_of(policy: Policy, operation: Operation) -> Mapping[str, Member]:
     return {name: member for name, member in found.items() if name in in_path or not bodiless}
 
 
+def _fits_a_path(kind: FieldType) -> bool:
+    """Whether some value of ``kind`` can stand in a path."""
+    if kind.kind == "enum":
+        return kind.most is None and any(map(SEGMENT.fullmatch, kind.values))
+    return kind.most is None and kind.kind not in ("boolean", "email", "integer")
+
+
 def call_of(policy: Policy, name: str) -> Operation | None:
     """Return the call that ``policy`` has under ``name``; ``None`` also where nothing could stand in its path."""
     operation = policy.operations.get(name)
@@ -68,6 +75,6 @@ def call_of(policy: Policy, name: str) -> Operation | None:
         members = members_of(policy, operation)
         for parameter in PARAMETER.findall(operation.path):
             kind = members[parameter].type if parameter in members else _NONE
-            if kind is not None and (kind.kind in ("boolean", "integer") or kind.most is not None):
+            if kind is not None and not _fits_a_path(kind):
                 return None
     return operation

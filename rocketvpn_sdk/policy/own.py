@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from rocketvpn_sdk.policy.document import Operation, Policy
-from rocketvpn_sdk.policy.identities import says_more
+from rocketvpn_sdk.policy.identities import rank
 from rocketvpn_sdk.policy.members import members_of
 from rocketvpn_sdk.policy.strength import takes_no_more
 
@@ -75,6 +75,8 @@ def follows(old: Policy, operation: Operation) -> bool:
     there: Counter[str] = Counter()
     for each in own:
         there |= _names(each) if (each.purpose, each.recipient) == way else Counter()
+    same = [each for each in own if each.id == operation.id]
+    limits = [rank(each) for each in same or own if same or (each.purpose, each.recipient) == way]
     return (
         operation.purpose in old.purposes
         and operation.recipient in old.recipients
@@ -82,7 +84,7 @@ def follows(old: Policy, operation: Operation) -> bool:
         and _names(operation) <= there
         and set(operation.exact) <= set(before.exact if before is not operation else ())
         and _words_known(old, own, operation)
-        and not says_more(old, operation, operation.fields)
+        and rank(operation) <= max(limits, default=-1)
     )
 
 

@@ -30,7 +30,14 @@ HELD_CONSENT = wire.HeldConsent(
     recipient="acme",
 )
 FIELD = wire.HeldField(
-    id="contact_email", value=SECRET, since=AT, until=AT, recipients=["operator"], hold=HOLD, correctable=True, belongs="order"
+    id="contact_email",
+    value=SECRET,
+    since=AT,
+    until=AT,
+    recipients=["operator"],
+    hold=HOLD,
+    correctable=True,
+    belongs="order",
 )
 
 REQUEST = wire.RightsRequest(

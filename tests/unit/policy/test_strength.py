@@ -120,6 +120,9 @@ def test_the_strongest_of_two_is_as_strong_as_either(one: Transform, other: Tran
         ({"kind": "text", "max": 9}, {"kind": "text", "max": 10}),
         ({"kind": "text", "min": 1}, {"kind": "text"}),
         ({"kind": "text", "pattern": "[ab]"}, {"kind": "text"}),
+        ({"kind": "text", "max": 9, "most": 2}, {"kind": "text", "max": 9, "most": 3}),
+        ({"kind": "enum", "values": ("a", "b")}, {"kind": "text", "max": 1}),
+        ({"kind": "enum", "values": ("a", "b")}, {"kind": "secret", "pattern": "[a-z]"}),
     ],
 )  # fmt: skip
 def test_a_type_that_takes_less(one: dict[str, object], other: dict[str, object]):
@@ -136,8 +139,29 @@ def test_a_type_that_takes_less(one: dict[str, object], other: dict[str, object]
         ({"kind": "enum", "values": ("a", "b")}, {"kind": "enum", "values": ("b", "c")}),
         ({"kind": "text", "pattern": "[ab]"}, {"kind": "text", "pattern": "[a]"}),
         ({"kind": "integer", "min": 0, "max": 5}, {"kind": "integer", "min": 1, "max": 9}),
+        ({"kind": "boolean"}, {"kind": "boolean", "most": 1}),
+        ({"kind": "enum", "values": ("a", "bc")}, {"kind": "text", "max": 1}),
+        ({"kind": "enum", "values": ("192.0.2.1",)}, {"kind": "ip_address"}),
     ],
 )  # fmt: skip
 def test_types_that_cannot_be_compared(one: dict[str, object], other: dict[str, object]):
     assert not takes_no_more(FieldType(**one), FieldType(**other))
     assert not takes_no_more(FieldType(**other), FieldType(**one))
+
+
+def test_what_the_older_form_of_the_protocol_takes():
+    """Any number, yes or no, or text of up to 4096 characters, or a list of such."""
+    for kind in (
+        {"kind": "boolean"}, {"kind": "integer", "min": 0, "max": 5}, {"kind": "time"}, {"kind": "text", "max": 4096},
+        {"kind": "secret", "max": 9}, {"kind": "enum", "values": ("a" * 4096,)}, {"kind": "version", "most": 9},
+    ):  # fmt: skip
+        assert takes_no_more(FieldType(**kind), None)
+        assert not takes_no_more(None, FieldType(**kind))
+    assert takes_no_more(None, None)
+    for kind in (
+        {"kind": "text", "max": 4097},
+        {"kind": "text"},
+        {"kind": "secret"},
+        {"kind": "enum", "values": ("a" * 4097,)},
+    ):
+        assert not takes_no_more(FieldType(**kind), None)

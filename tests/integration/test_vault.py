@@ -188,6 +188,20 @@ def test_attack_far_future_clock_hides_records_and_destroys_none(
     again.close()
 
 
+@pytest.mark.clause("R1", "X1")
+def test_a_servers_word_outlives_a_process_that_is_killed(
+    vault: Vault, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """What it has said is written down at once where it moves, warns, or is the first; the process is never closed."""
+    vault.agree(clock.time())
+    for word, known in [(0, 0), (20, 20), (90, 90), (20, 20)]:
+        vault.agree(clock.time() + word * DAY)
+        other = open_vault(vault.folder, secrets, clock)
+        assert other.now() == clock.time() + known * DAY
+        assert other.age().vouched == clock.time()
+        other.close()
+
+
 @pytest.mark.clause("R1")
 def test_after_the_clock_was_set_back_new_records_are_kept_and_live_their_time(vault: Vault, clock: FakeClock) -> None:
     vault.age()

@@ -230,6 +230,21 @@ def test_a_machine_that_stayed_on_keeps_nothing_longer(config: Config, clock: Fa
 
 
 @pytest.mark.clause("R1")
+def test_a_process_that_is_killed_forgets_an_hour_at_most(config: Config, clock: FakeClock) -> None:
+    start, killed = clock.time(), RocketVPN.open(config)
+    clock.advance(5 * 3600)
+    killed._upkeep.tidy()  # as the background worker does each hour
+    clock.advance(1800)
+    clock.turn(-6 * 3600)
+    clock.reboot()
+    with RocketVPN.open(config) as rocket:
+        age = rocket.status().age
+        assert age is not None
+        assert age.highest == start + 5 * 3600
+    killed.close()
+
+
+@pytest.mark.clause("R1")
 def test_a_process_that_runs_for_days_purges_also_after_it_was_suspended(config: Config, clock: FakeClock) -> None:
     with RocketVPN.open(config) as rocket:
         handler, log = rocket.journal.handler(), logging.getLogger("clocks")

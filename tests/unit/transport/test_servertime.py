@@ -70,6 +70,14 @@ def test_what_the_server_says_is_passed_on_of_a_refusal_too() -> None:
     assert told == [NOW + 40 * DAY, NOW]
 
 
+@pytest.mark.parametrize(("more", "off"), [({}, 77.0), ({"Age": "0"}, 0.0)])
+def test_an_answer_that_was_kept_on_its_way_tells_no_time(line: Line, more: dict[str, str], off: float) -> None:
+    headers = {"Date": formatdate(NOW + 77, usegmt=True), **more}
+    line.router.get("/v1/order").mock(return_value=httpx.Response(200, json={}, headers=headers))
+    line.api.call("order.read", answer=dict)
+    assert line.api.session.there.now() == line.clock.now + off
+
+
 @pytest.mark.clause("U1")
 def test_attack_a_time_told_to_nobody_in_particular_comes_back_with_no_name(line: Line) -> None:
     """Each device could be given a time of its own in a call without identity, and be known by it afterwards."""

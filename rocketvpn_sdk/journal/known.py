@@ -28,6 +28,7 @@ _MOST_RECENT = 16
 _MOST_LAYERS = 3
 """Percent-encoding inside percent-encoding is undone so many times."""
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_WORD = re.compile(r"[a-z0-9]+")
 _COMMON_WORDS = """
     account active admin administrator alpha android app apple apps arch beta bot box build builder centos cli
     client computer connect connected connection core daemon data debian debug default demo deploy desktop dev
@@ -53,6 +54,23 @@ class Identifiers(MaskedRepr, frozen=True):
     refresh_token: str = ""
 
 
+class _Needles(OneHolder):
+    """What is looked for now."""
+
+    __slots__ = ("cores", "needles", "whole")
+
+    def __init__(self, needles: Iterable[str], whole: frozenset[str]) -> None:
+        self.needles = tuple(needles)
+        self.whole = whole
+        """Those that count as whole words only."""
+        # Several needles have a part in common: most texts have none of those few parts, which is quick to see.
+        cores: list[str] = []
+        for core in sorted((max(_WORD.findall(needle) or [needle], key=len) for needle in self.needles), key=len):
+            if not any(shorter in core for shorter in cores):
+                cores.append(core)
+        self.cores = tuple(cores)
+
+
 class Known(OneHolder):
     """The values known now. Thread-safe; ``changes`` grows with every change, for caches of what was scrubbed.
 
@@ -60,15 +78,13 @@ class Known(OneHolder):
     only as a whole word. Too short or too common ones are not looked for.
     """
 
-    __slots__ = ("_lock", "_names", "_needles", "_recent", "_values", "_whole", "changes")
+    __slots__ = ("_lock", "_names", "_recent", "_search", "_values", "changes")
 
     def __init__(self, values: Iterable[str] = (), *, names: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._names = frozenset(names)
         self._values = frozenset(values)
         self._recent: deque[str] = deque(maxlen=_MOST_RECENT)
-        self._needles: tuple[str, ...] = ()
-        self._whole: frozenset[str] = frozenset()
         self.changes = 0
         self._prepare()
 
@@ -102,13 +118,20 @@ class Known(OneHolder):
 
     def find(self, text: str) -> list[_Found]:
         """Return where a known value stands in ``text``, as (start, end)."""
-        low = _lower(text)
-        found = [place for needle in self._needles if needle in low for place in _places(low, needle, self._whole)]
+        search = self._search
+        low = text.lower() if text.isascii() else _lower(text)
+        for core in search.cores:
+            if core in low:
+                break
+        else:
+            if "%" not in low:
+                return []
+        found = [place for needle in search.needles for place in _places(low, needle, search.whole)]
         if "%" in text:
-            found += self._find_encoded(text)
+            found += self._find_encoded(text, search)
         return found
 
-    def _find_encoded(self, text: str) -> Iterator[_Found]:
+    def _find_encoded(self, text: str, search: _Needles) -> Iterator[_Found]:
         places, layer = list(range(len(text) + 1)), text
         for _ in range(_MOST_LAYERS):
             decoded, inner = _decoded(layer)
@@ -116,8 +139,8 @@ class Known(OneHolder):
                 return
             places, layer = [places[place] for place in inner], decoded
             low = _lower(layer)
-            for needle in self._needles:
-                for start, end in _places(low, needle, self._whole):
+            for needle in search.needles:
+                for start, end in _places(low, needle, search.whole):
                     yield places[start], places[end]
 
     def _prepare(self) -> None:
@@ -125,8 +148,7 @@ class Known(OneHolder):
         values = [value for value in (*self._values, *self._recent) if _SHORTEST <= len(value) <= _LONGEST]
         parts = {form for value in values if _is_distinct(value) for form in _forms(value)}
         words = {form for value in values if not _is_distinct(value) for form in _forms(value)}
-        self._whole = frozenset(names | words) - parts
-        self._needles = tuple(self._whole | parts)
+        self._search = _Needles(names | words | parts, frozenset(names | words) - parts)
         self.changes += 1
 
     def __repr__(self) -> str:

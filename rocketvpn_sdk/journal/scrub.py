@@ -151,7 +151,8 @@ class Scrubber(OneHolder):
             # Letters of other scripts and odd spaces decide too: they stay as they are in the shape.
             seen = shape(data if text.isascii() else text.encode())
             findings = [] if seen in _harmless else self._findings(text, data, seen)
-            findings += [(start, _KNOWN, end) for start, end in self.known.find(text)]
+            if places := self.known.find(text):
+                findings += [(start, _KNOWN, end) for start, end in places]
             return _replaced(text, findings) if findings else text
         except Exception:  # noqa: BLE001  (whatever went wrong, the text must not be kept, nor the app's call fail)
             return UNREADABLE

@@ -11,19 +11,20 @@ import errno
 import os
 import stat
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from rocketvpn_sdk.platforms import windows_paths
+from rocketvpn_sdk.platforms import running, windows_paths
+from rocketvpn_sdk.platforms.running import boot_id as boot_id
+from rocketvpn_sdk.platforms.running import process_name as process_name
+from rocketvpn_sdk.platforms.running import since_boot as since_boot
 
 if TYPE_CHECKING:
     import socket
 
 _MOUNTS = Path("/proc/self/mounts")
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "ncpfs", "davfs", "fuse.davfs2"}
 )
@@ -70,53 +71,10 @@ def after_fork(call: Callable[[], None]) -> None:
         os.register_at_fork(after_in_child=call)
 
 
-def boot_id() -> str:
-    """Return what names this run of the machine, since it was started; empty where the system does not tell.
-
-    Source: random(4) of Linux; ``kern.bootsessionuuid`` of XNU's bsd/kern/kern_sysctl.c.
-    """
-    if sys.platform == "linux":
-        try:
-            return _BOOT.read_text("ascii").strip()
-        except (OSError, ValueError):  # /proc is not there, or an administrator hides it
-            return ""
-    if sys.platform == "darwin":
-        import ctypes
-
-        found, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
-        try:
-            failed = ctypes.CDLL(None).sysctlbyname(b"kern.bootsessionuuid", found, ctypes.byref(size), None, 0)
-        except (OSError, AttributeError):
-            return ""
-        return "" if failed else found.value.decode("ascii", "replace")
-    return ""
-
-
-def process_name(process: int) -> str:
-    """Return the name of a process; empty where it is gone, or the system does not tell by /proc."""
-    try:
-        return Path(f"/proc/{process}/comm").read_text("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
 def never_block(handle: int) -> None:
     """Let a write to a full pipe fail instead of wait. Windows has no such call before Python 3.12."""
     if sys.platform != "win32":
         os.set_blocking(handle, False)
-
-
-def since_boot() -> float:
-    """Return seconds of this run of the machine, those in which it was suspended included where the system counts them.
-
-    Source: clock_gettime(2) of Linux, ``CLOCK_BOOTTIME``; clock_gettime(3) of macOS, whose ``CLOCK_MONOTONIC`` goes on
-    while the machine sleeps.
-    """
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    if sys.platform == "darwin":
-        return time.clock_gettime(time.CLOCK_MONOTONIC)
-    return time.monotonic()
 
 
 # ---------------------------------------------------------------- who may use a file, and where it is

@@ -526,3 +526,21 @@ def test_a_removed_device_is_told_so_and_how_its_owner_goes_on(bound: CommandLin
     assert "device-revoked" not in shown
     planned = " ".join(bound.run("delete", "--plan").out.split())
     assert "rocketvpn delete --owner ORDER" in planned
+
+
+def test_a_copy_of_a_bound_machine_is_told_and_binds_as_a_device_of_its_own(sandbox: Sandbox, tmp_path: Path):
+    order = sandbox.order(limit=3)
+    first = CommandLine(settings(tmp_path / "first", sandbox.client_file))
+    copied = CommandLine(settings(tmp_path / "copied", sandbox.client_file))
+    assert first.run("bind", order).code == 0
+
+    told = copied.json("bind", order)
+    assert (told.code, told.error["code"]) == (codes.REFUSED, "device-exists")
+    (device,) = told.error["devices"]
+    plain = copied.run("bind", order).err
+    assert device["name"] in plain
+    assert "--another" in plain
+    assert "--replace" in plain
+
+    assert copied.run("bind", order, "--another").code == 0
+    assert len(first.json("status", "--online").document["devices"]) == 2

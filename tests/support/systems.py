@@ -15,7 +15,8 @@ from rocketvpn_sdk import platforms
 
 def become(patch: pytest.MonkeyPatch, system: str) -> None:
     """Let our code, and no library, believe that it runs on ``system``, as ``sys.platform`` names it."""
-    patch.setattr(platforms, "sys", SimpleNamespace(platform=system))
+    for module in (platforms, platforms.running):
+        patch.setattr(module, "sys", SimpleNamespace(platform=system))
 
 
 def forget_drives(patch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ def test_this_machine_s_run_has_one_name_and_goes_on() -> None:
 
 
 def test_a_system_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platforms, "_BOOT", tmp_path / "there is none")
+    monkeypatch.setattr(platforms.running, "_BOOT", tmp_path / "there is none")
     become(monkeypatch, "linux")
     assert platforms.boot_id() == ""
     become(monkeypatch, "win32")

@@ -1,0 +1,114 @@
+"""What the device knows of itself is found however it is written, and ordinary words are left alone (C2)."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, Pending
+from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
+from rocketvpn_sdk.journal.scrub import REMOVED, Scrubber
+from rocketvpn_sdk.platforms import personal_names
+
+pytestmark = pytest.mark.clause("C2")
+
+ORDER, MAIL, NAME = "K7-PP42-0099", "jürgen.ö@post.example", "Jürgen Müller"
+KNOWN = Known([ORDER, "Q" * 20 + "7"], names=[NAME, "jmueller"])
+KNOWN.seen([MAIL, "481920", "account", "granted"])
+
+
+def encoded(text: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+@pytest.mark.parametrize("value", [ORDER, MAIL, NAME, "jmueller", "481920"])
+@pytest.mark.parametrize(
+    "write",
+    [
+        str.lower, str.upper, quote, encoded, lambda text: quote(quote(text, safe="")), json.dumps, ascii,
+        lambda text: f"/srv/{text}/log", lambda text: f"https://127.0.0.1/x?y={quote(text)}&z",
+        lambda text: f"x:{text}:y",
+        lambda text: repr(text.encode()), lambda text: unicodedata.normalize("NFD", text),
+    ],
+)  # fmt: skip
+def test_it_is_found_in_every_notation(value: str, write) -> None:
+    text = f"ok {write(value)} ok"
+    places = KNOWN.find(text)
+    assert places, text
+    left = text
+    for start, end in sorted(places, reverse=True):
+        left = left[:start] + REMOVED + left[end:]
+    assert value.casefold() not in left.casefold()
+    assert left.startswith("ok ")
+    assert left.endswith(" ok")
+
+
+@pytest.mark.parametrize("order", ["K7PP420099", "k7 pp42 0099", "K7_PP42_0099", "K7\u2011PP42\u20110099"])
+def test_an_order_number_is_found_with_other_separators(order: str) -> None:
+    assert "0099" not in Scrubber(known=KNOWN).scrub(f"renewing {order} failed")
+
+
+@pytest.mark.parametrize(
+    "text", ["account granted", "jmuellers are many", "xjmueller", "4819201 bytes; the müller", ""]
+)
+def test_words_stay_that_only_look_alike(text: str) -> None:
+    assert [place for place in KNOWN.find(text) if "4819201" not in text[place[0] :]] == []
+
+
+@pytest.mark.parametrize("name", ["", "a", "pi", "root", "user", "Admin", "localhost", "max", "12345"])
+def test_short_and_common_names_are_not_looked_for(name: str) -> None:
+    text = f"a user with root rights: max 12345 on pi, localhost, /x/{name}"
+    assert Known(names=[name]).find(text) == []
+
+
+def test_a_common_name_is_taken_out_of_a_home_folder_all_the_same() -> None:
+    assert (
+        Scrubber(known=Known(names=["max"])).scrub("open /home/max/x: max 3 tries")
+        == "open /home/[user]/x: max 3 tries"
+    )
+
+
+def test_what_is_known_changes_with_the_binding() -> None:
+    known = Known(names=["jmueller"])
+    known.now(["RV-OLD-1111"])
+    changes = known.changes
+    known.now(["RV-NEW-2222"], and_before=True)
+    assert known.find("rv-old-1111")
+    assert known.find("rv-new-2222")
+    known.now(["RV-NEW-2222"])
+    assert (known.find("rv-old-1111"), bool(known.find("rv-new-2222"))) == ([], True)
+    assert known.changes > changes
+    known.forget()
+    assert (known.find("rv-new-2222"), bool(known.find("by jmueller"))) == ([], True)
+    known.now([])
+    assert repr(known) == "Known(…)"
+
+
+def test_only_the_newest_values_of_calls_are_remembered() -> None:
+    known = Known()
+    known.seen([f"code-{number:06}" for number in range(40)])
+    assert known.find("code-000000") == []
+    assert known.find("code-000039")
+
+
+@given(st.text(), st.text(min_size=3, max_size=30))
+def test_places_are_in_the_text_whatever_it_is(text: str, value: str) -> None:
+    known = Known([value], names=[value])
+    for start, end in known.find(f"{text}%{value}%41{text}"):
+        assert 0 <= start < end <= 2 * len(text) + len(value) + 4
+    assert REMOVED in Scrubber(known=Known(["zz9876"])).scrub(text.replace("%", "") + " zz9876 ")
+
+
+def test_the_documents_and_members_are_those_of_the_binding() -> None:
+    assert (BINDING, CREDENTIALS, PENDING) == DOCUMENTS
+    members = {*Binding.__struct_fields__, *Credentials.__struct_fields__, *Pending.__struct_fields__}
+    assert set(Identifiers.__struct_fields__) == members - {"bound_on", "by_machine", "private_key", "client_id"}
+
+
+def test_the_system_knows_somebody() -> None:
+    assert all(isinstance(name, str) and name for name in personal_names())

@@ -225,10 +225,9 @@ def test_a_receipt_that_was_saved_is_said_although_another_deletion_still_waits(
         assert answer.document["receipt_file"] == tmp_path / "receipt.json"
 
 
-@pytest.mark.clause("C1")
 def test_all_of_a_notice_is_printed_before_somebody_agrees_to_it() -> None:
     notice: Any = SimpleNamespace(
-        title="Surveys", policy_version=7, language="en", what="What it is.", why="Why it is.", withdraw="Take it back.",
+        title="Surveys", policy_version=7, language="en", what="What it is.", why="Why it is.", withdraw="Take back.",
         advice="You need not.", contact="mail@example.org", sha256="seven", fields=("A field.", "Another field."),
         how_long=("A year.",), who=("The operator.", "A company."),
     )  # fmt: skip
@@ -236,6 +235,6 @@ def test_all_of_a_notice_is_printed_before_somebody_agrees_to_it() -> None:
         consent._ask(out, notice, "agree", yes=False)
     in_order(
         text.getvalue(), "Surveys, version 7 (en)", "What it is.", "Why it is.", "Which fields", "A field.",
-        "Another field.", "How long", "A year.", "Who", "The operator.", "A company.", "Your choice", "Take it back.",
+        "Another field.", "How long", "A year.", "Who", "The operator.", "A company.", "Your choice", "Take back.",
         "You need not.", "mail@example.org", "seven",
     )  # fmt: skip

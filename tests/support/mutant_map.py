@@ -1,7 +1,8 @@
 """Which tests run which line of the package, and how long each takes: measured once, kept in ``.mutants``.
 
 Also the pytest plugin that writes down what passed. The map is made anew when the package changes; when only tests
-changed, theirs alone run again.
+changed, theirs alone run again. What runs in processes that a test starts is not seen: a line that only those run
+counts as run by nobody.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import typer.main
 
 from rocketvpn_sdk.cli import app as command_line
 from rocketvpn_sdk.cli import ask
+from rocketvpn_sdk.cli.commands import policy
 from rocketvpn_sdk.cli.options import command_in
 from rocketvpn_sdk.cli.problems import CommandError
+from rocketvpn_sdk.errors import EventUndeclared
+from rocketvpn_sdk.policy import bundled_policy
 
 
 def options() -> list[tuple[str, Any]]:
@@ -68,3 +72,21 @@ def test_the_command_is_found_behind_shared_options_so_that_no_other_one_is_load
     arguments: str, command: str | None
 ) -> None:
     assert command_in(arguments.split()) == command
+
+
+def test_the_events_of_a_module_are_its_own_and_are_checked_by_the_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = "from rocketvpn_sdk import Event\nfrom support.app_events import Crashed\n"
+    kind = "class Own(Event, name='app.own', purpose='service'):\n    "
+    for name, field in (("fitting_events", "region"), ("other_events", "birthday")):
+        (tmp_path / f"{name}.py").write_text(f"{head}{kind}{field}: str\n")
+    before = list(sys.path)
+    assert policy._check(bundled_policy(), "fitting_events") == 1
+    assert policy._check(bundled_policy(), "support.app_events") == 3
+    with pytest.raises(EventUndeclared, match="birthday"):
+        policy._check(bundled_policy(), "other_events")
+    with pytest.raises(CommandError, match="cannot be imported"):
+        policy._check(bundled_policy(), "no_such_module_of_events")
+    assert sys.path == before

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from rocketvpn_sdk import Report, wire
-from rocketvpn_sdk.cli.commands import delete, delete_owner, view
+from rocketvpn_sdk.cli.commands import consent, delete, delete_owner, view
 from rocketvpn_sdk.cli.output import Out
+from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.rights.report import AppliedPolicy
 from rocketvpn_sdk.rights.report.model import (
@@ -222,3 +223,18 @@ def test_a_receipt_that_was_saved_is_said_although_another_deletion_still_waits(
         states[:] = states[::order]
         answer = delete._resume(call, tmp_path / "receipt.json", yes=True)
         assert answer.document["receipt_file"] == tmp_path / "receipt.json"
+
+
+def test_all_of_a_notice_is_printed_before_somebody_agrees_to_it() -> None:
+    notice: Any = SimpleNamespace(
+        title="Surveys", policy_version=7, language="en", what="What it is.", why="Why it is.", withdraw="Take back.",
+        advice="You need not.", contact="mail@example.org", sha256="seven", fields=("A field.", "Another field."),
+        how_long=("A year.",), who=("The operator.", "A company."),
+    )  # fmt: skip
+    with printing() as (out, text), pytest.raises(ConfirmationNeeded):
+        consent._ask(out, notice, "agree", yes=False)
+    in_order(
+        text.getvalue(), "Surveys, version 7 (en)", "What it is.", "Why it is.", "Which fields", "A field.",
+        "Another field.", "How long", "A year.", "Who", "The operator.", "A company.", "Your choice", "Take back.",
+        "You need not.", "mail@example.org", "seven",
+    )  # fmt: skip

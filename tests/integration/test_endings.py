@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -254,7 +255,8 @@ def held(*parts: str) -> set[str]:
             part = inside.pop()
             if type(part) in (str, bytes):
                 shown = part if type(part) is str else part.decode("latin-1")
-                found |= set(re.findall(re.escape(text) + "[a-z]*", shown)) if text in shown else set()
+                for after in shown.split(text)[1:]:  # no pattern, which would be cached
+                    found.add(text + "".join(itertools.takewhile(str.islower, after)))
             elif not gc.is_tracked(part):  # what holds only plain values is not among the objects above
                 inside += gc.get_referents(part)
     return found

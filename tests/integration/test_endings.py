@@ -95,7 +95,7 @@ def again(machine: Machine) -> None:
 @pytest.mark.parametrize("regranted", [False, True][not THOROUGH :], ids=["", "and agreed to again"][not THOROUGH :])
 @pytest.mark.parametrize("where", ["here", "there", "there, handed over", "locked", "locked, minimised", "clock ahead"])
 @pytest.mark.parametrize("way", WAYS)
-def test_what_waited_in_memory_does_not_come_back(machine: Machine, way: str, where: str, regranted: bool) -> None:
+def test_what_waited_does_not_come_back(machine: Machine, way: str, where: str, regranted: bool) -> None:
     prepare, ends = WAYS[way]
     prepare(machine)
     process, other = (machine.one if where == "here" else machine.two), machine.two
@@ -196,6 +196,20 @@ def test_a_withdrawal_between_the_question_and_the_seal_withholds_what_comes_aft
     machine.two.flush()
     assert machine.stored() == set()
     assert machine.two.counted() == 2
+
+
+def test_what_is_recorded_in_the_same_tick_of_a_slow_clock_as_a_deletion_goes_with_it(machine: Machine) -> None:
+    """Nobody can tell which came first: it is dropped, and counted."""
+    machine.two.open()
+    machine.clock.advance(61)
+    for process in (machine.one, machine.two):
+        process.rocket._rooms.vault.moments.now = lambda: 61.0
+        process.rocket.journal._moment = lambda: 61.0
+    machine.two.record("served", 1)
+    machine.one.delete()
+    machine.two.flush()
+    assert machine.stored() == set()
+    assert machine.two.counted() == 1
 
 
 # ---------------------------------------------------------------- the kinds of marks

@@ -42,7 +42,10 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary point; never goes back."""
+        """Return seconds since an arbitrary point; never goes back, and is the same for all processes of the machine.
+
+        It tells what was recorded before a deletion; one that stands still makes what comes after it look like before.
+        """
         ...
 
 

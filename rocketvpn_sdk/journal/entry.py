@@ -43,7 +43,9 @@ class JournalStats(Tally, frozen=True, kw_only=True):
     waiting: int
     """Recorded, not yet sealed."""
     dropped: int
-    """Not kept: the vault was locked for too long, or the disk did not take it, since this was opened."""
+    """Not kept, since this was opened: the vault was locked for too long, the disk did not take it, or it was deleted
+    while it waited in memory. The last includes what waited when another process let more be recorded, by a consent.
+    """
     capped: int
     """Removed, the oldest first, because the log was full."""
     refused: int

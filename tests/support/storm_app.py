@@ -1,5 +1,7 @@
 """An app that logs a line every few milliseconds until its stdin is closed, and notes when each call returned.
 
+Prints a dot for each line, and at the end what it counted.
+
 python -m support.storm_app FOLDER NAME
 """
 
@@ -43,6 +45,8 @@ def main() -> None:
         number += 1
         logger.info("line %d", number)
         os.write(returned, b"%d %.9f\n" % (number, time.monotonic()))
+        sys.stdout.write(".")
+        sys.stdout.flush()
     rocket.journal.flush()
     stats = rocket.journal.stats()
     sys.stdout.write(json.dumps({"lines": number, "counted": stats.dropped + stats.refused + handler.failed}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -154,6 +155,29 @@ def test_links_and_junctions_stand_for_another_place(tmp_path: Path) -> None:
     cloud: Any = SimpleNamespace(st_mode=stat.S_IFDIR | 0o777, st_reparse_tag=0x9000001A)
     assert platforms.is_link(junction)
     assert not platforms.is_link(cloud)
+
+
+def test_the_machines_run_is_named_as_the_system_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A system that tells nothing, or hides it, has no name for it: then every mark counts as one of this run."""
+    assert platforms.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    monkeypatch.setattr(platforms, "_BOOT", tmp_path / "none")
+    assert platforms.boot_id() == ""
+    become(monkeypatch, "win32")
+    assert platforms.boot_id() == ""
+
+
+@pytest.mark.parametrize(("failed", "named"), [(0, "6C0FFEE0-BOOT"), (-1, "")])
+def test_macos_names_its_run_by_a_sysctl(monkeypatch: pytest.MonkeyPatch, failed: int, named: str) -> None:
+    def sysctlbyname(name: bytes, found: Any, size: Any, new: None, length: int) -> int:
+        assert (name, new, length) == (b"kern.bootsessionuuid", None, 0)
+        found.value = b"6C0FFEE0-BOOT"
+        return failed
+
+    become(monkeypatch, "darwin")
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace(sysctlbyname=sysctlbyname))
+    assert platforms.boot_id() == named
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: SimpleNamespace())
+    assert platforms.boot_id() == ""
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])

@@ -16,7 +16,8 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from rocketvpn_sdk.platforms import running, windows_paths
+from rocketvpn_sdk.platforms import running as running
+from rocketvpn_sdk.platforms import windows_paths
 from rocketvpn_sdk.platforms.running import boot_id as boot_id
 from rocketvpn_sdk.platforms.running import process_name as process_name
 from rocketvpn_sdk.platforms.running import since_boot as since_boot

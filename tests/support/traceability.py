@@ -160,7 +160,13 @@ WHAT: dict[str, Clause] = {
         "What a new version takes is found tuple by tuple, announced, and binds only after it was shown for the days "
         "of notice and its date has come; until then the device does what both versions allow. What narrows holds at "
         "once, for what is stored too.",
-        ("policy/change.py", "policy/findings.py", "policy/together.py", "consent/in_force.py", "updates/policies.py"),
+        (
+            "policy/change.py",
+            "policy/findings/fields.py",
+            "policy/together.py",
+            "consent/in_force.py",
+            "updates/policies.py",
+        ),
     ),
     "X3": Clause(
         "Once shown and due, the new version holds; consents that it widens fall back to unset.",

@@ -208,7 +208,7 @@ class Versions:
         bound = InForce(state.pending)
         with suppress(NotAllowed), self._vault.write() as change:
             self._expect(change, state)
-            void = state.change.reconsent | reworded(change, state.binding, state.pending)
+            void = (state.change.reconsent - state.change.reworded) | reworded(change, state.binding, state.pending)
             unset(change, void, at=self._vault.age().highest, spare=state.pending.sha256)
             if not state.change.reduces_rights and not state.change.cells:
                 self._carry(change, state.binding, state.pending)
@@ -227,8 +227,9 @@ class Versions:
                 from rocketvpn_sdk.consent.ending import reworded, unset
 
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
-                reconsent = _compared(before.pending, state.newest).reconsent
-                void = reconsent | reworded(change, before.pending, state.newest, shown=before.pending.sha256)
+                between = _compared(before.pending, state.newest)
+                agreed = reworded(change, before.pending, state.newest, shown=before.pending.sha256)
+                void = (between.reconsent - between.reworded) | agreed
                 unset(change, void, at=self._vault.age().highest, spare=state.newest.sha256)
             self._replace(change, before, state)
         self._take(state)

@@ -49,9 +49,10 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
     call, what ``own.call_cell`` returns."""
     reconsent: frozenset[str] = frozenset()
-    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds.
-
-    Those for a purpose in other words come to it then, where it was shown in a language in which they are others."""
+    """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""
+    reworded: frozenset[str] = frozenset()
+    """Those of them for which nothing but their purpose's words changed: unset only where these are others in the
+    language that was shown (``consent.ending.reworded``)."""
 
     @property
     def reduces_rights(self) -> bool:
@@ -79,6 +80,8 @@ def compare(old: Policy, new: Policy, *, language: str = "en") -> PolicyChange:
     necessary = [finding for finding in wider if finding.kind in NECESSARY]
     narrower = [_turned(finding) for finding in widenings(new, old) if finding.kind in OPPOSITE]
 
+    reconsent = frozenset(_consents(new, reductions))
+
     def told(findings: Iterable[Finding]) -> tuple[Difference, ...]:
         return tuple(_told(group, old, new, language) for group in _grouped(findings))
 
@@ -87,7 +90,8 @@ def compare(old: Policy, new: Policy, *, language: str = "en") -> PolicyChange:
         narrowed=told(narrower),
         newly_necessary=told(necessary),
         cells=frozenset(_cell(finding, new) for finding in necessary),
-        reconsent=frozenset(_consents(new, reductions)),
+        reconsent=reconsent,
+        reworded=reconsent.difference(_consents(new, (each for each in reductions if each.kind != "purpose_reworded"))),
     )
 
 
@@ -132,8 +136,6 @@ def _told(group: list[Finding], old: Policy, new: Policy, language: str) -> Diff
 
 def _consents(new: Policy, reductions: Iterable[Finding]) -> Iterable[str]:
     for finding in reductions:
-        if finding.kind == "purpose_reworded":
-            continue  # it depends on the language that was shown, which is not known here: ``consent.ending.reworded``
         for purpose, recipient in affected(new, finding):
             if new.purposes[purpose].necessity == "consent":
                 yield purpose

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import ROOT, CommandLine
+from support.policies import NEWEST
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.app import run
@@ -53,7 +54,7 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     done = adult.json("consent", "grant", "improvement", "--yes")
     assert done.code == 0
     assert (done.document["state"], done.document["server"]) == ("granted", "told")
-    assert done.document["notice"]["policy_version"] == 1
+    assert done.document["notice"]["policy_version"] == NEWEST
     assert "proof" not in done.document["notice"]
     assert said(adult) == {"improvement": "granted", "surveys": "unset"}
     (receipt,) = adult.json("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
@@ -112,7 +113,7 @@ def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandb
     settled = bound.json("age", "--adult").error
     assert "guardian request" in settled["action"]
     asked = bound.json("guardian", "request", "-", typed="mum@family.example\n")
-    assert asked.document["policy_version"] == 1
+    assert asked.document["policy_version"] == NEWEST
     assert "family.example" not in asked.out
     code = sandbox.mail.last_code("mum@family.example")
     assert bound.json("guardian", "confirm", "-", typed=f"{code}\n").document["guardian"] is True

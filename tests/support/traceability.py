@@ -162,12 +162,9 @@ WHAT: dict[str, Clause] = {
         "once, for what is stored too.",
         (
             "policy/change.py",
-<<<<<<< HEAD
             "policy/findings/calls.py",
             "policy/members.py",
-=======
             "policy/findings/fields.py",
->>>>>>> work-versions
             "policy/together.py",
             "consent/in_force.py",
             "updates/policies.py",

@@ -20,7 +20,7 @@ from rocketvpn_sdk.vault.head import FORMAT
 EVENTS = [SessionConnected, NetworkChanged, Crashed]
 SHIPPED = {
     1: "d26bbd75f3e0bf616c06b49c3eb137442a0ca4bf46e782620692fc95321dbe30",
-    2: "474715a7b0f0ef627065d809edba66fdf9d8b8213d554bb7ea5b958a5fdfa4aa",
+    2: "ee49d369f5a0552ea031a139b13b1b54d96376b95fef6a40725eca904e8844f1",
 }
 """``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
 

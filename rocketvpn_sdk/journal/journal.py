@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -26,6 +23,7 @@ from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
 from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
+from rocketvpn_sdk.journal.nesting import Busy, inside_another_call
 from rocketvpn_sdk.journal.retention import Retention
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
@@ -46,29 +44,6 @@ _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
 _EPOCH = utc(0.0)
-_OURS = f"{__name__.partition('.')[0]}."
-
-
-def _inside_another_call() -> bool:
-    """Whether this thread was interrupted in, or called back from, a call of the SDK other than the present one."""
-    frame = inspect.currentframe()
-    while frame is not None and _is_ours(frame):
-        frame = frame.f_back
-    while frame is not None and not _is_ours(frame):
-        frame = frame.f_back
-    return frame is not None
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith(_OURS)
-
-
-class Busy(threading.local):
-    """Whether this thread seals: what is logged by that is left out, or there would be no end to it."""
-
-    now = False
-    recording = 0
-    """How many lines this thread is recording, each from within the one before."""
 
 
 class Journal:
@@ -238,7 +213,7 @@ class Journal:
         Where somebody waited in vain, nobody waits again until a flush has come to its end. Nor does whoever logs from
         inside another call of ours, as a signal handler may: the flush could need a lock that this very call holds.
         """
-        if _inside_another_call():
+        if inside_another_call():
             self._flusher.hurry()
             return False
         if not self._stuck:

@@ -49,11 +49,6 @@ class Timekeeper:
                 self._age, saved_at=self._clock.time(), boot=boot_id(self._clock), booted_for=self._ticked
             )
 
-    def saw(self, moment: float) -> None:
-        """Take note of a moment that is past for sure."""
-        with self._lock:
-            self._age = self._age.joined(Age(highest=moment))
-
     def agree(self, server: float) -> Age:
         """Take the word of a server that proved who it is; return how late it is then."""
         with self._lock:

@@ -267,10 +267,6 @@ class Vault(OneHolder):
         """Return the clock by which something signed is still fresh: the wall's, or what servers proved if later."""
         return self.age().fresh(self.clock.time())
 
-    def saw(self, moment: float) -> None:
-        """Take note of a moment that another process of this vault believed in, and sealed: it is at least as late."""
-        self._time.saw(moment)
-
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
         before, after = self.age(), self._time.agree(server)

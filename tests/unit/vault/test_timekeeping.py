@@ -31,14 +31,6 @@ def test_without_anything_stored_it_is_what_the_clock_says() -> None:
     assert opened(clock).age().highest == clock.time()
 
 
-def test_a_moment_that_another_process_saw_counts_and_an_earlier_one_does_not() -> None:
-    clock = FakeClock()
-    keeper = opened(clock)
-    keeper.saw(clock.time() + DAY)
-    keeper.saw(clock.time())
-    assert keeper.age().highest == clock.time() + DAY
-
-
 def test_a_leap_is_believed_when_a_server_agrees() -> None:
     clock = FakeClock()
     before = clock.time()

@@ -40,15 +40,23 @@ def line(prompt: str) -> str:
     except OSError as error:
         problem = f"You cannot be asked: the standard error stream cannot be written to ({error.strerror})."
         raise CommandError(problem, exit_code=codes.USER) from None
+    return _read()
+
+
+def order_number(given: str) -> str:
+    """Return an order number; ``-`` reads it, since other users of the machine can see an argument.
+
+    Raises:
+        CommandError: what is there cannot be read.
+    """
+    return _read() if given == STDIN else given
+
+
+def _read() -> str:
     try:
         return sys.stdin.readline(LONGEST_LINE).strip()
     except UnicodeError:
         raise other_encoding() from None
-
-
-def order_number(given: str) -> str:
-    """Return an order number; ``-`` reads it, since other users of the machine can see an argument."""
-    return sys.stdin.readline(LONGEST_LINE).strip() if given == STDIN else given
 
 
 def passphrase(folder: Path) -> str:

@@ -18,7 +18,7 @@ Basis = Literal["law", "court", "authority", "order"]
 
 
 class PlannedField(msgspec.Struct, frozen=True):
-    """A field that goes."""
+    """A field that goes from wherever it is held."""
 
     field: str
     sentence: str
@@ -26,7 +26,7 @@ class PlannedField(msgspec.Struct, frozen=True):
 
 
 class KeptField(msgspec.Struct, frozen=True):
-    """A field that the server keeps, on which basis, and until when (R2)."""
+    """A field of which something stays, on which basis, and until when (R2)."""
 
     field: str
     sentence: str
@@ -34,6 +34,9 @@ class KeptField(msgspec.Struct, frozen=True):
     until: date | None
     """``None``: while the order lasts."""
     places: tuple[Place, ...] = ("server",)
+    """Where it stays."""
+    goes_from: tuple[Place, ...] = ()
+    """Where it is held as well and goes: this device keeps nothing."""
 
 
 class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +45,9 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     scope: wire.Scope
     made_at: datetime
     goes: tuple[PlannedField, ...]
-    """What is held and goes: here, what the vault holds now; at the server, what it said it holds."""
+    """What is held and goes altogether: here, what the vault holds now; at the server, what it said it holds."""
     stays: tuple[KeptField, ...]
-    """What is held at the server and stays there. No field is in both for the same place."""
+    """What is held and stays somewhere; where else it goes from stands with it. No field is in ``goes`` as well."""
     other_devices: tuple[str, ...]
     """Names of further devices that it reaches."""
     server_asked: bool
@@ -69,29 +72,35 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
 def divide(
     policies: tuple[Policy, ...], scope: wire.Scope, *, here: Iterable[str], there: Iterable[wire.HeldField]
 ) -> tuple[tuple[PlannedField, ...], tuple[KeptField, ...]]:
-    """Return what goes and what stays of what is held: by place, each field is in one of the two.
+    """Return what goes altogether and what stays somewhere, of what is held: each field is in one of the two.
 
     Args:
         policies: the versions in force, the binding one first: a field that several have is said in its words.
         scope: how far the deletion reaches.
         here: the ids of what this device holds in that scope; all of it goes.
-        there: what the server says it holds. A field of which only a part goes counts as one that stays.
+        there: what the server says it holds. A field of which only a part goes there counts as one that stays.
     """
-    stays: dict[str, KeptField] = {}
-    going: dict[str, tuple[Place, ...]] = dict.fromkeys(here, ("device",))
-    held = tuple(there)
+    here, held = frozenset(here), tuple(there)
+    bases: dict[str, tuple[Basis, date | None]] = {}
     for field in held:
         if field.hold is not None:
-            stays[field.id] = KeptField(
-                field.id, sentence_of(policies, field.id), field.hold.basis, _later(stays.get(field.id), field.hold)
-            )
+            known = bases.get(field.id, (None, None))[1]
+            bases[field.id] = field.hold.basis, max(known or field.hold.until, field.hold.until)
     for field in held:
         if scope == "device" and belongs(policies, field.id, field.belongs) == "order":
-            stays.setdefault(field.id, KeptField(field.id, sentence_of(policies, field.id), "order", None))
-    for field in held:
-        if field.id not in stays and "server" not in going.get(field.id, ()):
-            going[field.id] = (*going.get(field.id, ()), "server")
-    return _planned(policies, going), tuple(sorted(stays.values(), key=lambda kept: kept.field))
+            bases.setdefault(field.id, ("order", None))
+    stays = tuple(
+        KeptField(name, sentence_of(policies, name), *bases[name], goes_from=("device",) if name in here else ())
+        for name in sorted(bases)
+    )
+    at_server = {field.id for field in held}
+    going: dict[str, tuple[Place, ...]] = {}
+    for name in (here | at_server) - set(bases):
+        if name not in at_server:
+            going[name] = ("device",)
+        else:
+            going[name] = ("device", "server") if name in here else ("server",)
+    return _planned(policies, going), stays
 
 
 def allowed_there(policies: tuple[Policy, ...], scope: wire.Scope) -> tuple[PlannedField, ...]:
@@ -130,10 +139,6 @@ def _planned(policies: tuple[Policy, ...], places: dict[str, tuple[Place, ...]])
     order = {name: number for number, name in enumerate(name for policy in policies for name in policy.fields)}
     names = sorted(places, key=lambda name: (order.get(name, len(order)), name))
     return tuple(PlannedField(name, sentence_of(policies, name), places[name]) for name in names)
-
-
-def _later(known: KeptField | None, hold: wire.Hold) -> date:
-    return hold.until if known is None or known.until is None else max(known.until, hold.until)
 
 
 def sentence_of(policies: tuple[Policy, ...], name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.policy import Duration, Policy
+from rocketvpn_sdk.transport.forked import mend
 from rocketvpn_sdk.transport.guard import Passed
 from rocketvpn_sdk.transport.ports import Documents, Stream
 from rocketvpn_sdk.transport.tally import BEGUN, ENDED, SentTally, tally
@@ -77,6 +78,11 @@ class SentLedger:
         self._policy = policy
         self._lock = threading.Lock()
         self._key: bytes | None = None
+        mend(self)
+
+    def forked(self) -> None:
+        """In a forked child: the parent's lock may be held by a thread that is not here."""
+        self._lock = threading.Lock()
 
     def begin(self, passed: Passed, body: bytes) -> str:
         """Record that ``body`` is about to go, durably; return the record's id.

@@ -237,6 +237,8 @@ def test_the_plan_says_what_goes_what_stays_and_what_else_it_reaches(
     assert (device.service_ends, device.paid_until) == (False, None)
     kept = {stays.field: stays.basis for stays in device.stays}
     assert kept == {"payment_record": "law", "contact_email": "order", "order_number": "order"}
+    assert not set(kept) & {goes.field for goes in device.goes}
+    assert {stays.field for stays in device.stays if stays.goes_from == ("device",)} == {"order_number"}
     logs = rocket.rights.plan_delete("logs")
     assert (logs.service_ends, logs.stays, logs.other_devices) == (False, (), ())
     with pytest.raises(ValueRefused, match="logs, device, account"):

@@ -80,6 +80,7 @@ def _show_server_part(out: Out, plan: DeletionPlan) -> None:
 def _parts(plan: DeletionPlan) -> tuple[tuple[str, list[str]], ...]:
     """Return what goes from where; last, what may: a server that was not asked has not said what it holds."""
     here, there = ([field.field for field in plan.goes if place in field.places] for place in ("device", "server"))
+    here += [field.field for field in plan.stays if "device" in field.goes_from]
     why = "it is not asked about the log" if plan.scope == Reach.logs else "it could not be asked"
     may = f"Goes from the server, if it is there ({why}; this is what the policy lets it hold)"
     return (

@@ -54,7 +54,9 @@ def test_what_goes_and_what_stays_are_all_that_is_held_and_never_the_same(
 ) -> None:
     policy = build(drawn)
     goes, stays = divide((policy,), scope, here=here, there=there)
+    assert not {field.field for field in goes} & {field.field for field in stays}
     going = {(field.field, place) for field in goes for place in field.places}
+    going |= {(field.field, place) for field in stays for place in field.goes_from}
     staying = {(field.field, place) for field in stays for place in field.places}
     assert not going & staying
     assert going | staying == {(name, "device") for name in here} | {(value.id, "server") for value in there}

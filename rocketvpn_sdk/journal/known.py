@@ -65,7 +65,9 @@ class _Needles(OneHolder):
         """Those that count as whole words only."""
         # Several needles have a part in common: most texts have none of those few parts, which is quick to see.
         cores: list[str] = []
-        for core in sorted((max(_WORD.findall(needle) or [needle], key=len) for needle in self.needles), key=len):
+        for core in sorted(
+            (max(reversed(_WORD.findall(needle) or [needle]), key=len) for needle in self.needles), key=len
+        ):
             if not any(shorter in core for shorter in cores):
                 cores.append(core)
         self.cores = tuple(cores)

@@ -16,14 +16,17 @@ from support.policies import TEXT
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.policy import Duration, parse_policy
+from rocketvpn_sdk.errors import VaultBusy
+from rocketvpn_sdk.policy import Duration, bundled_policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
+from rocketvpn_sdk.transport.guard import Passed
 from rocketvpn_sdk.vault.lanes import Lanes
 
 pytestmark = pytest.mark.clause("A3", "R1")
 
 THOROUGH = bool(os.environ.get("CI")) or os.environ.get("ROCKETVPN_SOAK") == "1"
 BEFORE, AFTER = 1, 2
+PASSED = Passed(bundled_policy().operations["tunnel.register"], ())
 VERSION = parse_policy(TEXT, path="bundled").version
 
 
@@ -210,6 +213,51 @@ def test_what_is_recorded_in_the_same_tick_of_a_slow_clock_as_a_deletion_goes_wi
     machine.two.flush()
     assert machine.stored() == set()
     assert machine.two.counted() == 1
+
+
+def begun(process: Process) -> int:
+    return sum(entry.outcome == "unknown" for entry in process.rocket._rooms.api.sent.entries())
+
+
+@pytest.mark.clause("A1")
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_call_that_goes_is_recorded_whenever_another_process_deletes(machine: Machine, at: int) -> None:
+    """A deletion is about what was done, and this is about to be: nothing leaves unrecorded."""
+    machine.two.open()
+    reached = []
+
+    def delete() -> None:
+        reached.append(at)
+        machine.clock.advance(1)
+        with machine.one.rocket._rooms.vault.shredding() as change:
+            change.shred(Lanes())
+        machine.clock.advance(1)
+
+    machine.two.left, machine.two.meanwhile = at, delete
+    machine.two.rocket._rooms.api.sent.begin(PASSED, b"{}")
+    assert (begun(machine.two), bool(reached)) == (1, True) or not reached
+
+
+@pytest.mark.clause("A1")
+def test_a_call_in_the_same_tick_of_a_slow_clock_as_a_deletion_is_recorded(machine: Machine) -> None:
+    machine.one.rocket._rooms.vault.moments.now = lambda: 61.0
+    with machine.one.rocket._rooms.vault.shredding() as change:
+        change.shred(Lanes())
+    machine.one.rocket._rooms.api.sent.begin(PASSED, b"{}")
+    assert begun(machine.one) == 1
+
+
+@pytest.mark.clause("A1")
+def test_a_call_that_could_not_be_recorded_did_not_go_and_is_not_recorded_later(machine: Machine) -> None:
+    machine.two.open()
+    sent = machine.two.rocket._rooms.api.sent
+    sent.begin(PASSED, b"{}")
+    sent._stream.append("rights", Duration("P30D"), ("ended", "0", "200", 1))
+    with machine.one.rocket._rooms.vault.write(), pytest.raises(VaultBusy):
+        sent.begin(PASSED, b"{}")
+    sent._stream.commit()
+    assert begun(machine.two) == 1
+    assert [record[1] for _, record in sent._stream.read() if record[0] == "ended"] == ["0"]
 
 
 # ---------------------------------------------------------------- the kinds of marks

@@ -242,7 +242,7 @@ class Change(OneHolder):
             (stream, self._moments.boot, self._moments.now()),
         )
         marks = dict(rows.fetchall())
-        always = marks.get("", -math.inf)
+        always = max(self._moments.all_ended, marks.get("", -math.inf))
         return lambda purpose: max(always, marks.get(purpose, -math.inf))
 
     def expire(self, now: float, kept: Keeps = as_made) -> int:

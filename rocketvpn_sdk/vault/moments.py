@@ -32,6 +32,8 @@ class Moments:
         """Names the machine's run since it was started; empty where the system does not tell."""
         self.now = clock.monotonic
         """Return the present moment, in seconds since an arbitrary point of that run."""
+        self.all_ended = -math.inf
+        """Up to which moment all that this process has in memory was ended, as the vault it was for was deleted."""
 
     def waited(self, now: float, moment: float) -> float:
         """Return how many seconds ago something was made, at ``now`` by the wall clock: while a vault was locked, say.

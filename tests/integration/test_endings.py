@@ -147,6 +147,35 @@ def test_what_was_withheld_is_not_kept_by_a_consent_that_comes_later(machine: Ma
     assert machine.stored() == set()
 
 
+@pytest.mark.parametrize("made_anew", ["by whoever waited", "by another process"])
+@pytest.mark.parametrize("how", ["deletion", "reset"])
+@pytest.mark.parametrize("minimised", [False, True])
+def test_what_waited_for_an_unlock_does_not_come_into_the_vault_that_is_made_next(
+    machine: Machine, made_anew: str, how: str, minimised: bool
+) -> None:
+    """The whole vault went meanwhile, and with it every mark; the place is the same."""
+    machine.two.open(unlock=False)
+    machine.two.record("served", BEFORE)
+    if minimised:
+        machine.two.flush()
+    machine.clock.advance(1)
+    if how == "deletion":
+        machine.one.rocket.rights.delete(machine.one.rocket.rights.plan_delete("account"))
+    else:
+        machine.one.close()
+        RocketVPN.reset(machine.one.config())
+    if made_anew == "by another process":
+        machine.one.close()
+        machine.one.open()
+    machine.clock.advance(1)
+    machine.two.rocket.unlock()
+    machine.clock.advance(1)
+    machine.two.record("served", AFTER)
+    machine.two.flush()
+    assert machine.stored() == {AFTER}
+    assert machine.two.counted() == 1
+
+
 @pytest.mark.parametrize("opens", ["adult", "agree"])
 def test_what_allows_more_ends_what_waits_elsewhere_and_seals_what_waits_here(tmp_path: Path, opens: str) -> None:
     """What another process recorded under what held before is not kept under what holds now."""

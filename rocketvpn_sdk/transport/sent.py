@@ -10,7 +10,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.masking import MaskedRepr, SecretStruct

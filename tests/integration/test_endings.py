@@ -315,6 +315,21 @@ def test_a_mark_ends_what_it_names_and_nothing_else(machine: Machine, which: Any
     assert machine.two.rocket.journal.stats().dropped == len(gone)
 
 
+@pytest.mark.parametrize("blind", ["one", "two"])
+def test_a_mark_counts_where_a_process_cannot_tell_the_run_of_the_machine(machine: Machine, blind: str) -> None:
+    machine.two.open()
+    machine.one.rocket._rooms.vault.moments.boot = machine.two.rocket._rooms.vault.moments.boot = "a run"
+    getattr(machine, blind).rocket._rooms.vault.moments.boot = ""
+    machine.clock.advance(61)
+    machine.two.record("served", BEFORE)
+    machine.clock.advance(1)
+    machine.one.delete()
+    machine.clock.advance(1)
+    machine.two.record("served", AFTER)
+    machine.two.flush()
+    assert machine.stored() == {AFTER}
+
+
 @pytest.mark.parametrize(("boot", "ahead"), [("another boot", 0.0), (None, 3600.0)])
 def test_a_mark_of_another_run_of_the_machine_ends_nothing(machine: Machine, boot: str | None, ahead: float) -> None:
     machine.two.open()

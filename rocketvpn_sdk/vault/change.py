@@ -238,8 +238,8 @@ class Change(OneHolder):
         taken for the same.
         """
         rows = self.db.execute(
-            "SELECT purpose, max(moment) FROM shreds"
-            " WHERE stream IN ('', :stream) AND (boot IN ('', :boot) OR :boot = '') AND moment <= :now GROUP BY purpose",
+            "SELECT purpose, max(moment) FROM shreds WHERE stream IN ('', :stream)"
+            " AND (boot IN ('', :boot) OR :boot = '') AND moment <= :now GROUP BY purpose",
             {"stream": stream, "boot": self._moments.boot, "now": self._moments.now()},
         )
         marks = dict(rows.fetchall())

@@ -28,6 +28,8 @@ _MOST_RECENT = 16
 _MOST_LAYERS = 3
 """Percent-encoding inside percent-encoding is undone so many times."""
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+# Every dash of Unicode as that of ASCII; and the one letter that would become two in lower case.
+_LIKE = dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63, 0xFF0D), "-") | {0x0130: "I"}
 _WORD = re.compile(r"[a-z0-9]+")
 _COMMON_WORDS = """
     account active admin administrator alpha android app apple apps arch beta bot box build builder centos cli
@@ -65,7 +67,9 @@ class _Needles(OneHolder):
         """Those that count as whole words only."""
         # Several needles have a part in common: most texts have none of those few parts, which is quick to see.
         cores: list[str] = []
-        for core in sorted((max(_WORD.findall(needle) or [needle], key=len) for needle in self.needles), key=len):
+        for core in sorted(
+            (max(reversed(_WORD.findall(needle) or [needle]), key=len) for needle in self.needles), key=len
+        ):
             if not any(shorter in core for shorter in cores):
                 cores.append(core)
         self.cores = tuple(cores)
@@ -174,15 +178,15 @@ def _forms(value: str) -> set[str]:
             str(value.encode("utf-8", "replace"))[2:-1],
         }
     if "-" in value and _is_distinct(value):
-        forms |= {value.replace("-", other) for other in ("", " ", "_", "\u2013", "\u2011")}
+        forms |= {value.replace("-", other) for other in ("", " ", "_", ".", "/")}
     if value.count(" "):
         forms |= {value.replace(" ", other) for other in ("-", "_", ".", "+")}
     return {_lower(form) for form in forms}
 
 
 def _lower(text: str) -> str:
-    """Return ``text`` in lower case, each character in its place (one in Unicode would become two)."""
-    return text.lower() if text.isascii() else text.replace("\u0130", "I").lower()
+    """Return ``text`` in lower case with one kind of dash, each character in its place."""
+    return text.lower() if text.isascii() else text.translate(_LIKE).lower()
 
 
 def _places(low: str, needle: str, whole: Container[str]) -> Iterator[_Found]:

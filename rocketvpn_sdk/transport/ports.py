@@ -47,8 +47,8 @@ class Stream(Protocol):
         """Add a record; not yet durable."""
         ...
 
-    def commit(self) -> object:
-        """Make everything appended survive a kill."""
+    def append_now(self, purpose: str, retention: Duration, record: tuple[Any, ...]) -> None:
+        """Add a record about what comes next; with everything before it, it survives a kill when this returns."""
         ...
 
     def forget_ended(self) -> object:

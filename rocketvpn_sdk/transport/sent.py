@@ -10,7 +10,7 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
@@ -95,15 +95,13 @@ class SentLedger:
         operation = passed.operation
         fingerprint = _fingerprint(self._fingerprint_key(), body)
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
-        self._append(
-            (BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex(), list(passed.protocol))
-        )
-        self._stream.commit()
+        record = (BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex(), list(passed.protocol))
+        self._stream.append_now(_PURPOSE, self._retention(), record)
         return record_id
 
     def finish(self, record_id: str, outcome: str, tries: int) -> None:
         """Record what came of it; not durable until the next commit, since the call itself was."""
-        self._append((ENDED, record_id, outcome, tries))
+        self._stream.append(_PURPOSE, self._retention(), (ENDED, record_id, outcome, tries))
 
     def entries(self, *, since: float | None = None, until: float | None = None) -> Iterator[SentEntry]:
         """Yield every call that began at ``since`` or later and before ``until``, oldest first.
@@ -154,9 +152,6 @@ class SentLedger:
         with self._lock:
             self._key = None
         self._stream.forget_ended()
-
-    def _append(self, record: tuple[Any, ...]) -> None:
-        self._stream.append(_PURPOSE, self._retention(), record)
 
     def _retention(self) -> Duration:
         field = self._policy().fields.get(_FIELD)

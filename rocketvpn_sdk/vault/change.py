@@ -234,15 +234,16 @@ class Change(OneHolder):
         """Return up to which moment what was recorded for a purpose in ``stream`` was ended.
 
         A mark of another run of the machine is older than whatever is in memory. So is one that lies ahead: no clock
-        that this process shares made it.
+        that this process shares made it. Where one side could not tell its run (a sandbox that hides /proc), it is
+        taken for the same.
         """
         rows = self.db.execute(
-            "SELECT purpose, max(moment) FROM shreds WHERE stream IN ('', ?) AND boot = ? AND moment <= ?"
-            " GROUP BY purpose",
-            (stream, self._moments.boot, self._moments.now()),
+            "SELECT purpose, max(moment) FROM shreds WHERE stream IN ('', :stream)"
+            " AND (boot IN ('', :boot) OR :boot = '') AND moment <= :now GROUP BY purpose",
+            {"stream": stream, "boot": self._moments.boot, "now": self._moments.now()},
         )
         marks = dict(rows.fetchall())
-        always = marks.get("", -math.inf)
+        always = max(self._moments.all_ended, marks.get("", -math.inf))
         return lambda purpose: max(always, marks.get(purpose, -math.inf))
 
     def expire(self, now: float, kept: Keeps = as_made) -> int:

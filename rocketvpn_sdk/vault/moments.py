@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.clock import LARGEST_BELIEVED_STEP, Clock
 
 Ended = Callable[[str], float]
 """Up to which moment what was recorded for a purpose was ended; less than any moment where nothing was."""
@@ -27,7 +27,19 @@ class Moments:
     """
 
     def __init__(self, clock: Clock) -> None:
+        self._wall = clock.time
         self.boot = platforms.boot_id()
         """Names the machine's run since it was started; empty where the system does not tell."""
         self.now = clock.monotonic
         """Return the present moment, in seconds since an arbitrary point of that run."""
+        self.all_ended = -math.inf
+        """Up to which moment all that this process has in memory was ended, as the vault it was for was deleted."""
+
+    def waited(self, now: float, moment: float) -> float:
+        """Return how many seconds ago something was made, at ``now`` by the wall clock: while a vault was locked, say.
+
+        By the wall clock, since the other one stands still while the machine sleeps; a step too large to be believed
+        does not count.
+        """
+        by_wall, ran = self._wall() - now, self.now() - moment
+        return by_wall if ran <= by_wall <= ran + LARGEST_BELIEVED_STEP else max(ran, 0.0)

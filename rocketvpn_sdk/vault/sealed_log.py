@@ -14,16 +14,14 @@ from collections.abc import Collection, Iterator
 from operator import itemgetter
 from typing import Any
 
-import msgspec
-
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.clock import LARGEST_BELIEVED_STEP
 from rocketvpn_sdk.errors import VaultError
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows, live_keys
 from rocketvpn_sdk.vault.keys import derive
 from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_dead, epoch_length, epoch_of
+from rocketvpn_sdk.vault.memory import Page, PseudonymKey, Tail
 from rocketvpn_sdk.vault.moments import Ended, everything
 from rocketvpn_sdk.vault.reading import Sift, Stored, as_sealed, merged, open_lane
 from rocketvpn_sdk.vault.vault import Vault
@@ -31,36 +29,11 @@ from rocketvpn_sdk.vault.vault import Vault
 Record = tuple[float, Any]
 """When (seconds since the epoch) and what (a JSON value)."""
 
-_Batch = dict[tuple[Lane, int], list[tuple[float, Stored]]]
-"""By lane and epoch; each record with the moment of the call that made it, which is not stored."""
+_Place = tuple[Lane, int]
+"""A lane and an epoch."""
+_Batch = dict[_Place, list[tuple[float, Stored]]]
+"""Each record with the moment of the call that made it, which is not stored."""
 _time = itemgetter(0)
-
-
-class _Tail(msgspec.Struct, frozen=True):
-    """A lane's last block, as this process wrote it: re-sealed with what comes next until it is full."""
-
-    sequence: int
-    previous: bytes
-    link: bytes
-    key_id: bytes
-    records: list[Stored]
-
-
-class _PseudonymKey(msgspec.Struct, frozen=True):
-    """A key made from an epoch's; it holds while that epoch lasts and nothing but records was written."""
-
-    epoch: int
-    stamp: int
-    key_id: bytes
-    key: bytes
-
-
-class _Page(msgspec.Struct, frozen=True):
-    """Where a lane's next record is buffered, for as long as its epoch lasts."""
-
-    begins: float
-    ends: float
-    records: list[tuple[float, Stored]]
 
 
 class _AskedBefore(Exception):
@@ -92,10 +65,10 @@ class SealedLog:
         self.dropped = 0
         """How many records were given up: ended before they were sealed, or past their time by then."""
         self._appended = 0
-        self._pages: dict[tuple[str, str], _Page] = {}
-        self._tails: dict[Lane, _Tail] = {}
+        self._pages: dict[tuple[str, str], Page] = {}
+        self._tails: dict[Lane, Tail] = {}
         self._lanes: dict[tuple[str, str], Lane] = {}
-        self._pseudonym_keys: dict[Lane, _PseudonymKey] = {}
+        self._pseudonym_keys: dict[Lane, PseudonymKey] = {}
         _open_logs.add(self)
 
     # ------------------------------------------------------------ writing
@@ -139,26 +112,31 @@ class SealedLog:
             page.records.append((moment, (now if at is None else at, self._appended, record)))
             self.buffered += 1
 
-    def _turn(self, lane: Lane, now: float, moment: float) -> _Page:
+    def _turn(self, lane: Lane, now: float, moment: float) -> Page:
         """Open the page of the epoch into which a record falls that was made at ``now`` and ``moment``."""
-        made = self._vault.age().highest - self._waited(now, moment)
+        made = self._vault.age().highest - self._vault.moments.waited(now, moment)
         ahead = made - now  # epochs go by age: a clock set back must not make new records old
         epoch = epoch_of(lane.seconds, made)
         records = self._batch.setdefault((lane, epoch), [])
-        page = _Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), records)
+        page = Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), records)
         self._pages[lane.purpose, lane.retention] = page
         return page
 
-    def _waited(self, now: float, moment: float) -> float:
-        """Return how many seconds ago a record was made: while the vault was locked, say.
+    def append_now(self, purpose: str, retention: Duration, record: Any) -> None:
+        """Store ``record``, after what is buffered: it is about what comes next, so no deletion so far is about it.
 
-        By the wall clock, since the other one stands still while the machine sleeps; a step too large to be believed
-        does not count.
+        Raises:
+            VaultError: nothing was written; what was buffered stays buffered, and ``record`` is not.
         """
-        by_wall, ran = self._vault.clock.time() - now, self._vault.moments.now() - moment
-        return by_wall if ran <= by_wall <= ran + LARGEST_BELIEVED_STEP else max(ran, 0.0)
+        lane = self.lane(purpose, retention)
+        with self._lock:
+            self._appended += 1
+            stored = self._vault.clock.time(), self._appended, record
+        self.commit(last=((lane, epoch_of(lane.seconds, self._vault.age().highest)), stored))
 
-    def commit(self, kept: Keeps = as_made, basis: bytes | None = None) -> bool:
+    def commit(
+        self, kept: Keeps = as_made, basis: bytes | None = None, last: tuple[_Place, Stored] | None = None
+    ) -> bool:
         """Seal and store what is buffered; durable for a kill (or a power cut, see ``durable``) when it returns.
 
         What was ended since it was recorded, by whichever process, is dropped instead: decided inside the transaction,
@@ -169,6 +147,8 @@ class SealedLog:
             kept: for how long the records of a lane are kept now.
             basis: ``Vault.basis`` from before it was asked what may be kept; where that has changed since, nothing is
                 written.
+            last: one more record with its lane and epoch, which no mark reaches; where nothing is written, it is not
+                kept for later.
 
         Returns:
             Whether it was written: if not, it has to be asked anew.
@@ -178,13 +158,17 @@ class SealedLog:
         """
         with self._writing:
             batch, buffered = self._take()
-            if not batch:
+            whole = batch
+            if last is not None:
+                place, record = last
+                whole = {**batch, place: [*batch.get(place, ()), (math.inf, record)]}
+            if not whole:
                 return True
             try:
                 with self._vault.write(durable=self._durable) as change:
                     if basis not in (None, change.basis):
                         raise _AskedBefore
-                    tails, dropped = self._write(change, batch, kept)
+                    tails, dropped = self._write(change, whole, kept)
             except _AskedBefore:
                 self._give_back(batch, buffered)
                 return False
@@ -220,12 +204,12 @@ class SealedLog:
                 self._batch.setdefault(key, [])[:0] = records
             self.buffered += buffered
 
-    def _write(self, change: Change, batch: _Batch, kept: Keeps) -> tuple[dict[Lane, _Tail], int]:
+    def _write(self, change: Change, batch: _Batch, kept: Keeps) -> tuple[dict[Lane, Tail], int]:
         """Write ``batch``; return what each lane ends with now, and how many records were dropped instead."""
         change.touch_heads()
         self._forget_dead(change)
         ended, now, dropped = change.ended(self._stream), self._vault.age().highest, 0
-        tails: dict[Lane, _Tail] = {}
+        tails: dict[Lane, Tail] = {}
         for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
             end = math.inf if epoch_dead(kept(lane), epoch, now) else ended(lane.purpose)
             alive = [record for moment, record in records if moment > end]
@@ -237,8 +221,8 @@ class SealedLog:
         return tails, dropped
 
     def _extend(
-        self, change: Change, row: LaneRow, tail: _Tail | None, key_id: bytes, key: bytes, records: list[Stored]
-    ) -> _Tail:
+        self, change: Change, row: LaneRow, tail: Tail | None, key_id: bytes, key: bytes, records: list[Stored]
+    ) -> Tail:
         """Append ``records``: into the last block where there is room and it is ours, and into new ones."""
         sequence, previous, start = row.next_sequence, row.link, 0
         if tail and tail.link == row.link and tail.key_id == key_id and self._fits(tail, records):
@@ -256,7 +240,7 @@ class SealedLog:
         )
         return made
 
-    def _fits(self, tail: _Tail, records: list[Stored]) -> bool:
+    def _fits(self, tail: Tail, records: list[Stored]) -> bool:
         """Whether a trickle goes on in the last block; a full batch begins a new one rather than be split over two."""
         return len(tail.records) + len(records) <= self._block_records
 
@@ -269,7 +253,7 @@ class SealedLog:
         key_id: bytes,
         key: bytes,
         records: list[Stored],
-    ) -> _Tail:
+    ) -> Tail:
         data = sealing.block_data(change.keys.root.vault_id, key_id, sequence, previous)
         sealed = sealing.seal_block(key, data, records)
         digest = sealing.digest(data, sealed)
@@ -279,7 +263,7 @@ class SealedLog:
             " sealed = excluded.sealed",
             (row.id, sequence, key_id, digest, sealed),
         )
-        return _Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
+        return Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
 
     def put_over(self, change: Change, lane: Lane, epoch: int, records: list[Stored]) -> None:
         """Append what was stored before, under another key, inside ``change``.
@@ -303,7 +287,7 @@ class SealedLog:
             with self._vault.write(durable=self._durable) as change:
                 key_id, key = change.epoch_key(change.lane(lane), epoch)
             made = derive(key, b"", b"pseudonym")
-            self._pseudonym_keys[lane] = _PseudonymKey(epoch, self._vault.stamp(), key_id, made)
+            self._pseudonym_keys[lane] = PseudonymKey(epoch, self._vault.stamp(), key_id, made)
             return made
 
     # ------------------------------------------------------------ what was ended

@@ -323,6 +323,7 @@ class Vault(OneHolder):
     def _finish_removal(self) -> None:
         """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
         if lifecycle.is_ended(self._store):
+            self.moments.all_ended = self.moments.now()  # the new one knows of no deletion
             try:
                 finish(self._store, self._secrets)
             except VaultClosed:  # another process was faster

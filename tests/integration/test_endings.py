@@ -16,14 +16,17 @@ from support.policies import TEXT
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.policy import Duration, parse_policy
+from rocketvpn_sdk.errors import VaultBusy
+from rocketvpn_sdk.policy import Duration, bundled_policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
+from rocketvpn_sdk.transport.guard import Passed
 from rocketvpn_sdk.vault.lanes import Lanes
 
 pytestmark = pytest.mark.clause("A3", "R1")
 
 THOROUGH = bool(os.environ.get("CI")) or os.environ.get("ROCKETVPN_SOAK") == "1"
 BEFORE, AFTER = 1, 2
+PASSED = Passed(bundled_policy().operations["tunnel.register"], ())
 VERSION = parse_policy(TEXT, path="bundled").version
 
 
@@ -144,6 +147,35 @@ def test_what_was_withheld_is_not_kept_by_a_consent_that_comes_later(machine: Ma
     assert machine.stored() == set()
 
 
+@pytest.mark.parametrize("made_anew", ["by whoever waited", "by another process"])
+@pytest.mark.parametrize("how", ["deletion", "reset"])
+@pytest.mark.parametrize("minimised", [False, True])
+def test_what_waited_for_an_unlock_does_not_come_into_the_vault_that_is_made_next(
+    machine: Machine, made_anew: str, how: str, minimised: bool
+) -> None:
+    """The whole vault went meanwhile, and with it every mark; the place is the same."""
+    machine.two.open(unlock=False)
+    machine.two.record("served", BEFORE)
+    if minimised:
+        machine.two.flush()
+    machine.clock.advance(1)
+    if how == "deletion":
+        machine.one.rocket.rights.delete(machine.one.rocket.rights.plan_delete("account"))
+    else:
+        machine.one.close()
+        RocketVPN.reset(machine.one.config())
+    if made_anew == "by another process":
+        machine.one.close()
+        machine.one.open()
+    machine.clock.advance(1)
+    machine.two.rocket.unlock()
+    machine.clock.advance(1)
+    machine.two.record("served", AFTER)
+    machine.two.flush()
+    assert machine.stored() == {AFTER}
+    assert machine.two.counted() == 1
+
+
 @pytest.mark.parametrize("opens", ["adult", "agree"])
 def test_what_allows_more_ends_what_waits_elsewhere_and_seals_what_waits_here(tmp_path: Path, opens: str) -> None:
     """What another process recorded under what held before is not kept under what holds now."""
@@ -212,6 +244,51 @@ def test_what_is_recorded_in_the_same_tick_of_a_slow_clock_as_a_deletion_goes_wi
     assert machine.two.counted() == 1
 
 
+def begun(process: Process) -> int:
+    return sum(entry.outcome == "unknown" for entry in process.rocket._rooms.api.sent.entries())
+
+
+@pytest.mark.clause("A1")
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_call_that_goes_is_recorded_whenever_another_process_deletes(machine: Machine, at: int) -> None:
+    """A deletion is about what was done, and this is about to be: nothing leaves unrecorded."""
+    machine.two.open()
+    reached = []
+
+    def delete() -> None:
+        reached.append(at)
+        machine.clock.advance(1)
+        with machine.one.rocket._rooms.vault.shredding() as change:
+            change.shred(Lanes())
+        machine.clock.advance(1)
+
+    machine.two.left, machine.two.meanwhile = at, delete
+    machine.two.rocket._rooms.api.sent.begin(PASSED, b"{}")
+    assert (begun(machine.two), bool(reached)) == (1, True) or not reached
+
+
+@pytest.mark.clause("A1")
+def test_a_call_in_the_same_tick_of_a_slow_clock_as_a_deletion_is_recorded(machine: Machine) -> None:
+    machine.one.rocket._rooms.vault.moments.now = lambda: 61.0
+    with machine.one.rocket._rooms.vault.shredding() as change:
+        change.shred(Lanes())
+    machine.one.rocket._rooms.api.sent.begin(PASSED, b"{}")
+    assert begun(machine.one) == 1
+
+
+@pytest.mark.clause("A1")
+def test_a_call_that_could_not_be_recorded_did_not_go_and_is_not_recorded_later(machine: Machine) -> None:
+    machine.two.open()
+    sent = machine.two.rocket._rooms.api.sent
+    sent.begin(PASSED, b"{}")
+    sent._stream.append("rights", Duration("P30D"), ("ended", "0", "200", 1))
+    with machine.one.rocket._rooms.vault.write(), pytest.raises(VaultBusy):
+        sent.begin(PASSED, b"{}")
+    sent._stream.commit()
+    assert begun(machine.two) == 1
+    assert [record[1] for _, record in sent._stream.read() if record[0] == "ended"] == ["0"]
+
+
 # ---------------------------------------------------------------- the kinds of marks
 
 
@@ -236,6 +313,21 @@ def test_a_mark_ends_what_it_names_and_nothing_else(machine: Machine, which: Any
     machine.two.flush()
     assert machine.stored() == {1, 11, 21} - gone
     assert machine.two.rocket.journal.stats().dropped == len(gone)
+
+
+@pytest.mark.parametrize("blind", ["one", "two"])
+def test_a_mark_counts_where_a_process_cannot_tell_the_run_of_the_machine(machine: Machine, blind: str) -> None:
+    machine.two.open()
+    machine.one.rocket._rooms.vault.moments.boot = machine.two.rocket._rooms.vault.moments.boot = "a run"
+    getattr(machine, blind).rocket._rooms.vault.moments.boot = ""
+    machine.clock.advance(61)
+    machine.two.record("served", BEFORE)
+    machine.clock.advance(1)
+    machine.one.delete()
+    machine.clock.advance(1)
+    machine.two.record("served", AFTER)
+    machine.two.flush()
+    assert machine.stored() == {AFTER}
 
 
 @pytest.mark.parametrize(("boot", "ahead"), [("another boot", 0.0), (None, 3600.0)])
@@ -320,10 +412,10 @@ def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> N
 def test_the_other_streams_forget_too(machine: Machine, stream: str) -> None:
     rooms = machine.one.rocket._rooms
     log = rooms.sent if stream == "sent" else rooms.witness._stream
-    log.append("rights", Duration("P30D"), ("sealed", f"heron{stream}77"))
+    log.append("rights", Duration("P30D"), (f"heron{stream}77", 443, "sealed", 1))
     log.commit()
     assert held("heron", stream, "77")
-    log.append("rights", Duration("P30D"), ("buffered", f"heron{stream}77"))
+    log.append("rights", Duration("P30D"), (f"heron{stream}77", 443, "buffered", 1))
     del log
     machine.one.rocket.rights.delete(machine.one.rocket.rights.plan_delete("device" if stream == "sent" else "logs"))
     assert held("heron", stream, "77") == set()

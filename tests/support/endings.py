@@ -73,8 +73,8 @@ class Process:
         self.left = 0
         self.meanwhile: Callable[[], None] | None = None
 
-    def open(self, *, unlock: bool = True) -> None:
-        config = Config(
+    def config(self) -> Config:
+        return Config(
             *("https://api.rocketvpn.example", "org.example.vpn"),
             data_dir=self.folder,
             secrets=self.secrets,
@@ -82,7 +82,9 @@ class Process:
             clock=self.clock,
             limits=LIMITS,
         )
-        self.rocket = RocketVPN.open(config, unlock=False)
+
+    def open(self, *, unlock: bool = True) -> None:
+        self.rocket = RocketVPN.open(self.config(), unlock=False)
         store = self.rocket._rooms.vault._store
         for name in ("transaction", "snapshot"):
             setattr(store, name, self._passing(getattr(store, name)))

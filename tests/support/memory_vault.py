@@ -55,7 +55,8 @@ class MemoryStream:
         self.lanes.add((purpose, retention.text))
         self.buffered.append((self._now(), msgspec.json.decode(msgspec.json.encode(record))))
 
-    def commit(self) -> None:
+    def append_now(self, purpose: str, retention: Duration, record: tuple[Any, ...]) -> None:
+        self.append(purpose, retention, record)
         self.committed += self.buffered
         self.buffered = []
 

@@ -55,8 +55,7 @@ def test_records_are_read_from_a_time_on_and_before_another(vault: Vault, clock:
     stream: Any = SealedLog(vault, "sent") if which == "vault" else NoStream(clock.time)
     begun = clock.time()
     for number in range(4):
-        stream.append("service", Duration("P14D"), (number,))
-        stream.commit()
+        stream.append_now("service", Duration("P14D"), (number,))
         clock.advance(10)
 
     def numbers(**bounds: float) -> list[int]:

@@ -1,0 +1,34 @@
+"""What ``SealedLog`` has of a lane in memory, beside what is buffered."""
+
+from __future__ import annotations
+
+import msgspec
+
+from rocketvpn_sdk.vault.reading import Stored
+
+
+class Tail(msgspec.Struct, frozen=True):
+    """A lane's last block, as this process wrote it: re-sealed with what comes next until it is full."""
+
+    sequence: int
+    previous: bytes
+    link: bytes
+    key_id: bytes
+    records: list[Stored]
+
+
+class PseudonymKey(msgspec.Struct, frozen=True):
+    """A key made from an epoch's; it holds while that epoch lasts and nothing but records was written."""
+
+    epoch: int
+    stamp: int
+    key_id: bytes
+    key: bytes
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Where a lane's next record is buffered, for as long as its epoch lasts."""
+
+    begins: float
+    ends: float
+    records: list[tuple[float, Stored]]

@@ -225,6 +225,12 @@ def promised_less(old: Policy, new: Policy) -> bool:
         or after.minors.age < before.minors.age
         or set(before.title) - set(after.title)
         or any(
+            (part.belongs, field.belongs) == ("device", "order")
+            for part in before.field
+            for field in after.field
+            if part.id == field.id
+        )
+        or any(
             part.safeguard != before_part.safeguard
             for before_part in before.recipient
             for part in after.recipient

@@ -131,7 +131,8 @@ KEYS: dict[type, dict[str, Make]] = {
     Field: {
         "id": one(*FIELDS), "category": one("all"), "clause": one("C2", "C3"), "source": one("user", "observed", "sdk"),
         "type": one(*TYPES), "transform": one(*TRANSFORMS), "purposes": some(PURPOSES), "recipients": some(RECIPIENTS),
-        "correctable": one(True, False), "optional": one(True, False), "dpv": one("pd:A", "pd:B"), "sentence": sentence,
+        "correctable": one(True, False), "optional": one(True, False), "belongs": one("device", "order"),
+        "dpv": one("pd:A", "pd:B"), "sentence": sentence,
     },
     EventRule: {"id": one("seen", "heard"), "purpose": one(*PURPOSES), "fields": some(FIELDS), "sentence": sentence},
     Operation: {

@@ -89,7 +89,11 @@ def _coarsened(text: str, unit: int) -> str | None:
     at = moment(text)
     if at is None or "T" not in text:  # a day is as coarse as any unit
         return text if at else None
-    return datetime.fromtimestamp(int(at.timestamp() // unit) * unit, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        whole = datetime.fromtimestamp(int(at.timestamp() // unit) * unit, UTC)
+    except (ValueError, OverflowError):  # in UTC it is before the year 1, or after 9999
+        return None
+    return whole.isoformat().replace("+00:00", "Z")
 
 
 def together(versions: Sequence[tuple[Transform, Minimiser]]) -> Minimiser:

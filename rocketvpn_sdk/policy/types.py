@@ -64,7 +64,7 @@ def is_address(text: str) -> bool:
 
 def _text(kind: FieldType) -> Check:
     form, limit = _TEXTS[kind.kind].fullmatch, math.inf if kind.max is None else kind.max
-    matches = re.compile(kind.pattern).fullmatch if kind.pattern else None
+    matches = re.compile(kind.pattern, re.ASCII).fullmatch if kind.pattern else None
 
     def check(value: object) -> bool:
         if not isinstance(value, str) or len(value) > limit:

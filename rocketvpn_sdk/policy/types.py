@@ -13,6 +13,8 @@ from rocketvpn_sdk.policy.document import FieldType
 
 PROTOCOL_TEXT = 4096
 """Characters: the longest text that the older form of ``protocol``, a list of names, takes."""
+LONGEST_TEXT = 4096
+"""Characters: the longest text that is kept of a field without ``max``."""
 LARGEST_TIME = 2**53
 """The largest number of seconds that a float tells from its neighbours."""
 

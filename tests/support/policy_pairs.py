@@ -58,6 +58,7 @@ TYPES = tuple(
         {"kind": "text", "max": 12},
         {"kind": "text", "max": 12, "pattern": "[a-z]+"},
         {"kind": "text", "pattern": "[a-z ]+"},
+        {"kind": "text", "max": 9000, "pattern": "[a-z ]+"},
         {"kind": "secret"},
         {"kind": "secret", "max": 8},
         {"kind": "email"},

@@ -10,6 +10,7 @@ import msgspec
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.policy import Policy, protection
+from rocketvpn_sdk.policy.document import Recipient
 
 if TYPE_CHECKING:  # comparing is loaded when there is something to compare
     from rocketvpn_sdk.policy import Difference, PolicyChange
@@ -90,6 +91,12 @@ def parts_of(change: PolicyChange | None, newest: Policy) -> frozenset[str]:
     return frozenset(part for difference in differences for part in _parts(difference, newest))
 
 
+def _nowhere(newest: Policy, recipient: str) -> Recipient | str:
+    """Return what is declared of a recipient without its host names: that these move takes nothing, and no date."""
+    declared = newest.recipients.get(recipient)
+    return recipient if declared is None else msgspec.structs.replace(declared, hosts=())
+
+
 def _parts(difference: Difference, newest: Policy) -> list[str]:
     return [
         hashlib.sha256(
@@ -101,7 +108,7 @@ def _parts(difference: Difference, newest: Policy) -> list[str]:
                     # All that is declared of them: the same words about something else are not the same thing.
                     newest.fields.get(difference.field, difference.field),
                     newest.purposes.get(purpose, purpose),
-                    newest.recipients.get(recipient, recipient),
+                    _nowhere(newest, recipient),
                     *([newest.operations.get(operation, operation)] if operation else []),
                 ],
                 enc_hook=str,

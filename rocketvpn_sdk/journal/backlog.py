@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
@@ -89,6 +89,31 @@ class Backlog:
             for _ in range(len(self._given)):  # what other threads add meanwhile must not keep us here
                 self._work_off_one(self._given[0], allowed)
                 self._given.popleft()
+
+    def hold_again(self, events: Iterable[CompiledEvent]) -> None:
+        """Ask once more for what the log has not sealed yet: it may have been minimised by an answer that is old.
+
+        What may not be kept any more is dropped, and what other versions minimised is minimised by those in force.
+        """
+        with self._lock:  # nobody minimises meanwhile, or has done so and not handed it over
+            known = {compiled.name: compiled for compiled in events}
+            refused = {compiled for compiled in known.values() if not self._ask(compiled)}
+            other = {compiled for compiled in known.values() if compiled.buffered_by != compiled.policies}
+
+            def judge(at: float, record: Any) -> tuple[float, Any] | None:
+                purpose, name, fields = record
+                compiled = known.get(name)
+                if compiled in refused:
+                    return None
+                if compiled is None or compiled not in other:
+                    return at, record
+                values = tuple(fields.get(field) for field in compiled.fields)
+                return compiled.coarsen(at), (purpose, name, compiled.minimise(values, None))
+
+            if (other or (refused and self._log.buffered)) and self._vault.unlocked:
+                self.refused += self._log.revise(judge)
+                for compiled in other:
+                    compiled.buffered_by = compiled.policies
 
     def forget_ended(self) -> None:
         """Drop what was ended, here and in the log; waits for a hand-over that is under way."""

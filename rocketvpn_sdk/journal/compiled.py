@@ -32,7 +32,7 @@ class CompiledEvent:
         self.name = shape.name
         self.purpose = shape.purpose
         self._scrubber = scrubber
-        self._fields = tuple(field for field, _ in shape.fields)
+        self.fields = tuple(field for field, _ in shape.fields)
         self.allowed = False
         self.checked_from = math.inf
         """When ``allowed`` was asked last, in seconds since the epoch."""
@@ -40,20 +40,22 @@ class CompiledEvent:
         """What ``Permit.changes`` said then."""
         self.prepared = 0
         """How often it was prepared: once more with every other set of versions."""
+        self.buffered_by = policies
+        """The versions by which what the log has not sealed yet was minimised."""
         self._prepare(policies)
 
     def _prepare(self, policies: tuple[Policy, ...]) -> None:
-        self._policies = policies
+        self.policies = policies
         declared = [
             [policy.fields[field] for policy in policies if field in policy.fields]
-            for field in (TIME_FIELD, *self._fields)
+            for field in (TIME_FIELD, *self.fields)
         ]
         named = [policy.fields[NAME_FIELD] for policy in policies if NAME_FIELD in policy.fields]
         times = [field.retention.device for versions in (named, *declared) for field in versions]
         # A record has one life: that of its shortest-lived field.
         self.retention = min((time for time in times if time is not None), default=_NO_TIME)
         self._coarsen, *minimisers = (_strictest(versions, self._scrubber) for versions in declared)
-        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(zip(self._fields, minimisers, strict=True))
+        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(zip(self.fields, minimisers, strict=True))
         self._coarse = 0.0
         self._coarse_from = math.inf
         transforms = {field.transform.name for versions in declared for field in versions}
@@ -65,9 +67,9 @@ class CompiledEvent:
 
     def ask(self, permit: Permit) -> bool:
         """Whether every field of the event may be kept on this device now, by the versions now in force."""
-        if permit.policies != self._policies:
+        if permit.policies != self.policies:
             self._prepare(permit.policies)
-        return all(permit.field(field, self.purpose).allowed for field in (TIME_FIELD, *self._fields))
+        return all(permit.field(field, self.purpose).allowed for field in (TIME_FIELD, *self.fields))
 
     def bounded(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return ``values`` without what no minimiser would look at: what waits in memory has to stay small."""

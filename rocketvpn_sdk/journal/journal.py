@@ -151,17 +151,15 @@ class Journal:
         return compiled.allowed
 
     def _bring_in(self) -> None:
-        """Hand what waits to the log, and drop what is there, not sealed yet, of purposes that were withdrawn since."""
+        """Hand what waits to the log, and hold what is there, not sealed yet, against what holds now."""
         binding = self._binding()
         if binding is not None:
             self.known.now(binding, and_before=True)  # a line that waits was written under the binding of before
+        self._backlog.hold_again(self._events.values())
         self._backlog.work_off()
         if binding is not None:
             self.known.now(binding)
-        may = {compiled.purpose for compiled in self._events.values() if self._ask(compiled)}
-        refused = {compiled.purpose for compiled in self._events.values()} - may
-        if refused and self._vault.unlocked:
-            self._refused += self._log.discard(refused)
+        self._backlog.hold_again(self._events.values())
 
     def _seal(self) -> None:
         """Seal what waits and may be kept: asked of the very state of the vault in which it is sealed.

@@ -53,7 +53,7 @@ def cut(text: str, limit: int) -> str:
 def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
     limit = longest_kept_text(field)
     scrub: Callable[[str], str] = scrubber.scrub
-    matches = re.compile(field.type.pattern).fullmatch if field.type.pattern else None
+    matches = re.compile(field.type.pattern, re.ASCII).fullmatch if field.type.pattern else None
     if limit <= _LONGEST_NAME:
         scrub = _remembering(scrubber)  # the names of loggers come again with every line
 

@@ -162,8 +162,8 @@ def _type(kind: FieldType) -> Iterator[str]:
     if kind.most is not None and kind.most < 1:
         yield "a list of none needs no declaration: most must be 1 or more"
     try:
-        re.compile(kind.pattern)
-    except re.error as error:
+        re.compile(kind.pattern, re.ASCII)
+    except (re.error, ValueError, OverflowError, RecursionError) as error:  # flags that do not go together, too large
         yield f"the pattern is not a regular expression: {error}"
 
 

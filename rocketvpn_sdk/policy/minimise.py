@@ -21,7 +21,7 @@ import msgspec
 from rocketvpn_sdk.policy.document import Field
 from rocketvpn_sdk.policy.members import Member
 from rocketvpn_sdk.policy.strength import strongest
-from rocketvpn_sdk.policy.types import LARGEST_TIME, fits, moment
+from rocketvpn_sdk.policy.types import LARGEST_TIME, LONGEST_TEXT, fits, moment
 from rocketvpn_sdk.policy.values import Transform
 
 Minimiser = Callable[[Any, bytes | None], Any]
@@ -30,7 +30,6 @@ Minimiser = Callable[[Any, bytes | None], Any]
 KEY_BYTES = 32
 PSEUDONYM_BYTES = 16
 
-LONGEST_TEXT = 4096
 LONGEST_WORD = 256
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 _VERSION = re.compile(
@@ -89,7 +88,11 @@ def _coarsened(text: str, unit: int) -> str | None:
     at = moment(text)
     if at is None or "T" not in text:  # a day is as coarse as any unit
         return text if at else None
-    return datetime.fromtimestamp(int(at.timestamp() // unit) * unit, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        whole = datetime.fromtimestamp(int(at.timestamp() // unit) * unit, UTC)
+    except (ValueError, OverflowError):  # in UTC it is before the year 1, or after 9999
+        return None
+    return whole.isoformat().replace("+00:00", "Z")
 
 
 def together(versions: Sequence[tuple[Transform, Minimiser]]) -> Minimiser:

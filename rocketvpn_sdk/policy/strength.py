@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rocketvpn_sdk.policy.document import FieldType
-from rocketvpn_sdk.policy.types import PROTOCOL_TEXT, fits
+from rocketvpn_sdk.policy.types import LONGEST_TEXT, PROTOCOL_TEXT, fits
 from rocketvpn_sdk.policy.values import Transform
 
 DROP = Transform("drop")
@@ -47,14 +47,19 @@ def takes_no_more(one: FieldType | None, other: FieldType | None) -> bool:
     if one is None or (one.most is None) is not (other.most is None) or (one.most or 0) > (other.most or 0):
         return False
     if one.kind == "enum" and other.kind in ("text", "secret", "email"):
-        return all(map(fits(other), one.values))
+        return _kept_whole(max(map(len, one.values), default=0), other) and all(map(fits(other), one.values))
     return (
         one.kind == other.kind
         and set(one.values) <= set(other.values)
         and other.pattern in ("", one.pattern)
         and (other.min is None or (one.min is not None and one.min >= other.min))
-        and (other.max is None or (one.max is not None and one.max <= other.max))
+        and (_kept_whole(one.max or 0, other) if other.max is None else one.max is not None and one.max <= other.max)
     )
+
+
+def _kept_whole(length: int, kind: FieldType) -> bool:
+    """Whether a text of ``length`` that ``kind`` takes is also kept whole: without ``max`` that has a bound."""
+    return kind.max is not None or kind.kind == "integer" or length <= LONGEST_TEXT
 
 
 def _short(kind: FieldType) -> bool:

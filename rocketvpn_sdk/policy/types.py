@@ -13,6 +13,8 @@ from rocketvpn_sdk.policy.document import FieldType
 
 PROTOCOL_TEXT = 4096
 """Characters: the longest text that the older form of ``protocol``, a list of names, takes."""
+LONGEST_TEXT = 4096
+"""Characters: the longest text that is kept of a field without ``max``."""
 LARGEST_TIME = 2**53
 """The largest number of seconds that a float tells from its neighbours."""
 
@@ -64,7 +66,7 @@ def is_address(text: str) -> bool:
 
 def _text(kind: FieldType) -> Check:
     form, limit = _TEXTS[kind.kind].fullmatch, math.inf if kind.max is None else kind.max
-    matches = re.compile(kind.pattern).fullmatch if kind.pattern else None
+    matches = re.compile(kind.pattern, re.ASCII).fullmatch if kind.pattern else None
 
     def check(value: object) -> bool:
         if not isinstance(value, str) or len(value) > limit:

@@ -125,7 +125,8 @@ def _leaves(operation: str, prefix: str, value: object, depth: int) -> Iterator[
         if prefix and not value:
             yield prefix, None
         for key, inner in value.items():
-            if not isinstance(key, str) or not _encodable(key):
+            # An empty name would add nothing to that of the member: it would be judged as another one, or as none.
+            if not isinstance(key, str) or not key or not _encodable(key):
                 raise blocked(operation, prefix, "has a member whose name is no text")
             yield from _leaves(operation, f"{prefix}.{key}" if prefix else key, inner, depth + 1)
     elif isinstance(value, list | tuple) and depth < _MAX_DEPTH:

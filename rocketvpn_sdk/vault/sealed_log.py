@@ -10,7 +10,7 @@ import math
 import threading
 import weakref
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -179,17 +179,31 @@ class SealedLog:
             self.dropped += dropped
             return True
 
-    def discard(self, purposes: Collection[str] | None = None) -> int:
-        """Forget what is buffered, of ``purposes`` or of all; return how many records that was."""
-        if purposes is None:
-            return self._take()[1]
-        with self._lock:
-            # Pages first: a signal handler may log between the two, and what goes to a page of nobody would be lost.
-            self._pages = {key: page for key, page in self._pages.items() if key[0] not in purposes}
-            gone = [key for key in self._batch if key[0].purpose in purposes]
-            count = sum(len(self._batch.pop(key)) for key in gone)
-            self.buffered -= count
-            return count
+    def revise(self, judge: Callable[[float, Any], tuple[float, Any] | None]) -> int:
+        """Put in place of each buffered record what ``judge`` returns; return how many it left nothing of.
+
+        Waits for a ``commit`` that is under way.
+
+        Args:
+            judge: takes the time that is stored with a record, and the record; returns both as they may be kept.
+        """
+        dropped = 0
+        with self._writing, self._lock:  # what is being written may be given back
+            for records in self._batch.values():
+                seen = len(records)  # a signal handler may log meanwhile: that comes after
+                left = []
+                for moment, (at, place, record) in records[:seen]:
+                    kept = judge(at, record)
+                    if kept is not None:
+                        left.append((moment, (kept[0], place, kept[1])))
+                records[:seen] = left
+                dropped += seen - len(left)
+            self.buffered -= dropped
+        return dropped
+
+    def discard(self) -> int:
+        """Forget what is buffered; return how many records that was."""
+        return self._take()[1]
 
     def _take(self) -> tuple[_Batch, int]:
         with self._lock:

@@ -367,3 +367,29 @@ def test_a_text_for_which_two_versions_have_different_room_is_kept_in_the_smalle
     assert first == "app.narrowing"
     assert second
     assert len(second) <= 8
+
+
+OPTIONAL = ("field", "duration", "dpv", "optional = true\ndpv")
+COARSER = ("field", "duration", "bucket(10, 60, 300, 1800, 7200, 28800)", "bucket(28800)")
+WITHOUT_FRANKFURT = ("field", "region", '"de-fra", ', "")
+
+
+@pytest.mark.parametrize(
+    ("edit", "kept"),
+    [(COARSER, [{"duration": 0}]), (WITHOUT_FRANKFURT, [{"region": None}]), (OPTIONAL, [])],
+    ids=["a stronger transform", "a narrower type", "not allowed any more, though others of its purpose are"],
+)
+def test_an_old_answer_keeps_nothing_by_a_version_that_another_process_narrowed(
+    config: Config, edit: tuple[str, str, str, str], kept: list[dict[str, Any]]
+) -> None:
+    with RocketVPN.open(config) as rocket, RocketVPN.open(config) as other:
+        other.journal.record(SessionConnected(region="at-vie", protocol="wireguard", duration=30_000))
+        other.journal.flush()
+        document = parse_policy(edited(*edit)).document
+        rocket._rooms.versions.offer(Policy(msgspec.structs.replace(document, version=document.version + 1)))
+        rocket.journal.narrowed()
+        other.journal.record(EVENT)  # by the answer of before
+        assert other.journal._log.buffered == 1
+        other.journal.flush()
+        entries = [entry.fields for entry in rocket.journal.read() if entry.fields["region"] != "at-vie"]
+    assert [entry | change for entry, change in zip(entries, kept, strict=True)] == entries

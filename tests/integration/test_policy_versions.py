@@ -225,6 +225,20 @@ SHORTER_LEVEL = ("field", "level", "P30D", "P7D")
 
 
 @pytest.mark.clause("X2")
+def test_what_was_shown_keeps_its_date_when_the_servers_move(rocket: RocketVPN) -> None:
+    newest = version(2, EXACT_DURATION)
+    policy = offered(rocket, newest)
+    notice = policy.notice()
+    assert notice is not None
+    on = policy.shown(notice).binds_on
+    assert on is not None
+    offered(rocket, newest.with_hosts("operator", ("elsewhere.example",)))
+    assert rocket._rooms.permit.policy.recipients["operator"].hosts == ("elsewhere.example",)
+    moved = policy.notice()
+    assert moved is not None
+    assert moved.binds_on == on
+
+
 def test_accepting_a_version_that_was_never_shown_is_refused(rocket: RocketVPN) -> None:
     policy = offered(rocket, version(2, LONGER))
     notice = policy.notice()

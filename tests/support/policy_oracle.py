@@ -121,7 +121,7 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
 
     It lets the very same out; or, of the same values, something from which the same follows by ``here``.
 
-    ``purpose``: and for the same; while two versions hold, each judges by the purpose that it declares.
+    ``purpose``: and for the same, as the same fields; while two versions hold, each judges by what it declares.
     """
     if act.what == "keep":
         for value in (act.values[0][1], values[act.name]):
@@ -137,6 +137,8 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
             continue
         if IDENTITIES.index(act.identity) > IDENTITIES.index(there.identity):
             continue
+        if purpose and not set(act.fields) <= set(there.fields):
+            continue  # the same words as another field
         left = {name: value for name, value in there.values if name not in missing}
         again = sent(here, act.name, left)
         if tuple(sorted(left.items())) == act.values or (again is not None and again.values == act.values):
@@ -224,6 +226,12 @@ def promised_less(old: Policy, new: Policy) -> bool:
         or after.notice_days < before.notice_days
         or after.minors.age < before.minors.age
         or set(before.title) - set(after.title)
+        or any(
+            (part.belongs, field.belongs) == ("device", "order")
+            for part in before.field
+            for field in after.field
+            if part.id == field.id
+        )
         or any(
             part.safeguard != before_part.safeguard
             for before_part in before.recipient

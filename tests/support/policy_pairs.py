@@ -58,6 +58,7 @@ TYPES = tuple(
         {"kind": "text", "max": 12},
         {"kind": "text", "max": 12, "pattern": "[a-z]+"},
         {"kind": "text", "pattern": "[a-z ]+"},
+        {"kind": "text", "max": 9000, "pattern": "[a-z ]+"},
         {"kind": "secret"},
         {"kind": "secret", "max": 8},
         {"kind": "email"},
@@ -131,7 +132,8 @@ KEYS: dict[type, dict[str, Make]] = {
     Field: {
         "id": one(*FIELDS), "category": one("all"), "clause": one("C2", "C3"), "source": one("user", "observed", "sdk"),
         "type": one(*TYPES), "transform": one(*TRANSFORMS), "purposes": some(PURPOSES), "recipients": some(RECIPIENTS),
-        "correctable": one(True, False), "optional": one(True, False), "dpv": one("pd:A", "pd:B"), "sentence": sentence,
+        "correctable": one(True, False), "optional": one(True, False), "belongs": one("device", "order"),
+        "dpv": one("pd:A", "pd:B"), "sentence": sentence,
     },
     EventRule: {"id": one("seen", "heard"), "purpose": one(*PURPOSES), "fields": some(FIELDS), "sentence": sentence},
     Operation: {

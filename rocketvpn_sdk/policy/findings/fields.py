@@ -9,6 +9,7 @@ from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.decide import ON_DEVICE
 from rocketvpn_sdk.policy.document import Field, Policy, Purpose, Recipient
 from rocketvpn_sdk.policy.findings.finding import Cell, Finding, Kind, cells
+from rocketvpn_sdk.policy.members import KEEP
 from rocketvpn_sdk.policy.strength import at_least_as_strong, takes_no_more
 
 _NEARNESS = ("operator", "affiliate", "third_party")
@@ -93,9 +94,15 @@ def _new_field(old: Policy, new: Policy, field: Field) -> Iterator[Finding]:
             and necessary_in_both(old, new, purpose)
             and trusted_in_both(old, new, recipient)
             and not _could_refuse(old, new, field)
+            and not _sent_exactly(new, field)
         )
         kind: Kind = "newly_necessary" if necessary else "field_added"
         yield Finding(kind, field.clause, field.id, purpose, recipient)
+
+
+def _sent_exactly(new: Policy, field: Field) -> bool:
+    """Whether a call sends as it is what is minimised elsewhere: more than one agrees to with the field."""
+    return field.transform != KEEP and any(field.id in operation.exact for operation in new.document.operation)
 
 
 def _could_refuse(old: Policy, new: Policy, field: Field) -> bool:

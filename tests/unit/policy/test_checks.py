@@ -133,6 +133,8 @@ REFERENCES = [
     Mistake("integer without max", "field", "attempt", ", max = 1000", "", "an integer needs min and max", "type"),
     Mistake("integer without min", "field", "attempt", "min = 0, ", "", "an integer needs min and max", "type"),
     Mistake("bad pattern", "field", "order_number", "[A-Z0-9][A-Z0-9-]{3,39}", "[A-Z", "not a regular expr", "type"),
+    Mistake("flags of bytes", "field", "order_number", "[A-Z0-9][A-Z0-9-]{3,39}", "(?L)A", "bad inline", "type"),
+    Mistake("endless pattern", "field", "order_number", "{3,39}", "{3,99999999999999}", "too large", "type"),
     Mistake("event's purpose", "event", "log.message", '"service"', '"fun"', "names the purpose 'fun'", "fields"),
     Mistake("event's field", "event", "log.message", '"logger"', '"mood"', "has the field 'mood'", "fields"),
     Mistake("event's field for another purpose", "event", "session.failed", '"attempt"', '"traffic"',

@@ -142,6 +142,8 @@ def test_a_type_that_takes_less(one: dict[str, object], other: dict[str, object]
         ({"kind": "boolean"}, {"kind": "boolean", "most": 1}),
         ({"kind": "enum", "values": ("a", "bc")}, {"kind": "text", "max": 1}),
         ({"kind": "enum", "values": ("192.0.2.1",)}, {"kind": "ip_address"}),
+        ({"kind": "text", "max": 9000}, {"kind": "text"}),  # sent it is less, and kept it is more
+        ({"kind": "enum", "values": ("a" * 5000,)}, {"kind": "text"}),
     ],
 )  # fmt: skip
 def test_types_that_cannot_be_compared(one: dict[str, object], other: dict[str, object]):

@@ -180,6 +180,13 @@ def test_what_nests_too_deep_is_stopped() -> None:
         flatten("tunnel.register", {"a": deep})
 
 
+@pytest.mark.parametrize("body", [{"": {}}, {"": {"": {}}}, {"": {"public_key": "k"}}, {"public_key": {"": "k"}}])
+def test_attack_a_member_without_a_name(body: Any) -> None:
+    """It would pass for the member that it is in, or holds, or for none at all."""
+    with pytest.raises(EgressBlocked, match="name"):
+        flatten("tunnel.register", body)
+
+
 def test_a_list_is_one_member_and_holds_single_values() -> None:
     assert flatten("x", {"a": ["b", "c"], "d": {"e": 1}, "f": ()}) == (("a", ("b", "c")), ("d.e", 1), ("f", ()))
     for nested in (["b", ["c"]], [{"b": 1}], [b"bytes"]):

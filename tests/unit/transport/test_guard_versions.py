@@ -274,6 +274,30 @@ def test_an_operation_says_so_if_it_needs_the_exact_value_and_that_is_told() -> 
     assert asked.left(asked.old, asked.new) == asked.left(asked.old) == {"duration": 300}
 
 
+@pytest.mark.clause("C2")
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ("0001-01-01T00:00:30Z", {"bound_on": "0001-01-01T00:00:00Z"}),
+        ("0001-01-01T00:00+14:00", None),
+        ("9999-12-31T23:59-14:00", None),
+    ],
+    ids=["the first year", "before it in UTC", "after the last one in UTC"],
+)
+def test_a_time_at_the_end_of_the_calendar_is_cut_or_not_sent(given: str, left: Document | None) -> None:
+    beat = made(call("app.beat", fields=["bound_on"]))
+    asked = Asked(beat, beat, "app.beat", {"bound_on": given})
+    assert asked.left(asked.new) == left
+
+
+@pytest.mark.clause("U7")
+def test_digits_of_a_pattern_are_those_of_no_other_script() -> None:
+    beat = made(call("app.beat", protocol={"tries": {"kind": "text", "pattern": r"\d+"}}))
+    for text, goes in (("12", True), ("\u0661\u0662", False)):
+        asked = Asked(beat, beat, "app.beat", {"tries": text})
+        assert (asked.left(asked.new) is not None) is goes
+
+
 @pytest.mark.clause("C2", "X2")
 def test_two_versions_minimise_what_is_sent_as_both_want_it_or_not_at_all() -> None:
     beat = call("app.beat", fields=["duration"])

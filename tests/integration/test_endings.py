@@ -320,10 +320,11 @@ def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> N
 def test_the_other_streams_forget_too(machine: Machine, stream: str) -> None:
     rooms = machine.one.rocket._rooms
     log = rooms.sent if stream == "sent" else rooms.witness._stream
-    log.append("rights", Duration("P30D"), ("sealed", f"heron{stream}77"))
+    about = (443, "module", 1) if stream == "witness" else ()
+    log.append("rights", Duration("P30D"), (f"heron{stream}77", *about))
     log.commit()
     assert held("heron", stream, "77")
-    log.append("rights", Duration("P30D"), ("buffered", f"heron{stream}77"))
+    log.append("rights", Duration("P30D"), (f"heron{stream}77", *about))
     del log
     machine.one.rocket.rights.delete(machine.one.rocket.rights.plan_delete("device" if stream == "sent" else "logs"))
     assert held("heron", stream, "77") == set()

@@ -276,7 +276,7 @@ def test_attack_another_process_is_faster_to_make_the_vault(
     vault.unlock()
     others[0].put("note", Note("kept"))
     assert vault.get("note", Note) == Note("kept")
-    assert len(secrets.names()) == 1
+    assert len([name for name in secrets.names() if not name.endswith("/generation")]) == 1
     for each in (vault, *others):
         each.close()
 

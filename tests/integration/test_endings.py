@@ -316,6 +316,16 @@ def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> N
         assert not keys(machine.two.rocket)
 
 
+def test_pseudonyms_of_before_a_deletion_and_after_it_share_no_key(machine: Machine) -> None:
+    """Also where another process deleted, and nothing was written here since: they would tell that both are one."""
+    machine.two.open()
+    log = machine.two.rocket._rooms.journal._log
+    before = log.pseudonym_key("improvement", Duration("P30D"))
+    assert log.pseudonym_key("improvement", Duration("P30D")) == before
+    machine.one.delete()
+    assert log.pseudonym_key("improvement", Duration("P30D")) != before
+
+
 @pytest.mark.parametrize("stream", ["sent", "witness"])
 def test_the_other_streams_forget_too(machine: Machine, stream: str) -> None:
     rooms = machine.one.rocket._rooms

@@ -238,6 +238,22 @@ def test_a_mark_ends_what_it_names_and_nothing_else(machine: Machine, which: Any
     assert machine.two.rocket.journal.stats().dropped == len(gone)
 
 
+@pytest.mark.parametrize("which", [Lanes(), Lanes(purpose="rights")], ids=["all", "of a purpose"])
+def test_a_mark_of_no_stream_ends_what_another_process_holds_of_any(machine: Machine, which: Lanes) -> None:
+    machine.two.open()
+    rooms = machine.two.rocket._rooms
+    streams = [rooms.sent, rooms.witness._stream]
+    machine.clock.advance(61)
+    for stream in streams:
+        stream.append("rights", Duration("P30D"), ["before"])
+    with machine.one.rocket._rooms.vault.shredding() as change:
+        change.shred(which)
+    machine.clock.advance(61)
+    for stream in streams:
+        stream.append("rights", Duration("P30D"), ["after"])
+        assert [record for _, record in stream.read()] == [["after"]]
+
+
 @pytest.mark.parametrize(("boot", "ahead"), [("another boot", 0.0), (None, 3600.0)])
 def test_a_mark_of_another_run_of_the_machine_ends_nothing(machine: Machine, boot: str | None, ahead: float) -> None:
     machine.two.open()

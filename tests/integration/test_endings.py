@@ -346,11 +346,10 @@ def test_pseudonyms_of_before_a_deletion_and_after_it_share_no_key(machine: Mach
 def test_the_other_streams_forget_too(machine: Machine, stream: str) -> None:
     rooms = machine.one.rocket._rooms
     log = rooms.sent if stream == "sent" else rooms.witness._stream
-    about = (443, "module", 1) if stream == "witness" else ()
-    log.append("rights", Duration("P30D"), (f"heron{stream}77", *about))
+    log.append("rights", Duration("P30D"), (f"heron{stream}77", 443, "sealed", 1))
     log.commit()
     assert held("heron", stream, "77")
-    log.append("rights", Duration("P30D"), (f"heron{stream}77", *about))
+    log.append("rights", Duration("P30D"), (f"heron{stream}77", 443, "buffered", 1))
     del log
     machine.one.rocket.rights.delete(machine.one.rocket.rights.plan_delete("device" if stream == "sent" else "logs"))
     assert held("heron", stream, "77") == set()

@@ -20,7 +20,7 @@ from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.sandbox import Sandbox
 
 ERROR = {"code", "message", "action", "retry_at", "exit_code"}
-VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation"}
+VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation", "keeps_deleted"}
 STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
 HELD = {
     "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
@@ -195,7 +195,7 @@ def test_sent_lists_fields_and_never_values(bound: CommandLine):
         field for each in sent if each["operation"] == "authorize.challenge" for field in each["fields"]
     }
     assert set(sent[0]) == {
-        "at", "operation", "purpose", "recipient", "identity", "fields", "size", "outcome", "tries",
+        "at", "operation", "purpose", "recipient", "identity", "fields", "protocol", "size", "outcome", "tries",
     }  # fmt: skip
     assert "authorize.challenge" in bound.run("sent", "--limit", "2").out
     assert len(bound.json("sent", "--since", "24h").document["sent"]) == len(sent)

@@ -83,18 +83,21 @@ def test_a_plan_loses_no_field_that_no_version_here_knows(capsys: pytest.Capture
     from rocketvpn_sdk.cli.commands.delete_shown import show_plan
     from rocketvpn_sdk.cli.output import Out
     from rocketvpn_sdk.rights import DeletionPlan
-    from rocketvpn_sdk.rights.plan import CONSEQUENCES, allowed_there
+    from rocketvpn_sdk.rights.plan import CONSEQUENCES, KeptField, allowed_there
 
     newer, known = parse_policy(with_new_field()), parse_policy(TEXT)
     plan = DeletionPlan(
         scope="account",
         made_at=datetime(2026, 11, 2, tzinfo=UTC),
         goes=allowed_there((newer,), "account"),
-        stays=(),
+        stays=(KeptField("order_number", "The order.", "order", None, goes_from=("device",)),),
         other_devices=(),
         server_asked=True,
         consequences=CONSEQUENCES["account"],
         service_ends=True,
     )
     show_plan(Out(json=False), plan, (known,))
-    assert "Something else: bound place" in capsys.readouterr().out
+    here, _, rest = capsys.readouterr().out.partition("Goes from the server")
+    assert "order number" in here  # what stays at the server goes from here, and is said to
+    assert "Something else: bound place" in rest
+    assert "order number, as before" in rest

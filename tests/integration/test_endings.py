@@ -346,6 +346,16 @@ def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> N
         assert not has_any(machine.two.rocket, known)
 
 
+def test_a_purge_leaves_nothing_in_memory_of_what_it_ends(machine: Machine) -> None:
+    before = f"zebra{5_345}."
+    machine.one.rocket.journal.record(Told(event_name=before + "sealed"))
+    machine.one.flush()
+    assert {text.removeprefix(before) for text in held(before)} - {""} == {"sealed"}
+    machine.clock.advance(31 * DAY)
+    machine.one.purge()
+    assert {text.removeprefix(before) for text in held(before)} - {""} == set()
+
+
 def test_pseudonyms_of_before_a_deletion_and_after_it_share_no_key(machine: Machine) -> None:
     """Also where another process deleted, and nothing was written here since: they would tell that both are one."""
     machine.two.open()

@@ -24,11 +24,14 @@ from rocketvpn_sdk.vault.verify import verify
 
 
 class CutsPower(FileSecrets):
-    """Cuts the power at its n-th call, before or after what that does; then nothing of this process goes on."""
+    """Cuts the power at its n-th call, before or after what that does; then nothing of this process goes on.
 
-    def __init__(self, path: Path, disk: Disk, at: int, *, after: bool) -> None:
+    Where it is removing, that begins with the first thing to be removed.
+    """
+
+    def __init__(self, path: Path, disk: Disk, at: int, *, after: bool, removing: bool = False) -> None:
         super().__init__(path)
-        self._disk, self._at, self._after, self._number = disk, at, after, 0
+        self._disk, self._at, self._after, self._number = disk, at, after, -1 if removing else 0
 
     def _step(self, *, after: bool) -> None:
         if self._number == self._at and after is self._after:
@@ -39,16 +42,17 @@ class CutsPower(FileSecrets):
         self._step(after=False)
         found = super().get(name)
         self._step(after=True)
-        self._number += 1
+        self._number += self._number >= 0
         return found
 
     def set(self, name: str, secret: bytes) -> None:
         self._step(after=False)
         super().set(name, secret)
         self._step(after=True)
-        self._number += 1
+        self._number += self._number >= 0
 
     def delete(self, name: str) -> None:
+        self._number = max(self._number, 0)
         self._step(after=False)
         super().delete(name)
         self._step(after=True)
@@ -69,7 +73,7 @@ def only_root(disk: Disk, secrets: FileSecrets) -> bool:
 @pytest.mark.component("ext4")
 @pytest.mark.clause("T1")
 def test_a_power_cut_while_a_vault_is_made_leaves_no_key_that_nobody_knows_of(tmp_path: Path) -> None:
-    moments = [(at, after) for at in range(3) for after in (False, True)]
+    moments = [(at, after) for at in range(4) for after in (False, True)]
     with Disk(tmp_path) as disk:
         for number, (at, after) in enumerate(moments):
             path = tmp_path / f"{number}.json"
@@ -96,7 +100,7 @@ def test_a_power_cut_while_a_vault_is_made_leaves_no_key_that_nobody_knows_of(tm
 def test_a_vault_that_was_made_to_its_end_stays_so_after_a_power_cut(tmp_path: Path) -> None:
     """Before the store is asked for its root again, which is when it opens."""
     with Disk(tmp_path) as disk:
-        secrets = CutsPower(tmp_path / "secrets.json", disk, 2, after=False)
+        secrets = CutsPower(tmp_path / "secrets.json", disk, 3, after=False)
         vault = vault_at(disk, secrets)
         with pytest.raises(Crash):
             vault.unlock()
@@ -124,7 +128,7 @@ def test_a_power_cut_while_a_vault_is_removed_does_not_stop_its_removal(tmp_path
             made.put("note", Note("goes"))
             made.rotate()
             made.close()
-            vault = vault_at(disk, CutsPower(path, disk, at, after=after))
+            vault = vault_at(disk, CutsPower(path, disk, at, after=after, removing=True))
             with suppress(Crash, RocketVPNError):
                 vault.destroy()
             with suppress(RocketVPNError):

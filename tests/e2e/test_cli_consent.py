@@ -57,9 +57,12 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     assert done.document["notice"]["policy_version"] == NEWEST
     assert "proof" not in done.document["notice"]
     assert said(adult) == {"improvement": "granted", "surveys": "unset"}
+    listed = adult.run("consent", "receipts").out
     (receipt,) = adult.json("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
     (file,) = (tmp_path / "kept").iterdir()
     assert json.loads(file.read_text("utf-8"))["dpv:hasRecordOfActivity"] == receipt["dpv:hasRecordOfActivity"]
+    assert file.stem.removeprefix("consent-") in listed
+    assert "improvement" in listed
     gone = adult.run("consent", "withdraw", "improvement")
     assert "It is withdrawn" in gone.out
     assert "The server knows" in gone.out

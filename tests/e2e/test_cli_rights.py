@@ -128,6 +128,7 @@ def test_who_was_told(bound: CommandLine, sandbox: Sandbox, order: str):
     assert "safeguard: Bound by this policy." in words
     assert "! undeclared: recipient and basis" in words
     assert "https://rocketv.org/" in words
+    assert "The policy does not declare" in bound.run("view").out.partition("Given to authorities")[2]
     told = bound.json("disclosures").document["disclosures"]
     assert [set(each) for each in told] == [DISCLOSURE, DISCLOSURE]
     assert sorted(each["undeclared"] for each in told) == [[], ["recipient", "basis"]]

@@ -330,6 +330,22 @@ def test_a_mark_counts_where_a_process_cannot_tell_the_run_of_the_machine(machin
     assert machine.stored() == {AFTER}
 
 
+@pytest.mark.parametrize("which", [Lanes(), Lanes(purpose="rights")], ids=["all", "of a purpose"])
+def test_a_mark_of_no_stream_ends_what_another_process_holds_of_any(machine: Machine, which: Lanes) -> None:
+    machine.two.open()
+    rooms = machine.two.rocket._rooms
+    streams = [rooms.sent, rooms.witness._stream]
+    machine.clock.advance(61)
+    for stream in streams:
+        stream.append("rights", Duration("P30D"), ["before"])
+    with machine.one.rocket._rooms.vault.shredding() as change:
+        change.shred(which)
+    machine.clock.advance(61)
+    for stream in streams:
+        stream.append("rights", Duration("P30D"), ["after"])
+        assert [record for _, record in stream.read()] == [["after"]]
+
+
 @pytest.mark.parametrize(("boot", "ahead"), [("another boot", 0.0), (None, 3600.0)])
 def test_a_mark_of_another_run_of_the_machine_ends_nothing(machine: Machine, boot: str | None, ahead: float) -> None:
     machine.two.open()
@@ -369,15 +385,22 @@ def held(*parts: str) -> set[str]:
 
 
 def keys(rocket: RocketVPN) -> set[bytes]:
-    return {made.key for made in rocket._rooms.journal._log._pseudonym_keys.values()}
+    """Return the keys of pseudonyms, and those that they were made from."""
+    made = rocket._rooms.journal._log._pseudonym_keys.values()
+    opened = rocket._rooms.vault._access.keys._opened
+    return {each.key for each in made} | {opened[each.key_id] for each in made if each.key_id in opened}
 
 
-@pytest.mark.parametrize("way", ["deletion of the logs", "deletion of the device", "withdrawal"])
+def has_any(rocket: RocketVPN, known: set[bytes]) -> bool:
+    return bool(known & (keys(rocket) | set(rocket._rooms.vault._access.keys._opened.values())))
+
+
+@pytest.mark.parametrize("way", ["deletion of the logs", "deletion of the device", "withdrawal", "refusal"])
 def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> None:
     """Neither in the process that ends it, nor, from its next write on, in another one."""
     machine.two.open()
     machine.clock.advance(61)
-    numbers = {"deletion of the logs": 7_345, "deletion of the device": 8_345, "withdrawal": 9_345}
+    numbers = {"deletion of the logs": 7_345, "deletion of the device": 8_345, "withdrawal": 9_345, "refusal": 6_345}
     before = f"zebra{numbers[way]}."
     here, there = ("sealed", "buffered", "given"), "there"
 
@@ -386,6 +409,8 @@ def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> N
 
     for process in (machine.one, machine.two):
         process.rocket.journal._log.pseudonym_key("improvement", Duration("P30D"))
+    known = keys(machine.two.rocket)
+    assert len(known) == 2
     told(machine.one, here[0])
     machine.one.flush()
     told(machine.one, here[1])
@@ -396,16 +421,41 @@ def test_nothing_that_was_ended_stays_in_memory(machine: Machine, way: str) -> N
     assert {text.removeprefix(before) for text in held(before)} - {""} == {*here, there}
     if way == "withdrawal":
         machine.one.withdraw()
+    elif way == "refusal":
+        consent = machine.one.rocket.consent
+        consent.deny(consent.notice("improvement"))
     else:
         scope = "logs" if way == "deletion of the logs" else "device"
         machine.one.rocket.rights.delete(machine.one.rocket.rights.plan_delete(scope))
     assert {text.removeprefix(before) for text in held(before)} - {""} <= {there}
     if way != "deletion of the device":
         assert not keys(machine.one.rocket)
+        assert not has_any(machine.one.rocket, known)
         machine.two.record("served", 1)
         machine.two.flush()
         assert held(before) <= {before}
         assert not keys(machine.two.rocket)
+        assert not has_any(machine.two.rocket, known)
+
+
+def test_a_purge_leaves_nothing_in_memory_of_what_it_ends(machine: Machine) -> None:
+    before = f"zebra{5_345}."
+    machine.one.rocket.journal.record(Told(event_name=before + "sealed"))
+    machine.one.flush()
+    assert {text.removeprefix(before) for text in held(before)} - {""} == {"sealed"}
+    machine.clock.advance(31 * DAY)
+    machine.one.purge()
+    assert {text.removeprefix(before) for text in held(before)} - {""} == set()
+
+
+def test_pseudonyms_of_before_a_deletion_and_after_it_share_no_key(machine: Machine) -> None:
+    """Also where another process deleted, and nothing was written here since: they would tell that both are one."""
+    machine.two.open()
+    log = machine.two.rocket._rooms.journal._log
+    before = log.pseudonym_key("improvement", Duration("P30D"))
+    assert log.pseudonym_key("improvement", Duration("P30D")) == before
+    machine.one.delete()
+    assert log.pseudonym_key("improvement", Duration("P30D")) != before
 
 
 @pytest.mark.parametrize("stream", ["sent", "witness"])

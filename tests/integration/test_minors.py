@@ -265,6 +265,29 @@ def test_attack_a_code_of_somebody_else_s_request(world: World, minor: RocketVPN
     assert not minor.consent.status().guardian
 
 
+@pytest.mark.clause("M1", "M2")
+@pytest.mark.parametrize("meanwhile", ["withdrawn", "asked for anew"])
+def test_attack_an_answer_to_what_is_asked_no_longer(
+    world: World, minor: RocketVPN, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """Another thread, or process, takes the request back while the answer is on its way."""
+    code = ask(world, minor)
+    consent = minor._rooms.consent
+    settle = consent.confirm_guardian
+
+    def too_late(asked: Asked) -> None:
+        minor.consent.withdraw_guardian()
+        if meanwhile == "asked for anew":
+            ask(world, minor)
+        settle(asked)
+
+    monkeypatch.setattr(consent, "confirm_guardian", too_late)
+    with pytest.raises(GuardianNotAsked):
+        minor.consent.confirm_guardian(code)
+    assert not minor.consent.status().guardian
+    assert (minor._rooms.vault.get(REQUEST, Asked) is not None) == (meanwhile == "asked for anew")
+
+
 def test_an_answer_that_got_lost_comes_again_with_the_same_code(world: World, minor: RocketVPN) -> None:
     code = ask(world, minor)
     world.sandbox.faults.lose_answers(10)

@@ -6,6 +6,7 @@ import base64
 import gettext
 import hashlib
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -201,28 +202,39 @@ def test_a_newer_version_of_the_policy_and_what_stays_unknown_are_shown(made: Re
 # ---------------------------------------------------------------- other languages
 
 
-def test_another_language_needs_nothing_but_a_catalogue(
-    made: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def german(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A catalogue with three of our sentences."""
     catalogue = Catalog(locale="de")
     catalogue.add("What is held about you", "Was über Sie gespeichert ist")
     catalogue.add(("{number} entry", "{number} entries"), ("{number} Eintrag", "{number} Einträge"))
+    catalogue.add("version {} applies", "Fassung {} gilt")
     folder = tmp_path / "de" / "LC_MESSAGES"
     folder.mkdir(parents=True)
     with (folder / f"{messages.DOMAIN}.mo").open("wb") as file:
         mofile.write_mo(file, catalogue)
     monkeypatch.setattr(messages, "_folder", lambda: tmp_path)
     messages._catalogue.cache_clear()
-    try:
-        page = made.to_html("de-AT")
-        assert '<html lang="de-AT">' in page
-        assert "<h1>Was über Sie gespeichert ist</h1>" in page
-        assert "Einträge" in page
-        assert f'<span lang="en">{made.policy.title}</span>' in page
-        assert '<html lang="en">' in made.to_html("fr")
-    finally:
-        monkeypatch.undo()
-        messages._catalogue.cache_clear()
+    yield
+    monkeypatch.undo()
+    messages._catalogue.cache_clear()
+
+
+@pytest.mark.usefixtures("german")
+def test_another_language_needs_nothing_but_a_catalogue(made: Report) -> None:
+    page = made.to_html("de-AT")
+    assert '<html lang="de-AT">' in page
+    assert "<h1>Was über Sie gespeichert ist</h1>" in page
+    assert "Einträge" in page
+    assert f'<span lang="en">{made.policy.title}</span>' in page
+    assert '<html lang="en">' in made.to_html("fr")
+
+
+@pytest.mark.usefixtures("german")
+def test_what_a_report_says_itself_is_in_the_language_that_was_asked_for(world: World) -> None:
+    with lived_in(world) as rocket:
+        for language, said in (("de-AT", r"Fassung \d+ gilt"), ("en", r"version \d+ applies")):
+            assert any(re.match(said, str(value.value)) for value in rocket.rights.view(language=language).here)
 
 
 def test_attack_a_language_that_names_a_folder_finds_none(made: Report, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,8 @@ class Map:
     def __init__(self, folder: Path) -> None:
         self._data, self._notes = folder / "coverage", folder / "map.json"
         self._lines: dict[str, dict[int, list[str]]] = {}
+        self._imported: dict[str, set[int]] = {}
+        """By file the lines that run outside every test: while the package, or a file of tests, is imported."""
         self._sources = sources()
         kept = json.loads(self._notes.read_text("utf-8")) if self._notes.exists() else {}
         self._package: str = kept.get("package", "")
@@ -120,6 +122,7 @@ class Map:
             data.read()
             name = next((each for each in data.measured_files() if each.endswith(f"/{PACKAGE}/{file}")), None)
             found = data.contexts_by_lineno(name) if name else {}
+            self._imported[file] = {line for line, contexts in found.items() if "" in contexts}
             self._lines[file] = {
                 line: tests
                 for line, contexts in found.items()
@@ -136,9 +139,18 @@ class Map:
             found = set(self._users(mutant))
         if not found and not lines.keys() & _function_around(self._sources[mutant.file], mutant.line):
             found = {test for tests in lines.values() for test in tests}  # coverage sees nothing of it: a hook, say
+        here = set(range(mutant.line, mutant.last + 1))
+        if here & self._imported[mutant.file] and here & _function_around(self._sources[mutant.file], mutant.line):
+            found |= self._one_of_each_file()  # what it gives while modules are imported, any of them may need
         near = {test for test in found if test.startswith(_NEAR)}
         words = {part.strip("_") for part in Path(mutant.file).with_suffix("").parts} - {"init"}
         return self._ordered(near, words) + self._ordered(found - near, words)
+
+    def _one_of_each_file(self) -> set[str]:
+        quickest: dict[str, str] = {}
+        for test in sorted(self.seconds, key=lambda test: self.seconds[test]):
+            quickest.setdefault(_file(test), test)
+        return set(quickest.values())
 
     def _users(self, mutant: Mutant) -> Iterable[str]:
         names = _defined_at(self._sources[mutant.file], mutant.line)

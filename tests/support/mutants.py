@@ -18,9 +18,7 @@ import json
 import math
 import os
 import random
-import resource
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +26,6 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
@@ -43,7 +40,6 @@ LISTS = ROOT / "tests" / "data" / "mutants"
 LEFT_OUT = ("sandbox/", "testing/", "cli/demo/", "_pyinstaller/", "_version.py", "__main__.py")
 """Not the SDK that people use: the server that stands in for the operator's, and what shows it."""
 _NOT_COPIED = (".git", ".venv", ".mutants", "*_cache", ".hypothesis", "__pycache__", "_build", "build", "dist")
-_MEMORY = 8 << 30
 _HANGS = 60
 """Seconds for which one test may run."""
 
@@ -73,6 +69,16 @@ class Copy:
         self.folder = folder / "project"
         shutil.copytree(ROOT, self.folder, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         self._written = 0
+        environment = {**os.environ, "PYTHONPATH": f"{self.folder}{os.pathsep}{self.folder / 'tests'}"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of times the same files
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "support.forked_runs"],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def write(self, file: str, source: str) -> None:
         """Replace a file of the package; each time it looks newer, so that no compiled form of before is taken."""
@@ -98,27 +104,20 @@ class Copy:
 
     def _run(self, tests: list[str], seconds: float, more: list[str]) -> tuple[int, str]:
         with tempfile.TemporaryDirectory(dir=self.folder.parent) as temporary:
-            environment = {**os.environ, "PYTHONPATH": str(self.folder), "TMPDIR": temporary, "HOME": temporary}
-            command = [sys.executable, "-m", "pytest", *more, "-q", "--tb=no", "-n", "0", f"--timeout={_HANGS}"]
-            process = subprocess.Popen(
-                [*command, "-p", "no:cacheprovider", *tests],
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY)),
-            )
-            try:
-                out, _ = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired:
-                return 1, "FAILED they hang"
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)  # whatever it started
-                process.wait()
-            return process.returncode, out.decode(errors="replace")
+            always = ["-q", "--tb=no", "-n", "0", f"--timeout={_HANGS}", "-p", "no:cacheprovider"]
+            always += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what was imported before
+            asked = json.dumps([seconds, temporary, [*more, *always, *tests]])
+            server = self._server
+            assert server.stdin is not None
+            assert server.stdout is not None
+            server.stdin.write(asked + "\n")
+            server.stdin.flush()
+            code, said = json.loads(server.stdout.readline())
+            return (1, "FAILED they hang") if code == -1 else (code, said)
+
+    def close(self) -> None:
+        """End the process that runs the tests."""
+        self._server.communicate()
 
 
 class Trial:
@@ -141,9 +140,10 @@ class Trial:
     def run(self, mutants: Iterable[Mutant], tests: dict[str, list[str]] | None = None) -> Iterator[Result]:
         """Try each of them; at last, once more those noticed by a test that fails without any mistake, without it."""
         with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ThreadPoolExecutor(self._workers) as pool:
+            copies = [Copy(Path(folder) / str(number)) for number in range(self._workers)]
             free: SimpleQueue[Copy] = SimpleQueue()
-            for number in range(self._workers):
-                free.put(Copy(Path(folder) / str(number)))
+            for each in copies:
+                free.put(each)
             todo = list(mutants)
             while todo:
                 noticed: dict[str, list[Mutant]] = defaultdict(list)
@@ -158,6 +158,8 @@ class Trial:
                     say(f"AGAIN      what these noticed, which fail by themselves: {', '.join(sorted(wrong))}")
                 self._never |= wrong
                 todo = [mutant for test in wrong for mutant in noticed.get(test, ())]
+            for each in copies:
+                each.close()
 
     def _one(self, free: SimpleQueue[Copy], mutant: Mutant, given: list[str] | None) -> Result:
         tests = [test for test in given or self._known.tests(mutant) if test not in self._never]

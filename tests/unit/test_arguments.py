@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -126,6 +127,13 @@ def test_what_could_be_altered_later_is_copied():
     pins.append("b")
     changes.clear()
     assert (kept, copy) == (("a",), {"language": "de"})
+
+
+@pytest.mark.parametrize("hint", [Iterable[str], tuple[str, ...]])
+def test_a_list_without_end_is_refused_and_one_of_ten_thousand_is_not(hint: Any):
+    assert len(kind_of(hint).fit(repeat("a", 10_000))) == 10_000
+    with pytest.raises(Unfit, match="too many"):
+        kind_of(hint).fit(repeat("a"))
 
 
 def test_a_struct_of_ours_is_looked_into():

@@ -34,6 +34,7 @@ class Thing:
             raise ValueError(f"no {wanted + 1}")
         try:
             self.note(wanted, self.size)
+            self.out.say()
         except (KeyError, OSError):
             self.seen = min(wanted, 4)
         return wanted in range(self.size)
@@ -79,7 +80,7 @@ def test_each_kind_of_mistake_is_the_edit_that_it_says() -> None:
 
 def test_what_is_for_people_and_for_type_checkers_stays() -> None:
     lines = {mutant.was for mutant in find("thing.py", SAMPLE)}
-    for part in ("docstring", "LIMIT", '"a" if', "Say whether", "import"):
+    for part in ("say()", "docstring", "LIMIT", '"a" if', "Say whether", "import"):
         assert not any(part in line for line in lines)
     assert not any("wanted + 2" in mutant.now or "wanted - 1" in mutant.now for mutant in find("thing.py", SAMPLE))
 

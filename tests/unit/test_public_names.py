@@ -132,3 +132,11 @@ def test_opening_the_journal_and_the_vault_needs_no_network_library_and_no_keyri
     found = loaded(_OPEN, tmp_path)
     assert "cryptography" in found  # the vault is sealed
     assert found & {"httpx", "tuf", "joserfc", "truststore", "keyring", "jinja2", "typer", "starlette"} == set()
+
+
+@pytest.mark.parametrize("name", sorted(set(rocketvpn_sdk.__all__) - {"errors", "__version__"}))
+def test_a_name_is_there_at_its_first_use(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``from rocketvpn_sdk import`` asks twice, and would not notice."""
+    known = getattr(rocketvpn_sdk, name)
+    monkeypatch.delitem(vars(rocketvpn_sdk), name)
+    assert getattr(rocketvpn_sdk, name) is known

@@ -285,3 +285,9 @@ def test_a_held_value_of_any_shape_is_hidden_and_kept(value: Any):
     field = wire.HeldField(id="x", value=value, since=AT)
     assert msgspec.json.decode(msgspec.json.encode(field), type=wire.HeldField) == field
     assert f"value={HIDDEN if value is not None else None}" in repr(field)
+
+
+def test_what_a_server_leaves_out_of_a_field_promises_nothing() -> None:
+    field = msgspec.json.decode(b'{"id": "x", "value": 1, "since": "2027-01-01T00:00:00Z"}', type=wire.HeldField)
+    assert not field.correctable
+    assert (field.until, field.recipients, field.hold, field.belongs) == (None, [], None, None)

@@ -160,7 +160,7 @@ def test_links_and_junctions_stand_for_another_place(tmp_path: Path) -> None:
 def test_the_machines_run_is_named_as_the_system_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A system that tells nothing, or hides it, has no name for it: then every mark counts as one of this run."""
     assert platforms.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    monkeypatch.setattr(platforms, "_BOOT", tmp_path / "none")
+    monkeypatch.setattr(platforms.running, "_BOOT", tmp_path / "none")
     assert platforms.boot_id() == ""
     become(monkeypatch, "win32")
     assert platforms.boot_id() == ""
@@ -291,6 +291,27 @@ def test_syncing(system: str, file: str, folder: list[str], tmp_path: Path, monk
     assert disk.calls == [file]
     platforms.sync_folder(tmp_path)
     assert disk.calls[1:] == folder
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says which files are open")
+def test_syncing_a_folder_leaves_no_file_open(tmp_path: Path) -> None:
+    before = list(Path("/proc/self/fd").iterdir())
+    platforms.sync_folder(tmp_path)
+    assert list(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_nothing_is_in_a_folder_that_is_not_open(tmp_path: Path) -> None:
+    assert not platforms.is_below(tmp_path / "file", None)
+    assert platforms.found_in(None, "file") is None
+
+
+def test_a_file_is_opened_to_be_read_without_waiting_and_through_no_link_unless_that_may_be(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    os.close(platforms.open_to_read(tmp_path / "pipe", follow=False))  # nobody writes into it
+    (tmp_path / "link").symlink_to("pipe")
+    os.close(platforms.open_to_read(tmp_path / "link", follow=True))
+    with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
+        platforms.open_to_read(tmp_path / "link", follow=False)
 
 
 def test_a_mac_s_disk_without_a_full_sync_is_synced_as_far_as_it_can(monkeypatch: pytest.MonkeyPatch) -> None:

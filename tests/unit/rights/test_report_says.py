@@ -11,8 +11,9 @@ import pytest
 
 from rocketvpn_sdk import Report
 from rocketvpn_sdk.rights.report import AppliedPolicy
-from rocketvpn_sdk.rights.report.model import HeldValue, LogSummary, Term
+from rocketvpn_sdk.rights.report.model import HeldValue, LogSummary, SentSummary, Term
 from rocketvpn_sdk.rights.report.sections import sections
+from rocketvpn_sdk.rights.report.summary import summary
 
 AT = datetime(2027, 1, 15, tzinfo=UTC)
 PARTS = (
@@ -82,3 +83,24 @@ def test_who_else_gets_a_value_is_always_said(value: HeldValue, says: str) -> No
 def test_the_form_of_the_document_is_numbered() -> None:
 
     assert json.loads(report().to_json())["format"] == 1
+
+
+@pytest.mark.clause("A1")
+@pytest.mark.parametrize(
+    ("times", "lost", "says"),
+    [
+        (3, 0, "contacted the operator 3 times"),
+        (3, 1, "1 try did not get through"),
+        (3, 2, "2 tries did not get through"),
+        (3, 3, "Nothing of it got through"),
+    ],
+)
+def test_the_summary_says_how_much_of_what_was_sent_got_through(times: int, lost: int, says: str) -> None:
+    sent = SentSummary(
+        operation="o", sentence="", purpose="service", recipient="operator", fields=(), times=times,
+        not_delivered=lost, last=AT,
+    )  # fmt: skip
+    text = " ".join(summary(report(sent=(sent,))))
+    assert says in text
+    assert ("Nothing of it" in text) == (lost == times)
+    assert ("tried to contact" in text) == (lost > 0)

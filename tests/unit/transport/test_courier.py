@@ -191,6 +191,13 @@ def test_a_server_that_is_away_is_asked_once_not_once_for_each_item(post: Post, 
 
 
 @pytest.mark.clause("A3")
+def test_what_waits_behind_something_of_its_own_subject_has_no_failure_of_its_own(post: Post) -> None:
+    post.add("a1", "b1", "a2", "b2")
+    post.server.answers["a1"] = NO_ANSWER
+    assert post.deliver() == ["a1"]
+    assert [(each.id, each.attempts) for each in post.queue.items()] == [("a1", 1), ("b1", 1), ("a2", 0), ("b2", 0)]
+
+
 def test_one_request_that_the_server_always_fails_at_starves_nothing_behind_it(post: Post) -> None:
     post.add("a1", "b1", "a2")
     post.server.answers["a1"] = ServerError(operation="x", status=500, problem="p")

@@ -86,6 +86,7 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "transport/failures.py": ({"socket"}, "the class of a failed look-up, to say whose fault it is"),
     "sandbox/": ({"asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),
     "platforms/__init__.py": ({"socket"}, "names of options, for a socket that it is given"),
+    "platforms/running.py": ({"ctypes"}, "asks macOS for the name of the machine's run"),
     "witness/hook.py": ({"socket"}, "names of address families, to tell which sockets stay on this device"),
     "cli/app.py": ({"import_module"}, "loads the command that was asked for, by names written there"),
     "cli/commands/sandbox.py": ({"import_module"}, "loads the optional server, by names written there"),

@@ -25,6 +25,7 @@ from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.errors import SecretStoreUnavailable
 from rocketvpn_sdk.rights import Report
 from rocketvpn_sdk.testing.secrets import MemorySecrets
+from rocketvpn_sdk.vault.ending import Removal
 
 EXPECTED = {
     "code-before-the-correction", "log-survives-a-restart",
@@ -113,7 +114,7 @@ def failing(out: Out) -> tuple[int, set[str]]:
 
 @pytest.mark.usefixtures("no_keyring")
 def test_a_vault_that_stays_makes_it_fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr("rocketvpn_sdk.vault.Vault.destroy", lambda self, **_: None)
+    monkeypatch.setattr("rocketvpn_sdk.vault.Vault.destroy", lambda self, **_: Removal())
     code, failed = failing(Out(json=True))
     assert code == codes.REFUSED
     assert {"folder-is-gone", "keys-are-gone"} <= failed

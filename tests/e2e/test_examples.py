@@ -163,7 +163,7 @@ def rocket(sandbox: Sandbox, tmp_path: Path) -> Iterator[RocketVPN]:
         rocket.rights.delete(rocket.rights.plan_delete("logs"))
         sandbox.faults.delay_deletions = False
         longer = parse_policy(edited("field", "region", "P30D", "P90D")).document
-        sandbox.publish(Policy(msgspec.structs.replace(longer, version=2)))
+        sandbox.publish(Policy(msgspec.structs.replace(longer, version=longer.version + 1)))
         yield rocket
 
 

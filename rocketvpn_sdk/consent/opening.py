@@ -22,3 +22,14 @@ def allows_more(before: InForce, after: InForce) -> bool:
     if after.pending is None:
         return bool(before.change.reduces_rights or before.change.newly_necessary)
     return bool(after.accepted - before.accepted)
+
+
+def newly_asked(before: InForce, after: InForce) -> frozenset[str]:
+    """Return the purposes that needed no consent under ``before``, and need one under a version of ``after``."""
+    known = {purpose.id for purpose in before.binding.document.purpose}
+    return frozenset((_asked(after) - _asked(before)) & known)
+
+
+def _asked(held: InForce) -> set[str]:
+    parts = (purpose for policy in held.policies for purpose in policy.document.purpose)
+    return {purpose.id for purpose in parts if purpose.necessity == "consent"}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from rocketvpn_sdk.consent.in_force import Cell, InForce, Shown, parts_of
-from rocketvpn_sdk.consent.opening import RECORDED, allows_more
+from rocketvpn_sdk.consent.opening import RECORDED, allows_more, newly_asked
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.vault import Vault
@@ -251,6 +251,9 @@ class Versions:
         self._write(change, state)
         if allows_more(before, state):
             change.mark(RECORDED)
+        asked = newly_asked(before, state)
+        if asked:  # a record is kept only if each version allows it, and nobody has agreed to this one
+            change.shred([msgspec.structs.replace(RECORDED, purpose=purpose) for purpose in asked])
         kept = {policy.sha256 for policy in state.policies}
         change.drop(*(_text_name(policy.sha256) for policy in before.policies if policy.sha256 not in kept))
         change.owe_rotation(self._vault.clock.time())

@@ -204,7 +204,7 @@ class Change(OneHolder):
     def shred(self, which: Lanes | Iterable[Lanes], _age: float = 0.0) -> int:
         """Destroy every key of the lanes in ``which``, and let nothing recorded before now come into them.
 
-        Callers used to give the vault's age, too; it has no say any more. Returns how many keys that were.
+        Returns how many keys that were. ``_age`` has no say: it is there for callers of before marks were moments.
         """
         choices = (which,) if isinstance(which, Lanes) else tuple(which)
         self.touch_manifest()

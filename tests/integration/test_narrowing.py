@@ -132,6 +132,24 @@ def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN
     assert verify(rocket._rooms.vault).blocks
 
 
+@pytest.mark.clause("X2", "U7")
+@pytest.mark.parametrize("edits", [[], [WIDER]], ids=["it binds at once", "it waits for its notice"])
+def test_what_was_kept_for_a_purpose_that_is_asked_for_now_is_gone(
+    rocket: RocketVPN, clock: FakeClock, edits: list[tuple[str, str, str, str]]
+) -> None:
+    record(rocket, clock, 1)
+    rocket.journal.record(EVENT)  # and this one is not sealed yet
+    text = edited("purpose", "service", 'necessity = "necessary"', 'necessity = "consent"')
+    for edit in edits:
+        text = edited(*edit, text=text)
+    document = parse_policy(text).document
+    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(document, version=2, effective=date(2028, 1, 1))))
+    rocket.journal.record(EVENT)
+    assert ages(rocket, clock) == []
+    assert keys(rocket) == 0
+    assert rocket.journal.stats().records == 0
+
+
 def test_the_next_opening_purges_it(config: Config, clock: FakeClock) -> None:
     with RocketVPN.open(config) as rocket:
         record(rocket, clock, 20)

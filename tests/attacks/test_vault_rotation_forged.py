@@ -40,7 +40,7 @@ FORGERIES = {
     "the seal over the ends made to nothing": "UPDATE head SET heads = zeroblob(32)",
     "a key dropped": "DELETE FROM keys WHERE key_id = (SELECT key_id FROM blocks LIMIT 1)",
     "a document dropped": "DELETE FROM documents",
-    "a mark of a deletion moved": "UPDATE lanes SET shredded_at = 9e9",
+    "a mark of a deletion moved": "UPDATE shreds SET moment = moment + 1",
     "a mark of a deletion taken away": "DELETE FROM shreds",
     "a debt forgiven": "UPDATE head SET owed_since = NULL",
 }

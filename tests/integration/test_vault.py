@@ -801,3 +801,16 @@ def test_a_forked_child_cannot_use_the_parents_vault(vault: Vault) -> None:
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 42
     assert vault.get("note", Note) == Note("parent's")
+
+
+def test_attack_what_is_left_of_a_vault_s_file_is_not_taken_for_a_new_vault(
+    tmp_path: Path, secrets: UnreliableSecrets, clock: FakeClock
+) -> None:
+    """sqlite would: it takes an empty file for a new database, and removes the log that belonged to the old one."""
+    open_vault(tmp_path / "vault", secrets, clock).close()
+    left = {"vault.db": b"", "vault.db-wal": b"what was written last" * 200}
+    for name, content in left.items():
+        (tmp_path / "vault" / name).write_bytes(content)
+    with pytest.raises(VaultDamaged, match="cut short"):
+        open_vault(tmp_path / "vault", secrets, clock)
+    assert {name: (tmp_path / "vault" / name).read_bytes() for name in left} == left

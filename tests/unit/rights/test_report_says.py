@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 import pytest
 
-from rocketvpn_sdk import Report
+from rocketvpn_sdk import Report, wire
 from rocketvpn_sdk.rights.report import AppliedPolicy
 from rocketvpn_sdk.rights.report.model import HeldValue, LogSummary, SentSummary, Term
 from rocketvpn_sdk.rights.report.sections import sections
@@ -78,6 +79,25 @@ def test_who_else_gets_a_value_is_always_said(value: HeldValue, says: str) -> No
     assert says in text
     for other in {"Nobody else.", "Nobody: this copy stays on this device."} - {says}:
         assert other not in text
+
+
+@pytest.mark.clause("A1", "R1", "R2")
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        ({"since": AT}, ["since 15 January 2027"]),
+        ({"until": AT}, ["at most until 15 January 2027"]),
+        (
+            {"since": AT, "hold": wire.Hold(basis="law", until=date(2031, 12, 31))},
+            ["until 31 December 2031", "since 15 January 2027"],
+        ),
+    ],
+    ids=["since when", "until when", "how long the law keeps it"],
+)
+def test_since_when_and_until_when_is_said(times: dict[str, Any], says: list[str]) -> None:
+    value = msgspec.structs.replace(held("order_number", "server"), **times)
+    text = said(report(there=(value,)), "there")
+    assert re.findall(r"(?:since|(?:at most )?until) \d+ \w+ \d+", text) == says
 
 
 def test_the_form_of_the_document_is_numbered() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
@@ -80,7 +81,7 @@ class Backlog:
         if self._vault.closed:
             self.clear()  # nothing can ever take it over
             return
-        with self._lock:
+        with self._lock, suppress(IndexError):  # another thread found the vault closed, and cleared what waits
             allowed: dict[CompiledEvent, bool] = {}
             if self._vault.unlocked:
                 while self._minimised:
@@ -95,6 +96,8 @@ class Backlog:
 
         What may not be kept any more is dropped, and what other versions minimised is minimised by those in force.
         """
+        if self._vault.closed:
+            return  # also in a forked child, where a thread that is not there may hold the lock
         with self._lock:  # nobody minimises meanwhile, or has done so and not handed it over
             known = {compiled.name: compiled for compiled in events}
             refused = {compiled for compiled in known.values() if not self._ask(compiled)}

@@ -4,7 +4,7 @@ Somebody may write to the folder of vault B, and knows the ids of vault A, which
 Whatever stands in B's head then: A and A's copy open as before, and B's own roots go only with a deletion or a reset
 that the user asked for.
 
-Thirty heads, 400 with CI=true, 6,000 in the long form (ROCKETVPN_SOAK=1).
+Twenty heads, 200 with CI=true, 6,000 in the long form (ROCKETVPN_SOAK=1).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import Vault
 
-HEADS = 6000 if SOAK else 400 if os.environ.get("CI") else 30
+HEADS = 6000 if SOAK else 200 if os.environ.get("CI") else 20
 SEED = int(os.environ.get("ROCKETVPN_SEED", "12"))
 
 

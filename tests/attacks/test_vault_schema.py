@@ -3,7 +3,7 @@
 What then happens is ``VaultDamaged``, with every secret still there, or no difference at all to a run in which nothing
 was planted: neither in what the calls answer nor in what the keys that are left still open.
 
-Twenty are planted, 300 with CI=true, 6,000 in the long form (ROCKETVPN_SOAK=1, which also says how many were refused).
+Fifteen are planted, 150 with CI=true, 6,000 in the long form (ROCKETVPN_SOAK=1, which also says how many were refused).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rocketvpn_sdk.doctor import examine
 from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
-PLANTED = 6000 if SOAK else 300 if os.environ.get("CI") else 20
+PLANTED = 6000 if SOAK else 150 if os.environ.get("CI") else 15
 SEED = int(os.environ.get("ROCKETVPN_SEED", "12"))
 SECRET = "the line that is deleted"
 Step = Callable[["Run"], Any]

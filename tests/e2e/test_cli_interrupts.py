@@ -23,7 +23,7 @@ from rocketvpn_sdk.sandbox import Sandbox
 PRESS = str(ROOT / "tests" / "support" / "press_ctrl_c.py")
 SEED = 1 if os.environ.get("CI") else random.randrange(10**6)
 """Of the moments; a failure shows the moment itself."""
-MOMENTS = 40 if SOAK else 10 if os.environ.get("CI") else 1
+MOMENTS = 40 if SOAK else 6 if os.environ.get("CI") else 1
 """Of each of the ten commands."""
 NOISE = ("Traceback", "ignored", "Error in")
 

@@ -181,7 +181,7 @@ narrowings = st.lists(
     min_size=1,
     max_size=2,
 )
-examples = 400 if os.environ.get("ROCKETVPN_SOAK") else 40 if os.environ.get("CI") else 6
+examples = 400 if os.environ.get("ROCKETVPN_SOAK") else 15 if os.environ.get("CI") else 4
 
 
 def run(folder: Path, recordings: dict[int, list[int]], planned: list[Narrowing]) -> None:

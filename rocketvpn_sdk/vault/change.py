@@ -306,6 +306,8 @@ def read_document(db: sqlite3.Connection, keys: Keys, name: str) -> Any:
         return None
     key_id, version, wrapped, sealed = row
     part = f"the document {name!r}"
+    if not 0 <= version < 1 << 64:
+        raise VaultDamaged(part=part)
     key = keys.root.unwrap(wrapped, part=part)
     payload = sealing.open_document(
         key, sealing.document_data(keys.root.vault_id, key_id, slot, version), sealed, part=part

@@ -150,9 +150,7 @@ def require_plain_journal(database: Path) -> None:
         VaultReadOnly: it cannot be read.
     """
     journal = database.with_name(f"{database.name}-journal")
-    with disk_errors(database.parent):
-        if not is_there(journal):
-            return
+    with disk_errors(database.parent), suppress(FileNotFoundError):  # another process has ended its transaction
         require_file(journal)
         with journal.open("rb") as file:
             file.seek(max(0, journal.lstat().st_size - len(_NAMES_ANOTHER)))

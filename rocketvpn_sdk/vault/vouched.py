@@ -112,9 +112,11 @@ class Guard:
         before = self._refused
         try:
             self._db.execute("ATTACH ':memory:' AS probe")
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
             if self._refused == before + 1:
                 return
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_AUTH:
+                raise  # newer versions of sqlite look into the file first: it is none of a database
         raise VaultError(problem="this Python's sqlite3 does not ask before it runs a statement")
 
     def _judge(

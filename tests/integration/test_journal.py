@@ -116,7 +116,7 @@ def test_an_event_class_that_was_not_announced_is_an_error(rocket: RocketVPN) ->
 
 
 def test_log_lines_are_scrubbed(rocket: RocketVPN, logger: logging.Logger) -> None:
-    logger.warning("connect %s from %s", "203.0.113.9", "kim@example.org")
+    logger.warning("connect %s from %s", "203.0.113.9", "ann@example.org")
     (entry,) = rocket.journal.read(event="log.message")
     assert entry.fields["level"] == "WARNING"
     assert entry.fields["logger"] == "app.tunnel"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hmac
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -50,9 +51,9 @@ class Ledger:
 
     def __init__(self, rocket: RocketVPN) -> None:
         self.begun: dict[str, Begun] = {}
-        stream, append = rocket._rooms.sent, rocket._rooms.sent.append
+        stream = rocket._rooms.sent
 
-        def reading(purpose: str, retention: Any, record: tuple[Any, ...]) -> None:
+        def reading(append: Callable[..., None], purpose: str, retention: Any, record: tuple[Any, ...]) -> None:
             append(purpose, retention, record)
             kind, name, *facts = record
             if kind == "begun":
@@ -62,7 +63,8 @@ class Ledger:
             else:
                 self.begun[name].outcome, self.begun[name].tries = facts
 
-        stream.append = reading  # type: ignore[method-assign,assignment] # reading along is all it does
+        for name in ("append", "append_now"):  # reading along is all it does
+            setattr(stream, name, partial(reading, getattr(stream, name)))
 
 
 def operation_of(policy: Policy, request: Received) -> tuple[Operation, dict[str, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.consent.in_force import InForce
-from rocketvpn_sdk.consent.permit import Permit
+from rocketvpn_sdk.consent.permit import Held, Permit
 from rocketvpn_sdk.consent.standing import Standing
 from rocketvpn_sdk.consent.versions import Versions, policy_documents
 
@@ -29,6 +29,7 @@ __all__ = [
     "ConsentReceipt",
     "ConsentStatus",
     "GuardianAsked",
+    "Held",
     "InForce",
     "Permit",
     "PurposeStatus",

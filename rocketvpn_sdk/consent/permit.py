@@ -19,7 +19,7 @@ from rocketvpn_sdk.policy import (
 
 
 class Held(NamedTuple):
-    """What holds at one moment: asked version by version."""
+    """What holds at one moment: one answer for many questions."""
 
     policies: tuple[Policy, ...]
     """Every version that holds, the binding one first."""
@@ -28,6 +28,10 @@ class Held(NamedTuple):
     """Seconds since the epoch."""
     accepted: frozenset[Cell]
     """Of ``PolicyChange.cells``: what was accepted ahead of its date."""
+
+    def together(self, field: str, purpose: str, recipient: str) -> Decision:
+        """Decide about ``field`` by all versions that hold; see ``policy.decide_all``."""
+        return decide_all(self.policies, self.state, field, purpose, recipient, self.now, self.accepted)
 
     def field(self, policy: Policy, field: str, purpose: str, recipient: str) -> Decision:
         """Decide about ``field`` by one version alone; see ``policy.decide``."""
@@ -80,8 +84,7 @@ class Permit:
 
     def field(self, field: str, purpose: str, recipient: str = ON_DEVICE) -> Decision:
         """Decide about ``field``; see ``policy.decide_all``."""
-        held = self._in_force()
-        return decide_all(held.policies, self._state(), field, purpose, recipient, self._now(), held.accepted)
+        return self.held().together(field, purpose, recipient)
 
     def purpose(self, purpose: str, recipient: str) -> Decision:
         """Decide about a call for ``purpose`` that carries no field; see ``policy.purpose_allowed_all``."""

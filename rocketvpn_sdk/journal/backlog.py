@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from rocketvpn_sdk.vault.moments import Ended
 _COMPILED, _MOMENT = 0, 2
 """Where these are, in what was given and in what is minimised."""
 _Given = tuple[CompiledEvent, float, float, tuple[Any, ...]]
+_Ask = Callable[[], Collection[CompiledEvent]]
 
 
 class _Minimised(NamedTuple):
@@ -38,11 +39,11 @@ class Backlog:
     Args:
         vault: while it is locked, minimised records are kept here.
         log: where they go.
-        ask: whether records of a class may be kept now.
+        ask: returns those of the prepared classes whose records may be kept now.
         most_locked: how many are kept while the vault is locked; what comes after is counted and dropped.
     """
 
-    def __init__(self, vault: Vault, log: SealedLog, ask: Callable[[CompiledEvent], bool], most_locked: int) -> None:
+    def __init__(self, vault: Vault, log: SealedLog, ask: _Ask, most_locked: int) -> None:
         self._vault = vault
         self._log = log
         self._ask = ask
@@ -72,18 +73,24 @@ class Backlog:
         finally:
             self._lock.release()
 
-    def work_off(self) -> None:
+    def bring_in(self, events: Iterable[CompiledEvent]) -> None:
         """Minimise what was given, and hand it to the log unless the vault is locked; in order.
+
+        What the log has not sealed yet is asked about as well: it may have been minimised by an answer that is old.
+
+        Args:
+            events: every class that is known.
 
         Raises:
             VaultError: the key of a pseudonym cannot be had; what was not handed over waits on.
         """
         if self._vault.closed:
-            self.clear()  # nothing can ever take it over
+            self.clear()  # nothing can ever take it over; a forked child must not wait for the lock
             return
         with self._lock, suppress(IndexError):  # another thread found the vault closed, and cleared what waits
-            allowed: dict[CompiledEvent, bool] = {}
+            allowed = self._ask()  # inside the lock: who comes later knows no less
             if self._vault.unlocked:
+                self._hold_again({compiled.name: compiled for compiled in events}, allowed)
                 while self._minimised:
                     self._hand_over_kept(self._minimised[0], allowed)
                     self._minimised.popleft()
@@ -91,32 +98,25 @@ class Backlog:
                 self._work_off_one(self._given[0], allowed)
                 self._given.popleft()
 
-    def hold_again(self, events: Iterable[CompiledEvent]) -> None:
-        """Ask once more for what the log has not sealed yet: it may have been minimised by an answer that is old.
+    def _hold_again(self, known: Mapping[str, CompiledEvent], allowed: Collection[CompiledEvent]) -> None:
+        """Drop from the log's memory what may not be kept any more; minimise anew what other versions minimised."""
+        refused = {compiled for compiled in known.values() if compiled not in allowed}
+        other = {compiled for compiled in known.values() if compiled.buffered_by != compiled.policies}
 
-        What may not be kept any more is dropped, and what other versions minimised is minimised by those in force.
-        """
-        if self._vault.closed:
-            return  # also in a forked child, where a thread that is not there may hold the lock
-        with self._lock:  # nobody minimises meanwhile, or has done so and not handed it over
-            known = {compiled.name: compiled for compiled in events}
-            refused = {compiled for compiled in known.values() if not self._ask(compiled)}
-            other = {compiled for compiled in known.values() if compiled.buffered_by != compiled.policies}
+        def judge(at: float, record: Any) -> tuple[float, Any] | None:
+            purpose, name, fields = record
+            compiled = known.get(name)
+            if compiled in refused:
+                return None
+            if compiled is None or compiled not in other:
+                return at, record
+            values = tuple(fields.get(field) for field in compiled.fields)
+            return compiled.coarsen(at), (purpose, name, compiled.minimise(values, None))
 
-            def judge(at: float, record: Any) -> tuple[float, Any] | None:
-                purpose, name, fields = record
-                compiled = known.get(name)
-                if compiled in refused:
-                    return None
-                if compiled is None or compiled not in other:
-                    return at, record
-                values = tuple(fields.get(field) for field in compiled.fields)
-                return compiled.coarsen(at), (purpose, name, compiled.minimise(values, None))
-
-            if (other or (refused and self._log.buffered)) and self._vault.unlocked:
-                self.refused += self._log.revise(judge)
-                for compiled in other:
-                    compiled.buffered_by = compiled.policies
+        if other or (refused and self._log.buffered):
+            self.refused += self._log.revise(judge)
+            for compiled in other:
+                compiled.buffered_by = compiled.policies
 
     def forget_ended(self) -> None:
         """Drop what was ended, here and in the log; waits for a hand-over that is under way."""
@@ -137,14 +137,13 @@ class Backlog:
         self._given.clear()
         self._minimised.clear()
 
-    def _may_be_kept(self, compiled: CompiledEvent, allowed: dict[CompiledEvent, bool]) -> bool:
-        if compiled not in allowed:
-            allowed[compiled] = self._ask(compiled)
-        if not allowed[compiled]:
-            self.refused += 1
-        return allowed[compiled]
+    def _may_be_kept(self, compiled: CompiledEvent, allowed: Collection[CompiledEvent]) -> bool:
+        if compiled in allowed:
+            return True
+        self.refused += 1
+        return False
 
-    def _work_off_one(self, given: _Given, allowed: dict[CompiledEvent, bool]) -> None:
+    def _work_off_one(self, given: _Given, allowed: Collection[CompiledEvent]) -> None:
         compiled, now, moment, values = given
         if not self._may_be_kept(compiled, allowed):
             return
@@ -157,7 +156,7 @@ class Backlog:
         else:
             self.dropped += 1
 
-    def _hand_over_kept(self, kept: _Minimised, allowed: dict[CompiledEvent, bool]) -> None:
+    def _hand_over_kept(self, kept: _Minimised, allowed: Collection[CompiledEvent]) -> None:
         if self._may_be_kept(kept.compiled, allowed):
             fields = kept.fields
             if kept.compiled.prepared != kept.prepared:  # a locked vault could not say which policy holds

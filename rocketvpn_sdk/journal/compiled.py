@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent import Held
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.policy import Duration, EventShape, Field, Policy
+from rocketvpn_sdk.policy import ON_DEVICE, Duration, EventShape, Field, Policy
 from rocketvpn_sdk.policy.minimise import Minimiser, longest_text, together
 
 TIME_FIELD = "recorded_at"
@@ -65,11 +65,11 @@ class CompiledEvent:
         self._longest = max((longest_text(field) for versions in declared for field in versions), default=0)
         self.prepared += 1
 
-    def ask(self, permit: Permit) -> bool:
-        """Whether every field of the event may be kept on this device now, by the versions now in force."""
-        if permit.policies != self.policies:
-            self._prepare(permit.policies)
-        return all(permit.field(field, self.purpose).allowed for field in (TIME_FIELD, *self.fields))
+    def ask(self, held: Held) -> bool:
+        """Whether every field of the event may be kept on this device, by what holds now."""
+        if held.policies != self.policies:
+            self._prepare(held.policies)
+        return all(held.together(field, self.purpose, ON_DEVICE).allowed for field in (TIME_FIELD, *self.fields))
 
     def bounded(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return ``values`` without what no minimiser would look at: what waits in memory has to stay small."""

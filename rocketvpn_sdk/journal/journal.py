@@ -143,23 +143,22 @@ class Journal:
             self._flusher.arm()
         return True
 
-    def _ask(self, compiled: CompiledEvent) -> bool:
-        """Ask whether records of a class may be kept now."""
-        compiled.changes = self._permit.changes()
-        compiled.allowed = compiled.ask(self._permit)
-        compiled.checked_from = self._time()
-        return compiled.allowed
+    def _ask(self) -> set[CompiledEvent]:
+        """Return the event classes whose records may be kept now; asks about all of them, of one moment."""
+        changes, held, now = self._permit.changes(), self._permit.held(), self._time()
+        for compiled in self._events.values():
+            compiled.allowed = compiled.ask(held)
+            compiled.changes, compiled.checked_from = changes, now
+        return {compiled for compiled in self._events.values() if compiled.allowed}
 
     def _bring_in(self) -> None:
         """Hand what waits to the log, and hold what is there, not sealed yet, against what holds now."""
         binding = self._binding()
         if binding is not None:
             self.known.now(binding, and_before=True)  # a line that waits was written under the binding of before
-        self._backlog.hold_again(self._events.values())
-        self._backlog.work_off()
+        self._backlog.bring_in(self._events.values())
         if binding is not None:
             self.known.now(binding)
-        self._backlog.hold_again(self._events.values())
 
     def _seal(self) -> None:
         """Seal what waits and may be kept: asked of the very state of the vault in which it is sealed.

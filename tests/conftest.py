@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -40,6 +41,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 if unknown or not mark.args or mark.kwargs:
                     said = ", ".join(map(repr, unknown)) or "no id"
                     raise pytest.UsageError(f"{item.nodeid}: {name}({said}): known are {', '.join(sorted(known))}")
+
+
+def pytest_configure() -> None:
+    """Look for no garbage while thousands of tests are collected: there is none, and it takes long."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for it from here on, but not among the tests themselves, which stay."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

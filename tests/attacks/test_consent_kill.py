@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from support.consent_steps import NECESSARY, PURPOSE, RECORDS, ConsentSteps, room
-from support.crash import copied, open_shared, rounds
+from support.crash import copied, open_shared
 from support.crash_steps import LATER, SURVIVED
+from support.forms import form
 
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import Queue, SealedLog
@@ -52,7 +53,7 @@ def withdrawn(folder: Path) -> bool:
 @pytest.mark.clause("U3", "A3")
 def test_attack_kill_9_at_every_statement_of_a_withdrawal(steps: ConsentSteps, agreed: Path, tmp_path: Path) -> None:
     seen = []
-    for statement in range(0, 1000, rounds(3, 1)):
+    for statement in range(0, 1000, form(11, 3, 1)):
         folder = copied(agreed, tmp_path / "copy")
         ended = steps.run("withdraw", folder=str(folder), statement=statement)
         seen.append(withdrawn(folder))

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.crash import FileSecrets, rounds
+from support.crash import FileSecrets
 from support.crash_steps import SURVIVED
 from support.deletion_steps import SEAMS, DeletionSteps, config
+from support.forms import form
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
+pytestmark = [pytest.mark.timeout(form(120, 120, 3_600)), pytest.mark.usefixtures("no_pauses")]
 
 KILLED = -9
 NOWHERE = "https://localhost:9"
@@ -28,7 +29,7 @@ STRIDES = {
     "sync": {"statement": 55, "secret": 9, "exchange": 3, "removal": 2},
     "delete": {"statement": 120, "secret": 15, "exchange": 7, "removal": 3},
 }
-"""In the short form every so many seams."""
+"""At the gate every so many seams."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,7 @@ def test_attack_kill_9_at_any_point_of_a_deletion(
     steps: DeletionSteps, sandbox: Sandbox, acts: Counter[tuple[str, str]], tmp_path: Path, step: str, kind: str
 ) -> None:
     """Whether it waited in the queue (sync) or is asked for now (delete): all of it, once, or nothing of it."""
-    for at in range(0, 2_000, rounds(STRIDES[step][kind], 1)):
+    for at in range(0, 2_000, form(3 * STRIDES[step][kind], STRIDES[step][kind], 1)):
         device = Device(tmp_path / str(at), sandbox)
         device.bind(queued=step == "sync")
         place = {"folder": str(device.folder), "server": sandbox.url, "ca_file": str(sandbox.ca_file)}

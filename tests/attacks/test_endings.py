@@ -5,7 +5,6 @@ ROCKETVPN_SOAK=1 python -m pytest tests/attacks/test_endings.py -s --timeout=360
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,15 +14,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support.crash import SOAK, say
 from support.endings import CHANGES, KINDS, Oracle, Process, stored
+from support.forms import form, say
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 pytestmark = pytest.mark.clause("A3", "R1")
 
-EXAMPLES = 3_000 if SOAK else 150 if os.environ.get("CI") else 10
+EXAMPLES = form(10, 150, 3_000)
 STATES: set[tuple[object, ...]] = set()
 COUNTED = {"examples": 0, "calls": 0, "in between": 0}
 

@@ -6,7 +6,6 @@ Every public call is found by looking (``support.walking``). What an app's own c
 from __future__ import annotations
 
 import inspect
-import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ import msgspec
 import pytest
 from support import grown_up
 from support.app_events import SessionConnected
+from support.forms import GATE
 from support.hostile_values import Boom, boom, few_values, hostile_values
 from support.walking import _keywords, calls_of, heard
 from support.world import World
@@ -39,7 +39,7 @@ from rocketvpn_sdk.vault import KeyringSecrets
 WIRING = {"journal.keep", "journal.compiled", "journal.register", "journal.inventory", "events.emit", "events.heard"}
 """Calls of one component to another, which docs/api.md does not list."""
 
-SOME = hostile_values if os.environ.get("CI") else few_values
+SOME = hostile_values if GATE else few_values
 """At the gate everything is tried everywhere; else some of it where there are many places."""
 SECRET = "swordfish"
 """What the app's own errors say."""

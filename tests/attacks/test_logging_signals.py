@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from support.app_events import SessionConnected
+from support.forms import GATE
 
 from rocketvpn_sdk import Config, Limits, RocketVPN
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no such signal")
 
-THOROUGH = bool(os.environ.get("CI")) or os.environ.get("ROCKETVPN_SOAK") == "1"
 STEPS, QUICK_STEPS = {"flush": 7, "read": 17}, {"flush": 31, "read": 101}
 """Every n-th line, of what runs many."""
 WATCHED = (f"{os.sep}rocketvpn_sdk{os.sep}", threading.__file__)
@@ -110,7 +110,7 @@ def interrupted(app: App, call: Callable[[], None], at: int) -> bool:
 def test_attack_a_signal_handler_logs_at_every_line_of_a_recording(app: App, name: str) -> None:
     """Each is kept, or counted where it came while its own thread was sealing."""
     kept = counted = sent = 0
-    call, step = getattr(app, name), STEPS.get(name, 1) if THOROUGH else QUICK_STEPS.get(name, 1)
+    call, step = getattr(app, name), STEPS.get(name, 1) if GATE else QUICK_STEPS.get(name, 1)
     for at in range(0, 5_000, step):
         failed = app.handler.failed
         if not interrupted(app, call, at):
@@ -127,7 +127,7 @@ def test_attack_a_signal_handler_logs_at_every_line_of_a_recording(app: App, nam
 def test_attack_a_signal_handler_logs_while_the_thread_that_flushes_is_started(tmp_path: Path) -> None:
     """The very first record of a process, each time."""
     sent = 0
-    for at in range(0, 400, 3 if THOROUGH else 29):
+    for at in range(0, 400, 3 if GATE else 29):
         app = App(tmp_path / str(at), waits=True)
         before = signal.signal(signal.SIGUSR1, lambda *_, app=app: app.logger.error("terminate requested"))
         try:

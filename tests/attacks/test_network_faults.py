@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from support.calls import PATIENT
-from support.crash import SOAK, rounds
 from support.fault_proxy import Fault, FaultProxy, faulty_line, full_port
+from support.forms import form
 from support.fronted import Fronted, counted_acts
 from support.hostile_calls import QUICK
 from support.world import World, tunnel_key
@@ -26,7 +26,7 @@ from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import ServerError, ServerTimeout, ServerUnreachable, TransportError
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
+pytestmark = [pytest.mark.timeout(form(120, 120, 3_600)), pytest.mark.usefixtures("no_pauses")]
 
 PURPOSE = "improvement"
 
@@ -185,7 +185,7 @@ CAME += ("headers", "body", "next headers", "next body", "third headers", "third
 STAGES = {"read": (4, 10), "correct": (6, 12), "consent": (5, 10), "delete": (7, 14)}
 """How many records each call sends and gets on its first connection."""
 SHORT = {"cut": 11, "reset": 11, "corrupt": 11, "stall": 19}
-"""In the short form every so many points; all odd, so that before and in, once and for good take turns."""
+"""At the gate every so many points; all odd, so that before and in, once and for good take turns."""
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -195,7 +195,7 @@ def test_attack_a_fault_at_every_stage(line: Line, name: str, kind: Any) -> None
     sent, came = STAGES[name]
     records = [("out", record) for record in range(sent)] + [("in", record) for record in range(came)]
     first = list(SHORT).index(kind)
-    step = 1 if SOAK else SHORT[kind]
+    step = form(3 * SHORT[kind], SHORT[kind], 1)
     points = list(product(records, (False, True), (1, 1_000)))[first % step :: step]
     struck = [attack(line, CALLS[name], Fault(kind, *record, inside), times) for record, inside, times in points]
     assert any(struck)

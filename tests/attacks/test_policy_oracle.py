@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.crash import SOAK, say
+from support.forms import GATE, SOAK, say
 from support.policy_oracle import Verdict, judge
 from support.policy_pairs import KEYS, PARTS, keys_of, pair, reached, shown
 
 from rocketvpn_sdk.policy.document import Document
 
-PAIRS = 10_000 if os.environ.get("CI") else 300
+PAIRS = 10_000 if GATE else 300
 SOAK_SECONDS = 60.0 * float(os.environ.get("SOAK_MINUTES", "10"))
 
 

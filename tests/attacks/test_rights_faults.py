@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from support.crash import rounds
 from support.disks import mounted, stuff
 from support.fault_proxy import faulty_line
+from support.forms import form
 from support.fronted import counted_acts
 from support.rights_faults import Line, Person, counted_exchanges
 from support.rights_walk import RIGHTS, Right, UseTicket, whole
 
 from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError
 
-pytestmark = [pytest.mark.timeout(rounds(120, 3_600)), pytest.mark.usefixtures("no_pauses")]
+pytestmark = [pytest.mark.timeout(form(120, 120, 3_600)), pytest.mark.usefixtures("no_pauses")]
 
-MOST = 60
+MOST = 100
 """More exchanges, or calls to a secret store, than any right takes."""
 
 
@@ -92,18 +92,18 @@ class Walk:
 
     def end(self, at: int, *, least: int = 1) -> None:
         """Check that the fault struck at least so often, and that the last time was without it."""
-        assert least <= at < MOST - max(STRIDES.values())
+        assert least <= at < MOST - form(2, 1, 1) * max(STRIDES.values())
         assert not isinstance(self.came[-1], RocketVPNError), "without a fault it goes"
 
 
 STRIDES = {"view": 5, "export": 6, "correct": 2, "delete-logs": 4, "delete-device": 14, "delete-account": 17}
 STRIDES |= {"owner-view": 5, "owner-delete": 7, "make-ticket": 6, "revoke-ticket": 3, "use-ticket": 5}
-"""In the short form every so many steps; else every one."""
+"""At the gate every so many steps."""
 
 
 def steps(name: str, first: int) -> range:
     """Return at which steps the fault comes; in the short form each kind of it begins at another one."""
-    stride = rounds(STRIDES.get(name, 1), 1)
+    stride = form(2 * STRIDES.get(name, 1), STRIDES.get(name, 1), 1)
     return range(first * 2 % stride, MOST, stride)
 
 

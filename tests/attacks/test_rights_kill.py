@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.crash import rounds
 from support.crash_steps import SURVIVED
 from support.deletion_steps import config
 from support.exports import Unpacked
+from support.forms import form
 from support.rights_steps import USES, RightsSteps
 
 from rocketvpn_sdk import RocketVPN
@@ -23,7 +23,7 @@ from rocketvpn_sdk.rights import erase_with_ticket
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.vault.verify import verify
 
-pytestmark = pytest.mark.timeout(rounds(120, 3_600))
+pytestmark = pytest.mark.timeout(form(120, 120, 3_600))
 
 KILLED = -9
 MOST = 60
@@ -137,7 +137,7 @@ def test_attack_kill_9_at_every_exchange_of_a_right(
 ) -> None:
     device = Device(tmp_path / "device", sandbox)
     place = {"folder": str(device.folder), "server": sandbox.url, "ca_file": str(sandbox.ca_file)}
-    for at in range(0, MOST, rounds(2, 1)):
+    for at in range(0, MOST, form(5, 2, 1)):
         about = device.prepare(name, at)
         ended = steps.run("use", right=name, about=about, **place, at=at)
         if ended == SURVIVED:

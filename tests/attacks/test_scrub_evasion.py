@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from support.crash import rounds
+from support.forms import form
 
 from rocketvpn_sdk.journal.minimise import cut
 from rocketvpn_sdk.journal.scrub import UNREADABLE, scrub
@@ -138,7 +138,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 }
 
 
-LONG = rounds(500_000, 2_000_000)
+LONG = form(200_000, 500_000, 2_000_000)
 """Characters. Work that grows with the square of the length would take minutes for each text."""
 MARKS = f" {string.punctuation}"
 """Rows that need a mark are tried only where the text has it: this lets every one of them have its try."""

@@ -16,10 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.crash import FORTNIGHT, SOAK, Promised, copied, finish, open_shared, start
+from support.crash import FORTNIGHT, Promised, copied, finish, open_shared, start
 from support.crash_steps import fill
 from support.crash_writer import DOCUMENTS
 from support.disks import mounted, remount, stuff
+from support.forms import SOAK
 from support.vaults import Note, open_vault
 
 from rocketvpn_sdk import Config, RocketVPN

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from support.crash import FORTNIGHT, finish, open_shared, rounds, start
+from support.crash import FORTNIGHT, finish, open_shared, start
+from support.forms import form
 from support.vaults import Note, UnreliableSecrets, open_vault
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -72,7 +73,7 @@ class Hands:
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
         self.log = SealedLog(vault, "log", block_records=16)
-        self.times = rounds(40, 400)
+        self.times = form(15, 40, 400)
 
     def append(self, thread: int) -> None:
         for number in range(self.times):

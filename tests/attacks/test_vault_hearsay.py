@@ -19,7 +19,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from support.crash import SOAK
+from support.forms import form
 from support.planted import TABLES, attacked
 from support.vaults import Note, UnreliableSecrets, open_vault
 
@@ -29,7 +29,7 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import Vault
 
-HEADS = 6000 if SOAK else 200 if os.environ.get("CI") else 20
+HEADS = form(20, 200, 6_000)
 SEED = int(os.environ.get("ROCKETVPN_SEED", "12"))
 
 

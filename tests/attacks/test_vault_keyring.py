@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.crash import TESTS, rounds
+from support.crash import TESTS
+from support.forms import form
 
 pytestmark = pytest.mark.component("keyring")
 
@@ -37,7 +38,7 @@ def test_attack_keyring(tmp_path: Path, scenario: str) -> None:
     script = TESTS / "support" / "run_secret_service.sh"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent)))}
     environment.pop("DBUS_SESSION_BUS_ADDRESS", None)
-    stride = str(rounds(3, 1))  # of the calls after which the daemon is killed
+    stride = str(form(7, 3, 1))  # of the calls after which the daemon is killed
     command = [str(script), sys.executable, "-m", "support.keyring_attack", scenario, str(tmp_path), stride]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment, stderr=pipe, text=True, start_new_session=True) as session:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from support.crash import SOAK, Promised, kill_somewhere, open_shared, rounds, say, shared_secrets, start
+from support.crash import Promised, kill_somewhere, open_shared, shared_secrets, start
 from support.crash_writer import DOCUMENTS
+from support.forms import SOAK, form, say
 from support.vaults import Note
 
 from rocketvpn_sdk.vault import SealedLog
@@ -24,7 +25,7 @@ def test_attack_kill_9_of_two_writers_loses_nothing_acknowledged(tmp_path: Path)
     rng = random.Random(seed)
     first, acknowledged = 0, 0
     open_shared(tmp_path).close()
-    for number in range(rounds(6, 250)):
+    for number in range(form(3, 6, 250)):
         writers = []
         for name in ("anna", "bert"):
             for suffix in ("diary", "shared"):

@@ -13,18 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.crash import (
-    LIMITS,
-    SOAK,
-    Steps,
-    copied,
-    finish,
-    open_shared,
-    rounds,
-    shared_secrets,
-    start,
-)
+from support.crash import LIMITS, Steps, copied, finish, open_shared, shared_secrets, start
 from support.crash_steps import LATER, SURVIVED
+from support.forms import SOAK, form
 from support.vaults import Note
 
 from rocketvpn_sdk.errors import SecretMissing
@@ -97,7 +88,7 @@ def test_attack_kill_9_at_every_secret_store_call(
 def test_attack_kill_9_at_every_statement(steps: Steps, filled: Path, tmp_path: Path, step: str) -> None:
     """The process dies just before the n-th SQL statement, BEGIN and COMMIT among them (short: every 4th)."""
     base = rotated_once(steps, filled, tmp_path) if step == "settle" else filled
-    for statement in range(0, 1000, rounds(4, 1)):
+    for statement in range(0, 1000, form(15, 4, 1)):
         folder = copied(base, tmp_path / "copy")
         ended = steps.run(step, folder=str(folder), statement=statement)
         survives(folder)

@@ -10,20 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.crash import (
-    FORTNIGHT,
-    LIMITS,
-    Steps,
-    copied,
-    finish,
-    of_format,
-    open_shared,
-    rounds,
-    shared_secrets,
-    start,
-)
+from support.crash import FORTNIGHT, LIMITS, Steps, copied, finish, of_format, open_shared, shared_secrets, start
 from support.crash_steps import SURVIVED
 from support.disks import mounted, remount, stuff
+from support.forms import form
 from support.vaults import Note, UnreliableSecrets
 
 from rocketvpn_sdk.errors import (
@@ -324,7 +314,7 @@ def test_attack_kill_9_at_every_statement_of_a_migration(old: Path, tmp_path: Pa
     """The process dies just before the n-th SQL statement of an unlock that migrates (short: every 6th)."""
     before = after = 0
     with Steps() as steps:
-        for statement in range(0, 1000, rounds(6, 1)):
+        for statement in range(0, 1000, form(17, 6, 1)):
             folder = copied(old, tmp_path / "copy")
             ended = steps.run("unlock", folder=str(folder), statement=statement)
             before += written_format(folder) == written_in
@@ -345,7 +335,7 @@ def test_attack_kill_9_at_every_statement_of_a_migration(old: Path, tmp_path: Pa
 
 def test_attack_two_processes_migrate_at_once(old: Path, tmp_path: Path) -> None:
     """One wins, the other finds the new format; both open."""
-    for _ in range(rounds(2, 40)):
+    for _ in range(form(1, 2, 40)):
         folder = copied(old, tmp_path / "copy")
         processes = [start("crash_one", "unlock", folder) for _ in range(2)]
         assert [finish(process) for process in processes] == [0, 0]

@@ -20,7 +20,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from support.crash import SOAK
+from support.forms import form
 from support.planted import attacked, behind_its_index, plant
 from support.reach import reachable
 
@@ -29,7 +29,7 @@ from rocketvpn_sdk.doctor import examine
 from rocketvpn_sdk.errors import VaultDamaged
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
-PLANTED = 6000 if SOAK else 150 if os.environ.get("CI") else 15
+PLANTED = form(15, 150, 6_000)
 SEED = int(os.environ.get("ROCKETVPN_SEED", "12"))
 SECRET = "the line that is deleted"
 Step = Callable[["Run"], Any]

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.crash import FORTNIGHT, SOAK, rounds
+from support.crash import FORTNIGHT
+from support.forms import SOAK, form
 from support.vaults import Note, UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import DAY
@@ -181,7 +182,7 @@ def other_values(value: Any, rng: random.Random) -> Iterator[Any]:
     if value is None:
         yield from (bytes(16), bytes(40), 0.0)
     elif isinstance(value, bytes):
-        step = 1 if SOAK else max(1, len(value) // 5)
+        step = 1 if SOAK else max(1, len(value) // form(2, 5, 1))
         for place in range(rng.randrange(step) if value else 0, len(value), step):
             yield value[:place] + bytes([value[place] ^ 1 << rng.randrange(8)]) + value[place + 1 :]
         yield from (value + b"\0", value[:-1], b"", bytes(len(value)), None)
@@ -520,7 +521,7 @@ def test_attack_bytes_of_the_file_altered(victim: Victim) -> None:
     """Bytes of the raw file change, in headers, cells, indexes and free pages, at a stride that hits each in turn."""
     rng = random.Random(1)
     told = 0
-    places = range(rng.randrange(61), len(victim.pristine), rounds(241, 11))
+    places = range(rng.randrange(61), len(victim.pristine), form(701, 241, 11))
     for place in places:
         content = bytearray(victim.pristine)
         content[place] ^= rng.choice((1 << rng.randrange(8), 0xFF))
@@ -531,7 +532,7 @@ def test_attack_bytes_of_the_file_altered(victim: Victim) -> None:
 
 def test_attack_file_cut_short(victim: Victim) -> None:
     """The file ends early: in its header, at page ends and in between. Nothing is removed, and no new vault is made."""
-    sizes = [1, 2, 15, 16, 99, 100, 511, *range(512, len(victim.pristine), rounds(2048, 511))]
+    sizes = [1, 2, 15, 16, 99, 100, 511, *range(512, len(victim.pristine), form(4096, 2048, 511))]
     for size in sizes:
         victim.restore(victim.pristine[:size])
         told = victim.holds(f"cut to {size} bytes")
@@ -588,7 +589,7 @@ def test_attack_bytes_of_the_write_ahead_log_altered(tmp_path: Path) -> None:
     vault.close()
     rng = random.Random(2)
     lengths = set()
-    for place in range(rng.randrange(61), len(files["vault.db-wal"]), rounds(997, 97)):
+    for place in range(rng.randrange(61), len(files["vault.db-wal"]), form(2503, 997, 97)):
         content = bytearray(files["vault.db-wal"])
         content[place] ^= 1 << rng.randrange(8)
         (folder / "vault.db-shm").unlink(missing_ok=True)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.crash import FORTNIGHT, SOAK, Promised, finish, open_shared, rounds, say, shared_secrets, start
+from support.crash import FORTNIGHT, Promised, finish, open_shared, shared_secrets, start
 from support.crash_writer import DOCUMENTS, SHARED
+from support.forms import SOAK, form, say
 from support.vaults import Note, UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import DAY
@@ -35,7 +36,7 @@ SAME_MOMENT = 0.05
 
 def test_attack_two_processes_write_rotate_and_delete_at_once(tmp_path: Path) -> None:
     """No loss, no deadlock, no error, and nothing that was deleted is readable again."""
-    seconds = rounds(5, 60)
+    seconds = form(2, 5, 60)
     open_shared(tmp_path).close()
     # Numbers of their own, since both write to one lane.
     writers = [start("crash_writer", tmp_path, name, seed, seed * 10**9, seconds) for seed, name in enumerate(NAMES)]

@@ -18,8 +18,8 @@ from schemathesis.checks import load_all_checks
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from support.contract import OPENAPI_FILE
-from support.crash import rounds
 from support.dpop_client import Peer, sign
+from support.forms import form
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import bundled_policy
@@ -136,7 +136,7 @@ def answered() -> Iterator[set[tuple[str, int]]]:
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=rounds(5, 300),
+    max_examples=form(3, 5, 300),
     derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 from support.command_line import ROOT, CommandLine, Done, Terminal, settings
-from support.crash import SOAK
+from support.forms import GATE, SOAK, form
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.sandbox import Sandbox
 
 PRESS = str(ROOT / "tests" / "support" / "press_ctrl_c.py")
-SEED = 1 if os.environ.get("CI") else random.randrange(10**6)
+SEED = 1 if GATE and not SOAK else random.randrange(10**6)
 """Of the moments; a failure shows the moment itself."""
-MOMENTS = 40 if SOAK else 6 if os.environ.get("CI") else 1
+MOMENTS = form(1, 6, 40)
 """Of each of the ten commands."""
 NOISE = ("Traceback", "ignored", "Error in")
 

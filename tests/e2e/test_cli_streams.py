@@ -18,6 +18,7 @@ from unittest import mock
 import pytest
 from support.command_line import CommandLine, settings
 from support.commands import ARGUMENTS, COMMANDS
+from support.forms import GATE
 
 from rocketvpn_sdk.cli import codes, files
 from rocketvpn_sdk.cli.app import run
@@ -285,7 +286,7 @@ AT_THE_GATE: list[dict[str, str]] = [
     {"COLUMNS": "abc", "LINES": "²"},
     {"NO_COLOR": "1", "FORCE_COLOR": "1"},
 ]
-SURROUNDINGS = EVERYWHERE + (AT_THE_GATE if os.environ.get("CI") else [])
+SURROUNDINGS = EVERYWHERE + (AT_THE_GATE if GATE else [])
 
 
 @pytest.mark.parametrize("surroundings", SURROUNDINGS, ids=lambda each: " ".join(f"{k}={v}" for k, v in each.items()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.endings import Process, Told, stored
+from support.forms import GATE
 from support.policies import TEXT
 
 from rocketvpn_sdk import RocketVPN
@@ -24,7 +24,6 @@ from rocketvpn_sdk.vault.lanes import Lanes
 
 pytestmark = pytest.mark.clause("A3", "R1")
 
-THOROUGH = bool(os.environ.get("CI")) or os.environ.get("ROCKETVPN_SOAK") == "1"
 BEFORE, AFTER = 1, 2
 PASSED = Passed(bundled_policy().operations["tunnel.register"], ())
 VERSION = parse_policy(TEXT, path="bundled").version
@@ -95,7 +94,7 @@ def again(machine: Machine) -> None:
     machine.one.grant()
 
 
-@pytest.mark.parametrize("regranted", [False, True][not THOROUGH :], ids=["", "and agreed to again"][not THOROUGH :])
+@pytest.mark.parametrize("regranted", [False, True][not GATE :], ids=["", "and agreed to again"][not GATE :])
 @pytest.mark.parametrize("where", ["here", "there", "there, handed over", "locked", "locked, minimised", "clock ahead"])
 @pytest.mark.parametrize("way", WAYS)
 def test_what_waited_does_not_come_back(machine: Machine, way: str, where: str, regranted: bool) -> None:

@@ -6,7 +6,6 @@ lives as long as the shortest-lived field that it holds, at most; a key dies wit
 
 from __future__ import annotations
 
-import os
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from support.forms import form
 
 from rocketvpn_sdk import Config, Event, RocketVPN
 from rocketvpn_sdk.clock import DAY
@@ -181,7 +181,7 @@ narrowings = st.lists(
     min_size=1,
     max_size=2,
 )
-examples = 400 if os.environ.get("ROCKETVPN_SOAK") else 15 if os.environ.get("CI") else 4
+examples = form(4, 15, 400)
 
 
 def run(folder: Path, recordings: dict[int, list[int]], planned: list[Narrowing]) -> None:

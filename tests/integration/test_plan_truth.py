@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 from support.app_events import SessionConnected
+from support.forms import GATE
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import NotAllowed, TransportError
 from rocketvpn_sdk.rights import DeletionPlan
 
-GATE = bool(os.environ.get("CI") or os.environ.get("ROCKETVPN_SOAK"))
 SEEDS = range(12 if GATE else 2)
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.crash import SOAK
+from support.forms import SOAK
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN

@@ -28,19 +28,6 @@ TESTS = Path(__file__).parents[1]
 FORTNIGHT = Duration("P14D")
 LIMITS = Limits(busy_timeout=20.0, keyring_settle=0.01)
 
-SOAK = os.environ.get("ROCKETVPN_SOAK") == "1"
-"""The long form of the attacks: ``ROCKETVPN_SOAK=1 python -m pytest tests/attacks -k vault -s --timeout=3600``."""
-
-
-def rounds(short: int, long: int) -> int:
-    """Return how many rounds to go: ``long`` with ROCKETVPN_SOAK=1."""
-    return long if SOAK else short
-
-
-def say(text: str) -> None:
-    """Say what a long run measured (``pytest -s`` shows it)."""
-    sys.stdout.write(f"\n{text}\n")
-
 
 class FileSecrets(SecretStore):
     """Entries in one file, replaced as a whole, for tests with several processes.

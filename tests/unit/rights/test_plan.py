@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -10,13 +9,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.forms import GATE
 from support.small_policies import FIELDS, build, plans
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rights.plan import allowed_there, divide
 
-GATE = bool(os.environ.get("CI") or os.environ.get("ROCKETVPN_SOAK"))
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
 NAMES = (*FIELDS, "undeclared")
 

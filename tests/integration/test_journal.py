@@ -115,6 +115,24 @@ def test_an_event_class_that_was_not_announced_is_an_error(rocket: RocketVPN) ->
         rocket.journal.record(Sneaky(region="de-fra"))
 
 
+def test_what_may_be_kept_is_asked_once_a_flush_however_many_classes_there_are(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    def statements(events: list[type[Event]], folder: str) -> int:
+        said: list[str] = []
+        with RocketVPN.open(msgspec.structs.replace(config, events=events, data_dir=tmp_path / folder)) as rocket:
+            for number in range(20):
+                rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
+            rocket._rooms.vault._store.db.set_trace_callback(said.append)
+            rocket.journal.flush()
+            rocket._rooms.vault._store.db.set_trace_callback(None)
+            assert len(list(rocket.journal.read())) == 20
+        return len(said)
+
+    few, many = statements([SessionConnected], "few"), statements([SessionConnected, NetworkChanged, Crashed], "many")
+    assert 0 < many == few
+
+
 def test_log_lines_are_scrubbed(rocket: RocketVPN, logger: logging.Logger) -> None:
     logger.warning("connect %s from %s", "203.0.113.9", "ann@example.org")
     (entry,) = rocket.journal.read(event="log.message")

@@ -115,9 +115,7 @@ def test_an_event_class_that_was_not_announced_is_an_error(rocket: RocketVPN) ->
         rocket.journal.record(Sneaky(region="de-fra"))
 
 
-def test_what_may_be_kept_is_asked_once_a_flush_however_many_classes_there_are(
-    clock: FakeClock, tmp_path: Path
-) -> None:
+def test_what_may_be_kept_is_asked_once_a_flush_however_many_classes_there_are(config: Config, tmp_path: Path) -> None:
     def statements(events: list[type[Event]], folder: str) -> int:
         said: list[str] = []
         with RocketVPN.open(msgspec.structs.replace(config, events=events, data_dir=tmp_path / folder)) as rocket:

@@ -92,7 +92,7 @@ class RocketVPN(OneHolder):
             rocket = cls(config, vault)
             if unlock:
                 rocket.unlock()
-        except BaseException:
+        except BaseException:  # an interrupt too: no file stays open
             vault.close()
             raise
         return rocket

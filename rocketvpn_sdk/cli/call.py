@@ -83,7 +83,7 @@ def run(out: Out, command: Callable[[], Answer | None]) -> int:
         code = _answered(out, command, before)
         if interrupts.end():
             raise KeyboardInterrupt
-    except BaseException as error:
+    except BaseException as error:  # what another error hides may be an interrupt
         if not behind(error, before):
             raise
         interrupts.end()

@@ -1,7 +1,10 @@
-"""What allows more is a moment too: what was recorded before it, without leave, no later leave lets be kept.
+"""Which changes of what holds also end what was recorded before them.
 
-Another process may still have it in memory. So each opening ends what waits there, in its own transaction, as a
-deletion does: for every purpose, since a mark can be read without the key, and what was agreed to is nobody's business.
+What allows more: what was recorded before, without leave, no later leave lets be kept. Another process may still have
+it in memory. So each opening ends what waits there, in its own transaction, as a deletion does: for every purpose,
+since a mark can be read without the key, and what was agreed to is nobody's business.
+
+What asks for a consent that was not needed before: nobody has given it for what is kept.
 """
 
 from __future__ import annotations

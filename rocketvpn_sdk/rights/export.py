@@ -176,7 +176,7 @@ class Export:
             self._write_log(into, steps)
             _write_sent(into, self._ledger.entries(), steps)
             return into.close(policy_id=content.report.policy_id, policy_version=content.report.policy_version)
-        except BaseException:
+        except BaseException:  # an interrupt too: nothing half written stays
             into.abandon()
             raise
 

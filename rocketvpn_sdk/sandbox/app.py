@@ -183,7 +183,7 @@ def _serve_own(parts: Parts, endpoint: Own, call: Call, caller: Caller) -> Reply
     try:
         parts.faults.pause()
         reply = _in_one_transaction(parts, endpoint, call, caller, key)
-    except BaseException:
+    except BaseException:  # an interrupt too: the key is free for another try
         if key:
             idempotency.release(parts, key)
         raise

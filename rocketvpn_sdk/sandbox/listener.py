@@ -42,7 +42,7 @@ class Listener(uvicorn.Server):
         await super().startup(sockets)
         try:
             self._ready()
-        except BaseException:
+        except BaseException:  # an interrupt too: no socket stays open
             await self.shutdown(sockets)
             raise
 

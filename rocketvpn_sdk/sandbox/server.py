@@ -123,7 +123,7 @@ class Sandbox:
             parts = self._assemble(listener.getsockname()[1])
             gate = Gate(build_app(parts), parts)
             self._server = Listener(uvicorn_config(gate, server_context(ca)), ready)
-        except BaseException:
+        except BaseException:  # an interrupt too: no socket stays open
             listener.close()
             raise
         self._parts, self._gate = parts, gate

@@ -67,7 +67,7 @@ def create(store: Store, secrets: SecretStore) -> None:
         root, ours = _planned_root(head, secrets)
         try:
             _finish(store, root)
-        except BaseException:
+        except BaseException:  # an interrupt too: no root stays that no file names
             if ours:
                 secrets.delete(root.name)  # nothing was sealed under it yet
             raise

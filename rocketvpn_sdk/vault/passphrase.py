@@ -208,7 +208,7 @@ class PassphraseSecrets(SecretStore):
                     platforms.sync_file(file.fileno())
                 self._require_file()
                 unfinished.replace(self._file)
-            except BaseException:
+            except BaseException:  # an interrupt too: nothing half written stays
                 unfinished.unlink(missing_ok=True)
                 raise
             platforms.sync_folder(self._file.parent)

@@ -172,7 +172,7 @@ class SealedLog:
             except _AskedBefore:
                 self._give_back(batch, buffered)
                 return False
-            except BaseException:
+            except BaseException:  # an interrupt too: no record is lost
                 self._give_back(batch, buffered)
                 raise
             self._tails.update(tails)

@@ -53,10 +53,10 @@ class Store:
             try:
                 self._find_database()
                 self._open_database()
-            except BaseException:
+            except BaseException:  # an interrupt too: no file stays open
                 self._lock.close()
                 raise
-        except BaseException:
+        except BaseException:  # as above
             self._let_go()
             raise
 
@@ -93,7 +93,7 @@ class Store:
         self._durable: bool | None = None
         try:
             self._configure()
-        except BaseException:
+        except BaseException:  # an interrupt too: no file stays open
             self._db.close()
             raise
 
@@ -220,7 +220,7 @@ class Store:
                 with self._guard.making() if making else nullcontext():
                     yield self._db
                 self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # an interrupt too: nothing half done stays
                 with suppress(sqlite3.Error):  # the first error is the one to tell; sqlite may have rolled back itself
                     self._db.execute("ROLLBACK")
                 raise

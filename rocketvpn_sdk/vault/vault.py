@@ -134,7 +134,7 @@ class Vault(OneHolder):
                     self.save_clock()
                 self._access.tidy()
                 self._keeper = self._secrets.keeper()
-            except BaseException:
+            except BaseException:  # an interrupt too: half unlocked is locked
                 self._access.keys = None
                 raise
 

@@ -35,10 +35,13 @@ _DOCUMENT = (
     f' "exit_code": {INTERRUPTED}}}}}\n'
 )
 _NUDGE_SECONDS = 0.01
+_LEAVE_SECONDS = 1.0
 _SWALLOWED_SECONDS = 0.2
 """An interrupt that nothing handles so long after it was raised was lost: C code clears errors in look-ups."""
 _NUDGE = getattr(_signal, "SIGURG", None)
 """A signal that nobody else uses; ``None``: Windows, where the console itself interrupts what waits for a line."""
+_ENOUGH = b"\0"
+"""No signal has this number."""
 _STARTING, _RUNNING, _DONE = range(3)
 _LOCK_METHODS = ("__enter__", "__exit__", "_acquire_restore", "_release_save")
 _LOCK_FILES = ("threading.py", "contextlib.py")
@@ -63,6 +66,8 @@ class Interrupts:
         """When it was raised last, or the answer was given."""
         self._looks = 0
         self._pipe = -1
+        self._watched = _thread.allocate_lock()
+        """Closed while the thread that watches runs."""
 
     def arm(self) -> None:
         """Take SIGINT over; not where it is ignored, as in the background job of a script."""
@@ -72,7 +77,7 @@ class Interrupts:
             _signal.signal(_signal.SIGINT, self._pressed)
         except ValueError:
             return  # not the main thread: it is the app's that called us
-        atexit.register(_signal.signal, _signal.SIGINT, _signal.SIG_IGN)  # the first to come is the last to be called
+        atexit.register(self._leave)  # the first to come is the last to be called
         self._armed = True
 
     @property
@@ -92,7 +97,9 @@ class Interrupts:
         if _NUDGE is not None:
             _signal.signal(_NUDGE, self._look)
         sys.unraisablehook = self._unraisable
-        _thread.start_new_thread(self._watch, (out, _thread.get_ident()))
+        self._watched = _thread.allocate_lock()
+        self._watched.acquire()
+        _thread.start_new_thread(self._watch, (out, _thread.get_ident(), self._watched))
         self._part = _RUNNING
 
     def taken(self) -> None:
@@ -104,6 +111,13 @@ class Interrupts:
         self._part, self._since = _DONE, time.monotonic()
         unnoticed, self._wanted, self._raised = self._wanted or self._raised, False, False
         return unnoticed
+
+    def _leave(self) -> None:
+        """Ignore Ctrl-C from here on, and end our thread: one that runs while Python ends can bring it down."""
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+        if self._pipe >= 0:
+            os.write(self._pipe, _ENOUGH)
+            self._watched.acquire(timeout=_LEAVE_SECONDS)
 
     # ------------------------------------------------------------ on the main thread
 
@@ -153,12 +167,12 @@ class Interrupts:
 
     # ------------------------------------------------------------ on a thread of its own
 
-    def _watch(self, pipe: int, main: int) -> None:
+    def _watch(self, pipe: int, main: int, watched: _thread.LockType) -> None:
         """After each press, interrupt what the main thread waits for until it has looked, and the interrupt arrived.
 
         It looks twice: Python looks at each signal in turn, and may have been past SIGINT at the first nudge.
         """
-        while number := os.read(pipe, 1):
+        while (number := os.read(pipe, 1)) != _ENOUGH:
             if number[0] == _NUDGE:
                 continue
             looks = self._looks + 2
@@ -168,6 +182,7 @@ class Interrupts:
                 else:
                     _signal.pthread_kill(main, _NUDGE)
                 time.sleep(_NUDGE_SECONDS)
+        watched.release()
 
 
 def behind(error: BaseException | None, before: BaseException | None = None) -> bool:

@@ -509,4 +509,6 @@ def test_a_full_log_loses_its_oldest_records_and_says_how_many(config: Config, c
         assert entries[-1].at == datetime.fromtimestamp(clock.time() - 60, UTC).replace(second=0)
         assert rocket.status().vault.rotation_owed_since is not None
     with RocketVPN.open(small) as again:
-        assert again.journal.stats().capped == stats.capped
+        still = again.journal.stats()
+        assert still.capped >= stats.capped  # closing may have removed more
+        assert still.records + still.capped == 64 * 16 * 2

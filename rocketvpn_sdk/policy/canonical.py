@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from json.encoder import encode_basestring
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 
 LARGEST = 2**53 - 1
 """The largest whole number that every reader of JSON keeps exactly (RFC 7493, section 2.2)."""

@@ -71,7 +71,7 @@ _OLDER = {1: {"lanes": _LANES_UNTIL_2, "shreds": ""}, 2: {"lanes": _LANES_UNTIL_
 
 
 def _format_of(found: _Schema) -> int | None:
-    """Return the format of a file with this schema; ``None``: it is none of ours. The newest, which most have, first."""
+    """Return the format of a file with this schema; ``None``: it is none of ours. Most have the newest."""
     return next((number for number in (FORMAT, *_OLDER) if _schema(number) == found), None)
 
 

@@ -103,7 +103,7 @@ class _Toml:
         self._path = path
 
     def read(self) -> Any:
-        import tomllib  # what ships is read as JSON, which takes an eighth of the time
+        import tomllib  # what ships is read as JSON, which takes a sixth of the time
 
         try:
             return tomllib.loads(self._text)

@@ -17,15 +17,15 @@ _LONGEST = 1000
 _MOST_DIGITS = 64
 _DASHES = "_\u02d7\u2043\u2212\u30fc"
 """Besides those that Unicode calls dashes."""
-BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+BLANK = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 """Letters and marks that show nothing (Unicode: Default_Ignorable_Code_Point)."""
 _AROUND = " -.,;:!?*#()[]<>\"'`´‘’‚‛“”„‟«»‹›"
 """What stands around a number in a sentence, and belongs to none."""
-_BETWEEN = re.compile("(?<=[0-9])[.·‧∙•'’]+(?=[0-9])")
+_BETWEEN = "(?<=[0-9])[.·‧∙•'’]+(?=[0-9])"
 """What some people write between the digits of a code."""
-_BEFORE = (re.compile(r"\D*[:.#=№]"), re.compile(r"\D*\s"))
+_BEFORE = (r"\D*[:.#=№]", r"\D*\s")
 """What may stand before a number in the same line: words without a digit, up to a sign or a space."""
-_LABEL = re.compile(r"\D*[:=]")
+_LABEL = r"\D*[:=]"
 
 
 class Question(wire.Challenge, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ def _guesses(text: str) -> Iterator[str]:
     """Yield what ``text`` can be without the words before it, and with its slashes as hyphens."""
     if len(text) > _LONGEST:
         return
-    rests = [text, *(text[found.end() :] for label in _BEFORE if (found := label.match(text)))]
+    rests = [text, *(text[found.end() :] for label in _BEFORE if (found := re.match(label, text)))]
     for rest in rests:
         yield from _forms(rest)
         yield from _forms(rest.replace("/", "-"))
@@ -78,9 +78,9 @@ def code(text: str) -> str:
     Dashes, dots and apostrophes may stand between them, and words and a colon before them.
     """
     seen = "".join(plain(text).split())
-    label = _LABEL.match(seen) if len(seen) <= _LONGEST else None
+    label = re.match(_LABEL, seen) if len(seen) <= _LONGEST else None
     for part in (seen, seen[label.end() :]) if label else (seen,):
-        digits = _BETWEEN.sub("", _dashed(part).strip(_AROUND).replace("-", ""))
+        digits = re.sub(_BETWEEN, "", _dashed(part).strip(_AROUND).replace("-", ""))
         if digits.isascii() and digits.isdecimal():
             return digits
     return seen.strip(_AROUND.replace("-", ""))
@@ -96,7 +96,7 @@ def may_be_code(text: str, digits: int | None) -> bool:
 def _plain(letter: str) -> str:
     if letter.isspace() or unicodedata.category(letter) == "Zs":
         return " "
-    if unicodedata.category(letter) in ("Cc", "Cf") or BLANK.match(letter):
+    if unicodedata.category(letter) in ("Cc", "Cf") or re.match(BLANK, letter):
         return ""
     digit = unicodedata.decimal(letter, None)
     if digit is not None:

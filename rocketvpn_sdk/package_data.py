@@ -13,10 +13,15 @@ def read_package_data(package: str, name: str) -> str:
     Raises:
         InstallationIncomplete: it is not there, is not text, or too many files are open.
     """
-    from importlib import resources  # here: it loads much that `import rocketvpn_sdk.errors` and the like do not need
+    from pkgutil import (
+        get_data,
+    )  # here: `import rocketvpn_sdk.errors` and the like do without; resources brings zipfile
 
     try:
-        return resources.files(package).joinpath(name).read_text("utf-8")
+        found = get_data(package, name)
+        if found is None:
+            raise FileNotFoundError
+        return found.decode("utf-8").replace("\r\n", "\n")
     except (OSError, ImportError, UnicodeDecodeError) as error:
         too_many = getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE)
         part, cause = f"{package.replace('.', '/')}/{name}", "files" if too_many else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import Permit, Standing, Versions
-from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.errors import ConfigurationError, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Journal
@@ -68,7 +68,7 @@ class Rooms(OneHolder):
         self.events = EventBus(config.dispatch)
         self.versions = Versions(vault, config.resolved_policy)
         self.standing = Standing(vault, collect=config.collect, policies=lambda: self.versions.in_force().policies)
-        self.permit = Permit(self.versions.in_force, self.standing.state, vault.now, self._changes)
+        self.permit = Permit(self.versions.in_force, self.standing.state, vault.now, self._changes, self._stamp)
         self.queue = Queue(vault, queued)
         self.sent = SealedLog(vault, "sent", block_records=32)
         self.watch = self._watch() if config.witness else None
@@ -282,6 +282,13 @@ class Rooms(OneHolder):
 
     def _changes(self) -> int:
         return self.standing.changes + self.versions.changes
+
+    def _stamp(self) -> int | None:
+        """Return the vault's stamp; ``None``: it is locked or closed, here or by another process."""
+        try:
+            return self.vault.stamp() if self.vault.unlocked else None
+        except (VaultLocked, VaultClosed):
+            return None
 
     def _watch(self) -> WitnessRecord:
         """Begin to note connections; who does not ask for it does not load it."""

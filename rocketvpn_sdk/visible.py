@@ -6,6 +6,7 @@ Controls, what turns the direction of writing, and whatever else cannot be seen 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 
 from rocketvpn_sdk.entered import BLANK
@@ -39,7 +40,7 @@ def escaped_json(data: bytes) -> bytes:
 
 
 def _is_seen(letter: str) -> bool:
-    return letter.isprintable() and not BLANK.match(letter)
+    return letter.isprintable() and not re.match(BLANK, letter)
 
 
 def _escaped(letter: str) -> str:

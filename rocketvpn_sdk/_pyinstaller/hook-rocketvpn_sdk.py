@@ -7,5 +7,5 @@ _PACKAGE = Path(__file__).parents[1]
 datas = [
     (str(file), str(file.parent.relative_to(_PACKAGE.parent)))
     for file in _PACKAGE.rglob("*")
-    if file.suffix in (".css", ".html", ".mo", ".toml")
+    if file.suffix in (".css", ".html", ".json", ".mo")
 ]

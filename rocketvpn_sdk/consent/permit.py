@@ -41,6 +41,12 @@ class Held(NamedTuple):
         """Decide about a call by one version alone; see ``policy.purpose_allowed``."""
         return purpose_allowed(policy, self.state, purpose, recipient, self.now)
 
+    def allows_as(self, other: Held) -> bool:
+        """Whether the same is allowed as by ``other``: nothing was decided between the two, and nothing ran out."""
+        if (self.policies, self.state, self.accepted) != (other.policies, other.state, other.accepted):
+            return False
+        return all(consent.live(self.now) == consent.live(other.now) for consent in self.state.consents.values())
+
 
 class Permit:
     """Binds the rules to today's state. Holds no state of its own.
@@ -50,6 +56,8 @@ class Permit:
         state: returns the consents, age and mode in force.
         now: returns the time, in seconds since the epoch, by which things end.
         changes: returns a number that grows when this process changed what holds, for those who keep an answer.
+        stamp: returns a number that changes whenever any process wrote what the first two read; ``None``: there is
+            none now, and they are asked every time.
     """
 
     def __init__(
@@ -58,11 +66,15 @@ class Permit:
         state: Callable[[], State],
         now: Callable[[], float],
         changes: Callable[[], int] = lambda: 0,
+        stamp: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._in_force = in_force
         self._state = state
         self._now = now
         self.changes = changes
+        self._stamp = stamp
+        self._read: tuple[int, InForce, State] | None = None
+        """What holds as of a stamp: put in place as a whole, since several threads ask."""
 
     @property
     def policy(self) -> Policy:
@@ -78,9 +90,21 @@ class Permit:
         return self._in_force().policies
 
     def held(self) -> Held:
-        """Return what holds now."""
-        in_force = self._in_force()
-        return Held(in_force.policies, self._state(), self._now(), in_force.accepted)
+        """Return what holds now: versions and state of the same moment, whoever writes meanwhile."""
+        in_force, state = self._one_moment()
+        return Held(in_force.policies, state, self._now(), in_force.accepted)
+
+    def _one_moment(self) -> tuple[InForce, State]:
+        stamp = self._stamp()
+        while True:
+            if stamp is not None and self._read is not None and self._read[0] == stamp:
+                return self._read[1:]
+            in_force, state = self._in_force(), self._state()
+            before, stamp = stamp, self._stamp()
+            if stamp == before:  # nobody wrote between the two
+                if stamp is not None:
+                    self._read = (stamp, in_force, state)
+                return in_force, state
 
     def field(self, field: str, purpose: str, recipient: str = ON_DEVICE) -> Decision:
         """Decide about ``field``; see ``policy.decide_all``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -53,18 +54,20 @@ class Delivery:
         return {PUT: consent, GUARDIAN_WITHDRAW: guardian}
 
     def _send(self, courier: Courier, item: QueueItem, kind: type[wire.HeldConsent] | None) -> QueueItem | None:
-        if item.state != "accepted":  # else a crash came between the answer and this
-            item, answer = courier.deliver(item, kind, interactive=False)
+        if item.state != "accepted":  # else an earlier version of ours wrote the answer down, and died
+            item, answer = courier.deliver(item, kind, interactive=False, last=True)
             if answer is None:
                 return item
-        self._supersede(item)
-        self._queue.remove(item)
+        self._queue.remove(item, *self._superseded(item))
         return None
 
-    def _supersede(self, item: QueueItem) -> None:
-        """What the server refused before must not come after what it now knows: a notice says all that holds."""
-        for earlier in self._queue.items():
+    def _superseded(self, item: QueueItem) -> Iterator[QueueItem]:
+        """Yield what the server refused before, as what must not come after what it now knows.
+
+        A notice says all that holds.
+        """
+        for earlier in self._queue.items() if item.operation == PUT else ():
             if earlier.id == item.id:
                 return
-            if item.operation == PUT and earlier.state == "refused" and item.subject == earlier.subject:
-                self._queue.update(msgspec.structs.replace(earlier, superseded=True))
+            if earlier.state == "refused" and item.subject == earlier.subject:
+                yield msgspec.structs.replace(earlier, superseded=True)

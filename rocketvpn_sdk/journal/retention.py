@@ -14,7 +14,7 @@ from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.change import lane_rows
 from rocketvpn_sdk.vault.lanes import Keeps
-from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
+from rocketvpn_sdk.vault.sweeping import is_due, stored_bytes, sweep, trim
 
 _SWEEP_BYTES = 1 << 20
 """One transaction removes at most this much, so that no caller waits for long."""
@@ -81,10 +81,13 @@ class Retention:
 
     def sweep(self) -> None:
         """Remove ciphertext that nothing opens any more."""
-        while True:
+        while self._sweep_is_due():
             with self._vault.write() as change:
-                if not sweep(change, most_bytes=_SWEEP_BYTES):
-                    return
+                sweep(change, most_bytes=_SWEEP_BYTES)
+
+    def _sweep_is_due(self) -> bool:
+        with self._vault.read(checked=False) as (change, _):
+            return is_due(change)
 
     def cap(self) -> None:
         """Remove the oldest blocks beyond the cap and count their records; the root's rotation is then owed."""

@@ -10,8 +10,8 @@ from pathlib import PureWindowsPath
 
 _LONGEST = 259
 """Characters of a path without the prefix ``\\\\?\\``: MAX_PATH, less the zero at the end."""
-_DEVICE = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[1-9¹²³])", re.IGNORECASE)
-_LOCAL = re.compile(r"[\\/]{2}[?.][\\/](?!UNC[\\/])", re.IGNORECASE)
+_DEVICE = r"(?i:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[1-9¹²³])"  # a text: most systems never need it compiled
+_LOCAL = r"(?i:[\\/]{2}[?.][\\/](?!UNC[\\/]))"
 """What ``\\\\?\\C:`` and ``\\\\.\\C:`` begin with; ``\\\\?\\UNC\\server`` is a share."""
 
 
@@ -27,7 +27,7 @@ def problem(path: PureWindowsPath, *, room: int) -> str | None:
     if path.root and not path.drive:
         return "a path that begins with a backslash needs a drive before it, as in C:\\folder"
     for name in path.parts[1:] if path.anchor else path.parts:
-        if _DEVICE.fullmatch(name.partition(".")[0].rstrip(" ")):
+        if re.fullmatch(_DEVICE, name.partition(".")[0].rstrip(" ")):
             return f"Windows keeps the name {name} for a device"
         if ":" in name:
             return f"a name must not have a colon ({name}): it would be hidden behind another file"
@@ -40,4 +40,4 @@ def problem(path: PureWindowsPath, *, room: int) -> str | None:
 
 def is_share(path: PureWindowsPath) -> bool:
     r"""Whether ``path`` is on another machine: ``\\server\share``, ``\\?\UNC\server\share``."""
-    return str(path).startswith("\\\\") and not _LOCAL.match(str(path))
+    return str(path).startswith("\\\\") and not re.match(_LOCAL, str(path))

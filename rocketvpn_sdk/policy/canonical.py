@@ -1,10 +1,9 @@
-"""The one text of a document: canonical JSON (RFC 8785), for a SHA-256 that everybody computes alike."""
+"""The one text of a document: canonical JSON (RFC 8785), of which everybody computes the same SHA-256."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
+from json.encoder import encode_basestring
 
 LARGEST = 2**53 - 1
 """The largest whole number that every reader of JSON keeps exactly (RFC 7493, section 2.2)."""
@@ -24,22 +23,10 @@ def canonical(value: object) -> bytes:
     return _written(value).encode("utf-8")  # RFC 8785, 3.2.4; a lone surrogate raises a ValueError, as 3.2.2.2 asks
 
 
-def sha256(value: object) -> str:
-    """Return the SHA-256 of the canonical form of ``value``, as 64 lower-case hexadecimal digits.
-
-    Raises:
-        ValueError: as ``canonical`` does.
-    """
-    return hashlib.sha256(canonical(value)).hexdigest()
-
-
-_quoted = json.JSONEncoder(ensure_ascii=False).encode
-"""With ``ensure_ascii`` off, Python escapes what ECMAScript escapes, in the same way (RFC 8785, 3.2.2.2)."""
-
-
 def _written(value: object) -> str:
     if isinstance(value, str):
-        return _quoted(value)
+        # As ``json`` does with ``ensure_ascii`` off: what ECMAScript escapes, in the same way (RFC 8785, 3.2.2.2).
+        return encode_basestring(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]  # 3.2.2.1
     if isinstance(value, int) and -LARGEST <= value <= LARGEST:
@@ -56,5 +43,9 @@ def _members(value: Mapping[object, object]) -> list[str]:
     if len(names) != len(value):
         raise ValueError("a member whose name is no text")
     # 3.2.3: by UTF-16 code units, which is not the order of code points. Bytes in big-endian order compare alike.
-    names.sort(key=lambda name: name.encode("utf-16-be"))
+    names.sort(key=None if "".join(names).isascii() else _code_units)
     return [f"{_written(name)}:{_written(value[name])}" for name in names]
+
+
+def _code_units(name: str) -> bytes:
+    return name.encode("utf-16-be")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.policy.canonical import LARGEST, canonical
-from rocketvpn_sdk.policy.canonical import sha256 as sha256_of
 from rocketvpn_sdk.policy.values import Duration, Transform
 
 Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
@@ -208,12 +208,16 @@ class Policy:
 
         What has its default is left out. ``parse_policy`` reads it back to an equal policy with the same form.
         """
-        return canonical(self._plain())
+        return self._canonical
+
+    @cached_property
+    def _canonical(self) -> bytes:
+        return canonical(msgspec.to_builtins(self.document, enc_hook=str))
 
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of ``canonical_json()``, 64 hexadecimal digits: what names this text and no other (M2, X2)."""
-        return sha256_of(self._plain())
+        return hashlib.sha256(self._canonical).hexdigest()
 
     @cached_property
     def identity(self) -> str:
@@ -223,9 +227,6 @@ class Policy:
         """
         nowhere = tuple(msgspec.structs.replace(part, hosts=()) for part in self.document.recipient)
         return Policy(msgspec.structs.replace(self.document, recipient=nowhere)).sha256
-
-    def _plain(self) -> Any:
-        return msgspec.to_builtins(self.document, enc_hook=str)
 
     @cached_property
     def correctable(self) -> tuple[str, ...]:

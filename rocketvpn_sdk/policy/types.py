@@ -21,13 +21,14 @@ LARGEST_TIME = 2**53
 Check = Callable[[object], bool]
 
 _TEXTS = {
-    "text": re.compile(r".*", re.DOTALL),
-    "secret": re.compile(r"[\x21-\x7e]{1,8192}"),
-    "email": re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}"),
-    "version": re.compile(r"\d{1,10}(\.\d{1,10}){0,3}([.+-]?[0-9A-Za-z]{1,20})?", re.ASCII),
-    "ip_address": re.compile(r"[0-9A-Fa-f.:]{2,45}"),  # no scope (``%eth0``): it can be any text
-    "time": re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?", re.ASCII),
+    "text": r"(?s:.*)",
+    "secret": r"[\x21-\x7e]{1,8192}",
+    "email": r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,190}",
+    "version": r"(?a:\d{1,10}(\.\d{1,10}){0,3}([.+-]?[0-9A-Za-z]{1,20})?)",
+    "ip_address": r"[0-9A-Fa-f.:]{2,45}",  # no scope (``%eth0``): it can be any text
+    "time": r"(?a:\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?)",
 }
+"""Compiled when a field of the kind is first looked at: that takes as long as much of a start."""
 
 
 @lru_cache(maxsize=512)
@@ -65,7 +66,7 @@ def is_address(text: str) -> bool:
 
 
 def _text(kind: FieldType) -> Check:
-    form, limit = _TEXTS[kind.kind].fullmatch, math.inf if kind.max is None else kind.max
+    form, limit = re.compile(_TEXTS[kind.kind]).fullmatch, math.inf if kind.max is None else kind.max
     matches = re.compile(kind.pattern, re.ASCII).fullmatch if kind.pattern else None
 
     def check(value: object) -> bool:

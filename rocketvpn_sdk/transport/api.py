@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.consent.permit import Held
 from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, ServerError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
@@ -174,11 +175,14 @@ class Api:
             headers=headers,
             idempotency_key=idempotency_key,
         )
+        return self._called(call, answer, self._exchange.permit.held(), interactive=interactive)
+
+    def _called(self, call: Call, answer: type[Any] | None, held: Held, *, interactive: bool) -> Answer[Any]:
         try:
-            return self._try(call, answer, interactive)
+            return self._try(call, answer, interactive, held)
         except DeviceRevoked:
             if self.session.reload():  # another process bound anew: it was the old device that was revoked
-                return self._try(call, answer, interactive)
+                return self._try(call, answer, interactive, self._exchange.permit.held())
             self._tell_revoked()
             raise
 
@@ -212,8 +216,8 @@ class Api:
         value: T = self._answer(operation, self._exchange.send(call, owner.signer()), answer).value
         return value
 
-    def _try(self, call: Call, answer: type[Any] | None, interactive: bool) -> Answer[Any]:
-        reply = self._exchange.send(call, self._signer(call.operation, interactive))
+    def _try(self, call: Call, answer: type[Any] | None, interactive: bool, held: Held) -> Answer[Any]:
+        reply = self._exchange.send(call, self._signer(call.operation, interactive, held.policies[-1]), held)
         return self._answer(call.operation, reply, answer)
 
     def fetch(self, operation: str, *, path: Mapping[str, str], at_most: int) -> bytes | None:
@@ -258,12 +262,14 @@ class Api:
             OperationUndeclared: the policy does not declare it, or it is one of the SDK's own.
             RocketVPNError: whatever ``call`` raises.
         """
-        declared = self._own(operation)
+        held = self._exchange.permit.held()
+        declared = _own(held.policies[-1], operation)
         in_path = set(PARAMETER.findall(declared.path))
         path = {name: str(value) for name, value in fields.items() if name in in_path}
         body = {name: value for name, value in fields.items() if name not in in_path}
         carries = declared.method in ("POST", "PUT", "PATCH")
-        return self.call(operation, answer=_Anything, body=body if carries or body else None, path=path).value
+        call = Call(operation=operation, members=body if carries or body else None, parameters=path)
+        return self._called(call, _Anything, held, interactive=True).value
 
     def interrupt(self) -> None:
         """End every call, as the first step of closing: who waits for an answer or in a pause gets ``VaultClosed``."""
@@ -277,16 +283,8 @@ class Api:
         self._exchange.flights.wait(patience)
         self.session.forget()
 
-    def _own(self, operation: str) -> Operation:
-        if operation in OWN_OPERATIONS:
-            raise OperationUndeclared(operation=operation, problem="it is the SDK's own; use its typed call")
-        declared = self.policy.operations.get(operation)
-        if declared is None:
-            raise OperationUndeclared(operation=operation, problem="the policy does not declare it")
-        return declared
-
-    def _signer(self, operation: str, interactive: bool) -> Signer:
-        declared = self.policy.operations.get(operation)
+    def _signer(self, operation: str, interactive: bool, policy: Policy) -> Signer:
+        declared = policy.operations.get(operation)
         if declared is None or declared.identity == "none":
             return Unsigned()  # where undeclared: the guard stops it
         if declared.identity != "device":
@@ -333,6 +331,15 @@ class Api:
         """Say that the device was bound again: a later revocation is news."""
         with self._lock:
             self._told_revoked = False
+
+
+def _own(policy: Policy, operation: str) -> Operation:
+    if operation in OWN_OPERATIONS:
+        raise OperationUndeclared(operation=operation, problem="it is the SDK's own; use its typed call")
+    declared = policy.operations.get(operation)
+    if declared is None:
+        raise OperationUndeclared(operation=operation, problem="the policy does not declare it")
+    return declared
 
 
 class _Anything:

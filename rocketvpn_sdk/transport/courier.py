@@ -168,18 +168,23 @@ class Courier:
         return next((item for item in items if item.operation in handlers), None)
 
     @overload
-    def deliver(self, item: QueueItem, answer: type[T], *, interactive: bool) -> tuple[QueueItem, Answer[T] | None]: ...
+    def deliver(
+        self, item: QueueItem, answer: type[T], *, interactive: bool, last: bool = False
+    ) -> tuple[QueueItem, Answer[T] | None]: ...
 
     @overload
-    def deliver(self, item: QueueItem, answer: None, *, interactive: bool) -> tuple[QueueItem, Answer[None] | None]: ...
+    def deliver(
+        self, item: QueueItem, answer: None, *, interactive: bool, last: bool = False
+    ) -> tuple[QueueItem, Answer[None] | None]: ...
 
     def deliver(
-        self, item: QueueItem, answer: type[Any] | None, *, interactive: bool
+        self, item: QueueItem, answer: type[Any] | None, *, interactive: bool, last: bool = False
     ) -> tuple[QueueItem, Answer[Any] | None]:
         """Send ``item`` once; return it as it now stands in the queue, and the answer if there was one.
 
         Members of its body that the operation's path names go there. Without ``interactive`` the user is never asked;
-        ``UserNeeded`` is emitted instead.
+        ``UserNeeded`` is emitted instead. ``last``: the caller takes it off at once, so that its being accepted is not
+        written; a process that dies in between sends it again, by the same key, on which the server acts once.
 
         Raises:
             VaultError: its state could not be written; it is still in the queue.
@@ -201,7 +206,8 @@ class Courier:
         except RocketVPNError as error:
             return self._mark(item, error), None
         accepted = msgspec.structs.replace(item, state="accepted", problem=None, attempts=item.attempts + 1)
-        self._queue.update(accepted)
+        if not last:
+            self._queue.update(accepted)
         return accepted, got
 
     def postpone(self, item: QueueItem, error: RocketVPNError | None = None) -> QueueItem:

@@ -14,10 +14,11 @@ import httpx
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.consent.permit import Held
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import Field, Operation, Policy
+from rocketvpn_sdk.policy import Field, Operation, Policy, purpose_allowed_all
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.policy.minimise import Minimiser
 from rocketvpn_sdk.transport import answers, deadline, guard
@@ -46,6 +47,7 @@ class _Draft:
     __slots__ = (
         "at_most",
         "body",
+        "held",
         "nameless",
         "operation",
         "outgoing",
@@ -58,9 +60,10 @@ class _Draft:
     )
 
     def __init__(
-        self, passed: guard.Passed, url: str, body: bytes | None, outgoing: guard.Outgoing, call: Call
+        self, passed: guard.Passed, url: str, body: bytes | None, outgoing: guard.Outgoing, call: Call, held: Held
     ) -> None:
         operation = passed.operation
+        self.held = held
         self.operation, self.url, self.body, self.outgoing, self.passed = operation, url, body, outgoing, passed
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
         self.nameless = operation.identity == "none"
@@ -116,8 +119,12 @@ class Exchange:
         self._connections = connections
         self.host = server.removeprefix("https://")
 
-    def send(self, call: Call, signer: Signer) -> Reply:
+    def send(self, call: Call, signer: Signer, held: Held | None = None) -> Reply:
         """Send ``call`` and return the last answer, whatever its status.
+
+        All of it goes by one look at what holds, ``held`` where the caller has just had one. Whether that is still so
+        is asked before each try, when the ledger is written and the token is there: what another thread or process
+        withdraws until then does not go.
 
         Raises:
             OperationUndeclared, EgressBlocked, ValueRefused: it may not go; nothing was sent.
@@ -126,9 +133,9 @@ class Exchange:
             AuthenticationError, BindingError: ``signer`` cannot say who is calling.
             VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
         """
-        draft, passed = self._draft(call)
+        draft = self._draft(call, held or self.permit.held())
         with self.flights.one(), deadline.within(self.limits.total_timeout):
-            record = self._ledger.begin(passed, draft.body or b"")
+            record = self._ledger.begin(draft.passed, draft.body or b"", draft.held.policies[-1])
             outcome = "interrupted"
             try:
                 reply = self._rounds(draft, signer)
@@ -141,16 +148,17 @@ class Exchange:
                 outcome = f"{draft.status} {raised.code}" if draft.status else f"not delivered: {raised.code}"
                 error = raised
             finally:
-                self._ledger.finish(record, outcome, max(1, draft.tries))
+                self._ledger.finish(record, outcome, max(1, draft.tries), draft.held.policies[-1])
         raise error
 
-    def _draft(self, call: Call) -> tuple[_Draft, guard.Passed]:
-        declared = self.permit.policy.operations.get(call.operation)
+    def _draft(self, call: Call, held: Held) -> _Draft:
+        policy = held.policies[-1]
+        declared = policy.operations.get(call.operation)
         reads = declared is not None and declared.method == "GET"
         if reads and call.members:
             raise OperationUndeclared(operation=call.operation, problem="a GET carries nothing but its path")
         members = None if call.members is None else plain(call.members)
-        headers = self._headers(call, declared, writes=not reads)
+        headers = _headers(call, held, declared, writes=not reads)
         outgoing = guard.Outgoing(
             operation=call.operation,
             scheme="https",
@@ -161,22 +169,10 @@ class Exchange:
             door=call.path,
             headers=headers,
         )
-        passed = guard.check(self.permit, outgoing, self._compiled)
-        self.seen(_personal(self.permit.policy, passed.operation, outgoing))
+        passed = guard.check(held, outgoing, self._compiled)
+        self.seen(_personal(policy, passed.operation, outgoing))
         body = None if reads else encode(rebuilt(members, passed.changed), call.media)
-        return _Draft(passed, self.server + passed.path, body, outgoing, call), passed
-
-    def _headers(self, call: Call, declared: Operation | None, *, writes: bool) -> dict[str, str]:
-        headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
-        headers["User-Agent"] = USER_AGENT
-        if declared is None or not self.permit.purpose(SIGNALLED, declared.recipient).allowed:
-            headers["Sec-GPC"] = "1"  # policy clause U6
-        if call.members is not None:
-            headers["Content-Type"] = call.media
-        if writes:
-            headers["Idempotency-Key"] = f'"{call.idempotency_key or uuid.uuid4()}"'
-        headers.update(call.headers)
-        return headers
+        return _Draft(passed, self.server + passed.path, body, outgoing, call, held)
 
     def _rounds(self, draft: _Draft, signer: Signer) -> Reply:
         reply = self._tries(draft, signer)
@@ -209,7 +205,9 @@ class Exchange:
         signed = signer.headers(method, draft.url, draft.body)
         check_signature(draft.operation, signed)
         # What held before the wait for a token, a user or a retry may not now.
-        guard.check_again(self.permit, draft.outgoing, draft.passed, self._compiled)
+        now = self.permit.held()
+        guard.check_again(draft.held, now, draft.outgoing, draft.passed, self._compiled)
+        draft.held = now
         headers = {**draft.outgoing.headers, **signed}
         request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1
@@ -229,6 +227,24 @@ class Exchange:
                 raise _Again(reply, None, at_least=asked or 0.0)
             return reply
         raise _Again(None, failed)
+
+
+def _headers(call: Call, held: Held, declared: Operation | None, *, writes: bool) -> dict[str, str]:
+    headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
+    headers["User-Agent"] = USER_AGENT
+    if declared is None or not _lifted(held, declared.recipient):
+        headers["Sec-GPC"] = "1"  # policy clause U6
+    if call.members is not None:
+        headers["Content-Type"] = call.media
+    if writes:
+        headers["Idempotency-Key"] = f'"{call.idempotency_key or uuid.uuid4()}"'
+    headers.update(call.headers)
+    return headers
+
+
+def _lifted(held: Held, recipient: str) -> bool:
+    """Whether the user agreed to what every other request objects to."""
+    return purpose_allowed_all(held.policies, held.state, SIGNALLED, recipient, held.now).allowed
 
 
 def _personal(policy: Policy, operation: Operation, outgoing: guard.Outgoing) -> Iterator[str]:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.consent.permit import Held
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.journal.minimise import minimiser
@@ -72,11 +71,11 @@ class Passed(SecretStruct, frozen=True):
     """What goes in place of what was given, by the names that ``flatten`` gives: it was minimised."""
 
 
-def check(permit: Permit, outgoing: Outgoing, compiled: Callable[[Field], Minimiser] = minimiser) -> Passed:
-    """Hold ``outgoing`` against what holds on this device now: against every version of the policy that is in force.
+def check(held: Held, outgoing: Outgoing, compiled: Callable[[Field], Minimiser] = minimiser) -> Passed:
+    """Hold ``outgoing`` against what holds on this device: against every version of the policy that is in force.
 
     Args:
-        permit: what holds.
+        held: what holds, at one moment.
         outgoing: what wants to leave.
         compiled: what minimises a field that is not sent as it is.
 
@@ -85,7 +84,6 @@ def check(permit: Permit, outgoing: Outgoing, compiled: Callable[[Field], Minimi
         EgressBlocked: a rule says no; nothing has left.
         ValueRefused: a value is not what the policy says its field looks like.
     """
-    held = permit.held()
     policy = held.policies[-1]
     # 1. The operation is declared (U7).
     operation = policy.operations.get(outgoing.operation)
@@ -115,14 +113,21 @@ def check(permit: Permit, outgoing: Outgoing, compiled: Callable[[Field], Minimi
     return Passed(operation, fields, path, protocol, changed)
 
 
-def check_again(permit: Permit, outgoing: Outgoing, passed: Passed, compiled: Callable[[Field], Minimiser]) -> None:
-    """Hold what passed once against what holds now: before each try, when its body is already made.
+def check_again(
+    before: Held, now: Held, outgoing: Outgoing, passed: Passed, compiled: Callable[[Field], Minimiser] = minimiser
+) -> None:
+    """Hold what passed by ``before`` against what holds now: before each try, when its body is already made.
+
+    The checks are functions of what holds and of what goes, which stays as it is: where the first allows the same as
+    before, they would say the same, and are not made again.
 
     Raises:
         OperationUndeclared, EgressBlocked, ValueRefused: it may not go any more, or not as it is.
     """
-    now = check(permit, outgoing, compiled)
-    if (now.operation, now.changed, now.path) != (passed.operation, passed.changed, passed.path):
+    if now.allows_as(before):
+        return
+    again = check(now, outgoing, compiled)
+    if (again.operation, again.changed, again.path) != (passed.operation, passed.changed, passed.path):
         raise EgressBlocked(operation=passed.operation.id, rule="X2", reason="The policy changed meanwhile; try again.")
 
 

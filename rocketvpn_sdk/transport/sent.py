@@ -84,8 +84,10 @@ class SentLedger:
         """In a forked child: the parent's lock may be held by a thread that is not here."""
         self._lock = threading.Lock()
 
-    def begin(self, passed: Passed, body: bytes) -> str:
+    def begin(self, passed: Passed, body: bytes, policy: Policy | None = None) -> str:
         """Record that ``body`` is about to go, durably; return the record's id.
+
+        ``policy`` is the one in force, where the caller has just looked; of ``finish`` as well.
 
         Raises:
             VaultError: it cannot be recorded, and so must not go.
@@ -96,12 +98,12 @@ class SentLedger:
         fingerprint = _fingerprint(self._fingerprint_key(), body)
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
         record = (BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex(), list(passed.protocol))
-        self._stream.append_now(_PURPOSE, self._retention(), record)
+        self._stream.append_now(_PURPOSE, _retention(policy or self._policy()), record)
         return record_id
 
-    def finish(self, record_id: str, outcome: str, tries: int) -> None:
+    def finish(self, record_id: str, outcome: str, tries: int, policy: Policy | None = None) -> None:
         """Record what came of it; not durable until the next commit, since the call itself was."""
-        self._stream.append(_PURPOSE, self._retention(), (ENDED, record_id, outcome, tries))
+        self._stream.append(_PURPOSE, _retention(policy or self._policy()), (ENDED, record_id, outcome, tries))
 
     def entries(self, *, since: float | None = None, until: float | None = None) -> Iterator[SentEntry]:
         """Yield every call that began at ``since`` or later and before ``until``, oldest first.
@@ -153,14 +155,6 @@ class SentLedger:
             self._key = None
         self._stream.forget_ended()
 
-    def _retention(self) -> Duration:
-        field = self._policy().fields.get(_FIELD)
-        if field is None or field.retention.device is None:
-            # Nothing leaves unrecorded, and nothing is kept undeclared: then nothing leaves.
-            reason = f"It declares no {_FIELD!r}, and what is not recorded does not leave."
-            raise EgressBlocked(operation="any", rule="A1", reason=reason)
-        return field.retention.device
-
     def _fingerprint_key(self) -> bytes:
         with self._lock:
             if self._key is None:
@@ -172,6 +166,15 @@ class SentLedger:
                     stored = self._documents.get(SENT_KEY, SentKey) or made
                 self._key = stored.key
             return self._key
+
+
+def _retention(policy: Policy) -> Duration:
+    field = policy.fields.get(_FIELD)
+    if field is None or field.retention.device is None:
+        # Nothing leaves unrecorded, and nothing is kept undeclared: then nothing leaves.
+        reason = f"It declares no {_FIELD!r}, and what is not recorded does not leave."
+        raise EgressBlocked(operation="any", rule="A1", reason=reason)
+    return field.retention.device
 
 
 def _fingerprint(key: bytes, body: bytes) -> bytes:

@@ -174,11 +174,15 @@ class Queue:
                 change.owe_rotation(self.vault.clock.time())
                 self._changed()
 
-    def remove(self, item: QueueItem) -> None:
-        """Take ``item`` off; its key is destroyed."""
+    def remove(self, item: QueueItem, *others: QueueItem) -> None:
+        """Take ``item`` off; its key is destroyed. ``others``, as far as they are still there, are written anew."""
         with self.vault.write() as change:
+            kept = tuple(other for other in self._ids(change) if other != item.id)
             change.drop(item.document)
-            change.put(INDEX, _Index(tuple(other for other in self._ids(change) if other != item.id)))
+            change.put(INDEX, _Index(kept))
+            for other in others:
+                if other.id in kept:
+                    change.put(other.document, other)
             change.owe_rotation(self.vault.clock.time())
 
     def drop(self, change: Change, goes: Callable[[QueueItem], bool]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -337,6 +336,8 @@ class Store:
     def _limited(self) -> VaultReadOnly | VaultFull | None:
         """Tell the limit of a process from a disk that is full or fails, which sqlite says it is."""
         with suppress(OSError):
+            import shutil  # for a disk that fails; it brings three compressors
+
             if platforms.file_sizes_are_limited() and shutil.disk_usage(self._folder).free > _SOME_ROOM:
                 return disk_error(OSError(errno.EFBIG, ""), self._folder)
         return None

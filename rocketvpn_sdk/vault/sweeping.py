@@ -8,6 +8,18 @@ from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows
 from rocketvpn_sdk.vault.head import check_indexes
 
 
+def is_due(change: Change) -> bool:
+    """Whether ``sweep`` would remove anything; reads alone, so that nobody waits for a write that changes nothing.
+
+    Raises:
+        VaultDamaged: as ``sweep``.
+    """
+    _check_emptied(change)
+    dead = "k.wrapped IS NULL AND (b.id IS NULL OR b.sealed IS NOT NULL)"  # a tombstone of nothing goes as well
+    query = f"SELECT 1 FROM keys k LEFT JOIN blocks b ON b.key_id = k.key_id WHERE {dead} LIMIT 1"  # noqa: S608 - a constant
+    return change.db.execute(query).fetchone() is not None
+
+
 def sweep(change: Change, *, most_bytes: int) -> int:
     """Remove ciphertext whose key is gone, oldest first, at most ``most_bytes``; return the bytes removed.
 

@@ -70,13 +70,15 @@ _OLDER = {1: {"lanes": _LANES_UNTIL_2, "shreds": ""}, 2: {"lanes": _LANES_UNTIL_
 """The formats that can still be migrated: which tables were written otherwise; an empty text: it was not there."""
 
 
+def _format_of(found: _Schema) -> int | None:
+    """Return the format of a file with this schema; ``None``: it is none of ours. Most have the newest."""
+    return next((number for number in (FORMAT, *_OLDER) if _schema(number) == found), None)
+
+
 @cache
-def _known() -> dict[_Schema, int]:
-    """Return each schema that a file of ours can have, and its format."""
-    return {_schema(altered): number for number, altered in {FORMAT: dict[str, str](), **_OLDER}.items()}
-
-
-def _schema(altered: dict[str, str]) -> _Schema:
+def _schema(number: int) -> _Schema:
+    """Return the schema that a file of ours in format ``number`` has."""
+    altered = _OLDER.get(number, {})
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         make_tables(db)
         for table, text in altered.items():
@@ -169,7 +171,7 @@ class Guard:
             return
         self._checked = None  # whatever comes of it: a number that was once right can come again
         found = self._db.execute(_LOOK).fetchmany(_MOST)
-        self.format = _known().get(frozenset(found)) if found else None
+        self.format = _format_of(frozenset(found)) if found else None
         if found and (self.format is None or self._db.execute(_SHARED_ROOT).fetchone()):
             newer = self._newer(found)
             raise VaultTooNew(format=newer) if newer else VaultDamaged(part="the database's schema")
@@ -195,7 +197,7 @@ def read_what_is_left(folder: Path) -> tuple[list[tuple[bytes, bytes]], list[byt
 
     Only plain tables that are word for word ours are read; none of it is vouched for.
     """
-    ours = {row for row in next(iter(_known())) if row[1] in ("head", "keys")}
+    ours = {row for row in _schema(FORMAT) if row[1] in ("head", "keys")}
     try:
         require_plain_journal(folder / DATABASE)
         with closing(sqlite3.connect(folder / DATABASE, timeout=0, isolation_level=None)) as db:

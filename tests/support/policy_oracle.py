@@ -97,7 +97,7 @@ def sent(asked: Permit, name: str, values: dict[str, Any]) -> Act | None:
             carries=bool(body),
             parameters={place: values[place] for place in places},
         )
-        passed = check(asked, outgoing)
+        passed = check(asked.held(), outgoing)
     except RocketVPNError:
         return None
     left = tuple(sorted((values | dict(passed.changed)).items()))

@@ -19,7 +19,7 @@ import rocketvpn_sdk
 from rocketvpn_sdk.cli import app, commands
 
 PACKAGE = Path(rocketvpn_sdk.__file__).parent
-FOR_DEVELOPERS = {"py.typed", "locale/babel.cfg", "locale/rocketvpn.pot"}
+FOR_DEVELOPERS = {"py.typed", "locale/babel.cfg", "locale/rocketvpn.pot", "policy/rocketvpn.toml"}
 """Nothing reads these where the package runs."""
 DATA = {
     file.relative_to(PACKAGE).as_posix()

@@ -69,3 +69,41 @@ def test_the_end_is_counted_from_now(today: Today):
     first = today.permit.field("message", "service").keep_until
     today.now += 10
     assert today.permit.field("message", "service").keep_until == first + 10
+
+
+@pytest.mark.clause("U3")
+def test_what_ran_out_in_between_is_not_allowed_as_before(today: Today):
+    today.state = State(adult=True, consents={"improvement": Consent("granted", NOW + 60)})
+    before = today.permit.held()
+    today.now = NOW + 59
+    assert today.permit.held().allows_as(before)
+    today.now = NOW + 60
+    assert not today.permit.held().allows_as(before)
+
+
+@pytest.mark.clause("U3", "X2")
+def test_whatever_was_decided_in_between_is_not_allowed_as_before(today: Today):
+    before = today.permit.held()
+    assert today.permit.held().allows_as(before)
+    for state in (State(adult=None), State(adult=True, collect=False), State(adult=True, guardian=True)):
+        today.state = state
+        assert not today.permit.held().allows_as(before)
+    today.state = State(adult=True)
+    today.policy = parse_policy(edited("", "", "version = 2", "version = 3"))
+    assert not today.permit.held().allows_as(before)
+
+
+@pytest.mark.clause("X2")
+def test_versions_and_state_are_of_one_moment_though_somebody_writes_between_the_two():
+    written = [State(adult=True), State(adult=False)]
+    stamps = iter([1, 2, 2, 2])
+    states = iter(written)
+    permit = Permit(lambda: InForce(bundled_policy()), lambda: next(states), lambda: NOW, stamp=lambda: next(stamps))
+    assert permit.held().state == written[1]  # the first was read while another process wrote
+    assert permit.held().state == written[1]  # nobody has written since: it is not read again
+
+
+def test_without_a_stamp_what_holds_is_read_every_time(today: Today):
+    before = today.permit.held()
+    today.state = State(adult=False)
+    assert today.permit.held().state != before.state

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.consent.permit import Held
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.policy import Consent, Field, Policy, State, Transform, bundled_policy, compare
 from rocketvpn_sdk.policy.document import FieldType, Operation, Retention
@@ -22,8 +23,8 @@ NOW = 1_800_000_000.0
 KEY = "A" * 43 + "="
 
 
-def permit(policy: Policy | None = None, **state: Any) -> Permit:
-    return Permit(lambda: InForce(policy or bundled_policy()), lambda: State(**state), lambda: NOW)
+def permit(policy: Policy | None = None, **state: Any) -> Held:
+    return Permit(lambda: InForce(policy or bundled_policy()), lambda: State(**state), lambda: NOW).held()
 
 
 def out(operation: str, body: dict[str, Any] | None = None, **more: Any) -> Outgoing:
@@ -603,11 +604,11 @@ def test_taking_consent_or_majority_away_never_lets_more_pass(
 # ---------------------------------------------------------------- a version that does not bind yet
 
 
-def announced(newest: Policy, binding: Policy | None = None, *, accepted: bool = False) -> Permit:
+def announced(newest: Policy, binding: Policy | None = None, *, accepted: bool = False) -> Held:
     """Return what holds while ``newest`` was announced and does not bind; ``accepted``: what it newly needs."""
     change = compare(binding or bundled_policy(), newest)
     held = InForce(binding or bundled_policy(), newest, change, accepted=change.cells if accepted else frozenset())
-    return Permit(lambda: held, lambda: State(adult=True), lambda: NOW)
+    return Permit(lambda: held, lambda: State(adult=True), lambda: NOW).held()
 
 
 def with_operation(**facts: Any) -> Policy:

@@ -59,7 +59,7 @@ class Asked:
             operation=name, scheme="https", host=HOST, members=flatten(name, body or {}), carries=body is not None
         )
         try:
-            passed = check(Permit(lambda: held, lambda: state, lambda: 1.8e9), outgoing)
+            passed = check(Permit(lambda: held, lambda: state, lambda: 1.8e9).held(), outgoing)
         except RocketVPNError:
             return None
         left: Document = rebuilt(body or {}, passed.changed)

@@ -75,7 +75,8 @@ def require_proven(end: Any, host: str | None) -> None:
         Unproven: it did not, or it is not.
     """
     inner: Any = inside(end)
-    if getattr(end, "proven", None) is not inner:
+    checked: Any = getattr(end, "proven", None)
+    if checked is not inner:
         raise Unproven("it was not checked after its handshake")
     if inner.server_hostname != host:
         raise Unproven("it is for another host")

@@ -1,8 +1,8 @@
 """What other libraries do to Python's TLS, and then calls: ``python -m support.replaced_tls PATCH WHEN CALLS``.
 
-``WHEN`` is ``first`` or ``last``: before or after the SDK is imported. ``CALLS`` is a JSON array of objects: ``server``,
-``trust`` and ``pins`` of the configuration, ``system`` for a file in the place of the system's trust store. Prints a
-JSON array: for each call ``answered``, or the error's code and cause.
+``WHEN`` is ``first`` or ``last``: before or after the SDK is imported. ``CALLS`` is a JSON array of objects:
+``server``, ``trust`` and ``pins`` of the configuration, ``system`` for a file in the place of the system's trust store.
+Prints a JSON array: for each call ``answered``, or the error's code and cause.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ class ServerUnreachable(TransportError):
         "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
         "server": "The server may be down: try again later; what was queued is kept.",
         "files": "Close some files, or allow more (ulimit -n), and try again; what was queued is kept.",
+        "tls": "Nothing was sent. Find what replaces Python's ssl in this app, such as eventlet, and do without it.",
     }
 
 

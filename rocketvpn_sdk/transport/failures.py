@@ -18,6 +18,7 @@ from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import CertificateUntrusted, PinMismatch, RocketVPNError, ServerTimeout, ServerUnreachable
 from rocketvpn_sdk.files import NONE_LEFT, out_of_files
 from rocketvpn_sdk.transport.pins import PinnedKeyMissing
+from rocketvpn_sdk.transport.proven import Unproven
 
 _NOT_YET_VALID, _EXPIRED = frozenset({9, -67819}), frozenset({10, -67818, 0x800B0101})
 """OpenSSL's codes (X509_V_ERR_*), macOS's (errSecCertificate*) and Windows' (CERT_E_EXPIRED, which is for both)."""
@@ -74,6 +75,9 @@ def unreachable(error: Exception, scene: Scene) -> Failure:
     """Return the failure of a connection; the reasons of TLS lie somewhere down the chain of causes."""
     sent = was_sent(error)
     for link in _chain(error):
+        if isinstance(link, Unproven):
+            problem = f"another library changed Python's TLS: {link.problem}"
+            return Failure(ServerUnreachable(host=scene.host, problem=problem, cause="tls"), sent=False, again=False)
         if isinstance(link, PinnedKeyMissing):
             return Failure(PinMismatch(host=scene.host, cause="interception"), sent=False, again=False)
         if isinstance(link, ssl.SSLCertVerificationError):

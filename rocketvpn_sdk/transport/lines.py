@@ -23,15 +23,22 @@ from httpcore._backends.sync import SyncStream  # public is only what also looks
 
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.names import Names
+from rocketvpn_sdk.transport.proven import Unproven, require_proven
 
 _LOOK_UP = 30.0
 """Seconds for a name, where neither a call nor a timeout bounds it."""
+_TUNNEL = b"CONNECT "
 
 
 class Lines(httpcore.NetworkBackend):
-    """Makes connections and knows those that are open. Thread-safe."""
+    """Makes connections and knows those that are open. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        context: that of TLS to the operator: whatever does not go inside it, but to a proxy, carries no request.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self.context = context
         self._lock = threading.Lock()
         self._handles: set[socket.socket] = set()
         self._names = Names()
@@ -107,10 +114,12 @@ class Lines(httpcore.NetworkBackend):
 
 
 class _Line(httpcore.NetworkStream):
-    """One connection."""
+    """One connection; ``proven``: inside TLS with the operator that was checked, so that requests may go."""
 
-    def __init__(self, stream: httpcore.NetworkStream, lines: Lines, handle: socket.socket) -> None:
-        self._stream, self._lines, self._handle = stream, lines, handle
+    def __init__(
+        self, stream: httpcore.NetworkStream, lines: Lines, handle: socket.socket, *, proven: bool = False
+    ) -> None:
+        self._stream, self._lines, self._handle, self._proven = stream, lines, handle, proven
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there, within the deadline."""
@@ -119,7 +128,9 @@ class _Line(httpcore.NetworkStream):
         return self._stream.read(max_bytes, deadline.cap(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write everything."""
+        """Write everything; on the way to a proxy, only the request for a tunnel."""
+        if buffer and not (self._proven or buffer.startswith(_TUNNEL)):
+            raise httpcore.ConnectError("nothing but the way to a proxy goes here")
         self._stream.write(buffer, deadline.cap(timeout))
 
     def close(self) -> None:
@@ -134,11 +145,25 @@ class _Line(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Return the same connection with TLS on it."""
         try:
-            stream = self._stream.start_tls(ssl_context, server_hostname, deadline.cap(timeout))
-        except BaseException:
+            stream = self._wrapped(ssl_context, server_hostname, deadline.cap(timeout))
+        except Unproven as error:  # in here, for the reason above
+            self.close()
+            raise httpcore.ConnectError(str(error)) from error
+        except BaseException:  # an interrupt too: it does not stay open
             self.close()
             raise
-        return _Line(stream, self._lines, self._handle)
+        return _Line(stream, self._lines, self._handle, proven=ssl_context is self._lines.context)
+
+    def _wrapped(self, context: ssl.SSLContext, host: str | None, timeout: float | None) -> httpcore.NetworkStream:
+        try:
+            stream = self._stream.start_tls(context, host, timeout)
+        except (
+            AttributeError,
+            TypeError,
+        ) as error:  # what took the place of parts of Python's ssl does not fit the rest
+            raise Unproven(f"it cannot be made ({type(error).__name__})") from None
+        require_proven(getattr(stream, "ssl_obj", None) or stream.get_extra_info("socket"), host)
+        return stream
 
     def get_extra_info(self, info: str) -> Any:
         """Return what is known about it."""

@@ -6,10 +6,12 @@ mismatch the connection is closed before the first byte of a request.
 
 from __future__ import annotations
 
+import _ssl
 import base64
 import hashlib
 import ssl
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -73,11 +75,11 @@ def spki_pin(certificate: bytes) -> str:
     return _PREFIX + base64.b64encode(hashlib.sha256(spki).digest()).decode()
 
 
-def check_pins(connection: ssl.SSLSocket | ssl.SSLObject, pins: Collection[str], *, leaf_only: bool = False) -> None:
+def check_pins(connection: Any, pins: Collection[str], *, leaf_only: bool = False) -> None:
     """Check that the verified chain of ``connection`` holds a pinned key; without ``pins`` everything passes.
 
     Args:
-        connection: one whose handshake has just finished.
+        connection: OpenSSL's side of one whose handshake has just finished (``proven.inside``).
         pins: as ``parse_pins`` returned them.
         leaf_only: the operating system verified the chain and does not tell which one it built, so that only the
             server's own certificate is known to belong to it.
@@ -96,18 +98,11 @@ def check_pins(connection: ssl.SSLSocket | ssl.SSLObject, pins: Collection[str],
     raise PinnedKeyMissing("no key of the verified chain is pinned")
 
 
-def _leaf(connection: ssl.SSLSocket | ssl.SSLObject) -> list[bytes]:
-    leaf = connection.getpeercert(binary_form=True)
+def _leaf(connection: Any) -> list[bytes]:
+    leaf = connection.getpeercert(True)
     return [leaf] if leaf else []
 
 
-def _verified_chain(connection: ssl.SSLSocket | ssl.SSLObject) -> list[bytes]:
+def _verified_chain(connection: Any) -> list[bytes]:
     """Return the chain that OpenSSL built and verified, never the list that the server happened to send."""
-    public = getattr(connection, "get_verified_chain", None)  # Python 3.13 and later
-    if public is not None:
-        return list(public())
-    inner = getattr(connection, "_sslobj", None)  # 3.11 and 3.12 have it on the inner object alone
-    private = getattr(inner, "get_verified_chain", None)
-    if private is None:
-        return _leaf(connection)
-    return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in private()]
+    return [certificate.public_bytes(_ssl.ENCODING_DER) for certificate in connection.get_verified_chain()]

@@ -77,7 +77,7 @@ class Pools(OneHolder):
         self._proxy_context = proxy_context
         self._fixed = transport
         self._lock = threading.Lock()
-        self._lines = Lines()
+        self._lines = Lines(self._context)
         self.closed = False
         """Whether calls end now, for that reason and no other."""
         self._pair = self._make(None if callable(proxy) else proxy)
@@ -122,7 +122,7 @@ class Pools(OneHolder):
         Nothing is written on them either: they are dropped, and their descriptors closed without a farewell.
         """
         self._lock = threading.Lock()
-        self._lines = Lines()
+        self._lines = Lines(self._context)
         self._pair = self._make(self._pair.url)
 
     def _make(self, url: str | None) -> _Pair:

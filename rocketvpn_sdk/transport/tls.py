@@ -20,7 +20,8 @@ from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.files import why
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.dates import dated
-from rocketvpn_sdk.transport.pins import check_pins, parse_pins
+from rocketvpn_sdk.transport.pins import parse_pins
+from rocketvpn_sdk.transport.proven import inside, plain_context, prove
 
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
@@ -36,23 +37,18 @@ def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tl
         ConfigurationError: a malformed pin, one pin alone, or a CA file that cannot be read.
     """
     parsed = parse_pins(pins)
-    context = _os_context(parsed) if trust is None else _file_context(trust, parsed)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2 if allow_tls12 else ssl.TLSVersion.TLSv1_3
-    return context
+    context = plain_context(ssl.TLSVersion.TLSv1_2 if allow_tls12 else ssl.TLSVersion.TLSv1_3)
+    return _with_system(context, parsed) if trust is None else _with_file(context, trust, parsed)
 
 
-def _file_context(trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # CERT_REQUIRED and check_hostname are this protocol's defaults
+def _with_file(context: ssl.SSLContext, trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cafile=trust)
     except (ssl.SSLError, ValueError) as error:  # what is in it are no certificates
-        raise ConfigurationError(
-            problem=f"the CA file {str(trust)!r} cannot be used ({type(error).__name__})"
-        ) from None
+        raise _unusable(trust, type(error).__name__) from None
     except OSError as error:
-        said = why(error, reading=True)[1]
-        raise ConfigurationError(problem=f"the CA file {str(trust)!r} cannot be used ({said})") from None
-    _install(context, pins, leaf_only=False)
+        raise _unusable(trust, why(error, reading=True)[1]) from None
+    _install(context, pins, by_system=False)
     return context
 
 
@@ -60,31 +56,34 @@ def _unusable(trust: Path, said: str) -> ConfigurationError:
     return ConfigurationError(problem=f"the CA file {str(trust)!r} cannot be used ({said})")
 
 
-def _os_context(pins: frozenset[str]) -> ssl.SSLContext:
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # truststore wraps a plain context and verifies in the socket classes it sets there; ours go on top of those. The
-    # attribute is private: should it go, this fails here, when the context is made, and never connects without pins.
-    _install(context._ctx, pins, leaf_only=platforms.verifies_chains())  # noqa: SLF001 - see above
-    return context
+def _with_system(context: ssl.SSLContext, pins: frozenset[str]) -> ssl.SSLContext:
+    outer = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # truststore wraps a plain context, which may be what took the place of Python's, and verifies in the socket classes
+    # it sets there; ours go on top of those. The attribute is private: should it go, this fails here, when the context
+    # is made, and never connects without pins.
+    theirs, outer._ctx = outer._ctx, context  # noqa: SLF001 - see above
+    context.sslsocket_class, context.sslobject_class = theirs.sslsocket_class, theirs.sslobject_class
+    _install(context, pins, by_system=platforms.verifies_chains())
+    return outer
 
 
-def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) -> None:
-    """Make ``context`` create connections that check ``pins`` in the handshake and keep the call's deadline.
+def _install(context: ssl.SSLContext, pins: frozenset[str], *, by_system: bool) -> None:
+    """Make ``context`` create connections that are proven in the handshake and keep the call's deadline.
 
     ``heard`` says whether anything was read since something was last written: an answer that needed no reading came
-    before it was asked for. ``proven`` says whether the handshake is over and the pins matched: neither ``send`` nor
+    before it was asked for. ``proven`` is OpenSSL's side of the connection once that was checked: neither ``send`` nor
     ``recv``, which are all that httpcore uses, does anything before.
     """
 
     class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own
         heard = False
-        proven = False
+        proven: Any = None
 
         def do_handshake(self, block: bool = False) -> None:
             with dated(self):
                 super().do_handshake(block)
-            check_pins(self, pins, leaf_only=leaf_only)
-            self.proven = True
+            prove(self, context, pins, by_system=by_system)
+            self.proven = inside(self)
 
         def settimeout(self, value: float | None) -> None:
             # httpcore sets the timeout before every read and write: so the deadline holds over all of them together.
@@ -105,17 +104,19 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, leaf_only: bool) 
         def refuse_unproven(self) -> None:
             # Where the other side was gone before the handshake, ssl reads without TLS to see what is left; it then
             # returns a socket that had no handshake, or raises and leaves this one open.
-            if not self.proven:
+            if self.proven is None or self.proven is not self._sslobj:
                 self.close()
                 raise ConnectionResetError(errno.ECONNRESET, "it was cut before TLS began")
 
     class Object(context.sslobject_class):  # type: ignore[name-defined,misc] # as above; for TLS inside a proxy's TLS
         heard = False
+        proven: Any = None
 
         def do_handshake(self) -> None:
             with dated(self):
                 super().do_handshake()  # raises SSLWantReadError until the handshake is over
-            check_pins(self, pins, leaf_only=leaf_only)
+            prove(self, context, pins, by_system=by_system)
+            self.proven = inside(self)
 
         def write(self, data: Any) -> int:
             self.heard = False

@@ -7,6 +7,7 @@ the newest versions of all dependencies.
 from __future__ import annotations
 
 import _signal
+import _ssl
 import asyncio.base_events
 import contextlib
 import inspect
@@ -132,11 +133,17 @@ def handshaken(client: ssl.SSLObject, server: ssl.SSLObject, wires: list[ssl.Mem
 
 
 @canary(
-    ("transport/pins.py", "_sslobj"),
+    ("transport/pins.py", "_ssl"),
     ("transport/dates.py", "_sslobj"),
-    breaks="pins of an authority match nothing any more; a wrong clock is not told from a certificate that ran out",
+    ("transport/proven.py", "_ssl"),
+    ("transport/proven.py", "_sslobj"),
+    ("transport/proven.py", "_SSLContext"),
+    ("transport/proven.py", "_SSLSocket"),
+    ("transport/proven.py", "_host_flags"),
+    ("transport/tls.py", "_sslobj"),
+    breaks="no connection is proven, so no call works; a wrong clock is not told from a certificate that ran out",
 )
-def test_the_chain_of_a_connection_is_there(ca: trustme.CA) -> None:
+def test_openssls_side_of_a_connection_is_there_and_cannot_be_replaced(ca: trustme.CA) -> None:
     server_context, client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     leaf = ca.issue_cert("a.example")
     leaf.configure_cert(server_context)
@@ -144,14 +151,19 @@ def test_the_chain_of_a_connection_is_there(ca: trustme.CA) -> None:
     wires = [ssl.MemoryBIO() for _ in range(4)]
     server = server_context.wrap_bio(wires[0], wires[3], server_side=True)
     client = client_context.wrap_bio(wires[2], wires[1], server_hostname="a.example")
+    inner = client._sslobj
+    assert inner.version() is None
     handshaken(client, server, wires)
+    assert type(inner) is _ssl._SSLSocket
+    assert (inner.context, inner.server_hostname) == (client_context, "a.example")
     wanted = [ssl.PEM_cert_to_DER_cert(pem.bytes().decode()) for pem in (leaf.cert_chain_pems[0], ca.cert_pem)]
-    if sys.version_info >= (3, 13):
-        assert list(client.get_verified_chain()) == wanted
-        assert next(iter(client.get_unverified_chain())) == wanted[0]
-    else:
-        assert [ssl.PEM_cert_to_DER_cert(each.public_bytes()) for each in client._sslobj.get_verified_chain()] == wanted
-        assert ssl.PEM_cert_to_DER_cert(client._sslobj.get_unverified_chain()[0].public_bytes()) == wanted[0]
+    assert inner.getpeercert(True) == wanted[0]
+    assert [each.public_bytes(_ssl.ENCODING_DER) for each in inner.get_verified_chain()] == wanted
+    assert inner.get_unverified_chain()[0].public_bytes(_ssl.ENCODING_DER) == wanted[0]
+    assert type.__subclasses__(_ssl._SSLContext) == [ssl.SSLContext]
+    for kind, name in ((_ssl._SSLContext, "_host_flags"), (_ssl._SSLSocket, "getpeercert")):
+        with pytest.raises(TypeError, match="immutable"):
+            setattr(kind, name, None)
 
 
 def failure(

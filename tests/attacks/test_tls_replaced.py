@@ -1,0 +1,73 @@
+"""Other libraries replace parts of Python's TLS: then a call is checked all the same, or nothing is sent (T1).
+
+Each change is made in a process of its own, before the SDK is imported and after it, against a real server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import trustme
+from support.replaced_tls import LIBRARIES, PATCHES
+
+from rocketvpn_sdk.sandbox import Sandbox
+
+TESTS = Path(__file__).parents[1]
+WRONG = ["sha256/" + "A" * 43 + "=", "sha256/" + "B" * 43 + "="]
+WORK = {"injected", "create_connection"}
+"""With these everything goes on working."""
+
+
+def said(patch: str, when: str, calls: list[dict[str, object]]) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "support.replaced_tls", patch, when, json.dumps(calls)],
+        env=os.environ | {"PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers: list[str] = json.loads(done.stdout)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An authority that did not sign the server's certificate."""
+    file = tmp_path_factory.mktemp("other") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    return str(file)
+
+
+@pytest.mark.clause("T1")
+@pytest.mark.parametrize("when", ["first", "last"])
+@pytest.mark.parametrize("patch", PATCHES)
+def test_attack_replaced_tls_never_makes_a_check_void(sandbox: Sandbox, other: str, patch: str, when: str) -> None:
+    if patch in LIBRARIES and find_spec(LIBRARIES[patch]) is None:
+        pytest.skip(f"needs {LIBRARIES[patch]}")
+    if patch == "gevent" and when == "last":
+        pytest.skip("gevent itself asks to come first")
+    before, ours = len(sandbox.requests), str(sandbox.ca_file)
+    bad = [
+        {"trust": other},
+        {"trust": other, "system": ours},
+        {"trust": ours, "pins": WRONG},
+        {"system": ours, "pins": WRONG},
+    ]
+    calls = [{"server": sandbox.url, **call} for call in (*bad, {"trust": ours}, {"system": ours})]
+    *refused, by_file, by_system = said(patch, when, calls)
+    answered = [by_file, by_system].count("answered")
+    assert len(sandbox.requests) == before + answered
+    if patch in WORK:
+        assert answered == 2
+        assert refused == [*["certificate-untrusted interception"] * 2, *["pin-mismatch interception"] * 2]
+    else:
+        assert {by_file, by_system} <= {"answered", "server-unreachable tls"}
+        assert "answered" not in refused

@@ -1,0 +1,136 @@
+"""What other libraries do to Python's TLS, and then calls: ``python -m support.replaced_tls PATCH WHEN CALLS``.
+
+``WHEN`` is ``first`` or ``last``: before or after the SDK is imported. ``CALLS`` is a JSON array of objects:
+``server``, ``trust`` and ``pins`` of the configuration, ``system`` for a file in the place of the system's trust store.
+Prints a JSON array: for each call ``answered``, or the error's code and cause.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def injected() -> None:
+    """Pip-system-certs does this too."""
+    import_module("truststore").inject_into_ssl()
+
+
+def green() -> None:
+    import_module("eventlet").monkey_patch()
+
+
+def gevent() -> None:
+    import_module("gevent.monkey").patch_all()
+
+
+def lax_class() -> None:
+    """A context that verifies nothing, whatever it is told."""
+
+    class Lax(ssl.SSLContext):
+        def wrap_socket(self, sock: socket.socket, *_: Any, **given: Any) -> ssl.SSLSocket:
+            return wrapped_laxly(sock, given.get("server_hostname"))
+
+    ssl.SSLContext = Lax  # type: ignore[misc]
+
+
+_wrap = ssl.SSLContext.wrap_socket
+
+
+def wrapped_laxly(sock: socket.socket, host: str | None) -> ssl.SSLSocket:
+    context = ssl._create_unverified_context()
+    return _wrap(context, sock, server_hostname=host)
+
+
+def lax_method() -> None:
+    ssl.SSLContext.wrap_socket = lambda self, sock, *_, **given: wrapped_laxly(sock, given.get("server_hostname"))  # type: ignore[method-assign]
+
+
+def lax_mode() -> None:
+    """What is verified cannot be set any more, and says what everybody wants to hear."""
+    lower: Any = ssl.SSLContext.__base__
+
+    def new(cls: type, *given: Any, **named: Any) -> Any:
+        context = _new(cls, *given, **named)
+        lower.check_hostname.__set__(context, False)
+        lower.verify_mode.__set__(context, ssl.CERT_NONE)
+        return context
+
+    _new = ssl.SSLContext.__new__
+    ssl.SSLContext.__new__ = new  # type: ignore[method-assign,assignment]
+    ssl.SSLContext.verify_mode = property(lambda self: ssl.CERT_REQUIRED, lambda self, value: None)  # type: ignore[assignment,method-assign]
+
+
+def no_handshake() -> None:
+    """Everything goes as it is."""
+    ssl.SSLSocket.do_handshake = lambda self, block=False: None  # type: ignore[method-assign]
+    ssl.SSLSocket.send = lambda self, data, flags=0: socket.socket.send(self, data)  # type: ignore[method-assign,misc]
+
+
+def no_tls() -> None:
+    ssl.SSLContext.wrap_socket = lambda self, sock, *_, **given: sock  # type: ignore[method-assign,return-value]
+
+
+def other_socket_class() -> None:
+    """Our own checks are hung on a class that the context makes: another one takes its place."""
+    given = ssl.SSLContext.sslsocket_class
+    ssl.SSLContext.sslsocket_class = property(lambda self: given, lambda self, value: None)  # type: ignore[assignment]
+
+
+def create_connection() -> None:
+    """The usual way to connect, which not everybody takes."""
+
+    def nowhere(*_: Any, **__: Any) -> Any:
+        raise AssertionError("somebody connected by the usual way")
+
+    socket.create_connection = nowhere
+
+
+PATCHES = {
+    each.__name__: each
+    for each in (
+        injected, green, gevent, lax_class, lax_method, lax_mode, no_handshake, no_tls, other_socket_class,
+        create_connection,
+    )
+}  # fmt: skip
+LIBRARIES = {"green": "eventlet", "gevent": "gevent"}
+
+
+def ask(given: dict[str, Any]) -> str:
+    from rocketvpn_sdk import Config, RocketVPN
+    from rocketvpn_sdk.errors import RocketVPNError
+    from rocketvpn_sdk.policy import bundled_policy
+    from rocketvpn_sdk.testing import MemorySecrets
+
+    os.environ["SSL_CERT_FILE"] = given.get("system", "/nowhere")
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config(
+            given["server"],
+            "org.example.vpn",
+            data_dir=Path(folder) / "vault",
+            secrets=MemorySecrets(),
+            trust=Path(given["trust"]) if "trust" in given else None,
+            pins=given.get("pins", ()),
+            policy=bundled_policy().with_hosts("operator", ("localhost",)),
+        )
+        with RocketVPN.open(config) as rocket:
+            try:
+                rocket.ask_server()
+            except RocketVPNError as error:
+                return f"{error.code} {error.cause}"
+            return "answered"
+
+
+if __name__ == "__main__":
+    patch, when, calls = sys.argv[1:]
+    if when == "last":
+        import rocketvpn_sdk.transport  # noqa: F401 - that is what comes first here
+    PATCHES[patch]()
+    sys.stdout.write(json.dumps([ask(call) for call in json.loads(calls)]))

@@ -26,6 +26,7 @@ class ServerUnreachable(TransportError):
         "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
         "server": "The server may be down: try again later; what was queued is kept.",
         "files": "Close some files, or allow more (ulimit -n), and try again; what was queued is kept.",
+        "firewall": "Allow this app in the firewall, or switch the kill switch off; what was queued is kept.",
         "tls": "Nothing was sent. Find what replaces Python's ssl in this app, such as eventlet, and do without it.",
     }
 
@@ -53,6 +54,7 @@ class CertificateUntrusted(TransportError):
         "clock": "This device's clock may be wrong: set its date, time and time zone, then try again.",
         "interception": "Someone may be listening: in a hotel or café, sign in to its network first; else use another.",
         "wrong_host": "Another server answered: in a hotel or café, sign in to its network first; else use another.",
+        "trust_store": "Install the system's ca-certificates, or correct SSL_CERT_FILE, and try again.",
         "server": "The server's certificate has to be renewed: try again later; if it stays, tell the operator.",
     }
 

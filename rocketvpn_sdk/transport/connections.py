@@ -19,6 +19,7 @@ from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import deadline, failures
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pools import Pools, Proxy
+from rocketvpn_sdk.transport.tls import trusts_nobody
 
 _KEPT_HEADERS = frozenset(
     {
@@ -85,6 +86,7 @@ class Connections(OneHolder):
         self._limits = limits
         self._now = now
         self._believed = believed
+        self._context = context
         self._pools = Pools(context, proxy, proxy_context, transport)
 
     def exchange(self, request: httpx.Request, *, operation: str, nameless: bool, at_most: int | None = None) -> Reply:
@@ -96,7 +98,7 @@ class Connections(OneHolder):
             VaultClosed: this was closed; nothing was sent.
         """
         request.extensions["timeout"] = self._timeouts()
-        with self._pools.transport(nameless=nameless) as (transport, proxied):
+        with self._pools.transport(nameless=nameless) as (transport, proxy):
             try:
                 response = transport.handle_request(request)
                 try:
@@ -108,7 +110,7 @@ class Connections(OneHolder):
             except Failure:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
-                failure = self._failure(error, operation, request.url.host, proxied=proxied)
+                failure = self._failure(error, operation, request.url.host, proxy)
         raise failure  # out here: the library's exception holds the request, tokens and all, and must not go along
 
     def close(self) -> None:
@@ -148,14 +150,16 @@ class Connections(OneHolder):
         error = ServerError(operation=operation, status=status, problem=problem, cause="server")
         return Failure(error, sent=True, again=False)
 
-    def _failure(self, error: Exception, operation: str, host: str, *, proxied: bool) -> Failure:
+    def _failure(self, error: Exception, operation: str, host: str, proxy: httpx.Proxy | None) -> Failure:
         """Turn whatever a library raised into a failure of ours."""
         scene = failures.Scene(
             host=host,
             seconds=self._limits.total_timeout,
-            proxied=proxied,
+            proxied=proxy is not None,
+            named=proxy is not None and proxy.raw_auth is not None,
             now=self._now(),
             believed=self._believed,
+            trusts_nobody=lambda: trusts_nobody(self._context),
         )
         if self._pools.closed:
             ended = VaultClosed(problem="it was closed while a call waited for its answer")

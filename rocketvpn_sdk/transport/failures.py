@@ -25,7 +25,14 @@ _NOT_YET_VALID, _EXPIRED = frozenset({9, -67819}), frozenset({10, -67818, 0x800B
 _WRONG_HOST = frozenset({62, 64, -67602, 0x800B010F})
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "PACKET_LENGTH_TOO_LONG"})
 """What OpenSSL says where something answers that does not speak TLS at all."""
-_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EHOSTDOWN})
+_NO_AUTHORITY = frozenset({19, 20, 2})
+"""Where a chain leads to nobody who is trusted: X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, ..._UNABLE_TO_GET_ISSUER_..."""
+_NETWORK_NAMES = """
+    EADDRNOTAVAIL EAFNOSUPPORT ECONNABORTED EHOSTDOWN EHOSTUNREACH ENETDOWN ENETRESET ENETUNREACH ENOBUFS
+"""
+_NETWORK = frozenset(getattr(errno, name) for name in _NETWORK_NAMES.split())
+"""What this device's side of the network says, not the other side."""
+_FIREWALL = frozenset({errno.EPERM, errno.EACCES, getattr(errno, "WSAEACCES", errno.EACCES)})
 _PROXY_WANTS_NAME = 407
 _BEFORE = (httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol)
 """What httpx raises before it has sent anything of a request."""
@@ -57,6 +64,10 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """What the device's clock says."""
     believed: Callable[[], float | None]
     """What time it is by another word than the device's clock; ``None``: there is none."""
+    named: bool = False
+    """Whether the proxy was told a name and a password."""
+    trusts_nobody: Callable[[], bool] = lambda: False
+    """Whether there is no authority on this device that a certificate could lead to."""
 
 
 def was_sent(error: Exception) -> bool:
@@ -97,6 +108,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, scene: Scene) -> Certificate
         problem = f"{problem}; this device's clock says {utc(scene.now).date()}"
     elif code in _WRONG_HOST:
         cause = "wrong_host"
+    elif code in _NO_AUTHORITY and scene.trusts_nobody():
+        problem, cause = "this device has no usable list of authorities to trust", "trust_store"
     return CertificateUntrusted(host=scene.host, problem=problem, cause=cause)
 
 
@@ -126,21 +139,28 @@ def _no_handshake(error: ssl.SSLError, scene: Scene) -> Failure:
 def _blame(error: Exception, scene: Scene) -> tuple[str, str]:
     """Return whose fault a connection's failure may be, and what happened: never in a library's own words."""
     if isinstance(error, httpx.ProxyError):
-        status = str(error).partition(" ")[0]
-        wants_name = status == str(_PROXY_WANTS_NAME)
-        refused = f"the proxy refused, status {status}" if status.isdecimal() else "the proxy refused"
-        return "proxy", "the proxy wants a name and a password" if wants_name else refused
+        return "proxy", _refused(str(error).partition(" ")[0], scene)
     found = (link for link in _chain(error) if isinstance(link, OSError) and link.strerror)
     system = next((link for link in found if not isinstance(link, ssl.SSLError)), None)  # those are OpenSSL's words
     if system is not None and out_of_files() is not None:  # a look-up of names would say something else
         return "files", NONE_LEFT
     problem = (system.strerror if system else None) or _IN_WORDS.get(type(error), "no connection")
+    number = system.errno if system is not None else None
+    if number in _FIREWALL:
+        return "firewall", f"something on this device does not let it through: {problem}"
     if scene.proxied and isinstance(error, httpx.ConnectError):
         return "proxy", f"the proxy cannot be reached: {problem}"
     if isinstance(system, socket.gaierror):
         return "network", f"its name cannot be looked up: {problem}"
-    lost = system is not None and system.errno in _NETWORK
-    return ("network" if lost else "server"), problem
+    return ("network" if number in _NETWORK else "server"), problem
+
+
+def _refused(status: str, scene: Scene) -> str:
+    """Return what it means that a proxy answered with ``status`` in place of opening a tunnel."""
+    if status == str(_PROXY_WANTS_NAME):
+        taken = "does not take the name and the password that it was given"
+        return f"the proxy {taken if scene.named else 'wants a name and a password'}"
+    return f"the proxy refused, status {status}" if status.isdecimal() else "the proxy refused"
 
 
 _IN_WORDS: dict[type[Exception], str] = {

@@ -19,6 +19,7 @@ from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, Member, call_of, me
 from rocketvpn_sdk.policy.minimise import Minimiser, bucketed, for_sending, together
 from rocketvpn_sdk.policy.own import call_cell, follows
 from rocketvpn_sdk.transport.headers import check_content, check_headers
+from rocketvpn_sdk.transport.hosts import canonical, without_port
 from rocketvpn_sdk.transport.requests import fill_path
 from rocketvpn_sdk.transport.values import Sent, blocked, refused, takes
 
@@ -244,7 +245,7 @@ def _check_host(policy: Policy, operation: Operation, outgoing: Outgoing) -> Non
         raise EgressBlocked(operation=operation.id, rule="T1", reason="It would go over a connection without TLS.")
     recipient = policy.recipients.get(operation.recipient)
     hosts = recipient.hosts if recipient else ()
-    name = outgoing.host.partition(":")[0] if not outgoing.host.startswith("[") else outgoing.host
-    if outgoing.host.lower() not in hosts and name.lower() not in hosts:
+    goes_to = canonical(outgoing.host)
+    if not {goes_to, without_port(goes_to)} & set(map(canonical, hosts)):
         reason = f"The host it would go to does not belong to {operation.recipient!r}."
         raise EgressBlocked(operation=operation.id, rule="S1", reason=reason)

@@ -35,10 +35,12 @@ _LONGEST = 2048
 class _Pair:
     """The transports that go one way; one that was left closes with its last call."""
 
-    __slots__ = ("named", "nameless", "retired", "url", "users")
+    __slots__ = ("named", "nameless", "proxy", "retired", "url", "users")
 
-    def __init__(self, url: str | None, named: httpx.BaseTransport, nameless: httpx.BaseTransport) -> None:
-        self.url, self.named, self.nameless = url, named, nameless
+    def __init__(
+        self, url: str | None, proxy: httpx.Proxy | None, named: httpx.BaseTransport, nameless: httpx.BaseTransport
+    ) -> None:
+        self.url, self.proxy, self.named, self.nameless = url, proxy, named, nameless
         self.users, self.retired = 0, False
 
     def close_if_unused(self) -> None:
@@ -84,8 +86,8 @@ class Pools(OneHolder):
         mend(self)
 
     @contextmanager
-    def transport(self, *, nameless: bool) -> Iterator[tuple[httpx.BaseTransport, bool]]:
-        """Lend the transport for one call; with it, whether it goes through a proxy.
+    def transport(self, *, nameless: bool) -> Iterator[tuple[httpx.BaseTransport, httpx.Proxy | None]]:
+        """Lend the transport for one call; with it, the proxy it goes through.
 
         Raises:
             ConfigurationError: the proxy that was asked for is none; never goes without one instead.
@@ -103,7 +105,7 @@ class Pools(OneHolder):
             pair = self._pair
             pair.users += 1
         try:
-            yield (pair.nameless if nameless else pair.named), url is not None
+            yield (pair.nameless if nameless else pair.named), pair.proxy
         finally:
             with self._lock:
                 pair.users -= 1
@@ -126,11 +128,11 @@ class Pools(OneHolder):
         self._pair = self._make(self._pair.url)
 
     def _make(self, url: str | None) -> _Pair:
-        if self._fixed is not None:
-            return _Pair(url, self._fixed, self._fixed)
         proxy = self._checked(url)
+        if self._fixed is not None:
+            return _Pair(url, proxy, self._fixed, self._fixed)
         # Calls of identity "none" get a connection each: one that had carried a token would name its sender.
-        return _Pair(url, self._open(_KEPT, proxy), self._open(_NO_REUSE, proxy))
+        return _Pair(url, proxy, self._open(_KEPT, proxy), self._open(_NO_REUSE, proxy))
 
     def _open(self, kept: int, proxy: httpx.Proxy | None) -> PoolTransport:
         options: dict[str, Any] = {

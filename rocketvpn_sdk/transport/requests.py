@@ -16,6 +16,7 @@ from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.hosts import canonical
 
 _json = msgspec.json.Encoder().encode
 
@@ -87,7 +88,7 @@ def parse_server(server: str) -> str:
         raise ConfigurationError(problem="server must be an https:// URL")
     if url.userinfo or url.query or url.fragment or url.path not in ("", "/"):
         raise ConfigurationError(problem="server must be an origin: no user, path, query or fragment")
-    return f"https://{url.netloc.decode('ascii')}"
+    return f"https://{canonical(url.netloc.decode('ascii'))}"
 
 
 def fill_path(operation: Operation, parameters: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ cannot link two connections; calls of identity ``none`` rely on that.
 from __future__ import annotations
 
 import errno
+import os
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
@@ -130,6 +131,18 @@ def _install(context: ssl.SSLContext, pins: frozenset[str], *, by_system: bool) 
 
     context.sslsocket_class = Socket
     context.sslobject_class = Object
+
+
+def trusts_nobody(context: ssl.SSLContext) -> bool:
+    """Whether there is no authority that ``context`` could lead a certificate to: a system without a trust store."""
+    inner = getattr(context, "_ctx", context)
+    if platforms.verifies_chains() or inner.cert_store_stats()["x509_ca"]:
+        return False
+    named = os.environ.get("SSL_CERT_FILE")
+    if named and not Path(named).is_file():
+        return True
+    folder = ssl.get_default_verify_paths().capath or ""  # what is in there is loaded when a chain leads to it
+    return not (folder and any(Path(folder).iterdir()))
 
 
 def _check_deadline() -> None:

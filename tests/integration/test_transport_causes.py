@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import errno
+import os
 import socket
 import ssl
 import time
@@ -45,11 +47,11 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 YEAR = datetime.timedelta(days=365)
 
 
-def open_to(url: str, trust: Path, *, pins: tuple[str, ...] = (), **more: Any) -> Api:
+def open_to(url: str, trust: Path | None, *, pins: tuple[str, ...] = (), **more: Any) -> Api:
     return api_at(url, tls_context(trust=trust, pins=pins), clock=TurnableClock(time.time()), **more)
 
 
-def failure(url: str, trust: Path, **more: Any) -> RocketVPNError:
+def failure(url: str, trust: Path | None, **more: Any) -> RocketVPNError:
     """Make a call that fails, and check what every such error must be."""
     with closing(open_to(url, trust, **more)) as api, pytest.raises(RocketVPNError) as caught:
         api.call("server.keys", answer=dict)
@@ -171,16 +173,58 @@ def test_network_cannot_look_up_the_name(trust: Path) -> None:
     assert "cannot be looked up" in str(error)
 
 
-def unreachable_network(*_: Any, **__: Any) -> socket.socket:
-    raise OSError(101, "Network is unreachable")
+HERE = ["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL", "EAFNOSUPPORT", "EHOSTUNREACH", "ENOBUFS"]
 
 
-def test_network_is_not_there(trust: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "connect", unreachable_network)
+def said_while_connecting(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def connect(*_: Any) -> None:
+        raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_network_is_not_there(trust: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    said_while_connecting(monkeypatch, name)
     error = failure("https://localhost:1", trust)
     assert (type(error), error.cause) == (ServerUnreachable, "network")
-    assert "Network is unreachable" in str(error)
+    assert os.strerror(getattr(errno, name)) in str(error)
     assert "connection to the internet" in error.action
+
+
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
+@pytest.mark.parametrize("name", ["EPERM", "EACCES"])
+def test_firewall_of_this_device(trust: Path, monkeypatch: pytest.MonkeyPatch, name: str, proxy: str | None) -> None:
+    """As a kill switch on Linux says no: neither the server's nor the proxy's fault."""
+    said_while_connecting(monkeypatch, name)
+    error = failure("https://localhost:1", trust, proxy=proxy)
+    assert (type(error), error.cause) == (ServerUnreachable, "firewall")
+    assert "kill switch" in error.action
+
+
+@pytest.mark.clause("T1")
+@pytest.mark.parametrize("gone", ["the folder and the file", "the file that SSL_CERT_FILE names"])
+def test_trust_store_is_missing(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    """A container without ca-certificates, an AppImage that moved: nobody listens."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem") if "names" in gone else "")
+    monkeypatch.setenv("SSL_CERT_DIR", str(empty))
+    monkeypatch.setattr("truststore._openssl._CA_FILE_CANDIDATES", [])
+    with tls_peer(issued(ca)) as peer:
+        error = failure(peer.url, None)
+    assert (type(error), error.cause) == (CertificateUntrusted, "trust_store")
+    assert "ca-certificates" in error.action
+
+
+def test_a_trust_store_that_does_not_have_the_authority_is_not_called_missing(
+    ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.pem"))
+    with tls_peer(issued(ca)) as peer:
+        error = failure(peer.url, None)
+    assert (type(error), error.cause) == (CertificateUntrusted, "interception")
 
 
 def test_network_swallows_everything(trust: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,10 +286,20 @@ def behind(port: int) -> str:
     return f"http://kim:{SECRET}@127.0.0.1:{port}"
 
 
+WANTS = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+
+
+def test_proxy_that_wants_a_password_and_got_none(trust: Path) -> None:
+    with plain_peer(saying(WANTS)) as proxy:
+        error = failure("https://localhost:443", trust, proxy=f"http://127.0.0.1:{proxy.port}")
+    assert (type(error), error.cause) == (ServerUnreachable, "proxy")
+    assert "wants a name and a password" in str(error)
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [
-        (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "wants a name and a password"),
+        (WANTS, "does not take the name and the password"),
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "refused, status 403"),
         (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", "refused, status 502"),
     ],

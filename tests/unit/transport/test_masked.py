@@ -24,7 +24,7 @@ SHOWN: dict[str, set[str]] = {
     "Outgoing": {"operation", "scheme", "host", "carries", "door"},
     "Passed": {"operation", "fields", "protocol"},
     "Reply": {"status"},
-    "Scene": {"host", "seconds", "proxied", "now", "believed"},
+    "Scene": {"host", "seconds", "proxied", "now", "believed", "named", "trusts_nobody"},
     "SentEntry": {
         "at", "operation", "purpose", "recipient", "identity", "fields", "protocol", "size", "outcome", "tries",
     },

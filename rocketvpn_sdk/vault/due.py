@@ -1,6 +1,6 @@
 """When something that can wait is tried again: by the wall clock, ever later, and never all devices at once. Pure.
 
-A pause doubles up to about half an hour, stays there for a day or so (an outage rarely lasts longer, and whoever waits
+A pause triples up to about half an hour, stays there for a day or so (an outage rarely lasts longer, and whoever waits
 has waited long enough), and then doubles on up to a day. What keeps a fleet apart is the *phase*: each device, or each
 request, has one of its own by which all of its pauses are longer, so that tries spread evenly over the logarithm of
 time. The simulation in tests/bench/storm.py runs these very functions.
@@ -15,10 +15,12 @@ from hashlib import sha256
 from rocketvpn_sdk.clock import DAY
 
 FIRST, PLATEAU, LONGEST = 90.0, 1450.0, DAY
-"""Seconds, before the phase makes them up to twice as long: the first two pauses, those of most of a day, the longest."""
+"""Seconds, before the phase makes them up to twice as long: the first two pauses, most of a day's, the longest."""
+GROWTH = 3.0
+"""Each pause after the first two by the one before, up to the plateau."""
 STEADY = 45
 """From so many tries on, a day or so after the first, pauses grow beyond the plateau."""
-WIDE, SPREAD = 0.4, 0.2
+WIDE, SPREAD = 0.5, 0.2
 """A part by which a pause is longer or shorter, at random: one that still grows; one of a day."""
 LATER = 0.5
 """A part by which what a server asks for is longer, at random; it is never shorter."""
@@ -38,14 +40,14 @@ def phase_of(name: str) -> float:
 
 def pause_after(attempts: int, phase: float, uniform: Uniform = random.uniform) -> float:
     """Return how many seconds to wait after so many ``attempts``."""
-    growing = min(PLATEAU, FIRST * 2.0 ** min(max(attempts - 2, 0), 20))
+    growing = min(PLATEAU, FIRST * GROWTH ** min(max(attempts - 2, 0), 20))
     on = 2.0 ** min(max(attempts - STEADY, 0), 20)
     pause = growing * on * 2.0**phase
     return spread(LONGEST, uniform) if pause >= LONGEST / (1 + WIDE) else pause * uniform(1 - WIDE, 1 + WIDE)
 
 
 def asked_for(seconds: float, uniform: Uniform = random.uniform) -> float:
-    """Return how long to wait where a server asks for ``seconds``: others were told the same, so it is spread upwards."""
+    """Return how long to wait where a server asks for ``seconds``: spread upwards, since others were told the same."""
     return min(seconds * uniform(1.0, 1 + LATER), LONGEST * uniform(1.0, 1 + SPREAD))
 
 

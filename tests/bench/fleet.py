@@ -1,4 +1,4 @@
-"""How many requests the SDK sends for one item that waits through an outage: counted at the sandbox, by the SDK itself."""
+"""How many requests the SDK sends for one item that waits through an outage: counted at the sandbox."""
 
 from __future__ import annotations
 

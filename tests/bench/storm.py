@@ -1,9 +1,9 @@
 """STORM: 100,000 devices come back after outages of four lengths. Simulated, seeded: no network, no waiting.
 
-The devices' rules are the SDK's own code: its pauses, its worker's shortest nap. How many requests one delivery takes was
-measured from the SDK against the sandbox (``bench.fleet``; tests/integration/test_fleet.py measures it anew). The peer is
-the textbook's: capped exponential back-off with full jitter, one try each time. It sends as many requests for a delivery
-as the SDK does, keeps its token and nonce as well, and has no daily check of the policy; the SDK's is counted.
+The devices' rules are the SDK's own code: its pauses, its worker's shortest nap. How many requests one delivery takes
+was measured from the SDK against the sandbox (``bench.fleet``; tests/integration/test_fleet.py measures it anew). The
+peer is the textbook's: capped exponential back-off with full jitter, one try each time. It sends as many requests for
+a delivery as the SDK does, keeps its token and nonce as well, and has no daily check of the policy; the SDK's counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROUND_TRIP = 0.02
 FAILED = 1
 """Requests of a try that met the outage. Measured."""
 NONCE, TOKEN, WRITE = 1, 1, 1
-"""Requests of a delivery: one more where the nonce is stale, one for a token where that is over, and the item. Measured."""
+"""Requests of a delivery: one more where the nonce is stale, one where the token is over, and the item. Measured."""
 CHECK = 2
 """Requests of a daily check of the policy that finds nothing new. Measured."""
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "retries.svg"
@@ -114,6 +114,27 @@ class _Device:
             return True
         return False
 
+    def pause(self, rules: Rules, now: float, uniform: Uniform, busy: float) -> float:
+        """Return the pause after a try that failed; ``busy`` is what a server that is there asks for."""
+        if self.answered and isinstance(rules, Ours) and self.got_on < GETS_ON:
+            self.failed, self.got_on = 0, self.got_on + 1
+        self.answered, self.failed = False, self.failed + 1
+        if self.checks:
+            return put_off_until(self.failed, now, CHECK_AGAIN, uniform, uniform(0.0, 1.0)) - now
+        pause = rules(now, self.number, self.failed, uniform)
+        return max(pause, asked_for(busy, uniform)) if busy else pause
+
+
+def _start(numbers: random.Random, outage: float, devices: int, checking: bool) -> list[list[tuple[float, _Device]]]:
+    seconds: list[list[tuple[float, _Device]]] = [[] for _ in range(HORIZON)]
+    for number in range(devices):
+        at = numbers.uniform(0.0, NOTICED)
+        seconds[int(at)].append((at, _Device(number, checks=False)))
+        at = numbers.uniform(0.0, DAY)
+        if checking and at < outage:
+            seconds[int(at)].append((at, _Device(devices + number, checks=True)))
+    return seconds
+
 
 def simulate(
     rules: Rules, outage: float, devices: int, seed: int = 1, *, checking: bool = False, busy: float = 0.0
@@ -128,16 +149,9 @@ def simulate(
         checking: they check the policy once a day as well.
         busy: the seconds of a ``Retry-After`` in what a server that is up and overloaded answers; 0: it sends none.
     """
-    begins_anew = isinstance(rules, Ours)
     numbers = random.Random(seed)
     uniform, life, capacity = numbers.uniform, Settings(), devices // PER_DEVICE
-    seconds: list[list[tuple[float, _Device]]] = [[] for _ in range(HORIZON)]
-    for number in range(devices):
-        at = uniform(0.0, NOTICED)
-        seconds[int(at)].append((at, _Device(number, checks=False)))
-        at = uniform(0.0, DAY)
-        if checking and at < outage:
-            seconds[int(at)].append((at, _Device(devices + number, checks=True)))
+    seconds = _start(numbers, outage, devices, checking)
     load = Load(outage, [0] * HORIZON)
     for second, arriving in enumerate(seconds):
         answered = 0
@@ -153,15 +167,7 @@ def simulate(
                     continue
                 following = at + ROUND_TRIP
             else:
-                if device.answered and begins_anew and device.got_on < GETS_ON:
-                    device.failed, device.got_on = 0, device.got_on + 1
-                device.answered, device.failed = False, device.failed + 1
-                if device.checks:
-                    following = put_off_until(device.failed, at, CHECK_AGAIN, uniform, uniform(0.0, 1.0))
-                else:
-                    following = at + rules(at, device.number, device.failed, uniform)
-                if up and busy:
-                    following = max(following, at + asked_for(busy, uniform))
+                following = at + device.pause(rules, at, uniform, busy if up else 0.0)
             if following < HORIZON:
                 seconds[int(following)].append((following, device))
         seconds[second] = []

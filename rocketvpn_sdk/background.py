@@ -26,6 +26,8 @@ _SETTLING = 1.5
 _NOTICED = 30.0
 """Seconds by which the two clocks must differ after a nap for it to have been a suspend, or somebody's hand."""
 HOUR = 3600.0
+CHECK_AGAIN = 4 * HOUR
+"""After a check of the policy that failed: it is done daily, and is not worth what a user's request is."""
 CHECKED = "policy-check"
 
 
@@ -41,6 +43,13 @@ class Job(msgspec.Struct, frozen=True):
 
     Where it got nowhere, it is put off for no longer than a nap, and not at all once there is something new.
     """
+    least: float = 0.0
+    """Seconds, about, by which it is put off at least where it failed: nothing waits for it."""
+
+
+def put_off_until(failures: int, now: float, least: float, uniform: Uniform, phase: float) -> float:
+    """Return when a job is tried again that failed so many times in a row; pure."""
+    return max(next_due(failures, now, uniform=uniform, phase=phase), now + spread(least, uniform))
 
 
 class BackgroundStatus(msgspec.Struct, frozen=True):
@@ -72,6 +81,7 @@ class Background:
         self._clock = clock
         self._wait = wait
         self._uniform = uniform
+        self._phase = uniform(0.0, 1.0)
         self._failures: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._problems: dict[str, str] = {}
@@ -174,7 +184,7 @@ class Background:
     def _put_off(self, job: Job) -> None:
         self._failures[job.name] = failures = self._failures.get(job.name, 0) + 1
         now = self._clock.time()
-        until = next_due(failures, now, uniform=self._uniform)
+        until = put_off_until(failures, now, job.least, self._uniform, self._phase)
         self._not_before[job.name] = min(until, now + LONGEST) if job.paced else until
 
     def _until_next(self) -> float:

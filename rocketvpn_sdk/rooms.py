@@ -69,7 +69,7 @@ class Rooms(OneHolder):
         self.versions = Versions(vault, config.resolved_policy)
         self.standing = Standing(vault, collect=config.collect, policies=lambda: self.versions.in_force().policies)
         self.permit = Permit(self.versions.in_force, self.standing.state, vault.now, self._changes, self._stamp)
-        self.queue = Queue(vault, queued)
+        self.queue = Queue(vault, queued, worked=config.background)
         self.sent = SealedLog(vault, "sent", block_records=32)
         self.watch = self._watch() if config.witness else None
         """What notes the app's other connections; ``None``: the witness is off."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from rocketvpn_sdk.background import HOUR, Background, Every, Job, PolicyCheck
+from rocketvpn_sdk.background import CHECK_AGAIN, HOUR, Background, Every, Job, PolicyCheck
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.rooms import Rooms
@@ -43,9 +43,16 @@ class Upkeep:
             Job("rotation", self._rotation_due, self.pay_rotation),
         ]
         if rooms.config.resolved_root is not None:
-            asked = PolicyCheck(rooms.vault, lambda: rooms.policies.check())
-            jobs.append(Job("policy-check", asked.due, asked.run))
+            asked = PolicyCheck(rooms.vault, self._check)
+            jobs.append(Job("policy-check", asked.due, asked.run, least=CHECK_AGAIN))
         return Background(jobs, rooms.config.clock)
+
+    def _check(self) -> None:
+        with loading(self._rooms.vault.folder):
+            from rocketvpn_sdk.transport.retries import one_try
+
+        with one_try():
+            self._rooms.policies.check()
 
     def pay_rotation(self) -> None:
         """Replace the root key where that is owed.

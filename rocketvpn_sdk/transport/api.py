@@ -82,6 +82,11 @@ class Api:
         self._lock = threading.Lock()
 
     @property
+    def answered(self) -> int:
+        """How many answers came so far that another try would not better."""
+        return self._exchange.answered
+
+    @property
     def policy(self) -> Policy:
         """The policy in force."""
         return self._exchange.permit.policy

@@ -20,8 +20,9 @@ from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.api import Answer, Api
+from rocketvpn_sdk.transport.retries import one_try
 from rocketvpn_sdk.vault import Queue, QueueItem
-from rocketvpn_sdk.vault.due import LONGEST, next_due, spread
+from rocketvpn_sdk.vault.due import LONGEST, next_due, phase_of, spread
 from rocketvpn_sdk.vault.queue import ItemState
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ _FOR_ALL = (TransportError, RateLimited)
 A 5xx may be about this one request alone, for good: what is behind it must not wait for it.
 """
 
+GETS_ON = 3
+"""How often an item's pauses may begin anew, since a try got part of the way."""
 _BEHIND, _SOON = 120.0, 180.0
 """Seconds by which what was tried comes after what waits with it: two of the worker's rounds; and a little more."""
 
@@ -94,7 +97,7 @@ class Courier:
             RocketVPNError: whatever a handler raises, the first of them, once all the others had their turn.
         """
         total = self._vault.limits.total_timeout
-        with deadline.within(total), self._queue.turn(min(patience, total)) as ours:
+        with deadline.within(total), one_try(self._queue.worked), self._queue.turn(min(patience, total)) as ours:
             if ours:
                 self._walk(now, handlers, ahead=ahead, refused=refused)
         if self._vault.closed:
@@ -192,6 +195,7 @@ class Courier:
         declared = self._api.policy.operations.get(item.operation)
         in_path = set(PARAMETER.findall(declared.path)) if declared else set()
         members = {name: value for name, value in item.body.items() if name not in in_path}
+        answered = self._api.answered
         try:
             got = self._api.call(
                 item.operation,
@@ -204,7 +208,7 @@ class Courier:
         except VaultError:
             raise
         except RocketVPNError as error:
-            return self._mark(item, error), None
+            return self._mark(_further(item) if self._api.answered != answered else item, error), None
         accepted = msgspec.structs.replace(item, state="accepted", problem=None, attempts=item.attempts + 1)
         if not last:
             self._queue.update(accepted)
@@ -231,7 +235,9 @@ class Courier:
     def _due(self, item: QueueItem, error: RocketVPNError | None) -> float:
         """Return when ``item`` is tried again after one more failure."""
         now = self._vault.clock.time()
-        due = next_due(item.attempts + 1, now, error.retry_at if error else None)
+        due = next_due(
+            item.attempts + 1 - item.counted_from, now, error.retry_at if error else None, phase=phase_of(item.id)
+        )
         return max(due, now + spread(LONGEST)) if item.state == "refused" else due
 
     def ask_for_user(self, item: QueueItem, error: AuthenticationError) -> QueueItem:
@@ -244,6 +250,13 @@ class Courier:
             return self.ask_for_user(item, error)
         state: ItemState = "waiting" if isinstance(error, _LATER) else "refused"
         return self.postpone(msgspec.structs.replace(item, state=state), error)
+
+
+def _further(item: QueueItem) -> QueueItem:
+    """Return ``item`` after a try in which the server answered something, a token say: its pauses begin anew."""
+    if item.got_on >= GETS_ON:
+        return item
+    return msgspec.structs.replace(item, counted_from=item.attempts, got_on=item.got_on + 1)
 
 
 def problem_code(error: RocketVPNError) -> str:

@@ -114,6 +114,8 @@ class Exchange:
         self.seen = seen
         self.retries = Retries(clock, limits)
         self.flights = Flights()
+        self.answered = 0
+        """Answers so far that another try would not better: somebody is there."""
         self._ledger = ledger
         self._compiled = compiled
         self._connections = connections
@@ -225,6 +227,7 @@ class Exchange:
             if answers.passing(draft.operation.id, reply, self.limits.max_json_depth):
                 asked = answers.retry_after(reply, self.clock.time())
                 raise _Again(reply, None, at_least=asked or 0.0)
+            self.answered += 1
             return reply
         raise _Again(None, failed)
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.errors import VaultClosed
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import deadline
+from rocketvpn_sdk.vault.due import asked_for
 
 T = TypeVar("T")
 
@@ -21,6 +24,22 @@ FIRST_WAIT, LONGEST_WAIT = 0.25, 8.0
 """Seconds: the widest first pause, and the widest of all; each next one is twice as wide."""
 BUDGET_REFILL = 60.0
 """Seconds in which the budget grows by one retry, whether or not there are calls."""
+
+
+_once: ContextVar[bool] = ContextVar("once", default=False)
+
+
+@contextmanager
+def one_try(wanted: bool = True) -> Iterator[None]:
+    """Try each call inside only once: what is tried again by a schedule of its own need not be tried within seconds.
+
+    In an outage that is one request where it would be three, from each device, each time.
+    """
+    token = _once.set(wanted or _once.get())
+    try:
+        yield
+    finally:
+        _once.reset(token)
 
 
 class Again(Exception):
@@ -106,8 +125,8 @@ class Retries:
             try:
                 return work()
             except Again as again:
-                # Jitter on top, so that a fleet which was told the same time does not come back all at once.
-                seconds = again.at_least + full_jitter(tries)
+                # Spread upwards, so that a fleet which was told the same time does not come back all at once.
+                seconds = asked_for(again.at_least) + full_jitter(tries)
                 if not self._worth_it(tries, seconds):
                     raise
             self.pause(seconds)
@@ -120,6 +139,8 @@ class Retries:
 
     def _worth_it(self, tries: int, seconds: float) -> bool:
         """Whether to try again in so many ``seconds``, after so many ``tries``."""
+        if _once.get():
+            return False
         if tries >= self._limits.retry_attempts or seconds >= deadline.remaining(self._limits.total_timeout):
             return False
         # The budget comes last: only what will be tried is paid for.

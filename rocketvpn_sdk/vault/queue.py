@@ -52,6 +52,11 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     """The code of the last error, for the user to see."""
     attempts: int = 0
     """How often it was its turn, also where nobody was there for what came before it."""
+    counted_from: int = 0
+    """How many of the attempts do not count for the next pause: after them a try got part of the way, so that somebody
+    is there again."""
+    got_on: int = 0
+    """How often that happened; only the first few times count, so that what always fails half way backs off as well."""
     reference: str | None = None
     """The server's id for it, once it took it."""
     device_id: str | None = None
@@ -109,10 +114,12 @@ class Queue:
     Args:
         vault: where they rest.
         changed: called when there may be something to deliver, inside the transaction.
+        worked: whether a background worker delivers what is due, so that a try that failed is repeated by its schedule.
     """
 
-    def __init__(self, vault: Vault, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, vault: Vault, changed: Callable[[], None] = lambda: None, *, worked: bool = False) -> None:
         self.vault = vault
+        self.worked = worked
         self._changed = changed
 
     def items(self) -> tuple[QueueItem, ...]:

@@ -1,7 +1,9 @@
-"""STORM: 100,000 devices come back after an outage of an hour. Simulated, seeded: no network, no waiting.
+"""STORM: 100,000 devices come back after outages of four lengths. Simulated, seeded: no network, no waiting.
 
-The devices' rules are the SDK's own code: the pauses, the budget, the background's due times. The peer is what many
-clients do: a fixed pause between tries, and the same again every minute.
+The devices' rules are the SDK's own code: its pauses, its worker's shortest nap. How many requests one delivery takes
+was measured from the SDK against the sandbox (``bench.fleet``; tests/integration/test_fleet.py measures it anew). The
+peer is the textbook's: capped exponential back-off with full jitter, one try each time. It sends as many requests for
+a delivery as the SDK does, keeps its token and nonce as well, and has no daily check of the policy; the SDK's counts.
 """
 
 from __future__ import annotations
@@ -13,108 +15,161 @@ from math import log10
 from pathlib import Path
 
 from bench.measure import Row
-from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.transport.retries import Budget, full_jitter
-from rocketvpn_sdk.vault.due import next_due
+from rocketvpn_sdk.background import CHECK_AGAIN, SHORTEST, put_off_until
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.sandbox.settings import Settings
+from rocketvpn_sdk.transport.courier import GETS_ON
+from rocketvpn_sdk.transport.session import MARGIN
+from rocketvpn_sdk.vault.due import asked_for, next_due
 
-OUTAGE = 3600.0
+OUTAGES = {"2 minutes": 120.0, "10 minutes": 600.0, "1 hour": 3600.0, "4 hours": 4 * 3600.0}
 NOTICED = 60.0
 """Within so many seconds every device has met the outage: the worst case, say an update that all of them made."""
 PER_DEVICE = 200
 """Devices for each request that the server can answer in a second."""
-HORIZON = 4 * 3600
+HORIZON = 16 * 3600
+ROUND_TRIP = 0.02
+"""Seconds between one request of a delivery and the next."""
+FAILED = 1
+"""Requests of a try that met the outage. Measured."""
+NONCE, TOKEN, WRITE = 1, 1, 1
+"""Requests of a delivery: one more where the nonce is stale, one where the token is over, and the item. Measured."""
+CHECK = 2
+"""Requests of a daily check of the policy that finds nothing new. Measured."""
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "retries.svg"
 
-
-class SimClock:
-    """The simulation's time."""
-
-    now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
+Uniform = Callable[[float, float], float]
+Rules = Callable[[float, int, int, Uniform], float]
+"""Returns the pause after a try that failed, given now, the device, and how many tries failed."""
 
 
-@dataclass
 class Ours:
-    """A device with the SDK: full jitter, a budget, and due times that grow."""
+    """A device with the SDK: each has a phase of its own, and the worker never wakes sooner than its shortest nap."""
 
-    clock: SimClock
-    numbers: random.Random
-    limits: Limits = field(default_factory=Limits)
+    def __init__(self) -> None:
+        self._phases: dict[int, float] = {}
 
-    def __post_init__(self) -> None:
-        self.budgets: dict[int, Budget] = {}
-
-    def again(self, device: int, attempt: int, tried: int) -> tuple[float, bool]:
-        """Return the pause after a try that failed, and whether the attempt goes on."""
-        budget = self.budgets.get(device)
-        if budget is None:
-            budget = self.budgets[device] = Budget(
-                self.clock, share=self.limits.retry_share, burst=self.limits.retry_burst
-            )
-        if tried == 1:
-            budget.earn()
-        if tried < self.limits.retry_attempts and budget.spend():
-            return full_jitter(tried, self.numbers.uniform), True
-        now = self.clock.now
-        return max(60.0, next_due(attempt, now, uniform=self.numbers.uniform) - now), False
+    def __call__(self, now: float, device: int, failed: int, uniform: Uniform) -> float:
+        """Return the pause."""
+        phase = self._phases.get(device)
+        if phase is None:
+            phase = self._phases[device] = uniform(0.0, 1.0)
+        return max(SHORTEST, next_due(failed, now, uniform=uniform, phase=phase) - now)
 
 
-@dataclass
-class Fixed:
-    """A device with three tries a second apart, once a minute."""
-
-    def again(self, device: int, attempt: int, tried: int) -> tuple[float, bool]:
-        """Return the pause after a try that failed, and whether the attempt goes on."""
-        return (1.0, True) if tried < 3 else (58.0, False)
+def textbook(now: float, device: int, failed: int, uniform: Uniform) -> float:
+    """Return the peer's pause: anything up to a minute, then two, and so on up to an hour; a second at least."""
+    return max(1.0, uniform(0.0, min(3600.0, 60.0 * 2.0 ** (failed - 1))))
 
 
 @dataclass
 class Load:
     """What the server saw."""
 
+    outage: float
     requests: list[int]
-    delivered: list[float]
+    delivered: list[float] = field(default_factory=list)
     """When, for each device, sorted."""
 
-    def peak(self, start: float) -> int:
-        """Return the most in any second from ``start`` on."""
-        return max(self.requests[int(start) :])
+    def peak(self) -> float:
+        """Return the most in any second from the end of the outage on."""
+        return max(self.requests[int(self.outage) :])
 
-    def mean(self, start: float, end: float) -> float:
-        """Return how many there were in a second."""
-        return sum(self.requests[int(start) : int(end)]) / (end - start)
+    def during(self) -> float:
+        """Return how many there were in a second, in the outage's second half."""
+        return sum(self.requests[int(self.outage / 2) : int(self.outage)]) / (self.outage / 2)
+
+    def each(self) -> float:
+        """Return how many there were for each device."""
+        return sum(self.requests) / len(self.delivered)
 
     def until(self, share: float) -> float:
         """Return the minutes after the outage until ``share`` of the devices are through."""
-        return (self.delivered[int(share * len(self.delivered)) - 1] - OUTAGE) / 60
+        return (self.delivered[int(share * len(self.delivered)) - 1] - self.outage) / 60
 
 
-def simulate(device_rules: Ours | Fixed, clock: SimClock, devices: int, capacity: int, seed: int) -> Load:
-    """Let every device try until it is through, or the horizon."""
-    numbers = random.Random(seed)
-    seconds: list[list[tuple[float, int, int, int]]] = [[] for _ in range(HORIZON)]
-    for device in range(devices):
+@dataclass(slots=True)
+class _Device:
+    number: int
+    checks: bool
+    """It is this device's daily check of the policy, and not its item."""
+    failed: int = 0
+    token_until: float = 0.0
+    nonce_until: float = 0.0
+    left: int = CHECK
+    answered: bool = False
+    got_on: int = 0
+
+    def served(self, now: float, life: Settings) -> bool:
+        """Take one answer; return whether that was the last one it needs. A token or nonce got once is kept."""
+        if self.checks:
+            self.left -= 1
+            return self.left == 0
+        if now >= self.nonce_until:
+            self.nonce_until = now + life.nonce_lifetime
+        elif now >= self.token_until:
+            self.token_until = now + life.access_lifetime - MARGIN
+            self.nonce_until = now + life.nonce_lifetime
+        else:
+            return True
+        return False
+
+    def pause(self, rules: Rules, now: float, uniform: Uniform, busy: float) -> float:
+        """Return the pause after a try that failed; ``busy`` is what a server that is there asks for."""
+        if self.answered and isinstance(rules, Ours) and self.got_on < GETS_ON:
+            self.failed, self.got_on = 0, self.got_on + 1
+        self.answered, self.failed = False, self.failed + 1
+        if self.checks:
+            return put_off_until(self.failed, now, CHECK_AGAIN, uniform, uniform(0.0, 1.0)) - now
+        pause = rules(now, self.number, self.failed, uniform)
+        return max(pause, asked_for(busy, uniform)) if busy else pause
+
+
+def _start(numbers: random.Random, outage: float, devices: int, checking: bool) -> list[list[tuple[float, _Device]]]:
+    seconds: list[list[tuple[float, _Device]]] = [[] for _ in range(HORIZON)]
+    for number in range(devices):
         at = numbers.uniform(0.0, NOTICED)
-        seconds[int(at)].append((at, device, 1, 1))
-    load = Load([0] * HORIZON, [])
-    for second in range(HORIZON):
+        seconds[int(at)].append((at, _Device(number, checks=False)))
+        at = numbers.uniform(0.0, DAY)
+        if checking and at < outage:
+            seconds[int(at)].append((at, _Device(devices + number, checks=True)))
+    return seconds
+
+
+def simulate(
+    rules: Rules, outage: float, devices: int, seed: int = 1, *, checking: bool = False, busy: float = 0.0
+) -> Load:
+    """Let every device try until it is through, or the horizon.
+
+    Args:
+        rules: the pauses.
+        outage: in seconds.
+        devices: how many.
+        seed: of all random numbers.
+        checking: they check the policy once a day as well.
+        busy: the seconds of a ``Retry-After`` in what a server that is up and overloaded answers; 0: it sends none.
+    """
+    numbers = random.Random(seed)
+    uniform, life, capacity = numbers.uniform, Settings(), devices // PER_DEVICE
+    seconds = _start(numbers, outage, devices, checking)
+    load = Load(outage, [0] * HORIZON)
+    for second, arriving in enumerate(seconds):
         answered = 0
-        for at, device, attempt, tried in seconds[second]:  # a pause of less than a second adds to this very list
-            clock.now = at
-            load.requests[second] += 1
-            if at >= OUTAGE and answered < capacity:
+        for at, device in arriving:  # what comes within the same second is added to this very list
+            load.requests[second] += FAILED
+            up = at >= outage
+            if up and answered < capacity:
                 answered += 1
-                load.delivered.append(at)
-                continue
-            pause, same = device_rules.again(device, attempt, tried)
-            if at + pause < HORIZON:
-                following = (at + pause, device, attempt if same else attempt + 1, tried + 1 if same else 1)
-                seconds[int(at + pause)].append(following)
+                device.answered = True
+                if device.served(at, life):
+                    if not device.checks:
+                        load.delivered.append(at)
+                    continue
+                following = at + ROUND_TRIP
+            else:
+                following = at + device.pause(rules, at, uniform, busy if up else 0.0)
+            if following < HORIZON:
+                seconds[int(following)].append((following, device))
         seconds[second] = []
     load.delivered.sort()
     return load
@@ -122,25 +177,23 @@ def simulate(device_rules: Ours | Fixed, clock: SimClock, devices: int, capacity
 
 def storm(devices: int, *, draw: bool) -> Iterator[Row]:
     """Compare both; ``draw`` renews the picture in the documentation."""
-    capacity = devices // PER_DEVICE
-    clock = SimClock()
-    ours = simulate(Ours(clock, random.Random(2)), clock, devices, capacity, 1)
-    theirs = simulate(Fixed(), clock, devices, capacity, 1)
-    if draw:
-        PICTURE.write_text(picture(ours, theirs, capacity), "utf-8")
-    assert len(ours.delivered) == len(theirs.delivered) == devices, "every device gets through in the end"
-    peer = "every minute, 3 fixed tries"
-    can = f"requests a second, peak after it (the server can {capacity})"
-    figures: tuple[tuple[str, str, Callable[[Load], float], float | None], ...] = (
-        ("requests a second, mean of the outage's second half", "/s", lambda load: load.mean(OUTAGE / 2, OUTAGE), 0.1),
-        (can, "/s", lambda load: load.peak(OUTAGE), 0.1),
-        ("requests for each device, all in all", "", lambda load: sum(load.requests) / devices, 0.2),
-        ("half of the devices are through, after", "min", lambda load: load.until(0.5), None),
-        ("99 % of the devices are through, after", "min", lambda load: load.until(0.99), None),
-    )
-    for what, unit, figure, limit in figures:
-        goal = "" if limit is None else f"≤ {limit}×"
-        yield Row("STORM", f"{devices:,} devices: {what}", unit, figure(ours), peer, figure(theirs), goal, limit)
+    peer = "capped back-off, full jitter"
+    for length, outage in OUTAGES.items():
+        ours = simulate(Ours(), outage, devices, checking=True)
+        theirs = simulate(textbook, outage, devices)
+        if draw and outage == 3600.0:
+            PICTURE.write_text(picture(ours, theirs, devices // PER_DEVICE), "utf-8")
+        assert len(ours.delivered) == len(theirs.delivered) == devices, "every device gets through in the end"
+        figures: tuple[tuple[str, str, Callable[[Load], float], float | None], ...] = (
+            (f"peak after it (the server can {devices // PER_DEVICE})", "/s", Load.peak, 1.0),
+            ("requests for each device, all in all", "", Load.each, 1.0),
+            ("half of the devices are through, after", "min", lambda load: load.until(0.5), 1.0),
+            ("99 % of the devices are through, after", "min", lambda load: load.until(0.99), None),
+        )
+        for what, unit, figure, limit in figures:
+            goal = "" if limit is None else f"≤ {limit:.0f}×"
+            name = f"{devices:,} devices, {length}: {what}"
+            yield Row("STORM", name, unit, figure(ours), peer, figure(theirs), goal, limit)
 
 
 # ---------------------------------------------------------------- the picture
@@ -164,7 +217,7 @@ def picture(ours: Load, theirs: Load, capacity: int) -> str:
         _text(_x(_MINUTES), _y(capacity) - 5, f"it can answer {capacity} a second", anchor="end", colour="#b00020"),
         _curve(theirs, "#8a8a8a"),
         _curve(ours, "#0b5fa5"),
-        _text(_x(12), _TOP - 12, "every minute, three fixed tries", colour="#6a6a6a"),
+        _text(_x(12), _TOP - 12, "capped back-off, full jitter", colour="#6a6a6a"),
         _text(_x(70), _TOP - 12, "this SDK", colour="#0b5fa5"),
         _text(_x(_MINUTES / 2), _HEIGHT - 8, "minutes since the outage began", anchor="middle"),
         _text(2, _TOP - 12, "requests/s"),

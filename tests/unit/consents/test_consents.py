@@ -46,6 +46,8 @@ class StandIn(Api):
         self.answers: list[Any] = []
         self.calls: list[tuple[str, Any]] = []
 
+    answered: Any = 0
+
     @property
     def policy(self) -> Policy:
         return POLICY

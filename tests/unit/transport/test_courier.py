@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Answer, Api, deadline
-from rocketvpn_sdk.transport.courier import Courier, problem_code
+from rocketvpn_sdk.transport.courier import GETS_ON, Courier, problem_code
+from rocketvpn_sdk.transport.retries import Again, Retries
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.folder import COURIER
 from rocketvpn_sdk.vault.queue import PERMANENT
@@ -51,6 +53,7 @@ class StandIn(Api):
         self.during: Callable[[], None] = lambda: None
 
     policy: Any = None
+    answered: Any = 0
 
     def call(self, operation: str, *, idempotency_key: str | None = None, **_: Any) -> Any:
         key = idempotency_key or ""
@@ -253,7 +256,7 @@ def test_a_withdrawal_made_in_a_long_outage_does_not_wait_for_what_failed_before
     for name in names:
         post.add(name, subject=name)
     post.server.answers = dict.fromkeys([*names, "z1"], NO_ANSWER)
-    assert len(worked(post, 2)) + len(worked(post, 34, pause=900)) < 40  # together: as a device with one request would
+    assert len(worked(post, 2)) + len(worked(post, 34, pause=900)) < 90  # together: as a device with one request would
     post.server.answers.clear()
     post.add("z1")
     assert "z1" in worked(post, 0.05)
@@ -273,31 +276,32 @@ def test_a_request_that_alone_is_never_answered_does_not_keep_the_worker_from_th
 def test_what_is_new_has_its_turn_soon_after_a_failure_of_something_old(post: Post) -> None:
     post.add("a1")
     post.server.answers["a1"] = post.server.answers["z1"] = NO_ANSWER
-    post.queue.update(msgspec.structs.replace(post.find("a1"), attempts=12))
+    post.queue.update(msgspec.structs.replace(post.find("a1"), attempts=60))
     post.add("z1")
     assert post.deliver() == ["a1"]
     assert post.find("a1").due_at > post.clock.time() + DAY / 2
-    assert post.find("z1").due_at < post.clock.time() + 80
+    assert post.find("z1").due_at < post.clock.time() + 90 * 2 * 1.5 + 1
 
 
 def test_an_outage_with_5xx_of_a_day_is_no_try_every_minute(post: Post) -> None:
     post.add("a1", "b1", "c1")
     post.server.answers = dict.fromkeys(["a1", "b1", "c1"], ServerError(operation="x", status=503, problem="p"))
-    assert len(worked(post, 2)) + len(worked(post, 22, pause=900)) <= 3 * 13
+    assert len(worked(post, 2)) + len(worked(post, 22, pause=900)) <= 3 * 50
 
 
 def test_each_next_try_is_later_up_to_once_a_day_and_the_key_stays_the_same(post: Post) -> None:
     post.add("a1")
     post.server.answers["a1"] = NO_ANSWER
     waits = []
-    for _ in range(16):
+    for _ in range(60):
         assert post.deliver() == ["a1"]
         waits.append(post.find("a1").due_at - post.clock.time())
         post.clock.advance(waits[-1] - 1)
         assert post.deliver() == []
         post.clock.advance(1)
-    assert all(0.8 * 60 * 2**n <= wait <= 1.2 * 60 * 2**n for n, wait in enumerate(waits[:11]))
-    assert all(0.8 * DAY <= wait <= 1.2 * DAY for wait in waits[12:])
+    assert all(0.5 * 90 <= wait <= 1.5 * 2 * 90 for wait in waits[:2])
+    assert all(0.5 * 1450 <= wait <= 1.5 * 2 * 1450 for wait in waits[6:45])
+    assert all(0.8 * DAY <= wait <= 1.2 * DAY for wait in waits[52:])
 
 
 def test_whoever_asks_for_it_now_does_not_wait_but_for_what_the_server_put_off(post: Post) -> None:
@@ -308,7 +312,7 @@ def test_whoever_asks_for_it_now_does_not_wait_but_for_what_the_server_put_off(p
     post.server.answers = {"a1": RateLimited(operation="x", reason="r", retry_at=post.clock.time() + 1000)}
     assert post.deliver(ahead=True) == ["a1"]
     assert post.deliver(ahead=True) == ["b1"]
-    post.clock.advance(1201)
+    post.clock.advance(1501)
     post.server.answers.clear()
     assert post.deliver(ahead=True) == ["a1"]
 
@@ -490,3 +494,45 @@ def test_each_try_counts_the_one_that_was_taken_too(post: Post) -> None:
     assert answer is not None
     assert [each.attempts for each in (failed, taken, asked_again, post.find("a1"))] == [1, 2, 3, 3]
     assert [each.state for each in (failed, taken, asked_again)] == ["waiting", "accepted", "accepted"]
+
+
+def test_a_try_that_got_part_of_the_way_begins_its_pauses_anew_but_not_for_ever(post: Post) -> None:
+    post.add("a1")
+    post.server.answers["a1"] = ServerError(operation="x", status=503, problem="p")
+    post.queue.update(msgspec.structs.replace(post.find("a1"), attempts=60))
+    waits = []
+
+    def answer() -> None:
+        post.server.answered += 1  # a token, say
+
+    post.server.during = answer
+    for _ in range(GETS_ON + 1):
+        assert post.deliver(ahead=True) == ["a1"]
+        waits.append(post.find("a1").due_at - post.clock.time())
+    assert all(wait <= 90 * 2 * 1.5 for wait in waits)
+    post.queue.update(msgspec.structs.replace(post.find("a1"), attempts=160))
+    assert post.deliver(ahead=True) == ["a1"]
+    assert post.find("a1").due_at - post.clock.time() >= 0.8 * DAY
+
+
+def test_where_a_worker_delivers_each_thing_is_tried_once_and_else_as_any_call(post: Post) -> None:
+    post.add("a1")
+    seen: list[bool] = []
+    retries = Retries(post.clock, post.vault.limits, lambda event, seconds: None)
+
+    def failing() -> None:
+        seen.append(True)
+        raise Again("x")
+
+    def during() -> None:
+        with suppress(Again):
+            retries.run(failing)
+
+    post.server.during = during
+    post.server.answers["a1"] = NO_ANSWER
+    post.deliver(ahead=True)
+    assert len(seen) == post.vault.limits.retry_attempts
+    post.queue.worked = True
+    seen.clear()
+    post.deliver(ahead=True)
+    assert len(seen) == 1

@@ -36,6 +36,7 @@ _KEPT_HEADERS = frozenset(
 )
 """All that is looked at; ``Set-Cookie`` and the rest are dropped here (policy clause C2)."""
 _MAX_HEADER = 4096
+_SPOKEN = (b"HTTP/1.1", b"HTTP/1.0")
 _CUT = ("Server disconnected", "peer closed connection")
 """How h11 and httpcore begin to say that a connection ended early; other protocol errors are garbage."""
 
@@ -128,6 +129,8 @@ class Connections(OneHolder):
 
     def _read(self, response: httpx.Response, operation: str, at_most: int | None) -> Reply:
         status, most = response.status_code, self._limits.max_response_bytes
+        if response.extensions.get("http_version", _SPOKEN[0]) not in _SPOKEN:
+            raise self._useless(operation, None, "it is in another version of HTTP")
         if at_most is not None and status < 400:
             most = at_most
         headers = _looked_at(response.headers)

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import httpcore
 import httpx
 
+from rocketvpn_sdk.transport.leftovers import left_over
+
 _RAISED = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -52,6 +54,10 @@ class _Body(httpx.SyncByteStream):
             yield from self._answer.iter_stream()
 
     def close(self) -> None:
+        """Free the connection for the next call, or close it where it has more than the answer."""
+        stream = self._answer.extensions.get("network_stream")
+        if stream is not None and left_over(self._answer):
+            stream.close()
         self._answer.close()
 
 

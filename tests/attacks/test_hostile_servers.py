@@ -288,10 +288,50 @@ def test_attack_an_answer_to_a_write_that_came_with_an_earlier_one(
     victim.whole()
 
 
-def test_attack_more_after_the_answer_than_it_announced(victim: Victim) -> None:
+BEHIND: dict[str, bytes] = {
+    "words": b"and more\r\n\r\n",
+    "one byte": b"\n",
+    "the head of another answer, which the next one would end": b"HTTP/1.1 200 OK\r\nX-Swallowed: ",
+    "another answer, whose body the next one would be": JSON + b"Content-Length: 300\r\n\r\n",
+    "half a status line": b"HTTP/1.1 2",
+    "an early hint": b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("kind", KINDS)
+def test_attack_more_after_the_answer_than_it_announced(victim: Victim, behind: str, kind: str) -> None:
+    """It is dropped with its connection: the next call has a new one, and meets nothing of it."""
+    victim.hostile.behave("/v1/order", says(body(json.dumps(GOOD).encode()) + BEHIND[behind]), times=1, keep=True)
+    assert victim.read().state == "active"
+    before = victim.hostile.connections
+    getattr(victim, kind)()  # it needs no second try: nothing was wrong with its connection
+    assert [entry.tries for entry in victim.sent()][-1] == 1
+    assert victim.hostile.connections == before + 1
+    assert victim.read().state == "active"
+    assert victim.hostile.connections == before + 1
+    victim.whole()
+
+
+@pytest.mark.parametrize("length", [0, 5])
+def test_attack_a_body_longer_than_it_announced(victim: Victim, length: int) -> None:
     good = json.dumps(GOOD).encode()
-    victim.hostile.behave("/v1/order", says(body(good) + b"and more\r\n\r\n"), times=1, keep=True)
+    victim.hostile.behave("/v1/order", says(JSON + b"Content-Length: %d\r\n\r\n" % length + good), times=1, keep=True)
+    assert type(victim.fails(victim.read)) is ServerError
     assert victim.read().state == "active"
-    assert type(victim.fails(victim.read)) is ServerError  # the line is out of step, and dropped
-    assert victim.read().state == "active"
+    victim.whole()
+
+
+def test_a_connection_that_gave_an_answer_and_no_more_is_used_again(victim: Victim) -> None:
+    victim.read()
+    before = victim.hostile.connections
+    victim.write()
+    victim.read()
+    assert victim.hostile.connections == before
+
+
+def test_attack_an_answer_in_a_version_that_was_not_spoken(victim: Victim) -> None:
+    good = body(json.dumps(GOOD).encode())
+    victim.hostile.behave("/v1/order", says(good.replace(b"HTTP/1.1", b"HTTP/2.0")), times=1)
+    assert type(victim.fails(victim.read)) is ServerError
     victim.whole()

@@ -26,6 +26,7 @@ from support.tls_peers import (
     self_signed,
     tls_peer,
     tunnelling,
+    tunnelling_inside,
 )
 
 from rocketvpn_sdk.cli import codes, problems
@@ -360,6 +361,23 @@ def test_proxy_whose_asking_fails_shows_no_password(ca: trustme.CA, trust: Path)
         assert peer.connections == 0
     assert SECRET not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.clause("T1")
+def test_calls_go_inside_a_proxys_tls_and_are_checked_there_too(ca: trustme.CA, trust: Path) -> None:
+    pins = (pin_of(ca.cert_pem.bytes()), pin_of(trustme.CA().cert_pem.bytes()))
+    wrong = (pin_of(trustme.CA().cert_pem.bytes()), pin_of(trustme.CA().cert_pem.bytes()))
+    with tls_peer(issued(ca)) as server, tls_peer(issued(ca), serve=tunnelling_inside(server.url)) as proxy:
+        more: dict[str, Any] = {"proxy": proxy.url, "proxy_context": lambda: tls_context(trust=trust)}
+        with closing(open_to(server.url, trust, pins=pins, **more)) as api:
+            for _ in range(2):
+                assert api.call("server.keys", answer=dict).value == {}
+        seen = bytes(server.received)
+        assert (seen.count(b"GET /"), proxy.connections) == (2, server.connections)
+        assert bytes(proxy.received).startswith(b"CONNECT localhost:")
+        assert b"GET /" not in bytes(proxy.received)
+        error = failure(server.url, trust, pins=wrong, **more)
+        assert (type(error), bytes(server.received)) == (PinMismatch, seen)
 
 
 def test_proxy_over_tls(ca: trustme.CA, trust: Path, tmp_path: Path) -> None:

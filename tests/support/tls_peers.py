@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import select
 import socket
 import ssl
 import struct
@@ -178,6 +179,24 @@ def tunnelling(to: str) -> Talk:
             back.join(60)
 
     return talk
+
+
+def tunnelling_inside(to: str) -> Serve:
+    """Return the same for a proxy that is spoken to over TLS."""
+
+    def serve(connection: ssl.SSLSocket, done: threading.Event) -> None:
+        with socket.create_connection(("127.0.0.1", int(to.rpartition(":")[2]))) as there:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            while True:  # by one thread: OpenSSL does not let two use a connection at once
+                ready = [connection] if connection.pending() else select.select([connection, there], [], [], 60)[0]
+                for source, target in ((connection, there), (there, connection)):
+                    if source in ready:
+                        data = source.recv(65536)
+                        if not data:
+                            return
+                        target.sendall(data)
+
+    return serve
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

@@ -135,6 +135,8 @@ def test_explain_shows_the_fields_of_a_purpose_and_leaves_out_what_does_not_appl
     _, text = run_here(capsys, "explain", "U5")
     assert text.splitlines()[:2] == ["U5 (clause, U5)", "  Used for surveys."]
     assert "\nHow\n" not in text
+    heads = [line for line in text.splitlines() if line and not line.startswith(" ")]
+    assert not [head for head in heads if f"\n{head}\n\n" in text or text.endswith(f"\n{head}\n")]
     _, text = run_here(capsys, "explain", "surveys")
     assert "\nFields\n  erasure_handle\n" in text
 

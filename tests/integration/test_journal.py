@@ -131,6 +131,18 @@ def test_what_may_be_kept_is_asked_once_a_flush_however_many_classes_there_are(c
     assert 0 < many == few
 
 
+@pytest.mark.parametrize("given", [{"name": "half.said"}, {"purpose": "service"}, {}])
+def test_an_event_class_without_a_name_or_a_purpose_is_an_error(config: Config, given: dict[str, str]) -> None:
+    class Half(Event, **given):
+        region: str
+
+    with (
+        pytest.raises(EventUndeclared, match="its class needs name"),
+        RocketVPN.open(msgspec.structs.replace(config, events=[Half])),
+    ):
+        pass
+
+
 def test_log_lines_are_scrubbed(rocket: RocketVPN, logger: logging.Logger) -> None:
     logger.warning("connect %s from %s", "203.0.113.9", "ann@example.org")
     (entry,) = rocket.journal.read(event="log.message")

@@ -456,6 +456,7 @@ def test_on_another_machine_with_nothing_but_the_paper(world: World, rocket: Roc
         term.type("erase\n")
         term.expect("has signed that")
         term.expect("payment record, until")
+        term.expect("A device of yours still has what is on it")
         assert term.leave() == codes.DONE
     assert [path.name for path in home.iterdir()] == ["receipt.json"]
     shown = there.run("receipt", str(receipt), "--root", str(world.sandbox.trusted_root))

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "rocketvpn_sdk"
 _NEAR = ("tests/unit/", "tests/contract/", "tests/integration/")
 """These come first; the others are asked where none of these notices."""
+_WITH_PROCESSES = ("tests/e2e/", "tests/attacks/test_tls")
 _AT_ONCE = 20
 """Variations of a nearest test that are asked before any other test's second one."""
 _TO = "MUTANTS_WRITE_TO"
@@ -111,6 +112,8 @@ class Map:
         subprocess.run(command, cwd=ROOT, env=environment, check=False, stdout=subprocess.DEVNULL)
         if not written.exists():
             raise SystemExit(f"The tests did not run: {' '.join(command)}")
+        if left := [str(path) for path in self._data.parent.glob(f"{self._data.name}.*")]:  # a worker's, not taken over
+            coverage.Coverage(data_file=str(self._data)).combine(left)
         found: dict[str, float] = json.loads(written.read_text("utf-8"))
         written.unlink()
         return found
@@ -139,6 +142,8 @@ class Map:
             found = set(self._users(mutant))
         if not found and not lines.keys() & _function_around(self._sources[mutant.file], mutant.line):
             found = {test for tests in lines.values() for test in tests}  # coverage sees nothing of it: a hook, say
+        if not found:  # only processes that a test starts run it
+            found = {test for test in self.seconds if test.startswith(_WITH_PROCESSES)}
         here = set(range(mutant.line, mutant.last + 1))
         if here & self._imported[mutant.file] and here & _function_around(self._sources[mutant.file], mutant.line):
             found |= self._one_of_each_file()  # what it gives while modules are imported, any of them may need

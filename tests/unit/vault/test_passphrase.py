@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import stat
 import subprocess
 import sys
@@ -45,6 +46,12 @@ def test_a_new_file_takes_the_work_that_rfc_9106_recommends(tmp_path: Path) -> N
     cost = msgspec.json.decode((tmp_path / "root.key").read_bytes())["argon2id"]
     assert (cost["memory_kib"], cost["iterations"], cost["lanes"]) == (64 * 1024, 3, 4)
     assert PassphraseSecrets("right", path=tmp_path / "root.key").get("x") == b"y"
+
+
+def test_an_entry_is_a_nonce_of_rfc_5116_the_secret_and_its_tag(path: Path) -> None:
+    """Files that older versions wrote have to be read, and what this one writes by them."""
+    (entry,) = msgspec.json.decode(path.read_bytes())["entries"].values()
+    assert len(base64.b64decode(entry)) == 12 + len(b"secret") + 16
 
 
 def test_deleting_needs_no_passphrase(path: Path) -> None:

@@ -276,6 +276,10 @@ class Api:
         call = Call(operation=operation, members=body if carries or body else None, parameters=path)
         return self._called(call, _Anything, held, interactive=True).value
 
+    def network_changed(self) -> None:
+        """Make new connections from here on: those that wait belong to a network that may be gone."""
+        self._connections.renew()
+
     def interrupt(self) -> None:
         """End every call, as the first step of closing: who waits for an answer or in a pause gets ``VaultClosed``."""
         self._exchange.flights.close()

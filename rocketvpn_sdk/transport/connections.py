@@ -41,6 +41,10 @@ _CUT = ("Server disconnected", "peer closed connection")
 """How h11 and httpcore begin to say that a connection ended early; other protocol errors are garbage."""
 
 
+_LOST = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
+"""After these, a connection that waits is not trusted to work."""
+
+
 class Reply(SecretStruct, frozen=True):
     """An answer as it came, whole."""
 
@@ -111,8 +115,14 @@ class Connections(OneHolder):
             except Failure:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
+                if isinstance(error, _LOST):  # those that wait are as old, and may be as dead
+                    self.renew()
                 failure = self._failure(error, operation, request.url.host, proxy)
         raise failure  # out here: the library's exception holds the request, tokens and all, and must not go along
+
+    def renew(self) -> None:
+        """Make new connections from here on: the device may be in another network."""
+        self._pools.renew()
 
     def close(self) -> None:
         """Close every connection; a call that still uses one ends with ``VaultClosed``, and closes it."""

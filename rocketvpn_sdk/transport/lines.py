@@ -22,8 +22,9 @@ import httpcore
 from httpcore._backends.sync import SyncStream  # public is only what also looks up and connects, unbounded
 
 from rocketvpn_sdk.transport import deadline
-from rocketvpn_sdk.transport.names import Names
+from rocketvpn_sdk.transport.names import Address, Names
 from rocketvpn_sdk.transport.proven import Unproven, require_proven
+from rocketvpn_sdk.transport.racing import Race, in_order
 
 _LOOK_UP = 30.0
 """Seconds for a name, where neither a call nor a timeout bounds it."""
@@ -42,6 +43,8 @@ class Lines(httpcore.NetworkBackend):
         self._lock = threading.Lock()
         self._handles: set[socket.socket] = set()
         self._names = Names()
+        self._answered: dict[tuple[str, int], Address] = {}
+        """By host and port the address that answered last."""
         self._ended = False
 
     def connect_tcp(
@@ -52,7 +55,7 @@ class Lines(httpcore.NetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - nobody here gives one
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore.NetworkStream:
-        """Connect to the first address of ``host`` that answers.
+        """Connect to the first address of ``host`` that answers (``racing.py``).
 
         Each address has ``timeout`` seconds; all of them, and the look-up of the name, have the call's deadline.
 
@@ -81,36 +84,59 @@ class Lines(httpcore.NetworkBackend):
             self._handles.discard(handle)
             handle.close()
 
-    def _first(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        failed = OSError("it has no address")
-        for family, kind, protocol, _, address in self._names.addresses(host, port, timeout or _LOOK_UP):
-            if deadline.expired():
-                raise TimeoutError
-            try:
-                return self._connect(socket.socket(family, kind, protocol), address, timeout)
-            except OSError as error:
-                failed = error
-        raise failed
+    def forget(self) -> None:
+        """Forget which addresses answered: the network may be another one."""
+        with self._lock:
+            self._answered.clear()
 
-    def _connect(self, sock: socket.socket, address: Any, timeout: float | None) -> httpcore.NetworkStream:
+    def _first(self, host: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
+        seconds = timeout or _LOOK_UP
+        found = self._names.addresses(host, port, seconds)
+        handles: dict[socket.socket, socket.socket] = {}
+
+        def close(sock: socket.socket) -> None:
+            sock.close()
+            self.let_go(handles.pop(sock))
+
+        def begin(address: Address) -> socket.socket:
+            sock = socket.socket(*address[:3])
+            handles[sock] = self._watched(sock)
+            try:
+                self._refuse_when_ended()
+                sock.setblocking(False)
+                with suppress(BlockingIOError):
+                    sock.connect(address[4])
+            except BaseException:  # an interrupt too: it does not stay open
+                close(sock)
+                raise
+            return sock
+
+        sock, address = Race(in_order(found, self._answered.get((host, port))), begin, close, seconds).run()
+        try:
+            self._refuse_when_ended()  # a shutdown in the middle of connecting is not heeded everywhere
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(deadline.cap(timeout))
+        except BaseException:  # as above
+            close(sock)
+            raise
+        with self._lock:
+            self._answered[host, port] = address
+        return _Line(SyncStream(sock), self, handles[sock])
+
+    def _watched(self, sock: socket.socket) -> socket.socket:
         # A second descriptor of the same connection: this one is closed under our lock and by nobody else.
-        handle = sock.dup()
+        try:
+            handle = sock.dup()
+        except OSError:
+            sock.close()
+            raise
         with self._lock:
             self._handles.add(handle)
-            ended = self._ended
-        try:
-            if ended:
-                raise ConnectionAbortedError
-            sock.settimeout(deadline.cap(timeout))
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._ended:  # a shutdown in the middle of connecting is not heeded everywhere
-                raise ConnectionAbortedError
-        except BaseException:
-            sock.close()
-            self.let_go(handle)
-            raise
-        return _Line(SyncStream(sock), self, handle)
+        return handle
+
+    def _refuse_when_ended(self) -> None:
+        if self._ended:
+            raise ConnectionAbortedError
 
 
 class _Line(httpcore.NetworkStream):

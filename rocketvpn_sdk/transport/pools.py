@@ -111,6 +111,15 @@ class Pools(OneHolder):
                 pair.users -= 1
                 pair.close_if_unused()
 
+    def renew(self) -> None:
+        """Use none of the connections that wait: the network they were made in may be gone. Calls under way go on."""
+        with self._lock:
+            if not self.closed:
+                old, self._pair = self._pair, self._make(self._pair.url)
+                self._lines.forget()
+                old.retired = True
+                old.close_if_unused()
+
     def close(self) -> None:
         """End every call that uses a connection, which closes it, and close those that none uses."""
         with self._lock:

@@ -110,20 +110,3 @@ def test_closing_ends_a_call_that_waits_for_a_name(monkeypatch: pytest.MonkeyPat
     assert isinstance(failed, Failure)
     assert isinstance(failed.error, VaultClosed)
     assert not failed.sent
-
-
-def test_all_the_silent_addresses_of_a_name_have_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))] * 8
-    given: list[float] = []
-
-    def silent(sock: socket.socket, _address: object) -> None:
-        given.append(sock.gettimeout() or 1e9)
-        deadline._current.get().end -= given[-1]  # type: ignore[union-attr] # so long it would have waited
-        raise TimeoutError
-
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    monkeypatch.setattr(socket.socket, "connect", silent)
-    error = exchanged(Limits(total_timeout=10.0, connect_timeout=4.0))
-    assert isinstance(error, ServerTimeout)
-    assert len(given) == 3
-    assert sum(given) <= 10.0

@@ -80,6 +80,10 @@ DYNAMIC = {"import_module", "__import__", "exec", "eval"}
 ALLOWED: dict[str, tuple[set[str], str]] = {
     "transport/": ({"httpx", "ssl"}, "the one way out"),
     "transport/lines.py": ({"httpcore", "socket"}, "opens the connections of the one way out"),
+    "transport/racing.py": ({"selectors", "socket"}, "waits for the first of those connections"),
+    "transport/leftovers.py": ({"httpcore"}, "looks at what came behind an answer on those connections"),
+    "transport/pins.py": ({"_ssl"}, "reads the certificates of those connections"),
+    "transport/proven.py": ({"_ssl"}, "checks those connections by what nobody can replace"),
     "transport/names.py": ({"socket"}, "looks up the names for those connections"),
     "transport/pools.py": ({"httpcore"}, "makes the pools of those connections"),
     "transport/pool_transport.py": ({"httpcore"}, "sends requests through those pools"),

@@ -166,6 +166,20 @@ def test_openssls_side_of_a_connection_is_there_and_cannot_be_replaced(ca: trust
             setattr(kind, name, None)
 
 
+@canary(
+    ("transport/leftovers.py", "_stream"),
+    ("transport/leftovers.py", "_connection"),
+    ("transport/leftovers.py", "_h11_state"),
+    breaks="no connection is used twice: what came behind an answer cannot be seen",
+)
+def test_the_parser_of_an_answer_tells_what_came_behind_it() -> None:
+    said = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore"
+    with httpcore.ConnectionPool(network_backend=httpcore.MockBackend([said])) as pool:
+        answer = pool.handle_request(httpcore.Request("GET", "http://a.example/", headers={"Host": "a.example"}))
+        assert b"".join(answer.iter_stream()) == b"ok"
+        assert answer.stream._stream._connection._h11_state.trailing_data[0] == b"more"
+
+
 def failure(
     pool: type[httpcore.ConnectionPool], kind: type[Exception], answer: list[bytes], url: str, **given: Any
 ) -> str:

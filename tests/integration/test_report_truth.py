@@ -67,6 +67,8 @@ DOCUMENTS: dict[str, dict[str, str]] = {
             "state",
             "problem",
             "attempts",
+            "counted_from",
+            "got_on",
             "reference",
             "device_id",
             "subject",

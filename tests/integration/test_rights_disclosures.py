@@ -228,6 +228,16 @@ def test_what_waits_here_is_called_off_without_telling_the_server(offline: Rocke
     assert "rights.cancel" not in {entry.operation for entry in offline.rights.sent()}
 
 
+def test_of_several_that_wait_here_only_the_one_that_was_meant_is_called_off(offline: RocketVPN) -> None:
+    for _ in range(3):
+        offline.rights.delete(offline.rights.plan_delete("logs"))
+    before = offline.rights.requests().requests
+    meant = before[1]
+    assert offline.rights.request(meant.id) == meant
+    assert offline.rights.cancel(meant.id).id == meant.id
+    assert [each.id for each in offline.rights.requests().requests] == [before[0].id, before[2].id]
+
+
 def test_calling_off_at_a_server_that_cannot_be_reached_changes_nothing(world: World, rocket: RocketVPN) -> None:
     world.sandbox.faults.delay_deletions = True
     rocket.rights.delete(rocket.rights.plan_delete("logs"))

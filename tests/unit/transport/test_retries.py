@@ -123,6 +123,15 @@ def test_an_outage_adds_a_tenth_to_the_load_and_does_not_multiply_it() -> None:
     assert tries <= 1000 + 100 + 10
 
 
+def test_each_call_earns_its_share_of_a_retry() -> None:
+    retries = Retries(FakeClock(), Limits(), Pauses())
+    while retries.budget.spend():
+        pass
+    for _ in range(25):
+        retries.run(lambda: None)
+    assert [retries.budget.spend() for _ in range(3)] == [True, True, False]
+
+
 def test_the_budget_comes_back_with_time() -> None:
     clock = FakeClock()
     budget = Budget(clock, share=0.1, burst=2)

@@ -171,7 +171,7 @@ def _queue(rocket: RocketVPN) -> Finding:
 
 
 def _unreached(error: RocketVPNError) -> Iterator[Finding]:
-    if isinstance(error, CertificateUntrusted | PinMismatch):
+    if isinstance(error, CertificateUntrusted | PinMismatch) or error.cause == "tls":
         yield _fine("server", "Something answers at the server's address.")
         yield _found("tls", error)
     else:

@@ -95,6 +95,8 @@ def unreachable(error: Exception, scene: Scene) -> Failure:
             return Failure(_untrusted(link, scene), sent=False, again=False)
         if isinstance(link, ssl.SSLError) and not sent:
             return _no_handshake(link, scene)
+        if isinstance(link, OSError) and link.filename is not None:  # a file's; truststore looks for authorities
+            return _unread(link, scene)
     cause, problem = _blame(error, scene)
     return Failure(ServerUnreachable(host=scene.host, problem=problem, cause=cause), sent=sent, again=True)
 
@@ -111,6 +113,14 @@ def _untrusted(error: ssl.SSLCertVerificationError, scene: Scene) -> Certificate
     elif code in _NO_AUTHORITY and scene.trusts_nobody():
         problem, cause = "this device has no usable list of authorities to trust", "trust_store"
     return CertificateUntrusted(host=scene.host, problem=problem, cause=cause)
+
+
+def _unread(error: OSError, scene: Scene) -> Failure:
+    if out_of_files() is not None:
+        unreached = ServerUnreachable(host=scene.host, problem=NONE_LEFT, cause="files")
+        return Failure(unreached, sent=False, again=True)
+    problem = f"this device's list of authorities to trust cannot be read: {error.strerror}"
+    return Failure(CertificateUntrusted(host=scene.host, problem=problem, cause="trust_store"), sent=False, again=False)
 
 
 def _clock_is_wrong(error: ssl.SSLCertVerificationError, scene: Scene) -> bool:

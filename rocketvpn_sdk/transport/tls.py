@@ -22,7 +22,7 @@ from rocketvpn_sdk.files import why
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.dates import dated
 from rocketvpn_sdk.transport.pins import parse_pins
-from rocketvpn_sdk.transport.proven import inside, plain_context, prove
+from rocketvpn_sdk.transport.proven import Unproven, certificates_in, inside, plain_context, prove
 
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
@@ -38,99 +38,118 @@ def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tl
         ConfigurationError: a malformed pin, one pin alone, or a CA file that cannot be read.
     """
     parsed = parse_pins(pins)
-    context = plain_context(ssl.TLSVersion.TLSv1_2 if allow_tls12 else ssl.TLSVersion.TLSv1_3)
+    minimum = ssl.TLSVersion.TLSv1_2 if allow_tls12 else ssl.TLSVersion.TLSv1_3
+    context = plain_context(minimum, by_system=trust is None and platforms.verifies_chains())
     return _with_system(context, parsed) if trust is None else _with_file(context, trust, parsed)
 
 
-def _with_file(context: ssl.SSLContext, trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
+def _with_file(context: Any, trust: Path, pins: frozenset[str]) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cafile=trust)
+        anchors = certificates_in(trust.read_bytes())
     except (ssl.SSLError, ValueError) as error:  # what is in it are no certificates
         raise _unusable(trust, type(error).__name__) from None
     except OSError as error:
         raise _unusable(trust, why(error, reading=True)[1]) from None
-    _install(context, pins, by_system=False)
-    return context
+    _install(context, pins, anchors)
+    return context  # type: ignore[no-any-return] # a subclass of ssl's
 
 
 def _unusable(trust: Path, said: str) -> ConfigurationError:
     return ConfigurationError(problem=f"the CA file {str(trust)!r} cannot be used ({said})")
 
 
-def _with_system(context: ssl.SSLContext, pins: frozenset[str]) -> ssl.SSLContext:
+def _with_system(context: Any, pins: frozenset[str]) -> ssl.SSLContext:
     outer = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # truststore wraps a plain context, which may be what took the place of Python's, and verifies in the socket classes
     # it sets there; ours go on top of those. The attribute is private: should it go, this fails here, when the context
     # is made, and never connects without pins.
     theirs, outer._ctx = outer._ctx, context  # noqa: SLF001 - see above
     context.sslsocket_class, context.sslobject_class = theirs.sslsocket_class, theirs.sslobject_class
-    _install(context, pins, by_system=platforms.verifies_chains())
+    _install(context, pins)
     return outer
 
 
-def _install(context: ssl.SSLContext, pins: frozenset[str], *, by_system: bool) -> None:
+def _install(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...] | None = None) -> None:
     """Make ``context`` create connections that are proven in the handshake and keep the call's deadline.
 
     ``heard`` says whether anything was read since something was last written: an answer that needed no reading came
-    before it was asked for. ``proven`` is OpenSSL's side of the connection once that was checked: neither ``send`` nor
-    ``recv``, which are all that httpcore uses, does anything before.
+    before it was asked for. ``proven`` is OpenSSL's side of the connection once that was checked: what httpcore uses to
+    send and to receive does nothing before, and then gives the bytes to that, by none of ``ssl``'s methods on the way.
     """
 
-    class Socket(context.sslsocket_class):  # type: ignore[name-defined,misc] # the base is truststore's, or ssl's own
+    class Socket(context.sslsocket_class):  # type: ignore[misc] # the base is truststore's, or ssl's own
         heard = False
+        born: Any = None
         proven: Any = None
 
         def do_handshake(self, block: bool = False) -> None:
             with dated(self):
                 super().do_handshake(block)
-            prove(self, context, pins, by_system=by_system)
+            prove(self, context, pins, anchors)
             self.proven = inside(self)
 
         def settimeout(self, value: float | None) -> None:
             # httpcore sets the timeout before every read and write: so the deadline holds over all of them together.
             super().settimeout(deadline.cap(value))
 
-        def send(self, data: Any, flags: int = 0) -> int:
-            self.refuse_unproven()
+        def send(self, data: Any, flags: int = 0) -> int:  # noqa: ARG002 - ssl's name; TLS knows no flags
+            _refuse_unproven(self)
             self.heard = False
-            return int(super().send(data, flags))
+            return int(self.proven.write(data))
 
-        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-            self.refuse_unproven()
+        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:  # noqa: ARG002 - as above
+            _refuse_unproven(self)
             _check_deadline()
-            data: bytes = super().recv(buflen, flags)
+            try:
+                data: bytes = self.proven.read(buflen)
+            except ssl.SSLEOFError:  # cut, without a farewell; HTTP tells whether something is missing
+                data = b""
             self.heard = True
             return data
 
-        def refuse_unproven(self) -> None:
-            # Where the other side was gone before the handshake, ssl reads without TLS to see what is left; it then
-            # returns a socket that had no handshake, or raises and leaves this one open.
-            if self.proven is None or self.proven is not self._sslobj:
-                self.close()
-                raise ConnectionResetError(errno.ECONNRESET, "it was cut before TLS began")
-
-    class Object(context.sslobject_class):  # type: ignore[name-defined,misc] # as above; for TLS inside a proxy's TLS
+    class Object(context.sslobject_class):  # type: ignore[misc] # as above; for TLS inside a proxy's TLS
         heard = False
+        born: Any = None
         proven: Any = None
 
         def do_handshake(self) -> None:
             with dated(self):
                 super().do_handshake()  # raises SSLWantReadError until the handshake is over
-            prove(self, context, pins, by_system=by_system)
+            prove(self, context, pins, anchors)
             self.proven = inside(self)
 
         def write(self, data: Any) -> int:
             self.heard = False
-            return int(super().write(data))
+            return int(_proven(self).write(data))
 
-        def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002 - the name that ssl gave it
+        def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002, ARG002 - the names that ssl gave them
+            inner = _proven(self)
             _check_deadline()
-            data = super().read(len, buffer)  # raises SSLWantReadError until there is something
+            data = inner.read(len)  # raises SSLWantReadError until there is something
             self.heard = True
             return data
 
     context.sslsocket_class = Socket
     context.sslobject_class = Object
+
+
+def _is_proven(end: Any) -> bool:
+    return end.proven is not None and end.proven is end._sslobj  # noqa: SLF001 - it has no other name
+
+
+def _refuse_unproven(sock: Any) -> None:
+    # Where the other side was gone before the handshake, ssl reads without TLS to see what is left; it then returns a
+    # socket that had no handshake, or raises and leaves this one open.
+    if not _is_proven(sock):
+        sock.close()
+        raise ConnectionResetError(errno.ECONNRESET, "it was cut before TLS began")
+
+
+def _proven(end: Any) -> Any:
+    if not _is_proven(end):
+        raise Unproven("it was not checked after its handshake")
+    return end.proven
 
 
 def trusts_nobody(context: ssl.SSLContext) -> bool:
@@ -139,10 +158,13 @@ def trusts_nobody(context: ssl.SSLContext) -> bool:
     if platforms.verifies_chains() or inner.cert_store_stats()["x509_ca"]:
         return False
     named = os.environ.get("SSL_CERT_FILE")
-    if named and not Path(named).is_file():
+    if named and not os.access(named, os.R_OK):
         return True
     folder = ssl.get_default_verify_paths().capath or ""  # what is in there is loaded when a chain leads to it
-    return not (folder and any(Path(folder).iterdir()))
+    try:
+        return not (folder and any(Path(folder).iterdir()))
+    except OSError:
+        return True
 
 
 def _check_deadline() -> None:

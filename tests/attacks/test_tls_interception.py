@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,6 +63,18 @@ both_stores = pytest.mark.parametrize("make", [from_file, from_system])
 
 
 # ---------------------------------------------------------------- what must work
+
+
+def test_a_server_that_vouches_for_itself_is_reached_where_it_is_the_one_to_trust(tmp_path: Path) -> None:
+    """Its certificate is no authority's; the file has it between others, and once in OpenSSL's own form."""
+    configure = self_signed(tmp_path)
+    own = (tmp_path / "self-signed.pem").read_text()
+    made = tmp_path / "trusted.pem"
+    command = ["openssl", "x509", "-in", tmp_path / "self-signed.pem", "-trustout", "-addtrust", "serverAuth"]
+    for form in (own, subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout):
+        made.write_text(f"# Zertifizierungsstellen für alle\n{trustme.CA().cert_pem.bytes().decode()}{form}")
+        with tls_peer(configure) as peer:
+            assert ask(peer, tls_context(trust=made)) == "200"
 
 
 @both_stores
@@ -321,3 +334,21 @@ def test_attack_nothing_leaves_before_the_handshake(trust: Path, make: Contexts)
                     with pytest.raises(ConnectionResetError, match="before TLS"):
                         early.recv(64)
                 assert early.fileno() == -1, "it is of no use any more"
+
+
+# ---------------------------------------------------------------- what OpenSSL would allow
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_attack_a_name_that_stands_in_the_subject_alone(ca: trustme.CA, trust: Path, make: Contexts) -> None:
+    """RFC 9525 §2: what a certificate is for stands in subjectAltName."""
+    with tls_peer(ca.issue_cert(common_name="localhost").configure_cert) as peer:
+        assert stopped(peer, make(trust), CertificateUntrusted).cause == "wrong_host"
+
+
+@pytest.mark.clause("T1")
+@both_stores
+def test_attack_keys_are_not_changed_after_they_were_checked(trust: Path, make: Contexts) -> None:
+    """TLS 1.2's renegotiation; Python cannot play the server that asks for it."""
+    assert make(trust, allow_tls12=True).options & ssl.OP_NO_RENEGOTIATION

@@ -20,6 +20,7 @@ import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MethodType
 from typing import Any
 
 import httpcore
@@ -140,6 +141,7 @@ def handshaken(client: ssl.SSLObject, server: ssl.SSLObject, wires: list[ssl.Mem
     ("transport/proven.py", "_SSLContext"),
     ("transport/proven.py", "_SSLSocket"),
     ("transport/proven.py", "_host_flags"),
+    ("transport/proven.py", "_create"),
     ("transport/tls.py", "_sslobj"),
     breaks="no connection is proven, so no call works; a wrong clock is not told from a certificate that ran out",
 )
@@ -161,6 +163,9 @@ def test_openssls_side_of_a_connection_is_there_and_cannot_be_replaced(ca: trust
     assert [each.public_bytes(_ssl.ENCODING_DER) for each in inner.get_verified_chain()] == wanted
     assert inner.get_unverified_chain()[0].public_bytes(_ssl.ENCODING_DER) == wanted[0]
     assert type.__subclasses__(_ssl._SSLContext) == [ssl.SSLContext]
+    assert isinstance(ssl.SSLSocket._create, MethodType)
+    assert isinstance(ssl.SSLObject._create, MethodType)
+    assert {"_wrap_socket", "_wrap_bio", "verify_flags", "keylog_filename"} <= vars(_ssl._SSLContext).keys()
     for kind, name in ((_ssl._SSLContext, "_host_flags"), (_ssl._SSLSocket, "getpeercert")):
         with pytest.raises(TypeError, match="immutable"):
             setattr(kind, name, None)

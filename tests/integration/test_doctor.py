@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import sqlite3
+import ssl
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from support.tls_peers import plain_peer, saying
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.doctor import CHECKS, Examination, Finding, examine
+from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 OTHER_PINS = ("sha256/" + "A" * 43 + "=", "sha256/" + "A" * 42 + "I=")
@@ -103,6 +111,42 @@ def test_a_server_with_another_key_than_the_pinned_ones(world: World, config: Co
     assert states(found)["server"] == "ok"
     assert named(found, "tls").code == "pin-mismatch"
     assert not found.sound
+
+
+WENT_WRONG = {
+    "firewall": ("server", "firewall"),
+    "no network": ("server", "internet"),
+    "wrong proxy password": ("server", "proxy"),
+    "no trust store": ("tls", "ca-certificates"),
+    "another TLS": ("tls", "replaces Python's ssl"),
+}
+
+
+@pytest.mark.parametrize("what", WENT_WRONG)
+def test_it_says_what_a_call_says(
+    world: World, config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    with ExitStack() as held:
+        options: dict[str, object] = {}
+        if what in ("firewall", "no network"):
+            number = errno.EPERM if what == "firewall" else errno.EAFNOSUPPORT
+            monkeypatch.setattr(socket.socket, "connect", Mock(side_effect=OSError(number, os.strerror(number))))
+        elif what == "wrong proxy password":
+            wants = saying(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            options["proxy"] = f"http://kim:wrong@127.0.0.1:{held.enter_context(plain_peer(wants)).port}"
+        elif what == "no trust store":
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+            options["trust"] = None
+        else:
+            monkeypatch.setattr(ssl.SSLSocket, "do_handshake", lambda self, block=False: None)
+        with RocketVPN.open(world.config(**options)) as rocket, pytest.raises(RocketVPNError) as caught:
+            rocket.ask_server()
+        found = examine(world.config(**options))
+    check, advice = WENT_WRONG[what]
+    said = named(found, check)
+    assert (said.state, said.code) == ("problem", caught.value.code)
+    assert (said.sentence, said.action) == (caught.value.happened, caught.value.action)
+    assert advice in said.action
 
 
 @pytest.mark.parametrize(("hours", "side"), [(3, "ahead of"), (-3, "behind")])

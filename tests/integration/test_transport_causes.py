@@ -218,6 +218,23 @@ def test_trust_store_is_missing(ca: trustme.CA, tmp_path: Path, monkeypatch: pyt
     assert "ca-certificates" in error.action
 
 
+@pytest.mark.clause("T1")
+def test_trust_store_that_may_not_be_read(ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's word for it is the same as a firewall's, and it is none."""
+
+    def refused(folder: object) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "gone.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    monkeypatch.setattr("truststore._openssl.os.listdir", refused)
+    with tls_peer(issued(ca)) as peer:
+        error = failure(peer.url, None)
+    assert (type(error), error.cause) == (CertificateUntrusted, "trust_store")
+    assert "cannot be read: Permission denied" in str(error)
+    assert bytes(peer.received) == b""
+
+
 def test_a_trust_store_that_does_not_have_the_authority_is_not_called_missing(
     ca: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,8 @@
 """What other libraries do to Python's TLS, and then calls: ``python -m support.replaced_tls PATCH WHEN CALLS``.
 
 ``WHEN`` is ``first`` or ``last``: before or after the SDK is imported. ``CALLS`` is a JSON array of objects:
-``server``, ``trust`` and ``pins`` of the configuration, ``system`` for a file in the place of the system's trust store.
+``server``, ``trust`` and ``pins`` of the configuration, ``system`` for a file in the place of the system's trust store,
+``more`` for a file of authorities that a patch makes everybody trust.
 Prints a JSON array: for each call ``answered``, or the error's code and cause.
 """
 
@@ -93,11 +94,93 @@ def create_connection() -> None:
     socket.create_connection = nowhere
 
 
+def plain_send() -> None:
+    """What is sent goes out as it is, after a handshake like any other."""
+    ssl.SSLSocket.send = lambda self, data, flags=0: socket.socket.send(self, data, flags)  # type: ignore[method-assign,misc]
+    ssl.SSLObject.write = lambda self, data: len(data)  # type: ignore[method-assign]
+
+
+def more_authorities() -> None:
+    """Whatever somebody trusts, one more is trusted too: by whom a context is made, filled or used."""
+    new, load, wrap = ssl.SSLContext.__new__, ssl.SSLContext.load_verify_locations, ssl.SSLContext.wrap_socket
+
+    def widened(context: Any) -> Any:
+        if file := os.environ.get("ROCKETVPN_TEST_MORE"):
+            load(context, cafile=file)
+        return context
+
+    ssl.SSLContext.__new__ = lambda cls, *given, **named: widened(new(cls, *given, **named))  # type: ignore[method-assign,assignment]
+    ssl.SSLContext.__init__ = lambda self, *_, **__: widened(self) and None  # type: ignore[method-assign,assignment]
+    ssl.SSLContext.load_verify_locations = lambda self, *given, **named: load(widened(self), *given, **named)  # type: ignore[method-assign]
+    ssl.SSLContext.wrap_socket = lambda self, *given, **named: wrap(widened(self), *given, **named)  # type: ignore[method-assign]
+
+
+def more_authorities_below() -> None:
+    """The same, where nothing of ours is asked: at the handshake, by what cannot be replaced."""
+    lower: Any = ssl.SSLContext.__base__
+    handshake = ssl.SSLSocket.do_handshake
+
+    def widened(self: ssl.SSLSocket, block: bool = False) -> None:
+        if file := os.environ.get("ROCKETVPN_TEST_MORE"):
+            lower.load_verify_locations(self.context, cafile=file)
+        handshake(self, block)
+
+    ssl.SSLSocket.do_handshake = widened  # type: ignore[method-assign]
+
+
+def lax_for_a_moment() -> None:
+    """Nothing is verified while a connection is made; before and after, all looks as it should."""
+    lower: Any = ssl.SSLContext.__base__
+    create: Any = ssl.SSLSocket._create.__func__  # type: ignore[attr-defined]
+
+    def lax(cls: type, sock: socket.socket, *given: Any, context: Any, **named: Any) -> Any:
+        lower.check_hostname.__set__(context, False)
+        lower.verify_mode.__set__(context, ssl.CERT_NONE)
+        try:
+            made = create(cls, sock, *given, context=context, **(named | {"do_handshake_on_connect": False}))
+        finally:
+            lower.verify_mode.__set__(context, ssl.CERT_REQUIRED)
+            lower.check_hostname.__set__(context, True)
+        made.do_handshake()
+        return made
+
+    ssl.SSLSocket._create = classmethod(lax)  # type: ignore[attr-defined]
+
+
+def lax_below() -> None:
+    """The same, and past everything that could have looked."""
+    lower: Any = ssl.SSLContext.__base__
+
+    def anew(self: Any, block: bool = False) -> None:
+        lower.check_hostname.__set__(self.context, False)
+        lower.verify_mode.__set__(self.context, ssl.CERT_NONE)
+        try:
+            self._sslobj = lower._wrap_socket(self.context, self, False, self.server_hostname, owner=self)
+        finally:
+            lower.verify_mode.__set__(self.context, ssl.CERT_REQUIRED)
+            lower.check_hostname.__set__(self.context, True)
+        self._sslobj.do_handshake()
+
+    ssl.SSLSocket.do_handshake = anew  # type: ignore[method-assign]
+
+
+def secrets_written() -> None:
+    """The secrets of every connection are written to a file, as SSLKEYLOGFILE would."""
+    wrap = ssl.SSLContext.wrap_socket
+
+    def logged(self: ssl.SSLContext, *given: Any, **named: Any) -> ssl.SSLSocket:
+        self.keylog_filename = os.devnull
+        return wrap(self, *given, **named)
+
+    ssl.SSLContext.wrap_socket = logged  # type: ignore[method-assign]
+
+
 PATCHES = {
     each.__name__: each
     for each in (
         injected, green, gevent, lax_class, lax_method, lax_mode, no_handshake, no_tls, other_socket_class,
-        create_connection,
+        create_connection, plain_send, more_authorities, more_authorities_below, lax_for_a_moment, lax_below,
+        secrets_written,
     )
 }  # fmt: skip
 LIBRARIES = {"green": "eventlet", "gevent": "gevent"}
@@ -110,6 +193,7 @@ def ask(given: dict[str, Any]) -> str:
     from rocketvpn_sdk.testing import MemorySecrets
 
     os.environ["SSL_CERT_FILE"] = given.get("system", "/nowhere")
+    os.environ["ROCKETVPN_TEST_MORE"] = given.get("more", "")
     with tempfile.TemporaryDirectory() as folder:
         config = Config(
             given["server"],

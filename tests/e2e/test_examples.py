@@ -171,4 +171,5 @@ def rocket(sandbox: Sandbox, tmp_path: Path) -> Iterator[RocketVPN]:
 def test_the_code_for_embedding_runs(code: str, rocket: RocketVPN, window: Window, capsys: pytest.CaptureFixture):
     exec(compile(code, "embedding.md", "exec"), {**window.names, "rocket": rocket, "__name__": "embedding"})
     said = capsys.readouterr().out
-    assert said or window.shown or window.paper or "subscribe" in code or "witnessed" in code
+    silent = any(word in code for word in ("subscribe", "witnessed", "network_changed"))
+    assert said or window.shown or window.paper or silent

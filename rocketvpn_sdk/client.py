@@ -244,8 +244,8 @@ class RocketVPN(OneHolder):
     def network_changed(self) -> None:
         """Say that the device's network is another one now: a tunnel went up or down, another Wi-Fi, a new route.
 
-        The next call makes a connection of its own, where it would else wait in vain for an answer on one that the old
-        network has taken along. Calls under way go on. Costs nothing where nothing is open; may be called at any time.
+        The next call then makes a new connection. Without this, it would wait for an answer on one that the old network
+        took along. Calls under way go on. Costs nothing where nothing is open; may be called at any time.
         """
         api = self._rooms.opened("api")
         if api is not None:

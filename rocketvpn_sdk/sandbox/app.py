@@ -161,8 +161,7 @@ def serve(parts: Parts, endpoint: Endpoint, call: Call) -> Reply:
         return problem_reply(refused, parts.base)
     except OAuthRefused as refused:
         return oauth.refusal(refused)
-    except Exception:
-        # The one place where the unforeseen ends: written to the log, and to the client only that it happened.
+    except Exception:  # the one place where the unforeseen ends: in the log; the client learns only that it happened
         logger.exception("%s %s failed", endpoint.method, endpoint.path)
         return problem_reply(Refused("server-error"), parts.base)
 

@@ -77,7 +77,11 @@ def _install(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...] | No
     before it was asked for. ``proven`` is OpenSSL's side of the connection once that was checked: what httpcore uses to
     send and to receive does nothing before, and then gives the bytes to that, by none of ``ssl``'s methods on the way.
     """
+    context.sslsocket_class = _socket_class(context, pins, anchors)
+    context.sslobject_class = _object_class(context, pins, anchors)
 
+
+def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...] | None) -> type[ssl.SSLSocket]:
     class Socket(context.sslsocket_class):  # type: ignore[misc] # the base is truststore's, or ssl's own
         heard = False
         born: Any = None
@@ -108,7 +112,13 @@ def _install(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...] | No
             self.heard = True
             return data
 
-    class Object(context.sslobject_class):  # type: ignore[misc] # as above; for TLS inside a proxy's TLS
+    return Socket
+
+
+def _object_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...] | None) -> type[ssl.SSLObject]:
+    """Return the same for TLS inside a proxy's TLS."""
+
+    class Object(context.sslobject_class):  # type: ignore[misc] # as above
         heard = False
         born: Any = None
         proven: Any = None
@@ -130,8 +140,7 @@ def _install(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...] | No
             self.heard = True
             return data
 
-    context.sslsocket_class = Socket
-    context.sslobject_class = Object
+    return Object
 
 
 def _is_proven(end: Any) -> bool:

@@ -18,6 +18,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+python: Any = ssl
+"""The module, for what no type checker would let through."""
+
 
 def injected() -> None:
     """Pip-system-certs does this too."""
@@ -39,7 +42,7 @@ def lax_class() -> None:
         def wrap_socket(self, sock: socket.socket, *_: Any, **given: Any) -> ssl.SSLSocket:
             return wrapped_laxly(sock, given.get("server_hostname"))
 
-    ssl.SSLContext = Lax  # type: ignore[misc]
+    python.SSLContext = Lax
 
 
 _wrap = ssl.SSLContext.wrap_socket
@@ -51,7 +54,7 @@ def wrapped_laxly(sock: socket.socket, host: str | None) -> ssl.SSLSocket:
 
 
 def lax_method() -> None:
-    ssl.SSLContext.wrap_socket = lambda self, sock, *_, **given: wrapped_laxly(sock, given.get("server_hostname"))  # type: ignore[method-assign]
+    python.SSLContext.wrap_socket = lambda self, sock, *_, **given: wrapped_laxly(sock, given.get("server_hostname"))
 
 
 def lax_mode() -> None:
@@ -65,24 +68,24 @@ def lax_mode() -> None:
         return context
 
     _new = ssl.SSLContext.__new__
-    ssl.SSLContext.__new__ = new  # type: ignore[method-assign,assignment]
-    ssl.SSLContext.verify_mode = property(lambda self: ssl.CERT_REQUIRED, lambda self, value: None)  # type: ignore[assignment,method-assign]
+    python.SSLContext.__new__ = new
+    python.SSLContext.verify_mode = property(lambda self: ssl.CERT_REQUIRED, lambda self, value: None)
 
 
 def no_handshake() -> None:
     """Everything goes as it is."""
-    ssl.SSLSocket.do_handshake = lambda self, block=False: None  # type: ignore[method-assign]
-    ssl.SSLSocket.send = lambda self, data, flags=0: socket.socket.send(self, data)  # type: ignore[method-assign,misc]
+    python.SSLSocket.do_handshake = lambda self, block=False: None
+    python.SSLSocket.send = lambda self, data, flags=0: socket.socket.send(self, data)
 
 
 def no_tls() -> None:
-    ssl.SSLContext.wrap_socket = lambda self, sock, *_, **given: sock  # type: ignore[method-assign,return-value]
+    python.SSLContext.wrap_socket = lambda self, sock, *_, **given: sock
 
 
 def other_socket_class() -> None:
     """Our own checks are hung on a class that the context makes: another one takes its place."""
     given = ssl.SSLContext.sslsocket_class
-    ssl.SSLContext.sslsocket_class = property(lambda self: given, lambda self, value: None)  # type: ignore[assignment]
+    python.SSLContext.sslsocket_class = property(lambda self: given, lambda self, value: None)
 
 
 def create_connection() -> None:
@@ -96,8 +99,8 @@ def create_connection() -> None:
 
 def plain_send() -> None:
     """What is sent goes out as it is, after a handshake like any other."""
-    ssl.SSLSocket.send = lambda self, data, flags=0: socket.socket.send(self, data, flags)  # type: ignore[method-assign,misc]
-    ssl.SSLObject.write = lambda self, data: len(data)  # type: ignore[method-assign]
+    python.SSLSocket.send = lambda self, data, flags=0: socket.socket.send(self, data, flags)
+    python.SSLObject.write = lambda self, data: len(data)
 
 
 def more_authorities() -> None:
@@ -109,10 +112,10 @@ def more_authorities() -> None:
             load(context, cafile=file)
         return context
 
-    ssl.SSLContext.__new__ = lambda cls, *given, **named: widened(new(cls, *given, **named))  # type: ignore[method-assign,assignment]
-    ssl.SSLContext.__init__ = lambda self, *_, **__: widened(self) and None  # type: ignore[method-assign,assignment]
-    ssl.SSLContext.load_verify_locations = lambda self, *given, **named: load(widened(self), *given, **named)  # type: ignore[method-assign]
-    ssl.SSLContext.wrap_socket = lambda self, *given, **named: wrap(widened(self), *given, **named)  # type: ignore[method-assign]
+    python.SSLContext.__new__ = lambda cls, *given, **named: widened(new(cls, *given, **named))
+    python.SSLContext.__init__ = lambda self, *_, **__: widened(self) and None
+    python.SSLContext.load_verify_locations = lambda self, *given, **named: load(widened(self), *given, **named)
+    python.SSLContext.wrap_socket = lambda self, *given, **named: wrap(widened(self), *given, **named)
 
 
 def more_authorities_below() -> None:
@@ -125,13 +128,13 @@ def more_authorities_below() -> None:
             lower.load_verify_locations(self.context, cafile=file)
         handshake(self, block)
 
-    ssl.SSLSocket.do_handshake = widened  # type: ignore[method-assign]
+    python.SSLSocket.do_handshake = widened
 
 
 def lax_for_a_moment() -> None:
     """Nothing is verified while a connection is made; before and after, all looks as it should."""
     lower: Any = ssl.SSLContext.__base__
-    create: Any = ssl.SSLSocket._create.__func__  # type: ignore[attr-defined]
+    create: Any = python.SSLSocket._create.__func__
 
     def lax(cls: type, sock: socket.socket, *given: Any, context: Any, **named: Any) -> Any:
         lower.check_hostname.__set__(context, False)
@@ -144,7 +147,7 @@ def lax_for_a_moment() -> None:
         made.do_handshake()
         return made
 
-    ssl.SSLSocket._create = classmethod(lax)  # type: ignore[attr-defined]
+    python.SSLSocket._create = classmethod(lax)
 
 
 def lax_below() -> None:
@@ -161,7 +164,7 @@ def lax_below() -> None:
             lower.check_hostname.__set__(self.context, True)
         self._sslobj.do_handshake()
 
-    ssl.SSLSocket.do_handshake = anew  # type: ignore[method-assign]
+    python.SSLSocket.do_handshake = anew
 
 
 def secrets_written() -> None:
@@ -172,7 +175,7 @@ def secrets_written() -> None:
         self.keylog_filename = os.devnull
         return wrap(self, *given, **named)
 
-    ssl.SSLContext.wrap_socket = logged  # type: ignore[method-assign]
+    python.SSLContext.wrap_socket = logged
 
 
 PATCHES = {

@@ -10,10 +10,10 @@ begun=$SECONDS
 found_from_home=${PYENV_ROOT:-$HOME/.pyenv}
 
 PACKAGES=(git make python3 python3-venv gnome-keyring dbus dbus-x11 libsecret-tools strace e2fsprogs chromium age debootstrap)
-PACKAGES+=(keepassxc)
+PACKAGES+=(keepassxc nginx-light postgresql)
 # What freezing needs besides: the interpreter as a library, and `objdump`.
 PACKAGES+=(libpython3.11 binutils)
-COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump keepassxc)
+COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump keepassxc nginx)
 
 finish() {
     local status=$?
@@ -59,11 +59,21 @@ packages() {
     for command in "${COMMANDS[@]}"; do command -v "$command" >/dev/null || missing+=("$command"); done
     /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=("python3 with venv")
     ldconfig -p | grep libpython3.11.so >/dev/null || missing+=("libpython3.11")
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+    # Whom the tests' own PostgreSQL runs as: it refuses root.
+    id -u rocketvpn-postgresql >/dev/null 2>&1 ||
+        useradd --system --no-create-home --shell /usr/sbin/nologin rocketvpn-postgresql
     [ ${#missing[@]} -gt 0 ] || { echo "all there"; return; }
     echo "missing: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
+    # Only the programs are wanted: no cluster is made, and none is started.
+    [ -e /etc/postgresql-common/createcluster.conf ] || {
+        mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
+    }
     {
-        apt-get update && apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 "${PACKAGES[@]}"
+        apt-get update && UCF_FORCE_CONFFOLD=1 apt-get install -y --no-install-recommends -o Dpkg::Use-Pty=0 \
+            -o Dpkg::Options::=--force-confold "${PACKAGES[@]}"
     } >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; return 1; }
     echo "installed: ${PACKAGES[*]}"
 }

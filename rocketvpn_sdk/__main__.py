@@ -1,4 +1,7 @@
-"""``python -m rocketvpn_sdk``: the command line."""
+"""``python -m rocketvpn_sdk``: the command line.
+
+Touches: ``vault``, ``transport``, ``sandbox``. Start with ``main``.
+"""
 
 from rocketvpn_sdk.cli import main
 

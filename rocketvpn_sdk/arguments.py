@@ -1,7 +1,9 @@
 """Checks what an app passes in against the annotations of the public calls.
 
-Touches nothing. A value of the wrong type would fail somewhere deep inside, as an error of Python's or of another
-library's; checked here, it is an error of ours that names the argument. Start at ``checked``.
+Touches: nothing. Start with ``checked``.
+
+A value of the wrong type would fail somewhere deep inside, as an error of Python's or of another library's; checked
+here, it is an error of ours that names the argument.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """``Config(background=True)``: one thread that does what is due, and sleeps in between.
 
+Touches: ``vault``. Start with ``Background``.
+
 It sleeps until the next due time, and never wakes more than once a minute. Due times are the wall clock's, while a
 sleeping thread counts what the monotonic clock counts, which stands still during suspend: so no nap is longer than a
 quarter of an hour, and after a resume there is one more minute for the network to come up.
@@ -7,6 +9,7 @@ quarter of an hour, and after a resume there is one more minute for the network 
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -17,7 +20,9 @@ import msgspec
 from rocketvpn_sdk.clock import DAY, Clock
 from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
 from rocketvpn_sdk.vault import Vault
-from rocketvpn_sdk.vault.due import SPREAD, Uniform, is_due, next_due, spread
+from rocketvpn_sdk.vault.due import SPREAD, Uniform, is_due, jitter, next_due
+
+logger = logging.getLogger(__name__)
 
 SHORTEST, LONGEST = 60.0, 900.0
 """Seconds of a nap."""
@@ -49,7 +54,7 @@ class Job(msgspec.Struct, frozen=True):
 
 def put_off_until(failures: int, now: float, least: float, uniform: Uniform, phase: float) -> float:
     """Return when a job is tried again that failed so many times in a row; pure."""
-    return max(next_due(failures, now, uniform=uniform, phase=phase), now + spread(least, uniform))
+    return max(next_due(failures, now, uniform=uniform, phase=phase), now + jitter(least, uniform))
 
 
 class BackgroundStatus(msgspec.Struct, frozen=True):
@@ -169,11 +174,13 @@ class Background:
             raise
         except Exception as error:  # noqa: BLE001 - nobody to tell here but the status, and the other jobs have to go on
             self._problems[job.name] = _code(error)
+            logger.info("background: %s failed (%s)", job.name, _code(error))
             if not job.paced:
                 self._put_off(job)
                 return
         else:
             self._problems.pop(job.name, None)
+            logger.debug("background: %s done", job.name)
         self._not_before.pop(job.name, None)
         due = self._due(job)
         if due is not None and due <= self._clock.time():
@@ -260,6 +267,6 @@ class PolicyCheck:
     def run(self) -> None:
         """Ask, and write down when to ask again."""
         self._check()
-        following = _Checked(self._vault.clock.time() + spread(DAY, self._uniform))
-        with self._vault.write() as change:  # nothing personal is replaced, so that no rotation is owed for it
-            change.put(CHECKED, following)
+        following = _Checked(self._vault.clock.time() + jitter(DAY, self._uniform))
+        with self._vault.write() as transaction:  # nothing personal is replaced, so that no rotation is owed for it
+            transaction.put(CHECKED, following)

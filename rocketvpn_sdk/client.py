@@ -1,4 +1,7 @@
-"""``RocketVPN``: opens the rooms and wires them; decides nothing itself."""
+"""``RocketVPN``: opens and closes the components and offers the public groups; decides nothing itself.
+
+Touches: ``vault``, ``transport``. Start with ``RocketVPN``.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +15,33 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.background import BackgroundStatus
 from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
+from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.files import loading
+from rocketvpn_sdk.maintenance import Maintenance
 from rocketvpn_sdk.masking import OneHolder, mask
-from rocketvpn_sdk.rooms import Rooms
-from rocketvpn_sdk.upkeep import Upkeep
 from rocketvpn_sdk.vault import Removal, Vault, VaultStatus
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault.passphrase import file_names
-from rocketvpn_sdk.waiting import Requests
-from rocketvpn_sdk.wire import ServerMetadata
+from rocketvpn_sdk.waiting import WaitingRequests
+from rocketvpn_sdk.wire import OrderChange, ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
     from rocketvpn_sdk.consents import Consents
     from rocketvpn_sdk.device import Devices
     from rocketvpn_sdk.rights import Rights
-    from rocketvpn_sdk.updates import Policies
+    from rocketvpn_sdk.signed_files import Policies
     from rocketvpn_sdk.vault.verify import Verified
+
+logger = logging.getLogger(__name__)
+
+_GRACE = 0.5
+"""Seconds for a thread whose wait the deadline ended to put back what it could not write."""
 
 logging.getLogger("rocketvpn_sdk").addHandler(logging.NullHandler())  # our own logs go nowhere by default
 
@@ -52,6 +61,20 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
     background: BackgroundStatus | None = None
     """The worker of ``Config(background=True)``; ``None``: there is none."""
+    order_changes: tuple[OrderChange, ...] = ()
+    """What waits for the order and can be called off here, as the server last said while the app runs: see
+    ``OrderChangePending``."""
+
+
+class Closed(Notification, frozen=True, kw_only=True):
+    """What came of closing; also told to subscribers where something was lost."""
+
+    unsealed: int = 0
+    """Records of the log, outcomes of calls and notes of the witness that could not be written in time: they are gone.
+
+    Another process held the file, the disk was full, or the vault was never unlocked. What the user decided is not
+    among them: that is durable before the call for it returns.
+    """
 
 
 @checks_arguments
@@ -62,14 +85,15 @@ class RocketVPN(OneHolder):
     """
 
     def __init__(self, config: Config, vault: Vault) -> None:
-        """Wire the rooms; called by ``open``."""
-        self._rooms = rooms = Rooms(config, vault, self._queued)
-        self._upkeep = Upkeep(rooms)
-        self._background = self._upkeep.worker() if config.background else None
-        self.events = rooms.events
-        self.journal = rooms.journal
+        """Connect the components; called by ``open``."""
+        self._components = components = Components(config, vault, self._queued)
+        self._maintenance = Maintenance(components)
+        self._closed: Closed | None = None
+        self._background = self._maintenance.worker() if config.background else None
+        self.events = components.events
+        self.journal = components.journal
         self.journal.register(config.events)
-        self.queue = Requests(rooms.queue, lambda: rooms.versions.in_force().newest)
+        self.queue = WaitingRequests(components.queue, lambda: components.versions.in_force().newest)
         _open.add(self)
 
     @classmethod
@@ -105,41 +129,54 @@ class RocketVPN(OneHolder):
                 MadeWithoutPassphrase: the root key cannot be had.
             VaultDamaged, VaultOutdated, VaultTooNew: see there.
         """
-        rooms = self._rooms
-        rooms.vault.unlock()
-        rooms.versions.unlocked()
-        rooms.journal.unlocked()
-        if rooms.versions.in_force().pending is not None:
-            rooms.policies.announce()
+        components = self._components
+        components.vault.unlock()
+        components.versions.unlocked()
+        components.journal.unlocked()
+        if components.versions.in_force().pending is not None:
+            components.policies.announce()
         if self._background is not None:
             self._background.start()
 
-    def close(self) -> None:
-        """Flush and close; returns within ``limits.close_timeout`` and a disk's time. Calling it again is fine.
+    def close(self) -> Closed:
+        """Flush and close; calling it again is fine.
+
+        It takes ``limits.close_timeout`` and half a second at most, also while another process holds the file: all
+        threads that wait stop at that deadline. Only a disk that does not answer can take longer.
 
         A call that another thread is in ends with ``VaultClosed``; what came of it is in the ledger, as of any other.
+
+        Returns:
+            How much could not be written; ``Closed`` is also emitted, for who closes with ``with``, if it is anything.
         """
         _open.discard(self)
-        rooms = self._rooms
-        until = time.monotonic() + rooms.config.limits.close_timeout
+        components, limit = self._components, self._components.config.limits.close_timeout
+        until = time.monotonic() + limit
+        components.vault.end_within(limit)
         if self._background is not None:
             self._background.end()
-        api = rooms.opened("api")
+        api = components.opened("api")
         if api is not None:
             api.interrupt()
         try:
-            rooms.journal.close()
+            components.journal.close(max(0.0, until - time.monotonic()) + _GRACE)
             if self._background is not None:
                 self._background.join(max(0.0, until - time.monotonic()))
             if api is not None:
                 api.close(max(0.0, until - time.monotonic()))
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
-                rooms.sent.commit()
-            if rooms.watch is not None:
+                components.sent.commit()
+            if components.watch is not None:
                 with suppress(RocketVPNError):
-                    rooms.watch.close()
+                    components.watch.close()
         finally:
-            rooms.vault.close()
+            first, closed = self._closed is None, self._closed or Closed(unsealed=components.unsealed)
+            self._closed = closed
+            components.vault.close()
+        if first and closed.unsealed:
+            logger.warning("closed, and %d records could not be written", closed.unsealed)
+            self.events.emit(closed)
+        return closed
 
     def __enter__(self) -> Self:
         return self
@@ -154,17 +191,17 @@ class RocketVPN(OneHolder):
     @property
     def consent(self) -> Consents:
         """What is optional, age and guardians: ``status``, ``notice``, ``grant``, ``deny``, ``withdraw`` and more."""
-        return self._rooms.consents
+        return self._components.consents
 
     @property
     def device(self) -> Devices:
         """Order number ↔ device: ``bind``, ``binding``, ``order``, ``list``, ``unbind``."""
-        return self._rooms.devices
+        return self._components.devices
 
     @property
     def rights(self) -> Rights:
         """See, correct, take along, delete: ``view``, ``correct``, ``export``, ``plan_delete``, ``delete``, more."""
-        return self._rooms.rights
+        return self._components.rights
 
     @property
     def policy(self) -> Policies:
@@ -172,20 +209,31 @@ class RocketVPN(OneHolder):
 
         And ``advice``, which is to be shown before ``device.bind``.
         """
-        return self._rooms.policies
+        return self._components.policies
 
-    def call(self, operation: str, **fields: Any) -> Any:
+    def call(self, operation: str, *, idempotency_key: str | None = None, **fields: Any) -> Any:
         """Call one of the app's own operations that the policy declares; guarded, signed and recorded.
+
+        Args:
+            operation: its id.
+            idempotency_key: makes a write safe to repeat: called again with the same key and the same fields, also
+                after a crash, the server does it once and gives the same answer. Keep the key before you call. 1 to 255
+                characters of printable ASCII without quotation mark and backslash; a random UUID is best. Another text
+                never leaves this device: a UUID made of it does. ``None``: a random one.
+            fields: what goes along, by the names that the policy has for them.
 
         Returns:
             The decoded JSON answer.
 
         Raises:
             OperationUndeclared: the policy does not declare it.
+            ValueRefused: ``idempotency_key`` cannot be one, or the operation only reads and takes none.
             EgressBlocked: a field, purpose, recipient or host that the policy does not allow; nothing was sent.
-            NotBound, DeviceRevoked, AuthenticationError, TransportError, ServerError, RequestRefused: see there.
+            IdempotencyKeyReused: the server has the key from a request with other fields.
+            NotBound, DeviceRevoked, AuthenticationError, TransportError, ServerError, RequestRefused: see there. Where
+                the server may have done it, ``idempotency_key`` of the error is the key to repeat it with.
         """
-        return self._rooms.api.invoke(operation, fields)
+        return self._components.api.invoke(operation, fields, idempotency_key)
 
     # ------------------------------------------------------------ the whole
 
@@ -194,28 +242,29 @@ class RocketVPN(OneHolder):
 
         Asks the secret store in one case: when another process replaced the root key meanwhile.
         """
-        rooms, vault = self._rooms, self._rooms.vault.status()
+        components, vault = self._components, self._components.vault.status()
         bound = order = waiting = None
         if vault.state == "unlocked":
-            with loading(rooms.vault.folder):
+            with loading(components.vault.folder):
                 from rocketvpn_sdk.identity import (  # brings what reads keys; recording needs none of it
                     BINDING,
                     Binding,
                 )
 
             with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
-                binding = rooms.vault.get(BINDING, Binding)
-                bound, waiting = binding is not None, len(rooms.queue.items())
+                binding = components.vault.get(BINDING, Binding)
+                bound, waiting = binding is not None, len(components.queue.items())
                 order = mask(binding.order_number) if binding else None
-            vault = rooms.vault.status()
+            vault = components.vault.status()
         return Status(
             vault=vault,
             bound=bound,
             order=order,
-            policy_version=rooms.versions.in_force().binding.version,
+            policy_version=components.versions.in_force().binding.version,
             waiting=waiting,
-            age=rooms.vault.age() if vault.state == "unlocked" else None,
+            age=components.vault.age() if vault.state == "unlocked" else None,
             background=self._background.status() if self._background else None,
+            order_changes=api.order_changes.newest if (api := components.opened("api")) else (),
         )
 
     def verify(self) -> Verified:
@@ -225,11 +274,11 @@ class RocketVPN(OneHolder):
             VaultLocked: unlock first.
             VaultDamaged: something is not what was written; it is named.
         """
-        with loading(self._rooms.vault.folder):
+        with loading(self._components.vault.folder):
             from rocketvpn_sdk.vault.verify import verify
 
         self.journal.flush()
-        return verify(self._rooms.vault)
+        return verify(self._components.vault)
 
     def ask_server(self) -> float | None:
         """Ask the server for its public metadata, without saying who asks; return its clock, where it told it.
@@ -239,7 +288,7 @@ class RocketVPN(OneHolder):
         Raises:
             EgressBlocked, TransportError, ServerError, VaultError: as for any call.
         """
-        return self._rooms.api.call("server.metadata", answer=ServerMetadata).date
+        return self._components.api.call("server.metadata", answer=ServerMetadata).date
 
     def network_changed(self) -> None:
         """Say that the device's network is another one now: a tunnel went up or down, another Wi-Fi, a new route.
@@ -247,7 +296,7 @@ class RocketVPN(OneHolder):
         The next call then makes a new connection. Without this, it would wait for an answer on one that the old network
         took along. Calls under way go on. Costs nothing where nothing is open; may be called at any time.
         """
-        api = self._rooms.opened("api")
+        api = self._components.opened("api")
         if api is not None:
             api.network_changed()
 
@@ -263,7 +312,7 @@ class RocketVPN(OneHolder):
             VaultLocked: unlock first.
             ReceiptInvalid: the server's receipt for a deletion does not hold.
         """
-        self._upkeep.all()
+        self._maintenance.all()
         return self.status()
 
     def _queued(self) -> None:
@@ -285,7 +334,7 @@ class RocketVPN(OneHolder):
             VaultError: the folder or a file in it cannot be used or removed; see the subclass.
         """
         with loading(config.folder):
-            from rocketvpn_sdk.updates.place import beside, remove
+            from rocketvpn_sdk.signed_files.folder import beside, remove
 
         folder, secrets = config.folder, config.resolved_secrets
         if not folders.holds_vault(folder, file_names(folder, secrets)):
@@ -295,7 +344,7 @@ class RocketVPN(OneHolder):
         return Vault.reset(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
 
     def __repr__(self) -> str:
-        return f"RocketVPN({self._rooms.vault.status().state})"
+        return f"RocketVPN({self._components.vault.status().state})"
 
 
 _open: weakref.WeakSet[RocketVPN] = weakref.WeakSet()

@@ -1,4 +1,6 @@
-"""Time, as an argument: a wall clock, a monotonic clock, and how late it is by all that is known.
+"""Time as an argument: a wall clock, a monotonic clock, and how late it is by all that is known.
+
+Touches: nothing. Start with ``Clock``.
 
 Times inside the SDK are seconds since the Unix epoch, UTC; ``datetime`` values appear only in what users are shown.
 """
@@ -201,7 +203,7 @@ class Age(msgspec.Struct, frozen=True):
     def begins(self, wall: float) -> float:
         """Return the clock for what *begins* (effective dates, notice periods): the smallest, and none that only leapt.
 
-        So whoever sets the clock forward, and back, lets nothing begin; what was closed for long waits for a server.
+        So anyone who sets the clock forward, and back, lets nothing begin; what was closed for long waits for a server.
         """
         return min(wall, self.highest, self.proven or self.highest) if self.highest else wall
 
@@ -318,7 +320,7 @@ def _stepped(age: Age, wall: float, passed: float | None) -> Age:
 
 
 def _same_leap(age: Age, wall: float, passed: float | None) -> bool:
-    """Whether the wall clock went on from where it leapt to; moved once more, it has to stay there anew."""
+    """Whether the wall clock went on from where it leapt to; moved once more, it has to stay there again."""
     if age.leap_to is None:
         return False
     moved = wall - age.leap_to - (passed or 0.0)

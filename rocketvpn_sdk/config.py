@@ -1,4 +1,9 @@
-"""``Config``: everything that an app decides, in one frozen value, checked when it is made."""
+"""``Config``: everything that an app decides, in one frozen value, checked when it is made.
+
+Touches: disk, ``vault``. Start with ``Config``.
+
+On disk it reads the file of ``trusted_root``; of the vault it needs the kinds of secret stores.
+"""
 
 from __future__ import annotations
 

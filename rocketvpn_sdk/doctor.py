@@ -1,4 +1,6 @@
-"""Is everything as it should be? ``examine`` looks at each part in turn and says what is wrong and what to do.
+"""Checks the whole installation and says what is wrong and what to do.
+
+Touches: ``vault``, ``transport``. Start with ``examine``.
 
 It makes no vault where there is none, and changes nothing that opening one would not change. What one part finds never
 keeps the next from being looked at, unless there is nothing to look at then.
@@ -38,7 +40,7 @@ _LARGEST_SKEW = 300.0
 """Seconds by which this device's clock may differ from the server's: proofs are refused beyond that."""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     """What one check found."""
 
     check: str
@@ -46,6 +48,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     action: str = ""
     """What to do about it; empty where there is nothing to do."""
+    hint: str = ""
+    """What a developer can do about it, in English."""
     code: str | None = None
     """The error's, where one was the reason."""
 
@@ -53,7 +57,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class Examination(msgspec.Struct, frozen=True):
     """What every check found."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Diagnosis, ...]
 
     @property
     def sound(self) -> bool:
@@ -82,7 +86,7 @@ def examine(config: Config, *, online: bool = True) -> Examination:
         return Examination(tuple(_examine(rocket, config, online=online)))
 
 
-def _examine(rocket: RocketVPN, config: Config, *, online: bool) -> Iterator[Finding]:
+def _examine(rocket: RocketVPN, config: Config, *, online: bool) -> Iterator[Diagnosis]:
     yield _fine("vault", f"The vault's folder is private: {config.folder}")
     try:
         rocket.unlock()
@@ -118,7 +122,7 @@ def _examine(rocket: RocketVPN, config: Config, *, online: bool) -> Iterator[Fin
 # ---------------------------------------------------------------- on this device
 
 
-def _keyring(rocket: RocketVPN) -> Finding:
+def _keyring(rocket: RocketVPN) -> Diagnosis:
     vault = rocket.status().vault
     if vault.rotation_owed_since is None and vault.keeps_deleted:
         sentence = f"The key can be read. {vault.keeps_deleted} holds it, and keeps what is deleted from it."
@@ -127,7 +131,7 @@ def _keyring(rocket: RocketVPN) -> Finding:
         )
     if vault.rotation_owed_since is None:
         return _fine("keyring", f"The key can be read from the {vault.secrets}.")
-    return Finding(
+    return Diagnosis(
         check="keyring",
         state="attention",
         sentence="Something was deleted, and the key above it could not be changed in the secret store since then.",
@@ -135,13 +139,13 @@ def _keyring(rocket: RocketVPN) -> Finding:
     )
 
 
-def _content(rocket: RocketVPN) -> Finding:
+def _content(rocket: RocketVPN) -> Diagnosis:
     checked = rocket.verify()
     held = f"{checked.records:,} records and {checked.documents:,} documents"
     return _fine("content", f"All that is stored is what was written: {held}, every chain and seal checked.")
 
 
-def _clock(rocket: RocketVPN, config: Config) -> Finding:
+def _clock(rocket: RocketVPN, config: Config) -> Diagnosis:
     age, wall = rocket.status().age or Age(), config.clock.time()
     if age.leap_to is not None:
         sentence = f"The clock leapt to {utc(age.leap_to):%Y-%m-%d}; nothing is destroyed on its word alone."
@@ -159,7 +163,7 @@ def _clock(rocket: RocketVPN, config: Config) -> Finding:
     return _fine("clock", "The clock has not been set back.")
 
 
-def _queue(rocket: RocketVPN) -> Finding:
+def _queue(rocket: RocketVPN) -> Diagnosis:
     waiting = rocket.status().waiting or 0
     if waiting:
         sentence = f"{waiting} of your requests have not been confirmed by the server yet."
@@ -170,7 +174,7 @@ def _queue(rocket: RocketVPN) -> Finding:
 # ---------------------------------------------------------------- the server
 
 
-def _unreached(error: RocketVPNError) -> Iterator[Finding]:
+def _unreached(error: RocketVPNError) -> Iterator[Diagnosis]:
     if isinstance(error, CertificateUntrusted | PinMismatch) or error.cause == "tls":
         yield _fine("server", "Something answers at the server's address.")
         yield _found("tls", error)
@@ -179,17 +183,17 @@ def _unreached(error: RocketVPNError) -> Iterator[Finding]:
         yield _skip("tls", _FIRST)
 
 
-def _server(config: Config, date: float | None) -> Finding:
+def _server(config: Config, date: float | None) -> Diagnosis:
     skew = 0.0 if date is None else config.clock.time() - date
     if abs(skew) <= _LARGEST_SKEW:
         return _fine("server", f"{config.origin} answers, and the clocks agree.")
     side = "ahead of" if skew > 0 else "behind"
     sentence = f"This device's clock is {round(abs(skew) / 60):,} minutes {side} the server's."
     action = "Set it: what is signed at the wrong time is refused."
-    return Finding(check="server", state="problem", sentence=sentence, action=action)
+    return Diagnosis(check="server", state="problem", sentence=sentence, action=action)
 
 
-def _binding(rocket: RocketVPN, config: Config) -> Finding:
+def _binding(rocket: RocketVPN, config: Config) -> Diagnosis:
     try:
         order = rocket.device.order()
     except NotBound:
@@ -208,7 +212,7 @@ def _binding(rocket: RocketVPN, config: Config) -> Finding:
     return _fine("binding", paid)
 
 
-def _policy(rocket: RocketVPN, config: Config) -> Finding:
+def _policy(rocket: RocketVPN, config: Config) -> Diagnosis:
     found = _signed_policy(rocket, config)
     aside, held = rocket.policy.set_aside, rocket.policy.current
     if aside is None or found.state in ("problem", "attention"):
@@ -222,7 +226,7 @@ def _policy(rocket: RocketVPN, config: Config) -> Finding:
     )
 
 
-def _signed_policy(rocket: RocketVPN, config: Config) -> Finding:
+def _signed_policy(rocket: RocketVPN, config: Config) -> Diagnosis:
     if config.resolved_root is None:
         return _skip("policy", f"Version {rocket.policy.current.version} holds; there is no root for signed files.")
     notice = rocket.policy.check()
@@ -235,29 +239,30 @@ def _signed_policy(rocket: RocketVPN, config: Config) -> Finding:
 # ---------------------------------------------------------------- findings
 
 
-def _checked(check: str, look: Callable[[], Finding]) -> Finding:
+def _checked(check: str, look: Callable[[], Diagnosis]) -> Diagnosis:
     try:
         return look()
     except RocketVPNError as error:
         return _found(check, error)
 
 
-def _found(check: str, error: RocketVPNError) -> Finding:
-    return Finding(check=check, state="problem", sentence=error.happened, action=error.action, code=error.code)
+def _found(check: str, error: RocketVPNError) -> Diagnosis:
+    said = {"sentence": error.message, "action": error.remedy, "hint": error.hint}
+    return Diagnosis(check=check, state="problem", code=error.code, **said)
 
 
-def _fine(check: str, sentence: str) -> Finding:
-    return Finding(check=check, state="ok", sentence=sentence)
+def _fine(check: str, sentence: str) -> Diagnosis:
+    return Diagnosis(check=check, state="ok", sentence=sentence)
 
 
-def _attention(check: str, sentence: str, action: str) -> Finding:
-    return Finding(check=check, state="attention", sentence=sentence, action=action)
+def _attention(check: str, sentence: str, action: str) -> Diagnosis:
+    return Diagnosis(check=check, state="attention", sentence=sentence, action=action)
 
 
-def _skip(check: str, sentence: str) -> Finding:
-    return Finding(check=check, state="skipped", sentence=sentence)
+def _skip(check: str, sentence: str) -> Diagnosis:
+    return Diagnosis(check=check, state="skipped", sentence=sentence)
 
 
-def _skipped(checks: tuple[str, ...], why: str = _FIRST) -> Iterator[Finding]:
+def _skipped(checks: tuple[str, ...], why: str = _FIRST) -> Iterator[Diagnosis]:
     for check in checks:
         yield _skip(check, why)

@@ -1,6 +1,8 @@
-"""Numbers and codes as people enter them: typed, pasted from an e-mail, or copied from paper. Pure.
+"""Numbers and codes as people enter them: typed, pasted from an e-mail, or copied from paper.
 
-Only the form is changed. No letter is taken for a digit, and no digit for another one: whoever typed the letter O for
+Touches: nothing. Start with ``order_number``.
+
+Only the form is changed. No letter is taken for a digit, and no digit for another: anyone who typed the letter O for
 the digit 0 has entered another number.
 """
 

@@ -1,5 +1,7 @@
 """The event bus: what the SDK tells the app; what an app records is a ``journal.Event``.
 
+Touches: nothing. Start with ``EventBus``.
+
 Event classes live beside what emits them. A callback runs on the thread that emitted, or wherever the app's
 ``dispatch`` puts it; one that raises is logged by type alone and stops nothing.
 """
@@ -16,7 +18,7 @@ import msgspec
 
 from rocketvpn_sdk.arguments import checked
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Dispatch = Callable[[Callable[[], None]], None]
 
@@ -72,4 +74,4 @@ def _run(who: str, notification: Notification, call: Callable[[], None]) -> None
     try:
         call()
     except Exception as error:  # noqa: BLE001 - an app's code may raise anything; it must not stop the SDK
-        log.error("%s of %s raised %s", who, type(notification).__name__, type(error).__name__)
+        logger.error("%s of %s raised %s", who, type(notification).__name__, type(error).__name__)

@@ -1,6 +1,9 @@
 """Who this device is: its number, made for one app, one OS user and one order, and its key.
 
-The machine's own number never leaves: it is the key of an HMAC whose output says nothing about it (policy clause C1).
+Touches: disk. Start with ``device_id``.
+
+On disk it reads the machine's own number. That never leaves: it is the key of an HMAC whose output says nothing about
+it (policy clause C1).
 """
 
 from __future__ import annotations

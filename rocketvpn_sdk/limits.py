@@ -1,4 +1,7 @@
-"""Every bound of the SDK, in one frozen value."""
+"""Every bound of the SDK, in one frozen value.
+
+Touches: nothing. Start with ``Limits``.
+"""
 
 from __future__ import annotations
 

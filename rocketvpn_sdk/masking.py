@@ -1,4 +1,7 @@
-"""Values that must not show up in a ``repr``, a log line or a traceback."""
+"""Values that must not show up in a ``repr``, a log line or a traceback.
+
+Touches: nothing. Start with ``mask``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The files that are shipped inside the package: the policy, and the report's page."""
+"""The files that are shipped inside the package: the policy, and the report's page.
+
+Touches: disk. Start with ``read_package_data``.
+"""
 
 from __future__ import annotations
 

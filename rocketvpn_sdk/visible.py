@@ -1,4 +1,6 @@
-r"""Text that cannot steer a terminal or a page, nor show something else than it is, whatever it came from.
+r"""Makes text from anywhere safe to show: it cannot steer a terminal or a page.
+
+Touches: nothing. Start with ``visible``.
 
 Controls, what turns the direction of writing, and whatever else cannot be seen are written out, e.g. as ``\u202e``.
 """

@@ -1,4 +1,7 @@
-"""``rocket.queue``: what waits for the server, for the user to see, and to cancel where that gives nothing away."""
+"""``rocket.queue``: the requests that wait for the server, for the user to see and to cancel.
+
+Touches: ``vault``. Start with ``WaitingRequests``.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.queued import GUARDIAN_WITHDRAW, PUT
 from rocketvpn_sdk.errors import NotCancellable, ValueRefused, VaultBusy
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.queue import ItemState
 
 _PATIENCE = 2.0
-"""Seconds to wait for whoever is delivering: what is on its way cannot be cancelled."""
+"""Seconds to wait for a delivery in progress: a request that is being sent cannot be cancelled."""
 
 _SENTENCE = "The server is not told. What was done on this device stays done."
 _NO_HAS_TO_BE_HEARD = "you said no, and the server has to hear that"
@@ -58,7 +61,7 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @checks_arguments
-class Requests:
+class WaitingRequests:
     """``rocket.queue``. Thread-safe. Never asks the server.
 
     Args:
@@ -95,7 +98,7 @@ class Requests:
             VaultLocked: unlock first.
         """
         self._find(request_id)
-        with self._queue.turn(_PATIENCE) as ours:
+        with self._queue.delivery_lock(_PATIENCE) as ours:
             if not ours:
                 raise VaultBusy(seconds=_PATIENCE)
             item = self._find(request_id)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import trustme
 from hypothesis import HealthCheck, settings
-from support import components
+from support import components, failures
 from support.clauses import CLAUSES
-from support.failures import pytest_addoption, pytest_terminal_summary  # noqa: F401 - pytest finds its hooks here
+from support.failures import pytest_terminal_summary  # noqa: F401 - pytest finds its hook here
+from support.forms import SMOKE, form
 
 from rocketvpn_sdk.vault import passphrase
 
 REQUIRE_ALL = "ROCKETVPN_REQUIRE_ALL"
+SMOKE_SHARE = 5
+"""Of so many cases of a test, a smoke run takes one."""
 
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, print_blob=True)
@@ -32,8 +38,13 @@ def pytest_xdist_auto_num_workers() -> int | None:
     return max(1, (os.cpu_count() or 1) * 3 // 2)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse marks that name a clause or a component which does not exist."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse marks that name a clause or a component which does not exist; leave out what this run does not need."""
+    left_out = set(_about_the_file(items)) if config.getoption("--database") == "postgresql" else set()
+    if not _by_name(config):
+        left_out |= set(_beside_the_share(items))
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
     for item in items:
         for name, known in (("clause", CLAUSES), ("component", components.NAMES)):
             for mark in item.iter_markers(name):
@@ -43,9 +54,53 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     raise pytest.UsageError(f"{item.nodeid}: {name}({said}): known are {', '.join(sorted(known))}")
 
 
-def pytest_configure() -> None:
+def _about_the_file(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield what is about SQLite's file."""
+    return (item for item in items if item.get_closest_marker("sqlite_file"))
+
+
+def _beside_the_share(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Yield what this run leaves out of a test with many cases: all but every n-th, as its mark ``one_in`` says."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        if seen[test] % _share(item.get_closest_marker("one_in")):
+            yield item
+        seen[test] += 1
+
+
+def _by_name(config: pytest.Config) -> bool:
+    """Whether somebody asks for single cases: by ``-k``, by their whole name, or for those that failed last time."""
+    asked = config.option.keyword or config.getoption("lf", False) or config.getoption("ff", False)
+    return bool(asked) or any("[" in argument for argument in config.args)
+
+
+def _share(mark: pytest.Mark | None) -> int:
+    """Return of how many cases one is run; a smoke run, which is one of many Pythons, takes few of every test."""
+    if mark is None:
+        return SMOKE_SHARE if SMOKE else 1
+    return form(int(mark.args[0]), 1, 1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    failures.pytest_addoption(parser)
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what sandboxes keep their rows in: a file in their folder, or a database each of a throw-away cluster",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Look for no garbage while thousands of tests are collected: there is none, and it takes long."""
     gc.disable()
+    if config.getoption("--database") == "postgresql" and not hasattr(config, "workerinput"):
+        from support import postgresql  # the first process alone: those that share the tests get what it found
+
+        stack = ExitStack()
+        stack.enter_context(postgresql.for_all_tests())
+        config.add_cleanup(stack.close)
 
 
 def pytest_collection_finish() -> None:
@@ -121,11 +176,15 @@ def tmp_path(_folders: Path) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _for_all(_folders: Path):
+def _for_all(_folders: Path, pytestconfig: pytest.Config):
     """Cover fixtures that live longer than one test, and open vaults quickly."""
     with pytest.MonkeyPatch.context() as patch:
         _isolate(patch, Path(tempfile.mkdtemp(dir=_folders)))
         patch.setattr(passphrase, "_new_parameters", _weak_parameters)
+        if pytestconfig.getoption("--database") == "postgresql":
+            from support import postgresql
+
+            patch.setattr("rocketvpn_sdk.sandbox.Sandbox._default_url", postgresql.default_url)
         yield
 
 

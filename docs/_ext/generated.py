@@ -49,14 +49,15 @@ class ErrorList(SphinxDirective):
         parent = kind.__base__
         if parent is not None and issubclass(parent, errors.RocketVPNError):
             rows.append(("Is a", nodes.literal(text=parent.__name__)))
-        rows.append(("Sentence", nodes.Text(_placeholders(kind.sentence))))
-        if "sentences" in vars(kind):
-            rows += [
-                (f"… if cause is {cause}", nodes.Text(_placeholders(said))) for cause, said in kind.sentences.items()
-            ]
-        rows.append(("What to do", nodes.Text(_placeholders(kind.remedy) or "—")))
-        if "remedies" in vars(kind):
-            rows += [(f"… if cause is {cause}", nodes.Text(advice)) for cause, advice in kind.remedies.items()]
+        said = (
+            ("Message", kind.MESSAGE, "MESSAGES"),
+            ("Remedy", kind.REMEDY, "REMEDIES"),
+            ("Hint", kind.HINT, "HINTS"),
+        )
+        for label, text, by_cause in said:
+            own = vars(kind).get(by_cause, {})
+            rows.append((label, nodes.Text(_placeholders(text) or "—")))
+            rows += [(f"… if cause is {cause}", nodes.Text(_placeholders(other))) for cause, other in own.items()]
         fields = nodes.field_list()
         for name, value in rows:
             body = nodes.field_body()

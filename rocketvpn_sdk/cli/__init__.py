@@ -1,4 +1,7 @@
-"""The command line ``rocketvpn`` (extra ``cli``; ``demo`` and ``sandbox`` need the extra ``sandbox`` too)."""
+"""The command line ``rocketvpn`` (extra ``cli``; ``demo`` and ``sandbox`` need the extra ``sandbox`` too).
+
+Touches: disk, ``vault``, ``transport``, ``sandbox``. Start with ``app``.
+"""
 
 from __future__ import annotations
 
@@ -26,9 +29,9 @@ def main() -> None:
         )
         sys.exit(2)
     from rocketvpn_sdk.cli.app import run
-    from rocketvpn_sdk.cli.problems import tell_closed
+    from rocketvpn_sdk.cli.problems import show_closed
 
-    code = run() if has_output else tell_closed()
+    code = run() if has_output else show_closed()
     interrupts.end()
     streams.settle()
     sys.exit(code)

@@ -1,6 +1,6 @@
 """The commands put together, and their exit codes.
 
-Only the command that was asked for is loaded: whoever calls many in a script waits for each.
+Only the command that was asked for is loaded: anyone who calls many in a script waits for each.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
     "demo": _Command("demo.demo", vault=False),
     "sandbox": _Command("sandbox.sandbox", vault=False),
     "bind": _Command("binding.bind", code=True),
-    "status": _Command("status.status"),
+    "status": _Command("status.status", code=True),
     "log": _Group(
         None,
         {
@@ -71,9 +71,10 @@ _COMMANDS: dict[str, _Command | _Group] = {
     "view": _Command("view.view", code=True),
     "sent": _Command("sent.sent"),
     "queue": _Command("queue.queue"),
+    "call": _Command("own_call.own_call", code=True),
     "correct": _Command("correct.correct", code=True),
     "export": _Command("export.export", code=True),
-    "disclosures": _Command("disclosures.disclosures"),
+    "disclosures": _Command("disclosures.disclosures", code=True),
     "requests": _Command("requests.requests"),
     "delete": _Command("delete.delete", code=True),
     "erase": _Command("erase.erase", vault=False),
@@ -102,10 +103,11 @@ _COMMANDS: dict[str, _Command | _Group] = {
         "Paper that erases your data without this device.",
         {
             "make": _Command("ticket.make", code=True),
-            "list": _Command("ticket.list_all"),
-            "revoke": _Command("ticket.revoke"),
+            "list": _Command("ticket.list_all", code=True),
+            "revoke": _Command("ticket.revoke", code=True),
         },
     ),
+    "recovery": _Command("recovery.recovery", code=True),
     "unbind": _Command("binding.unbind", code=True),
     "doctor": _Command("doctor.doctor"),
     "reset": _Command("reset.reset"),
@@ -132,7 +134,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         return _run(arguments)
     except OutputLost as lost:
-        return problems.tell_output_lost(lost)
+        return problems.show_output_lost(lost)
 
 
 def _run(arguments: list[str]) -> int:
@@ -142,13 +144,13 @@ def _run(arguments: list[str]) -> int:
     except (OSError, ImportError) as error:  # from printing the help or the version; a command tells its own
         if isinstance(error, OSError) and error.filename is None:
             raise OutputLost(error) from None
-        return problems.tell(problems.of_ours(error), Out(json="--json" in arguments))  # code could not be loaded
+        return problems.show_error(problems.of_ours(error), Out(json="--json" in arguments))  # code could not be loaded
     except SystemExit:
         if _COMPLETING in os.environ:
             raise
         raise OutputLost(BrokenPipeError()) from None  # typer's end where nobody reads the help any more
     except typer.Abort:  # Ctrl-C before the command began, if ``interrupts`` did not take it over
-        return problems.tell_interrupted(Out(json="--json" in arguments))
+        return problems.show_interrupted(Out(json="--json" in arguments))
     except OutputLost:
         raise
     except Exception as error:
@@ -158,7 +160,7 @@ def _run(arguments: list[str]) -> int:
         interrupts.end()
         context = getattr(error, "ctx", None)
         why = refused_option(context, getattr(error, "option_name", "")) if context else None
-        return problems.tell_usage(why or message(), context.get_usage() if context else "", json="--json" in arguments)
+        return problems.show_usage(why or message(), context.get_usage() if context else "", json="--json" in arguments)
     return result if isinstance(result, int) else codes.DONE
 
 

@@ -6,6 +6,9 @@ import getpass
 import os
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.output import Out
@@ -90,6 +93,12 @@ def _hidden(prompt: str) -> str:
         raise other_encoding() from None
 
 
+WithCode = Annotated[
+    bool,
+    typer.Option("--with-code", help="Show what needs a code, too; it is sent to the order's e-mail address."),
+]
+
+
 def authenticator(code_from: str | None) -> Authenticator | None:
     """Return what answers a challenge: ``code_from`` a file or ``-``, else a person; ``None`` where there is nobody."""
     if code_from is not None:
@@ -119,7 +128,8 @@ def _person(question: Question) -> str | None:
     """Ask for a code at the terminal."""
     digits = f"of {question.code_digits} digits " if question.code_digits else ""
     before = {"malformed": f"No code {digits}looks like that. ", "wrong": "That code was not accepted. "}
-    return line(f"{before.get(question.problem, '')}The code that was sent to {question.hint}: ") or None
+    recovery = " (or your recovery code)" if question.recovery else ""
+    return line(f"{before.get(question.problem, '')}The code that was sent to {question.hint}{recovery}: ") or None
 
 
 def _code_in(source: str, question: Question) -> str | None:

@@ -31,8 +31,8 @@ INTERRUPTED = 130
 WORDS = "Interrupted."
 _NOTHING = "Nothing was done yet."
 _DOCUMENT = (
-    f'{{"error": {{"code": "command-failed", "message": "{WORDS}", "action": "{_NOTHING}", "retry_at": null,'
-    f' "exit_code": {INTERRUPTED}}}}}\n'
+    f'{{"error": {{"code": "command-failed", "message": "{WORDS}", "remedy": "{_NOTHING}", "hint": "",'
+    f' "retry_at": null, "exit_code": {INTERRUPTED}}}}}\n'
 )
 _NUDGE_SECONDS = 0.01
 _LEAVE_SECONDS = 1.0
@@ -197,6 +197,7 @@ def _is_of_a_lock(code: CodeType) -> bool:
 
 
 def _leave_at_once() -> None:
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # a second press would say it a second time
     json = "--json" in sys.argv
     try:  # noqa: SIM105 - contextlib is not loaded yet
         os.write(1 if json else 2, (_DOCUMENT if json else f"\nError: {WORDS}\n{_NOTHING}\n").encode())

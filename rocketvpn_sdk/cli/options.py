@@ -14,10 +14,11 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from rocketvpn_sdk.cli import ask, codes
-from rocketvpn_sdk.cli.call import make_call, run
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.context import make_context, run
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE
 from rocketvpn_sdk.cli.typed import strict
+from rocketvpn_sdk.cli.verbose import steps_shown
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _CONFIG = Annotated[
@@ -32,7 +33,8 @@ _CODE_FROM = Annotated[
     str | None,
     typer.Option("--code-from", metavar="FILE", help="Read an e-mailed code from FILE or a pipe; - is standard input."),
 ]
-_CONTEXT = "context"
+_VERBOSE = Annotated[bool, typer.Option("--verbose", "-v", help="Print what the SDK does on standard error.")]
+_CONTEXT = "typer_context"  # not `context`, which is the name of the commands' own first parameter
 _SHARED: dict[str, tuple[Any, Any]] = {
     "config": (_CONFIG, None),
     "data_dir": (_DATA_DIR, None),
@@ -40,9 +42,13 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "passphrase": (_PASSPHRASE, False),
     "code_from": (_CODE_FROM, None),
     "json": (_JSON, False),
+    "verbose": (_VERBOSE, False),
 }
 _FLAGS = {f"--{name.replace('_', '-')}": isinstance(default, bool) for name, (_, default) in _SHARED.items()}
+_FLAGS["-v"] = True
 """Whether each takes no value."""
+_ALWAYS = frozenset({"json", "verbose"})
+"""What every command takes."""
 _MEANINGLESS = "the command opens no vault"
 _NO_CODE = "the command asks for no e-mailed code"
 
@@ -62,13 +68,13 @@ def help_text(text: str) -> Callable[[F], F]:
 def register(
     app: typer.Typer,
     name: str,
-    command: Callable[..., Answer | None],
+    command: Callable[..., CommandResult | None],
     *,
     vault: bool = True,
     code: bool = False,
     own: bool = False,
 ) -> None:
-    """Add ``command`` to ``app``; its first parameter is the ``Call``, the others are its own options.
+    """Add ``command`` to ``app``; its first parameter is the ``CommandContext``, the others are its own options.
 
     Args:
         app: the application, or one of its groups.
@@ -96,7 +102,8 @@ def register(
         given = {name: value for name, value in given.items() if name in its_own}
         out = Out(json=values.pop("json"))
         code_from = values.pop("code_from", None)
-        return run(out, lambda: command(make_call(out, values, code_from), **given))
+        with steps_shown(out, wanted=values.pop("verbose")):
+            return run(out, lambda: command(make_context(out, values, code_from), **given))
 
     wrapper.__signature__ = _signature([*parameters], _SHARED if own else taken)  # type: ignore[attr-defined] # for typer
     if own:
@@ -151,7 +158,7 @@ def refused_option(context: typer.Context, name: str) -> str | None:
 
 
 def _taken(*, vault: bool, code: bool) -> list[str]:
-    return [option for option in _SHARED if option == "json" or (vault and (code or option != "code_from"))]
+    return [option for option in _SHARED if option in _ALWAYS or (vault and (code or option != "code_from"))]
 
 
 def _signature(own: list[inspect.Parameter], shared: Iterable[str]) -> inspect.Signature:

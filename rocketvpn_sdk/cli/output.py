@@ -80,6 +80,8 @@ class Out:
         self.json = json
         self.printed = False
         """Whether a document was printed, or begun."""
+        self._begun = False
+        """Whether any text was printed."""
         self._console = _Console(sys.stdout)
         self._errors = _Console(sys.stderr)
 
@@ -120,6 +122,7 @@ class Out:
         """Print a paragraph; with ``hanging`` its further lines are indented by that much more."""
         if self.json:
             return
+        self._begun = True
         with printing():
             for line in _wrapped(text, self._console.width, indent, hanging):
                 self._console.print(Text(line, style=style), soft_wrap=True)
@@ -132,8 +135,9 @@ class Out:
                     self._console.print(Text(line), soft_wrap=True)
 
     def heading(self, text: str) -> None:
-        """Print a heading with an empty line before it."""
-        self.say()
+        """Print a heading, with an empty line between it and what came before."""
+        if self._begun:
+            self.say()
         self.say(text, style="bold")
 
     def bullet(self, text: str, *, indent: int = 2) -> None:
@@ -186,7 +190,7 @@ class Out:
                 self._console.print(Text(line.rstrip()), soft_wrap=True)
 
 
-class Answer(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command came to: a document for programs, a way to show it to people, an exit code."""
 
     document: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import Any
 
@@ -35,21 +36,26 @@ _REMEDIES: dict[str, str] = {
     "age-settled": "A guardian can say so: `rocketvpn guardian request ADDRESS --of-age`. Else ask again after a year.",
     "age-unknown": "Say it first: `rocketvpn age --adult` or `rocketvpn age --minor`.",
     "already-bound": "Run `rocketvpn unbind` first, or use another --profile.",
+    "certificate-untrusted/trust_store": "Install ca-certificates, or correct SSL_CERT_FILE, and try again.",
     "authentication-required": "Run it in a terminal, or say with --code-from where the code can be read.",
     "configuration-invalid": "Correct the settings or the option, and try again.",
     "conflict": "Look at the value that is there now, and correct it again if it is still wrong.",
     "device-exists": "Was it installed again? Then `rocketvpn bind ORDER --replace ID` puts the old installation out."
     " Is this machine a copy of that one? Then `rocketvpn bind ORDER --another` binds it as a device of its own.",
     "device-limit-reached": "Run `rocketvpn bind ORDER --replace ID` to put this device in the place of one of them.",
-    "guardian-code-expired": _ASK_GUARDIAN,
+    "guardian-error": _ASK_GUARDIAN,
+    "guardian-error/not-asked": _ASK_GUARDIAN,
+    "guardian-error/other-policy": _ASK_GUARDIAN,
     "guardian-needed": _ASK_GUARDIAN,
-    "guardian-not-asked": _ASK_GUARDIAN,
-    "guardian-other-policy": _ASK_GUARDIAN,
-    "guardian-tries-spent": _ASK_GUARDIAN,
+    "idempotency-key-reused": "Use a new --idempotency-key for a new call. To repeat the earlier one,"
+    " give the values that it had.",
     "made-with-passphrase": 'Use --passphrase, or write secrets = "passphrase" into the settings.',
     "made-without-passphrase": "Leave out --passphrase: the keyring opens it. If it was locked with a"
     " passphrase, put the file back.",
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
+    "event-undeclared": "Declare it in the policy, or correct its name.",
+    "operation-undeclared": "Correct its name, or declare it under [[operation]] in the policy; nothing was sent.",
+    "policy-invalid": "Correct the policy document; `rocketvpn policy lint` checks it.",
     "receipt-invalid": "What is gone stays gone. `rocketvpn delete --resume` asks again while a deletion waits.",
     "secret-corrupt": _START_ANEW,
     "secret-missing": _START_ANEW,
@@ -69,6 +75,7 @@ _ARGUMENTS = {
     "contact": "ADDRESS",
     "device_id": "ID",
     "event": "--event",
+    "idempotency_key": "--idempotency-key",
     "order_number": "ORDER",
     "path": "FILE",
     "purpose": "PURPOSE",
@@ -85,8 +92,8 @@ class CommandError(RocketVPNError):
     """Something that only the command line can find wrong."""
 
     code = "command-failed"
-    sentence = "{problem}"
-    remedy = "{advice}"
+    MESSAGE = "{problem}"
+    REMEDY = "{advice}"
 
     def __init__(self, problem: str, *, advice: str = "", exit_code: int = codes.REFUSED, **_: Any) -> None:
         self.exit_code = exit_code
@@ -140,17 +147,18 @@ def exit_code(error: RocketVPNError) -> int:
 def sentence(error: RocketVPNError) -> str:
     """Return what went wrong, without what to do about it, with arguments as the command line calls them."""
     name = _ARGUMENTS.get(error.params.get("name", "")) if isinstance(error, ValueRefused) else None
-    return clean(type(error)(**{**error.params, "name": name}).happened if name else error.happened)
+    return clean(type(error)(**{**error.params, "name": name}).message if name else error.message)
 
 
 def action(error: RocketVPNError) -> str:
     """Return what to do about it."""
-    own = error.cause in error.remedies
-    return clean(error.action if own else remedy(error.code) or error.action)
+    own = error.cause in error.REMEDIES or isinstance(error, CommandError)
+    by_code = "" if own else remedy(error.code)
+    return clean(remedy(f"{error.code}/{error.cause}") or by_code or error.remedy)
 
 
 def remedy(code: str | None) -> str:
-    """Return the command that helps with an error's code; empty where the error's own remedy says it best."""
+    """Return the command that helps with an error's code, or code and cause; empty if its own remedy says it best."""
     return _REMEDIES.get(code, "") if code else ""
 
 
@@ -159,13 +167,16 @@ def described(error: RocketVPNError) -> dict[str, Any]:
     members: dict[str, Any] = {
         "code": error.code,
         "message": sentence(error),
-        "action": action(error),
+        "remedy": action(error),
+        "hint": error.hint,
         "retry_at": error.retry_at,
         "exit_code": exit_code(error),
     }
     if error.cause:
         members["cause"] = error.cause
     members |= {name: plain(error.params[name]) for name in _AFTER_ERASURE if name in error.params}
+    if error.idempotency_key is not None:
+        members["idempotency_key"] = error.idempotency_key
     if isinstance(error, DeviceLimitReached | DeviceExists):
         members["devices"] = plain(error.devices)
     if isinstance(error, RequestRefused):
@@ -175,7 +186,7 @@ def described(error: RocketVPNError) -> dict[str, Any]:
     return members
 
 
-def tell(error: RocketVPNError, out: Out) -> int:
+def show_error(error: RocketVPNError, out: Out) -> int:
     """Print ``error`` and return the exit code."""
     if out.json:
         out.document({"error": described(error)})
@@ -183,52 +194,64 @@ def tell(error: RocketVPNError, out: Out) -> int:
     out.error(f"Error: {sentence(error)}")
     if isinstance(error, DeviceLimitReached | DeviceExists):
         for device in error.devices:
-            out.error(f"  {device.id[:8]}  {clean(device.name)} (since {device.bound_on})")
+            out.error(f"  {device.id[:8]}  {clean(device.name)}")
     if isinstance(error, Conflict):
         for name, value in error.there.items():
             out.error(f"  {name}: you asked for {clean(error.here.get(name))!r}; it is {clean(value)!r} now")
     if action(error):
         out.error(action(error))
+    if error.idempotency_key is not None:
+        again = f"--idempotency-key {shlex.quote(clean(error.idempotency_key))}"
+        out.error(f"The server may have done it. Run it again with {again}: then it is done once.")
     return exit_code(error)
 
 
-def tell_without_output(error: RocketVPNError) -> int:
+def show_without_output(error: RocketVPNError) -> int:
     """Print on the standard error stream what could not be printed as a document, and what of it exists once."""
     out = Out(json=False)
     for name in _EXIST_ONCE:
         if name in error.params:
             out.error(ascii_json(plain(error.params[name])), as_is=True)
-    return tell(error, out)
+    return show_error(error, out)
 
 
-def tell_output_lost(lost: OutputLost) -> int:
+def show_output_lost(lost: OutputLost) -> int:
     """Say on the standard error stream that the output could not be written; what follows of it is dropped."""
     streams.drop(sys.stdout)
     problem = f"What there was to show could not be written to the standard output ({lost.reason})."
-    return tell(CommandError(problem, advice=_STANDS), Out(json=False))
+    return show_error(CommandError(problem, advice=_STANDS), Out(json=False))
 
 
-def tell_closed() -> int:
+def show_closed() -> int:
     """Say that there is no standard output; nothing is begun without one."""
     advice = "Nothing was done. Send the output to a file, or to the null device, and try again."
-    return tell(CommandError("The standard output is closed, so nothing can be shown.", advice=advice), Out(json=False))
+    return show_error(
+        CommandError("The standard output is closed, so nothing can be shown.", advice=advice), Out(json=False)
+    )
 
 
-def tell_interrupted(out: Out) -> int:
+def show_interrupted(out: Out) -> int:
     """Say that Ctrl-C ended the command; on the standard error stream where a document was printed already."""
     if not out.json:
         out.error("")  # behind the terminal's ^C
     error = CommandError(WORDS, advice=_STANDS, exit_code=codes.INTERRUPTED)
-    return tell(error, Out(json=False) if out.printed else out)
+    return show_error(error, Out(json=False) if out.printed else out)
 
 
-def tell_usage(message: str, usage: str, *, json: bool) -> int:
+def show_usage(message: str, usage: str, *, json: bool) -> int:
     """Print what was wrong with the command line itself."""
     out = Out(json=json)
     message = clean(message.removeprefix("Invalid value: "))
     if json:
         advice = "See `rocketvpn --help`."
-        members = {"code": "usage", "message": message, "action": advice, "retry_at": None, "exit_code": codes.USAGE}
+        members = {
+            "code": "usage",
+            "message": message,
+            "remedy": advice,
+            "hint": "",
+            "retry_at": None,
+            "exit_code": codes.USAGE,
+        }
         out.document({"error": members})
     else:
         out.error(usage, as_is=True)

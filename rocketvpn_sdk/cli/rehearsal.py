@@ -69,7 +69,7 @@ class Rehearsal:
             while not self._ended.wait(_SECONDS):
                 self.look()
         except BrokenPipeError:
-            return  # whoever read our lines has gone
+            return  # anyone who read our lines has gone
 
     def _take(self, mark: _Mark) -> None:
         self._read = self._seen = mark

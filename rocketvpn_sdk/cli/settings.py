@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 """The longest settings file; a real one has some hundred bytes."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SettingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the file may say; paths in it are relative to the file's own folder, and ``~`` is the user's home folder."""
 
     server: str
@@ -52,7 +52,7 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     passphrase: bool = False
 
 
-def read_settings(path: Path | None) -> tuple[Settings, Path]:
+def read_settings(path: Path | None) -> tuple[SettingsFile, Path]:
     """Return the settings in the file at ``path`` and the folder that it is in.
 
     Raises:
@@ -64,7 +64,7 @@ def read_settings(path: Path | None) -> tuple[Settings, Path]:
             " (`rocketvpn sandbox` makes one)"
         )
     raw = _parsed(path)
-    known = Settings.__struct_fields__
+    known = SettingsFile.__struct_fields__
     for name in raw:
         if name not in known:
             raise ConfigurationError(problem=f"{path} has a setting {name!r}; there are only: {', '.join(known)}")
@@ -72,7 +72,7 @@ def read_settings(path: Path | None) -> tuple[Settings, Path]:
         if value == "":
             raise ConfigurationError(problem=f"{path}: the setting {name!r} is empty; give it a value, or leave it out")
     try:
-        return msgspec.convert(raw, Settings), path.absolute().parent
+        return msgspec.convert(raw, SettingsFile), path.absolute().parent
     except msgspec.ValidationError as error:
         raise ConfigurationError(problem=f"{path}: {_reworded(str(error))}") from None
 
@@ -93,7 +93,7 @@ def place(base: Path, text: str | None) -> Path | None:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        content = read_own(Path(os.path.realpath(path)), MAX_BYTES + 1)  # whoever likes may keep it behind a link
+        content = read_own(Path(os.path.realpath(path)), MAX_BYTES + 1)  # the user may keep it behind a link
         if len(content) > MAX_BYTES:
             raise ConfigurationError(problem=f"{path} is longer than {MAX_BYTES} bytes")
         return tomllib.loads(content.decode("utf-8"))
@@ -147,7 +147,7 @@ def make_config(
     return config()
 
 
-def _policy(settings: Settings, base: Path) -> Policy:
+def _policy(settings: SettingsFile, base: Path) -> Policy:
     file = place(base, settings.policy)
     policy = load_policy(file) if file else bundled_policy()
     return policy.with_hosts("operator", settings.hosts) if settings.hosts else policy

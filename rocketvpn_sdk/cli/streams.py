@@ -74,7 +74,7 @@ def drop(stream: TextIO) -> None:
     """Let what is left in the buffer of ``stream``, and all that follows, go nowhere."""
     try:
         number = stream.fileno()
-    except OSError:  # not a file: whoever runs us in their own process took it over
+    except OSError:  # not a file: anyone who runs us in their own process took it over
         return
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)

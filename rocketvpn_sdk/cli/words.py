@@ -6,9 +6,11 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 
 from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.text import duration_parts, in_utc, spelled_out
+from rocketvpn_sdk.text import listed as listed
+from rocketvpn_sdk.text import name as name
+from rocketvpn_sdk.wire import OrderChange
 
-_ISO = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-_UNITS = ("year", "month", "week", "day", "hour", "minute", "second")
 _AGO = re.compile(r"(\d{1,6})(m|h|d|w)")
 _SECONDS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _BASES = {
@@ -24,35 +26,33 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-def name(field: str) -> str:
-    """Return a field's id as words."""
-    return field.replace("_", " ")
-
-
 def moment(at: datetime) -> str:
     """Return a time to the minute, in UTC."""
-    return _utc(at).strftime("%Y-%m-%d %H:%M")
+    return in_utc(at).strftime("%Y-%m-%d %H:%M")
 
 
 def day(at: date) -> str:
     """Return a day; of a time, its day in UTC."""
-    return (_utc(at).date() if isinstance(at, datetime) else at).isoformat()
-
-
-def _utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(UTC)
-    except OverflowError:  # a server may name a time at either end of the calendar
-        return at
+    return (in_utc(at).date() if isinstance(at, datetime) else at).isoformat()
 
 
 def kept(duration: str) -> str:
     """Return how long something is kept, from an ISO 8601 duration or ``bound``."""
     if duration == "bound":
         return "while this device is bound"
-    match = _ISO.fullmatch(duration)
-    parts = [counted(int(n), unit) for n, unit in zip(match.groups(), _UNITS, strict=True) if n] if match else []
-    return f"for {', '.join(parts)}" if parts else duration
+    if duration_parts(duration) is None:
+        return duration
+    return f"for {spelled_out(duration) or '0 seconds'}"
+
+
+def order_change(change: OrderChange) -> str:
+    """Return what waits for the order, and how it is called off."""
+    on, who = day(change.takes_effect_at), "this device" if change.current else "another device"
+    if change.kind == "account_deletion":
+        what = f"Everything about your order will be deleted on {on}: {who} asked for it."
+        return f"{what} If you do not want that: `rocketvpn requests --cancel {change.id}`."
+    what = f"{change.hint} will be the e-mail address of your order from {on} on: {who} asked for it."
+    return f"{what} If it is not yours: `rocketvpn correct contact_email --remove`."
 
 
 def basis(name: str) -> str:
@@ -66,13 +66,6 @@ def keeps(keeper: str) -> str:
         f"{keeper} keeps the old key in its recycle bin: until that is emptied, a copy of the folder from before can be"
         " opened with it. Empty it there, or switch the bin off."
     )
-
-
-def joined(items: tuple[str, ...] | list[str], nothing: str = "nothing") -> str:
-    """Return ``a, b and c``."""
-    if not items:
-        return nothing
-    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else items[0]
 
 
 def since(text: str, now: datetime) -> datetime:

@@ -1,4 +1,6 @@
-"""What holds on this device now: who agreed to what, and the one question that everyone asks.
+"""Who agreed to what on this device, which policy versions hold, and what may be done now.
+
+Touches: ``vault``. Start with ``permit``.
 
 What every start needs is loaded at once; what decides, shows and records, when it is first used (PEP 562).
 """
@@ -7,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rocketvpn_sdk.consent.in_force import InForce
-from rocketvpn_sdk.consent.permit import Held, Permit
-from rocketvpn_sdk.consent.standing import Standing
+from rocketvpn_sdk.consent.current_consents import CurrentConsents
+from rocketvpn_sdk.consent.permit import Permit, PermitSnapshot
+from rocketvpn_sdk.consent.policy_state import PolicyState
 from rocketvpn_sdk.consent.versions import Versions, policy_documents
 
 if TYPE_CHECKING:
@@ -28,12 +30,12 @@ __all__ = [
     "ConsentNotice",
     "ConsentReceipt",
     "ConsentStatus",
+    "CurrentConsents",
     "GuardianAsked",
-    "Held",
-    "InForce",
     "Permit",
+    "PermitSnapshot",
+    "PolicyState",
     "PurposeStatus",
-    "Standing",
     "Versions",
     "carry_guardian",
     "policy_documents",

@@ -6,8 +6,8 @@ import msgspec
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import AgeSettled
-from rocketvpn_sdk.messages import translate
-from rocketvpn_sdk.vault.change import Change, read_document
+from rocketvpn_sdk.text import translate
+from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 PERSON = "person"
 """The name of the document."""
@@ -44,7 +44,7 @@ def answered(before: Person | None, adult: bool, *, begins: float, ends: float) 
     return Person(adult, ends)
 
 
-def read_person(change: Change) -> Person | None:
-    """Return what is known, as ``change`` sees it."""
-    value = read_document(change.db, change.keys, PERSON)
+def read_person(transaction: Transaction) -> Person | None:
+    """Return what is known, as ``transaction`` sees it."""
+    value = read_document(transaction.db, transaction.keys, PERSON)
     return None if value is None else msgspec.convert(value, Person)

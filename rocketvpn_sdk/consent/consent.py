@@ -6,47 +6,47 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.consent.current_consents import CurrentConsents
 from rocketvpn_sdk.consent.decisions import Decisions
-from rocketvpn_sdk.consent.guardian import Asked
-from rocketvpn_sdk.consent.ledger import LEDGER, Entry, Ledger, Record, document_of, key_of
+from rocketvpn_sdk.consent.guardian import GuardianRequestState
+from rocketvpn_sdk.consent.ledger import LEDGER, Ledger, LedgerEntry, Record, document_of, key_of
 from rocketvpn_sdk.consent.minors import Minors
 from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
 from rocketvpn_sdk.consent.outcome import ConsentChange, ConsentStatus, PurposeStatus, ServerKnows
 from rocketvpn_sdk.consent.queued import OPERATIONS, PUT
 from rocketvpn_sdk.consent.record import ConsentReceipt, receipt_of
-from rocketvpn_sdk.consent.standing import Standing
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy, State
 from rocketvpn_sdk.vault import Queue, QueueItem
 
 
 class Consent:
-    """The consent room's own part, without the network. Thread-safe: the vault's lock is around every write.
+    """Consents on this device, without the network. Thread-safe: the vault's lock is around every write.
 
     Args:
-        standing: what holds, which this changes.
+        current_consents: what holds, which this changes.
         queue: where the server's notices wait.
         device: returns the id under which this device is bound, or ``None``.
-        on_shred: called after keys were destroyed: whoever holds plain records in memory drops them.
+        on_shred: called after keys were destroyed: anyone who holds plain records in memory drops them.
         before_opening: called before more may be recorded: what was recorded so far is sealed under what holds still.
     """
 
     def __init__(
         self,
-        standing: Standing,
+        current_consents: CurrentConsents,
         *,
         queue: Queue | None = None,
         device: Callable[[], str | None] = lambda: None,
         on_shred: Callable[[], None] = lambda: None,
         before_opening: Callable[[], None] = lambda: None,
     ) -> None:
-        self._standing = standing
-        self._vault = standing.vault
-        self._policies = standing.policies
-        self._queue = queue or Queue(standing.vault)
+        self._current_consents = current_consents
+        self._vault = current_consents.vault
+        self._policies = current_consents.policies
+        self._queue = queue or Queue(current_consents.vault)
         self.device = device
         """Returns the id under which this device is bound, or ``None``."""
-        self._decisions = Decisions(standing.vault, self._queue, standing.policies, device)
+        self._decisions = Decisions(current_consents.vault, self._queue, current_consents.policies, device)
         self._minors = Minors(self._decisions)
         self._on_shred = on_shred
         self._before_opening = before_opening
@@ -57,11 +57,11 @@ class Consent:
     @property
     def changes(self) -> int:
         """How often this process changed what holds."""
-        return self._standing.changes
+        return self._current_consents.changes
 
     def state(self) -> State:
         """Return what holds now; on a locked vault, that nobody said anything."""
-        return self._standing.state()
+        return self._current_consents.state()
 
     def status(self) -> ConsentStatus:
         """Return how it stands with everything that is optional; never asks the server.
@@ -99,7 +99,7 @@ class Consent:
             server=self._server_knows(key, entry, waiting),
         )
 
-    def _server_knows(self, key: str, entry: Entry | None, waiting: set[str]) -> ServerKnows:
+    def _server_knows(self, key: str, entry: LedgerEntry | None, waiting: set[str]) -> ServerKnows:
         device = self.device()
         if entry is None or device is None or (entry.told != device and entry.state != "granted"):
             return "not_needed"
@@ -189,7 +189,7 @@ class Consent:
         """
         if self._decisions.settle():
             self._shredded()
-        self._decisions.queue_untold()
+        self._decisions.queue_unnotified()
 
     def _end(self, until: datetime | None) -> float | None:
         if until is None:
@@ -229,11 +229,11 @@ class Consent:
         self._shredded()
         return was
 
-    def confirm_guardian(self, asked: Asked) -> None:
+    def confirm_guardian(self, asked: GuardianRequestState) -> None:
         """Write down what a guardian answered to ``asked``, once the server has confirmed it."""
         self._before_opening()
         self._minors.confirm(asked)
-        self._standing.changes += 1
+        self._current_consents.changes += 1
 
     # ------------------------------------------------------------ inside
 
@@ -244,11 +244,11 @@ class Consent:
         if shredded:
             self._shredded()
         else:
-            self._standing.changes += 1
+            self._current_consents.changes += 1
         return done
 
     def _shredded(self) -> None:
-        self._standing.changes += 1  # first: what is recorded from here on asks anew
+        self._current_consents.changes += 1  # first: what is recorded from here on asks again
         self._on_shred()
 
 

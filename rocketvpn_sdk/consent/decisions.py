@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 import msgspec
 
 from rocketvpn_sdk.consent.age import read_person
-from rocketvpn_sdk.consent.ending import end, tell, untold
+from rocketvpn_sdk.consent.ending import end, queue_notice, unnotified
 from rocketvpn_sdk.consent.guardian import read_guardian
 from rocketvpn_sdk.consent.ledger import (
     ConsentState,
-    Entry,
     Ledger,
+    LedgerEntry,
     digest_of,
     key_of,
     parts_of,
@@ -27,11 +27,11 @@ from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import drop_purpose
 from rocketvpn_sdk.consent.record import new_record, with_event
 from rocketvpn_sdk.errors import AgeUnknown, GuardianNeeded
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.vault import Queue, Vault
-from rocketvpn_sdk.vault.change import Change
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
+from rocketvpn_sdk.vault.transaction import Transaction
 
 USER, GUARDIAN, TIME = "dpv:DataSubject", "dpv:GuardianOfDataSubject", "dpv:DataController"
 """Who ends a consent, in DPV's terms; what was agreed to for a time ends by the controller's clock."""
@@ -73,18 +73,18 @@ class Decisions:
         policies, device = self.policies(), self.device()
         if state != "granted" and self._granted(notice.purpose, notice.recipient):
             self.withdraw(notice.purpose, notice.recipient)
-        with self.vault.write() as change:
+        with self.vault.write() as transaction:
             if state == "granted":
-                self._check_age(change, policies)
-            ledger = read_ledger(change)
+                self._check_age(transaction, policies)
+            ledger = read_ledger(transaction)
             key = key_of(notice.purpose, notice.recipient)
             if state == "granted" and notice.recipient is None and ledger.state(key, self.vault.now()) != "granted":
-                change.mark(RECORDED)
+                transaction.mark(RECORDED)
             at = ledger.entries[key].next_at(self._at()) if key in ledger.entries else self._at()
             record = str(uuid.uuid4())
             document = new_record(policies[-1], notice, record=record, subject=ledger.subject)
-            write_record(change, record, with_event(document, state, at=at, until=until))
-            entry = Entry(
+            write_record(transaction, record, with_event(document, state, at=at, until=until))
+            entry = LedgerEntry(
                 state=state,
                 at=at,
                 until=until,
@@ -95,14 +95,14 @@ class Decisions:
                 record=record,
             )
             ledger = msgspec.structs.replace(ledger.with_entry(key, entry), records=(*ledger.records, record))
-            write_ledger(change, self._tell(change, ledger, [key], device))
-            change.owe_rotation(self.vault.clock.time())
+            write_ledger(transaction, self._queue_notices(transaction, ledger, [key], device))
+            transaction.request_rotation(self.vault.clock.time())
         return ConsentChange(
             purpose=notice.purpose, recipient=notice.recipient, state=state, changed=True, server=_waits(device)
         )
 
     def withdraw(self, purpose: str, recipient: str | None) -> ConsentChange:
-        """Withdraw, in one transaction: written down, lanes shredded, queued items dropped, the server's notice queued.
+        """Withdraw in one transaction: write it down, shred its records, drop queued items, queue the server's notice.
 
         What was never granted stays as it is.
 
@@ -117,14 +117,14 @@ class Decisions:
             state = self.ledger().state(key_of(purpose, recipient), now)
             return ConsentChange(purpose=purpose, recipient=recipient, state=state, changed=False)
         destroyed = 0
-        with self.vault.shredding() as change:
-            ledger = read_ledger(change)
+        with self.vault.shredding() as transaction:
+            ledger = read_ledger(transaction)
             keys = [key for key in _reached(ledger, purpose, recipient) if ledger.entries[key].state == "granted"]
             for key in keys:
-                ledger = end(change, ledger, key, "withdrawn", at=self._at(), by=USER)
-            if recipient is None:  # a third party's consent has no lanes: what is kept here is not for it
-                destroyed = self._clear(change, [purpose], policies)
-            write_ledger(change, self._tell(change, ledger, keys, device))
+                ledger = end(transaction, ledger, key, "withdrawn", at=self._at(), by=USER)
+            if recipient is None:  # a third party's consent has no partitions: what is kept here is not for it
+                destroyed = self._clear(transaction, [purpose], policies)
+            write_ledger(transaction, self._queue_notices(transaction, ledger, keys, device))
         return ConsentChange(
             purpose=purpose,
             recipient=recipient,
@@ -137,16 +137,16 @@ class Decisions:
 
     # ------------------------------------------------------------ what ends consents besides
 
-    def suspend(self, change: Change, policies: tuple[Policy, ...], device: str | None, *, by: str) -> None:
+    def suspend(self, transaction: Transaction, policies: tuple[Policy, ...], device: str | None, *, by: str) -> None:
         """End everything that rests on a consent, and destroy what was kept for it: the user is under age now (M1)."""
-        ledger = read_ledger(change)
+        ledger = read_ledger(transaction)
         keys = [key for key, entry in ledger.entries.items() if entry.state == "granted"]
         for key in keys:
-            ledger = end(change, ledger, key, "unset", at=self._at(), by=by)
+            ledger = end(transaction, ledger, key, "unset", at=self._at(), by=by)
         optional = {part.id for policy in policies for part in policy.document.purpose if part.necessity == "consent"}
-        self._clear(change, sorted(optional | {parts_of(key)[0] for key in keys if "/" not in key}), policies)
+        self._clear(transaction, sorted(optional | {parts_of(key)[0] for key in keys if "/" not in key}), policies)
         if keys:
-            write_ledger(change, self._tell(change, ledger, keys, device))
+            write_ledger(transaction, self._queue_notices(transaction, ledger, keys, device))
 
     def settle(self) -> bool:
         """End what has expired, as a withdrawal ends it; return whether anything had."""
@@ -154,31 +154,31 @@ class Decisions:
         if not any(_ran_out(entry, now) for entry in self.ledger().entries.values()):
             return False
         policies, device = self.policies(), self.device()
-        with self.vault.shredding() as change:
-            ledger = read_ledger(change)
+        with self.vault.shredding() as transaction:
+            ledger = read_ledger(transaction)
             keys = [key for key, entry in ledger.entries.items() if _ran_out(entry, now)]
             for key in keys:
-                ledger = end(change, ledger, key, "expired", at=self._at(), by=TIME)
-            self._clear(change, [key for key in keys if "/" not in key], policies)
-            write_ledger(change, self._tell(change, ledger, keys, device))
+                ledger = end(transaction, ledger, key, "expired", at=self._at(), by=TIME)
+            self._clear(transaction, [key for key in keys if "/" not in key], policies)
+            write_ledger(transaction, self._queue_notices(transaction, ledger, keys, device))
         return True
 
-    def queue_untold(self) -> None:
+    def queue_unnotified(self) -> None:
         """Queue what the server does not know: from before this device was bound, or changed since it was told."""
         device = self.device()
-        if device is None or not untold(self.ledger(), device):
+        if device is None or not unnotified(self.ledger(), device):
             return
-        with self.vault.write() as change:
-            ledger = read_ledger(change)
-            write_ledger(change, self._tell(change, ledger, untold(ledger, device), device))
-            change.owe_rotation(self.vault.clock.time())
+        with self.vault.write() as transaction:
+            ledger = read_ledger(transaction)
+            write_ledger(transaction, self._queue_notices(transaction, ledger, unnotified(ledger, device), device))
+            transaction.request_rotation(self.vault.clock.time())
 
     # ------------------------------------------------------------ asking
 
     def ledger(self) -> Ledger:
         """Return the ledger."""
-        with self.vault.read() as (change, _):
-            return read_ledger(change)
+        with self.vault.read() as (transaction, _):
+            return read_ledger(transaction)
 
     def owed(self) -> bool:
         """Whether the root's rotation is owed: the secret store could not be used."""
@@ -193,8 +193,8 @@ class Decisions:
 
     # ------------------------------------------------------------ inside a transaction
 
-    def _check_age(self, change: Change, policies: tuple[Policy, ...]) -> None:
-        guardian, person = read_guardian(change), read_person(change)
+    def _check_age(self, transaction: Transaction, policies: tuple[Policy, ...]) -> None:
+        guardian, person = read_guardian(transaction), read_person(transaction)
         if guardian is not None and guardian.counts(policies):
             return
         if person is None:
@@ -202,15 +202,17 @@ class Decisions:
         if not person.adult:
             raise GuardianNeeded(rule="M1", reason=translate(_NEEDS_GUARDIAN))
 
-    def _clear(self, change: Change, purposes: Iterable[str], policies: tuple[Policy, ...]) -> int:
+    def _clear(self, transaction: Transaction, purposes: Iterable[str], policies: tuple[Policy, ...]) -> int:
         """Destroy what is kept for ``purposes`` and drop what waits for them; return how many keys that were."""
         ended = tuple(purposes)
         for purpose in ended:
-            drop_purpose(change, self.queue, purpose, policies)
-        return change.shred(Lanes(purpose=purpose) for purpose in ended)
+            drop_purpose(transaction, self.queue, purpose, policies)
+        return transaction.shred(PartitionChoice(purpose=purpose) for purpose in ended)
 
-    def _tell(self, change: Change, ledger: Ledger, keys: Iterable[str], device: str | None) -> Ledger:
-        return tell(change, self.queue, ledger, keys, device, now=self.vault.clock.time())
+    def _queue_notices(
+        self, transaction: Transaction, ledger: Ledger, keys: Iterable[str], device: str | None
+    ) -> Ledger:
+        return queue_notice(transaction, self.queue, ledger, keys, device, now=self.vault.clock.time())
 
     def _at(self) -> float:
         # Never less than before: what comes later must look later, to the server as well.
@@ -225,7 +227,7 @@ def _reached(ledger: Ledger, purpose: str, recipient: str | None) -> Iterator[st
             yield key
 
 
-def _ran_out(entry: Entry, now: float) -> bool:
+def _ran_out(entry: LedgerEntry, now: float) -> bool:
     return entry.state == "granted" and not entry.counts(now)
 
 

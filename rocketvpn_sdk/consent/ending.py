@@ -1,4 +1,4 @@
-"""How a consent ends, whatever ends it: its entry, its record, and what the server is told. In a transaction."""
+"""Ends consents: the ledger entry, the consent record, and the notice to the server, in one transaction."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 
 from rocketvpn_sdk.consent.ledger import (
     ConsentState,
-    Entry,
     Ledger,
+    LedgerEntry,
     digest_of,
     parts_of,
     read_ledger,
@@ -21,14 +21,14 @@ from rocketvpn_sdk.consent.queued import PUT, notice_item
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.vault import Queue
-from rocketvpn_sdk.vault.change import Change
+from rocketvpn_sdk.vault.transaction import Transaction
 
 
-def end(change: Change, ledger: Ledger, key: str, state: ConsentState, *, at: float, by: str) -> Ledger:
+def end(transaction: Transaction, ledger: Ledger, key: str, state: ConsentState, *, at: float, by: str) -> Ledger:
     """Return the ledger with ``key`` ended; its record gets the event.
 
     Args:
-        change: the transaction.
+        transaction: the one that writes.
         ledger: as it is.
         key: what ends; it has an entry.
         state: what it becomes.
@@ -39,62 +39,62 @@ def end(change: Change, ledger: Ledger, key: str, state: ConsentState, *, at: fl
 
     entry = ledger.entries[key]
     at = entry.next_at(at)
-    document = read_record(change, entry.record)
+    document = read_record(transaction, entry.record)
     if document is not None:
-        write_record(change, entry.record, with_event(document, state, at=at, by=by))
+        write_record(transaction, entry.record, with_event(document, state, at=at, by=by))
     ended = msgspec.structs.replace(entry, state=state, at=at, until=None, stale=True)
     return ledger.with_entry(key, ended)
 
 
-def tell(
-    change: Change, queue: Queue, ledger: Ledger, keys: Iterable[str], device_id: str | None, *, now: float
+def queue_notice(
+    transaction: Transaction, queue: Queue, ledger: Ledger, keys: Iterable[str], device_id: str | None, *, now: float
 ) -> Ledger:
     """Return the ledger with the server's notices about ``keys`` queued; nothing where this device is not bound."""
     if device_id is None:
         return ledger
     for key in keys:
         entry = ledger.entries[key]
-        queue.add(change, notice_item(key, entry, device_id, now))
+        queue.add(transaction, notice_item(key, entry, device_id, now))
         ledger = ledger.with_entry(key, msgspec.structs.replace(entry, told=device_id, stale=False))
     return ledger
 
 
-def untold(ledger: Ledger, device_id: str) -> tuple[str, ...]:
+def unnotified(ledger: Ledger, device_id: str) -> tuple[str, ...]:
     """Return the keys that the server does not know about from this device: a changed one, or one before binding."""
 
-    def missing(entry: Entry) -> bool:
+    def missing(entry: LedgerEntry) -> bool:
         return entry.stale if entry.told == device_id else entry.state == "granted"
 
     return tuple(key for key, entry in ledger.entries.items() if missing(entry))
 
 
-def tell_anew(change: Change, queue: Queue) -> bool:
-    """Let whatever the server was told be told again; return whether there was anything; the caller owes the rotation.
+def queue_notices_again(transaction: Transaction, queue: Queue) -> bool:
+    """Queue every notice that the server had again; return whether there were any. The caller rotates the root.
 
     For when this device is bound: the server dropped what it had been told when the device was taken off its order, and
-    bound to the same order again it has the same id. What still waits goes: what is told anew says all that holds.
+    bound to the same order again it has the same id. What still waits goes: what is told again says all that holds.
     """
-    ledger = read_ledger(change)
+    ledger = read_ledger(transaction)
     told = {key: msgspec.structs.replace(entry, stale=True) for key, entry in ledger.entries.items() if entry.told}
     if told:
-        queue.drop(change, lambda item: item.operation == PUT)
-        write_ledger(change, msgspec.structs.replace(ledger, entries={**ledger.entries, **told}))
+        queue.drop(transaction, lambda item: item.operation == PUT)
+        write_ledger(transaction, msgspec.structs.replace(ledger, entries={**ledger.entries, **told}))
     return bool(told)
 
 
-def unset(change: Change, keys: Iterable[str], *, at: float, spare: str = "") -> None:
+def unset(transaction: Transaction, keys: Iterable[str], *, at: float, spare: str = "") -> None:
     """Let the consents for ``keys`` fall back to "unset": a new version of the policy widens them (X3).
 
     Part of the transaction in which that version binds; the caller owes the rotation. The server learns it with the
     next delivery.
 
     Args:
-        change: the transaction.
+        transaction: the one that writes.
         keys: of ``State.consents``.
         at: seconds since the epoch.
         spare: the SHA-256 of the new version: a consent that was given to that text already stays.
     """
-    ledger = read_ledger(change)
+    ledger = read_ledger(transaction)
     ending = [
         key
         for key in keys
@@ -103,23 +103,23 @@ def unset(change: Change, keys: Iterable[str], *, at: float, spare: str = "") ->
         and ledger.entries[key].policy_sha256 != spare
     ]
     for key in ending:
-        ledger = end(change, ledger, key, "unset", at=at, by="dpv:DataController")
+        ledger = end(transaction, ledger, key, "unset", at=at, by="dpv:DataController")
     if ending:
-        write_ledger(change, ledger)
+        write_ledger(transaction, ledger)
 
 
-def reworded(change: Change, before: Policy, after: Policy, *, shown: str = "") -> frozenset[str]:
+def reworded(transaction: Transaction, before: Policy, after: Policy, *, shown: str = "") -> frozenset[str]:
     """Return the keys of consents whose purpose ``after`` puts in other words than those that the user was shown.
 
     In the language in which it was shown: one that is added, or put better, says nothing else to this user.
 
     Args:
-        change: the transaction.
+        transaction: the one that writes.
         before: a version that said what was agreed to, for entries that do not hold it themselves.
         after: the version to come.
         shown: the SHA-256 of a text: only consents that were given to that one are looked at.
     """
-    entries = read_ledger(change).entries.items()
+    entries = read_ledger(transaction).entries.items()
     return frozenset(
         key
         for key, entry in entries
@@ -130,7 +130,7 @@ def reworded(change: Change, before: Policy, after: Policy, *, shown: str = "") 
     )
 
 
-def _said(key: str, entry: Entry, policy: Policy) -> str:
+def _said(key: str, entry: LedgerEntry, policy: Policy) -> str:
     """Return the digest of the purpose's sentence, in the entry's language; empty: ``policy`` has no such purpose."""
     purpose = policy.purposes.get(parts_of(key)[0])
     return "" if purpose is None else digest_of(text_in(purpose.sentence, entry.language))

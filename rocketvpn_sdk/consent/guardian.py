@@ -9,7 +9,7 @@ import msgspec
 
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.vault.change import Change, read_document
+from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 GUARDIAN = "guardian"
 REQUEST = "guardian/request"
@@ -37,7 +37,7 @@ class Guardian(MaskedRepr, frozen=True, kw_only=True):
         return (self.carried or self.sha256) in {policy.sha256 for policy in policies}
 
 
-class Asked(MaskedRepr, frozen=True, kw_only=True):
+class GuardianRequestState(MaskedRepr, frozen=True, kw_only=True):
     """That a guardian was asked, and the code has not come back yet; not who was asked."""
 
     request: str
@@ -53,17 +53,17 @@ class Asked(MaskedRepr, frozen=True, kw_only=True):
     code_digits: int | None = None
 
 
-def read_guardian(change: Change) -> Guardian | None:
-    """Return the agreement, as ``change`` sees it."""
-    value = read_document(change.db, change.keys, GUARDIAN)
+def read_guardian(transaction: Transaction) -> Guardian | None:
+    """Return the agreement, as ``transaction`` sees it."""
+    value = read_document(transaction.db, transaction.keys, GUARDIAN)
     return None if value is None else msgspec.convert(value, Guardian)
 
 
-def carry_guardian(change: Change, old_sha256: str, new_sha256: str) -> None:
+def carry_guardian(transaction: Transaction, old_sha256: str, new_sha256: str) -> None:
     """Let a guardian's agreement to one text count for a later one that takes nothing from the user (X3).
 
     Part of the transaction in which the later version binds; the caller owes the rotation.
     """
-    guardian = read_guardian(change)
+    guardian = read_guardian(transaction)
     if guardian is not None and (guardian.carried or guardian.sha256) == old_sha256:
-        change.put(GUARDIAN, msgspec.structs.replace(guardian, carried=new_sha256))
+        transaction.put(GUARDIAN, msgspec.structs.replace(guardian, carried=new_sha256))

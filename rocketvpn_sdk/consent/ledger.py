@@ -10,8 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.policy import Consent as Held
-from rocketvpn_sdk.vault.change import Change, read_document
+from rocketvpn_sdk.policy import ConsentChoice as Held
+from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 LEDGER = "consents"
 MOST_RECORDS = 200
@@ -20,7 +20,7 @@ MOST_RECORDS = 200
 ConsentState = Literal["unset", "granted", "denied", "withdrawn", "expired"]
 
 
-class Entry(MaskedRepr, frozen=True, kw_only=True):
+class LedgerEntry(MaskedRepr, frozen=True, kw_only=True):
     """What holds for one purpose, or for one purpose and third party."""
 
     state: ConsentState
@@ -57,7 +57,7 @@ class Entry(MaskedRepr, frozen=True, kw_only=True):
 class Ledger(MaskedRepr, frozen=True):
     """Every entry by key, and the records that the user can have receipts of, oldest first."""
 
-    entries: Mapping[str, Entry] = {}
+    entries: Mapping[str, LedgerEntry] = {}
     records: tuple[str, ...] = ()
     subject: str = ""
     """Stands for the user in records: a random UUID that never leaves the device by itself."""
@@ -69,7 +69,7 @@ class Ledger(MaskedRepr, frozen=True):
             return "unset"
         return "expired" if entry.state == "granted" and not entry.counts(now) else entry.state
 
-    def with_entry(self, key: str, entry: Entry) -> Ledger:
+    def with_entry(self, key: str, entry: LedgerEntry) -> Ledger:
         """Return the ledger with ``entry`` for ``key``."""
         return msgspec.structs.replace(self, entries={**self.entries, key: entry})
 
@@ -100,7 +100,7 @@ def parts_of(key: str) -> tuple[str, str | None]:
 
 
 def digest_of(sentence: str) -> str:
-    """Return what ``Entry.said`` holds of a sentence."""
+    """Return what ``LedgerEntry.said`` holds of a sentence."""
     return hashlib.sha256(sentence.encode()).hexdigest()
 
 
@@ -112,9 +112,9 @@ def document_of(record: str) -> str:
 # ------------------------------------------------------------ inside a transaction
 
 
-def read_ledger(change: Change) -> Ledger:
-    """Return the ledger as ``change`` sees it."""
-    value = read_document(change.db, change.keys, LEDGER)
+def read_ledger(transaction: Transaction) -> Ledger:
+    """Return the ledger as ``transaction`` sees it."""
+    value = read_document(transaction.db, transaction.keys, LEDGER)
     if value is not None:
         return msgspec.convert(value, Ledger)
     import uuid  # for the first decision alone; every start loads this module
@@ -122,22 +122,22 @@ def read_ledger(change: Change) -> Ledger:
     return Ledger(subject=str(uuid.uuid4()))
 
 
-def write_ledger(change: Change, ledger: Ledger) -> None:
+def write_ledger(transaction: Transaction, ledger: Ledger) -> None:
     """Write the ledger; records beyond the bound that nothing rests on go with it."""
     live = {entry.record for entry in ledger.entries.values()}
     beyond = len(ledger.records) - MOST_RECORDS
     old = [record for record in ledger.records if record not in live][: max(beyond, 0)]
-    change.drop(*(document_of(record) for record in old))
+    transaction.drop(*(document_of(record) for record in old))
     kept = tuple(record for record in ledger.records if record not in old)
-    change.put(LEDGER, msgspec.structs.replace(ledger, records=kept))
+    transaction.put(LEDGER, msgspec.structs.replace(ledger, records=kept))
 
 
-def read_record(change: Change, record: str) -> dict[str, Any] | None:
-    """Return a record's document as ``change`` sees it."""
-    value = read_document(change.db, change.keys, document_of(record))
+def read_record(transaction: Transaction, record: str) -> dict[str, Any] | None:
+    """Return a record's document as ``transaction`` sees it."""
+    value = read_document(transaction.db, transaction.keys, document_of(record))
     return None if value is None else msgspec.convert(value, Record).document
 
 
-def write_record(change: Change, record: str, document: dict[str, Any]) -> None:
+def write_record(transaction: Transaction, record: str, document: dict[str, Any]) -> None:
     """Write a record."""
-    change.put(document_of(record), Record(document))
+    transaction.put(document_of(record), Record(document))

@@ -13,9 +13,9 @@ import msgspec
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Field, Policy, wording
 from rocketvpn_sdk.policy.decide import SIGNALLED
+from rocketvpn_sdk.text import listed, translate
 
 _NOT_ASKED = "It is necessary for what was ordered."
 _NAMES_NOTHING = "The policy uses nothing for {}, so there is nothing to agree to yet."
@@ -158,7 +158,7 @@ def check_asked(policy: Policy, purpose: str, recipient: str | None) -> None:
     if (purpose, recipient) not in asked:
         name = purpose if recipient is None else f"{purpose}/{recipient}"
         known_names = (part if third is None else f"{part}/{third}" for part, third in asked)
-        raise PurposeUnknown(name="purpose", problem="", purpose=name, known=", ".join(known_names) or "-")
+        raise PurposeUnknown(name="purpose", problem="", purpose=name, known=listed(known_names))
 
 
 def asked_about(policy: Policy) -> tuple[tuple[str, str | None], ...]:
@@ -221,7 +221,7 @@ def _lasting(fields: Iterable[Field]) -> Iterator[str]:
         kept.setdefault(times, []).append(field.id)
     for (here, there), names in kept.items():
         said = "How long {} can be kept: on this device, {}; on the server, {}."
-        yield _said(said, wording.listed(names), here, there)
+        yield _said(said, listed(names), here, there)
 
 
 def _receivers(policy: Policy, fields: Iterable[Field], recipient: str | None, language: str) -> Iterable[str]:

@@ -9,14 +9,14 @@ What asks for a consent that was not needed before: nobody has given it for what
 
 from __future__ import annotations
 
-from rocketvpn_sdk.consent.in_force import InForce
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.consent.policy_state import PolicyState
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 
-RECORDED = Lanes(stream="log")
+RECORDED = PartitionChoice(stream="log")
 """What the app records; all else is asked for when it is written."""
 
 
-def allows_more(before: InForce, after: InForce) -> bool:
+def allows_more(before: PolicyState, after: PolicyState) -> bool:
     """Whether more may be recorded under the versions of ``after`` than under those of ``before``."""
     if before.pending is None or before.change is None:
         return False  # one more version in force allows no more
@@ -27,12 +27,12 @@ def allows_more(before: InForce, after: InForce) -> bool:
     return bool(after.accepted - before.accepted)
 
 
-def newly_asked(before: InForce, after: InForce) -> frozenset[str]:
+def newly_asked(before: PolicyState, after: PolicyState) -> frozenset[str]:
     """Return the purposes that needed no consent under ``before``, and need one under a version of ``after``."""
     known = {purpose.id for purpose in before.binding.document.purpose}
     return frozenset((_asked(after) - _asked(before)) & known)
 
 
-def _asked(held: InForce) -> set[str]:
+def _asked(held: PolicyState) -> set[str]:
     parts = (purpose for policy in held.policies for purpose in policy.document.purpose)
     return {purpose.id for purpose in parts if purpose.necessity == "consent"}

@@ -10,7 +10,7 @@ import msgspec
 from rocketvpn_sdk.consent.guardian import About
 from rocketvpn_sdk.consent.ledger import ConsentState
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.messages import translate
+from rocketvpn_sdk.text import translate
 
 ServerKnows = Literal["not_needed", "waiting", "told"]
 """Whether the server knows a decision: this device is not bound, it waits in the queue, or the server answered."""

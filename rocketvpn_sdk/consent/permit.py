@@ -1,11 +1,11 @@
-"""The one question everyone asks: ``policy.decide``, with what holds on this device now."""
+"""Decides what is permitted now: ``policy.decide`` with this device's current policies and consents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rocketvpn_sdk.consent.in_force import Cell, InForce
+from rocketvpn_sdk.consent.policy_state import Cell, PolicyState
 from rocketvpn_sdk.policy import (
     ON_DEVICE,
     Decision,
@@ -18,8 +18,8 @@ from rocketvpn_sdk.policy import (
 )
 
 
-class Held(NamedTuple):
-    """What holds at one moment: one answer for many questions."""
+class PermitSnapshot(NamedTuple):
+    """The policies, consents and time of one moment, so that one call or record is judged by one state."""
 
     policies: tuple[Policy, ...]
     """Every version that holds, the binding one first."""
@@ -41,7 +41,7 @@ class Held(NamedTuple):
         """Decide about a call by one version alone; see ``policy.purpose_allowed``."""
         return purpose_allowed(policy, self.state, purpose, recipient, self.now)
 
-    def allows_as(self, other: Held) -> bool:
+    def allows_as(self, other: PermitSnapshot) -> bool:
         """Whether the same is allowed as by ``other``: nothing was decided between the two, and nothing ran out."""
         if (self.policies, self.state, self.accepted) != (other.policies, other.state, other.accepted):
             return False
@@ -62,7 +62,7 @@ class Permit:
 
     def __init__(
         self,
-        in_force: Callable[[], InForce],
+        in_force: Callable[[], PolicyState],
         state: Callable[[], State],
         now: Callable[[], float],
         changes: Callable[[], int] = lambda: 0,
@@ -73,7 +73,7 @@ class Permit:
         self._now = now
         self.changes = changes
         self._stamp = stamp
-        self._read: tuple[int, InForce, State] | None = None
+        self._read: tuple[int, PolicyState, State] | None = None
         """What holds as of a stamp: put in place as a whole, since several threads ask."""
 
     @property
@@ -89,12 +89,12 @@ class Permit:
         """Every version that holds, the binding one first."""
         return self._in_force().policies
 
-    def held(self) -> Held:
-        """Return what holds now: versions and state of the same moment, whoever writes meanwhile."""
+    def held(self) -> PermitSnapshot:
+        """Return what holds now: versions and state of the same moment, anyone who writes meanwhile."""
         in_force, state = self._one_moment()
-        return Held(in_force.policies, state, self._now(), in_force.accepted)
+        return PermitSnapshot(in_force.policies, state, self._now(), in_force.accepted)
 
-    def _one_moment(self) -> tuple[InForce, State]:
+    def _one_moment(self) -> tuple[PolicyState, State]:
         stamp = self._stamp()
         while True:
             if stamp is not None and self._read is not None and self._read[0] == stamp:

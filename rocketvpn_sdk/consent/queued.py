@@ -6,18 +6,18 @@ import secrets
 import uuid
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent.ledger import Entry, parts_of
+from rocketvpn_sdk.consent.ledger import LedgerEntry, parts_of
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import Queue, QueueItem
-from rocketvpn_sdk.vault.change import Change
+from rocketvpn_sdk.vault.transaction import Transaction
 
 PUT = "consents.put"
 GUARDIAN_WITHDRAW = "guardian.withdraw"
 OPERATIONS = (PUT, GUARDIAN_WITHDRAW)
-"""The queue items that are this room's."""
+"""The operations of consents' own queue items."""
 
 
-def notice_item(key: str, entry: Entry, device_id: str, created_at: float) -> QueueItem:
+def notice_item(key: str, entry: LedgerEntry, device_id: str, created_at: float) -> QueueItem:
     """Return the server's notice about what holds for ``key``."""
     purpose, recipient = parts_of(key)
     body = {
@@ -50,7 +50,7 @@ def _item(operation: str, body: dict[str, object], device_id: str, created_at: f
     )
 
 
-def drop_purpose(change: Change, queue: Queue, purpose: str, policies: tuple[Policy, ...]) -> None:
+def drop_purpose(transaction: Transaction, queue: Queue, purpose: str, policies: tuple[Policy, ...]) -> None:
     """Drop what waits for ``purpose``: what its calls carry, and notices that it was agreed to.
 
     Notices that somebody said no stay: the server has to hear each of them.
@@ -62,4 +62,4 @@ def drop_purpose(change: Change, queue: Queue, purpose: str, policies: tuple[Pol
         known = (policy.operations.get(item.operation) for policy in policies)
         return any(operation is not None and operation.purpose == purpose for operation in known)
 
-    queue.drop(change, goes)
+    queue.drop(transaction, goes)

@@ -6,20 +6,23 @@ shown for ``notice_days`` and its date has come; until then the device does what
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from rocketvpn_sdk.consent.in_force import Cell, InForce, Shown, parts_of
 from rocketvpn_sdk.consent.opening import RECORDED, allows_more, newly_asked
+from rocketvpn_sdk.consent.policy_state import Cell, PolicyState, Shown, parts_of
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.vault import Vault
-from rocketvpn_sdk.vault.change import Change, read_document
+from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 if TYPE_CHECKING:  # comparing is loaded when there is something to compare
     from rocketvpn_sdk.policy import PolicyChange
+
+logger = logging.getLogger(__name__)
 
 POLICY_STATE = "policy"
 
@@ -55,14 +58,14 @@ class Versions:
     def __init__(self, vault: Vault, given: Policy) -> None:
         self._vault = vault
         self._given = given
-        self._now = InForce(given)
+        self._now = PolicyState(given)
         self._stamp = -1
         self.changes = 0
         """How often this process saw another set of versions."""
 
     # ------------------------------------------------------------ asking
 
-    def in_force(self) -> InForce:
+    def in_force(self) -> PolicyState:
         """Return what holds now; on a locked vault, the version that came with the app."""
         if self._vault.unlocked:
             with suppress(VaultLocked, VaultClosed):  # it was closed in between, here or by another process
@@ -78,12 +81,12 @@ class Versions:
             self._take(self._read(kept))
         self._stamp = stamp
 
-    def _take(self, state: InForce) -> None:
+    def _take(self, state: PolicyState) -> None:
         if state is not self._now:
             self._now = state
             self.changes += 1
 
-    def _read(self, kept: _Kept) -> InForce:
+    def _read(self, kept: _Kept) -> PolicyState:
         """Return ``kept`` as policies; what is known already is not read again."""
         now = self._now
         binding = self._known(kept.binding)
@@ -91,7 +94,7 @@ class Versions:
         if (binding, pending, kept.shown, kept.accepted) == (now.binding, now.pending, now.shown, now.accepted):
             return now
         change = _compared(binding, pending) if pending else None
-        return InForce(binding, pending, change, kept.shown, kept.accepted)
+        return PolicyState(binding, pending, change, kept.shown, kept.accepted)
 
     def _known(self, sha256: str) -> Policy:
         for policy in (*self._now.policies, self._given):
@@ -105,7 +108,7 @@ class Versions:
     def set_aside(self) -> Policy | None:
         """Return the version that came with the app if what is known here is another text, and not just a newer one.
 
-        It is then not used: what binds stays, or whoever opens the vault last would decide what the app may do.
+        It is then not used: what binds stays, or anyone who opens the vault last would decide what the app may do.
         """
         now, given = self.in_force(), self._given
         if given.document.policy_id != now.newest.document.policy_id:
@@ -123,11 +126,11 @@ class Versions:
                 break
         self.settle()
 
-    def _compare_given(self, now: InForce) -> None:
+    def _compare_given(self, now: PolicyState) -> None:
         given = self._given
         if self._vault.get(POLICY_STATE, _Kept) is None:
-            with self._vault.write() as change:
-                self._write(change, now)
+            with self._vault.write() as transaction:
+                self._write(transaction, now)
         elif given.document.policy_id != now.newest.document.policy_id:
             return  # no version of what is known here, whatever its number: see ``set_aside``
         elif given.version > now.newest.version:
@@ -135,7 +138,7 @@ class Versions:
         elif _only_moved(now.newest, given):
             self._move(now, given)
 
-    def offer(self, policy: Policy) -> InForce:
+    def offer(self, policy: Policy) -> PolicyState:
         """Take a newer version whose signature was checked; return what holds then.
 
         Raises:
@@ -154,26 +157,27 @@ class Versions:
         self.settle()
         return self.in_force()
 
-    def _move(self, now: InForce, moved: Policy) -> None:
-        """Take the newest version's text with other host names; whoever agreed to it agreed to this."""
-        state = InForce(moved) if now.pending is None else _with_pending(now, moved)
-        with self._vault.write() as change:
-            self._expect(change, now)
-            self._carry(change, now.newest, moved)
-            self._replace(change, now, state)
+    def _move(self, now: PolicyState, moved: Policy) -> None:
+        """Take the newest version's text with other host names; anyone who agreed to it agreed to this."""
+        state = PolicyState(moved) if now.pending is None else _with_pending(now, moved)
+        with self._vault.write() as transaction:
+            self._expect(transaction, now)
+            self._carry(transaction, now.newest, moved)
+            self._replace(transaction, now, state)
         self._take(state)
 
-    def _announce(self, now: InForce, newest: Policy) -> None:
+    def _announce(self, now: PolicyState, newest: Policy) -> None:
         change = _compared(now.binding, newest)
         parts = parts_of(change, newest)
         shown = tuple(shown for shown in now.shown if shown.what & parts)
         needed = parts_of(msgspec.structs.replace(change, widened=()), newest)
         accepted = now.accepted & change.cells if needed <= parts_of(now.change, now.newest) else frozenset()
-        self._keep(now, InForce(now.binding, newest, change, shown, accepted))
+        self._keep(now, PolicyState(now.binding, newest, change, shown, accepted))
+        logger.info("policy version %d taken; version %d binds", newest.version, now.binding.version)
 
     # ------------------------------------------------------------ the user
 
-    def shown(self, state: InForce, language: str) -> None:
+    def shown(self, state: PolicyState, language: str) -> None:
         """Note that all of ``state``'s change was shown now.
 
         Raises:
@@ -184,7 +188,7 @@ class Versions:
             shown = Shown(state.pending.version, state.pending.sha256, language, self._vault.now(), what)
             self._keep(state, msgspec.structs.replace(state, shown=(*state.shown, shown)))
 
-    def accept(self, state: InForce) -> None:
+    def accept(self, state: PolicyState) -> None:
         """Note that the user takes what is newly necessary in the pending version, ahead of its date.
 
         Raises:
@@ -205,75 +209,80 @@ class Versions:
             return False
         from rocketvpn_sdk.consent.ending import reworded, unset  # loaded when a version binds, which is seldom
 
-        bound = InForce(state.pending)
-        with suppress(NotAllowed), self._vault.write() as change:
-            self._expect(change, state)
-            void = (state.change.reconsent - state.change.reworded) | reworded(change, state.binding, state.pending)
-            unset(change, void, at=self._vault.age().highest, spare=state.pending.sha256)
+        bound = PolicyState(state.pending)
+        with suppress(NotAllowed), self._vault.write() as transaction:
+            self._expect(transaction, state)
+            void = (state.change.reconsent - state.change.reworded) | reworded(
+                transaction, state.binding, state.pending
+            )
+            unset(transaction, void, at=self._vault.age().highest, spare=state.pending.sha256)
             if not state.change.reduces_rights and not state.change.cells:
-                self._carry(change, state.binding, state.pending)
-            self._replace(change, state, bound)
+                self._carry(transaction, state.binding, state.pending)
+            self._replace(transaction, state, bound)
             self._take(bound)
-        return self._now is bound
+        if self._now is not bound:
+            return False
+        logger.info("policy version %d binds now", bound.binding.version)
+        return True
 
     def _begins(self) -> float:
         """Return the clock by which something begins: the smallest, and none that was only set forward."""
         return self._vault.age().begins(self._vault.clock.time())
 
-    def _keep(self, before: InForce, state: InForce) -> None:
-        with self._vault.write() as change:
-            self._expect(change, before)
+    def _keep(self, before: PolicyState, state: PolicyState) -> None:
+        with self._vault.write() as transaction:
+            self._expect(transaction, before)
             if before.pending is not None and state.pending is not before.pending:
                 from rocketvpn_sdk.consent.ending import reworded, unset
 
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
                 between = _compared(before.pending, state.newest)
-                agreed = reworded(change, before.pending, state.newest, shown=before.pending.sha256)
+                agreed = reworded(transaction, before.pending, state.newest, shown=before.pending.sha256)
                 void = (between.reconsent - between.reworded) | agreed
-                unset(change, void, at=self._vault.age().highest, spare=state.newest.sha256)
-            self._replace(change, before, state)
+                unset(transaction, void, at=self._vault.age().highest, spare=state.newest.sha256)
+            self._replace(transaction, before, state)
         self._take(state)
 
-    def _carry(self, change: Change, before: Policy, after: Policy) -> None:
+    def _carry(self, transaction: Transaction, before: Policy, after: Policy) -> None:
         from rocketvpn_sdk.consent.guardian import carry_guardian
 
-        carry_guardian(change, before.sha256, after.sha256)
+        carry_guardian(transaction, before.sha256, after.sha256)
 
-    def _expect(self, change: Change, state: InForce) -> None:
+    def _expect(self, transaction: Transaction, state: PolicyState) -> None:
         """Check, inside the transaction, that the versions are still those that were looked at."""
-        kept = read_document(change.db, change.keys, POLICY_STATE)
+        kept = read_document(transaction.db, transaction.keys, POLICY_STATE)
         held = msgspec.convert(kept, _Kept) if kept is not None else None
         pending = state.pending.sha256 if state.pending else ""
         if held is not None and (held.binding, held.newest) != (state.binding.sha256, pending):
             raise NotAllowed(rule="X2", reason="Another version has come meanwhile: ask policy.notice for that.")
 
-    def _replace(self, change: Change, before: InForce, state: InForce) -> None:
-        self._write(change, state)
+    def _replace(self, transaction: Transaction, before: PolicyState, state: PolicyState) -> None:
+        self._write(transaction, state)
         if allows_more(before, state):
-            change.mark(RECORDED)
+            transaction.mark(RECORDED)
         asked = newly_asked(before, state)
         if asked:  # a record is kept only if each version allows it, and nobody has agreed to this one
-            change.shred([msgspec.structs.replace(RECORDED, purpose=purpose) for purpose in asked])
+            transaction.shred([msgspec.structs.replace(RECORDED, purpose=purpose) for purpose in asked])
         kept = {policy.sha256 for policy in state.policies}
-        change.drop(*(_text_name(policy.sha256) for policy in before.policies if policy.sha256 not in kept))
-        change.owe_rotation(self._vault.clock.time())
+        transaction.drop(*(_text_name(policy.sha256) for policy in before.policies if policy.sha256 not in kept))
+        transaction.request_rotation(self._vault.clock.time())
 
-    def _write(self, change: Change, state: InForce) -> None:
+    def _write(self, transaction: Transaction, state: PolicyState) -> None:
         for policy in state.policies:
-            change.put(_text_name(policy.sha256), _Text(policy.canonical_json().decode()))
+            transaction.put(_text_name(policy.sha256), _Text(policy.canonical_json().decode()))
         pending = state.pending.sha256 if state.pending else ""
-        change.put(
+        transaction.put(
             POLICY_STATE,
             _Kept(binding=state.binding.sha256, newest=pending, shown=state.shown, accepted=state.accepted),
         )
 
 
-def policy_documents(change: Change) -> tuple[str, ...]:
+def policy_documents(transaction: Transaction) -> tuple[str, ...]:
     """Return the names of the documents that say which versions hold and what was shown of them; they name no person.
 
     Who deletes everything keeps them as long as there is a vault, or an older version could bind in it once more.
     """
-    value = read_document(change.db, change.keys, POLICY_STATE)
+    value = read_document(transaction.db, transaction.keys, POLICY_STATE)
     if value is None:
         return ()
     kept = msgspec.convert(value, _Kept)
@@ -295,5 +304,5 @@ def _only_moved(newest: Policy, other: Policy) -> bool:
     return newest.sha256 != other.sha256 and newest.identity == other.identity
 
 
-def _with_pending(now: InForce, moved: Policy) -> InForce:
+def _with_pending(now: PolicyState, moved: Policy) -> PolicyState:
     return msgspec.structs.replace(now, pending=moved, change=_compared(now.binding, moved))

@@ -1,4 +1,9 @@
-"""``rocket.consent``: consents, age and guardians, and what the server hears of them; the network is loaded late."""
+"""``rocket.consent``: consents, age and guardians, and telling the server about them.
+
+Touches: ``vault``, ``transport``. Start with ``consents``.
+
+It imports ``transport`` late.
+"""
 
 from rocketvpn_sdk.consents.consents import Consents
 

@@ -18,7 +18,7 @@ from rocketvpn_sdk.consent import (
     GuardianAsked,
 )
 from rocketvpn_sdk.consent.ledger import key_of
-from rocketvpn_sdk.consents.delivery import Delivery
+from rocketvpn_sdk.consents.delivery import ConsentDelivery
 from rocketvpn_sdk.consents.guardian import Guardians
 from rocketvpn_sdk.errors import RocketVPNError, VaultError
 from rocketvpn_sdk.events import EventBus
@@ -49,7 +49,7 @@ class Consents:
         self._queue = queue
         self._events = events
         self._guardians = Guardians(consent, connect)
-        self._delivery = Delivery(consent, queue)
+        self._consent_delivery = ConsentDelivery(consent, queue)
 
     # ------------------------------------------------------------ asking
 
@@ -101,7 +101,7 @@ class Consents:
             ValueRefused: ``until`` is over already, or has no time zone.
             VaultError: nothing was written.
         """
-        return self._told(self._consent.grant(notice, until))
+        return self._after_delivery(self._consent.grant(notice, until))
 
     def deny(self, notice: ConsentNotice) -> ConsentChange:
         """Refuse what ``notice`` shows; what was granted before ends as if withdrawn.
@@ -109,7 +109,7 @@ class Consents:
         Raises:
             NoticeUnknown, NoticeOutdated, VaultError: as for ``grant``.
         """
-        return self._told(self._consent.deny(notice))
+        return self._after_delivery(self._consent.deny(notice))
 
     def withdraw(self, purpose: str, recipient: str | None = None) -> ConsentChange:
         """Take a consent back; what this device holds for the purpose is destroyed at once, offline too.
@@ -122,7 +122,7 @@ class Consents:
             VaultError: nothing was written.
         """
         done = self._consent.withdraw(purpose, recipient)
-        return self._told(done) if done.changed else done
+        return self._after_delivery(done) if done.changed else done
 
     def deliver(self) -> int:
         """Tell the server what it has not heard yet, and end what has expired; return how much still waits.
@@ -161,7 +161,7 @@ class Consents:
 
         Raises:
             ValueRefused: it is no e-mail address, or no language; nothing was sent.
-            GuardianOtherPolicy: the server does not know this version of the policy.
+            GuardianError: the server does not know this version of the policy.
             RateLimited: too many guardians were asked.
             NotBound, TransportError, ServerError, AuthenticationError, VaultError: as for any call.
         """
@@ -171,8 +171,7 @@ class Consents:
         """Hand in the code from the guardian's e-mail.
 
         Raises:
-            GuardianNotAsked, GuardianCodeWrong, GuardianCodeExpired, GuardianCodeUsed, GuardianTriesSpent,
-            GuardianOtherPolicy: see there; nothing was changed.
+            GuardianError: see there; nothing was changed.
             NotBound, TransportError, ServerError, AuthenticationError, VaultError: as for any call.
         """
         self._guardians.confirm(code)
@@ -192,7 +191,7 @@ class Consents:
 
     # ------------------------------------------------------------ the server
 
-    def _told(self, done: ConsentChange) -> ConsentChange:
+    def _after_delivery(self, done: ConsentChange) -> ConsentChange:
         self._try_delivering()
         key = key_of(done.purpose, done.recipient)
         try:
@@ -208,10 +207,10 @@ class Consents:
             return  # the decision stands and waits in the queue, or is queued by the next ``deliver``
 
     def _deliver(self, *, refused: bool = False) -> int:
-        if not self._delivery.prepare():
+        if not self._consent_delivery.prepare():
             return 0
-        from rocketvpn_sdk.transport.courier import Courier
+        from rocketvpn_sdk.transport.delivery import QueueDelivery
 
-        courier = Courier(self._connect(), self._queue, self._events)
+        delivery = QueueDelivery(self._connect(), self._queue, self._events)
         now = self._queue.vault.clock.time()
-        return courier.deliver_due(now, self._delivery.handlers(courier), ahead=True, refused=refused)
+        return delivery.deliver_due(now, self._consent_delivery.handlers(delivery), ahead=True, refused=refused)

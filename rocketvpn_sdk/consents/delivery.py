@@ -1,4 +1,4 @@
-"""What the consent room has waiting for the server: what is its own, and what to do with each of it."""
+"""Delivers the queued consent notices and guardian withdrawals to the server."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rocketvpn_sdk.consent.queued import GUARDIAN_WITHDRAW, PUT
 from rocketvpn_sdk.vault import Queue, QueueItem
 
 if TYPE_CHECKING:  # brings httpx
-    from rocketvpn_sdk.transport.courier import Courier, Handlers
+    from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery
 
 
-class Delivery:
-    """Takes the consent room's queue items to the server.
+class ConsentDelivery:
+    """Handles the queue items of consents and guardians.
 
     Args:
         consent: whose they are.
@@ -42,20 +42,20 @@ class Delivery:
                 self._queue.remove(item)  # the server forgot that device, and what it had said
         return mine
 
-    def handlers(self, courier: Courier) -> Handlers:
+    def handlers(self, delivery: QueueDelivery) -> Handlers:
         """Return what takes an item further, by its operation."""
 
         def consent(item: QueueItem) -> QueueItem | None:
-            return self._send(courier, item, wire.HeldConsent)
+            return self._send(delivery, item, wire.HeldConsent)
 
         def guardian(item: QueueItem) -> QueueItem | None:
-            return self._send(courier, item, None)
+            return self._send(delivery, item, None)
 
         return {PUT: consent, GUARDIAN_WITHDRAW: guardian}
 
-    def _send(self, courier: Courier, item: QueueItem, kind: type[wire.HeldConsent] | None) -> QueueItem | None:
+    def _send(self, delivery: QueueDelivery, item: QueueItem, kind: type[wire.HeldConsent] | None) -> QueueItem | None:
         if item.state != "accepted":  # else an earlier version of ours wrote the answer down, and died
-            item, answer = courier.deliver(item, kind, interactive=False, last=True)
+            item, answer = delivery.deliver(item, kind, interactive=False, last=True)
             if answer is None:
                 return item
         self._queue.remove(item, *self._superseded(item))

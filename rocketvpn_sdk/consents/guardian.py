@@ -8,14 +8,9 @@ from typing import TYPE_CHECKING
 
 from rocketvpn_sdk import entered, wire
 from rocketvpn_sdk.consent import Consent, GuardianAsked
-from rocketvpn_sdk.consent.guardian import About, Asked
+from rocketvpn_sdk.consent.guardian import About, GuardianRequestState
 from rocketvpn_sdk.errors import (
-    GuardianCodeExpired,
-    GuardianCodeUsed,
-    GuardianCodeWrong,
     GuardianError,
-    GuardianOtherPolicy,
-    GuardianTriesSpent,
     RequestRefused,
     ServerError,
     ValueRefused,
@@ -57,13 +52,13 @@ class Guardians:
             answer = self._connect().call("guardian.request", answer=wire.GuardianRequest, body=body).value
         except RequestRefused as refused:
             if refused.params["reason"] == "policy-version-unknown":
-                raise GuardianOtherPolicy(rule=_RULE, shown="?", newest=newest.version) from None
+                raise GuardianError(cause="policy-unknown", rule=_RULE, newest=newest.version) from None
             if refused.params["reason"] == "validation-failed":
                 raise ValueRefused(name="contact", problem="the server cannot use it, or the language") from None
             raise
         _check(answer, about, newest.version, newest.sha256, "guardian.request")
         self._minors.note_asked(
-            Asked(
+            GuardianRequestState(
                 request=answer.request_id,
                 about=about,
                 version=newest.version,
@@ -81,7 +76,9 @@ class Guardians:
         """Hand in a code; see ``Consents.confirm_guardian``."""
         asked, code = self._minors.answerable(), entered.code(code)
         if not entered.may_be_code(code, asked.code_digits):
-            raise GuardianCodeWrong(rule=_RULE, left="")  # the server need not be asked, and no try is spent
+            raise GuardianError(
+                cause="code-wrong", rule=_RULE, left=""
+            )  # the server need not be asked, and no try is spent
         try:
             answer = (
                 self._connect()
@@ -95,26 +92,30 @@ class Guardians:
                 .value
             )
         except ValueRefused:
-            raise GuardianCodeWrong(rule=_RULE, left="") from None  # no code looks like that
+            raise GuardianError(cause="code-wrong", rule=_RULE, left="") from None  # no code looks like that
         except RequestRefused as refused:
             raise self._why(refused, asked) from None
         _check(answer, asked.about, asked.version, asked.sha256, "guardian.confirm")
         self._consent.confirm_guardian(asked)
 
-    def _why(self, refused: RequestRefused, asked: Asked) -> GuardianError | RequestRefused:
+    def _why(self, refused: RequestRefused, asked: GuardianRequestState) -> GuardianError | RequestRefused:
         reason = refused.params["reason"]
         if reason in _SETTLED:
             self._minors.drop_request()
         if reason == "guardian-code-wrong":
-            return GuardianCodeWrong(rule=_RULE, left="".join(f"; {item.detail}" for item in refused.items))
+            return GuardianError(
+                cause="code-wrong", rule=_RULE, left="".join(f"; {item.detail}" for item in refused.items)
+            )
         if reason in ("guardian-code-used", "idempotency-key-reused"):
-            return GuardianCodeUsed(rule=_RULE)
+            return GuardianError(cause="code-used", rule=_RULE)
         if reason in ("guardian-code-expired", "guardian-request-not-found"):
-            return GuardianCodeExpired(rule=_RULE)
+            return GuardianError(cause="code-expired", rule=_RULE)
         if reason == "guardian-tries-spent":
-            return GuardianTriesSpent(rule=_RULE)
+            return GuardianError(cause="tries-spent", rule=_RULE)
         if reason == "policy-version-unknown":
-            return GuardianOtherPolicy(rule=_RULE, shown=asked.version, newest=self._minors.newest().version)
+            return GuardianError(
+                cause="other-policy", rule=_RULE, shown=asked.version, newest=self._minors.newest().version
+            )
         return refused
 
 

@@ -1,4 +1,7 @@
-"""The devices of an order: bind this one, list them, unbind one."""
+"""``rocket.device``: bind this device to an order, list the order's devices, unbind one.
+
+Touches: ``vault``, ``transport``. Start with ``binding``.
+"""
 
 from rocketvpn_sdk.device.binding import Devices
 from rocketvpn_sdk.identity import Binding

@@ -51,7 +51,7 @@ class Devices:
         machine_id: returns the machine's own number, or ``None``.
         os_user: returns what the operating system calls the user.
         deleting: whether a deletion still needs the credentials that are here.
-        tell_anew: called before a new binding is written: the server knows nothing any more of what it was told before.
+        notify_again: called before a new binding is written: the server has forgotten this device's consents.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Devices:
         machine_id: Callable[[], str | None] = read_machine_id,
         os_user: Callable[[], str] = platforms.os_user,
         deleting: Callable[[], bool] = lambda: False,
-        tell_anew: Callable[[], None] = lambda: None,
+        notify_again: Callable[[], None] = lambda: None,
     ) -> None:
         self._api = api
         self._documents = documents
@@ -73,8 +73,10 @@ class Devices:
         self._machine_id = machine_id
         self._os_user = os_user
         self._deleting = deleting
-        self._tell_anew = tell_anew
+        self._notify_again = notify_again
         self._lock = threading.Lock()
+        self._begun: Pending | None = None
+        """The number and key of a binding whose answer got lost; the next try uses them again."""
 
     @property
     def binding(self) -> Binding | None:
@@ -91,8 +93,8 @@ class Devices:
 
         Args:
             order_number: as the confirmation of the purchase has it; spaces, dashes and small letters do no harm.
-            replace: the id of a device whose place this one takes. It needs a code from an e-mail. With the id that
-                ``DeviceExists`` lists, this device is that one, installed again.
+            replace: the id that ``DeviceLimitReached`` lists for the device whose place this one takes. It needs a code
+                from an e-mail. With the id that ``DeviceExists`` lists, this device is that one, installed again.
             another: this machine is a copy of another one: bind it as a device of its own, under a random id.
 
         Raises:
@@ -129,7 +131,7 @@ class Devices:
 
     def _pending(self, order_number: str, *, another: bool) -> Pending:
         """Return what an earlier try for the same order left, or a new number and key."""
-        left = self._documents.get(PENDING, Pending)
+        left = self._documents.get(PENDING, Pending) or self._begun
         goes_on = left is not None and left.order_number == order_number
         if left is not None and goes_on and not (another and self._by_machine(left.device_id, order_number)):
             return left
@@ -142,7 +144,12 @@ class Devices:
         if replace is not None:
             wanted["replace"] = replace
         grants, key = self._api.session.grants, DeviceKey.from_bytes(pending.private_key)
-        code = grants.authorize(key, wanted)
+        try:
+            code = grants.authorize(key, wanted)
+        except RocketVPNError as error:
+            self._begun = pending if error.unsure else None
+            raise
+        self._begun = None
         self._documents.put(PENDING, pending)  # from here on the server may give the device its place
         token = grants.redeem(key, code)
         if token.refresh_token is None:
@@ -178,17 +185,20 @@ class Devices:
         return self._api.call("order.read", answer=wire.Order).value
 
     def list(self) -> tuple[wire.Device, ...]:
-        """Return every device of the order.
+        """Return every device of the order; of another one, ``id`` is what ``unbind`` takes, and not its device ID.
+
+        The server wants a code from an e-mail first, for which ``Config(authenticator=...)`` asks the user.
 
         Raises:
-            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+            NotBound, DeviceRevoked, AuthenticationError, TransportError, ServerError: as for any call.
         """
         return tuple(self._api.call("devices.list", answer=wire.DeviceList).value.devices)
 
     def unbind(self, device_id: str | None = None) -> None:
-        """Take a device off the order: this one, or another by its id.
+        """Take a device off the order: this one, or another by the id that ``list`` has for it.
 
-        The server is told first; only then this device's binding and key are destroyed here.
+        Another one needs a code from an e-mail. The server is told first; only then this device's binding and key are
+        destroyed here.
 
         Raises:
             NotBound: this device is not bound.
@@ -221,14 +231,14 @@ class Devices:
             by_machine=self._by_machine(credentials.device_id, order_number),
         )
         try:
-            self._tell_anew()
+            self._notify_again()
             self._documents.put_all({CREDENTIALS: credentials, BINDING: binding})
         except RocketVPNError:
             self._undo(credentials)
             raise
         with suppress(RocketVPNError):  # the device is bound; what stays goes when it is unbound
             self._documents.drop(PENDING)
-        self._api.bound_anew()
+        self._api.bound_again()
         return binding
 
     def _undo(self, credentials: Credentials) -> None:

@@ -1,5 +1,7 @@
 """Everything the SDK raises, in one tree.
 
+Touches: nothing. Start with ``base``.
+
 ::
 
     RocketVPNError
@@ -17,9 +19,7 @@
     │   ├── ConsentError            … to a consent
     │   │   ├── AgeUnknown, GuardianNeeded
     │   │   └── ConsentNotNeeded, NoticeUnknown, NoticeOutdated
-    │   └── GuardianError           … to a guardian's agreement
-    │       ├── GuardianNotAsked, GuardianCodeWrong, GuardianCodeExpired, GuardianCodeUsed
-    │       └── GuardianTriesSpent, GuardianOtherPolicy
+    │   └── GuardianError           … to a guardian's agreement; ``cause`` says why
     ├── ValueRefused                a value that the call cannot take
     │   ├── TermUnknown             … a term that the policy does not have
     │   └── PurposeUnknown          … a purpose that nobody can agree to
@@ -42,7 +42,7 @@
     ├── ServerError                 the answer makes no sense, or the server failed
     │   └── AnswerTooLarge          … or has no end
     ├── RequestRefused              the server understood and said no
-    │   └── Conflict, RateLimited, TicketRefused
+    │   └── Conflict, IdempotencyKeyReused, RateLimited, TicketRefused
     ├── UpdateError                 the operator's signed files
     │   ├── UpdateRefused           … where what came cannot be trusted
     │   └── UpdateBusy              … where another process is fetching them
@@ -50,9 +50,10 @@
     ├── InstallationIncomplete      a file of the SDK's own is missing
     └── ReceiptInvalid              a receipt that proves nothing
 
-Each has a ``code`` (stable, for programs), ``params`` (typed values, never a secret or a personal value), a sentence
-(``str(error)``), an ``action`` (what to do) and ``retry_at`` (seconds since the epoch, where waiting helps). What goes
-wrong between here and the server also has a ``cause``: whose fault it may be.
+Each has a ``code`` (stable, for programs) and ``params`` (typed values, never a secret or a personal value). For the
+user: ``message`` (what happened) and ``remedy`` (what to do), which ``str(error)`` puts together. For the developer:
+``hint``, which stands in tracebacks. ``retry_at`` (seconds since the epoch) is when another try may help.
+If an error can have several causes, ``cause`` names the one that it had.
 """
 
 from rocketvpn_sdk.errors.account import (
@@ -94,6 +95,7 @@ from rocketvpn_sdk.errors.network import (
     AnswerTooLarge,
     CertificateUntrusted,
     Conflict,
+    IdempotencyKeyReused,
     PinMismatch,
     RateLimited,
     RequestRefused,
@@ -109,14 +111,8 @@ from rocketvpn_sdk.errors.rules import (
     ConsentError,
     ConsentNotNeeded,
     EgressBlocked,
-    GuardianCodeExpired,
-    GuardianCodeUsed,
-    GuardianCodeWrong,
     GuardianError,
     GuardianNeeded,
-    GuardianNotAsked,
-    GuardianOtherPolicy,
-    GuardianTriesSpent,
     NotAllowed,
     NotCancellable,
     NotCorrectable,
@@ -170,14 +166,9 @@ __all__ = [
     "EgressBlocked",
     "EventUndeclared",
     "ExportFailed",
-    "GuardianCodeExpired",
-    "GuardianCodeUsed",
-    "GuardianCodeWrong",
     "GuardianError",
     "GuardianNeeded",
-    "GuardianNotAsked",
-    "GuardianOtherPolicy",
-    "GuardianTriesSpent",
+    "IdempotencyKeyReused",
     "InstallationIncomplete",
     "MadeWithPassphrase",
     "MadeWithoutPassphrase",

@@ -18,53 +18,58 @@ class NotBound(BindingError):
     """The call needs a bound device."""
 
     code = "not-bound"
-    sentence = "This device is not bound to an order."
-    remedy = "Bind it with device.bind(order_number)."
+    MESSAGE = "This device is not bound to an order."
+    REMEDY = "Enter your order number first."
+    HINT = "Call device.bind(order_number)."
 
 
 class AlreadyBound(BindingError):
     """This profile is bound already."""
 
     code = "already-bound"
-    sentence = "This device is bound to an order already."
-    remedy = "Unbind it first, or use another profile."
+    MESSAGE = "This device is bound to an order already."
+    REMEDY = "Unbind it first."
+    HINT = "Call device.unbind(), or use another profile: Config(profile=...)."
 
 
 class DeletionPending(BindingError):
     """What this device was bound to before is still being deleted at the server, and its key is needed for that."""
 
     code = "deletion-pending"
-    sentence = "The server has not confirmed yet that what this device was bound to before is deleted."
-    remedy = "Let that go on with rights.resume(), or drop it with rights.forget_now(); then bind."
+    MESSAGE = "The server has not confirmed yet that your earlier data is deleted."
+    REMEDY = "Wait until it has, or go on without waiting for it."
+    HINT = "rights.resume() asks the server again, and rights.forget_now() no longer waits for it; then bind."
 
 
 class OrderNotFound(BindingError):
     """The server knows no such order."""
 
     code = "order-not-found"
-    sentence = "There is no such order."
-    remedy = "Check the order number in the confirmation of the purchase."
+    MESSAGE = "There is no such order."
+    REMEDY = "Check the order number in the confirmation of the purchase."
 
 
 class OrderExpired(BindingError):
     """The order has run out."""
 
     code = "order-expired"
-    sentence = "This order has expired."
-    remedy = "Renew it, then bind again."
+    MESSAGE = "This order has expired."
+    REMEDY = "Renew it, then bind again."
 
 
 class DeviceLimitReached(BindingError):
-    """The order has all the devices it allows: ``devices`` lists them."""
+    """The order has all the devices it allows: ``devices`` lists them by name; each ``id`` is good for ``replace``."""
 
     code = "device-limit-reached"
-    sentence = "The order has all the devices that it allows ({count}): {names}."
-    remedy = "Bind with replace=<device id> to put this device in the place of one of them."
+    MESSAGE = "The order has all the devices that it allows ({count}): {names}."
+    REMEDY = "Choose one of them, which this device then replaces."
+    HINT = "Bind with replace=<the id listed for it>."
 
-    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **_: Any) -> None:
+    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **params: Any) -> None:
         self.devices = tuple(devices)
         names = ", ".join(device.name for device in self.devices)
-        super().__init__(devices=self.devices, count=len(self.devices), names=names, retry_at=retry_at)
+        params |= {"devices": self.devices, "count": len(self.devices), "names": names}
+        super().__init__(retry_at=retry_at, **params)
 
 
 class DeviceExists(BindingError):
@@ -74,24 +79,26 @@ class DeviceExists(BindingError):
     """
 
     code = "device-exists"
-    sentence = "The order has a device by this machine's number already: {names}."
-    remedy = (
-        "If it is this one, installed again, bind with replace=<device id>: that puts the old installation out. If this"
-        " machine is a copy of that one, bind with another=True."
+    MESSAGE = "The order already has a device with the ID of this computer: {names}."
+    REMEDY = (
+        "If you installed this app again, let it replace the old installation. If this computer is a copy of"
+        " another one, add it as a new device."
     )
+    HINT = "Bind with replace=<its id>, or with another=True."
 
-    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **_: Any) -> None:
+    def __init__(self, *, devices: tuple[Device, ...] = (), retry_at: float | None = None, **params: Any) -> None:
         self.devices = tuple(devices)
         names = ", ".join(device.name for device in self.devices)
-        super().__init__(devices=self.devices, names=names, retry_at=retry_at)
+        params |= {"devices": self.devices, "names": names}
+        super().__init__(retry_at=retry_at, **params)
 
 
 class DeviceRevoked(BindingError):
     """The server no longer accepts this device."""
 
     code = "device-revoked"
-    sentence = "This device was removed from the order."
-    remedy = "Bind it again if it is yours; what is stored here stays until you delete it."
+    MESSAGE = "This device was removed from the order."
+    REMEDY = "Bind it again if it is yours; what is stored here stays until you delete it."
 
 
 class AuthenticationError(RocketVPNError):
@@ -101,19 +108,21 @@ class AuthenticationError(RocketVPNError):
 
 
 class AuthenticationRequired(AuthenticationError):
-    """The call needs the user (an e-mailed code) and there is no ``authenticator``; ``hint``: where the code went."""
+    """The call needs the user, by an e-mailed code, and there is no ``authenticator``; ``sent_to`` is where it went."""
 
     code = "authentication-required"
-    sentence = "This needs the code that was sent to {hint}."
-    remedy = "Pass Config(authenticator=...) and call again."
+    MESSAGE = "This needs the code that was sent to {sent_to}."
+    REMEDY = "Try again, and enter the code."
+    HINT = "Pass Config(authenticator=...), which is asked for the code."
 
 
 class AuthenticatorFailed(AuthenticationRequired):
     """``Config(authenticator=...)`` raised something, which is the ``__cause__``, or returned no text; ``problem``."""
 
     code = "authenticator-failed"
-    sentence = "The app could not ask for the code that was sent to {hint}: {problem}."
-    remedy = "Try again. If it goes on, tell the makers of the app."
+    MESSAGE = "This app could not ask for the code that was sent to {sent_to}: {problem}."
+    REMEDY = "Try again. If it happens again, tell the makers of this app."
+    HINT = "It is the function that was passed as Config(authenticator=...)."
 
 
 class AuthenticationFailed(AuthenticationError):
@@ -124,13 +133,14 @@ class AuthenticationFailed(AuthenticationError):
     """
 
     code = "authentication-failed"
-    sentence = "The server did not accept the authentication ({reason})."
-    sentences: ClassVar = {
+    MESSAGE = "The server did not accept that it is you."
+    MESSAGES: ClassVar = {
         "malformed-code": "What was given does not look like a code, so the server was not asked.",
         "wrong-code": "The server did not accept the code, and no other one was given.",
     }
-    remedy = "Try again with a fresh code; after too many wrong ones, wait."
-    remedies: ClassVar = {
+    REMEDY = "Try again with a fresh code; after too many wrong ones, wait."
+    HINT = "The server's code is {reason}."
+    REMEDIES: ClassVar = {
         "clock": "This device's clock is wrong: set its date, time and time zone, then try again.",
         "malformed-code": "Try again, and give the code as it was sent to you: all of it, and nothing else.",
     }
@@ -140,5 +150,5 @@ class BrowserRequired(AuthenticationError):
     """The server wants this done on its web pages."""
 
     code = "browser-required"
-    sentence = "The server asks to go on in a browser."
-    remedy = "Open the operator's web page and bind there."
+    MESSAGE = "The server asks to go on in a browser."
+    REMEDY = "Open the operator's web page and go on there. Where your order has no e-mail address, you can add one."

@@ -12,17 +12,19 @@ class ConfigurationError(RocketVPNError):
     """``Config`` holds something that cannot work; ``problem`` says what."""
 
     code = "configuration-invalid"
-    sentence = "The configuration cannot work: {problem}."
-    remedy = "Correct it where the app builds its Config."
+    MESSAGE = "The configuration cannot work: {problem}."
+    REMEDY = "Tell the makers of this app."
+    HINT = "Correct it where the app builds its Config."
 
 
 class PolicyInvalid(ConfigurationError):
     """The policy document is not valid; ``path``, ``line`` (from 1; 0: unknown) and ``problem`` say where and why."""
 
     code = "policy-invalid"
-    sentence = "{path}, line {line}: {problem}."
-    sentences: ClassVar[Mapping[str, str]] = {"unplaced": "{path}: {problem}."}
-    remedy = "Correct the policy document; `rocketvpn policy lint` checks it."
+    MESSAGE = "{path}, line {line}: {problem}."
+    MESSAGES: ClassVar[Mapping[str, str]] = {"unplaced": "{path}: {problem}."}
+    REMEDY = "Tell the makers of this app."
+    HINT = "Correct the policy document; `rocketvpn policy lint` checks it."
 
     @property
     def cause(self) -> str:
@@ -34,29 +36,32 @@ class CallbackFailed(RocketVPNError):
     """A function that the app passed in raised something, which is the ``__cause__``; ``name`` says which argument."""
 
     code = "callback-failed"
-    sentence = "The app's own {name!r} failed ({problem})."
-    remedy = "Nothing was changed."
+    MESSAGE = "A part of this app failed ({problem})."
+    REMEDY = "Nothing was changed. Tell the makers of this app."
+    HINT = "It is the function that was passed as {name}; what it raised is the __cause__."
 
 
 class PolicyOutdated(RocketVPNError):
     """A policy older than the one known here was offered (X1); ``version`` and ``known`` are their numbers."""
 
     code = "policy-outdated"
-    sentence = "Version {version} of the policy was offered, and version {known} is known here already."
-    remedy = "Nothing was changed. If it goes on, ask the operator to publish a newer version."
+    MESSAGE = "Version {version} of the policy was offered, and version {known} is known here already."
+    REMEDY = "Nothing was changed. If it goes on, ask the operator to publish a newer version."
 
 
 class EventUndeclared(ConfigurationError):
     """An event that the policy or ``Config(events=...)`` does not know; ``event`` and ``problem`` say which and why."""
 
     code = "event-undeclared"
-    sentence = "The event {event!r} cannot be recorded: {problem}."
-    remedy = "Declare it in the policy, or leave it out of the event class."
+    MESSAGE = "The event {event} cannot be recorded: {problem}."
+    REMEDY = "Tell the makers of this app."
+    HINT = "Declare it in the policy, or leave it out of the event class."
 
 
 class OperationUndeclared(ConfigurationError):
     """A call of an operation that the policy does not declare; ``operation`` and ``problem``."""
 
     code = "operation-undeclared"
-    sentence = "The operation {operation!r} cannot be called: {problem}."
-    remedy = "Declare it under [[operation]] in the policy, or correct the call."
+    MESSAGE = "The operation {operation} cannot be called: {problem}."
+    REMEDY = "Tell the makers of this app."
+    HINT = "Declare it under [[operation]] in the policy, or correct the call."

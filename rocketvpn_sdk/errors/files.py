@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from rocketvpn_sdk.errors.base import RocketVPNError
+from rocketvpn_sdk.errors.base import LONGER_FILES, MORE_FILES, RocketVPNError
 
 
 class UpdateError(RocketVPNError):
@@ -18,36 +18,37 @@ class UpdateRefused(UpdateError):
     """What came cannot be trusted, and was dropped (X1); what was trusted before stays in force.
 
     ``reason`` is ``rollback`` (older than what was seen), ``expired`` (older than its signer allows, or held back),
-    ``signature`` (not signed by enough of the right keys), ``tampered`` (not what was signed), ``oversize`` or
-    ``not-found``; ``problem`` is its sentence.
+    ``signature`` (not signed by enough of the right keys), ``tampered`` (not what was signed), ``oversize``,
+    ``name`` (a delegated role has a name that is not asked for) or ``not-found``; ``problem`` is its sentence.
     """
 
     code = "update-refused"
-    sentence = "The operator's signed files were refused: {problem}."
-    remedy = "What was trusted before stays in force; try again later or on another network, then ask the operator."
+    MESSAGE = "The operator's signed files were refused: {problem}."
+    REMEDY = "What was trusted before stays in force; try again later or on another network, then ask the operator."
 
 
 class UpdateBusy(UpdateError):
     """Another process or thread was fetching the signed files for too long."""
 
     code = "update-busy"
-    sentence = "Another process is fetching the operator's signed files and did not finish in {seconds:g} seconds."
-    remedy = "Try again; nothing was changed."
+    MESSAGE = "Another process is fetching the operator's signed files and did not finish in {seconds:g} seconds."
+    REMEDY = "Try again; nothing was changed."
 
 
 class ExportFailed(RocketVPNError):
     """A file for the user could not be written to ``folder``; ``problem`` says why. Nothing is left of it."""
 
     code = "export-failed"
-    sentence = "The file could not be written to {folder}: {problem}."
-    remedy = "Choose another place, or make room, and try again."
-    remedies: ClassVar[Mapping[str, str]] = {
-        "files": "Close some files, or allow more (ulimit -n), and try again.",
+    MESSAGE = "The file could not be written to {folder}: {problem}."
+    REMEDY = "Choose another place, or make room, and try again."
+    REMEDIES: ClassVar[Mapping[str, str]] = {
+        "files": "Close other programs, and try again.",
         "name": "Choose a shorter name, and try again.",
         "kind": "Choose another place, and try again.",
         "missing": "Make the folder first, or choose another place, and try again.",
-        "limit": "Allow longer files (ulimit -f, or the user's quota), and try again.",
+        "limit": "Allow this user longer files, and try again.",
     }
+    HINTS: ClassVar[Mapping[str, str]] = {"files": MORE_FILES, "limit": LONGER_FILES}
 
 
 class ReceiptInvalid(RocketVPNError):
@@ -57,8 +58,8 @@ class ReceiptInvalid(RocketVPNError):
     """
 
     code = "receipt-invalid"
-    sentence = "The receipt proves nothing: {problem}."
-    remedy = "Ask for it again; if it stays, ask the operator."
+    MESSAGE = "The receipt proves nothing: {problem}."
+    REMEDY = "Ask for it again; if it stays, ask the operator."
 
 
 class InstallationIncomplete(RocketVPNError):
@@ -68,7 +69,9 @@ class InstallationIncomplete(RocketVPNError):
     """
 
     code = "installation-incomplete"
-    sentence = "This program is incomplete: its file {part} is missing."
-    sentences: ClassVar = {"files": "Too many files are open, so this program cannot read its own file {part}."}
-    remedies: ClassVar = {"files": "Close some files, or allow more (ulimit -n), and try again."}
-    remedy = "Install it again. If that does not help, tell the app's developers (for them: docs/freezing.md)."
+    MESSAGE = "This program is incomplete: its file {part} is missing."
+    MESSAGES: ClassVar = {"files": "Too many files are open, so this program cannot read its own file {part}."}
+    REMEDIES: ClassVar = {"files": "Close other programs, and try again."}
+    HINTS: ClassVar = {"files": MORE_FILES}
+    REMEDY = "Install it again. If that does not help, tell the makers of this app."
+    HINT = "docs/freezing.md says what a frozen app has to hold."

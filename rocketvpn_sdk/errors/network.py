@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from rocketvpn_sdk.errors.base import RocketVPNError, rebuild
+from rocketvpn_sdk.errors.base import MORE_FILES, RocketVPNError, rebuild
 from rocketvpn_sdk.wire import ProblemItem
 
 
@@ -18,16 +18,20 @@ class ServerUnreachable(TransportError):
     """No connection: no network, the server is down, or something cut it."""
 
     code = "server-unreachable"
-    sentence = "{host} cannot be reached ({problem})."
-    remedy = "Check the connection and try again; what was queued is kept."
-    remedies: ClassVar = {
+    MESSAGE = "{host} cannot be reached ({problem})."
+    REMEDY = "Check the connection and try again; what was queued is kept."
+    REMEDIES: ClassVar = {
         "network": "Check this device's connection to the internet and try again; what was queued is kept.",
         "captive_portal": "Open a web page to sign in to this network, or use another one; what was queued is kept.",
         "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
         "server": "The server may be down: try again later; what was queued is kept.",
-        "files": "Close some files, or allow more (ulimit -n), and try again; what was queued is kept.",
+        "files": "Close other programs, and try again; what was queued is kept.",
         "firewall": "Allow this app in the firewall, or switch the kill switch off; what was queued is kept.",
-        "tls": "Nothing was sent. Find what replaces Python's ssl in this app, such as eventlet, and do without it.",
+        "tls": "Nothing was sent. Tell the makers of this app.",
+    }
+    HINTS: ClassVar = {
+        "files": MORE_FILES,
+        "tls": "Something replaces Python's ssl, such as eventlet, gevent or pip-system-certs: do without it.",
     }
 
 
@@ -35,9 +39,9 @@ class ServerTimeout(TransportError):
     """No whole answer in time."""
 
     code = "server-timeout"
-    sentence = "{host} did not answer within {seconds:g} seconds."
-    remedy = "Try again later; what was queued is kept."
-    remedies: ClassVar = {
+    MESSAGE = "{host} did not answer within {seconds:g} seconds."
+    REMEDY = "Try again later; what was queued is kept."
+    REMEDIES: ClassVar = {
         "network": "Check this device's connection to the internet and try again; what was queued is kept.",
         "proxy": "Check the proxy that this app is set to use, or ask whoever runs it; what was queued is kept.",
         "server": "The server may be busy: try again later; what was queued is kept.",
@@ -48,32 +52,37 @@ class CertificateUntrusted(TransportError):
     """The certificate's chain, name or dates do not hold; ``problem`` says which."""
 
     code = "certificate-untrusted"
-    sentence = "{host} showed a certificate that is not trusted ({problem}); nothing was sent."
-    remedy = "Check this device's clock; in a hotel or café, sign in to its network; else someone may be listening."
-    remedies: ClassVar = {
+    MESSAGE = "{host} showed a certificate that is not trusted ({problem}); nothing was sent."
+    REMEDY = (
+        "Check this device's clock. In a hotel or café, sign in to its network first. If you are signed in,"
+        " someone may be listening."
+    )
+    REMEDIES: ClassVar = {
         "clock": "This device's clock may be wrong: set its date, time and time zone, then try again.",
-        "interception": "Someone may be listening: in a hotel or café, sign in to its network first; else use another.",
-        "wrong_host": "Another server answered: in a hotel or café, sign in to its network first; else use another.",
-        "trust_store": "Install the system's ca-certificates, or correct SSL_CERT_FILE, and try again.",
+        "interception": "Someone may be listening. In a hotel or café, sign in to its network first; or use another.",
+        "wrong_host": "Another server answered. In a hotel or café, sign in to its network first; or use another.",
+        "trust_store": "This computer lists no authorities to trust: update its operating system, and try again.",
         "server": "The server's certificate has to be renewed: try again later; if it stays, tell the operator.",
     }
+    HINTS: ClassVar = {"trust_store": "Install ca-certificates, correct SSL_CERT_FILE, or pass Config(trust=...)."}
 
 
 class PinMismatch(TransportError):
     """The chain is valid, yet none of its keys is pinned."""
 
     code = "pin-mismatch"
-    sentence = "{host} showed a valid certificate with a key that this app does not expect; nothing was sent."
-    remedy = "Someone may be listening on this network: try another one; if it stays, update the app."
+    MESSAGE = "{host} showed a valid certificate with a key that this app does not expect; nothing was sent."
+    REMEDY = "Someone may be listening on this network: try another one; if it stays, update the app."
 
 
 class ServerError(RocketVPNError):
     """The server failed, or its answer makes no sense; ``operation``, ``status`` and ``problem``."""
 
     code = "server-error"
-    sentence = "The server's answer to {operation!r} cannot be used ({problem})."
-    remedy = "Try again later; nothing was changed here."
-    remedies: ClassVar = {
+    MESSAGE = "The server's answer cannot be used ({problem})."
+    REMEDY = "Try again later; nothing was changed here."
+    HINT = "It is the answer to {operation}."
+    REMEDIES: ClassVar = {
         "captive_portal": "Something else may have answered: open a web page to sign in to this network; try again.",
     }
 
@@ -88,8 +97,9 @@ class RequestRefused(RocketVPNError):
     """The server understood the request and refused it; ``operation``, ``reason`` (its problem code), ``items``."""
 
     code = "request-refused"
-    sentence = "The server refused {operation!r} ({reason}){details}."
-    remedy = "Nothing was changed."
+    MESSAGE = "The server refused this{details}."
+    REMEDY = "Nothing was changed."
+    HINT = "The operation is {operation}, and the server's code is {reason}."
 
     def __init__(
         self,
@@ -109,8 +119,9 @@ class Conflict(RequestRefused):
     """The value changed at the server since it was read; ``here`` and ``there`` are both values, by field."""
 
     code = "conflict"
-    sentence = "The data was changed elsewhere in the meantime."
-    remedy = "Look at both values (error.here, error.there) and correct again; nothing was changed."
+    MESSAGE = "The data was changed elsewhere in the meantime."
+    REMEDY = "Look at both values, and correct it again; nothing was changed."
+    HINT = "error.here and error.there are both values, by field."
 
     def __init__(
         self,
@@ -129,17 +140,26 @@ class Conflict(RequestRefused):
         return rebuild, (type(self), self.params | {"here": self.here, "there": self.there}, self.retry_at)
 
 
+class IdempotencyKeyReused(RequestRefused):
+    """The server knows the idempotency key of a write from another one: of other values, or another operation."""
+
+    code = "idempotency-key-reused"
+    MESSAGE = "The server has another request with the same number, and did not do this one."
+    REMEDY = "Try again. If it happens again, tell the makers of this app."
+    HINT = "A new request needs a new idempotency_key. To repeat the earlier one, call with the values that it had."
+
+
 class RateLimited(RequestRefused):
     """Too many requests; ``retry_at`` says when to come back."""
 
     code = "rate-limited"
-    sentence = "The server asks to slow down."
-    remedy = "Try again later."
+    MESSAGE = "The server asks to slow down."
+    REMEDY = "Try again later."
 
 
 class TicketRefused(RequestRefused):
     """A panic ticket that the server does not know, or that was used or revoked; it does not say which."""
 
     code = "ticket-refused"
-    sentence = "The server does not take this ticket: it was used or revoked, or was never known there."
-    remedy = "If it was used, what it was for is erased. Else delete from a device that is still bound."
+    MESSAGE = "The server does not take this ticket: it was used or revoked, or was never known there."
+    REMEDY = "If it was used, what it was for is erased. Else delete from a device that is still bound."

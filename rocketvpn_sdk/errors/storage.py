@@ -5,46 +5,54 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from rocketvpn_sdk.errors.base import RocketVPNError
+from rocketvpn_sdk.errors.base import LONGER_FILES, MORE_FILES, RocketVPNError
+
+_RESET = "Call RocketVPN.reset(config), then bind again."
 
 
 class VaultError(RocketVPNError):
     """The base of what can be wrong with what rests on this device."""
 
     code = "vault-error"
-    sentence = "The vault cannot be used: {problem}."
+    MESSAGE = "Your encrypted data cannot be used: {problem}."
 
 
 class VaultLocked(VaultError):
     """The vault is open, not unlocked."""
 
     code = "vault-locked"
-    sentence = "The vault is locked."
-    remedy = "Call unlock() first; it may ask the user."
+    MESSAGE = "Your encrypted data is locked."
+    REMEDY = "Unlock it first."
+    HINT = "Call unlock(), which may ask the user."
 
 
 class VaultClosed(VaultError):
     """This object was closed, or the vault was deleted or reset, here or by another process."""
 
     code = "vault-closed"
-    sentence = "The vault is closed: {problem}."
-    remedy = "Open it again."
+    MESSAGE = "Your encrypted data is closed: {problem}."
+    REMEDY = "Open it again."
+    HINT = "Call reopen(), or RocketVPN.open(config)."
 
 
 class VaultBusy(VaultError):
-    """Another process held the vault's lock for too long."""
+    """Another process held the vault's lock for too long (``seconds``), or changed it at every try.
+
+    ``cause`` is ``changing`` for the latter.
+    """
 
     code = "vault-busy"
-    sentence = "Another process is using the vault and did not finish in {seconds:g} seconds."
-    remedy = "Try again; nothing was changed."
+    MESSAGE = "Another process is using your encrypted data and did not finish in {seconds:g} seconds."
+    MESSAGES: ClassVar[Mapping[str, str]] = {"changing": "Another process keeps changing your encrypted data."}
+    REMEDY = "Try again; nothing was changed."
 
 
 class VaultFull(VaultError):
     """The disk is full."""
 
     code = "vault-full"
-    sentence = "There is no room left on the disk that holds {folder}."
-    remedy = "Free some room and try again; what was stored before is whole."
+    MESSAGE = "There is no room left on the disk that holds {folder}."
+    REMEDY = "Free some room and try again; what was stored before is whole."
 
 
 class VaultReadOnly(VaultError):
@@ -56,72 +64,83 @@ class VaultReadOnly(VaultError):
     """
 
     code = "vault-read-only"
-    sentence = "{folder} cannot be used: {problem}."
-    remedy = "Make it writable for this user, or choose another data_dir."
-    remedies: ClassVar[Mapping[str, str]] = {
-        "files": "Close some files, or allow more (ulimit -n), and try again; nothing is lost.",
+    MESSAGE = "{folder} cannot be used: {problem}."
+    REMEDY = "Make it writable for this user, or choose another folder."
+    HINT = "Config(data_dir=...) is the folder."
+    REMEDIES: ClassVar[Mapping[str, str]] = {
+        "files": "Close other programs, and try again; nothing is lost.",
         "links": "Remove the link that leads back to itself, or choose another folder.",
         "name": "Choose a folder with a shorter path.",
         "kind": "Move away what is in its place, or choose another folder.",
         "missing": "Make it again, or choose another folder.",
-        "limit": "Allow longer files (ulimit -f, or the user's quota), and try again; what was stored before is whole.",
+        "limit": "Allow this user longer files, and try again; what was stored before is whole.",
         "disk": "Check the disk; what was stored before is whole.",
         "moved": "Give it its old name back, or close it and open it where it is now; nothing is lost.",
     }
+    HINTS: ClassVar[Mapping[str, str]] = {"files": MORE_FILES, "limit": LONGER_FILES}
 
 
 class VaultUnsafe(VaultError):
     """The folder is a link, belongs to someone else, or is open to others."""
 
     code = "vault-unsafe"
-    sentence = "{path} is not safe for private data: {problem}."
-    remedy = "Correct that, or choose another data_dir; nothing was written."
+    MESSAGE = "{path} is not safe for private data: {problem}."
+    REMEDY = "Correct that, or choose another folder; nothing was written."
+    HINT = "Config(data_dir=...) is the folder."
 
 
 class VaultDamaged(VaultError):
     """A stored byte is not what was written; ``part`` names the piece. Nothing was moved or wiped."""
 
     code = "vault-damaged"
-    sentence = "The vault is damaged or was tampered with: {part}."
-    remedy = "Put the folder back from a copy, or start anew with RocketVPN.reset(config)."
+    MESSAGE = "Your encrypted data is damaged or was tampered with: {part}."
+    REMEDY = "Put its folder back from a backup, or start again without it."
+    HINT = _RESET
 
 
 class VaultOutdated(VaultError):
     """The folder is an older copy than the secret store knows of."""
 
     code = "vault-outdated"
-    sentence = "This folder is an older copy of the vault; its keys were destroyed since."
-    remedy = "Start anew with RocketVPN.reset(config), then bind again."
+    MESSAGE = "This folder is an older copy of your encrypted data; its keys were destroyed since."
+    REMEDY = "Start again without it, and enter your order number again."
+    HINT = _RESET
 
 
 class VaultTooNew(VaultError):
     """The vault was made by a newer version of the SDK: ``format``."""
 
     code = "vault-too-new"
-    sentence = "The vault was written in format {format} by a newer version of this software."
-    remedy = "Update the app; nothing was changed."
+    MESSAGE = "Your encrypted data was written by a newer version of this app."
+    REMEDY = "Update the app; nothing was changed."
+    HINT = "It is of format {format}."
 
 
 class SecretStoreError(VaultError):
     """The base of what can be wrong with where the root key lives; ``store`` names it."""
 
     code = "secret-store-error"
-    sentence = "The {store} cannot be used: {problem}."
+    MESSAGE = "The {store} cannot be used: {problem}."
 
 
 class SecretStoreUnavailable(SecretStoreError):
     """There is no (trustworthy) secret store, or it does not answer."""
 
     code = "secret-store-unavailable"
-    sentence = "The {store} does not answer: {problem}."
-    remedy = "Start the keyring service, or pass Config(secrets=PassphraseSecrets(...)) on a machine without one."
-    remedies: ClassVar[Mapping[str, str]] = {
-        "files": "Close some files, or allow more (ulimit -n), and try again; nothing was changed.",
+    MESSAGE = "The {store} does not answer: {problem}."
+    REMEDY = "Start the keyring of this computer, and try again."
+    HINT = "On a computer without one, pass Config(secrets=PassphraseSecrets(...))."
+    REMEDIES: ClassVar[Mapping[str, str]] = {
+        "files": "Close other programs, and try again; nothing was changed.",
         "full": "Free some room and try again; what was stored before is whole.",
         "kind": "Move away what is in its place, and try again; nothing was changed.",
         "memory": "Close other programs, and try again; nothing was changed.",
-        "library": "Install cryptography with OpenSSL 3.2 or newer, or use the keyring; nothing was changed.",
+        "library": "Tell the makers of this app; nothing was changed.",
         "file": "Let this user read and write it, and try again; nothing was changed.",
+    }
+    HINTS: ClassVar[Mapping[str, str]] = {
+        "files": MORE_FILES,
+        "library": "Install cryptography with OpenSSL 3.2 or newer, or use the keyring.",
     }
 
 
@@ -129,26 +148,28 @@ class SecretStoreLocked(SecretStoreError):
     """The store is locked, its prompt was dismissed, or the passphrase is wrong."""
 
     code = "secret-store-locked"
-    sentence = "The {store} is locked: {problem}."
-    remedy = "Unlock it and try again; nothing was changed."
+    MESSAGE = "The {store} is locked: {problem}."
+    REMEDY = "Unlock it and try again; nothing was changed."
 
 
 class SecretMissing(SecretStoreError):
     """The store answers, and has no key for this vault."""
 
     code = "secret-missing"
-    sentence = "The {store} has no key for this vault."
-    remedy = "Bring the entry back (without it nothing here can be read), or start anew with RocketVPN.reset(config)."
+    MESSAGE = "The {store} has no key for your encrypted data."
+    REMEDY = "Put the entry back, without which nothing here can be read, or start again without the data."
+    HINT = _RESET
 
 
 class MadeWithPassphrase(SecretStoreError):
     """Another store was asked for the key, and the folder shows that a passphrase opens it."""
 
     code = "made-with-passphrase"
-    sentence = "Your encrypted data is locked with a passphrase, and the {store} was asked for its key."
-    remedy = "Open it with that passphrase: Config(secrets=PassphraseSecrets(...)). Nothing was changed."
-    remedies: ClassVar[Mapping[str, str]] = {
-        "reset": "Reset it with PassphraseSecrets(...) or --passphrase; any passphrase will do. Nothing was removed.",
+    MESSAGE = "Your encrypted data is locked with a passphrase, and the {store} was asked for its key."
+    REMEDY = "Open it with that passphrase. Nothing was changed."
+    HINT = "Pass Config(secrets=PassphraseSecrets(...))."
+    REMEDIES: ClassVar[Mapping[str, str]] = {
+        "reset": "Reset it with a passphrase; any one will do. Nothing was removed.",
     }
 
 
@@ -156,14 +177,12 @@ class MadeWithoutPassphrase(SecretStoreError):
     """A passphrase was given, and the folder has no file that one opens."""
 
     code = "made-without-passphrase"
-    sentence = "Your encrypted data is not locked with a passphrase: {file} is not there."
-    remedy = (
-        "Open it without one, by leaving out Config(secrets=PassphraseSecrets(...)). If it was locked with a"
-        " passphrase, put that file back. Nothing was changed."
-    )
-    remedies: ClassVar[Mapping[str, str]] = {
-        "reset": "Reset it without PassphraseSecrets(...) or --passphrase, so that its key goes too. If that is gone"
-        " for good, remove the folder of that file by hand. Nothing was removed.",
+    MESSAGE = "Your encrypted data is not locked with a passphrase: {file} is not there."
+    REMEDY = "Open it without a passphrase. If it was locked with one, put that file back. Nothing was changed."
+    HINT = "Leave out Config(secrets=PassphraseSecrets(...))."
+    REMEDIES: ClassVar[Mapping[str, str]] = {
+        "reset": "Reset it without a passphrase, so that its key goes too. If that is gone for good, remove the folder"
+        " of that file by hand. Nothing was removed.",
     }
 
 
@@ -171,5 +190,6 @@ class SecretCorrupt(SecretStoreError):
     """The store has an entry for this vault that is no key of its."""
 
     code = "secret-corrupt"
-    sentence = "The {store} holds something else in the place of this vault's key."
-    remedy = "Put the entry back, or start anew with RocketVPN.reset(config)."
+    MESSAGE = "The {store} holds something else in the place of the key for your encrypted data."
+    REMEDY = "Put the entry back, or start again without the data."
+    HINT = _RESET

@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all, and what an error of the operating system means in words."""
+"""Files that are there whole or not at all, and what an error of the operating system means in words.
+
+Touches: disk. Start with ``new_file``.
+"""
 
 from rocketvpn_sdk.files.causes import (
     NONE_LEFT,

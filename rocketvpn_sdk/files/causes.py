@@ -71,7 +71,7 @@ def require_file(path: Path) -> os.stat_result:
 
 
 def why(error: OSError, *, reading: bool = False) -> tuple[str, str]:
-    """Return the cause, which is a key of ``VaultReadOnly.remedies`` or empty, and a sentence's end that says it."""
+    """Return the cause, which is a key of ``VaultReadOnly.REMEDIES`` or empty, and a sentence's end that says it."""
     if error.errno in _FULL:
         return "full", "No space left on the disk"
     if isinstance(error, NotAFile):

@@ -1,4 +1,7 @@
-"""What the app records: minimised before it is kept, sealed at rest, gone when its time is over."""
+"""What the app records: minimised before it is kept, sealed at rest, gone when its time is over.
+
+Touches: ``vault``. Start with ``journal``.
+"""
 
 from rocketvpn_sdk.journal.entry import Entry, JournalStats
 from rocketvpn_sdk.journal.event import Event

@@ -99,7 +99,7 @@ class Backlog:
                 self._given.popleft()
 
     def _hold_again(self, known: Mapping[str, CompiledEvent], allowed: Collection[CompiledEvent]) -> None:
-        """Drop from the log's memory what may not be kept any more; minimise anew what other versions minimised."""
+        """Drop from the log's memory what may not be kept any more; minimise again what other versions minimised."""
         refused = {compiled for compiled in known.values() if compiled not in allowed}
         other = {compiled for compiled in known.values() if compiled.buffered_by != compiled.policies}
 

@@ -1,4 +1,4 @@
-"""An event class, prepared: for each field the function that minimises it, and the lane its records go to."""
+"""An event class, prepared: for each field the function that minimises it, and the partition its records go to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import Held
+from rocketvpn_sdk.consent import PermitSnapshot
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import ON_DEVICE, Duration, EventShape, Field, Policy
-from rocketvpn_sdk.policy.minimise import Minimiser, longest_text, together
+from rocketvpn_sdk.policy.minimise import Minimiser, combined, longest_text
 
 TIME_FIELD = "recorded_at"
 """The field of the policy that says how exactly a record's time is kept."""
@@ -65,7 +65,7 @@ class CompiledEvent:
         self._longest = max((longest_text(field) for versions in declared for field in versions), default=0)
         self.prepared += 1
 
-    def ask(self, held: Held) -> bool:
+    def ask(self, held: PermitSnapshot) -> bool:
         """Whether every field of the event may be kept on this device, by what holds now."""
         if held.policies != self.policies:
             self._prepare(held.policies)
@@ -103,4 +103,4 @@ class CompiledEvent:
 def _strictest(versions: list[Field], scrubber: Scrubber) -> Minimiser:
     """Return what keeps of a value what every one of ``versions`` of a field would."""
     different = {(field.type, field.transform): field for field in versions}
-    return together([(field.transform, minimiser(field, scrubber)) for field in different.values()])
+    return combined([(field.transform, minimiser(field, scrubber)) for field in different.values()])

@@ -56,14 +56,16 @@ class Flusher:
             return True
         return False
 
-    def stop(self, timeout: float) -> None:
-        """End the thread; waits for a flush that is running, at most ``timeout`` seconds."""
+    def stop(self, timeout: float) -> bool:
+        """End the thread; waits for a flush that is running, at most ``timeout`` seconds; return whether it ended."""
         self._stopped = True
         if self._thread is None or not self._thread.is_alive():
-            return  # never begun, or in a forked child, where it is not there
+            return True  # it never began, or this is a forked child, which has no such thread
         self._words.put(_HURRY)
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        if self._thread is threading.current_thread():
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _say(self, word: _Word) -> None:
         self._words.put(word)

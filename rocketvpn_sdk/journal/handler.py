@@ -54,11 +54,11 @@ class JournalHandler(logging.Handler):
         """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
         if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
             return
-        busy = self._journal.busy
-        if busy.now or busy.recording >= _DEEPEST_LINE:
+        reentrancy = self._journal.reentrancy
+        if reentrancy.now or reentrancy.recording >= _DEEPEST_LINE:
             self.failed += 1
             return
-        busy.recording += 1
+        reentrancy.recording += 1
         try:
             taken = self._journal.keep(self._compiled, self._values(record))
             if taken and record.levelno >= logging.ERROR:
@@ -66,7 +66,7 @@ class JournalHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
-            busy.recording -= 1
+            reentrancy.recording -= 1
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
         """Count it; logging's own would print the unscrubbed line."""

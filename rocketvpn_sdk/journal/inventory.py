@@ -52,10 +52,10 @@ def take_inventory(blocks: Iterable[list[Stored]], samples: int) -> Inventory:
         if oldest_at is None:
             oldest_at = block[0][0]
         newest_at = block[-1][0]
-        there = _count(block)
-        counts.update(there)
+        present = _count(block)
+        counts.update(present)
         events.update(event for _, _, (_, event, _) in block)
-        for name in there:
+        for name in present:
             if name not in first:
                 first[name] = _time_of(name, block)
             last[name] = _time_of(name, reversed(block))

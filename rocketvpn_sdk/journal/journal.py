@@ -23,8 +23,8 @@ from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
 from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
-from rocketvpn_sdk.journal.nesting import Busy, inside_another_call
-from rocketvpn_sdk.journal.retention import Retention
+from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_call
+from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import check_events
@@ -71,15 +71,15 @@ class Journal:
         self._permit = permit
         self._time = clock.time
         self._moment = vault.moments.now
-        self._retention = Retention(vault, log, _STREAM, limits.log_bytes, lambda: permit.policies)
+        self._retention = RetentionPurge(vault, log, _STREAM, limits.log_bytes, lambda: permit.policies)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
         self._backlog = Backlog(vault, log, self._ask, limits.locked_records)
         self._flusher = Flusher(self._flush_quietly, limits.flush_interval)
         self._stuck = False
-        self.busy = Busy()
+        self.reentrancy = ReentrancyGuard()
         self._events: dict[type[Event], CompiledEvent] = {}
-        self._dropped = 0
+        self._dropped = self._given_up = 0
         self._refused = 0
 
     # ------------------------------------------------------------ recording
@@ -110,7 +110,9 @@ class Journal:
             if not issubclass(type(event), Event):
                 raise ValueRefused(name="event", problem="it must be an Event")
             raise EventUndeclared(
-                event=event.__event__[0] or type(event).__name__, problem="it is not in Config(events=...)"
+                event=event.__event__[0] or type(event).__name__,
+                problem="the app did not name it when it opened",
+                hint="Pass its class in Config(events=[...]).",
             )
         self.keep(compiled, msgspec.structs.astuple(event))
 
@@ -169,9 +171,9 @@ class Journal:
             basis = self._vault.basis() if self._vault.unlocked else None
             self._bring_in()
             self._uncapped += -(-self._log.buffered // self._batch_records)
-            if self._log.commit(self._retention.lives().lane, basis):
+            if self._log.commit(self._retention.lifetimes().partition, basis):
                 return
-        raise VaultBusy(seconds=0)
+        raise VaultBusy(cause="changing")
 
     def _binding(self) -> list[str] | None:
         """Return what the vault says this device is bound by; ``None``: it says what it said before."""
@@ -190,7 +192,7 @@ class Journal:
         Raises:
             VaultError: nothing was written; the records stay in memory, up to a bound.
         """
-        outer, self.busy.now = self.busy.now, True
+        outer, self.reentrancy.now = self.reentrancy.now, True
         try:
             self._seal()
             self._stuck = False
@@ -202,12 +204,12 @@ class Journal:
                 self._dropped += self._log.discard()
             raise
         finally:
-            self.busy.now = outer
+            self.reentrancy.now = outer
 
     def flush_soon(self) -> bool:
         """Have what waits sealed, and wait for that, ``limits.flush_patience`` at most; return whether it was.
 
-        Where somebody waited in vain, nobody waits again until a flush has come to its end. Nor does whoever logs from
+        Where somebody waited in vain, nobody waits again until a flush has ended. Nor does anyone who logs from
         inside another call of ours, as a signal handler may: the flush could need a lock that this very call holds.
         """
         if inside_another_call():
@@ -290,8 +292,8 @@ class Journal:
     def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
         self._seal()
         said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
-        lives = self._retention.lives()
-        for records in self._log.read_blocks(since=since, until=until, kept=lives.lane, sift=lives.sift):
+        lifetimes = self._retention.lifetimes()
+        for records in self._log.read_blocks(since=since, until=until, kept=lifetimes.partition, sift=lifetimes.sift):
             for at, _, (purpose, name, fields) in records:
                 if at != said:
                     said, when = at, utc(at)
@@ -307,8 +309,8 @@ class Journal:
             raise VaultLocked
         self._retention.purge_daily()
         self._seal()
-        lives = self._retention.lives()
-        counted = take_inventory(self._log.read_blocks(kept=lives.lane, sift=lives.sift), samples)
+        lifetimes = self._retention.lifetimes()
+        counted = take_inventory(self._log.read_blocks(kept=lifetimes.partition, sift=lifetimes.sift), samples)
         return msgspec.structs.replace(counted, capped=self._retention.capped())
 
     def purge_daily(self) -> None:
@@ -372,14 +374,21 @@ class Journal:
     def shredded(self) -> None:
         """Drop from memory what was ended, and what was answered before that: keys were destroyed.
 
-        What waits for a lane that stays waits on. Nothing that was recorded before is in memory when this returns.
+        What waits for a partition that stays waits on. Nothing that was recorded before is in memory when this returns.
         """
         for compiled in self._events.values():
             compiled.checked_from = math.inf  # what was answered before holds no longer
         self._backlog.forget_ended()
         self._retention.sweep()
 
-    def close(self) -> None:
-        """Flush, and stop the thread that flushes."""
-        self._flusher.stop(self.limits.close_timeout)
-        self._flush_quietly()
+    def close(self, timeout: float | None = None) -> None:
+        """Flush, and stop the thread that flushes; waits for it ``timeout`` seconds, or ``limits.close_timeout``."""
+        before, patience = self._dropped, self.limits.close_timeout if timeout is None else timeout
+        if self._flusher.stop(patience):  # else it is inside the flush, and holds what another one needs
+            self._flush_quietly()
+        self._given_up = self._dropped - before
+
+    @property
+    def unsealed(self) -> int:
+        """How many records are in memory alone, or were given up while this was closed."""
+        return len(self._backlog) + self._log.buffered + self._given_up

@@ -23,7 +23,7 @@ _SHORTEST = 3
 """Of a name, in characters: shorter ones stand inside every other word."""
 _SHORTEST_VALUE = 6
 _LONGEST = 4096
-_MOST_RECENT = 16
+_MOST_RECENT = 48
 """Values of calls that are remembered: codes, tokens, addresses. Old ones are worth nothing by then."""
 _MOST_LAYERS = 3
 """Percent-encoding inside percent-encoding is undone so many times."""

@@ -1,8 +1,8 @@
 """Free text, such as a log line, without what is personal in it (C2).
 
-What is looked for stands in ``patterns.py``. A row runs only where it has a chance: a row with names, at the places
-where one of them stands; any other, where a quick look has found what it needs. Most lines pass without any row
-running. Scrubbing never raises: what it cannot work through is not stored.
+The patterns are in ``patterns.py``. A pattern runs only where it can match: one with names, at the places where a name
+stands; any other, where its prefilter passes. Most lines pass without any pattern running. Scrubbing never raises: a
+text that it cannot work through is not stored.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from rocketvpn_sdk.journal.known import Known
-from rocketvpn_sdk.journal.looks import VIEWS, shape
-from rocketvpn_sdk.journal.names import Judge
+from rocketvpn_sdk.journal.pattern import DIGITS, FEWEST_DIGITS, keys, named
 from rocketvpn_sdk.journal.patterns import PATTERNS
-from rocketvpn_sdk.journal.shapes import DIGITS, FEWEST_DIGITS, keys, named
+from rocketvpn_sdk.journal.prefilter import VIEWS, shape
+from rocketvpn_sdk.journal.validators import Judge
 from rocketvpn_sdk.masking import OneHolder
 
 UNREADABLE = "[unreadable]"
@@ -46,85 +46,85 @@ _NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnu
 
 
 _Finding = tuple[int, int, int]
-"""Where personal text begins, the row that found it, and where it ends; a row without placeholder: it only looks so."""
+"""Start of a match, the number of its pattern, and its end; a pattern without a placeholder marks harmless text."""
 
 
 class _Search(NamedTuple):
-    """A row, compiled."""
+    """A compiled pattern."""
 
-    row: int
+    pattern: int
     expression: re.Pattern[str]
     judge: Judge | None
     marked: bool
     """Whether its first group stands where the personal part begins; else that is where the match begins."""
 
 
-class _Gated(NamedTuple):
-    """Rows without names that have the same gate."""
+class _Prefiltered(NamedTuple):
+    """Patterns without names that have the same prefilter."""
 
     pieces: tuple[str, ...]
     find: Callable[[str, int], re.Match[str] | None]
     """Where one of ``pieces`` stands; slower than ``in``, which tells that none does."""
-    rows: tuple[int, ...]
+    patterns: tuple[int, ...]
 
 
 class _Family(NamedTuple):
-    """Rows without names that look at the same drawing of a line."""
+    """Patterns without names whose prefilters use the same view of a line."""
 
     draw: Callable[[bytes], str]
-    gates: tuple[_Gated, ...]
+    prefilters: tuple[_Prefiltered, ...]
 
 
 @cache
 def _search(number: int, key: str = "") -> _Search:
-    """Compile the row of ``number``, for those of its names that go with ``key``: at its first use, not at import."""
-    row = PATTERNS[number]
-    names = [name for name in row.after if key in keys(name)]
-    expression = re.compile((named(names) if names else "") + row.regex)
-    return _Search(number, expression, row.judge, expression.groups == 1)
+    """Compile pattern ``number``, with those of its names that go with ``key``: at its first use, not at import."""
+    pattern = PATTERNS[number]
+    names = [name for name in pattern.after if key in keys(name)]
+    expression = re.compile((named(names) if names else "") + pattern.regex)
+    return _Search(number, expression, pattern.judge, expression.groups == 1)
 
 
 @cache
 def _searches(key: bytes) -> tuple[_Search, ...]:
-    """Return the rows to try where ``key`` stands."""
+    """Return the patterns to try where ``key`` stands."""
     return tuple(_search(number, key.decode()) for number in _BY_KEY[key])
 
 
 @lru_cache(maxsize=4096)
 def _families(marks: bytes, many_digits: bool) -> tuple[_Family, ...]:
-    """Return the rows that have a chance in a text with ``marks``, its characters but letters, digits and spaces."""
-    there = marks.decode("ascii") + (DIGITS if many_digits else "")
+    """Return the patterns that can match a text with ``marks``: its characters but letters, digits and spaces."""
+    present = marks.decode("ascii") + (DIGITS if many_digits else "")
     found: dict[int, dict[tuple[str, ...], list[int]]] = {}
-    for number, row in enumerate(PATTERNS):
-        if row.gate is not None and (not row.needs or any(mark in there for mark in row.needs)):
-            found.setdefault(row.gate.view, {}).setdefault(row.gate.pieces, []).append(number)
+    for number, pattern in enumerate(PATTERNS):
+        if pattern.prefilter is not None and (not pattern.needs or any(mark in present for mark in pattern.needs)):
+            found.setdefault(pattern.prefilter.view, {}).setdefault(pattern.prefilter.pieces, []).append(number)
     return tuple(
-        _Family(VIEWS[view], tuple(_gated(pieces, tuple(rows)) for pieces, rows in gates.items()))
-        for view, gates in found.items()
+        _Family(VIEWS[view], tuple(_prefiltered(pieces, tuple(patterns)) for pieces, patterns in prefilters.items()))
+        for view, prefilters in found.items()
     )
 
 
 @cache
-def _gated(pieces: tuple[str, ...], rows: tuple[int, ...]) -> _Gated:
-    return _Gated(pieces, re.compile("|".join(map(re.escape, pieces))).search, rows)
+def _prefiltered(pieces: tuple[str, ...], patterns: tuple[int, ...]) -> _Prefiltered:
+    return _Prefiltered(pieces, re.compile("|".join(map(re.escape, pieces))).search, patterns)
 
 
 def _by_key() -> dict[bytes, tuple[int, ...]]:
-    """Return the rows with names, by the words that hint at them."""
+    """Return the patterns with names, by the words that hint at them."""
     found: dict[bytes, list[int]] = {}
-    for number, row in enumerate(PATTERNS):
-        for key in {key for name in row.after for key in keys(name)}:
+    for number, pattern in enumerate(PATTERNS):
+        for key in {key for name in pattern.after for key in keys(name)}:
             found.setdefault(key.encode(), []).append(number)
     return {key: tuple(numbers) for key, numbers in found.items()}
 
 
 _BY_KEY = _by_key()
 _KEYS = frozenset(_BY_KEY)
-_KEPT = frozenset(number for number, row in enumerate(PATTERNS) if not row.placeholder)
+_KEPT = frozenset(number for number, pattern in enumerate(PATTERNS) if not pattern.placeholder)
 _KNOWN = -1
-"""Stands for a row in findings of known values."""
-_ALWAYS = frozenset({_KNOWN, *(number for number, row in enumerate(PATTERNS) if row.after)})
-_PLACEHOLDERS = {_KNOWN: REMOVED, **{number: row.placeholder for number, row in enumerate(PATTERNS)}}
+"""Takes the place of a pattern's number in findings of known values."""
+_ALWAYS = frozenset({_KNOWN, *(number for number, pattern in enumerate(PATTERNS) if pattern.after)})
+_PLACEHOLDERS = {_KNOWN: REMOVED, **{number: pattern.placeholder for number, pattern in enumerate(PATTERNS)}}
 
 
 class Scrubber(OneHolder):
@@ -170,30 +170,30 @@ class Scrubber(OneHolder):
         if len(marks) > _MOST_MARKS:
             marks = bytes(sorted(set(marks)))
         many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
-        for draw, gates in _families(marks, many_digits):
+        for draw, prefilters in _families(marks, many_digits):
             drawn = draw(data)
-            for gated in gates:
-                for piece in gated.pieces:
+            for prefiltered in prefilters:
+                for piece in prefiltered.pieces:
                     if piece in drawn:
                         quiet = False
-                        self._add_gated(text, drawn, gated, findings)
+                        self._add_gated(text, drawn, prefiltered, findings)
                         break
         if quiet:
             _remember(seen)
         return findings
 
-    def _add_gated(self, text: str, drawn: str, gated: _Gated, findings: list[_Finding]) -> None:
-        """Add what rows find in ``text``: they look from the beginning of each word where their gate is open."""
-        first = gated.find(drawn, 0)
-        for number in gated.rows:
+    def _add_gated(self, text: str, drawn: str, prefiltered: _Prefiltered, findings: list[_Finding]) -> None:
+        """Add what the patterns find in ``text``, each from the beginning of a word where its prefilter passes."""
+        first = prefiltered.find(drawn, 0)
+        for number in prefiltered.patterns:
             search, hit, done = _search(number), first, 0
             while hit and (match := search.expression.search(text, text.rfind(" ", done, hit.start()) + 1 or done)):
                 done = match.end()
                 self._judge(text, match, search, findings)
-                hit = gated.find(drawn, done)
+                hit = prefiltered.find(drawn, done)
 
     def _add_named(self, text: str, low: str, key: bytes, findings: list[_Finding]) -> bool:
-        """Add what the rows of ``key`` find where it stands in ``text``; ``low`` is that in lower case.
+        """Add what the patterns of ``key`` find where it stands in ``text``; ``low`` is that in lower case.
 
         Returns whether one of them had anything to judge.
         """
@@ -217,12 +217,12 @@ class Scrubber(OneHolder):
         start, end = match.end(1) if search.marked else match.start(), match.end()
         if search.judge is not None and not search.judge(text[start:end], text[start - 1 : start], self._own):
             return False
-        findings.append((start, search.row, end))
+        findings.append((start, search.pattern, end))
         return True
 
 
 _harmless: set[bytes] = set()
-"""Shapes of lines in which no row had a chance: apps write few kinds of lines, and most of them are harmless."""
+"""Shapes of lines in which no pattern had a chance: apps write few kinds of lines, and most of them are harmless."""
 
 
 def _remember(harmless: bytes) -> None:
@@ -247,12 +247,12 @@ def _replaced(text: str, findings: list[_Finding]) -> str:
     findings.sort()
     parts: list[str] = []
     done = kept_until = 0
-    for start, row, end in findings:
-        if row in _KEPT:
+    for start, pattern, end in findings:
+        if pattern in _KEPT:
             kept_until = max(kept_until, end)
-        elif end > kept_until or row in _ALWAYS:
+        elif end > kept_until or pattern in _ALWAYS:
             if start >= done:
-                parts += text[done:start], _PLACEHOLDERS[row]
+                parts += text[done:start], _PLACEHOLDERS[pattern]
             if end > done:
                 done = end
     parts.append(text[done:])

@@ -1,8 +1,10 @@
-"""What Linux, macOS and Windows do differently. Nothing else in the package asks which of them it runs on.
+"""What Linux, macOS and Windows do differently; no other component asks which of them it runs on.
 
-Touches what it is given (a file, a folder, a socket) and keeps nothing. A test takes every branch on any of them by
-replacing ``sys`` here; each compares ``sys.platform`` in the form that mypy follows, which so checks it with the calls
-that the system really has. docs/platforms.md says what is proven on which system.
+Touches: disk. Start with ``system``.
+
+Of the network it only sets options of a socket that it is given. A test takes every branch on any system by replacing
+``sys`` here; each branch compares ``sys.platform`` in the form that mypy follows, which checks it with the calls that
+the system really has. docs/platforms.md says what is proven on which system.
 """
 
 from __future__ import annotations
@@ -190,7 +192,7 @@ def is_within(path: Path, folder: Path) -> bool:
 
 
 def open_to_read(path: Path, *, follow: bool) -> int:
-    """Open a file without waiting for whoever writes into a pipe; return its handle.
+    """Open a file without waiting for anyone who writes into a pipe; return its handle.
 
     Args:
         path: the file.

@@ -1,6 +1,9 @@
-"""The privacy policy as values and pure rules: nothing here opens a file of the user's or a socket.
+"""The privacy policy as values and pure rules: what may be collected, kept and sent.
 
-What every start needs is loaded at once; comparing and explaining, when they are first used (PEP 562).
+Touches: disk. Start with ``decide``.
+
+On disk it only reads a policy: the bundled one, or the file that ``load_policy`` is given. What every start needs is
+loaded at once; comparing and explaining, when they are first used (PEP 562).
 """
 
 from __future__ import annotations
@@ -8,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.policy.catalogue import EventShape, check_events
-from rocketvpn_sdk.policy.decide import ON_DEVICE, Consent, Decision, State, decide, purpose_allowed
+from rocketvpn_sdk.policy.combined import Protection, decide_all, longest_kept, protection, purpose_allowed_all
+from rocketvpn_sdk.policy.decide import ON_DEVICE, ConsentChoice, Decision, State, decide, purpose_allowed
 from rocketvpn_sdk.policy.document import Field, Operation, Policy, Purpose, Recipient
 from rocketvpn_sdk.policy.reading import bundled_policy, load_policy, parse_policy
-from rocketvpn_sdk.policy.together import Protection, decide_all, longest_kept, protection, purpose_allowed_all
 from rocketvpn_sdk.policy.values import Duration, Transform
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ON_DEVICE",
-    "Consent",
+    "ConsentChoice",
     "Decision",
     "Difference",
     "Duration",

@@ -44,7 +44,7 @@ def _members(value: Mapping[object, object]) -> list[str]:
         raise ValueError("a member whose name is no text")
     # 3.2.3: by UTF-16 code units, which is not the order of code points. Bytes in big-endian order compare alike.
     names.sort(key=None if "".join(names).isascii() else _code_units)
-    return [f"{_written(name)}:{_written(value[name])}" for name in names]
+    return [f"{encode_basestring(name)}:{_written(value[name])}" for name in names]
 
 
 def _code_units(name: str) -> bytes:

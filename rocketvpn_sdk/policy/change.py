@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from rocketvpn_sdk.policy.describe import describe_finding
 from rocketvpn_sdk.policy.document import Policy
 from rocketvpn_sdk.policy.findings import NECESSARY, OPPOSITE, Finding, Kind, affected, widenings
-from rocketvpn_sdk.policy.own import call_cell
-from rocketvpn_sdk.policy.telling import tell
+from rocketvpn_sdk.policy.own_calls import call_cell
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,17 +78,17 @@ def compare(old: Policy, new: Policy, *, language: str = "en") -> PolicyChange:
     wider = tuple(widenings(old, new))
     reductions = [finding for finding in wider if finding.kind not in NECESSARY]
     necessary = [finding for finding in wider if finding.kind in NECESSARY]
-    narrower = [_turned(finding) for finding in widenings(new, old) if finding.kind in OPPOSITE]
+    narrower = [_reversed(finding) for finding in widenings(new, old) if finding.kind in OPPOSITE]
 
     reconsent = frozenset(_consents(new, reductions))
 
-    def told(findings: Iterable[Finding]) -> tuple[Difference, ...]:
-        return tuple(_told(group, old, new, language) for group in _grouped(findings))
+    def described(findings: Iterable[Finding]) -> tuple[Difference, ...]:
+        return tuple(_described(group, old, new, language) for group in _grouped(findings))
 
     return PolicyChange(
-        widened=told(reductions),
-        narrowed=told(narrower),
-        newly_necessary=told(necessary),
+        widened=described(reductions),
+        narrowed=described(narrower),
+        newly_necessary=described(necessary),
         cells=frozenset(_cell(finding, new) for finding in necessary),
         reconsent=reconsent,
         reworded=reconsent.difference(_consents(new, (each for each in reductions if each.kind != "purpose_reworded"))),
@@ -101,7 +101,7 @@ def _cell(finding: Finding, new: Policy) -> tuple[str, str, str]:
     return finding.field, finding.purpose, finding.recipient
 
 
-def _turned(finding: Finding) -> Finding:
+def _reversed(finding: Finding) -> Finding:
     """Return what widens from new to old as what narrows from old to new."""
     return finding._replace(kind=OPPOSITE[finding.kind], before=finding.after, after=finding.before)
 
@@ -116,7 +116,7 @@ def _grouped(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
     return groups.values()
 
 
-def _told(group: list[Finding], old: Policy, new: Policy, language: str) -> Difference:
+def _described(group: list[Finding], old: Policy, new: Policy, language: str) -> Difference:
     first = group[0]
     purposes = tuple(dict.fromkeys(finding.purpose for finding in group if finding.purpose))
     recipients = tuple(dict.fromkeys(finding.recipient for finding in group if finding.recipient))
@@ -130,7 +130,7 @@ def _told(group: list[Finding], old: Policy, new: Policy, language: str) -> Diff
         operations=operations,
         before=first.before,
         after=first.after,
-        sentence=tell(first, purposes, recipients, operations, (new, old), language),
+        sentence=describe_finding(first, purposes, recipients, operations, (new, old), language),
     )
 
 

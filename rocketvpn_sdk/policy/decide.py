@@ -25,7 +25,7 @@ SIGNALLED = "cross_service"
 _DROP = Transform("drop")
 
 
-class Consent(msgspec.Struct, frozen=True):
+class ConsentChoice(msgspec.Struct, frozen=True):
     """What the user said about a purpose, or about a purpose and a third party."""
 
     state: Literal["granted", "denied", "withdrawn"]
@@ -40,7 +40,7 @@ class Consent(msgspec.Struct, frozen=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What holds on this device today. The default is a device on which nobody said anything."""
 
-    consents: Mapping[str, Consent] = {}
+    consents: Mapping[str, ConsentChoice] = {}
     """By purpose, or by ``purpose/recipient`` for a third party."""
     adult: bool | None = None
     """``None``: not asked yet, and treated as a minor."""

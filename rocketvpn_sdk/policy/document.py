@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -79,7 +79,7 @@ class FieldType(_Part, frozen=True, kw_only=True):
     most: Whole | None = None
 
 
-class Retention(_Part, frozen=True, kw_only=True):
+class RetentionRules(_Part, frozen=True, kw_only=True):
     """How long a field is kept, by place; a place without a duration does not keep it."""
 
     device: Duration | None = None
@@ -97,7 +97,7 @@ class Field(_Part, frozen=True, kw_only=True):
     transform: Transform
     purposes: tuple[str, ...]
     recipients: tuple[str, ...]
-    retention: Retention
+    retention: RetentionRules
     correctable: bool = False
     optional: bool = False
     belongs: Literal["device", "order"] = "order"
@@ -144,7 +144,7 @@ class Operation(_Part, frozen=True, kw_only=True):
         return self.protocol if isinstance(self.protocol, dict) else dict.fromkeys(self.protocol)
 
 
-class Minors(_Part, frozen=True, kw_only=True):
+class MinorsRules(_Part, frozen=True, kw_only=True):
     """M1 to M3: the age, the advice, and the text for guardians."""
 
     age: Whole
@@ -155,11 +155,21 @@ class Minors(_Part, frozen=True, kw_only=True):
 Right = Literal["access", "correction", "deletion", "portability", "withdrawal", "disclosures"]
 
 
-class Rights(_Part, frozen=True, kw_only=True):
+StepUp = Annotated[str, msgspec.Meta(pattern=f"^({'|'.join(get_args(Right))})([.](device|account))?$")]
+"""A right, with a dot and ``device`` or ``account`` behind it where only what belongs to that asks for a proof."""
+
+
+def right_of(demand: str) -> str:
+    """Return the right that an entry of ``step_up`` is about."""
+    return demand.partition(".")[0]
+
+
+class RightsRules(_Part, frozen=True, kw_only=True):
     """Which rights exist, and which of them ask for a fresh proof of who is asking (A4)."""
 
     offered: tuple[Right, ...]
-    step_up: tuple[Right, ...]
+    step_up: tuple[StepUp, ...]
+    """``deletion.account``: anyone who deletes the account; ``deletion``: the server says which deletions."""
 
 
 class Document(_Part, frozen=True, kw_only=True):
@@ -178,8 +188,8 @@ class Document(_Part, frozen=True, kw_only=True):
     field: tuple[Field, ...]
     event: tuple[EventRule, ...] = ()
     operation: tuple[Operation, ...]
-    minors: Minors
-    rights: Rights
+    minors: MinorsRules
+    rights: RightsRules
 
 
 class Policy:

@@ -9,11 +9,11 @@ from typing import Literal
 import msgspec
 
 from rocketvpn_sdk.errors import TermUnknown
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.clauses import CLAUSES
 from rocketvpn_sdk.policy.document import Field, Operation, Policy
 from rocketvpn_sdk.policy.values import Transform
+from rocketvpn_sdk.text import listed, translate
 
 _NEAR = 4
 
@@ -225,10 +225,10 @@ def _words_of(policy: Policy, operation: Operation, language: str) -> str:
     words = [f"“{name.replace('_', ' ')}”" for name in operation.protocol_types]
     said: list[str] = []
     if words:
-        said.append(_said("Words of its own go along, which say nothing about you: {}.", wording.listed(words)))
+        said.append(_said("Words of its own go along, which say nothing about you: {}.", listed(words)))
     if operation.exact:
         exact = [wording.quoted(policy.fields[name].sentence, language) for name in operation.exact]
-        said.append(_said("Sent as it is, and not minimised first: {}.", wording.listed(exact)))
+        said.append(_said("Sent as it is, and not minimised first: {}.", listed(exact)))
     return " ".join(said)
 
 

@@ -24,7 +24,7 @@ _NONE = FieldType(kind="boolean")
 """No text at all."""
 
 
-class Member(NamedTuple):
+class CallMember(NamedTuple):
     """One member of a call: what its values look like, and what happens to them before they go."""
 
     field: Field | None
@@ -41,7 +41,7 @@ class Member(NamedTuple):
         return self.field.id if self.field else ""
 
 
-def members_of(policy: Policy, operation: Operation) -> Mapping[str, Member]:
+def members_of(policy: Policy, operation: Operation) -> Mapping[str, CallMember]:
     """Return what ``operation`` can carry by the fields of ``policy``, by the name that it has in the call.
 
     A member whose field ``policy`` does not declare, that leaves nothing to send, or that claims to be of the protocol
@@ -49,15 +49,15 @@ def members_of(policy: Policy, operation: Operation) -> Mapping[str, Member]:
     """
     in_path = set(PARAMETER.findall(operation.path))
     bodiless = operation.method in _WITHOUT_CONTENT
-    found: dict[str, Member] = {}
+    found: dict[str, CallMember] = {}
     for name in (*operation.fields, *operation.names):
         field = policy.fields.get(operation.field_of(name))
         if field is not None and field.id in operation.fields and field.transform.name not in UNSENDABLE:
             transform = KEEP if field.id in operation.exact else field.transform
-            found[name] = Member(field, field.type, transform, name in in_path)
+            found[name] = CallMember(field, field.type, transform, name in in_path)
     for name, kind in operation.protocol_types.items():
         if name not in policy.fields and name not in operation.names:
-            found[name] = Member(None, kind, KEEP, name in in_path)
+            found[name] = CallMember(None, kind, KEEP, name in in_path)
     return {name: member for name, member in found.items() if name in in_path or not bodiless}
 
 

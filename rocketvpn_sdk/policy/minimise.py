@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk.policy.document import Field
-from rocketvpn_sdk.policy.members import Member
-from rocketvpn_sdk.policy.strength import strongest
+from rocketvpn_sdk.policy.members import CallMember
+from rocketvpn_sdk.policy.transform_order import strongest
 from rocketvpn_sdk.policy.types import LARGEST_TIME, LONGEST_TEXT, fits, moment
 from rocketvpn_sdk.policy.values import Transform
 
@@ -54,7 +54,7 @@ def minimiser(field: Field, scrubs: Callable[[Field], Minimiser]) -> Minimiser:
     return scrubs(field) if field.transform.name == "scrub" else _COMPILERS.get(field.transform.name, _drop)(field)
 
 
-def for_sending(member: Member, compiled: Callable[[Field], Minimiser]) -> Minimiser:
+def for_sending(member: CallMember, compiled: Callable[[Field], Minimiser]) -> Minimiser:
     """Return what is done to one value of ``member`` before it is sent; ``None``: it cannot be sent so.
 
     What is minimised already stays as it is.
@@ -95,7 +95,7 @@ def _coarsened(text: str, unit: int) -> str | None:
     return whole.isoformat().replace("+00:00", "Z")
 
 
-def together(versions: Sequence[tuple[Transform, Minimiser]]) -> Minimiser:
+def combined(versions: Sequence[tuple[Transform, Minimiser]]) -> Minimiser:
     """Return what keeps of a value what each of several versions of its field would keep, and nothing if there is none.
 
     Args:

@@ -16,7 +16,7 @@ from rocketvpn_sdk.files import read_given, why
 from rocketvpn_sdk.package_data import read_package_data
 from rocketvpn_sdk.policy.checks import check_references
 from rocketvpn_sdk.policy.document import Document, Policy
-from rocketvpn_sdk.policy.lines import Lines
+from rocketvpn_sdk.policy.toml_lines import TomlLines
 from rocketvpn_sdk.policy.values import Duration, Transform
 
 MAX_BYTES = 1 << 20
@@ -115,10 +115,10 @@ class _Toml:
             self._refuse(0, "not TOML: a number is too long, or it is too deep")
 
     def refuse_at(self, where: str, unknown: str, problem: str) -> NoReturn:
-        self._refuse(Lines(self._text).find_path(where, unknown), problem)
+        self._refuse(TomlLines(self._text).find_path(where, unknown), problem)
 
     def refuse_in(self, table: str, index: int, key: str, problem: str) -> NoReturn:
-        self._refuse(Lines(self._text).find(table, index, key), problem)
+        self._refuse(TomlLines(self._text).find(table, index, key), problem)
 
     def _refuse(self, line: int, problem: str) -> NoReturn:
         raise PolicyInvalid(path=self._path, line=line, problem=problem) from None

@@ -33,7 +33,7 @@ _TEXTS = {
 
 @lru_cache(maxsize=512)
 def fits(kind: FieldType) -> Check:
-    """Return the check of one value against ``kind``; how many there may be is for whoever has a list to say."""
+    """Return the check of one value against ``kind``; how many there may be is for anyone who has a list to say."""
     if kind.kind == "boolean":
         return lambda value: isinstance(value, bool)
     if kind.kind == "enum":

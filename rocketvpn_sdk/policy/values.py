@@ -6,14 +6,11 @@ import math
 import re
 
 from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.text.durations import UNITS, duration_parts
 
-_DURATION = re.compile(
-    r"P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?",
-    re.ASCII,
-)
 _LONGEST = 40
 """Characters; a number with more digits than a float can hold is no duration."""
-_UNITS = (365 * DAY, 30 * DAY, 7 * DAY, DAY, 3600.0, 60.0, 1.0)
+_SECONDS = dict(zip(UNITS, (365 * DAY, 30 * DAY, 7 * DAY, DAY, 3600.0, 60.0, 1.0), strict=True))
 _TRANSFORM = re.compile(r"([a-z_]+)(?:\(([^()]*)\))?")
 BOUND = "bound"
 
@@ -36,10 +33,10 @@ class Duration:
         if text == BOUND:
             self.seconds = math.inf
             return
-        match = _DURATION.fullmatch(text)
-        if not match or len(text) > _LONGEST:
+        parts = duration_parts(text) if len(text) <= _LONGEST else None
+        if parts is None:
             raise ValueError(f"{text!r} is not an ISO 8601 duration such as P30D, nor {BOUND!r}")
-        self.seconds = sum(int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS, strict=True))
+        self.seconds = sum(count * _SECONDS[unit] for unit, count in parts.items())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Duration) and other.seconds == self.seconds

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy.document import FieldType, Text
 from rocketvpn_sdk.policy.values import BOUND, Duration, Transform
+from rocketvpn_sdk.text import spelled_out, translate
 
 FALLBACK = "en"
 """Every document has its sentences in this language."""
 
-_ISO = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-_UNITS = ("year", "month", "week", "day", "hour", "minute", "second")
 _TRANSFORMS = {
     "keep": "as it is",
     "drop": "nothing",
@@ -57,12 +52,6 @@ def quoted(sentence: Text, language: str) -> str:
     return f"“{text_in(sentence, language).strip().removesuffix('.')}”"
 
 
-def listed(items: Iterable[str]) -> str:
-    """Return ``a, b and c``."""
-    *first, last = items
-    return " ".join((", ".join(first), translate("and"), last)) if first else last
-
-
 def lasting(kept: Duration | None) -> str:
     """Return how long something is kept; ``None`` is a place that does not keep it."""
     if kept is None:
@@ -71,14 +60,7 @@ def lasting(kept: Duration | None) -> str:
         return translate("while this device is bound to the order")
     if not kept.seconds:
         return translate("used at once and not kept")
-    match = _ISO.fullmatch(kept.text)
-    counts = [(int(count or 0), unit) for count, unit in zip(match.groups() if match else (), _UNITS, strict=False)]
-    return listed(_counted(count, unit) for count, unit in counts if count)
-
-
-def _counted(count: int, unit: str) -> str:
-    words = unit if count == 1 else f"{unit}s"
-    return f"{count} {translate(words)}"
+    return spelled_out(kept.text)
 
 
 def minimised(transform: Transform) -> str:

@@ -1,13 +1,19 @@
-"""The user's rights: see, correct, take along, delete, know who was told, and get it in writing."""
+"""``rocket.rights``: see, correct, export and delete data, and learn who was told.
+
+Touches: disk, ``vault``, ``transport``. Start with ``rights``.
+
+On disk it writes exports and receipts, where the app or its user wants them.
+"""
 
 from rocketvpn_sdk.rights.delete import DeletionConfirmed
 from rocketvpn_sdk.rights.disclosures import Disclosure
-from rocketvpn_sdk.rights.erase import Erased, erase_with_ticket
+from rocketvpn_sdk.rights.erase import ErasureOutcome, erase_with_ticket
 from rocketvpn_sdk.rights.export import ExportResult
-from rocketvpn_sdk.rights.kept import check_receipt_file, receipt_to_json
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import DeletionPlan
+from rocketvpn_sdk.rights.receipt_files import check_receipt_file, receipt_to_json
+from rocketvpn_sdk.rights.recovery import RecoveryCode
 from rocketvpn_sdk.rights.report import HeldValue, Report, SentSummary
 from rocketvpn_sdk.rights.requests import DataRequest, RequestList
 from rocketvpn_sdk.rights.rights import Rights
@@ -18,7 +24,7 @@ __all__ = [
     "DeletionConfirmed",
     "DeletionPlan",
     "Disclosure",
-    "Erased",
+    "ErasureOutcome",
     "ExportResult",
     "HeldValue",
     "Here",
@@ -26,6 +32,7 @@ __all__ = [
     "OwnerRights",
     "PanicTicket",
     "Receipt",
+    "RecoveryCode",
     "Report",
     "RequestList",
     "Rights",

@@ -33,7 +33,7 @@ _EARLIEST, _LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
 Write = Callable[[bytes], None]
 
 
-class Member(msgspec.Struct, frozen=True, kw_only=True):
+class ArchiveMember(msgspec.Struct, frozen=True, kw_only=True):
     """A file of an export."""
 
     name: str
@@ -52,7 +52,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     policy_id: str
     policy_version: int
-    members: tuple[Member, ...]
+    members: tuple[ArchiveMember, ...]
 
 
 class Archive:
@@ -65,7 +65,7 @@ class Archive:
 
     def __init__(self, file: BinaryIO, made_at: datetime) -> None:
         self._date = made_at.astimezone(UTC)
-        self._members: list[Member] = []
+        self._members: list[ArchiveMember] = []
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
 
     def add(self, name: str, media_type: str, content: bytes) -> None:
@@ -86,7 +86,7 @@ class Archive:
                 size += len(piece)
 
             yield write
-        self._members.append(Member(name=name, media_type=media_type, size=size, sha256=digest.hexdigest()))
+        self._members.append(ArchiveMember(name=name, media_type=media_type, size=size, sha256=digest.hexdigest()))
 
     def close(self, *, policy_id: str, policy_version: int) -> Manifest:
         """Write the manifest and the ZIP's own table; return the manifest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import uuid
 from collections.abc import Callable
@@ -25,18 +26,20 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
-from rocketvpn_sdk.rights.kept import keep_receipt
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
+from rocketvpn_sdk.rights.receipt_files import keep_receipt
 from rocketvpn_sdk.rights.receipts import check_receipt, fetch_keys
+from rocketvpn_sdk.signed_files import TrustedFiles
+from rocketvpn_sdk.signed_files.folder import beside, remove
 from rocketvpn_sdk.transport import Api, deadline
-from rocketvpn_sdk.transport.courier import Courier, Handlers, UserNeeded, problem_code
-from rocketvpn_sdk.updates import TrustedFiles
-from rocketvpn_sdk.updates.place import beside, remove
+from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery, UserNeeded, problem_code
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.vault import CLOCK
 from rocketvpn_sdk.witness import STREAM, WitnessRecord
+
+logger = logging.getLogger(__name__)
 
 OPERATION = "rights.request"
 RECEIPT_WAITING = "receipt-waiting"
@@ -68,8 +71,8 @@ class Deletion:
         vault: what is destroyed.
         journal: told to forget what it buffered.
         api: the calls.
-        queue: where the erasure ticket rests until the server has confirmed.
-        courier: delivers it.
+        queue: holds the pending deletion until the server has confirmed it.
+        delivery: delivers it.
         clock: the time.
         events: where ``DeletionConfirmed`` goes.
         witness: told to forget what it noted.
@@ -85,7 +88,7 @@ class Deletion:
         journal: Journal,
         api: Api,
         queue: Queue,
-        courier: Courier,
+        delivery: QueueDelivery,
         clock: Clock,
         events: EventBus,
         witness: WitnessRecord,
@@ -96,7 +99,7 @@ class Deletion:
         self._journal = journal
         self._api = api
         self._queue = queue
-        self._courier = courier
+        self._delivery = delivery
         self._clock = clock
         self._events = events
         self._witness = witness
@@ -106,74 +109,74 @@ class Deletion:
 
     def delete(self, plan: DeletionPlan) -> Outcome:
         """Do what ``plan`` says; see ``Rights.delete``."""
-        ticket = self._ticket(plan.scope)
-        here = self._destroy_here(plan.scope, ticket)
-        if ticket is None:
+        pending = self._new_pending(plan.scope)
+        here = self._destroy_here(plan.scope, pending)
+        if pending is None:
             problem = None if plan.scope == "logs" else self._end_here()
             return Outcome(here=here, server=Server(state="not_needed", problem=problem))
-        return Outcome(here=here, server=self._told(ticket))
+        return Outcome(here=here, server=self._deliver_now(pending))
 
-    def _told(self, ticket: QueueItem) -> Server:
-        """Tell the server; what is destroyed here is, and no error of the vault's may make it look otherwise."""
+    def _deliver_now(self, pending: QueueItem) -> Server:
+        """Ask the server now. An error of the vault does not raise: the data on this device is destroyed already."""
         try:
-            return self.follow(ticket, interactive=True)
+            return self.follow(pending, interactive=True)
         except VaultError as error:
-            kept = self._queue.find(ticket.id) or ticket
+            kept = self._queue.find(pending.id) or pending
             return Server(state=_STATES[kept.state], problem=error.code, request_id=kept.reference)
 
-    def tickets(self) -> tuple[QueueItem, ...]:
+    def pending_deletions(self) -> tuple[QueueItem, ...]:
         """Return the deletions that the server has not confirmed yet."""
         return tuple(item for item in self._queue.items() if item.operation == OPERATION)
 
-    def follow(self, ticket: QueueItem, *, interactive: bool) -> Server:
+    def follow(self, pending: QueueItem, *, interactive: bool) -> Server:
         """Take a deletion as far as it goes now; without ``interactive`` the user is not asked.
 
         All of its calls together take no longer than one may, not counting the user's own time.
         """
         total = self._vault.limits.total_timeout
-        with deadline.within(total), self._queue.turn(total) as ours:
+        with deadline.within(total), self._queue.delivery_lock(total) as ours:
             if not ours:  # another process is on it, and may be asking the user
-                return Server(state=_STATES[ticket.state], problem=VaultBusy.code, request_id=ticket.reference)
-            return self._follow(ticket, interactive=interactive)
+                return Server(state=_STATES[pending.state], problem=VaultBusy.code, request_id=pending.reference)
+            return self._follow(pending, interactive=interactive)
 
     def handlers(self) -> Handlers:
-        """Return what takes a ticket further when the courier comes to it."""
+        """Return the queue handlers of deletions, by operation."""
         return {OPERATION: self._carry}
 
-    def _carry(self, ticket: QueueItem) -> QueueItem | None:
+    def _carry(self, pending: QueueItem) -> QueueItem | None:
         try:
-            server = self._follow(ticket, interactive=False, awaited=False)
+            server = self._follow(pending, interactive=False, awaited=False)
         except NotBound as error:
-            return self._courier.postpone(msgspec.structs.replace(ticket, state="refused"), error)
-        return None if server.state == "confirmed" else self._queue.find(ticket.id)
+            return self._delivery.postpone(msgspec.structs.replace(pending, state="refused"), error)
+        return None if server.state == "confirmed" else self._queue.find(pending.id)
 
-    def _follow(self, ticket: QueueItem, *, interactive: bool, awaited: bool = True) -> Server:
-        if self._api.session.device().credentials.device_id != ticket.device_id:
-            raise NotBound  # whoever is bound now must not be deleted for whoever was
-        if ticket.reference is None:
-            ticket, answer = self._courier.deliver(ticket, wire.RightsRequest, interactive=interactive)
+    def _follow(self, pending: QueueItem, *, interactive: bool, awaited: bool = True) -> Server:
+        if self._api.session.device().credentials.device_id != pending.device_id:
+            raise NotBound  # the device was bound again: the new binding must not be deleted for the old one
+        if pending.reference is None:
+            pending, answer = self._delivery.deliver(pending, wire.RightsRequest, interactive=interactive)
             if answer is None:
-                return Server(state=_STATES[ticket.state], problem=ticket.problem)
-            ticket = msgspec.structs.replace(ticket, reference=answer.value.request_id)
-            self._queue.update(ticket)
-        taken = ticket
-        if ticket.state == "waiting_for_user":  # the server took it; what lacked came after that
-            taken = msgspec.structs.replace(ticket, state="accepted")
+                return Server(state=_STATES[pending.state], problem=pending.problem)
+            pending = msgspec.structs.replace(pending, reference=answer.value.request_id)
+            self._queue.update(pending)
+        taken = pending
+        if pending.state == "waiting_for_user":  # the server took it; what lacked came after that
+            taken = msgspec.structs.replace(pending, state="accepted")
         try:
-            return self._conclude(taken, ticket.reference or "", interactive=interactive, awaited=awaited)
+            return self._conclude(taken, pending.reference or "", interactive=interactive, awaited=awaited)
         except AuthenticationError as error:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
-                self._courier.ask_for_user(taken, error)
-            return Server(state="waiting_for_user", problem=error.code, request_id=ticket.reference)
+                self._delivery.ask_for_user(taken, error)
+            return Server(state="waiting_for_user", problem=error.code, request_id=pending.reference)
         except RocketVPNError as error:
             with suppress(VaultError):
-                self._courier.postpone(taken, error)
+                self._delivery.postpone(taken, error)
             if isinstance(error, ReceiptInvalid):
                 raise
-            return Server(state="in_progress", problem=problem_code(error), request_id=ticket.reference)
+            return Server(state="in_progress", problem=problem_code(error), request_id=pending.reference)
 
     def forget_now(self) -> None:
-        """Drop every erasure ticket without waiting for the server, and with it what is left of the vault.
+        """Drop every pending deletion without waiting for the server, and what is left of the vault.
 
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
@@ -181,15 +184,15 @@ class Deletion:
         if self._ending:
             self._destroy()
             return
-        tickets = self.tickets()
-        if any(ticket.body["scope"] != "logs" for ticket in tickets):
+        pending_deletions = self.pending_deletions()
+        if any(pending.body["scope"] != "logs" for pending in pending_deletions):
             self._ending = True
-            self._destroy()  # the tickets go with it
+            self._destroy()  # the pending deletions go with it
             return
-        for ticket in tickets:
-            self._queue.remove(ticket)
+        for pending in pending_deletions:
+            self._queue.remove(pending)
 
-    def _ticket(self, scope: wire.Scope) -> QueueItem | None:
+    def _new_pending(self, scope: wire.Scope) -> QueueItem | None:
         """Return the request to the server; nothing to tell it where this device is not bound."""
         credentials = self._vault.get(CREDENTIALS, Credentials)
         if credentials is None:
@@ -205,23 +208,24 @@ class Deletion:
             subject=f"device/{credentials.device_id}",
         )
 
-    def _destroy_here(self, scope: wire.Scope, ticket: QueueItem | None) -> Here:
-        """Destroy everything in scope in one transaction with writing the ticket; then rotate the root."""
-        with self._vault.shredding() as change:
+    def _destroy_here(self, scope: wire.Scope, pending: QueueItem | None) -> Here:
+        """Destroy everything in scope and queue the pending deletion, in one transaction; then rotate the root."""
+        with self._vault.shredding() as transaction:
             if scope == "logs":
-                destroyed = change.shred((Lanes(stream="log"), Lanes(stream=STREAM)))
+                destroyed = transaction.shred((PartitionChoice(stream="log"), PartitionChoice(stream=STREAM)))
             else:
-                destroyed = change.shred(Lanes())
+                destroyed = transaction.shred(PartitionChoice())
                 # Until the server has confirmed it there stays what signs the request and which policy holds: no more.
-                signing = (CREDENTIALS,) if ticket else ()
-                change.drop_all_documents(keep=(CLOCK, *policy_documents(change), *signing))
-            if ticket is not None:
-                self._queue.add(change, ticket)
+                signing = (CREDENTIALS,) if pending else ()
+                transaction.drop_all_documents(keep=(CLOCK, *policy_documents(transaction), *signing))
+            if pending is not None:
+                self._queue.add(transaction, pending)
         self._journal.shredded()
         if scope != "logs":
             self._journal.known.forget()
         self._api.sent.forget()
         self._witness.forget()
+        logger.info("deletion of %s: %d keys destroyed here", scope, destroyed)
         vault = self._vault.status()
         return Here(
             done=True,
@@ -231,36 +235,38 @@ class Deletion:
             keeps_deleted=vault.keeps_deleted,
         )
 
-    def _conclude(self, ticket: QueueItem, request_id: str, *, interactive: bool, awaited: bool) -> Server:
+    def _conclude(self, pending: QueueItem, request_id: str, *, interactive: bool, awaited: bool) -> Server:
         path = {"request_id": request_id}
         status = self._api.call("rights.status", answer=wire.RightsRequest, path=path, interactive=interactive).value
+        logger.info("deletion of %s: the server says %s", pending.body["scope"], status.status)
         if status.status in ("denied", "revoked", "expired"):
             problem = status.reason or status.status
-            refused = self._courier.postpone(msgspec.structs.replace(ticket, state="refused", problem=problem))
+            refused = self._delivery.postpone(msgspec.structs.replace(pending, state="refused", problem=problem))
             return Server(state="refused", problem=refused.problem, request_id=request_id)
         if status.status != "fulfilled":
-            self._courier.postpone(ticket)
-            return Server(state="in_progress", request_id=request_id)
-        scope: wire.Scope = ticket.body["scope"]
+            self._delivery.postpone(pending)
+            return Server(state="in_progress", request_id=request_id, waits_until=status.waits_until)
+        scope: wire.Scope = pending.body["scope"]
         if scope != "logs" and not (awaited or self._receipts or self._events.heard(DeletionConfirmed)):
-            return self._leave(ticket, request_id, RECEIPT_WAITING)
-        receipt = self._receipt(ticket, request_id, interactive=interactive)
+            return self._leave(pending, request_id, RECEIPT_WAITING)
+        receipt = self._receipt(pending, request_id, interactive=interactive)
+        logger.info("deletion of %s: the receipt holds", scope)
         try:  # first: once the vault is gone nothing here can ask for it again
             if self._receipts is not None:
                 keep_receipt(receipt, self._receipts)
         except ExportFailed:
-            return self._leave(ticket, request_id, RECEIPT_UNSAVED)
+            return self._leave(pending, request_id, RECEIPT_UNSAVED)
         kept = None
         if scope == "logs":
-            self._queue.remove(ticket)
+            self._queue.remove(pending)
         else:
             kept = self._end_here()
         self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
         return Server(state="confirmed", problem=kept, request_id=request_id, receipt=receipt)
 
-    def _leave(self, ticket: QueueItem, request_id: str, problem: str) -> Server:
+    def _leave(self, pending: QueueItem, request_id: str, problem: str) -> Server:
         """Leave a deletion that the server has carried out as it is: ending it here would throw the receipt away."""
-        self._courier.postpone(msgspec.structs.replace(ticket, problem=problem))
+        self._delivery.postpone(msgspec.structs.replace(pending, problem=problem))
         self._events.emit(UserNeeded(operation=OPERATION, code=problem))
         return Server(state="in_progress", problem=problem, request_id=request_id)
 
@@ -281,7 +287,7 @@ class Deletion:
             return error.code
         return None
 
-    def _receipt(self, ticket: QueueItem, request_id: str, *, interactive: bool) -> Receipt:
+    def _receipt(self, pending: QueueItem, request_id: str, *, interactive: bool) -> Receipt:
         path = {"request_id": request_id}
         token = self._api.call("rights.receipt", answer=str, path=path, interactive=interactive).value
         keys = fetch_keys(self._api, self._files() if self._files else None)
@@ -291,9 +297,9 @@ class Deletion:
             keys.text,
             issuer=self._api.server,
             request_id=request_id,
-            device_id=ticket.device_id or "",
-            scope=ticket.body["scope"],
-            requested_at=(ticket.begun_at or ticket.created_at) + min(behind, 0.0),
+            device_id=pending.device_id or "",
+            scope=pending.body["scope"],
+            requested_at=(pending.begun_at or pending.created_at) + min(behind, 0.0),
             now=max(self._clock.time() + behind, self._vault.fresh()),
             evidence=keys.evidence,
         )

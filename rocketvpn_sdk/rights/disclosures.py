@@ -45,13 +45,13 @@ class Disclosures:
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    def read(self) -> tuple[Disclosure, ...]:
-        """Return every disclosure; see ``Rights.disclosures``."""
-        said = self._api.call("disclosures.read", answer=wire.Disclosures).value.disclosures
+    def read(self, *, interactive: bool = True) -> tuple[Disclosure, ...]:
+        """Return every disclosure; see ``Rights.disclosures``. Without ``interactive``, the user is asked nothing."""
+        said = self._api.call("disclosures.read", answer=wire.DisclosureList, interactive=interactive).value.disclosures
         return tuple(describe(self._api.policies[0], each) for each in said)
 
 
-def describe(policy: Policy, said: wire.Disclosure) -> Disclosure:
+def describe(policy: Policy, said: wire.DisclosureItem) -> Disclosure:
     """Return a disclosure as the server said it, with what the policy says about it, or that it says nothing."""
     known = policy.recipients.get(said.recipient)
     named = {*(category.id for category in policy.document.category), *policy.fields}

@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import DAY, Clock, checked_clock
-from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import (
     ConfigurationError,
     ReceiptInvalid,
@@ -28,12 +29,12 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import State, bundled_policy
-from rocketvpn_sdk.rights.ephemeral import NoDocuments, NoStream
+from rocketvpn_sdk.rights.in_memory import InMemoryDocuments, InMemoryStream
 from rocketvpn_sdk.rights.outcome import Receipt
-from rocketvpn_sdk.rights.receipts import Keys, check_receipt, fetch_keys
+from rocketvpn_sdk.rights.receipts import ReceiptKeys, check_receipt, fetch_keys
 from rocketvpn_sdk.rights.ticket import PanicTicket, read_ticket
+from rocketvpn_sdk.signed_files import TrustedFiles, beside
 from rocketvpn_sdk.transport import Api, SentEntry, open_api, tls_context
-from rocketvpn_sdk.updates import TrustedFiles, beside
 
 _NOT_VALID = "ticket-not-valid"
 _NOBODY = "org.rocketvpn.ticket"
@@ -42,7 +43,7 @@ _REPLAYED_FOR = DAY
 """Seconds for which the server gives the same receipt again."""
 
 
-class Erased(msgspec.Struct, frozen=True, kw_only=True):
+class ErasureOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a ticket."""
 
     receipt: Receipt
@@ -55,27 +56,30 @@ def erase_with_ticket(
     ticket: str | PanicTicket,
     *,
     trust: Path | None = None,
-    pins: Sequence[str] = (),
+    pins: Sequence[str] | None = None,
+    allow_tls12: bool = False,
     trusted_root: bytes | None = None,
     proxy: str | None = None,
     clock: Clock | None = None,
     limits: Limits | None = None,
-) -> Erased:
+) -> ErasureOutcome:
     """Have erased what ``ticket`` is for, and return the receipt. It cannot be undone.
 
     The call goes through the guard, held against the policy that ships with the SDK, to the server that the ticket
     names and to no other, over TLS. Nothing is written to this machine but signed files, for as long as it takes.
 
     Calling it again with the same ticket asks for the same erasure once more: for a day the server gives the receipt
-    again, to whoever holds the ticket. So where an answer got lost, or the receipt could not be saved, do that.
+    again, to anyone who holds the ticket. So where an answer got lost, or the receipt could not be saved, do that.
 
     Args:
         ticket: as it was printed; small letters and missing hyphens do no harm.
         trust: a file of CA certificates (PEM); ``None``: the operating system's trust store.
-        pins: as for ``Config``.
+        pins: as for ``Config``; ``None``: those of the ticket. ``()`` takes the certificate alone, for a ticket whose
+            pinned keys were replaced since.
+        allow_tls12: as for ``Config``; the ticket of an app that takes TLS 1.2 says so itself.
         trusted_root: the operator's TUF root metadata, so that the receipt can be checked again later; ``None``: its
             keys come over TLS.
-        proxy: a proxy's URL.
+        proxy: the URL of a proxy of the place where this runs, as for ``Config``; it is not in the ticket.
         clock: the time.
         limits: the bounds.
 
@@ -92,33 +96,42 @@ def erase_with_ticket(
     """
     known = ticket if isinstance(ticket, PanicTicket) else read_ticket(ticket)
     clock, limits = checked_clock(clock), limits or Limits()
-    api = _api(known, clock, limits, trust=trust, pins=pins, proxy=proxy)
+    way = _Way(trust, known.pins if pins is None else tuple(pins), known.allow_tls12 or allow_tls12, proxy)
+    api = _api(known, way, clock, limits)
     with closing(api):
         keys, problem = _keys(api, trusted_root, clock, limits)  # first: without a connection nothing has happened yet
         receipt = _redeem(api, known, keys, problem, clock)
-        return Erased(receipt=receipt, sent=tuple(api.sent.entries()))
+        return ErasureOutcome(receipt=receipt, sent=tuple(api.sent.entries()))
 
 
-def _api(
-    ticket: PanicTicket, clock: Clock, limits: Limits, *, trust: Path | None, pins: Sequence[str], proxy: str | None
-) -> Api:
+class _Way(NamedTuple):
+    """How to get to the server."""
+
+    trust: Path | None
+    pins: tuple[str, ...]
+    allow_tls12: bool
+    proxy: str | None
+
+
+def _api(ticket: PanicTicket, way: _Way, clock: Clock, limits: Limits) -> Api:
     # The ticket's own server is the operator: to it alone the ticket can go, which says nothing else about anyone.
     policy = bundled_policy().with_hosts("operator", (ticket.server.removeprefix("https://"),))
     return open_api(
         server=ticket.server,
         client_id=_NOBODY,
-        permit=Permit(lambda: InForce(policy), State, clock.time),
-        documents=NoDocuments(),
-        stream=NoStream(clock.time),
+        permit=Permit(lambda: PolicyState(policy), State, clock.time),
+        documents=InMemoryDocuments(),
+        stream=InMemoryStream(clock.time),
         events=EventBus(),
         clock=clock,
         limits=limits,
-        context=tls_context(trust=trust, pins=pins),
-        proxy=proxy,
+        context=tls_context(trust=way.trust, pins=way.pins, allow_tls12=way.allow_tls12),
+        proxy=way.proxy,
+        proxy_context=lambda: tls_context(trust=way.trust, allow_tls12=way.allow_tls12),
     )
 
 
-def _redeem(api: Api, ticket: PanicTicket, keys: Keys | None, problem: str, clock: Clock) -> Receipt:
+def _redeem(api: Api, ticket: PanicTicket, keys: ReceiptKeys | None, problem: str, clock: Clock) -> Receipt:
     try:
         answer = api.call(
             "erasure.redeem",
@@ -144,12 +157,12 @@ def _redeem(api: Api, ticket: PanicTicket, keys: Keys | None, problem: str, cloc
 
 
 def _intent(ticket: PanicTicket) -> str:
-    """Return the Idempotency-Key: always the same for a ticket, and of no use to whoever does not hold it."""
+    """Return the Idempotency-Key: always the same for a ticket, and of no use to anyone who does not hold it."""
     digest = hashlib.sha256(_INTENT + ticket.code.encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
-def _checked(token: str, keys: Keys, ticket: PanicTicket, now: float) -> Receipt:
+def _checked(token: str, keys: ReceiptKeys, ticket: PanicTicket, now: float) -> Receipt:
     return check_receipt(
         token,
         keys.text,
@@ -163,7 +176,7 @@ def _checked(token: str, keys: Keys, ticket: PanicTicket, now: float) -> Receipt
     )
 
 
-def _keys(api: Api, trusted_root: bytes | None, clock: Clock, limits: Limits) -> tuple[Keys | None, str]:
+def _keys(api: Api, trusted_root: bytes | None, clock: Clock, limits: Limits) -> tuple[ReceiptKeys | None, str]:
     """Return the keys of receipts, or why there are none: that alone must not keep anyone from being erased."""
     try:
         if trusted_root is None:

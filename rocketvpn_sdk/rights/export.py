@@ -18,11 +18,11 @@ from rocketvpn_sdk.journal import Entry, Journal
 from rocketvpn_sdk.journal.compiled import TIME_FIELD
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rights import archive, spreadsheet
-from rocketvpn_sdk.rights.archive import Archive, Manifest, Member, Spool, pretty
+from rocketvpn_sdk.rights.archive import Archive, ArchiveMember, Manifest, Spool, pretty
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.export_readme import readme
 from rocketvpn_sdk.rights.report import Report
-from rocketvpn_sdk.rights.requests import RequestList, Requests
+from rocketvpn_sdk.rights.requests import DataRequests, RequestList
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import SentEntry, SentLedger
 from rocketvpn_sdk.visible import escaped_json
@@ -56,14 +56,14 @@ class ExportResult(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of the file."""
     encrypted: bool
     made_at: datetime
-    members: tuple[Member, ...]
+    members: tuple[ArchiveMember, ...]
     """What is in it, but for the manifest."""
     server_answered: bool
     """False: what the server holds is missing from it, or not whole."""
     server_problem: str | None
 
 
-class _Content(msgspec.Struct, frozen=True):
+class _ExportContent(msgspec.Struct, frozen=True):
     """What is gathered before the first byte is written: all but the log and the ledger."""
 
     report: Report
@@ -110,7 +110,7 @@ class Export:
         self,
         *,
         view: View,
-        requests: Requests,
+        requests: DataRequests,
         journal: Journal,
         consent: Consent,
         ledger: SentLedger,
@@ -152,10 +152,10 @@ class Export:
             server_problem=content.problem,
         )
 
-    def _gather(self) -> _Content:
+    def _gather(self) -> _ExportContent:
         report = self._view.view()
         problem = report.disclosures_problem
-        return _Content(
+        return _ExportContent(
             report=report,
             requests=self._requests.with_waiting(report.requests, report.requests_problem),
             disclosures=DisclosureFile(
@@ -165,7 +165,7 @@ class Export:
             witnessed=self._witness.read(),
         )
 
-    def _fill(self, file: BinaryIO, content: _Content, progress: Progress | None) -> Manifest:
+    def _fill(self, file: BinaryIO, content: _ExportContent, progress: Progress | None) -> Manifest:
         small = list(_small(content))
         steps = _Steps(progress, len(small) + _expected(content.report))
         into = Archive(file, content.report.made_at)  # the last before `try`: Ctrl-C must not leave it open
@@ -181,7 +181,7 @@ class Export:
             raise
 
     def _write_log(self, into: Archive, steps: _Steps) -> None:
-        """Read the log once and write both forms of it, so that they say the same whoever logs meanwhile."""
+        """Read the log once and write both forms of it, so that they say the same anyone who logs meanwhile."""
         fields = self._policy().fields.values()
         columns = [field.id for field in fields if field.source == _LOGGED and field.id not in _EVERYWHERE]
         rows = Spool()
@@ -203,7 +203,7 @@ class Export:
                 write(piece)
 
 
-def _small(content: _Content) -> Iterator[tuple[str, str, bytes]]:
+def _small(content: _ExportContent) -> Iterator[tuple[str, str, bytes]]:
     """Yield the members whose content is there already: name, media type, content."""
     yield "README.txt", archive.TEXT, readme(content.report, content.problem)
     yield from _report(content.report)

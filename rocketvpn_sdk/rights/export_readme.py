@@ -44,6 +44,9 @@ What it cannot show
 {caveats}
 """
 _ANSWERED = "The server answered. What it holds about you is in here, by its own account."
+_WITHHELD = """THE SERVER'S PART IS NOT WHOLE. It holds these back until you enter a code that is sent to your order's
+e-mail address: {fields}.
+Export again with such a code to have them, if there are any."""
 _SILENT = """THE SERVER'S PART IS MISSING OR NOT WHOLE ({problem}).
 What is on your device is here in full. Export again when the server can be reached."""
 
@@ -55,7 +58,13 @@ def readme(report: Report, problem: str | None) -> bytes:
         version=report.policy_version,
         policy=report.policy_id,
         contact=report.contact,
-        server=_SILENT.format(problem=problem) if problem else _ANSWERED,
+        server=_server(report, problem),
         caveats="\n".join(f"  {sentence}" for sentence in report.caveats),
     )
     return visible(text, breaks=True).encode()
+
+
+def _server(report: Report, problem: str | None) -> str:
+    if report.withheld:
+        return _WITHHELD.format(fields=", ".join(name.replace("_", " ") for name in report.withheld))
+    return _SILENT.format(problem=problem) if problem else _ANSWERED

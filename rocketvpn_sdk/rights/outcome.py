@@ -9,7 +9,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.updates.evidence import Evidence
+from rocketvpn_sdk.signed_files.evidence import Evidence
 
 ServerState = Literal[
     "not_needed",
@@ -43,7 +43,7 @@ class Receipt(MaskedRepr, frozen=True, kw_only=True):
     """The JWS as the server sent it."""
     keys: str
     """The JWK set it was checked against, as it was published."""
-    claims: wire.Receipt
+    claims: wire.ReceiptClaims
     vouched_by: Literal["tuf", "tls"] = "tls"
     """What says that the keys are the operator's: its signed files, so that it can be checked again whenever
     (``check_receipt_file``); or the connection they came over, which nobody can check afterwards."""
@@ -60,6 +60,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     here; ``forget_now`` or the next opening goes on with that."""
     request_id: str | None = None
     receipt: Receipt | None = None
+    waits_until: datetime | None = None
+    """The order has no confirmed address, so nobody could be asked for a code. With ``in_progress``: it is carried
+    out, or counts, then, unless a device of the order calls it off."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,11 +12,11 @@ from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.errors import ReceiptInvalid, RocketVPNError, ValueRefused
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server
-from rocketvpn_sdk.rights.receipts import Keys, check_receipt, fetch_keys
+from rocketvpn_sdk.rights.receipts import ReceiptKeys, check_receipt, fetch_keys
 from rocketvpn_sdk.rights.report import HeldValue
 from rocketvpn_sdk.rights.report.describing import Describer
+from rocketvpn_sdk.signed_files import TrustedFiles
 from rocketvpn_sdk.transport import Api, Owner, check_value, deadline
-from rocketvpn_sdk.updates import TrustedFiles
 
 Scope = Literal["account", "device"]
 _ENDED = ("denied", "revoked", "expired")
@@ -103,7 +103,7 @@ class OwnerRights:
         return Server(state="confirmed", request_id=request_id, receipt=receipt)
 
     def _checked(
-        self, token: str, keys: Keys, request_id: str, scope: Scope, device_id: str, asked_at: float
+        self, token: str, keys: ReceiptKeys, request_id: str, scope: Scope, device_id: str, asked_at: float
     ) -> Receipt:
         return check_receipt(
             token,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Literal
 
@@ -49,7 +49,7 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     stays: tuple[KeptField, ...]
     """What is held and stays somewhere; where else it goes from stands with it. No field is in ``goes`` as well."""
     other_devices: tuple[str, ...]
-    """Names of further devices that it reaches."""
+    """Names of further devices that it reaches; where the server withholds them, none are named."""
     server_asked: bool
     """Whether the server was asked, which it is not about ``logs``: if not, ``stays`` may be incomplete."""
     server_problem: str | None = None
@@ -61,12 +61,17 @@ class DeletionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Of what goes, what the server said it holds, as ids: its receipt is to name them."""
     server_may_hold: tuple[PlannedField, ...] = ()
     """What the policy lets the server hold of what goes, where it will be told and was not asked: it is not known."""
+    withheld: tuple[PlannedField, ...] = ()
+    """What the server shows only after a code from an e-mail: it goes too, but for what a law holds back."""
     consequences: tuple[str, ...]
     """What stops working, in sentences."""
     service_ends: bool
     """Whether the paid service ends with it."""
     paid_until: date | None = None
     """Where the service ends: until when it was paid, as the server says; ``None``: it was not asked."""
+    waits_days: int = 0
+    """So long does the server wait with all but this device: the order has no confirmed address, so nobody can be asked
+    for a code. Until then each device of the order is told, and can call it off."""
 
 
 def divide(
@@ -100,14 +105,14 @@ def divide(
             going[name] = ("device",)
         else:
             going[name] = ("device", "server") if name in here else ("server",)
-    return _planned(policies, going), stays
+    return planned(policies, going), stays
 
 
 def allowed_there(policies: tuple[Policy, ...], scope: wire.Scope) -> tuple[PlannedField, ...]:
     """Return what the policy lets a server hold of what a deletion of ``scope`` reaches: it could not be asked."""
     names = dict.fromkeys(name for policy in policies for name in policy.fields)
     reached = [name for name in names if _may_be(policies, name, "server") and _is_in(policies, scope, name)]
-    return _planned(policies, dict.fromkeys(reached, ("server",)))
+    return planned(policies, dict.fromkeys(reached, ("server",)))
 
 
 def allowed_in_log(policies: tuple[Policy, ...]) -> frozenset[str]:
@@ -135,7 +140,8 @@ def _may_be(policies: tuple[Policy, ...], name: str, place: Place) -> bool:
     return any(getattr(field.retention, place) is not None and field.transform.name != "drop" for field in declared)
 
 
-def _planned(policies: tuple[Policy, ...], places: dict[str, tuple[Place, ...]]) -> tuple[PlannedField, ...]:
+def planned(policies: tuple[Policy, ...], places: Mapping[str, tuple[Place, ...]]) -> tuple[PlannedField, ...]:
+    """Return what goes from where, in the policy's order, by the id of each field."""
     order = {name: number for number, name in enumerate(name for policy in policies for name in policy.fields)}
     names = sorted(places, key=lambda name: (order.get(name, len(order)), name))
     return tuple(PlannedField(name, sentence_of(policies, name), places[name]) for name in names)

@@ -8,7 +8,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.errors import RocketVPNError, VaultDamaged, VaultError
+from rocketvpn_sdk.errors import AuthenticationRequired, RocketVPNError, VaultDamaged, VaultError
 from rocketvpn_sdk.rights.plan import (
     CONSEQUENCES,
     NOT_TOLD,
@@ -16,6 +16,7 @@ from rocketvpn_sdk.rights.plan import (
     allowed_in_log,
     allowed_there,
     divide,
+    planned,
 )
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api
@@ -27,8 +28,10 @@ class _Said(msgspec.Struct, frozen=True, kw_only=True):
     asked: bool = True
     problem: str | None = None
     held: tuple[wire.HeldField, ...] = ()
+    withheld: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     paid_until: date | None = None
+    waits_days: int = 0
 
 
 class Planning:
@@ -43,9 +46,11 @@ class Planning:
     def __init__(self, api: Api, clock: Clock, view: View) -> None:
         self._api, self._clock, self._view = api, clock, view
 
-    def plan(self, scope: wire.Scope) -> DeletionPlan:
+    def plan(self, scope: wire.Scope, *, with_code: bool = False) -> DeletionPlan:
         """Return the plan: the logic of ``rights.plan_delete``."""
         told, policies = self._view.bound(), self._api.policies
+        if with_code and scope == "account":
+            self._view.verify("devices.list")
         # The server first: asking it leaves traces here, which go as well.
         said = self._ask_server(scope) if told and scope != "logs" else _Said(asked=False)
         goes, stays = divide(policies, scope, here=self._here(scope), there=said.held)
@@ -60,9 +65,11 @@ class Planning:
             server_told=told,
             server_holds=tuple(sorted(field.field for field in goes if "server" in field.places)),
             server_may_hold=allowed_there(policies, scope) if told and not said.asked else (),
+            withheld=planned(policies, dict.fromkeys(said.withheld, ("server",))),
             consequences=CONSEQUENCES[scope] if told or scope == "logs" else NOT_TOLD,
             service_ends=told and scope == "account",
             paid_until=said.paid_until,
+            waits_days=said.waits_days,
         )
 
     def _here(self, scope: wire.Scope) -> frozenset[str]:
@@ -74,14 +81,28 @@ class Planning:
 
     def _ask_server(self, scope: wire.Scope) -> _Said:
         try:
-            held = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
-            devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
+            said = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
             order = self._api.call("order.read", answer=wire.Order, interactive=False).value
+            others = self._others() if scope == "account" else ()
         except VaultError:
             raise
         except RocketVPNError as error:
             return _Said(asked=False, problem=error.code)
+        held = tuple(field for field in said if not field.code_needed)
         if scope == "device":
-            return _Said(held=tuple(held))
-        others = tuple(device.name for device in devices if not device.current)
-        return _Said(held=tuple(held), devices=others, paid_until=order.paid_until)
+            return _Said(held=held)
+        return _Said(
+            held=held,
+            withheld=tuple(dict.fromkeys(field.id for field in said if field.code_needed)),
+            devices=others,
+            paid_until=order.paid_until,
+            waits_days=order.deletion_waits_days,
+        )
+
+    def _others(self) -> tuple[str, ...]:
+        """Return the names of the order's other devices; none where that needs a code."""
+        try:
+            devices = self._api.call("devices.list", answer=wire.DeviceList, interactive=False).value.devices
+        except AuthenticationRequired:
+            return ()
+        return tuple(device.name for device in devices if not device.current)

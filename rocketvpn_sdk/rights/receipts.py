@@ -13,9 +13,9 @@ from joserfc.jwk import KeySet
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ReceiptInvalid
 from rocketvpn_sdk.rights.outcome import Receipt
+from rocketvpn_sdk.signed_files import TrustedFiles
+from rocketvpn_sdk.signed_files.evidence import Evidence
 from rocketvpn_sdk.transport import Api
-from rocketvpn_sdk.updates import TrustedFiles
-from rocketvpn_sdk.updates.evidence import Evidence
 
 RECEIPT_KEYS = "keys/receipts.json"
 """The signed file (TUF target) that holds the keys of receipts, a JWK set."""
@@ -31,7 +31,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{2,512}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]{86}
 """A small header, a payload, and the 64 bytes of an ES256 signature (RFC 7518 §3.4)."""
 
 
-class Keys(msgspec.Struct, frozen=True, kw_only=True):
+class ReceiptKeys(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of receipts, and why they are believed to be the operator's."""
 
     text: str
@@ -40,7 +40,7 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """``None``: they came over TLS, and that is all."""
 
 
-def fetch_keys(api: Api, files: TrustedFiles | None) -> Keys:
+def fetch_keys(api: Api, files: TrustedFiles | None) -> ReceiptKeys:
     """Fetch the keys of receipts: from the operator's signed files, or over TLS where there are none.
 
     Raises:
@@ -50,10 +50,10 @@ def fetch_keys(api: Api, files: TrustedFiles | None) -> Keys:
     """
     if files is None:
         found = api.call("server.keys", answer=dict[str, Any]).value
-        return Keys(text=msgspec.json.encode(found).decode())
+        return ReceiptKeys(text=msgspec.json.encode(found).decode())
     vouched = files.vouched(RECEIPT_KEYS)
     try:
-        return Keys(text=vouched.content.decode(), evidence=vouched.evidence)
+        return ReceiptKeys(text=vouched.content.decode(), evidence=vouched.evidence)
     except UnicodeDecodeError:
         raise ReceiptInvalid(problem="its keys cannot be read") from None
 
@@ -100,7 +100,7 @@ def check_receipt(
     return Receipt(token=token, keys=keys, claims=claims, vouched_by="tuf" if evidence else "tls", evidence=evidence)
 
 
-def verified(token: str, keys: str) -> wire.Receipt:
+def verified(token: str, keys: str) -> wire.ReceiptClaims:
     """Check the signature of ``token`` by one of ``keys``, and return its claims; what they say is not checked here.
 
     Raises:
@@ -120,7 +120,7 @@ def verified(token: str, keys: str) -> wire.Receipt:
     if header.get("typ") != _TYPE or set(header) != _HEADER:
         raise ReceiptInvalid(problem="it is no erasure receipt")
     try:
-        return msgspec.json.decode(signed.payload or b"", type=wire.Receipt)
+        return msgspec.json.decode(signed.payload or b"", type=wire.ReceiptClaims)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         raise ReceiptInvalid(problem="its content cannot be read") from None
 

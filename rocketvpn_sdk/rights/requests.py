@@ -12,8 +12,8 @@ from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import NotBound, NotCancellable, RequestRefused, RocketVPNError, ValueRefused, VaultError
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.rights.delete import OPERATION
+from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 from rocketvpn_sdk.waiting import why_not
@@ -55,6 +55,11 @@ class DataRequest(MaskedRepr, frozen=True, kw_only=True):
     results_url: str | None = None
     expires_at: datetime | None = None
     """Until when the server keeps this entry (R1)."""
+    waits_until: datetime | None = None
+    """It is carried out then, since nobody could be asked for a code; until then each device of the order can call it
+    off with ``cancel``, whichever asked for it."""
+    by_another: bool = False
+    """Another device of the order asked for it."""
 
 
 class RequestList(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +71,7 @@ class RequestList(msgspec.Struct, frozen=True, kw_only=True):
     """Why the server's part is missing, as an error's code."""
 
 
-class Requests:
+class DataRequests:
     """Lists, looks up and calls off.
 
     Args:
@@ -183,6 +188,8 @@ def _there(said: wire.RightsRequest, item: QueueItem | None) -> DataRequest:
         processing_details=said.processing_details,
         results_url=said.results_url,
         expires_at=said.expires_at,
+        waits_until=said.waits_until,
+        by_another=said.asked_by == "another_device",
     )
 
 

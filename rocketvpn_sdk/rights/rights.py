@@ -19,12 +19,13 @@ from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.planning import Planning
+from rocketvpn_sdk.rights.recovery import RecoveryCode, make_recovery_code
 from rocketvpn_sdk.rights.report import Report
-from rocketvpn_sdk.rights.requests import DataRequest, RequestList, Requests
-from rocketvpn_sdk.rights.ticket import PanicTicket, new_ticket
+from rocketvpn_sdk.rights.requests import DataRequest, DataRequests, RequestList
+from rocketvpn_sdk.rights.ticket import PanicTicket
 from rocketvpn_sdk.rights.view import View
+from rocketvpn_sdk.signed_files import TrustedFiles
 from rocketvpn_sdk.transport import Api, SentEntry, checked_order_number, deadline
-from rocketvpn_sdk.updates import TrustedFiles
 from rocketvpn_sdk.witness import Witnessed, WitnessRecord
 
 
@@ -37,6 +38,7 @@ class Rights:
         view, planning, correction, deletion, witness, requests, disclosures, export: the parts.
         clock: the time.
         files: returns the operator's signed files; ``None``: there are none.
+        new_ticket: makes a panic ticket for what it erases.
     """
 
     def __init__(
@@ -48,11 +50,12 @@ class Rights:
         correction: Correction,
         deletion: Deletion,
         witness: WitnessRecord,
-        requests: Requests,
+        requests: DataRequests,
         disclosures: Disclosures,
         export: Export,
         clock: Clock,
         files: Callable[[], TrustedFiles] | None,
+        new_ticket: Callable[[wire.TicketScope], PanicTicket],
     ) -> None:
         self._api = api
         self._view = view
@@ -65,28 +68,41 @@ class Rights:
         self._export = export
         self._clock = clock
         self._files = files
+        self._new_ticket = new_ticket
 
-    def view(self, samples: int = 0, language: str = "en") -> Report:
+    def view(self, samples: int = 0, language: str = "en", *, with_code: bool = False) -> Report:
         """Return everything held about the user, on this device and at the server (A1).
 
         Works offline: ``server_answered`` is then false, and ``server_problem`` says why.
 
+        The order's number alone binds a device, so the server withholds from it what is not the device's own: the
+        order's e-mail address, payments, tickets, and to whom something was disclosed. ``Report.withheld`` names
+        those, and ``with_code=True`` shows them.
+
         Args:
             samples: so many of the newest entries of the log, 0 to 1000; without them it is counted.
             language: BCP 47, of the sentences in it; English where the policy lacks it.
+            with_code: have ``Config(authenticator=...)`` ask the user for a code first, which is sent to the order's
+                e-mail address, unless they gave one within the last minutes.
 
         Raises:
             ValueRefused: ``samples`` is no such number.
+            AuthenticationError: ``with_code`` was asked for, and the user gave no code, or not the right one.
             VaultLocked: unlock first.
             VaultDamaged: what is held here is not what was written.
         """
-        return self._view.view(samples, language)
+        return self._view.view(samples, language, with_code=with_code)
 
     def correct(self, changes: Mapping[str, str | None], seen: Mapping[str, Any] | Report | None = None) -> Outcome:
         """Correct fields at the server (A2); ``None`` removes an optional one.
 
-        It is read back: ``server.state`` is ``confirmed`` once the server, asked anew, holds what was asked for, and
-        ``in_progress`` where it took it and could not be asked anew (``problem`` says why). This device keeps no copy.
+        It is read back: ``server.state`` is ``confirmed`` once the server, asked again, holds what was asked for, and
+        ``in_progress`` where it took it and could not be asked again (``problem`` says why). This device keeps no copy.
+
+        A new ``contact_email`` counts once a code that goes there is given back: the user is asked for it within this
+        call. Where they cannot be, or do not answer, the state is ``waiting_for_user``, the former one still counts,
+        and ``confirm_address`` goes on within a day. The first address of an order counts a week after that
+        (``in_progress``, ``waits_until``); until then each of its devices is told, and calls it off with ``None``.
 
         Args:
             changes: the new value of each field; ``None`` has it removed.
@@ -106,7 +122,38 @@ class Rights:
         with self._one_call():
             return self._correction.correct(changes, seen)
 
-    def plan_delete(self, scope: wire.Scope) -> DeletionPlan:
+    def confirm_address(self) -> Outcome:
+        """Have a code sent to the address that ``correct`` asked for, and give it back, so that the address counts.
+
+        For where ``correct`` ended with ``waiting_for_user``: nobody could be asked then, or the code came too late.
+        ``server.state`` is ``confirmed``, or ``in_progress`` with ``waits_until`` for the first address of an order:
+        that counts after a week, unless a device of the order calls it off by correcting ``contact_email`` to ``None``.
+
+        Raises:
+            RequestRefused: no address that this device asked for waits (``address-not-pending``); correct it again.
+            AuthenticationRequired, AuthenticationFailed: the code was not given, or not the right one.
+            RateLimited: too many codes were asked for.
+            NotBound, TransportError, ServerError, VaultError: as for any call.
+        """
+        with self._one_call():
+            return self._correction.confirm_address()
+
+    def make_recovery_code(self) -> RecoveryCode:
+        """Make a recovery code, to be printed or written down, for the day when the mailbox is lost. Show it now: once.
+
+        It needs a code from an e-mail. Later it can be given in place of one, to whatever asks for it on a device that
+        is bound to the order: once, and it cannot do anything else. The order's former one is worth nothing any more,
+        and its owner is told by e-mail. The server is sent a fingerprint, and this device keeps nothing of it.
+
+        Where the answer got lost, neither the former code nor this one may hold: call it again.
+
+        Raises:
+            BrowserRequired: the order has no confirmed address.
+            NotBound, AuthenticationError, TransportError, ServerError, VaultError: as for any call.
+        """
+        return make_recovery_code(self._api)
+
+    def plan_delete(self, scope: wire.Scope, *, with_code: bool = False) -> DeletionPlan:
         """Return what a deletion would do, without doing it.
 
         Where this device is not bound, the server would not be told (``server_told``): only what is here goes, and the
@@ -114,13 +161,16 @@ class Rights:
 
         Args:
             scope: ``logs`` (the app's log), ``device`` (everything about this device), ``account`` (everything).
+            with_code: as for ``view``. Without it, the plan for the account does not say what a law holds back of the
+                fields that the server withholds, or which other devices it reaches.
 
         Raises:
             ValueRefused: no such scope.
+            AuthenticationError: ``with_code`` was asked for, and the user gave no code, or not the right one.
             VaultLocked: unlock first.
         """
         with self._one_call():
-            return self._planning.plan(scope)
+            return self._planning.plan(scope, with_code=with_code)
 
     def delete(self, plan: DeletionPlan) -> Outcome:
         """Delete (A3): everything in scope is destroyed here at once, offline too; then the server is told.
@@ -131,7 +181,7 @@ class Rights:
 
         Raises:
             VaultError: nothing was deleted. (Where only the server could not be told, ``server.problem`` says why.)
-            ReceiptInvalid: the server's receipt does not hold; the deletion here is done, the ticket stays.
+            ReceiptInvalid: the server's receipt does not hold; the deletion here is done, the request stays queued.
         """
         return self._deletion.delete(plan)
 
@@ -142,9 +192,9 @@ class Rights:
             ReceiptInvalid: as for ``delete``.
         """
         answers: list[Server] = []
-        for ticket in self._deletion.tickets():
-            answers.append(self._deletion.follow(ticket, interactive=interactive))
-            if answers[-1].state == "confirmed" and ticket.body["scope"] != "logs":
+        for pending in self._deletion.pending_deletions():
+            answers.append(self._deletion.follow(pending, interactive=interactive))
+            if answers[-1].state == "confirmed" and pending.body["scope"] != "logs":
                 break  # the vault is gone, and with it every narrower request
         return tuple(answers)
 
@@ -172,7 +222,7 @@ class Rights:
     def sent_matches(self, entry: SentEntry, body: bytes) -> bool:
         """Return whether ``body`` is byte for byte what ``entry`` says was sent.
 
-        The ledger holds no body, only an HMAC-SHA256 under a key that never leaves the vault. Whoever has a body, from
+        The ledger holds no body, only its HMAC-SHA256, by a key that never leaves the vault. Someone with a body, from
         the app's own memory or from the server, can so have it held against the ledger; nobody can guess one from it.
         False where it was another body, and where the key was destroyed since, with the device's data.
 
@@ -221,9 +271,11 @@ class Rights:
 
         Each says to whom, on which basis (S1, S3) and under which safeguard (S2). What the policy does not know is
         shown as the server says it, and named in ``undeclared``. The server is asked each time; nothing is kept here.
+        It wants a code from an e-mail first, for which ``Config(authenticator=...)`` asks the user.
 
         Raises:
-            NotBound, DeviceRevoked, TransportError, ServerError: as for any call; it cannot be said then.
+            NotBound, DeviceRevoked, AuthenticationError, TransportError, ServerError: as for any call; it cannot be
+                said then.
         """
         return self._disclosures.read()
 
@@ -249,6 +301,9 @@ class Rights:
     def cancel(self, request_id: str) -> DataRequest:
         """Call a request off while nobody works on it; what a deletion destroyed here stays destroyed.
 
+        A deletion of the account that waits (``waits_until``) can be called off by each device of the order, whichever
+        of them asked for it, and all that wait are called off with it.
+
         One that still waits here is dropped, and the server is not told. Where the answer to an earlier try was lost,
         the server may have it all the same; ``requests`` shows it then.
 
@@ -267,6 +322,7 @@ class Rights:
         passphrase: str | None = None,
         progress: Progress | None = None,
         overwrite: bool = False,
+        with_code: bool = False,
     ) -> ExportResult:
         """Write everything that is held into one file to take along (A1): a ZIP of JSON, CSV and JSON-LD.
 
@@ -277,17 +333,21 @@ class Rights:
             path: the file to write, outside the vault's folder; what is there and no file (a link, a device, a pipe) is
                 never replaced.
             passphrase: encrypts the whole file for ``age`` (age-encryption.org); ``.age`` is added to its name. Without
-                one, whoever can read the file can read what is in it.
+                one, anyone who can read the file can read what is in it.
             progress: told how many of how many steps are done, and what is being written.
             overwrite: replace a file that is there.
+            with_code: as for ``view``; without it, what the server withholds is named in the file and not in it.
 
         Raises:
+            AuthenticationError: ``with_code`` was asked for, and the user gave no code, or not the right one.
             ValueRefused: the name or the passphrase cannot be used; nothing was written.
             ExportFailed: the file could not be written; nothing is left of it.
             CallbackFailed: ``progress`` raised something; nothing is left of the file.
             ConfigurationError: a passphrase needs the extra ``age``.
             VaultLocked, VaultDamaged: as for ``view``.
         """
+        if with_code:
+            self._view.verify()
         return self._export.write(Path(path), passphrase=passphrase, progress=progress, overwrite=overwrite)
 
     def make_ticket(self, scope: wire.TicketScope = "account") -> PanicTicket:
@@ -301,29 +361,39 @@ class Rights:
 
         Raises:
             ValueRefused: no such scope.
+            ConfigurationError: ``Config`` has more pins than a ticket has room for (8).
             RequestRefused: the order has enough tickets (``too-many-tickets``); revoke one first.
             NotBound, AuthenticationError, TransportError, ServerError, VaultError: as for any call.
         """
-        ticket = new_ticket(self._api.server, scope)
+        ticket = self._new_ticket(scope)
         self._api.remember((ticket.code,))
         wanted = wire.NewErasureTicket(ticket_id=ticket.ticket_id, scope=scope)
         self._api.call("tickets.make", answer=wire.ErasureTicket, body=wanted)
         return ticket
 
-    def tickets(self) -> tuple[wire.ErasureTicket, ...]:
-        """Return the order's tickets that can still be used, whichever device made them: numbers, never codes.
+    def tickets(self, *, with_code: bool = False) -> tuple[wire.ErasureTicket, ...]:
+        """Return the tickets that can still be used, as numbers, never as codes: those that this device made.
+
+        Args:
+            with_code: as for ``view``; then it is all of the order's, whichever device made them.
 
         Raises:
+            AuthenticationError: ``with_code`` was asked for, and the user gave no code, or not the right one.
             NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
         """
+        if with_code:
+            self._api.verify("tickets.list")
         return tuple(self._api.call("tickets.list", answer=wire.ErasureTicketList).value.tickets)
 
     def revoke_ticket(self, ticket_id: str) -> None:
         """Make a ticket of the order worthless.
 
+        One that this device made for itself needs nothing else; any other one, and one for the account, needs a code
+        from an e-mail.
+
         Raises:
             RequestRefused: the order has no such ticket (``ticket-not-found``).
-            NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
+            NotBound, DeviceRevoked, AuthenticationError, TransportError, ServerError: as for any call.
         """
         self._api.call("tickets.revoke", path={"ticket_id": ticket_id})
 

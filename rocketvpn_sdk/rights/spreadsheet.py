@@ -2,7 +2,7 @@
 
 A cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line break may be taken for a formula (OWASP, "CSV
 Injection"). As OWASP advises, every cell stands in double quotes, and a text that begins so gets an apostrophe before
-it. So does one that begins with an apostrophe: whoever takes one off each cell that has one gets what was there. What
+it. So does one that begins with an apostrophe: taking one off each cell that has one gives what was there. What
 cannot be seen is written out; the JSON beside the table has it as it is.
 """
 

@@ -8,14 +8,20 @@ from typing import TypeVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Consent, InForce, Versions
-from rocketvpn_sdk.errors import NotBound, RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.consent import Consent, PolicyState, Versions
+from rocketvpn_sdk.errors import (
+    AuthenticationError,
+    AuthenticationRequired,
+    NotBound,
+    RocketVPNError,
+    ValueRefused,
+    VaultError,
+)
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.journal.inventory import Inventory
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.messages import speaking, translate
-from rocketvpn_sdk.rights.disclosures import Disclosures
+from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
 from rocketvpn_sdk.rights.report import (
     CAVEATS,
     AppliedPolicy,
@@ -27,11 +33,13 @@ from rocketvpn_sdk.rights.report import (
     stories,
 )
 from rocketvpn_sdk.rights.report.describing import Describer
-from rocketvpn_sdk.rights.requests import Requests
+from rocketvpn_sdk.rights.requests import DataRequests
+from rocketvpn_sdk.text import speaking, translate
 from rocketvpn_sdk.transport import Api, deadline
 from rocketvpn_sdk.vault import Queue, Vault
 from rocketvpn_sdk.witness import WitnessRecord
 
+_TOLD = "disclosure_record"
 MOST_SAMPLES = 1000
 """Entries of the log that a report holds at most; ``journal.read`` has them all."""
 
@@ -63,7 +71,7 @@ class View:
         clock: Clock,
         limits: Limits,
         disclosures: Disclosures,
-        requests: Requests,
+        requests: DataRequests,
     ) -> None:
         self._vault = vault
         self._consent = consent
@@ -81,12 +89,30 @@ class View:
         """Return whether ``path`` is in the vault's folder, also if that was renamed."""
         return self._vault.contains(path)
 
-    def view(self, samples: int = 0, language: str = "en") -> Report:
+    def view(self, samples: int = 0, language: str = "en", *, with_code: bool = False) -> Report:
         """Return everything held; see ``Rights.view``."""
         if not 0 <= samples <= MOST_SAMPLES:
             raise ValueRefused(name="samples", problem=f"it must be a number from 0 to {MOST_SAMPLES}")
+        if with_code:
+            self.verify()
         with speaking(language):
             return self._view(Describer(self._versions.in_force().policies, language), samples)
+
+    def verify(self, *operations: str) -> None:
+        """Have the user enter a code from an e-mail: the report and ``operations`` withhold nothing; offline, go on.
+
+        Raises:
+            AuthenticationError: they did not.
+            VaultError: as for any call.
+        """
+        if not self.bound():
+            return
+        try:
+            self._api.verify("data.view", "disclosures.read", *operations)
+        except (AuthenticationError, VaultError):
+            raise
+        except RocketVPNError:
+            return  # offline, or the device was removed: the report says so itself
 
     def held_in_log(self) -> frozenset[str]:
         """Return the ids of the fields that the app's log, and what was noted beside it, hold now.
@@ -119,7 +145,7 @@ class View:
         # The server first: asking it leaves traces here, and they belong into the report.
         with deadline.within(self._limits.total_timeout):  # one call's time for all three
             there, problem = self._ask(lambda: self._there(say))
-            disclosures, disclosures_problem = self._ask(self._disclosures.read)
+            disclosures, disclosures_problem = self._disclosures_or_problem(there)
             requests, requests_problem = self._ask(self._requests.there)
         held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
         sent, seen = self._api.sent.tally(), self._witness.read()
@@ -166,11 +192,17 @@ class View:
         except RocketVPNError as error:
             return (), error.code
 
+    def _disclosures_or_problem(self, there: tuple[HeldValue, ...]) -> tuple[tuple[Disclosure, ...], str | None]:
+        """Return whom the server told, or why that is missing; it is not asked what it has just withheld."""
+        if any(held.field == _TOLD and held.code_needed for held in there):
+            return (), AuthenticationRequired.code
+        return self._ask(lambda: self._disclosures.read(interactive=False))
+
     def _there(self, say: Describer) -> tuple[HeldValue, ...]:
         return say.there(self._api.call("data.view", answer=wire.ServerData).value.fields)
 
 
-def _applied(say: Describer, held: InForce) -> AppliedPolicy:
+def _applied(say: Describer, held: PolicyState) -> AppliedPolicy:
     document, pending, at = held.binding.document, held.pending, held.binds_at()
     return AppliedPolicy(
         id=document.policy_id,

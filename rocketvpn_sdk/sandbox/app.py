@@ -1,15 +1,14 @@
-"""The routes, and the one place where a request becomes a handler's call and a refusal becomes an answer."""
+"""The one place where a request becomes a handler's call and a refusal becomes an answer."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import groupby
-from typing import Literal
 
-import msgspec
 from sqlalchemy import Connection
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,245 +16,194 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import (
-    consents,
-    correct,
-    disclosures,
-    guardians,
-    idempotency,
-    oauth,
-    owner,
-    resources,
-    rights,
-    tickets,
-    tuf_files,
+from rocketvpn_sdk.sandbox import idempotency, oauth
+from rocketvpn_sdk.sandbox.authentication import (
+    PresentedToken,
+    identify,
+    insufficient_scope,
+    presented,
+    take_proof,
 )
-from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
-from rocketvpn_sdk.sandbox.authorize import authorize
-from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Refused, Reply, json_reply
-from rocketvpn_sdk.sandbox.guard import Caller, authenticate, insufficient_scope
-from rocketvpn_sdk.sandbox.parts import Parts
-from rocketvpn_sdk.sandbox.problems import problem_page, problem_reply
-from rocketvpn_sdk.sandbox.proofs import ALGORITHM
-from rocketvpn_sdk.sandbox.tokens import token
+from rocketvpn_sdk.sandbox.database import OutcomeUnknown, connection_lost, described
+from rocketvpn_sdk.sandbox.http_messages import (
+    OAuthRefused,
+    Refused,
+    ServerRequest,
+    ServerResponse,
+    invalid,
+)
+from rocketvpn_sdk.sandbox.problems import problem_response
+from rocketvpn_sdk.sandbox.routes import ROUTES, AnyRoute, AuthenticatedRoute, PublicRoute
+from rocketvpn_sdk.sandbox.services import Services
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_PATH = 200
 BODY = "rocketvpn.body"
-"""Where the gate leaves a request's body in the ASGI scope."""
-
-OpenHandler = Callable[[Parts, Call], Reply]
-OwnHandler = Callable[[Parts, Call, Caller, Connection], Reply]
+"""Where the middleware leaves a request's body in the ASGI scope."""
 
 
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+def serve(services: Services, route: AnyRoute, request: ServerRequest) -> ServerResponse:
+    """Return the response to ``request``; every error becomes a response.
 
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    """A method on a path that serves anyone, or checks for itself who calls."""
-
-    method: Method
-    path: str
-    handler: OpenHandler
-    identified: bool = False
-    """Whether requests carry a proof, and answers a nonce."""
-
-
-@dataclass(frozen=True, slots=True)
-class Own:
-    """A method on a path that serves the caller whose token and proof were checked."""
-
-    method: Method
-    path: str
-    handler: OwnHandler
-    after_erasure: bool = False
-    """Also for a caller whose data is erased."""
-    identity: Literal["device", "user"] = "device"
-    """Whose tokens it takes."""
-    identified: bool = True
-
-
-Endpoint = Open | Own
-
-
-def metadata(parts: Parts, _call: Call) -> Reply:
-    """Serve the authorization server metadata (RFC 8414 §3.2)."""
-    return json_reply(
-        wire.ServerMetadata(
-            issuer=parts.base,
-            authorization_challenge_endpoint=f"{parts.base}/v1/authorize-challenge",
-            token_endpoint=f"{parts.base}/v1/token",
-            jwks_uri=f"{parts.base}/v1/keys",
-            dpop_signing_alg_values_supported=[ALGORITHM],
-            grant_types_supported=["authorization_code", "refresh_token"],
-            response_types_supported=["code"],
-            token_endpoint_auth_methods_supported=["none"],
-        )
-    )
-
-
-def keys(parts: Parts, _call: Call) -> Reply:
-    """Serve the keys that sign receipts (RFC 7517 §5)."""
-    return Reply(body=msgspec.json.encode(parts.receipts.key_set()), media_type="application/jwk-set+json")
-
-
-def problem(_parts: Parts, call: Call) -> Reply:
-    """Serve the page behind a problem's ``type``."""
-    return problem_page(call.params["code"])
-
-
-_ONE_OF_OWNER = owner.RIGHTS_PATH + "/{request_id}"
-_ONE_REQUEST = RIGHTS_PATH + "/{request_id}"
-
-ENDPOINTS: tuple[Endpoint, ...] = (
-    Open("GET", wire.METADATA_PATH, metadata),
-    Open("GET", "/problems/{code}", problem),
-    Open("GET", "/v1/keys", keys),
-    Open("GET", "/tuf/metadata/{file}", tuf_files.metadata),
-    Open("GET", "/tuf/targets/{folder}/{file}", tuf_files.target),
-    Open("POST", "/v1/authorize-challenge", authorize, identified=True),
-    Open("POST", "/v1/token", token, identified=True),
-    Open("POST", "/v1/erasures", tickets.redeem),
-    Own("GET", "/v1/order", resources.order),
-    Own("GET", "/v1/devices", resources.devices),
-    Own("DELETE", "/v1/devices/{device_id}", resources.unbind),
-    Own("GET", correct.DATA_PATH, correct.view),
-    Own("PATCH", correct.DATA_PATH, correct.correct),
-    Own("POST", RIGHTS_PATH, rights.create),
-    Own("GET", RIGHTS_PATH, rights.listed, after_erasure=True),
-    Own("GET", _ONE_REQUEST, rights.read, after_erasure=True),
-    Own("DELETE", _ONE_REQUEST, rights.cancel),
-    Own("GET", _ONE_REQUEST + "/receipt", rights.receipt, after_erasure=True),
-    Own("GET", owner.DATA_PATH, owner.view, identity="user"),
-    Own("POST", owner.RIGHTS_PATH, owner.create, identity="user"),
-    Own("GET", _ONE_OF_OWNER, rights.read, identity="user", after_erasure=True),
-    Own("GET", _ONE_OF_OWNER + "/receipt", rights.receipt, identity="user", after_erasure=True),
-    Own("GET", disclosures.PATH, disclosures.read),
-    Own("POST", tickets.PATH, tickets.create),
-    Own("GET", tickets.PATH, tickets.listing),
-    Own("DELETE", tickets.PATH + "/{ticket_id}", tickets.revoke),
-    Own("PUT", "/v1/consents/{purpose}", consents.put),
-    Own("GET", "/v1/consents/{purpose}", consents.read),
-    Own("POST", guardians.PATH, guardians.create),
-    Own("POST", guardians.PATH + "/{request_id}/confirm", guardians.confirm),
-    Own("DELETE", guardians.PATH + "/{request_id}", guardians.withdraw),
-    Own("POST", "/v1/tunnels", resources.tunnel),
-)
-
-
-def serve(parts: Parts, endpoint: Endpoint, call: Call) -> Reply:
-    """Serve ``call``, whatever comes of it.
-
-    The order matters: first who calls, then whether it was answered before, then the change and the keeping of its
-    answer in one transaction.
+    The order matters: first who calls, and whether it was answered before; then, in one transaction, who calls again,
+    the change, and the keeping of its answer.
     """
-    parts.store.purge(parts.clock.time())
     try:
-        if isinstance(endpoint, Open):
-            parts.faults.pause()
-            return endpoint.handler(parts, call)
-        return _serve_own(parts, endpoint, call, authenticate(parts, call))
+        _check_path(request)
+        services.schedule.carry_out(services)  # before the purge: an address that counts from now on has not expired
+        services.database.purge(services.clock.time())
+        if isinstance(route, PublicRoute):
+            services.faults.pause()
+            response = route.handler(services, request)
+        else:
+            response = _serve_authenticated(services, route, request, presented(services, request))
+        if response.erased:
+            services.database.scrub()
+        return response
     except Refused as refused:
-        return problem_reply(refused, parts.base)
+        return problem_response(refused, services.base)
     except OAuthRefused as refused:
         return oauth.refusal(refused)
-    except Exception:  # the one place where the unforeseen ends: in the log; the client learns only that it happened
-        logger.exception("%s %s failed", endpoint.method, endpoint.path)
-        return problem_reply(Refused("server-error"), parts.base)
+    except Exception as error:  # noqa: BLE001 - where the unforeseen ends: in the log; the client learns only that
+        away = isinstance(error, OutcomeUnknown | PoolTimeoutError) or connection_lost(error)
+        logger.error("%s %s failed: %s", route.method, route.path, described(error))
+        headers = (("Retry-After", "1"),) if away else ()
+        return problem_response(Refused("unavailable" if away else "server-error", headers=headers), services.base)
 
 
-def _serve_own(parts: Parts, endpoint: Own, call: Call, caller: Caller) -> Reply:
-    if caller.identity != endpoint.identity:
-        raise insufficient_scope()
-    key = idempotency.key_of(call, caller.jkt) if call.writes else None
-    if caller.erased and not endpoint.after_erasure:
-        # The answer to the very request that erased everything may have got lost; nothing else is served.
-        stored = idempotency.stored_answer(parts, key) if key else None
-        if stored is None:
-            raise insufficient_scope()
-        return stored
-    stored = idempotency.claim(parts, call, key) if key else None
+def _check_path(request: ServerRequest) -> None:
+    """Refuse a path that no id of ours can be in: PostgreSQL takes no NUL in a text, and none that is too long."""
+    named = "".join(request.params.values())
+    if len(request.path) > _LONGEST_PATH or len(named) > _LONGEST_PATH or not named.isprintable():
+        raise invalid("the path is too long, or has a character that cannot be shown")
+
+
+def _serve_authenticated(
+    services: Services, route: AuthenticatedRoute, request: ServerRequest, sent: PresentedToken
+) -> ServerResponse:
+    key, stored = _admit(services, route, request, sent)
     if stored is not None:
         return stored
-    try:
-        parts.faults.pause()
-        reply = _in_one_transaction(parts, endpoint, call, caller, key)
-    except BaseException:  # an interrupt too: the key is free for another try
-        if key:
-            idempotency.release(parts, key)
-        raise
-    if key and not reply.kept:
-        idempotency.release(parts, key)
-    if reply.erased:
-        parts.store.scrub()
-    return reply
+    services.faults.pause()
+    response = idempotency.freed_if_not_kept(services, key, lambda db: _act(db, services, route, request, sent, key))
+    services.mail.send_all(response.mails)
+    return response
 
 
-def _in_one_transaction(parts: Parts, endpoint: Own, call: Call, caller: Caller, key: idempotency.Key | None) -> Reply:
-    with parts.store.begin() as db:
-        reply = endpoint.handler(parts, call, caller, db)
-        if key and reply.kept:
-            idempotency.complete(db, parts, key, reply)
-    return reply
+def _admit(
+    services: Services, route: AuthenticatedRoute, request: ServerRequest, sent: PresentedToken
+) -> tuple[idempotency.IdempotencyKey | None, ServerResponse | None]:
+    """Let the proof count, and do what ``_answered_before`` does; if that refuses, the proof was used all the same."""
+
+    def admit(db: Connection) -> tuple[idempotency.IdempotencyKey | None, ServerResponse | None] | Refused:
+        take_proof(db, services, sent)
+        try:
+            return _answered_before(db, services, route, request, sent)
+        except Refused as error:  # an answer here, since an exception would undo the use of the proof
+            return error
+
+    admitted = services.database.transact(admit)
+    if isinstance(admitted, Refused):
+        raise admitted
+    return admitted
+
+
+def _answered_before(
+    db: Connection, services: Services, route: AuthenticatedRoute, request: ServerRequest, sent: PresentedToken
+) -> tuple[idempotency.IdempotencyKey | None, ServerResponse | None]:
+    """Return the key of a write, marked as running, and the answer that was kept for it, if there is one."""
+    caller = identify(db, services, sent)
+    if caller.identity != route.identity:
+        raise insufficient_scope()
+    key = idempotency.key_of(request, caller.jkt, caller.row_id) if request.writes else None
+    if caller.erased and not route.after_erasure:
+        # The answer to the very request that erased everything may have got lost; nothing else is served.
+        stored = idempotency.stored_answer(db, services, key) if key else None
+        if stored is None:
+            raise insufficient_scope()
+        return key, stored
+    stored = idempotency.claim(db, services, key, caller.about) if key else None
+    if stored is not None and stored.by_code:
+        caller.require_code(services.settings.step_up_lifetime)  # it may say what a member does not see
+    return key, stored
+
+
+def _act(
+    db: Connection,
+    services: Services,
+    route: AuthenticatedRoute,
+    request: ServerRequest,
+    sent: PresentedToken,
+    key: idempotency.IdempotencyKey | None,
+) -> ServerResponse:
+    caller = identify(db, services, sent)  # again: the device may have been removed, or its order erased, since
+    if caller.erased and not route.after_erasure:
+        raise insufficient_scope()
+    response = route.handler(services, request, caller, db)
+    if key and response.kept:
+        idempotency.complete(db, services, key, replace(response, by_code=caller.verified))
+    elif key:
+        idempotency.release(db, key)
+    return response
 
 
 # ---------------------------------------------------------------- Starlette
 
 
-def build_app(parts: Parts) -> Starlette:
-    """Return the ASGI application, which expects a body read by the gate."""
+def build_app(services: Services) -> Starlette:
+    """Return the ASGI application, which expects a body that the middleware has read."""
     routes = [
         Route(
             path,
-            _endpoint(parts, {entry.method: entry for entry in entries}),
+            _endpoint(services, {entry.method: entry for entry in entries}),
             methods=[entry.method for entry in entries],
         )
-        for path, entries in ((path, list(group)) for path, group in groupby(ENDPOINTS, key=lambda entry: entry.path))
+        for path, entries in ((path, list(group)) for path, group in groupby(ROUTES, key=lambda entry: entry.path))
     ]
 
-    async def refused(request: Request, error: Exception) -> Response:
-        return _response(parts, _http_problem(parts, request, error), identified=False)
+    async def refused(incoming: Request, error: Exception) -> Response:
+        return _response(services, _http_problem(services, incoming, error), identified=False)
 
     app = Starlette(routes=routes, exception_handlers={HTTPException: refused})
     app.router.redirect_slashes = False
     return app
 
 
-def _endpoint(parts: Parts, by_method: dict[str, Endpoint]) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        endpoint = by_method["GET" if request.method == "HEAD" else request.method]
-        reply = await run_in_threadpool(serve, parts, endpoint, _call(request))
-        return _response(parts, reply, identified=endpoint.identified)
+def _endpoint(services: Services, by_method: dict[str, AnyRoute]) -> Callable[[Request], object]:
+    async def answer(incoming: Request) -> Response:
+        route = by_method["GET" if incoming.method == "HEAD" else incoming.method]
+        response = await run_in_threadpool(serve, services, route, _request(services, incoming))
+        return _response(services, response, identified=route.identified)
 
     return answer
 
 
-def _call(request: Request) -> Call:
-    return Call(
-        method=request.method,
-        path=request.scope["raw_path"].decode("ascii"),
-        params=request.path_params,
-        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in request.scope["headers"]),
-        body=request.scope[BODY],
-        address=request.client.host if request.client else "",
+def _request(services: Services, incoming: Request) -> ServerRequest:
+    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in incoming.scope["headers"])
+    return ServerRequest(
+        method=incoming.method,
+        path=incoming.scope["raw_path"].decode("ascii"),
+        params=incoming.path_params,
+        headers=headers,
+        body=incoming.scope[BODY],
+        address=services.front.client(incoming.client.host if incoming.client else "", headers),
     )
 
 
-def _response(parts: Parts, reply: Reply, *, identified: bool) -> Response:
-    headers = dict(reply.headers) | {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+def _response(services: Services, response: ServerResponse, *, identified: bool) -> Response:
+    headers = dict(response.headers) | {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     if identified:
-        headers["DPoP-Nonce"] = parts.nonces.current(parts.clock.time())  # RFC 9449 §8.2
-    if reply.body or reply.status != 204:
-        headers["Content-Type"] = reply.media_type
-    return Response(reply.body, reply.status, headers)
+        headers["DPoP-Nonce"] = services.nonces.current(services.clock.time())  # RFC 9449 §8.2
+    if response.body or response.status != 204:
+        headers["Content-Type"] = response.media_type
+    return Response(response.body, response.status, headers)
 
 
-def _http_problem(parts: Parts, request: Request, error: Exception) -> Reply:
+def _http_problem(services: Services, incoming: Request, error: Exception) -> ServerResponse:
     status = getattr(error, "status_code", 500)
     headers = tuple((getattr(error, "headers", None) or {}).items())
-    if status == 405 and request.method == "OPTIONS":
-        return Reply(status=204, headers=headers)  # RFC 9110 §9.3.7: what is possible here, in Allow
+    if status == 405 and incoming.method == "OPTIONS":
+        return ServerResponse(status=204, headers=headers)  # RFC 9110 §9.3.7: what is possible here, in Allow
     code = {404: "not-found", 405: "method-not-allowed"}.get(status, "server-error")
-    return problem_reply(Refused(code, headers=headers), parts.base)
+    return problem_response(Refused(code, headers=headers), services.base)

@@ -8,24 +8,42 @@ from datetime import date
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox.accounts import listed
-from rocketvpn_sdk.sandbox.exchange import OAuthRefused, oauth_refused
-from rocketvpn_sdk.sandbox.rows import DeviceRow, OrderRow
+from rocketvpn_sdk.sandbox.accounts import handle_of, named
+from rocketvpn_sdk.sandbox.http_messages import OAuthRefused, oauth_refused
+from rocketvpn_sdk.sandbox.tables import DeviceRow, OrderRow
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class BindingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a device asks for."""
 
     order_number: str
     device_id: str
     jkt: str
     replaces: str | None = None
+    """The handle of the device whose place it takes; or its own ID: it is that device, installed again."""
 
 
-def whom_to_ask(order: OrderRow | None, devices: Sequence[DeviceRow], wish: Wish, today: date) -> str | None:
-    """Return the address that must confirm ``wish`` by a code, since it would put a device out or give one a new key.
+def replaced(devices: Sequence[DeviceRow], binding: BindingRequest) -> DeviceRow | None:
+    """Return the device that ``binding`` names in ``replaces``, or nothing.
 
-    Nothing, where nobody has to be asked.
+    Another one is named by its handle: who knows its ID, and no more, cannot name it.
+    """
+    own = binding.device_id if binding.replaces == binding.device_id else None
+    return next((device for device in devices if device.id == own or handle_of(device) == binding.replaces), None)
+
+
+def put_out(devices: Sequence[DeviceRow], binding: BindingRequest) -> str | None:
+    """Return the row of the device that ``binding`` would put out: another one, or the same id under its old key."""
+    gone = replaced(devices, binding)
+    return gone.row_id if gone and (gone.id, gone.jkt) != (binding.device_id, binding.jkt) else None
+
+
+def whom_to_ask(
+    order: OrderRow | None, devices: Sequence[DeviceRow], binding: BindingRequest, today: date
+) -> str | None:
+    """Return the address whose code must confirm ``binding``: it would replace a device or give one a new key.
+
+    ``None`` if no code is needed.
 
     Raises:
         OAuthRefused: the wish cannot be granted at all.
@@ -34,22 +52,27 @@ def whom_to_ask(order: OrderRow | None, devices: Sequence[DeviceRow], wish: Wish
         raise oauth_refused("order-not-found")
     if order.paid_until < today:
         raise oauth_refused("order-expired")
-    known = next((device for device in devices if device.id == wish.device_id), None)
-    others = [device for device in devices if device.id != wish.device_id]
-    replaced = next((device for device in others if device.id == wish.replaces), None)
-    if known is not None and known.jkt == wish.jkt and replaced is None:
+    known = next((device for device in devices if device.id == binding.device_id), None)
+    others = [device for device in devices if device.id != binding.device_id]
+    gone = replaced(devices, binding)
+    if known is not None and known.jkt == binding.jkt and gone in (None, known):
         return None  # the same again: an answer got lost
-    if known is not None and known.jkt != wish.jkt and wish.replaces != wish.device_id:
+    if known is not None and known.jkt != binding.jkt and gone != known:
         # Installed again, or a copy of that machine: who asks has to say so, or one would put the other out unawares.
-        raise OAuthRefused(wire.AuthorizationError(error="device-exists", devices=[listed(known)]))
-    if wish.replaces not in (None, wish.device_id) and replaced is None:
-        raise oauth_refused("device-not-found", "the order has no device to replace by that id")
-    if known is None and replaced is None:
+        raise OAuthRefused(wire.AuthorizationError(error="device-exists", devices=[_own(known)]))
+    if binding.replaces not in (None, binding.device_id) and gone is None:
+        raise oauth_refused("device-not-found", "the order has no device to replace by that handle")
+    if known is None and gone is None:
         if len(others) >= order.device_limit:
-            full = wire.AuthorizationError(error="device-limit-reached", devices=[listed(other) for other in others])
+            full = wire.AuthorizationError(error="device-limit-reached", devices=[named(other) for other in others])
             raise OAuthRefused(full)
         return None
     if not order.contact_email:
         # Nobody could be asked, and an order number alone must not put another device out.
         raise oauth_refused("redirect_to_web", "the order has no contact address")
     return order.contact_email
+
+
+def _own(known: DeviceRow) -> wire.Device:
+    """Return what a device is told of the one that has its own ID, which it knows."""
+    return wire.Device(id=known.id, name=known.name)

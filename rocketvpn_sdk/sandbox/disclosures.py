@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from datetime import date
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.exchange import Call, Reply, json_reply
-from rocketvpn_sdk.sandbox.guard import Caller
-from rocketvpn_sdk.sandbox.parts import Parts
-from rocketvpn_sdk.sandbox.rows import DisclosureRow
-from rocketvpn_sdk.sandbox.store import every
+from rocketvpn_sdk.sandbox.authentication import Caller
+from rocketvpn_sdk.sandbox.http_messages import ServerRequest, ServerResponse, json_response
+from rocketvpn_sdk.sandbox.rows import add, every
+from rocketvpn_sdk.sandbox.services import Services
+from rocketvpn_sdk.sandbox.tables import DisclosureRow
 
 PATH = "/v1/disclosures"
 FIELD = "disclosure_record"
 CONSENT = "consent"
 
 
-def read(_parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``GET /v1/disclosures``."""
-    held = disclosures_of(db, caller.bound().order.number)
-    return json_reply(wire.Disclosures(disclosures=[_answer(row) for row in held]))
+def read(services: Services, _request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``GET /v1/disclosures``: they are about the order's owner."""
+    caller.require_code(services.settings.step_up_lifetime)
+    held = disclosures_of(db, caller.bound().order.number, services.now())
+    return json_response(wire.DisclosureList(disclosures=[_answer(row) for row in held]))
 
 
 def record(
-    parts: Parts,
+    services: Services,
     db: Connection,
     number: str,
     *,
@@ -40,34 +40,33 @@ def record(
     on: date,
 ) -> None:
     """Write down that something about the owner of order ``number`` was disclosed."""
-    known = parts.policy.recipients.get(recipient)
-    kept = parts.policy.fields[FIELD].retention.server
-    db.execute(
-        insert(tables.disclosures).values(
-            id=secrets.token_hex(16),
-            order_number=number,
-            recipient=recipient,
-            kind=kind or (known.kind if known else "third_party"),
-            basis=basis,
-            categories=msgspec.json.encode(list(categories)).decode(),
-            day=on,
-            expires_at=parts.now() + (int(kept.seconds) if kept else 0),
-        )
+    known = services.policy.recipients.get(recipient)
+    row = DisclosureRow(
+        id=secrets.token_hex(16),
+        order_number=number,
+        recipient=recipient,
+        kind=kind or (known.kind if known else "third_party"),
+        basis=basis,
+        categories=msgspec.json.encode(list(categories)).decode(),
+        day=on,
+        expires_at=services.kept_until(FIELD),
     )
+    add(db, row)
 
 
-def disclosures_of(db: Connection, number: str) -> list[DisclosureRow]:
-    """Return what was disclosed about the owner of an order, the oldest first."""
-    table = tables.disclosures
-    query = select(table).where(table.c.order_number == number).order_by(table.c.day, table.c.id)
-    return every(db, query, DisclosureRow)
+def disclosures_of(db: Connection, number: str, now: int) -> list[DisclosureRow]:
+    """Return what was disclosed about the owner of an order and is still kept, the oldest first."""
+    held = (row for row in every(db, DisclosureRow, order_number=number) if row.expires_at > now)
+    return sorted(held, key=lambda row: (row.day, row.id))
 
 
-def to_be_told(db: Connection, number: str) -> list[str]:
+def to_be_told(db: Connection, number: str, now: int) -> list[str]:
     """Return who received something by consent, and so is told when it is erased (GDPR, article 19)."""
-    return sorted({row.recipient for row in disclosures_of(db, number) if row.basis == CONSENT})
+    return sorted({row.recipient for row in disclosures_of(db, number, now) if row.basis == CONSENT})
 
 
-def _answer(row: DisclosureRow) -> wire.Disclosure:
+def _answer(row: DisclosureRow) -> wire.DisclosureItem:
     categories = msgspec.json.decode(row.categories, type=list[str])
-    return wire.Disclosure(recipient=row.recipient, kind=row.kind, basis=row.basis, categories=categories, day=row.day)
+    return wire.DisclosureItem(
+        recipient=row.recipient, kind=row.kind, basis=row.basis, categories=categories, day=row.day
+    )

@@ -11,7 +11,9 @@ from contextlib import suppress
 import uvicorn
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.sandbox.gate import Gate
+from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
+from rocketvpn_sdk.sandbox.settings import ServerSettings
+from rocketvpn_sdk.sandbox.timeouts import bounded_protocol
 
 _ADDRESS = "127.0.0.1"
 _FAREWELL_SECONDS = 0.05
@@ -59,6 +61,7 @@ class Listener(uvicorn.Server):
         cut = loop.call_later(_FAREWELL_SECONDS, self._cut, True)
         await self._say_farewell(sockets or [])
         if self._busy:
+            self._cut(True)  # uvicorn closes every connection that it finds there, once more
             await super().shutdown(sockets)  # waits for answers that are being made
         cut.cancel()
         self._cut(False)
@@ -76,7 +79,9 @@ class Listener(uvicorn.Server):
         for listening in sockets:
             listening.close()
         for connection in list(self.server_state.connections):
-            connection.shutdown()
+            # asyncio's TLS transport that is closed twice forgets its connection, and can then not be cut off.
+            if not connection.transport.is_closing():
+                connection.shutdown()
         until = asyncio.get_running_loop().time() + 2 * _FAREWELL_SECONDS
         while self._busy and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(_LOOK_SECONDS)
@@ -102,19 +107,20 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def uvicorn_config(app: Gate, context: ssl.SSLContext) -> uvicorn.Config:
+def uvicorn_config(app: SandboxMiddleware, context: ssl.SSLContext, settings: ServerSettings) -> uvicorn.Config:
     """Return how uvicorn serves ``app``."""
     return uvicorn.Config(
         app,
-        http="h11",
+        http=bounded_protocol(settings),
+        timeout_keep_alive=settings.idle_seconds,
         ws="none",
         lifespan="off",
         log_config=None,  # an embedder's logging stays as it is
         log_level="error",
         access_log=False,
         server_header=False,
-        date_header=False,  # the gate writes it, by the sandbox's own clock
-        proxy_headers=False,
+        date_header=False,  # the middleware writes it, by the sandbox's own clock
+        proxy_headers=False,  # the sandbox reads the header of a trusted proxy itself (reverse_proxy.py)
         timeout_graceful_shutdown=1,
         ssl_context_factory=lambda _config, _default: context,
     )

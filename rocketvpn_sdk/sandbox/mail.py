@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import overload
 
 import msgspec
+from email_validator import EmailNotValidError, validate_email
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,11 @@ class Outbox(Sequence[Message]):
             listeners = tuple(self._listeners)
         for listener in listeners:
             listener(message)
+
+    def send_all(self, messages: Iterable[Message]) -> None:
+        """Send each of ``messages``."""
+        for message in messages:
+            self.send(message)
 
     def subscribe(self, listener: Callable[[Message], None]) -> None:
         """Call ``listener`` with every further message, on the server's thread."""
@@ -84,3 +90,12 @@ def masked(address: str) -> str:
     """Return an address as a hint: ``k…@example.org``."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether ``text`` is an e-mail address as RFC 5321 and RFC 6531 write it; nothing is looked up in the network."""
+    try:
+        validate_email(text, check_deliverability=False, strict=True)
+    except EmailNotValidError:
+        return False
+    return True

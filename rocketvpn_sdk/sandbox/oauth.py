@@ -9,30 +9,34 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox.exchange import Call, OAuthRefused, Reply, oauth_refused
-from rocketvpn_sdk.sandbox.parts import Parts
-from rocketvpn_sdk.sandbox.proofs import NonceNeeded, ProofRefused
+from rocketvpn_sdk.sandbox.http_messages import OAuthRefused, ServerRequest, ServerResponse, oauth_refused
+from rocketvpn_sdk.sandbox.proofs import NonceNeeded, ProofRefused, take
+from rocketvpn_sdk.sandbox.services import Services
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_LONGEST = 255
 Form = Mapping[str, str]
 
 
-def read_form(call: Call) -> Form:
-    """Return the parameters of ``call``; empty ones count as absent (RFC 6749 §3.1).
+def read_form(request: ServerRequest) -> Form:
+    """Return the parameters of ``request``; empty ones count as absent (RFC 6749 §3.1).
 
     Raises:
         OAuthRefused: it is no form, or a parameter comes twice.
     """
-    if call.media_type() != wire.FORM:
+    if request.media_type() != wire.FORM:
         raise oauth_refused("invalid_request", f"the body must be {wire.FORM}")
     try:
-        pairs = parse_qsl(call.body.decode("utf-8"), strict_parsing=True, max_num_fields=30, errors="strict")
+        pairs = parse_qsl(request.body.decode("utf-8"), strict_parsing=True, max_num_fields=30, errors="strict")
     except ValueError:
         raise oauth_refused("invalid_request", "the form cannot be read") from None
     form = dict(pairs)
     # RFC 6749 §3.1: "Request and response parameters MUST NOT be included more than once."
     if len(form) != len(pairs):
         raise oauth_refused("invalid_request", "a parameter comes twice")
+    # Values here are identifiers, codes and tokens: RFC 6749, appendix A, has no control character in any of them.
+    if not all(value.isprintable() and len(value) <= _LONGEST for value in form.values()):
+        raise oauth_refused("invalid_request", "a parameter is too long, or has a character that cannot be shown")
     return form
 
 
@@ -51,21 +55,23 @@ def client_of(form: Form) -> str:
     return client_id
 
 
-def proven_key(parts: Parts, call: Call) -> str:
-    """Check the DPoP proof of ``call`` and return its key's thumbprint (RFC 9449 §5).
+def proven_key(services: Services, request: ServerRequest) -> str:
+    """Check the DPoP proof of ``request`` and return its key's thumbprint (RFC 9449 §5).
 
     Raises:
         OAuthRefused: ``use_dpop_nonce`` (§8) or ``invalid_dpop_proof`` (§5).
     """
     try:
-        return parts.proofs.check(call, parts.clock.time())
+        proof = services.proofs.check(request, services.clock.time())
+        services.database.transact(lambda db: take(db, services.settings, proof, services.now()))
+        return proof.jkt
     except NonceNeeded as error:
         raise oauth_refused("use_dpop_nonce", str(error)) from None
     except ProofRefused as error:
         raise oauth_refused("invalid_dpop_proof", str(error)) from None
 
 
-def refusal(refused: OAuthRefused) -> Reply:
+def refusal(refused: OAuthRefused) -> ServerResponse:
     """Return the JSON of RFC 6749 §5.2."""
     headers = (("Retry-After", str(refused.retry_after)),) if refused.retry_after else ()
-    return Reply(status=refused.status, body=msgspec.json.encode(refused.answer), headers=headers)
+    return ServerResponse(status=refused.status, body=msgspec.json.encode(refused.answer), headers=headers)

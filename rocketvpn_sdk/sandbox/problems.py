@@ -7,7 +7,7 @@ import html
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox.exchange import Refused, Reply
+from rocketvpn_sdk.sandbox.http_messages import Refused, ServerResponse
 
 PROBLEMS: dict[str, tuple[int, str, str]] = {
     "malformed": (400, "The request cannot be read", "The body is not the JSON that its media type promises."),
@@ -67,11 +67,16 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
         "The order has this device under another key",
         "Bind with replace and its own id if it was installed again; a copy of it binds under another id.",
     ),
+    "address-not-pending": (
+        409,
+        "No address waits for a code",
+        "This device asked for none, or it was replaced, called off, confirmed, or is too long ago. Correct it again.",
+    ),
     "device-limit-reached": (409, "The order has all its devices", "Bind with replace, or remove one of them first."),
 }
 
 
-def problem_reply(refused: Refused, base: str) -> Reply:
+def problem_response(refused: Refused, base: str) -> ServerResponse:
     """Return the problem+json of ``refused`` at the server ``base``."""
     status, title, explanation = PROBLEMS[refused.code]
     problem = wire.Problem(
@@ -83,10 +88,10 @@ def problem_reply(refused: Refused, base: str) -> Reply:
         devices=list(refused.devices),
     )
     body = msgspec.json.encode(problem)
-    return Reply(status=status, body=body, media_type=wire.PROBLEM_JSON, headers=refused.headers)
+    return ServerResponse(status=status, body=body, media_type=wire.PROBLEM_JSON, headers=refused.headers)
 
 
-def problem_page(code: str) -> Reply:
+def problem_page(code: str) -> ServerResponse:
     """Return the page that explains ``code`` to a person (RFC 9457 §3.1.1).
 
     Raises:
@@ -100,4 +105,4 @@ def problem_page(code: str) -> Reply:
         f"<h1>{html.escape(title)}</h1><p>{html.escape(explanation)}</p>"
         f"<p><code>{html.escape(code)}</code>, HTTP {status}</p></html>\n"
     )
-    return Reply(body=page.encode(), media_type="text/html; charset=utf-8")
+    return ServerResponse(body=page.encode(), media_type="text/html; charset=utf-8")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
 from base64 import urlsafe_b64decode
-from collections import OrderedDict
+from functools import cache
 from typing import Any
 
 import msgspec
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
+from sqlalchemy import Connection, Executable, bindparam, func, select
 
-from rocketvpn_sdk.sandbox.exchange import Call, b64url
+from rocketvpn_sdk.sandbox.http_messages import ServerRequest, b64url, digest
 from rocketvpn_sdk.sandbox.nonces import Nonces
-from rocketvpn_sdk.sandbox.settings import Settings
+from rocketvpn_sdk.sandbox.rows import insert_if_new, one
+from rocketvpn_sdk.sandbox.settings import ServerSettings
+from rocketvpn_sdk.sandbox.tables import ProofRow
+from rocketvpn_sdk.sandbox.uris import comparable
 
 ALGORITHM = "ES256"
 _PUBLIC_MEMBERS = {"kty", "crv", "x", "y", "alg", "use", "kid", "key_ops"}
@@ -41,48 +44,53 @@ class _Claims(msgspec.Struct, frozen=True):
     jti: str
     htm: str
     htu: str
-    iat: int
+    iat: int | float  # a NumericDate (RFC 7519 §2); no boolean, no text, and JSON has no NaN
     ath: str | None = None
     nonce: str | None = None
     content_sha256: str | None = None
 
 
-class Replays:
-    """The proofs seen in the time window (§11.1); bounded and thread-safe."""
+class Proof(msgspec.Struct, frozen=True):
+    """A proof that holds; it counts once ``take`` has stored its row."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._seen: OrderedDict[tuple[str, str], float] = OrderedDict()
+    jkt: str
+    """The thumbprint of its key (RFC 7638)."""
+    row: ProofRow
 
-    def record(self, jkt: str, jti: str, now: float) -> None:
-        """Remember a proof.
 
-        Raises:
-            ProofRefused: it was seen before, or so many were seen that this cannot be told any more.
-        """
-        with self._lock:
-            while self._seen and next(iter(self._seen.values())) < now:
-                self._seen.popitem(last=False)
-            if (jkt, jti) in self._seen:
-                raise ProofRefused("the jti was used before")
-            if len(self._seen) >= self._settings.replay_entries:
-                raise ProofRefused("too many proofs at once")
-            # A proof dated in the future stays valid for two windows.
-            self._seen[jkt, jti] = now + 2 * self._settings.proof_window
+def take(db: Connection, settings: ServerSettings, proof: Proof, now: int) -> None:
+    """Write ``proof`` down, so that no process takes it again within its time window (RFC 9449 §11.1).
+
+    Raises:
+        ProofRefused: it was seen before, or there are as many of its key as may be.
+    """
+    limits = {"now": now, "most": settings.replay_entries}
+    if db.execute(_unless_full(db.dialect.name), msgspec.structs.asdict(proof.row) | limits).rowcount == 1:
+        return
+    seen = one(db, ProofRow, proof_hash=proof.row.proof_hash)
+    raise ProofRefused("too many proofs of this key at once" if seen is None else "the jti was used before")
+
+
+@cache
+def _unless_full(dialect: str) -> Executable:
+    """Return the statement that writes a proof down if it is new, and fewer than ``most`` of its key are there."""
+    key_hash, expires_at = ProofRow.c.key_hash, ProofRow.c.expires_at
+    of_key = select(func.count()).where(key_hash == bindparam("key_hash"), expires_at > bindparam("now"))
+    values = (bindparam(column.name, type_=column.type) for column in ProofRow.c)
+    new = select(*values).where(of_key.scalar_subquery() < bindparam("most"))
+    return insert_if_new(ProofRow, dialect).from_select(list(ProofRow.c), new)
 
 
 class ProofChecker:
     """Checks the proof of a request to the server at ``base``."""
 
-    def __init__(self, base: str, settings: Settings, nonces: Nonces) -> None:
+    def __init__(self, base: str, settings: ServerSettings, nonces: Nonces) -> None:
         self._base = base
         self._settings = settings
         self._nonces = nonces
-        self._replays = Replays(settings)
 
-    def check(self, call: Call, now: float, *, token: str | None = None) -> str:
-        """Check the proof of ``call`` and return its key's thumbprint (RFC 7638), the ``jkt``.
+    def check(self, request: ServerRequest, now: float, *, token: str | None = None) -> Proof:
+        """Check the proof of ``request`` and return it, for ``take``: that it was not seen before is not checked here.
 
         ``token`` is the access token that came with it; that the token belongs to the key (step 12b) is for the caller
         to check, who knows the token.
@@ -91,54 +99,58 @@ class ProofChecker:
             NonceNeeded: all is well but the nonce.
             ProofRefused: the proof does not hold.
         """
-        proof = self._only_one(call)
+        proof = self._only_one(request)
         header, claims = _decode(proof)
         jkt = _verify(proof, header)
-        self._compare(claims, call, now, token)
+        self._compare(claims, request, now, token)
         # 10. "if the server provided a nonce value to the client, the nonce claim matches"
         if claims.nonce is None or not self._nonces.valid(claims.nonce, now):
             raise NonceNeeded("the nonce is missing or stale")
-        # §11.1: "the same DPoP proof" is not taken twice within its time window.
-        self._replays.record(jkt, claims.jti, now)
-        return jkt
+        # §11.1: a proof dated in the future stays valid for two windows.
+        expires_at = int(now) + 2 * self._settings.proof_window
+        # Hashes: what is left of a key must not tell whose it was once its device is erased.
+        proof_hash, key_hash = digest(f"{jkt}\n{claims.jti}"), digest(f"proofs\n{jkt}")
+        return Proof(jkt, ProofRow(proof_hash=proof_hash, key_hash=key_hash, expires_at=expires_at))
 
-    def _only_one(self, call: Call) -> str:
+    def _only_one(self, request: ServerRequest) -> str:
         # 1. "there is not more than one DPoP HTTP request header field"
-        headers = call.all("dpop")
+        headers = request.all("dpop")
         if len(headers) != 1:
             raise ProofRefused("exactly one DPoP header is needed")
         if len(headers[0]) > self._settings.proof_bytes:
             raise ProofRefused("the proof is too long")
         return headers[0]
 
-    def _compare(self, claims: _Claims, call: Call, now: float, token: str | None) -> None:
+    def _compare(self, claims: _Claims, request: ServerRequest, now: float, token: str | None) -> None:
         # 8. "the htm claim matches the HTTP method of the current request"
-        if claims.htm != call.method:
+        if claims.htm != request.method:
             raise ProofRefused("htm is another method")
-        # 9. "the htu claim matches the HTTP URI value …, ignoring any query and fragment parts". Ours is made from the
-        # server's own address, never from the Host header, which the client chooses.
-        if _without_query(claims.htu) != self._base + call.path:
+        # 9. "the htu claim matches the HTTP URI value …, ignoring any query and fragment parts"; both normalised, as it
+        # says. Ours is made from the server's own address, never from the Host header, which the client chooses.
+        expected = comparable(self._base + request.path)
+        if expected is None or comparable(claims.htu) != expected:
             raise ProofRefused("htu is another URI")
         # 11. "the creation time of the JWT … is within an acceptable window"
-        if abs(now - claims.iat) > self._settings.proof_window:
+        window = self._settings.proof_window
+        if not now - window <= claims.iat <= now + window:
             raise ProofRefused("iat is too far from the server's clock")
         # 12a. "ensure that the value of the ath claim equals the hash of that access token"
         if token is not None and not _same(claims.ath, token.encode()):
             raise ProofRefused("ath is not the hash of the access token")
         # §11.7: DPoP does not cover the body; this API's own claim does, on every write.
-        if call.writes and not _same(claims.content_sha256, call.body):
+        if request.writes and not _same(claims.content_sha256, request.body):
             raise ProofRefused("content_sha256 is not the hash of the body")
 
 
 def _decode(proof: str) -> tuple[_Header, _Claims]:
     # 2. "the DPoP HTTP request header field value is a single and well-formed JWT"
-    parts = proof.split(".")
-    if len(parts) != 3 or not parts[2]:
+    pieces = proof.split(".")
+    if len(pieces) != 3 or not pieces[2]:
         raise ProofRefused("not a signed JWT")
     try:
-        header = msgspec.json.decode(_unpadded(parts[0]), type=_Header)
+        header = msgspec.json.decode(_unpadded(pieces[0]), type=_Header)
         # 3. "all required claims per Section 4.2 are contained in the JWT"
-        claims = msgspec.json.decode(_unpadded(parts[1]), type=_Claims)
+        claims = msgspec.json.decode(_unpadded(pieces[1]), type=_Claims)
     except (ValueError, RecursionError):
         raise ProofRefused("not a well-formed proof with typ, alg, jwk, jti, htm, htu and iat") from None
     if not 8 <= len(claims.jti) <= 256:
@@ -165,10 +177,6 @@ def _verify(proof: str, header: _Header) -> str:
         return key.thumbprint()
     except (JoseError, ValueError, KeyError, TypeError, AttributeError):
         raise ProofRefused("the signature does not verify with jwk") from None
-
-
-def _without_query(uri: str) -> str:
-    return uri.partition("#")[0].partition("?")[0]
 
 
 def _unpadded(part: str) -> bytes:

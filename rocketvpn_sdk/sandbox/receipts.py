@@ -31,7 +31,7 @@ class ReceiptSigner:
             write_private(path, json.dumps(self._key.as_dict(private=True)).encode())
         self.kid = self._key.thumbprint()
 
-    def sign(self, receipt: wire.Receipt) -> str:
+    def sign(self, receipt: wire.ReceiptClaims) -> str:
         """Return ``receipt`` as a compact JWS."""
         header = {"typ": TYPE, "alg": _ALGORITHM, "kid": self.kid}
         return jws.serialize_compact(header, msgspec.json.encode(receipt), self._key, algorithms=[_ALGORITHM])

@@ -3,125 +3,132 @@
 from __future__ import annotations
 
 import binascii
+import secrets
 from base64 import b64decode
 from ipaddress import IPv4Network
-from typing import TypeVar
 
-import msgspec
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, func, select
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.accounts import count_devices, devices_of, find_device, listed, remove_device
-from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, json_reply
-from rocketvpn_sdk.sandbox.guard import Caller, Subject
-from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.sandbox import notices, order_changes
+from rocketvpn_sdk.sandbox.accounts import (
+    Subject,
+    devices_of,
+    find_device,
+    is_called,
+    listed,
+    remove_device,
+)
+from rocketvpn_sdk.sandbox.authentication import Caller
+from rocketvpn_sdk.sandbox.http_messages import Refused, ServerRequest, ServerResponse, json_response, read_body
+from rocketvpn_sdk.sandbox.rows import add, every, remove
+from rocketvpn_sdk.sandbox.services import Services
+from rocketvpn_sdk.sandbox.tables import TunnelRow
 
 _POOL = IPv4Network("10.66.0.0/16")
 _DNS = "10.66.0.1"
+_DRAWN = 8
 _KEEPALIVE = 25
 _PORT = 51820
 
-Body = TypeVar("Body", bound=msgspec.Struct)
 
-
-def order(parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
+def order(services: Services, _request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
     """Serve ``GET /v1/order``."""
-    facts = caller.bound().order
-    return json_reply(
+    subject = caller.bound()
+    facts = subject.order
+    return json_response(
         wire.Order(
-            state="active" if facts.paid_until >= parts.today() else "expired",
+            state="active" if facts.paid_until >= services.today() else "expired",
             paid_until=facts.paid_until,
-            devices_used=count_devices(db, facts.number),
+            devices_used=len(devices_of(db, facts.number)),
             devices_allowed=facts.device_limit,
+            deletion_waits_days=0 if facts.contact_email else services.settings.order_wait // int(DAY),
+            changes=order_changes.changes(db, facts, subject.device, services.now()),
         )
     )
 
 
-def devices(_parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``GET /v1/devices``."""
+def devices(services: Services, _request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``GET /v1/devices``: other devices are shown after an e-mailed code."""
+    caller.require_code(services.settings.step_up_lifetime)
     mine = caller.bound().device
     rows = devices_of(db, mine.order_number)
-    return json_reply(wire.DeviceList(devices=[listed(row, current=row.id == mine.id) for row in rows]))
+    return json_response(wire.DeviceList(devices=[listed(row, current=row.id == mine.id) for row in rows]))
 
 
-def unbind(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``DELETE /v1/devices/{device_id}``: any device of the order may be taken off it, this one too."""
-    device = find_device(db, caller.bound().order.number, call.params["device_id"])
+def unbind(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``DELETE /v1/devices/{device_id}``: this device itself; after an e-mailed code, any of the order."""
+    subject, wanted = caller.bound(), request.params["device_id"]
+    own = is_called(subject.device, wanted)
+    if not own:
+        caller.require_code(services.settings.step_up_lifetime)  # before it is said whether there is such a device
+    device = subject.device if own else find_device(db, subject.order.number, wanted)
     if device is None:
         raise Refused("device-not-found")
-    remove_device(db, device, parts.now() + parts.settings.removed_key_lifetime)
-    return Reply(status=204, erased=True)
+    remove_device(db, device, services.now() + services.settings.removed_key_lifetime)
+    mails = () if own else notices.removed(services, subject.order, device)
+    return ServerResponse(status=204, erased=True, mails=mails)
 
 
-def tunnel(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
+def tunnel(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
     """Serve ``POST /v1/tunnels``: one tunnel per device, the newest."""
     subject = caller.bound()
-    request = read_body(call, wire.TunnelRequest)
-    regions = parts.policy.fields["region"].type.values
-    errors = [] if _is_wireguard_key(request.public_key) else [_item("public_key", "must be 32 bytes in base64")]
-    if request.region is not None and request.region not in regions:
-        errors.append(_item("region", "is none of the policy's regions"))
+    wanted = read_body(request, wire.TunnelRequest)
+    regions = services.policy.fields["region"].type.values
+    errors = (
+        []
+        if _is_wireguard_key(wanted.public_key)
+        else [wire.ProblemItem(detail="must be 32 bytes in base64", pointer="/public_key")]
+    )
+    if wanted.region is not None and wanted.region not in regions:
+        errors.append(wire.ProblemItem(detail="is none of the policy's regions", pointer="/region"))
     if errors:
         raise Refused("validation-failed", errors=tuple(errors))
-    if subject.order.paid_until < parts.today():
+    if subject.order.paid_until < services.today():
         raise Refused("order-expired")
-    address = _register(db, parts, subject, request.public_key)
+    address = _register(db, services, subject, wanted.public_key)
     peer = wire.TunnelPeer(
-        peer_public_key=parts.tunnel_key,
-        endpoint=f"{request.region or regions[0]}.vpn.rocketvpn.example:{_PORT}",
+        peer_public_key=services.tunnel_key,
+        endpoint=f"{wanted.region or regions[0]}.vpn.rocketvpn.example:{_PORT}",
         address=address,
         dns=[_DNS],
         allowed_ips=["0.0.0.0/0", "::/0"],
         keepalive=_KEEPALIVE,
     )
-    return json_reply(peer, status=201)
+    return json_response(peer, status=201)
 
 
-def read_body(call: Call, kind: type[Body]) -> Body:
-    """Return the JSON body as ``kind``; members that it does not declare are refused, for they might be personal.
-
-    Raises:
-        Refused: another media type, no JSON, or not what is declared.
-    """
-    if call.media_type() != wire.JSON:
-        raise Refused("unsupported-media-type", headers=(("Accept", wire.JSON),))
-    try:
-        raw = msgspec.json.decode(call.body)
-    except (ValueError, RecursionError):
-        raise Refused("malformed") from None
-    if isinstance(raw, dict):
-        unknown = sorted(set(raw) - set(kind.__struct_fields__))
-        if unknown:
-            raise Refused("validation-failed", errors=tuple(_item(name, "is not declared") for name in unknown))
-    try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        pointer = where.rstrip("`").replace(".", "/")
-        raise Refused("validation-failed", errors=(wire.ProblemItem(detail=message, pointer=pointer),)) from None
-
-
-def _register(db: Connection, parts: Parts, subject: Subject, public_key: str) -> str:
-    table, device = tables.tunnels, subject.device
-    mine = (table.c.order_number == device.order_number, table.c.device_id == device.id)
-    kept = db.execute(select(table.c.address).where(*mine, table.c.public_key == public_key)).scalar()
-    db.execute(delete(table).where(*mine))
-    taken = set(db.execute(select(table.c.address)).scalars())
-    address = kept or next(free for host in _POOL.hosts() if (free := f"{host}/32") not in taken | {f"{_DNS}/32"})
-    retention = parts.policy.fields["tunnel_address"].retention.server
-    lifetime = int(retention.seconds) if retention else 0
-    db.execute(
-        insert(table).values(
-            order_number=device.order_number,
-            device_id=device.id,
-            public_key=public_key,
-            address=address,
-            created_at=parts.now(),
-            expires_at=parts.now() + lifetime,
-        )
+def _register(db: Connection, services: Services, subject: Subject, public_key: str) -> str:
+    device = subject.device
+    kept = [row.address for row in every(db, TunnelRow, device_row=device.row_id) if row.public_key == public_key]
+    remove(db, TunnelRow, device_row=device.row_id)
+    row = TunnelRow(
+        order_number=device.order_number,
+        device_id=device.id,
+        device_row=device.row_id,
+        public_key=public_key,
+        address=kept[0] if kept else _free_address(db),
+        created_at=services.now(),
+        expires_at=services.kept_until("tunnel_address"),
     )
-    return str(address)
+    add(db, row)
+    return row.address
+
+
+def _free_address(db: Connection) -> str:
+    """Return an address that no tunnel has; drawn by lot, so that two processes seldom draw the same.
+
+    If they do, the second one's row is refused, and its transaction is done again.
+    """
+    hosts = _POOL.num_addresses - 2
+    while True:
+        drawn = {f"{_POOL[1 + secrets.randbelow(hosts)]}/32" for _ in range(_DRAWN)} - {f"{_DNS}/32"}
+        taken = db.execute(select(TunnelRow.c.address).where(TunnelRow.c.address.in_(drawn))).scalars()
+        if free := drawn.difference(taken):
+            return free.pop()
+        if db.execute(select(func.count()).select_from(TunnelRow.table)).scalar_one() >= hosts - 1:
+            raise Refused("unavailable", "Every address is taken.")
 
 
 def _is_wireguard_key(text: str) -> bool:
@@ -129,7 +136,3 @@ def _is_wireguard_key(text: str) -> bool:
         return len(text) == 44 and len(b64decode(text, validate=True)) == 32
     except (binascii.Error, ValueError):
         return False
-
-
-def _item(name: str, detail: str) -> wire.ProblemItem:
-    return wire.ProblemItem(detail=detail, pointer="/" + name.replace("~", "~0").replace("/", "~1"))

@@ -3,161 +3,220 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import DAY, utc
-from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
-from rocketvpn_sdk.sandbox.correct import DATA_PATH
+from rocketvpn_sdk.sandbox import order_changes
+from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH, one_of_order
+from rocketvpn_sdk.sandbox.authentication import Caller, insufficient_scope
+from rocketvpn_sdk.sandbox.budgets import spend
+from rocketvpn_sdk.sandbox.corrections import DATA_PATH
 from rocketvpn_sdk.sandbox.erasure import fulfil
-from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, json_reply
-from rocketvpn_sdk.sandbox.guard import Caller
-from rocketvpn_sdk.sandbox.parts import Parts
-from rocketvpn_sdk.sandbox.resources import read_body
-from rocketvpn_sdk.sandbox.rows import RightsRow
-from rocketvpn_sdk.sandbox.store import every, one
+from rocketvpn_sdk.sandbox.http_messages import (
+    About,
+    Refused,
+    ServerRequest,
+    ServerResponse,
+    invalid,
+    json_response,
+    read_body,
+)
+from rocketvpn_sdk.sandbox.mail import Message
+from rocketvpn_sdk.sandbox.rows import add, change, every, one
+from rocketvpn_sdk.sandbox.services import Services
+from rocketvpn_sdk.sandbox.tables import RightsRequestRow
 
 OPEN = ("open", "in_progress")
+_REQUEST = RightsRequestRow.c
+_DELAYED = (
+    select(RightsRequestRow.table)
+    .where(_REQUEST.status.in_(OPEN), _REQUEST.carry_out_at.is_(None))
+    .order_by(_REQUEST.received_at, _REQUEST.id)
+)
+_BEGIN_DELAYED = (
+    update(RightsRequestRow.table)
+    .where(_REQUEST.status == "open", _REQUEST.carry_out_at.is_(None))
+    .values(status="in_progress")
+)
 
 
-def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
+def create(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
     """Serve ``POST /v1/data-rights-requests``."""
     subject = caller.bound()
-    wanted = read_body(call, wire.NewRightsRequest)
-    _check(parts, wanted)
-    if wanted.exercise == "deletion" and wanted.scope == "account" and subject.order.contact_email:
-        caller.require_code(parts.settings.step_up_lifetime)  # A4; without an address nobody could be asked
-    about = (subject.order.number, subject.device.id)
-    return take_in(db, parts, caller, wanted.exercise, wanted.scope, about, path=RIGHTS_PATH)
+    wanted = read_body(request, wire.NewRightsRequest)
+    _check(services, wanted)
+    if wanted.exercise == "deletion" and wanted.scope == "account":
+        if subject.order.contact_email:
+            caller.require_code(services.settings.step_up_lifetime)  # A4
+        else:  # nobody could be asked, and the number alone must not delete what others have
+            row = _insert(db, services, caller, "deletion", "account", subject.device.about)
+            order_changes.begin(db, services, subject.order, row)
+            return _taken(db, services, caller, row, RIGHTS_PATH, erased=True)
+    return file_request(db, services, caller, wanted.exercise, wanted.scope, subject.device.about, path=RIGHTS_PATH)
 
 
-def take_in(
+def file_request(
     db: Connection,
-    parts: Parts,
+    services: Services,
     caller: Caller,
     exercise: str,
     scope: str,
-    about: tuple[str, str | None],
+    about: About,
     *,
     path: str,
-) -> Reply:
-    """Write a request down, carry it out unless a fault delays that, and answer; ``about``: order and device."""
-    request = _insert(db, parts, caller, exercise, scope, about)
-    delayed = request.status in OPEN and parts.faults.delay_deletions
-    if exercise == "deletion" and not delayed:
-        fulfil(db, parts, request)
-    done = _found(db, parts, request.id, caller)
-    reply = json_reply(_answer(parts, done, path), status=201, headers=(("Location", f"{path}/{done.id}"),))
-    return Reply(
-        status=reply.status,
-        body=reply.body,
-        headers=reply.headers,
-        replay_for=done.expires_at - parts.now(),
-        erased=done.receipt is not None,
+) -> ServerResponse:
+    """Write a request down, carry it out unless a fault delays that, and answer."""
+    if exercise != "deletion" or scope == "logs":  # each is a row for years, and erases nothing that would bound them
+        settings = services.settings
+        spend(db, services, caller, "request", most=settings.plain_requests, window=settings.budget_window)
+    row = _insert(db, services, caller, exercise, scope, about)
+    delayed = row.status in OPEN and services.faults.delay_deletions
+    mails = fulfil(db, services, row) if exercise == "deletion" and not delayed else ()
+    return replace(_taken(db, services, caller, row, path), mails=mails)
+
+
+def _taken(
+    db: Connection, services: Services, caller: Caller, row: RightsRequestRow, path: str, *, erased: bool = False
+) -> ServerResponse:
+    done = _found(db, services, row.id, caller)
+    response = json_response(
+        _answer(services, done, path, caller), status=201, headers=(("Location", f"{path}/{done.id}"),)
+    )
+    return ServerResponse(
+        status=response.status,
+        body=response.body,
+        headers=response.headers,
+        replay_for=done.expires_at - services.now(),
+        about=About(request_id=done.id),
+        erased=erased or done.receipt is not None,
     )
 
 
-def listed(parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``GET /v1/data-rights-requests``: this device's own, until their retention ends."""
-    table = tables.rights_requests
-    query = select(table).where(table.c.jkt == caller.jkt, table.c.expires_at > parts.now())
-    rows = every(db, query.order_by(table.c.received_at, table.c.id), RightsRow)
-    return json_reply(wire.RightsRequests(requests=[_answer(parts, row, RIGHTS_PATH) for row in rows]))
+def listed(services: Services, _request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``GET /v1/data-rights-requests``: this device's own, and what waits for its order, until they expire."""
+    rows = every(db, RightsRequestRow, jkt=caller.jkt, asked_by=caller.row_id)
+    if caller.subject is not None:
+        rows += every(db, RightsRequestRow, order_row=caller.subject.order.row_id)
+    live = {row.id: row for row in rows if row.expires_at > services.now()}
+    rows = sorted(live.values(), key=lambda row: (row.received_at, row.id))
+    return json_response(wire.RightsRequests(requests=[_answer(services, row, RIGHTS_PATH, caller) for row in rows]))
 
 
-def read(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
+def read(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
     """Serve ``GET /v1/data-rights-requests/{request_id}``."""
-    path = call.path.rpartition("/")[0]
-    return json_reply(_answer(parts, _found(db, parts, call.params["request_id"], caller), path))
+    path = request.path.rpartition("/")[0]
+    return json_response(_answer(services, _found(db, services, request.params["request_id"], caller), path, caller))
 
 
-def cancel(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``DELETE /v1/data-rights-requests/{request_id}``: only what nobody works on yet can be revoked."""
-    request = _found(db, parts, call.params["request_id"], caller)
-    if request.status != "open":
-        raise Refused("request-begun" if request.status in OPEN else "request-closed")
-    table = tables.rights_requests
-    values = {"status": "revoked", "order_number": None, "device_id": None, "expected_by": None}
-    db.execute(update(table).where(table.c.id == request.id).values(values))
-    return json_reply(_answer(parts, _found(db, parts, request.id, caller), RIGHTS_PATH))
+def cancel(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``DELETE /v1/data-rights-requests/{request_id}``: only what nobody works on yet can be revoked.
+
+    The device that asked for it may, although it is erased, and each device of an order for which it waits. Then
+    everything of the kind that waits for the order is called off.
+    """
+    row = _found(db, services, request.params["request_id"], caller)
+    if caller.erased and row.carry_out_at is None:
+        raise insufficient_scope()
+    if row.status != "open":
+        raise Refused("request-begun" if row.status in OPEN else "request-closed")
+    revoked = [row]
+    if row.carry_out_at is not None:  # who objects, objects to whatever device asks for it
+        revoked += every(db, RightsRequestRow, order_row=row.order_row, status="open")
+    for each in revoked:
+        change(db, each, status="revoked", order_number=None, device_id=None, device_row=None, expected_by=None)
+    return json_response(_answer(services, _found(db, services, row.id, caller), RIGHTS_PATH, caller))
 
 
-def receipt(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
+def receipt(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
     """Serve ``GET /v1/data-rights-requests/{request_id}/receipt``."""
-    request = _found(db, parts, call.params["request_id"], caller)
-    if request.receipt is None:
+    row = _found(db, services, request.params["request_id"], caller)
+    if row.receipt is None:
         raise Refused("not-found", "There is no receipt, or none yet.")
-    return Reply(body=request.receipt.encode(), media_type=wire.JWT)
+    return ServerResponse(body=row.receipt.encode(), media_type=wire.JWT)
 
 
-def begin_delayed(parts: Parts) -> None:
+def begin_delayed(services: Services) -> None:
     """Begin the deletions that a fault switch had delayed, without ending them."""
-    table = tables.rights_requests
-    with parts.store.begin() as db:
-        db.execute(update(table).where(table.c.status == "open").values(status="in_progress"))
+    with services.database.begin() as db:
+        db.execute(_BEGIN_DELAYED)
 
 
-def release_delayed(parts: Parts) -> None:
+def release_delayed(services: Services) -> None:
     """Carry out the deletions that a fault switch had delayed."""
-    table = tables.rights_requests
-    query = select(table).where(table.c.status.in_(OPEN)).order_by(table.c.received_at, table.c.id)
-    with parts.store.begin() as db:
-        for request in every(db, query, RightsRow):
-            still = one(db, select(table).where(table.c.id == request.id, table.c.status.in_(OPEN)), RightsRow)
-            if still is not None:  # an account's erasure closes the requests of its other devices
-                fulfil(db, parts, still)
-    parts.store.scrub()
+    mails: list[Message] = []
+    with services.database.begin() as db:
+        for row in every(db, RightsRequestRow, _DELAYED):
+            still = one_of_order(db, RightsRequestRow, id=row.id)
+            if still is not None and still.status in OPEN:  # an account's erasure closes those of its other devices
+                mails += fulfil(db, services, still)
+    services.mail.send_all(mails)
+    services.database.scrub()
 
 
-def _check(parts: Parts, wanted: wire.NewRightsRequest) -> None:
+def _check(services: Services, wanted: wire.NewRightsRequest) -> None:
     if wanted.purpose is None:
         return
-    if wanted.purpose not in parts.policy.purposes:
-        item = wire.ProblemItem(detail="is none of the policy's purposes", pointer="/purpose")
-        raise Refused("validation-failed", errors=(item,))
+    if wanted.purpose not in services.policy.purposes:
+        raise invalid("is none of the policy's purposes", "/purpose")
     if wanted.exercise == "deletion" and wanted.scope != "logs":
-        item = wire.ProblemItem(detail="narrows a deletion of logs only", pointer="/purpose")
-        raise Refused("validation-failed", errors=(item,))
+        raise invalid("narrows a deletion of logs only", "/purpose")
 
 
 def _insert(
-    db: Connection, parts: Parts, caller: Caller, exercise: str, scope: str, about: tuple[str, str | None]
-) -> RightsRow:
-    now = parts.now()
+    db: Connection, services: Services, caller: Caller, exercise: str, scope: str, about: About
+) -> RightsRequestRow:
+    now = services.now()
     deletion = exercise == "deletion"
-    kept = parts.policy.fields["rights_request"].retention.server
-    request = RightsRow(
+    row = RightsRequestRow(
         id=secrets.token_hex(16),
         jkt=caller.jkt,
-        refresh_hash=None,
+        asked_by=caller.row_id,
         exercise=exercise,
         scope=scope,
         status="open" if deletion else "fulfilled",
         received_at=now,
-        expected_by=now + int(parts.settings.deletion_days * DAY) if deletion else None,
-        expires_at=now + (int(kept.seconds) if kept else 0),
-        order_number=about[0] if deletion else None,
-        device_id=about[1] if deletion else None,
-        receipt=None,
+        expected_by=now + int(services.settings.deletion_days * DAY) if deletion else None,
+        expires_at=services.kept_until("rights_request"),
+        order_number=about.order_number if deletion else None,
+        device_id=about.device_id if deletion else None,
+        device_row=about.device_row if deletion else None,
     )
-    values = {name: getattr(request, name) for name in request.__struct_fields__}
-    db.execute(insert(tables.rights_requests).values(values))
-    return request
+    add(db, row)
+    return row
 
 
-def _found(db: Connection, parts: Parts, request_id: str, caller: Caller) -> RightsRow:
-    table = tables.rights_requests
-    query = select(table).where(table.c.id == request_id, table.c.expires_at > parts.now())
-    request = one(db, query, RightsRow)
+def _found(db: Connection, services: Services, request_id: str, caller: Caller) -> RightsRequestRow:
+    row = one(db, RightsRequestRow, id=request_id)
     # Another's request is as unknown as one that never was (RFC 9110 §15.5.4 allows hiding what is forbidden).
-    if request is None or request.jkt != caller.jkt:
+    if row is None or row.expires_at <= services.now() or not _may_see(caller, row):
         raise Refused("not-found")
-    return request
+    return row
 
 
-def _answer(parts: Parts, row: RightsRow, path: str) -> wire.RightsRequest:
+def _may_see(caller: Caller, row: RightsRequestRow) -> bool:
+    """Whether it is the caller's own, or one that any device asked to have done to the caller's whole order."""
+    of_order = caller.subject is not None and row.order_row == caller.subject.order.row_id
+    return of_order or _is_of(row, caller)
+
+
+def _is_of(row: RightsRequestRow, caller: Caller) -> bool:
+    return (row.jkt, row.asked_by) == (caller.jkt, caller.row_id)
+
+
+def _details(row: RightsRequestRow) -> str:
+    if row.receipt:
+        return "The receipt lists what was erased and what a law holds back."
+    if row.carry_out_at is None:
+        return ""
+    if row.status == "revoked":
+        return "It was called off before its time; what was about the device that asked for it is erased."
+    return "The order has no confirmed address. Until it is carried out, every device of the order can call it off."
+
+
+def _answer(services: Services, row: RightsRequestRow, path: str, caller: Caller) -> wire.RightsRequest:
     done = row.status == "fulfilled"
     results = DATA_PATH if row.exercise == "access" else f"{path}/{row.id}/receipt"
     return wire.RightsRequest(
@@ -167,7 +226,9 @@ def _answer(parts: Parts, row: RightsRow, path: str) -> wire.RightsRequest:
         status=row.status,  # type: ignore[arg-type]  # as above
         received_at=utc(row.received_at),
         expected_by=None if row.expected_by is None else utc(row.expected_by),
-        processing_details="The receipt lists what was erased and what a law holds back." if row.receipt else "",
-        results_url=parts.base + results if done else None,
+        processing_details=_details(row),
+        results_url=services.base + results if done else None,
         expires_at=utc(row.expires_at),
+        waits_until=None if row.status != "open" or row.carry_out_at is None else utc(row.carry_out_at),
+        asked_by="this_device" if _is_of(row, caller) else "another_device",
     )

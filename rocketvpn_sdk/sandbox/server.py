@@ -6,42 +6,33 @@ import json
 import secrets
 import socket
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from sqlalchemy import URL, select
+from sqlalchemy import URL
 
-from rocketvpn_sdk.clock import Clock, SystemClock, utc
+from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.policy import Policy, bundled_policy
-from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.accounts import find_order, remove_device
+from rocketvpn_sdk.sandbox.accounts import find_order
 from rocketvpn_sdk.sandbox.app import build_app
 from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context, write_private
+from rocketvpn_sdk.sandbox.database import ServerDatabase
 from rocketvpn_sdk.sandbox.disclosures import record
-from rocketvpn_sdk.sandbox.exchange import Received
 from rocketvpn_sdk.sandbox.faults import Faults
-from rocketvpn_sdk.sandbox.gate import Gate
+from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.sandbox.listener import Listener, listen, uvicorn_config
 from rocketvpn_sdk.sandbox.mail import Outbox
-from rocketvpn_sdk.sandbox.nonces import Nonces
-from rocketvpn_sdk.sandbox.parts import Parts
-from rocketvpn_sdk.sandbox.proofs import ProofChecker
-from rocketvpn_sdk.sandbox.receipts import ReceiptSigner
-from rocketvpn_sdk.sandbox.rights import begin_delayed, release_delayed
-from rocketvpn_sdk.sandbox.rows import DeviceRow
-from rocketvpn_sdk.sandbox.seeds import YEAR, add_order, seed
-from rocketvpn_sdk.sandbox.settings import Settings
-from rocketvpn_sdk.sandbox.store import Store, every
-from rocketvpn_sdk.sandbox.tries import Tries
-from rocketvpn_sdk.sandbox.tuf_files import POLICY, RECEIPT_KEYS
-from rocketvpn_sdk.sandbox.tuf_repository import Repository
+from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
+from rocketvpn_sdk.sandbox.reverse_proxy import Front
+from rocketvpn_sdk.sandbox.schedule import ScheduledChanges
+from rocketvpn_sdk.sandbox.seeds import YEAR, add_order
+from rocketvpn_sdk.sandbox.services import ServerConfig, Services
+from rocketvpn_sdk.sandbox.settings import ServerSettings
+from rocketvpn_sdk.sandbox.tuf_repository import POLICY
 
 HOST = "localhost"
 APP_ID = "org.example.vpn"
@@ -53,8 +44,8 @@ class Sandbox:
     """A reference server in ``folder``, for as long as the ``with`` block or ``serve_forever`` runs.
 
     ``port=0`` takes a free one. ``database_url`` is SQLAlchemy's (default: an SQLite file in the folder). ``clock`` and
-    ``policy`` default to the machine's clock and the bundled policy. One object runs once at a time, and
-    can be started again.
+    ``policy`` default to the machine's clock and the bundled policy. ``front`` says what stands in front of it, if
+    anything does. One object runs once at a time, and can be started again.
     """
 
     def __init__(
@@ -65,18 +56,19 @@ class Sandbox:
         database_url: str | None = None,
         clock: Clock | None = None,
         policy: Policy | None = None,
+        front: Front | None = None,
     ) -> None:
         self.folder = Path(folder).absolute()
-        self.policy = (policy or bundled_policy()).with_hosts("operator", (HOST,))
+        self._front_proxy = front or Front()
+        self.policy = (policy or bundled_policy()).with_hosts("operator", (self.host,))
         self.mail = Outbox()
-        self.faults = Faults(nonces=self._forget_nonces, revoke=self._revoke, begin=self._begin, release=self._release)
-        self.settings = Settings()
-        self._port = port
+        self.faults = Faults(self._running)
+        self.settings = ServerSettings()
+        self.port = port
         self._database_url = database_url
         self._clock: Clock = clock or SystemClock()
-        self._nonces = Nonces(self.settings)
-        self._parts: Parts | None = None
-        self._gate: Gate | None = None
+        self._services: Services | None = None
+        self._middleware: SandboxMiddleware | None = None
         self._server: Listener | None = None
         self._thread: threading.Thread | None = None
 
@@ -117,16 +109,16 @@ class Sandbox:
         if self._server is not None:
             raise ConfigurationError(problem="this sandbox is running already")
         self._prepare_folder()
-        ca = load_ca(self.folder)
-        listener = listen(self._port)
+        listener = listen(self.port)
         try:
-            parts = self._assemble(listener.getsockname()[1])
-            gate = Gate(build_app(parts), parts)
-            self._server = Listener(uvicorn_config(gate, server_context(ca)), ready)
+            services = self._assemble(listener.getsockname()[1])
+            middleware = SandboxMiddleware(build_app(services), services)
+            context = server_context(load_ca(self.folder))
+            self._server = Listener(uvicorn_config(middleware, context, self.settings), ready)
         except BaseException:  # an interrupt too: no socket stays open
             listener.close()
             raise
-        self._parts, self._gate = parts, gate
+        self._services, self._middleware = services, middleware
         self._write_client_file()
         self.faults.start()
         return self._server, listener
@@ -135,16 +127,26 @@ class Sandbox:
         self.stop()
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
-        if self._parts is not None:
-            self._parts.store.close()
+        if self._services is not None:
+            self._services.database.close()
         self._server = self._thread = None
 
     # ------------------------------------------------------------ what is where
 
     @property
     def url(self) -> str:
-        """``https://localhost:PORT``, also the issuer; known once it was started."""
+        """What clients call, also the issuer: ``front.public_url``, or ``local_url``; known once it was started."""
         return self._running().base
+
+    @property
+    def local_url(self) -> str:
+        """``https://localhost:PORT``: where it listens, and what a proxy in front of it calls."""
+        return self._running().local_url
+
+    @property
+    def host(self) -> str:
+        """The host that clients call."""
+        return self._front_proxy.host or HOST
 
     @property
     def ca_file(self) -> Path:
@@ -172,14 +174,14 @@ class Sandbox:
         return self._running().repository.trusted_root
 
     @property
-    def requests(self) -> list[Received]:
+    def requests(self) -> list[RecordedRequest]:
         """The last thousand requests, oldest first, as they came in. Kept in memory, for tests."""
         self._running()
-        return self._gate.received if self._gate else []
+        return self._middleware.received if self._middleware else []
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return everything the database holds, by table."""
-        return self._running().store.rows()
+        return self._running().database.rows()
 
     def order(
         self,
@@ -190,10 +192,10 @@ class Sandbox:
         email: str | None = "kim@example.org",
     ) -> str:
         """Add an order and return its number; it is paid for a year unless ``expires`` says otherwise."""
-        parts = self._running()
+        services = self._running()
         number = number or f"RV-TEST-{secrets.token_hex(4).upper()}"
-        today = parts.today()
-        with parts.store.begin() as db:
+        today = services.today()
+        with services.database.begin() as db:
             add_order(db, self.policy, number, limit=limit, expires=expires or today + YEAR, email=email, today=today)
         return number
 
@@ -214,12 +216,12 @@ class Sandbox:
         Raises:
             LookupError: there is no such order.
         """
-        parts = self._running()
-        with parts.store.begin() as db:
+        services = self._running()
+        with services.database.begin() as db:
             if find_order(db, order) is None:
                 raise LookupError("there is no such order")
-            told = on or parts.today()
-            record(parts, db, order, recipient=recipient, kind=kind, basis=basis, categories=categories, on=told)
+            told = on or services.today()
+            record(services, db, order, recipient=recipient, kind=kind, basis=basis, categories=categories, on=told)
 
     # ------------------------------------------------------------ signed files
 
@@ -229,7 +231,7 @@ class Sandbox:
         Returns:
             The policy as it was published.
         """
-        published = policy.with_hosts("operator", (HOST,))
+        published = policy.with_hosts("operator", (self.host,))
         self.publish_target(POLICY, published.canonical_json())
         return published
 
@@ -247,79 +249,46 @@ class Sandbox:
 
     # ------------------------------------------------------------ inside
 
-    def _running(self) -> Parts:
-        if self._parts is None:
+    def _running(self) -> Services:
+        if self._services is None:
             raise ConfigurationError(problem="the sandbox was not started")
-        return self._parts
+        return self._services
 
     def _prepare_folder(self) -> None:
         new = not self.folder.exists()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if new or self.ca_file.exists() or not any(self.folder.iterdir()):
             self.folder.chmod(0o700)  # ours; someone else's folder keeps its mode, and our files in it are private
-        if self._database_url is None and not self.database_file.exists():
-            write_private(self.database_file, b"")
+        if self._database_url is None:
+            self.database_file.touch(mode=0o600)
 
-    def _assemble(self, port: int) -> Parts:
-        base = f"https://{HOST}:{port}"
-        url = self._database_url or URL.create("sqlite", database=str(self.database_file))
-        store = Store(url, purge_interval=self.settings.purge_interval)
-        with store.begin() as db:
-            seed(db, self.policy, utc(self._clock.time()).date())
-        receipts = ReceiptSigner(self.folder)
-        repository = Repository(self.tuf_folder, self._clock)
-        repository.renew()
-        published = {POLICY: self.policy.canonical_json(), RECEIPT_KEYS: msgspec.json.encode(receipts.key_set())}
-        repository.publish(published)
-        return Parts(
-            base=base,
-            tunnel_key=_tunnel_key(self.folder / "tunnel-key"),
+    def _assemble(self, port: int) -> Services:
+        local_url = f"https://{HOST}:{port}"
+        config = ServerConfig(
+            base=self._front_proxy.public_url or local_url,
+            local_url=local_url,
+            front=self._front_proxy,
             settings=self.settings,
             policy=self.policy,
             clock=self._clock,
-            store=store,
-            nonces=self._nonces,
-            proofs=ProofChecker(base, self.settings, self._nonces),
-            receipts=receipts,
-            repository=repository,
-            faults=self.faults,
-            tries=Tries(self.settings.ticket_tries, self.settings.ticket_window),
-            mail=self.mail,
         )
+        url = self._database_url or self._default_url()
+        interval = self.settings.purge_interval
+        database = ServerDatabase(url, purge_interval=interval, ended=self.faults.transaction_ended)
+        schedule = ScheduledChanges()
+        return Services(config, self.folder, database, mail=self.mail, faults=self.faults, schedule=schedule)
+
+    def _default_url(self) -> str | URL:
+        return URL.create("sqlite", database=str(self.database_file))
 
     def _write_client_file(self) -> None:
         values = {
             "server": self.url,
             "trust": str(self.ca_file),
             "trusted_root": str(self.trusted_root),
-            "hosts": [HOST],
+            "hosts": [self.host],
             "app_id": APP_ID,
         }
         # JSON's strings and lists of strings are TOML's, too.
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
         write_private(self.client_file, "".join(lines).encode())
-
-    def _forget_nonces(self) -> None:
-        self._nonces.forget()
-
-    def _revoke(self, device_id: str) -> None:
-        parts = self._running()
-        with parts.store.begin() as db:
-            found = every(db, select(tables.devices).where(tables.devices.c.id == device_id), DeviceRow)
-            for device in found:
-                remove_device(db, device, parts.now() + parts.settings.removed_key_lifetime)
-        if not found:
-            raise LookupError("no order has a device by that id")
-
-    def _begin(self) -> None:
-        begin_delayed(self._running())
-
-    def _release(self) -> None:
-        release_delayed(self._running())
-
-
-def _tunnel_key(path: Path) -> str:
-    if not path.exists():
-        write_private(path, X25519PrivateKey.generate().private_bytes_raw())
-    key = X25519PrivateKey.from_private_bytes(path.read_bytes())
-    return b64encode(key.public_key().public_bytes_raw()).decode()

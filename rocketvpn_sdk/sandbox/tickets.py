@@ -4,115 +4,129 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox import tables
-from rocketvpn_sdk.sandbox.erasure import close_others, erase, signed
-from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply, digest, json_reply
-from rocketvpn_sdk.sandbox.guard import Caller
-from rocketvpn_sdk.sandbox.parts import Parts
-from rocketvpn_sdk.sandbox.resources import read_body
-from rocketvpn_sdk.sandbox.rows import DeviceRow, TicketRow
-from rocketvpn_sdk.sandbox.store import every, one
+from rocketvpn_sdk.sandbox.accounts import Subject, one_of_order, tickets_of
+from rocketvpn_sdk.sandbox.authentication import Caller
+from rocketvpn_sdk.sandbox.erasure import ErasureScope, erase, signed
+from rocketvpn_sdk.sandbox.http_messages import (
+    HEX_SHA256,
+    Refused,
+    ServerRequest,
+    ServerResponse,
+    digest,
+    invalid,
+    json_response,
+    read_body,
+)
+from rocketvpn_sdk.sandbox.rows import add, change, every, one, remove
+from rocketvpn_sdk.sandbox.services import Services
+from rocketvpn_sdk.sandbox.tables import DeviceRow, TicketRow
 
 PATH = "/v1/erasure-tickets"
 
-_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _NOBODY = "0" * 64
 
 
-def create(parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
+def create(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
     """Serve ``POST /v1/erasure-tickets``."""
-    subject, wanted = caller.bound(), read_body(call, wire.NewErasureTicket)
-    if not _FINGERPRINT.fullmatch(wanted.ticket_id):
-        item = wire.ProblemItem(detail="is no SHA-256 in hexadecimal digits", pointer="/ticket_id")
-        raise Refused("validation-failed", errors=(item,))
-    if wanted.scope == "account" and subject.order.contact_email:
-        caller.require_code(parts.settings.step_up_lifetime)  # A4: it must not be a way around the code
-    table = tables.tickets
-    live = select(func.count()).select_from(table).where(table.c.order_number == subject.order.number)
-    if db.execute(live).scalar_one() >= parts.settings.live_tickets:
-        raise Refused("too-many-tickets")
-    if one(db, select(table).where(table.c.ticket_id == wanted.ticket_id), TicketRow) is not None:
-        item = wire.ProblemItem(detail="is taken", pointer="/ticket_id")
-        raise Refused("validation-failed", errors=(item,))
+    subject, wanted = caller.bound(), read_body(request, wire.NewErasureTicket)
+    if not HEX_SHA256.fullmatch(wanted.ticket_id):
+        raise invalid("is no SHA-256 in hexadecimal digits", "/ticket_id")
+    if wanted.scope == "account":
+        caller.require_code(services.settings.step_up_lifetime)  # A4: it must not be a way around the code
+    _check_number(db, services, caller, subject)
+    if one(db, TicketRow, ticket_id=wanted.ticket_id) is not None:
+        raise invalid("is taken", "/ticket_id")
     row = TicketRow(
         ticket_id=wanted.ticket_id,
         order_number=subject.order.number,
         device_id=subject.device.id,
+        device_row=subject.device.row_id,
         scope=wanted.scope,
-        by_code=caller.acr == wire.ACR_EMAIL_CODE,
-        made_on=parts.today(),
-        replay_hash=None,
-        receipt=None,
-        expires_at=None,
+        by_code=caller.verified,
+        made_on=services.today(),
     )
-    db.execute(insert(table).values({name: getattr(row, name) for name in row.__struct_fields__}))
-    return json_reply(_shown(row, subject.device), status=201, headers=(("Location", f"{PATH}/{row.ticket_id}"),))
+    add(db, row)
+    return json_response(_shown(row, subject.device), status=201, headers=(("Location", f"{PATH}/{row.ticket_id}"),))
 
 
-def listing(_parts: Parts, _call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``GET /v1/erasure-tickets``."""
-    subject, table = caller.bound(), tables.tickets
-    query = select(table).where(table.c.order_number == subject.order.number)
-    rows = every(db, query.order_by(table.c.made_on, table.c.ticket_id), TicketRow)
-    return json_reply(wire.ErasureTicketList(tickets=[_shown(row, subject.device) for row in rows]))
+def listing(_services: Services, _request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``GET /v1/erasure-tickets``: those that this device made; after an e-mailed code, all of the order."""
+    subject = caller.bound()
+    rows = [
+        row
+        for row in tickets_of(db, subject.order.number)
+        if caller.verified or row.device_row == subject.device.row_id
+    ]
+    tickets = [_shown(row, subject.device) for row in rows]
+    return json_response(wire.ErasureTicketList(tickets=tickets, code_needed=not caller.verified))
 
 
-def revoke(_parts: Parts, call: Call, caller: Caller, db: Connection) -> Reply:
-    """Serve ``DELETE /v1/erasure-tickets/{ticket_id}``: any device of the order may revoke any of its tickets."""
-    table = tables.tickets
-    mine = (table.c.order_number == caller.bound().order.number, table.c.ticket_id == call.params["ticket_id"])
-    if db.execute(delete(table).where(*mine)).rowcount == 0:
+def revoke(services: Services, request: ServerRequest, caller: Caller, db: Connection) -> ServerResponse:
+    """Serve ``DELETE /v1/erasure-tickets/{ticket_id}``: what this device made for itself; with a code, any."""
+    subject, ticket_id = caller.bound(), request.params["ticket_id"]
+    row = one(db, TicketRow, order_number=subject.order.number, ticket_id=ticket_id)
+    if row is None or row.scope != "device" or row.device_row != subject.device.row_id:
+        caller.require_code(services.settings.step_up_lifetime)  # before it is said whether there is such a ticket
+    if row is None:
         raise Refused("ticket-not-found")
-    return Reply(status=204, erased=True)
+    remove(db, TicketRow, ticket_id=ticket_id)
+    return ServerResponse(status=204, erased=True)
 
 
-def redeem(parts: Parts, call: Call) -> Reply:
+def redeem(services: Services, request: ServerRequest) -> ServerResponse:
     """Serve ``POST /v1/erasures``: the code is all that is asked for.
 
     An unknown, a used and a revoked ticket are answered alike, and cost a try. A used one's receipt is given again for
-    a day to whoever comes with the Idempotency-Key that it was used with: an answer may get lost.
+    a day to whoever comes with the Idempotency-Key that it was used with: an answer may get lost. A good ticket is
+    taken however many wrong ones came from its address before: nobody guesses one, and others may share the address.
     """
-    parts.tries.check(call.address, parts.now())
-    given = read_body(call, wire.Erasure)
+    given = read_body(request, wire.Erasure)
     ticket_id = hashlib.sha256(given.ticket.encode()).hexdigest()
-    table = tables.tickets
-    with parts.store.begin() as db:
-        row = one(db, select(table).where(table.c.ticket_id == ticket_id), TicketRow)
+    with services.database.begin() as db:
+        row = one_of_order(db, TicketRow, ticket_id=ticket_id)
         known = hmac.compare_digest(row.ticket_id if row else _NOBODY, ticket_id)
-        receipt = _receipt(db, parts, row, _replay_hash(call, ticket_id)) if row and known else None
-    if receipt is None:
-        parts.tries.failed(call.address, parts.now())
+        response = _redeemed(db, services, row, _replay_hash(request, ticket_id)) if row and known else None
+    if response is None:
+        services.attempts.check(request.address, services.now())
+        services.attempts.failed(request.address, services.now())
         raise Refused("ticket-not-valid")
-    parts.store.scrub()
-    return Reply(body=receipt.encode(), media_type=wire.JWT)
+    services.mail.send_all(response.mails)
+    return response
 
 
-def _receipt(db: Connection, parts: Parts, row: TicketRow, replay_hash: str | None) -> str | None:
+def _check_number(db: Connection, services: Services, caller: Caller, subject: Subject) -> None:
+    """Count those after a code by order, and the others by device: no member takes another's, or the owner's."""
+    of_order = every(db, TicketRow, order_number=subject.order.number)
+    live = [row for row in of_order if (row.by_code if caller.verified else row.device_row == subject.device.row_id)]
+    if len(live) >= services.settings.live_tickets:
+        raise Refused("too-many-tickets")
+
+
+def _redeemed(db: Connection, services: Services, row: TicketRow, replay_hash: str | None) -> ServerResponse | None:
+    if row.expires_at is not None and row.expires_at <= services.now():
+        return None
     if row.receipt is not None:
         same = replay_hash is not None and hmac.compare_digest(row.replay_hash or "", replay_hash)
-        return row.receipt if same else None
-    table, number, device_id = tables.tickets, row.order_number or "", row.device_id or ""
-    this = table.c.ticket_id == row.ticket_id
-    db.execute(update(table).where(this).values(order_number=None, device_id=None))  # else it would go with the order
-    erased = erase(db, parts, number, device_id, row.scope, asking=None)
-    if row.scope == "account":
-        close_others(db, parts, number)
+        return ServerResponse(body=row.receipt.encode(), media_type=wire.JWT) if same else None
+    # Else it would go with what it erases.
+    change(db, row, order_number=None, device_id=None, device_row=None)
+    reach = ErasureScope(number=row.order_number, device_row=row.device_row, scope=row.scope)
+    erased = erase(db, services, reach, asking=None)
     # The ticket itself went as well, as any other of what was erased.
     erased = msgspec.structs.replace(erased, fields=sorted({*erased.fields, "erasure_ticket"}))
-    receipt = signed(parts, row.ticket_id, device_id, row.scope, erased)
-    expires_at = parts.now() + parts.settings.replay_lifetime
-    db.execute(update(table).where(this).values(replay_hash=replay_hash, receipt=receipt, expires_at=expires_at))
-    return receipt
+    receipt = signed(services, row.ticket_id, row.device_id or "", row.scope, erased)
+    expires_at = services.now() + services.settings.replay_lifetime
+    change(db, row, replay_hash=replay_hash, receipt=receipt, expires_at=expires_at)
+    return ServerResponse(body=receipt.encode(), media_type=wire.JWT, erased=True, mails=tuple(erased.mails))
 
 
-def _replay_hash(call: Call, ticket_id: str) -> str | None:
-    keys = call.all("idempotency-key")
+def _replay_hash(request: ServerRequest, ticket_id: str) -> str | None:
+    keys = request.all("idempotency-key")
     return digest(f"{ticket_id}:{keys[0]}") if len(keys) == 1 else None
 
 
@@ -121,5 +135,5 @@ def _shown(row: TicketRow, device: DeviceRow) -> wire.ErasureTicket:
         ticket_id=row.ticket_id,
         scope=row.scope,  # type: ignore[arg-type]  # the column holds what NewErasureTicket took
         made_on=row.made_on,
-        current=row.device_id == device.id,
+        current=row.device_row == device.row_id,
     )

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox.exchange import Call, Refused, Reply
-from rocketvpn_sdk.sandbox.parts import Parts
-
-POLICY = "policy/policy.json"
-"""Where the policy is published, in its canonical form."""
-RECEIPT_KEYS = "keys/receipts.json"
-"""Where the keys are that sign receipts (RFC 7517 §5)."""
+from rocketvpn_sdk.sandbox.http_messages import Refused, ServerRequest, ServerResponse
+from rocketvpn_sdk.sandbox.services import Services
 
 
-def metadata(parts: Parts, call: Call) -> Reply:
+def metadata(services: Services, request: ServerRequest) -> ServerResponse:
     """Serve a metadata file."""
-    if not parts.faults.freeze_updates:
-        parts.repository.renew()
-    return _reply(parts.repository.read("metadata", call.params["file"]), wire.JSON)
+    if not services.faults.freeze_updates:
+        services.repository.renew()
+    return _response(services.repository.read("metadata", request.params["file"]), wire.JSON)
 
 
-def target(parts: Parts, call: Call) -> Reply:
+def target(services: Services, request: ServerRequest) -> ServerResponse:
     """Serve a target, by the name with its hash."""
-    return _reply(parts.repository.read("targets", call.params["folder"], call.params["file"]), wire.BYTES)
+    return _response(services.repository.read("targets", request.params["folder"], request.params["file"]), wire.BYTES)
 
 
-def _reply(content: bytes | None, media_type: str) -> Reply:
+def _response(content: bytes | None, media_type: str) -> ServerResponse:
     if content is None:
         raise Refused("not-found")
-    return Reply(body=content, media_type=media_type)
+    return ServerResponse(body=content, media_type=media_type)

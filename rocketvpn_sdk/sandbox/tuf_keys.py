@@ -13,7 +13,7 @@ from rocketvpn_sdk.sandbox.certificates import write_private
 _KEY_ID = re.compile(r"[0-9a-f]{64}")
 
 
-class Keys:
+class RepositoryKeys:
     """The keys in ``folder``. An operator keeps those of the root offline; here they lie beside the others."""
 
     def __init__(self, folder: Path) -> None:

@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from securesystemslib.exceptions import StorageError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.sandbox.certificates import write_private
-from rocketvpn_sdk.sandbox.tuf_keys import Keys
+from rocketvpn_sdk.sandbox.tuf_keys import RepositoryKeys
 
 T = TypeVar("T", Root, Targets, Snapshot, Timestamp)
 
 Kind = Literal["metadata", "targets"]
 
+POLICY = "policy/policy.json"
+"""Where the policy is published, in its canonical form."""
+RECEIPT_KEYS = "keys/receipts.json"
+"""Where the keys are that sign receipts (RFC 7517 §5)."""
 ROOT_KEYS = 2
 """As many must sign each root, so that one that is stolen or lost decides nothing."""
 LARGEST = 16 << 20
@@ -52,7 +60,7 @@ class Repository:
         self.folder = folder
         self._clock = clock
         self._lock = threading.RLock()
-        self._keys = Keys(folder / "keys")
+        self._keys = RepositoryKeys(folder / "keys")
         self._metadata, self._served = folder / "metadata", folder / "targets"
         if self.trusted_root.exists():
             self._load()
@@ -86,21 +94,23 @@ class Repository:
         for path, content in files.items():
             if not _PATH.fullmatch(path) or len(content) > LARGEST:
                 raise ValueError("a signed file is named folder/file, and has at most 16 MiB")
-        with self._lock:
+        with self._changing():
             changed = False
             for path, content in files.items():
                 target = TargetFile.from_data(path, content, [_HASH])
                 changed = changed or self._targets.signed.targets.get(path) != target
                 folder, _, file = path.partition("/")
                 (self._served / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-                _replace(self._served / folder / f"{target.hashes[_HASH]}.{file}", content)
+                write_private(self._served / folder / f"{target.hashes[_HASH]}.{file}", content)
                 self._targets.signed.targets[path] = target
             if changed:
                 self._sign_from(Targets.type)
 
     def renew(self) -> None:
         """Sign anew whatever has less than half of its lifetime left, as an operator's cron does."""
-        with self._lock:
+        if not self._due():
+            return
+        with self._changing():
             now = utc(self._clock.time())
             if _is_due(self._root.signed, now):
                 self._sign_root(self._root.signed.roles[Root.type].keyids)
@@ -114,7 +124,7 @@ class Repository:
 
         Signed by the keys of the old root and of the new (§5.3.4).
         """
-        with self._lock:
+        with self._changing():
             root = self._root.signed
             old = list(root.roles[Root.type].keyids)
             for role in (Root.type, *roles):
@@ -142,7 +152,27 @@ class Repository:
         self._sign_root(root.roles[Root.type].keyids)
         self._sign_from(Targets.type)
         # Last: without it everything is made anew.
-        _replace(self.trusted_root, (self._metadata / "1.root.json").read_bytes())
+        write_private(self.trusted_root, (self._metadata / "1.root.json").read_bytes())
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Change the repository as the other processes that serve this folder left it, and they do not."""
+        path = self.folder / ".lock"
+        path.touch(mode=0o600)
+        with self._lock, path.open("r+b") as lock:
+            platforms.hold(lock.fileno())
+            with suppress(DeserializationError, StorageError):  # a test may have spoiled it: this one signs a new one
+                served = Metadata[Timestamp].from_file(str(self._metadata / "timestamp.json"))
+                if served.signed.version > self._timestamp.signed.version:
+                    self._load()
+            yield
+
+    def _due(self) -> bool:
+        now = utc(self._clock.time())
+        with self._lock:
+            return any(
+                _is_due(role.signed, now) for role in (self._root, self._targets, self._snapshot, self._timestamp)
+            )
 
     def _load(self) -> None:
         roots = [int(found[1]) for path in self._metadata.iterdir() if (found := _VERSIONED_ROOT.fullmatch(path.name))]
@@ -155,21 +185,21 @@ class Repository:
 
     def _sign_root(self, key_ids: Iterable[str]) -> None:
         content = self._sign(self._root, key_ids)
-        _replace(self._metadata / f"{self._root.signed.version}.root.json", content)
+        write_private(self._metadata / f"{self._root.signed.version}.root.json", content)
 
     def _sign_from(self, role: str) -> None:
         """Sign a new version of ``role`` and of what names it, and serve them, the timestamp last (§6.2)."""
         if role == Targets.type:
             content = self._sign(self._targets, self._of(Targets.type))
             version = self._targets.signed.version
-            _replace(self._metadata / f"{version}.targets.json", content)
+            write_private(self._metadata / f"{version}.targets.json", content)
             self._snapshot.signed.meta["targets.json"] = MetaFile.from_data(version, content, [_HASH])
         if role in (Targets.type, Snapshot.type):
             content = self._sign(self._snapshot, self._of(Snapshot.type))
             version = self._snapshot.signed.version
-            _replace(self._metadata / f"{version}.snapshot.json", content)
+            write_private(self._metadata / f"{version}.snapshot.json", content)
             self._timestamp.signed.snapshot_meta = MetaFile.from_data(version, content, [_HASH])
-        _replace(self._metadata / "timestamp.json", self._sign(self._timestamp, self._of(Timestamp.type)))
+        write_private(self._metadata / "timestamp.json", self._sign(self._timestamp, self._of(Timestamp.type)))
 
     def _of(self, role: str) -> Iterable[str]:
         return self._root.signed.roles[role].keyids
@@ -187,9 +217,3 @@ class Repository:
 
 def _is_due(signed: Root | Targets | Snapshot | Timestamp, now: datetime) -> bool:
     return signed.expires - now < _LIFETIMES[signed.type] / 2
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    write_private(temporary, content)
-    temporary.replace(path)

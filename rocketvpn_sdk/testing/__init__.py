@@ -1,4 +1,6 @@
-"""For the tests of an app that embeds the SDK: fakes that implement the real interfaces, and a server to talk to.
+"""Fakes and a server for the tests of an app that embeds the SDK; they implement the real interfaces.
+
+Touches: ``vault``, ``sandbox``. Start with ``sandbox``.
 
 What needs an extra is imported from its own module:
 

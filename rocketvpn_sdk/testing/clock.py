@@ -1,4 +1,4 @@
-"""A clock that tests turn, of a machine that they suspend, switch off and start anew."""
+"""A clock that tests turn, of a machine that they suspend, switch off and start again."""
 
 from __future__ import annotations
 

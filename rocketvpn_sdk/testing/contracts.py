@@ -82,7 +82,7 @@ class SecretStoreContract(ABC):
         assert store.get(name) is None
 
     def test_deleting_removes_every_copy(self, store: SecretStore, name: str) -> None:
-        """An entry that is there twice is not gone when one of them is: whoever merges keyrings, or restores one."""
+        """An entry that is there twice is not gone when one of them is: anyone who merges keyrings, or restores one."""
         store.set(name, b"secret")
         self.double(name, b"secret")
         store.delete(name)

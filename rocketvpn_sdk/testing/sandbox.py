@@ -16,7 +16,7 @@ from pathlib import Path
 
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.sandbox import Front, Sandbox
 
 
 @contextmanager
@@ -27,7 +27,8 @@ def running_sandbox(
     database_url: str | None = None,
     clock: Clock | None = None,
     policy: Policy | None = None,
+    front: Front | None = None,
 ) -> Iterator[Sandbox]:
     """Serve a sandbox in ``folder`` while the block runs; all arguments are those of ``Sandbox``."""
-    with Sandbox(folder, port=port, database_url=database_url, clock=clock, policy=policy) as sandbox:
+    with Sandbox(folder, port=port, database_url=database_url, clock=clock, policy=policy, front=front) as sandbox:
         yield sandbox

@@ -1,15 +1,19 @@
-"""The network: TLS with pins, proof of possession, tokens, the guard at the one way out, and the ledger of what left.
+"""The calls to the server: the policy's guard, signatures, TLS with pins, and the ledger of what left.
 
-Importing it brings httpx; whoever needs it only sometimes imports it late.
+Touches: network, disk, ``vault``. Start with ``api``.
+
+On disk it reads the CA file of ``Config(trust=…)``. Importing it brings httpx, so import
+it late where it is only sometimes needed.
 """
 
-from rocketvpn_sdk.policy.own import OWN_OPERATIONS
-from rocketvpn_sdk.transport.api import Answer, Api, DeviceRevokedNotice
+from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
+from rocketvpn_sdk.transport.api import Api, ApiAnswer, DeviceRevokedNotice
 from rocketvpn_sdk.transport.grants import Authenticator
+from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.opening import open_api
+from rocketvpn_sdk.transport.order_changes import OrderChangePending
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
-from rocketvpn_sdk.transport.ports import Documents, Stream
 from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
@@ -19,11 +23,12 @@ from rocketvpn_sdk.transport.values import check_value, checked_order_number
 __all__ = [
     "OWN_OPERATIONS",
     "SENT_KEY",
-    "Answer",
     "Api",
+    "ApiAnswer",
     "Authenticator",
     "DeviceRevokedNotice",
     "Documents",
+    "OrderChangePending",
     "Owner",
     "Prover",
     "SentEntry",

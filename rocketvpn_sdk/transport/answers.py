@@ -8,7 +8,7 @@ scrubbed as a log line is, since a server may repeat what it was sent, and error
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
@@ -22,6 +22,7 @@ from rocketvpn_sdk.errors import (
     DeviceExists,
     DeviceLimitReached,
     DeviceRevoked,
+    IdempotencyKeyReused,
     OrderExpired,
     OrderNotFound,
     RateLimited,
@@ -30,7 +31,8 @@ from rocketvpn_sdk.errors import (
     ServerError,
 )
 from rocketvpn_sdk.journal.scrub import scrub
-from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.policy.document import Identity
+from rocketvpn_sdk.transport.connections import HttpReply
 
 T = TypeVar("T")
 
@@ -49,19 +51,19 @@ _SIGN_IN = 511
 
 _IN_PROGRESS = "idempotency-in-progress"
 
-_ABOUT_THE_CALLER = frozenset(
-    {
-        "access_denied",
-        "insufficient_authorization",
-        "invalid_client",
-        "invalid_dpop_proof",
-        "invalid_grant",
-        "invalid_session",
-        "unauthorized_client",
-        "use_dpop_nonce",
-    }
-)
-"""OAuth's errors that say: this proof of who is calling will not do."""
+_ABOUT_THE_USER = frozenset({"access_denied", "insufficient_authorization", "invalid_grant", "invalid_session"})
+"""OAuth's errors that say: what the user gave, or was given, will not do."""
+_ABOUT_THE_PROOF = frozenset({"invalid_client", "invalid_dpop_proof", "unauthorized_client", "use_dpop_nonce"})
+"""… and those that nothing of the user's changes."""
+_FOR_THE_USER: Mapping[str, frozenset[str]] = {
+    "none": frozenset(),
+    "key": frozenset(),
+    "device": frozenset({"insufficient_user_authentication"}),
+    "user": frozenset({"insufficient_scope", "insufficient_user_authentication", "invalid_token"}),
+}
+"""The errors of a 401 (RFC 6750 §3.1, RFC 9449 §7.1, RFC 9470 §3) that can be about the user, by identity.
+
+A device's token is fetched without the user, and an owner's cannot be fetched again."""
 
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _STRINGS = re.compile(rb'"[^"]*+"?')
@@ -77,7 +79,9 @@ _MOST_ITEMS, _LONGEST_ITEM = 20, 200
 _MOST_DEVICES, _LONGEST_NAME = 100, 100
 
 
-def decode(operation: str, reply: Reply, kind: type[T], *, max_depth: int, media: Collection[str] = JSON_TYPES) -> T:
+def decode(
+    operation: str, reply: HttpReply, kind: type[T], *, max_depth: int, media: Collection[str] = JSON_TYPES
+) -> T:
     """Return the body of ``reply`` as ``kind``.
 
     Raises:
@@ -93,7 +97,7 @@ def decode(operation: str, reply: Reply, kind: type[T], *, max_depth: int, media
     raise _useless(operation, reply, problem)
 
 
-def decode_text(operation: str, reply: Reply, *, media: str = wire.JWT) -> str:
+def decode_text(operation: str, reply: HttpReply, *, media: str = wire.JWT) -> str:
     """Return the body of ``reply`` as ASCII text.
 
     Raises:
@@ -106,8 +110,8 @@ def decode_text(operation: str, reply: Reply, *, media: str = wire.JWT) -> str:
     return reply.body.decode("ascii").strip()
 
 
-def file_bytes(operation: str, reply: Reply) -> bytes:
-    """Return the body of ``reply``, a file, as it came; whoever asked for it checks what it says.
+def file_bytes(operation: str, reply: HttpReply) -> bytes:
+    """Return the body of ``reply``, a file, as it came; anyone who asked for it checks what it says.
 
     Raises:
         ServerError: another content type, such as the page of a network that wants its user to sign in.
@@ -117,7 +121,7 @@ def file_bytes(operation: str, reply: Reply) -> bytes:
     return reply.body
 
 
-def check_depth(operation: str, reply: Reply, max_depth: int) -> None:
+def check_depth(operation: str, reply: HttpReply, max_depth: int) -> None:
     """Check how deep the JSON in ``reply`` nests, before anything parses it.
 
     Raises:
@@ -132,8 +136,13 @@ def check_depth(operation: str, reply: Reply, max_depth: int) -> None:
             raise _useless(operation, reply, f"it nests deeper than {max_depth}")
 
 
-def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> RocketVPNError:
-    """Return the error that ``reply``, which is no success, stands for; RFC 9457 problems, else the status alone."""
+def refusal(
+    operation: str, reply: HttpReply, *, now: float, max_depth: int, identity: Identity = "none"
+) -> RocketVPNError:
+    """Return the error that ``reply``, which is no success, stands for; RFC 9457 problems, else the status alone.
+
+    ``identity`` is that of the operation: who was asked for proof, and so whom a 401 can be about.
+    """
     status = reply.status
     if status < 400:
         return _useless(operation, reply, "it is a redirect, and none is followed" if status >= 300 else "unexpected")
@@ -148,7 +157,7 @@ def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> Rock
     wait = retry_after(reply, now)
     retry_at = None if wait is None else now + wait
     if status == 401:
-        return AuthenticationFailed(reason=_challenged(reply) or code or "unauthorized")
+        return _unproven(operation, reply, code, identity)
     if status == 412:
         return Conflict(operation=operation)
     if code == _IN_PROGRESS:  # no refusal: the server has it, from a try whose answer was lost, and may yet do it
@@ -157,25 +166,27 @@ def refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> Rock
     if status == 429:
         return RateLimited(operation=operation, reason="rate-limited", retry_at=retry_at)
     if status < 500:
-        return RequestRefused(operation=operation, reason=code or str(status), items=items, retry_at=retry_at)
+        kind = IdempotencyKeyReused if code == IdempotencyKeyReused.code else RequestRefused
+        return kind(operation=operation, reason=code or str(status), items=items, retry_at=retry_at)
     return ServerError(operation=operation, status=status, problem=code or f"status {status}", retry_at=retry_at)
 
 
-def oauth_refusal(operation: str, reply: Reply, *, now: float, max_depth: int) -> RocketVPNError:
+def oauth_refusal(operation: str, reply: HttpReply, *, now: float, max_depth: int) -> RocketVPNError:
     """Return the error behind an OAuth endpoint's refusal (RFC 6749 §5.2)."""
     error = oauth_error(operation, reply, max_depth)
     if error is None:
         return refusal(operation, reply, now=now, max_depth=max_depth)
     if error.error == "redirect_to_web":
         return BrowserRequired()
-    known = named(error.error.replace("_", "-"), error.devices)
+    if error.error in _ABOUT_THE_USER:
+        return AuthenticationFailed(reason=error.error)
+    if error.error in _ABOUT_THE_PROOF:
+        return _at_fault(operation, reply, error.error)
     reason = error.error if _CODE.fullmatch(error.error) else "unknown"
-    if known is None and error.error not in _ABOUT_THE_CALLER:
-        return RequestRefused(operation=operation, reason=reason)
-    return known or AuthenticationFailed(reason=reason)
+    return named(error.error.replace("_", "-"), error.devices) or RequestRefused(operation=operation, reason=reason)
 
 
-def oauth_error(operation: str, reply: Reply, max_depth: int) -> wire.AuthorizationError | None:
+def oauth_error(operation: str, reply: HttpReply, max_depth: int) -> wire.AuthorizationError | None:
     """Return what an OAuth endpoint's refusal says; ``None`` where it is no such refusal."""
     if reply.status not in (400, 401, 403) or reply.media not in JSON_TYPES:
         return None
@@ -194,7 +205,7 @@ def named(code: str, devices: Collection[wire.Device] = ()) -> RocketVPNError | 
     return kinds[code]() if code in kinds else None
 
 
-def challenge_parameters(reply: Reply) -> dict[str, str]:
+def challenge_parameters(reply: HttpReply) -> dict[str, str]:
     """Return the parameters of a ``WWW-Authenticate: DPoP …`` (RFC 9449 §7.1, RFC 9470 §3); none for another scheme."""
     challenge = _DPOP.search(reply.headers.get("www-authenticate", ""))
     if challenge is None:
@@ -203,13 +214,13 @@ def challenge_parameters(reply: Reply) -> dict[str, str]:
     return {name: value for name, value in found if len(value) <= 512}
 
 
-def _challenged(reply: Reply) -> str:
+def _challenged(reply: HttpReply) -> str:
     """Return the challenge's error; ``unknown`` for what is no code: it may be anything that the server was sent."""
     error = challenge_parameters(reply).get("error", "")
     return error if not error or _CODE.fullmatch(error) else "unknown"
 
 
-def passing(operation: str, reply: Reply, max_depth: int) -> bool:
+def passing(operation: str, reply: HttpReply, max_depth: int) -> bool:
     """Whether ``reply`` is a refusal that passes by itself: another try of the same request may get an answer."""
     if reply.status == 409:  # our own earlier try is still being worked on
         problem = _problem(operation, reply, max_depth)
@@ -217,13 +228,13 @@ def passing(operation: str, reply: Reply, max_depth: int) -> bool:
     return reply.status in RETRIED_STATUSES
 
 
-def entity_tag(reply: Reply) -> str | None:
+def entity_tag(reply: HttpReply) -> str | None:
     """Return the version that ``reply`` names (RFC 9110 §8.8.3); ``None`` for what could not go back in a header."""
     found = reply.headers.get("etag", "")
     return found if _ETAG.fullmatch(found) else None
 
 
-def retry_after(reply: Reply, now: float) -> float | None:
+def retry_after(reply: HttpReply, now: float) -> float | None:
     """Return the seconds that ``Retry-After`` asks for, in either form (RFC 9110 §10.2.3); at most a day.
 
     ``now`` is the device's clock, for an answer that does not tell the server's.
@@ -238,7 +249,7 @@ def retry_after(reply: Reply, now: float) -> float | None:
     return None if at is None else min(max(0.0, at - (now if told is None else told)), LONGEST_WAIT)
 
 
-def server_date(reply: Reply) -> float | None:
+def server_date(reply: HttpReply) -> float | None:
     """Return the server's clock as ``reply`` tells it; ``None`` for an answer that tells none, or that of another time.
 
     Only the one form that servers write (RFC 9110 §5.6.7), and once: a form without a zone would be read in this
@@ -260,13 +271,13 @@ def http_date(text: str) -> float | None:
         return None
 
 
-def describe(operation: str, reply: Reply, max_depth: int) -> str:
+def describe(operation: str, reply: HttpReply, max_depth: int) -> str:
     """Return what the ledger says of ``reply``: its status and, where it has one, its problem's code."""
     problem = _problem(operation, reply, max_depth) if reply.status >= 400 else None
     return f"{reply.status} {problem.code}" if problem and _CODE.fullmatch(problem.code) else str(reply.status)
 
 
-def _kind(reply: Reply) -> str:
+def _kind(reply: HttpReply) -> str:
     return reply.media if _MEDIA.fullmatch(reply.media) else "of another type"
 
 
@@ -284,7 +295,7 @@ def _listed(device: wire.Device) -> wire.Device:
     return msgspec.structs.replace(device, name=clean(device.name, _LONGEST_NAME))
 
 
-def _problem(operation: str, reply: Reply, max_depth: int) -> wire.Problem | None:
+def _problem(operation: str, reply: HttpReply, max_depth: int) -> wire.Problem | None:
     if reply.media != wire.PROBLEM_JSON:
         return None
     try:
@@ -293,7 +304,27 @@ def _problem(operation: str, reply: Reply, max_depth: int) -> wire.Problem | Non
         return None
 
 
-def _useless(operation: str, reply: Reply, problem: str) -> ServerError:
+def _unproven(operation: str, reply: HttpReply, code: str, identity: Identity) -> RocketVPNError:
+    said = _challenged(reply)
+    if said in _FOR_THE_USER[identity]:
+        return AuthenticationFailed(reason=said)
+    return _at_fault(operation, reply, said or code)
+
+
+def _at_fault(operation: str, reply: HttpReply, said: str) -> ServerError:
+    """Return the error for a refused proof that is not the user's: no code and no new binding would change that."""
+    said = said or "no reason that is known"
+    return ServerError(
+        operation=operation,
+        status=reply.status,
+        problem=f"it does not accept this device's proof: {said}",
+        cause="server",
+        hint=f"The server answered {reply.status} ({said}), and nothing that the user does would change that:"
+        " look at its clock, its store of used proofs, its tokens, and the app_id that it knows.",
+    )
+
+
+def _useless(operation: str, reply: HttpReply, problem: str) -> ServerError:
     # A page for people or a way to one: what networks put in the place of an answer until their user has signed in.
     portal = 300 <= reply.status < 400 or reply.status == _SIGN_IN or reply.media in _PAGES
     cause = "captive_portal" if portal else "server"

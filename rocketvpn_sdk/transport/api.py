@@ -9,20 +9,21 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.consent.permit import Held
-from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, ServerError
+from rocketvpn_sdk.consent.permit import PermitSnapshot
+from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.policy.members import PARAMETER
-from rocketvpn_sdk.policy.own import OWN_OPERATIONS
-from rocketvpn_sdk.transport import answers
-from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
+from rocketvpn_sdk.transport import answers, deadline, idempotency
+from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forked import mend
+from rocketvpn_sdk.transport.forks import register_fork_aware
+from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
-from rocketvpn_sdk.transport.requests import Call, Signer, Unsigned
+from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.values import names_somebody
@@ -35,7 +36,7 @@ class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):
     """The server no longer accepts this device; told once for each binding."""
 
 
-class Answer(MaskedRepr, Generic[T], frozen=True, kw_only=True):
+class ApiAnswer(MaskedRepr, Generic[T], frozen=True, kw_only=True):
     """What a call brought."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("value",)
@@ -73,12 +74,13 @@ class Api:
         self._exchange = exchange
         self._connections = connections
         self._events = events
+        self.order_changes = session.grants.order_changes = OrderChanges(events)
         self._told_revoked = False
-        self.forked()
-        mend(self)
+        self.reset_after_fork()
+        register_fork_aware(self)
 
-    def forked(self) -> None:
-        """In a forked child: the parent's lock may be held by a thread that is not here."""
+    def reset_after_fork(self) -> None:
+        """Replace the locks in a forked child: threads of the parent may hold them."""
         self._lock = threading.Lock()
 
     @property
@@ -108,7 +110,7 @@ class Api:
 
     def server_time(self) -> float:
         """Return what the server's clock says, as far as it is known, in seconds since the epoch."""
-        return self.session.there.now()
+        return self.session.server_clock.now()
 
     @overload
     def call(
@@ -122,7 +124,7 @@ class Api:
         headers: Mapping[str, str] = ...,
         idempotency_key: str | None = None,
         interactive: bool = True,
-    ) -> Answer[T]: ...
+    ) -> ApiAnswer[T]: ...
 
     @overload
     def call(
@@ -136,7 +138,7 @@ class Api:
         headers: Mapping[str, str] = ...,
         idempotency_key: str | None = None,
         interactive: bool = True,
-    ) -> Answer[None]: ...
+    ) -> ApiAnswer[None]: ...
 
     def call(
         self,
@@ -149,7 +151,7 @@ class Api:
         headers: Mapping[str, str] = {},
         idempotency_key: str | None = None,
         interactive: bool = True,
-    ) -> Answer[Any]:
+    ) -> ApiAnswer[Any]:
         """Call ``operation`` of the policy.
 
         Args:
@@ -171,7 +173,7 @@ class Api:
             ServerError: there was none that makes sense.
             VaultError: it cannot be written down, and so does not go.
         """
-        call = Call(
+        call = ApiCall(
             operation=operation,
             members=_members(body),
             parameters=path,
@@ -182,14 +184,24 @@ class Api:
         )
         return self._called(call, answer, self._exchange.permit.held(), interactive=interactive)
 
-    def _called(self, call: Call, answer: type[Any] | None, held: Held, *, interactive: bool) -> Answer[Any]:
+    def _called(
+        self, call: ApiCall, answer: type[Any] | None, held: PermitSnapshot, *, interactive: bool
+    ) -> ApiAnswer[Any]:
+        try:
+            return self._try_and_notify(call, answer, interactive, held)
+        except DeviceRevoked:
+            if self.session.reload():  # another process bound again: it was the old device that was revoked
+                return self._try_and_notify(call, answer, interactive, self._exchange.permit.held())
+            self._notify_revoked()
+            raise
+
+    def _try_and_notify(
+        self, call: ApiCall, answer: type[Any] | None, interactive: bool, held: PermitSnapshot
+    ) -> ApiAnswer[Any]:
         try:
             return self._try(call, answer, interactive, held)
-        except DeviceRevoked:
-            if self.session.reload():  # another process bound anew: it was the old device that was revoked
-                return self._try(call, answer, interactive, self._exchange.permit.held())
-            self._tell_revoked()
-            raise
+        finally:
+            self.order_changes.tell()
 
     def call_as(
         self,
@@ -211,7 +223,7 @@ class Api:
         declared = self.policy.operations.get(operation)
         if declared is not None and declared.identity != "user":
             raise OperationUndeclared(operation=operation, problem="it is not one that an order's owner may call")
-        call = Call(
+        call = ApiCall(
             operation=operation,
             members=_members(body),
             parameters=path,
@@ -221,9 +233,23 @@ class Api:
         value: T = self._answer(operation, self._exchange.send(call, owner.signer()), answer).value
         return value
 
-    def _try(self, call: Call, answer: type[Any] | None, interactive: bool, held: Held) -> Answer[Any]:
+    def _try(self, call: ApiCall, answer: type[Any] | None, interactive: bool, held: PermitSnapshot) -> ApiAnswer[Any]:
         reply = self._exchange.send(call, self._signer(call.operation, interactive, held.policies[-1]), held)
-        return self._answer(call.operation, reply, answer)
+        try:
+            return self._answer(call.operation, reply, answer)
+        except RocketVPNError as error:
+            error.unsure = reply.unsure or (isinstance(error, ServerError) and reply.status != 401)
+            raise
+
+    def verify(self, *operations: str) -> None:
+        """Have the user enter a code from an e-mail, unless they did lately: then ``operations`` withhold nothing.
+
+        Raises:
+            NotBound, AuthenticationRequired, AuthenticationFailed, BrowserRequired, DeviceRevoked: they did not.
+            TransportError, ServerError, RateLimited: as for any call.
+        """
+        with deadline.within(self.limits.total_timeout):  # the user's own time is not counted
+            self.session.verify(operations)
 
     def fetch(self, operation: str, *, path: Mapping[str, str], at_most: int) -> bytes | None:
         """Fetch a file that says by itself whether it can be trusted; nobody says who is asking.
@@ -246,7 +272,7 @@ class Api:
         declared = self.policy.operations.get(operation)
         if declared is not None and (declared.method, declared.identity) != ("GET", "none"):
             raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
-        call = Call(operation=operation, parameters=path, accept=", ".join(answers.FILE_TYPES), at_most=at_most)
+        call = ApiCall(operation=operation, parameters=path, accept=", ".join(answers.FILE_TYPES), at_most=at_most)
         reply = self._exchange.send(call, Unsigned())
         if reply.status in (403, 404):
             return None
@@ -255,7 +281,7 @@ class Api:
             raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=depth)
         return answers.file_bytes(operation, reply)
 
-    def invoke(self, operation: str, fields: Mapping[str, Any]) -> Any:
+    def invoke(self, operation: str, fields: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
         """Call one of the app's own operations: the logic of ``rocket.call``.
 
         Fields named in the operation's path go there, the others into a JSON body.
@@ -265,6 +291,7 @@ class Api:
 
         Raises:
             OperationUndeclared: the policy does not declare it, or it is one of the SDK's own.
+            ValueRefused: ``idempotency_key`` cannot be one, or the operation takes none.
             RocketVPNError: whatever ``call`` raises.
         """
         held = self._exchange.permit.held()
@@ -273,8 +300,19 @@ class Api:
         path = {name: str(value) for name, value in fields.items() if name in in_path}
         body = {name: value for name, value in fields.items() if name not in in_path}
         carries = declared.method in ("POST", "PUT", "PATCH")
-        call = Call(operation=operation, members=body if carries or body else None, parameters=path)
-        return self._called(call, _Anything, held, interactive=True).value
+        key = idempotency.key_of(declared, idempotency_key)
+        call = ApiCall(
+            operation=operation,
+            members=body if carries or body else None,
+            parameters=path,
+            idempotency_key=idempotency.on_the_wire(key) if key else None,
+        )
+        try:
+            return self._called(call, _Anything, held, interactive=True).value
+        except RocketVPNError as error:
+            if error.unsure and key is not None:
+                error.repeat_with(key)
+            raise
 
     def network_changed(self) -> None:
         """Make new connections from here on: those that wait belong to a network that may be gone."""
@@ -282,14 +320,14 @@ class Api:
 
     def interrupt(self) -> None:
         """End every call, as the first step of closing: who waits for an answer or in a pause gets ``VaultClosed``."""
-        self._exchange.flights.close()
+        self._exchange.in_flight.close()
         self._exchange.retries.close()
         self._connections.close()
 
     def close(self, patience: float = 0.0) -> None:
         """Close every connection and forget the tokens; calls in flight have ``patience`` seconds to end."""
         self.interrupt()
-        self._exchange.flights.wait(patience)
+        self._exchange.in_flight.wait(patience)
         self.session.forget()
 
     def _signer(self, operation: str, interactive: bool, policy: Policy) -> Signer:
@@ -301,10 +339,12 @@ class Api:
             raise OperationUndeclared(operation=operation, problem=problem)
         return self.session.signer(operation, interactive=interactive)
 
-    def _answer(self, operation: str, reply: Reply, kind: type[Any] | None) -> Answer[Any]:
+    def _answer(self, operation: str, reply: HttpReply, kind: type[Any] | None) -> ApiAnswer[Any]:
         max_depth = self._exchange.limits.max_json_depth
         if not 200 <= reply.status < 300:
-            raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=max_depth)
+            declared = self.policy.operations.get(operation)  # a version that came meanwhile may lack it
+            identity, now = declared.identity if declared else "none", self._exchange.clock.time()
+            raise answers.refusal(operation, reply, now=now, max_depth=max_depth, identity=identity)
         value: Any = None
         if kind is str:
             value = answers.decode_text(operation, reply)
@@ -316,7 +356,11 @@ class Api:
             raise ServerError(operation=operation, status=reply.status, problem="it has a body, and none was expected")
         if isinstance(value, wire.ServerData):
             self._remember(value)
-        return Answer(value=value, status=reply.status, etag=answers.entity_tag(reply), date=answers.server_date(reply))
+        if isinstance(value, wire.Order):
+            self.order_changes.learn(value.changes)
+        return ApiAnswer(
+            value=value, status=reply.status, etag=answers.entity_tag(reply), date=answers.server_date(reply)
+        )
 
     def remember(self, values: Iterable[str]) -> None:
         """Have ``values`` taken out of the app's log from now on."""
@@ -330,13 +374,13 @@ class Api:
             if field.id in fields and names_somebody(fields[field.id]) and isinstance(field.value, str)
         )
 
-    def _tell_revoked(self) -> None:
+    def _notify_revoked(self) -> None:
         with self._lock:
             told, self._told_revoked = self._told_revoked, True
         if not told:
             self._events.emit(DeviceRevokedNotice())
 
-    def bound_anew(self) -> None:
+    def bound_again(self) -> None:
         """Say that the device was bound again: a later revocation is news."""
         with self._lock:
             self._told_revoked = False

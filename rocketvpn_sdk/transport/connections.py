@@ -19,6 +19,7 @@ from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import deadline, failures
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pools import Pools, Proxy
+from rocketvpn_sdk.transport.progress import watched
 from rocketvpn_sdk.transport.tls import trusts_nobody
 
 _KEPT_HEADERS = frozenset(
@@ -42,10 +43,10 @@ _CUT = ("Server disconnected", "peer closed connection")
 
 
 _LOST = (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError)
-"""After these, a connection that waits is not trusted to work."""
+"""After these, no connection that waits and no address that was found is trusted to work."""
 
 
-class Reply(SecretStruct, frozen=True):
+class HttpReply(SecretStruct, frozen=True):
     """An answer as it came, whole."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("headers", "body")
@@ -54,6 +55,8 @@ class Reply(SecretStruct, frozen=True):
     headers: Mapping[str, str]
     """Only those that are looked at; names in lower case."""
     body: bytes
+    unsure: bool = False
+    """An earlier try of the same call may have been done, and this answer does not say so (a 429, say)."""
 
     @property
     def media(self) -> str:
@@ -71,7 +74,7 @@ class Connections(OneHolder):
         proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
         now: the device's clock.
-        believed: what time it is by another word than that clock's; ``None``: there is none.
+        trusted_time: returns the time according to the server or the vault; ``None``: unknown.
 
     Raises:
         ConfigurationError: the proxy's URL is none.
@@ -86,15 +89,17 @@ class Connections(OneHolder):
         proxy_context: Callable[[], ssl.SSLContext] | None = None,
         transport: httpx.BaseTransport | None = None,
         now: Callable[[], float] = time.time,
-        believed: Callable[[], float | None] = lambda: None,
+        trusted_time: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._limits = limits
         self._now = now
-        self._believed = believed
+        self._trusted_time = trusted_time
         self._context = context
         self._pools = Pools(context, proxy, proxy_context, transport)
 
-    def exchange(self, request: httpx.Request, *, operation: str, nameless: bool, at_most: int | None = None) -> Reply:
+    def exchange(
+        self, request: httpx.Request, *, operation: str, nameless: bool, at_most: int | None = None
+    ) -> HttpReply:
         """Send ``request`` and read the whole answer, ``at_most`` so many bytes where it is a success.
 
         Raises:
@@ -103,11 +108,11 @@ class Connections(OneHolder):
             VaultClosed: this was closed; nothing was sent.
         """
         request.extensions["timeout"] = self._timeouts()
-        with self._pools.transport(nameless=nameless) as (transport, proxy):
+        with self._pools.transport(nameless=nameless) as (transport, proxy), watched() as progress:
             try:
                 response = transport.handle_request(request)
                 try:
-                    if _came_early(response):
+                    if _arrived_early(response):
                         raise _early(operation, response.status_code)
                     return self._read(response, operation, at_most)
                 finally:
@@ -116,13 +121,15 @@ class Connections(OneHolder):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
                 if isinstance(error, _LOST):  # those that wait are as old, and may be as dead
-                    self.renew()
+                    self._pools.renew(moved=False)
                 failure = self._failure(error, operation, request.url.host, proxy)
+                failure.sent = failure.sent and not progress.unsent
+                failure.dead_end = failure.retry and progress.met_a_dead_end(error)
         raise failure  # out here: the library's exception holds the request, tokens and all, and must not go along
 
     def renew(self) -> None:
         """Make new connections from here on: the device may be in another network."""
-        self._pools.renew()
+        self._pools.renew(moved=True)
 
     def close(self) -> None:
         """Close every connection; a call that still uses one ends with ``VaultClosed``, and closes it."""
@@ -137,7 +144,7 @@ class Connections(OneHolder):
             "pool": left,
         }
 
-    def _read(self, response: httpx.Response, operation: str, at_most: int | None) -> Reply:
+    def _read(self, response: httpx.Response, operation: str, at_most: int | None) -> HttpReply:
         status, most = response.status_code, self._limits.max_response_bytes
         if response.extensions.get("http_version", _SPOKEN[0]) not in _SPOKEN:
             raise self._useless(operation, None, "it is in another version of HTTP")
@@ -157,32 +164,32 @@ class Connections(OneHolder):
                 raise _too_large(operation, status, most)
             if deadline.expired():
                 raise httpx.ReadTimeout("")
-        return Reply(status, headers, bytes(body))
+        return HttpReply(status, headers, bytes(body))
 
     def _useless(self, operation: str, status: int | None, problem: str) -> Failure:
         error = ServerError(operation=operation, status=status, problem=problem, cause="server")
-        return Failure(error, sent=True, again=False)
+        return Failure(error, sent=True, retry=False)
 
     def _failure(self, error: Exception, operation: str, host: str, proxy: httpx.Proxy | None) -> Failure:
         """Turn whatever a library raised into a failure of ours."""
-        scene = failures.Scene(
+        context = failures.FailureContext(
             host=host,
             seconds=self._limits.total_timeout,
             proxied=proxy is not None,
             named=proxy is not None and proxy.raw_auth is not None,
             now=self._now(),
-            believed=self._believed,
+            trusted_time=self._trusted_time,
             trusts_nobody=lambda: trusts_nobody(self._context),
         )
         if self._pools.closed:
             ended = VaultClosed(problem="it was closed while a call waited for its answer")
-            return Failure(ended, sent=failures.was_sent(error), again=False)
+            return Failure(ended, sent=failures.was_sent(error), retry=False)
         if isinstance(error, httpx.TimeoutException):
-            return failures.timed_out(error, scene)
+            return failures.timed_out(error, context)
         if isinstance(error, httpx.RemoteProtocolError) and not str(error).startswith(_CUT):
             return self._useless(operation, None, "it is not HTTP")
         if isinstance(error, httpx.TransportError | OSError):
-            return failures.unreachable(error, scene)
+            return failures.unreachable(error, context)
         return self._useless(operation, None, f"it cannot be read ({type(error).__name__})")
 
 
@@ -190,10 +197,10 @@ def _too_large(operation: str, status: int, most: int) -> Failure:
     error = AnswerTooLarge(
         operation=operation, status=status, problem=f"it is larger than {most} bytes", cause="server"
     )
-    return Failure(error, sent=True, again=False)
+    return Failure(error, sent=True, retry=False)
 
 
-def _came_early(response: httpx.Response) -> bool:
+def _arrived_early(response: httpx.Response) -> bool:
     """Whether the answer had been read before its request was sent, right behind an earlier answer (``tls.py``)."""
     stream = response.extensions.get("network_stream")
     ends = () if stream is None else (stream.get_extra_info("socket"), stream.get_extra_info("ssl_object"))
@@ -202,7 +209,7 @@ def _came_early(response: httpx.Response) -> bool:
 
 def _early(operation: str, status: int) -> Failure:
     error = ServerError(operation=operation, status=status, problem="it came before it was asked for")
-    return Failure(error, sent=True, again=True)  # again on another connection: this one is out of step
+    return Failure(error, sent=True, retry=True)  # again on another connection: this one is out of step
 
 
 def _looked_at(headers: httpx.Headers) -> dict[str, str]:

@@ -5,16 +5,18 @@ Everything that leaves comes through ``Exchange.send``; what it takes and what i
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 import httpx
+import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.consent.permit import Held
+from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.limits import Limits
@@ -22,14 +24,16 @@ from rocketvpn_sdk.policy import Field, Operation, Policy, purpose_allowed_all
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.policy.minimise import Minimiser
 from rocketvpn_sdk.transport import answers, deadline, guard
-from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.failures import Failure
-from rocketvpn_sdk.transport.flights import Flights
 from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
-from rocketvpn_sdk.transport.requests import Call, Signer, encode
-from rocketvpn_sdk.transport.retries import Again, Retries
+from rocketvpn_sdk.transport.in_flight import InFlight
+from rocketvpn_sdk.transport.requests import ApiCall, Signer, encode
+from rocketvpn_sdk.transport.retries import Retries, Retry
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.values import flatten, names_somebody, plain, rebuilt
+
+logger = logging.getLogger(__name__)
 
 _MOST_ROUNDS = 6
 """Sign-and-send rounds of one call: a nonce, a refused token, a step-up, each once, and a nonce after each."""
@@ -45,38 +49,48 @@ class _Draft:
     """A call that may go, ready to be signed; counts its tries."""
 
     __slots__ = (
+        "approved",
         "at_most",
         "body",
+        "forgiven",
         "held",
         "nameless",
         "operation",
         "outgoing",
         "parsed",
-        "passed",
-        "repeatable",
         "status",
         "tries",
+        "unsure",
         "url",
     )
 
     def __init__(
-        self, passed: guard.Passed, url: str, body: bytes | None, outgoing: guard.Outgoing, call: Call, held: Held
+        self,
+        approved: guard.ApprovedRequest,
+        url: str,
+        body: bytes | None,
+        outgoing: guard.Outgoing,
+        call: ApiCall,
+        held: PermitSnapshot,
     ) -> None:
-        operation = passed.operation
+        operation = approved.operation
         self.held = held
-        self.operation, self.url, self.body, self.outgoing, self.passed = operation, url, body, outgoing, passed
+        self.operation, self.url, self.body, self.outgoing, self.approved = operation, url, body, outgoing, approved
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
         self.nameless = operation.identity == "none"
-        self.repeatable = call.repeatable
         self.at_most = call.at_most
         self.tries = 0
+        self.unsure = False
+        """Whether the server may have done it without our having been told."""
+        self.forgiven = False
+        """It was sent once more, since it had met a dead end (``progress.py``)."""
         self.status: int | None = None
 
 
-class _Again(Again):
+class _Retry(Retry):
     """It brought a ``reply``, or a ``failure``."""
 
-    def __init__(self, reply: Reply | None, failure: Failure | None, *, at_least: float = 0.0) -> None:
+    def __init__(self, reply: HttpReply | None, failure: Failure | None, *, at_least: float = 0.0) -> None:
         self.reply, self.failure = reply, failure
         super().__init__(failure.error.code if failure else f"status {reply.status if reply else 0}", at_least=at_least)
 
@@ -113,7 +127,7 @@ class Exchange:
         self.limits = limits
         self.seen = seen
         self.retries = Retries(clock, limits)
-        self.flights = Flights()
+        self.in_flight = InFlight()
         self.answered = 0
         """Answers so far that another try would not better: somebody is there."""
         self._ledger = ledger
@@ -121,7 +135,7 @@ class Exchange:
         self._connections = connections
         self.host = server.removeprefix("https://")
 
-    def send(self, call: Call, signer: Signer, held: Held | None = None) -> Reply:
+    def send(self, call: ApiCall, signer: Signer, held: PermitSnapshot | None = None) -> HttpReply:
         """Send ``call`` and return the last answer, whatever its status.
 
         All of it goes by one look at what holds, ``held`` where the caller has just had one. Whether that is still so
@@ -136,13 +150,13 @@ class Exchange:
             VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
         """
         draft = self._draft(call, held or self.permit.held())
-        with self.flights.one(), deadline.within(self.limits.total_timeout):
-            record = self._ledger.begin(draft.passed, draft.body or b"", draft.held.policies[-1])
+        with self.in_flight.one(), deadline.within(self.limits.total_timeout):
+            record = self._ledger.begin(draft.approved, draft.body or b"", draft.held.policies[-1])
             outcome = "interrupted"
             try:
                 reply = self._rounds(draft, signer)
                 outcome = answers.describe(call.operation, reply, self.limits.max_json_depth)
-                return reply
+                return msgspec.structs.replace(reply, unsure=True) if draft.unsure else reply
             except Failure as failure:
                 outcome = f"{_how_it_failed(failure)}: {failure.error.code}"
                 error: RocketVPNError = failure.error
@@ -151,9 +165,10 @@ class Exchange:
                 error = raised
             finally:
                 self._ledger.finish(record, outcome, max(1, draft.tries), draft.held.policies[-1])
+        error.unsure = draft.unsure
         raise error
 
-    def _draft(self, call: Call, held: Held) -> _Draft:
+    def _draft(self, call: ApiCall, held: PermitSnapshot) -> _Draft:
         policy = held.policies[-1]
         declared = policy.operations.get(call.operation)
         reads = declared is not None and declared.method == "GET"
@@ -168,15 +183,15 @@ class Exchange:
             members=flatten(call.operation, members or {}),
             carries=call.members is not None and not reads,
             parameters=call.parameters,
-            door=call.path,
+            endpoint=call.path,
             headers=headers,
         )
-        passed = guard.check(held, outgoing, self._compiled)
-        self.seen(_personal(policy, passed.operation, outgoing))
-        body = None if reads else encode(rebuilt(members, passed.changed), call.media)
-        return _Draft(passed, self.server + passed.path, body, outgoing, call, held)
+        approved = guard.check(held, outgoing, self._compiled)
+        self.seen(_personal(policy, approved.operation, outgoing))
+        body = None if reads else encode(rebuilt(members, approved.changed), call.media)
+        return _Draft(approved, self.server + approved.path, body, outgoing, call, held)
 
-    def _rounds(self, draft: _Draft, signer: Signer) -> Reply:
+    def _rounds(self, draft: _Draft, signer: Signer) -> HttpReply:
         reply = self._tries(draft, signer)
         for _ in range(_MOST_ROUNDS - 1):  # pragma: no branch - no signer of ours recovers so often
             if not signer.recover(reply):
@@ -184,55 +199,68 @@ class Exchange:
             reply = self._tries(draft, signer)
         return reply
 
-    def _tries(self, draft: _Draft, signer: Signer) -> Reply:
+    def _tries(self, draft: _Draft, signer: Signer) -> HttpReply:
         """Send until an answer comes that another try would not better."""
 
-        def once() -> Reply:
+        def once() -> HttpReply:
             try:
                 return self._once(draft, signer)
-            except _Again as again:
-                if draft.repeatable or _harmless(again):
+            except _Retry as retry:
+                if not _forgive(retry.failure, draft):
                     raise
-                ended = again  # it must not be sent twice, so what came is the end of it
-            return _made_of(ended, draft)
+            return once()
 
         try:
             return self.retries.run(once)
-        except _Again as again:
-            last = again
+        except _Retry as retry:
+            last = retry
         return _made_of(last, draft)
 
-    def _once(self, draft: _Draft, signer: Signer) -> Reply:
+    def _once(self, draft: _Draft, signer: Signer) -> HttpReply:
         method = draft.operation.method
         signed = signer.headers(method, draft.url, draft.body)
         check_signature(draft.operation, signed)
         # What held before the wait for a token, a user or a retry may not now.
         now = self.permit.held()
-        guard.check_again(draft.held, now, draft.outgoing, draft.passed, self._compiled)
+        guard.check_again(draft.held, now, draft.outgoing, draft.approved, self._compiled)
         draft.held = now
         headers = {**draft.outgoing.headers, **signed}
         request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1
+        began = self.clock.monotonic()
         try:
             reply = self._connections.exchange(
                 request, operation=draft.operation.id, nameless=draft.nameless, at_most=draft.at_most
             )
         except Failure as failure:
-            if not failure.again:
+            logger.info(
+                "%s, try %d: %s after %d ms", draft.operation.id, draft.tries, failure.error.code, self._since(began)
+            )
+            draft.unsure = draft.unsure or failure.sent
+            if not failure.retry:
                 raise
             failed = failure
         else:
+            logger.debug(
+                "%s, try %d: status %d after %d ms", draft.operation.id, draft.tries, reply.status, self._since(began)
+            )
             draft.status = reply.status
+            passing = answers.passing(draft.operation.id, reply, self.limits.max_json_depth)
+            draft.unsure = _unsure(reply, passing=passing, before=draft.unsure)
             signer.learn(reply)
-            if answers.passing(draft.operation.id, reply, self.limits.max_json_depth):
+            if passing:
                 asked = answers.retry_after(reply, self.clock.time())
-                raise _Again(reply, None, at_least=asked or 0.0)
+                raise _Retry(reply, None, at_least=asked or 0.0)
             self.answered += 1
             return reply
-        raise _Again(None, failed)
+        raise _Retry(None, failed)
+
+    def _since(self, began: float) -> int:
+        """Return the milliseconds since ``began``, on the monotonic clock."""
+        return round(1000 * (self.clock.monotonic() - began))
 
 
-def _headers(call: Call, held: Held, declared: Operation | None, *, writes: bool) -> dict[str, str]:
+def _headers(call: ApiCall, held: PermitSnapshot, declared: Operation | None, *, writes: bool) -> dict[str, str]:
     headers = {"Accept": f"{call.accept}, {wire.PROBLEM_JSON}", "Accept-Encoding": "identity"}
     headers["User-Agent"] = USER_AGENT
     if declared is None or not _lifted(held, declared.recipient):
@@ -245,7 +273,7 @@ def _headers(call: Call, held: Held, declared: Operation | None, *, writes: bool
     return headers
 
 
-def _lifted(held: Held, recipient: str) -> bool:
+def _lifted(held: PermitSnapshot, recipient: str) -> bool:
     """Whether the user agreed to what every other request objects to."""
     return purpose_allowed_all(held.policies, held.state, SIGNALLED, recipient, held.now).allowed
 
@@ -258,13 +286,20 @@ def _personal(policy: Policy, operation: Operation, outgoing: guard.Outgoing) ->
             yield value
 
 
-def _made_of(again: _Again, draft: _Draft) -> Reply:
+def _made_of(retry: _Retry, draft: _Draft) -> HttpReply:
     """Return the reply of a try that is not followed by another, or raise its failure."""
-    if again.failure is not None:
-        raise again.failure
-    if again.reply is None:  # pragma: no cover - an _Again has one of both
+    if retry.failure is not None:
+        raise retry.failure
+    if retry.reply is None:  # pragma: no cover - a _Retry has one of both
         raise ServerError(operation=draft.operation.id, status=None, problem="no answer")
-    return again.reply
+    return retry.reply
+
+
+def _unsure(reply: HttpReply, *, passing: bool, before: bool) -> bool:
+    """Whether a call may have been done without our having been told, after ``reply``; ``before``: up to then."""
+    if reply.status in (401, 429):  # turned away before anybody looked whether it was done
+        return before
+    return passing or reply.status >= 500
 
 
 def _how_it_failed(failure: Failure) -> str:
@@ -273,8 +308,9 @@ def _how_it_failed(failure: Failure) -> str:
     return "no answer" if failure.sent else "not delivered"
 
 
-def _harmless(again: _Again) -> bool:
-    """Whether the server cannot have acted on it: it never arrived, or was turned away at the door."""
-    if again.failure is not None:
-        return not again.failure.sent
-    return again.reply is not None and again.reply.status == 429
+def _forgive(failure: Failure | None, draft: _Draft) -> bool:
+    """Whether to send at once what met a dead end, in this call for the first time: the rule is in ``progress.py``."""
+    if failure is None or not failure.dead_end or draft.forgiven or deadline.expired():
+        return False
+    draft.forgiven = True
+    return True

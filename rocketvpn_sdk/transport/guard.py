@@ -9,15 +9,15 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from rocketvpn_sdk.consent.permit import Held
+from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.policy import Decision, Field, Operation, Policy
 from rocketvpn_sdk.policy.identities import rank
-from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, Member, call_of, members_of
-from rocketvpn_sdk.policy.minimise import Minimiser, bucketed, for_sending, together
-from rocketvpn_sdk.policy.own import call_cell, follows
+from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, CallMember, call_of, members_of
+from rocketvpn_sdk.policy.minimise import Minimiser, bucketed, combined, for_sending
+from rocketvpn_sdk.policy.own_calls import call_cell, follows
 from rocketvpn_sdk.transport.headers import check_content, check_headers
 from rocketvpn_sdk.transport.hosts import canonical, without_port
 from rocketvpn_sdk.transport.requests import fill_path
@@ -33,7 +33,7 @@ _IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
 """What a proof and a token carry: these are fields like any other, though they travel in headers."""
 
 _NOT_TOGETHER = "Two versions of the policy minimise this in ways that do not go together; it waits for the newer one."
-_DOOR = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]{1,128}){1,16}")
+_ENDPOINT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]{1,128}){1,16}")
 """A path of segments (RFC 3986 §3.3) without query, fragment or percent-encoding."""
 
 
@@ -52,12 +52,12 @@ class Outgoing(SecretStruct, frozen=True, kw_only=True):
     """Whether there is a body at all, be it an empty one."""
     parameters: Mapping[str, str] = {}
     """Of the path."""
-    door: str | None = None
+    endpoint: str | None = None
     """In place of the operation's path, where the server's metadata says so (RFC 8414)."""
     headers: Mapping[str, str] = {}
 
 
-class Passed(SecretStruct, frozen=True):
+class ApprovedRequest(SecretStruct, frozen=True):
     """A request that may go: its operation, the ids of the fields it carries, and where it goes."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("path", "changed")
@@ -72,7 +72,9 @@ class Passed(SecretStruct, frozen=True):
     """What goes in place of what was given, by the names that ``flatten`` gives: it was minimised."""
 
 
-def check(held: Held, outgoing: Outgoing, compiled: Callable[[Field], Minimiser] = minimiser) -> Passed:
+def check(
+    held: PermitSnapshot, outgoing: Outgoing, compiled: Callable[[Field], Minimiser] = minimiser
+) -> ApprovedRequest:
     """Hold ``outgoing`` against what holds on this device: against every version of the policy that is in force.
 
     Args:
@@ -111,11 +113,15 @@ def check(held: Held, outgoing: Outgoing, compiled: Callable[[Field], Minimiser]
         path = fill_path(
             operation, {name: str(changed.get(name, outgoing.parameters[name])) for name in outgoing.parameters}
         )
-    return Passed(operation, fields, path, protocol, changed)
+    return ApprovedRequest(operation, fields, path, protocol, changed)
 
 
 def check_again(
-    before: Held, now: Held, outgoing: Outgoing, passed: Passed, compiled: Callable[[Field], Minimiser] = minimiser
+    before: PermitSnapshot,
+    now: PermitSnapshot,
+    outgoing: Outgoing,
+    approved: ApprovedRequest,
+    compiled: Callable[[Field], Minimiser] = minimiser,
 ) -> None:
     """Hold what passed by ``before`` against what holds now: before each try, when its body is already made.
 
@@ -127,9 +133,11 @@ def check_again(
     """
     if now.allows_as(before):
         return
-    again = check(now, outgoing, compiled)
-    if (again.operation, again.changed, again.path) != (passed.operation, passed.changed, passed.path):
-        raise EgressBlocked(operation=passed.operation.id, rule="X2", reason="The policy changed meanwhile; try again.")
+    checked = check(now, outgoing, compiled)
+    if (checked.operation, checked.changed, checked.path) != (approved.operation, approved.changed, approved.path):
+        raise EgressBlocked(
+            operation=approved.operation.id, rule="X2", reason="The policy changed meanwhile; try again."
+        )
 
 
 def _say_no(operation: Operation, decision: Decision) -> None:
@@ -144,15 +152,15 @@ def _check_path(operation: Operation, outgoing: Outgoing) -> str:
     for member, segment in outgoing.parameters.items():
         if not SEGMENT.fullmatch(segment):
             raise ValueRefused(name=member, problem="it cannot be part of a path")
-    if outgoing.door is None:
+    if outgoing.endpoint is None:
         return fill_path(operation, outgoing.parameters)
-    if operation.identity != "key" or outgoing.parameters or not _DOOR.fullmatch(outgoing.door):
+    if operation.identity != "key" or outgoing.parameters or not _ENDPOINT.fullmatch(outgoing.endpoint):
         reason = "It would go to another place on the server than the policy says."
         raise EgressBlocked(operation=operation.id, rule="U7", reason=reason)
-    return outgoing.door
+    return outgoing.endpoint
 
 
-def _versions(held: Held, operation: Operation) -> Iterator[tuple[Policy, Operation]]:
+def _versions(held: PermitSnapshot, operation: Operation) -> Iterator[tuple[Policy, Operation]]:
     """Yield every version in force with the declaration by which it judges the call, the newest last."""
     *binding, newest = held.policies
     for policy in binding:
@@ -173,12 +181,12 @@ def _versions(held: Held, operation: Operation) -> Iterator[tuple[Policy, Operat
 
 
 def _judge(
-    held: Held, policy: Policy, operation: Operation, given: Mapping[str, Sent], identity: Iterable[str]
-) -> Mapping[str, Member]:
+    held: PermitSnapshot, policy: Policy, operation: Operation, given: Mapping[str, Sent], identity: Iterable[str]
+) -> Mapping[str, CallMember]:
     """Hold a call against one version; return the members that it has a say about."""
     # Its purpose is permitted, now: consent (U3, U5, U6), recipient (S1), age (M1).
     _say_no(operation, held.purpose(policy, operation.purpose, operation.recipient))
-    members, judged = members_of(policy, operation), dict[str, Member]()
+    members, judged = members_of(policy, operation), dict[str, CallMember]()
     newest = held.policies[-1]
     for name, value in given.items():
         member = members.get(name)
@@ -220,7 +228,7 @@ def _given(operation: Operation, outgoing: Outgoing) -> Mapping[str, Sent]:
 def _minimised(
     operation: Operation,
     given: Mapping[str, Sent],
-    rows: Sequence[Mapping[str, Member]],
+    rows: Sequence[Mapping[str, CallMember]],
     compiled: Callable[[Field], Minimiser],
 ) -> Mapping[str, Sent]:
     """Return what goes in place of what was given, where that is something else."""
@@ -229,7 +237,7 @@ def _minimised(
         members = [version[name] for version in rows if name in version]
         if value is None or all(member.transform.name == "keep" for member in members):
             continue
-        minimise = together([(member.transform, for_sending(member, compiled)) for member in members])
+        minimise = combined([(member.transform, for_sending(member, compiled)) for member in members])
         left = tuple(minimise(one, None) for one in value) if isinstance(value, tuple) else minimise(value, None)
         if left is None or (isinstance(left, tuple) and None in left):
             if len(members) == 1:

@@ -1,7 +1,7 @@
 """Whether a connection has bytes that belong to no answer; such a one is never used again.
 
 What stands behind an answer (a body longer than was said, one where none may be, a second answer) would be read as the
-beginning of the next one, and whoever wrote it there would answer for the server. What a connection's TLS or its system
+beginning of the next one, and its author would answer for the server. What a connection's TLS or its system
 still holds unread, httpcore looks for before it uses it again (``is_readable``); what has been read already, it does
 not look for.
 """

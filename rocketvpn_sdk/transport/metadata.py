@@ -1,4 +1,4 @@
-"""Where the server's doors are: RFC 8414 metadata, believed only as far as it speaks of this very server."""
+"""The server's OAuth endpoints, from its RFC 8414 metadata; only endpoints on the server's own origin are accepted."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ServerError, ServerTimeout
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forked import mend
-from rocketvpn_sdk.transport.requests import Call, Unsigned
+from rocketvpn_sdk.transport.forks import register_fork_aware
+from rocketvpn_sdk.transport.requests import ApiCall, Unsigned
 
 OPERATION = "server.metadata"
 
 
-class Doors(wire.Wire, frozen=True, kw_only=True):
+class Endpoints(wire.Wire, frozen=True, kw_only=True):
     """The paths of the OAuth endpoints, on the server's own origin."""
 
     challenge: str
@@ -26,36 +26,36 @@ class Metadata:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._doors: Doors | None = None
-        self.forked()
-        mend(self)
+        self._endpoints: Endpoints | None = None
+        self.reset_after_fork()
+        register_fork_aware(self)
 
-    def forked(self) -> None:
-        """In a forked child: the parent's lock may be held by a thread that is not here."""
+    def reset_after_fork(self) -> None:
+        """Replace the lock: a thread of the parent may hold it."""
         self._lock = threading.Lock()
 
-    def doors(self) -> Doors:
+    def endpoints(self) -> Endpoints:
         """Return the endpoints.
 
         Raises:
             ServerError: the metadata is of another server, or points elsewhere.
             TransportError: the server cannot be asked.
         """
-        if self._doors is not None:
-            return self._doors
+        if self._endpoints is not None:
+            return self._endpoints
         total = self._exchange.limits.total_timeout
         with deadline.within(total):
             if not self._lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
                 raise ServerTimeout(host=self._exchange.host, seconds=total, cause="server")
             try:
-                if self._doors is None:
-                    self._doors = self._fetch()
-                return self._doors
+                if self._endpoints is None:
+                    self._endpoints = self._fetch()
+                return self._endpoints
             finally:
                 self._lock.release()
 
-    def _fetch(self) -> Doors:
-        reply = self._exchange.send(Call(operation=OPERATION), Unsigned())
+    def _fetch(self) -> Endpoints:
+        reply = self._exchange.send(ApiCall(operation=OPERATION), Unsigned())
         limits = self._exchange.limits
         if reply.status != 200:
             raise answers.refusal(OPERATION, reply, now=self._exchange.clock.time(), max_depth=limits.max_json_depth)
@@ -67,7 +67,7 @@ class Metadata:
         if "ES256" not in found.dpop_signing_alg_values_supported:
             raise ServerError(operation=OPERATION, status=reply.status, problem="it does not take ES256 proofs")
         # 3. Every endpoint is on the same origin: nothing else is the recipient that the policy names.
-        return Doors(
+        return Endpoints(
             challenge=self._path(found.authorization_challenge_endpoint), token=self._path(found.token_endpoint)
         )
 

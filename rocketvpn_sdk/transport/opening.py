@@ -1,4 +1,4 @@
-"""Puts the parts of this room together."""
+"""Builds the API client from its parts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rocketvpn_sdk.transport.api import Api
 from rocketvpn_sdk.transport.connections import Connections
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.grants import Authenticator
+from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.pools import Proxy
-from rocketvpn_sdk.transport.ports import Documents, Stream
 from rocketvpn_sdk.transport.requests import parse_server
 from rocketvpn_sdk.transport.sent import SentLedger
-from rocketvpn_sdk.transport.servertime import ServerTime
+from rocketvpn_sdk.transport.server_clock import ServerClock
 from rocketvpn_sdk.transport.session import Session
 
 
@@ -42,7 +42,7 @@ def open_api(
     proxy_context: Callable[[], ssl.SSLContext] | None = None,
     transport: httpx.BaseTransport | None = None,
     agree: Callable[[float], object] | None = None,
-    believed: Callable[[], float] | None = None,
+    trusted_time: Callable[[], float] | None = None,
     seen: Callable[[Iterable[str]], None] = lambda _: None,
     scrubber: Scrubber | None = None,
 ) -> Api:
@@ -62,9 +62,9 @@ def open_api(
         proxy: a proxy's URL, or what is asked for one before every call.
         proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
-        agree: told the server's clock with each answer to a call that says who is calling, in seconds since the epoch.
+        agree: called with the server's time of each answer to an authenticated call, in seconds since the epoch.
         scrubber: what scrubs free text before it is sent; default: one that knows no host as the operator's own.
-        believed: what time it is by another word than ``clock``'s, in seconds since the epoch.
+        trusted_time: returns the time according to the vault, in seconds since the epoch.
         seen: told the values of personal fields that calls and answers carry, which must not get into a log.
 
     Raises:
@@ -76,7 +76,7 @@ def open_api(
 
     origin = parse_server(server)
     ledger = SentLedger(stream, documents, policy)
-    there = ServerTime(clock, believed, agree)
+    server_clock = ServerClock(clock, trusted_time, agree)
     connections = Connections(
         context=context,
         limits=limits,
@@ -84,7 +84,7 @@ def open_api(
         proxy_context=proxy_context,
         transport=transport,
         now=clock.time,
-        believed=there.believed,
+        trusted_time=server_clock.trusted_time,
     )
     exchange = Exchange(
         server=origin,
@@ -96,5 +96,5 @@ def open_api(
         seen=seen,
         compiled=lambda field: minimiser(field, scrubber),
     )
-    session = Session(exchange, documents, there, client_id=client_id, authenticator=authenticator)
+    session = Session(exchange, documents, server_clock, client_id=client_id, authenticator=authenticator)
     return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)

@@ -10,19 +10,19 @@ from rocketvpn_sdk.errors import AuthenticationFailed
 from rocketvpn_sdk.identity import DeviceKey
 from rocketvpn_sdk.masking import HIDDEN, OneHolder
 from rocketvpn_sdk.transport import answers
-from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Grants, Nonce
 from rocketvpn_sdk.transport.proof import Prover
-from rocketvpn_sdk.transport.servertime import ServerTime
+from rocketvpn_sdk.transport.server_clock import ServerClock
 
 
 class Owner(OneHolder):
     """An order's owner, who has shown that they read its e-mail. Good for as long as its token: minutes."""
 
-    __slots__ = ("_token", "nonce", "prover", "there")
+    __slots__ = ("_token", "nonce", "prover", "server_clock")
 
-    def __init__(self, prover: Prover, token: str, nonce: Nonce, there: ServerTime) -> None:
-        self.prover, self._token, self.nonce, self.there = prover, token, nonce, there
+    def __init__(self, prover: Prover, token: str, nonce: Nonce, server_clock: ServerClock) -> None:
+        self.prover, self._token, self.nonce, self.server_clock = prover, token, nonce, server_clock
 
     def signer(self) -> OwnerSigner:
         """Return what signs one call."""
@@ -32,7 +32,7 @@ class Owner(OneHolder):
         return f"Owner({HIDDEN})"
 
 
-def prove_owner(grants: Grants, nonce: Nonce, there: ServerTime, order_number: str) -> Owner:
+def prove_owner(grants: Grants, nonce: Nonce, server_clock: ServerClock, order_number: str) -> Owner:
     """Have the user prove that the order is theirs.
 
     Raises:
@@ -44,7 +44,7 @@ def prove_owner(grants: Grants, nonce: Nonce, there: ServerTime, order_number: s
     token = grants.redeem(key, code)
     if token.acr != wire.ACR_OWNER:  # a token of a device's, say, must not pass for this
         raise AuthenticationFailed(reason="insufficient_user_authentication")
-    return Owner(Prover(key, there.now), token.access_token, nonce, there)
+    return Owner(Prover(key, server_clock.now), token.access_token, nonce, server_clock)
 
 
 class OwnerSigner(OneHolder):
@@ -57,16 +57,16 @@ class OwnerSigner(OneHolder):
 
     def headers(self, method: str, url: str, body: bytes | None) -> dict[str, str]:
         """Return the token and a fresh proof (RFC 9449 §7.1)."""
-        self._used = self._owner.there.now()
+        self._used = self._owner.server_clock.now()
         proof = self._owner.prover.proof(method, url, body=body, token=self._token, nonce=self._owner.nonce.value)
         return {"Authorization": f"DPoP {self._token}", "DPoP": proof}
 
-    def learn(self, reply: Reply) -> None:
+    def learn(self, reply: HttpReply) -> None:
         """Take the nonce and the time."""
         self._owner.nonce.learn(reply)
-        self._owner.there.learn(reply)
+        self._owner.server_clock.learn(reply)
 
-    def recover(self, reply: Reply) -> bool:
+    def recover(self, reply: HttpReply) -> bool:
         """Answer a 401: a nonce, the time. There is no other token: who lost theirs proves themselves again."""
         if reply.status != 401:
             return False
@@ -74,4 +74,4 @@ class OwnerSigner(OneHolder):
         if error in self._answered:
             return False
         self._answered.add(error)
-        return error == "use_dpop_nonce" or (error == INVALID_PROOF and self._owner.there.corrects(self._used))
+        return error == "use_dpop_nonce" or (error == INVALID_PROOF and self._owner.server_clock.corrects(self._used))

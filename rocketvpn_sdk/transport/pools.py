@@ -1,7 +1,7 @@
 """The pools of connections: one for calls that say who is calling, none for those that do not; through a proxy or not.
 
 A forked child starts with none: two processes on one TLS connection would read each other's answers. A connection is
-closed by the last call that uses it and by nobody else; see ``lines.py``.
+closed by the last call that uses it and by nobody else; see ``socket_backend.py``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import httpx
 from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.transport.forked import mend
-from rocketvpn_sdk.transport.lines import Lines
+from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.pool_transport import PoolTransport
+from rocketvpn_sdk.transport.socket_backend import SocketBackend
 
 Proxy = str | Callable[[], str | None] | None
 """A proxy's URL, or what is asked for one before every call; ``None``: no proxy."""
@@ -79,11 +79,11 @@ class Pools(OneHolder):
         self._proxy_context = proxy_context
         self._fixed = transport
         self._lock = threading.Lock()
-        self._lines = Lines(self._context)
+        self._backend = SocketBackend(self._context)
         self.closed = False
         """Whether calls end now, for that reason and no other."""
         self._pair = self._make(None if callable(proxy) else proxy)
-        mend(self)
+        register_fork_aware(self)
 
     @contextmanager
     def transport(self, *, nameless: bool) -> Iterator[tuple[httpx.BaseTransport, httpx.Proxy | None]]:
@@ -111,12 +111,15 @@ class Pools(OneHolder):
                 pair.users -= 1
                 pair.close_if_unused()
 
-    def renew(self) -> None:
-        """Use none of the connections that wait: the network they were made in may be gone. Calls under way go on."""
+    def renew(self, *, moved: bool) -> None:
+        """Use none of the connections that wait, and no address that was found: their network may be gone.
+
+        Calls under way go on. ``moved``: the app says so; else a call was lost.
+        """
         with self._lock:
             if not self.closed:
                 old, self._pair = self._pair, self._make(self._pair.url)
-                self._lines.forget()
+                self._backend.forget(moved=moved)
                 old.retired = True
                 old.close_if_unused()
 
@@ -124,16 +127,16 @@ class Pools(OneHolder):
         """End every call that uses a connection, which closes it, and close those that none uses."""
         with self._lock:
             self.closed = self._pair.retired = True
-            self._lines.end()
+            self._backend.end()
             self._pair.close_if_unused()
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: leave the parent's connections alone, whose locks a thread not here may hold.
 
         Nothing is written on them either: they are dropped, and their descriptors closed without a farewell.
         """
         self._lock = threading.Lock()
-        self._lines = Lines(self._context)
+        self._backend = SocketBackend(self._context)
         self._pair = self._make(self._pair.url)
 
     def _make(self, url: str | None) -> _Pair:
@@ -149,7 +152,7 @@ class Pools(OneHolder):
             "max_connections": _CONNECTIONS,
             "max_keepalive_connections": kept,
             "keepalive_expiry": _KEPT_SECONDS,
-            "network_backend": self._lines,
+            "network_backend": self._backend,
         }
         if proxy is None:
             return PoolTransport(httpcore.ConnectionPool(**options))

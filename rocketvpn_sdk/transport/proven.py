@@ -105,9 +105,7 @@ def prove(end: Any, context: Any, pins: Collection[str], anchors: Collection[byt
         Unproven: it was not checked as it has to be.
         PinnedKeyMissing: its key is none of ``pins``.
     """
-    inner: Any = inside(end)
-    if inner.context is not context or end.born is not inner:
-        raise Unproven("it was made by another TLS context than this app's")
+    inner: Any = require_made_by(context, end)
     if inner.version() is None or not inner.getpeercert(True):
         raise Unproven("its handshake did not take place")
     if _settings(context) != context.settings:
@@ -117,6 +115,18 @@ def prove(end: Any, context: Any, pins: Collection[str], anchors: Collection[byt
         if not any(anchor.startswith(last[0]) for anchor in anchors if last):
             raise Unproven("its chain leads to somebody whom this app was not told to trust")
     check_pins(inner, pins, leaf_only=context.by_system)
+
+
+def require_made_by(context: Any, end: Any) -> Any:
+    """Return OpenSSL's side of ``end``, which ``context`` has to have made.
+
+    Raises:
+        Unproven: it did not.
+    """
+    inner: Any = inside(end)
+    if inner.context is not context or end.born is not inner:
+        raise Unproven("it was made by another TLS context than this app's")
+    return inner
 
 
 def require_proven(end: Any, host: str | None) -> None:

@@ -15,7 +15,7 @@ from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
 from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.policy.members import PARAMETER
-from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.hosts import canonical
 
 _json = msgspec.json.Encoder().encode
@@ -28,11 +28,11 @@ class Signer(Protocol):
         """Return the headers for one try, with a fresh proof."""
         ...
 
-    def learn(self, reply: Reply) -> None:
+    def learn(self, reply: HttpReply) -> None:
         """Look at every answer (for its nonce)."""
         ...
 
-    def recover(self, reply: Reply) -> bool:
+    def recover(self, reply: HttpReply) -> bool:
         """Return whether, after this answer, something changed that makes another try worthwhile."""
         ...
 
@@ -44,15 +44,15 @@ class Unsigned:
         """Return none."""
         return {}
 
-    def learn(self, reply: Reply) -> None:
+    def learn(self, reply: HttpReply) -> None:
         """Learn nothing: a nonce from here, shown later with a token, would name the sender."""
 
-    def recover(self, reply: Reply) -> bool:  # noqa: ARG002 - a Signer
+    def recover(self, reply: HttpReply) -> bool:  # noqa: ARG002 - a Signer
         """Return false."""
         return False
 
 
-class Call(SecretStruct, frozen=True, kw_only=True):
+class ApiCall(SecretStruct, frozen=True, kw_only=True):
     """What a caller wants to send."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key")
@@ -70,8 +70,6 @@ class Call(SecretStruct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     at_most: int | None = None
     """The longest answer to take, in bytes; ``None``: ``Limits.max_response_bytes``, which refusals always have."""
-    repeatable: bool = True
-    """False where sending the same twice does harm, whatever its key (a one-time code)."""
 
 
 def parse_server(server: str) -> str:

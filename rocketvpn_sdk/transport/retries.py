@@ -5,6 +5,7 @@ A loop of its own, since it is bounded by a budget, a deadline and ``close()`` (
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from rocketvpn_sdk.errors import VaultClosed
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.vault.due import asked_for
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -42,8 +45,8 @@ def one_try(wanted: bool = True) -> Iterator[None]:
         _once.reset(token)
 
 
-class Again(Exception):
-    """A try after which another may help, ``at_least`` so many seconds later (what the server asks for)."""
+class Retry(Exception):
+    """A failed try after which another may help, no sooner than ``at_least`` seconds later (the server's wish)."""
 
     def __init__(self, what: str, *, at_least: float = 0.0) -> None:
         self.at_least = at_least
@@ -55,7 +58,7 @@ def full_jitter(failures: int, uniform: Callable[[float, float], float] = random
     return uniform(0.0, min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (failures - 1)))
 
 
-class Budget:
+class RetryBudget:
     """Retries that one client may still make: a share of its calls and a small burst. Thread-safe.
 
     Where everything fails, retries then add a tenth to the load and do not multiply it.
@@ -102,20 +105,20 @@ class Retries:
     def __init__(
         self, clock: Clock, limits: Limits, wait: Callable[[threading.Event, float], object] = threading.Event.wait
     ) -> None:
-        self.budget = Budget(clock, share=limits.retry_share, burst=limits.retry_burst)
+        self.budget = RetryBudget(clock, share=limits.retry_share, burst=limits.retry_burst)
         self._limits = limits
         self._wait = wait
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """End every pause: whoever waits in one raises ``VaultClosed``."""
+        """End every pause: anyone who waits in one raises ``VaultClosed``."""
         self._closed.set()
 
     def run(self, work: Callable[[], T]) -> T:
-        """Return what ``work`` returns, trying again after an ``Again`` as long as that can help.
+        """Return what ``work`` returns, trying again after a ``Retry`` as long as that can help.
 
         Raises:
-            Again: the last one; another try is not worth it, or not allowed.
+            Retry: the last one; another try is not worth it, or not allowed.
             VaultClosed: this client was closed during a pause.
         """
         self.budget.earn()
@@ -124,11 +127,12 @@ class Retries:
             tries += 1
             try:
                 return work()
-            except Again as again:
+            except Retry as retry:
                 # Spread upwards, so that a fleet which was told the same time does not come back all at once.
-                seconds = asked_for(again.at_least) + full_jitter(tries)
+                seconds = asked_for(retry.at_least) + full_jitter(tries)
                 if not self._worth_it(tries, seconds):
                     raise
+            logger.info("trying again in %d ms, after try %d", round(1000 * seconds), tries)
             self.pause(seconds)
             if self._closed.is_set():
                 raise VaultClosed(problem="it was closed while a call waited to be tried again")

@@ -15,9 +15,9 @@ from typing import ClassVar
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.policy import Duration, Policy
-from rocketvpn_sdk.transport.forked import mend
-from rocketvpn_sdk.transport.guard import Passed
-from rocketvpn_sdk.transport.ports import Documents, Stream
+from rocketvpn_sdk.transport.forks import register_fork_aware
+from rocketvpn_sdk.transport.guard import ApprovedRequest
+from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.tally import BEGUN, ENDED, SentTally, tally
 
 SENT_KEY = "sent_key"
@@ -78,13 +78,13 @@ class SentLedger:
         self._policy = policy
         self._lock = threading.Lock()
         self._key: bytes | None = None
-        mend(self)
+        register_fork_aware(self)
 
-    def forked(self) -> None:
-        """In a forked child: the parent's lock may be held by a thread that is not here."""
+    def reset_after_fork(self) -> None:
+        """Replace the locks in a forked child: threads of the parent may hold them."""
         self._lock = threading.Lock()
 
-    def begin(self, passed: Passed, body: bytes, policy: Policy | None = None) -> str:
+    def begin(self, approved: ApprovedRequest, body: bytes, policy: Policy | None = None) -> str:
         """Record that ``body`` is about to go, durably; return the record's id.
 
         ``policy`` is the one in force, where the caller has just looked; of ``finish`` as well.
@@ -94,10 +94,18 @@ class SentLedger:
             EgressBlocked: the policy has no place for the record.
         """
         record_id = secrets.token_urlsafe(9)
-        operation = passed.operation
+        operation = approved.operation
         fingerprint = _fingerprint(self._fingerprint_key(), body)
         facts = (operation.id, operation.purpose, operation.recipient, operation.identity)
-        record = (BEGUN, record_id, *facts, list(passed.fields), len(body), fingerprint.hex(), list(passed.protocol))
+        record = (
+            BEGUN,
+            record_id,
+            *facts,
+            list(approved.fields),
+            len(body),
+            fingerprint.hex(),
+            list(approved.protocol),
+        )
         self._stream.append_now(_PURPOSE, _retention(policy or self._policy()), record)
         return record_id
 
@@ -150,7 +158,7 @@ class SentLedger:
         return tally(self._stream.read())
 
     def forget(self) -> None:
-        """Drop from memory the key, and what was ended of the records; whoever destroys either calls this too."""
+        """Drop from memory the key, and what was ended of the records; anyone who destroys either calls this too."""
         with self._lock:
             self._key = None
         self._stream.forget_ended()

@@ -7,7 +7,7 @@ dropped and fetched once; a step-up is kept for as long as the server said.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -17,14 +17,14 @@ from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, N
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import answers, deadline
-from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forked import mend
+from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
+from rocketvpn_sdk.transport.interfaces import Documents
 from rocketvpn_sdk.transport.owner import Owner, prove_owner
-from rocketvpn_sdk.transport.ports import Documents
 from rocketvpn_sdk.transport.proof import Prover
-from rocketvpn_sdk.transport.servertime import ServerTime
+from rocketvpn_sdk.transport.server_clock import ServerClock
 
 MARGIN = 30.0
 """An access token is not used in its last seconds: it could end on the way."""
@@ -41,7 +41,7 @@ class _Token(SecretStruct, frozen=True):
     """On the monotonic clock."""
 
 
-class Device(SecretStruct, frozen=True):
+class BoundDevice(SecretStruct, frozen=True):
     """This device's credentials, with the key read."""
 
     credentials: Credentials
@@ -62,7 +62,7 @@ class Session(OneHolder):
     Args:
         exchange: how calls go out.
         documents: where the credentials rest.
-        there: the server's time.
+        server_clock: the server's time.
         client_id: the app's id.
         authenticator: asks the user for a code; ``None``: nobody can be asked.
     """
@@ -71,7 +71,7 @@ class Session(OneHolder):
         self,
         exchange: Exchange,
         documents: Documents,
-        there: ServerTime,
+        server_clock: ServerClock,
         *,
         client_id: str,
         authenticator: Authenticator | None = None,
@@ -79,17 +79,17 @@ class Session(OneHolder):
         self._exchange = exchange
         self._documents = documents
         self.nonce = Nonce()
-        self.there = there
-        self.grants = Grants(exchange, self.nonce, there, client_id=client_id, authenticator=authenticator)
-        self.forked()
-        mend(self)
-        self._device: Device | None = None
+        self.server_clock = server_clock
+        self.grants = Grants(exchange, self.nonce, server_clock, client_id=client_id, authenticator=authenticator)
+        self.reset_after_fork()
+        register_fork_aware(self)
+        self._device: BoundDevice | None = None
         self._token: _Token | None = None
         self._elevated: _Token | None = None
         self._demanding: set[str] = set()
 
-    def forked(self) -> None:
-        """In a forked child: the parent's locks may be held by threads that are not here."""
+    def reset_after_fork(self) -> None:
+        """Replace the locks in a forked child: threads of the parent may hold them."""
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
         self._stepping_up = threading.Lock()
@@ -105,7 +105,7 @@ class Session(OneHolder):
             AuthenticationRequired, AuthenticationFailed, BrowserRequired: they did not.
             TransportError, ServerError, RateLimited: as for any call.
         """
-        return prove_owner(self.grants, self.nonce, self.there, order_number)
+        return prove_owner(self.grants, self.nonce, self.server_clock, order_number)
 
     def adopt(self, credentials: Credentials, token: wire.TokenResponse) -> None:
         """Take over what a binding brought."""
@@ -116,7 +116,7 @@ class Session(OneHolder):
             self._token = self._timed(token)
 
     def forget(self) -> None:
-        """Drop everything about this device from memory; whoever drops the credentials calls this too."""
+        """Drop everything about this device from memory; anyone who drops the credentials calls this too."""
         with self._lock:
             self._device = self._token = self._elevated = None
             self._demanding = set()
@@ -132,7 +132,7 @@ class Session(OneHolder):
             self._demanding = set()
             return True
 
-    def device(self) -> Device:
+    def device(self) -> BoundDevice:
         """Return this device's credentials.
 
         Raises:
@@ -184,27 +184,53 @@ class Session(OneHolder):
             AuthenticationRequired, AuthenticationFailed, BrowserRequired, DeviceRevoked: there is none to be had.
         """
         with self._waiting(self._stepping_up, for_user=True):
-            elevated = self._elevated
             self._demanding.add(operation)
-            if elevated is not None and elevated.value != refused and self._now() < elevated.until:
-                return  # another thread asked the user meanwhile
-            device = self.device()
-            members = {"acr_values": wanted.acr_values, "max_age": str(wanted.max_age)}
-            with self._exchange.flights.away():
-                code = self.grants.authorize(device.key, members | {"device_id": device.credentials.device_id})
-            token = self.grants.redeem(device.key, code)
-            if token.acr not in wanted.acr_values.split():
-                raise AuthenticationFailed(reason="insufficient_user_authentication")
-            with self._lock:
-                # With a max_age of 0 it is good for the call that asked, which comes at once.
-                self._elevated = self._timed(token, at_most=max(wanted.max_age, SHORTEST_STEP_UP))
+            self._elevate(wanted, refused)
+
+    def verify(self, operations: Collection[str]) -> None:
+        """Have the user enter an e-mailed code, unless they did lately; calls of ``operations`` then carry that.
+
+        Raises:
+            NotBound, AuthenticationRequired, AuthenticationFailed, BrowserRequired, DeviceRevoked: they did not.
+            TransportError, ServerError, RateLimited: as for any call.
+        """
+        with self._waiting(self._stepping_up, for_user=True):
+            self._demanding.update(operations)
+            self._elevate(StepUp(wire.ACR_EMAIL_CODE, _DEFAULT_MAX_AGE), "")
+
+    def _elevate(self, wanted: StepUp, refused: str) -> None:
+        elevated = self._elevated
+        if elevated is not None and elevated.value != refused and self._now() < elevated.until:
+            return  # the user was asked already, perhaps by another thread
+        device = self.device()
+        members = {"acr_values": wanted.acr_values, "max_age": str(wanted.max_age)}
+        with self._exchange.in_flight.away():
+            code = self.grants.authorize(device.key, members | {"device_id": device.credentials.device_id})
+        token = self.grants.redeem(device.key, code)
+        if token.acr not in wanted.acr_values.split():
+            raise AuthenticationFailed(reason="insufficient_user_authentication")
+        with self._lock:
+            # With a max_age of 0 it is good for the call that asked, which comes at once.
+            self._elevated = self._timed(token, at_most=max(wanted.max_age, SHORTEST_STEP_UP))
+
+    def confirm_address(self) -> None:
+        """Have a code sent to the address that this device wants its order to have, and give it back.
+
+        Raises:
+            RequestRefused: this device asked for no address, or for none that still waits (``address-not-pending``).
+            AuthenticationRequired, AuthenticationFailed, BrowserRequired, DeviceRevoked: it was not given back.
+            TransportError, ServerError, RateLimited: as for any call.
+        """
+        device = self.device()
+        wanted = {"acr_values": wire.ACR_ADDRESS, "device_id": device.credentials.device_id}
+        self.grants.authorize(device.key, wanted)
 
     def _refresh(self) -> _Token:
         device = self.device()
         try:
             answer = self.grants.refresh(device.key, device.credentials.refresh_token)
         except AuthenticationFailed:
-            # Another process may have bound anew: what rests in the vault counts, not what this one remembers.
+            # Another process may have bound again: what rests in the vault counts, not what this one remembers.
             stored = self._documents.get(CREDENTIALS, Credentials)
             if stored is None or stored == device.credentials:
                 raise
@@ -213,13 +239,13 @@ class Session(OneHolder):
             answer = self.grants.refresh(device.key, stored.refresh_token)
         token = self._timed(answer)
         with self._lock:
-            if self._device is device:  # else the device was unbound or bound anew meanwhile
+            if self._device is device:  # else the device was unbound or bound again meanwhile
                 self._token = token
         return token
 
-    def _load(self, credentials: Credentials) -> Device:
+    def _load(self, credentials: Credentials) -> BoundDevice:
         key = DeviceKey.from_bytes(credentials.private_key)
-        return Device(credentials, key, Prover(key, self.there.now))
+        return BoundDevice(credentials, key, Prover(key, self.server_clock.now))
 
     def _timed(self, token: wire.TokenResponse, at_most: float | None = None) -> _Token:
         lives = float(token.expires_in) if at_most is None else min(float(token.expires_in), at_most)
@@ -262,16 +288,16 @@ class DeviceSigner(OneHolder):
         """Return the token and a fresh proof (RFC 9449 §7.1)."""
         device = self._session.device()
         self._token = token = self._session.token(self._operation)
-        self._used = self._session.there.now()
+        self._used = self._session.server_clock.now()
         proof = device.prover.proof(method, url, body=body, token=token, nonce=self._session.nonce.value)
         return {"Authorization": f"DPoP {token}", "DPoP": proof}
 
-    def learn(self, reply: Reply) -> None:
+    def learn(self, reply: HttpReply) -> None:
         """Take the nonce and the time."""
         self._session.nonce.learn(reply)
-        self._session.there.learn(reply)
+        self._session.server_clock.learn(reply)
 
-    def recover(self, reply: Reply) -> bool:
+    def recover(self, reply: HttpReply) -> bool:
         """Answer a 401, each kind once: a nonce, the time, a new token, a step-up."""
         if reply.status != 401:
             return False
@@ -286,7 +312,7 @@ class DeviceSigner(OneHolder):
             return False
         self._answered.add(error)
         if error == INVALID_PROOF:
-            return self._session.there.corrects(self._used)
+            return self._session.server_clock.corrects(self._used)
         if error == "invalid_token":
             self._session.refused(self._token)
             return True
@@ -297,7 +323,7 @@ class DeviceSigner(OneHolder):
 
     def _step_up(self, parameters: dict[str, str]) -> None:
         if not self._interactive:
-            raise AuthenticationRequired(hint=_SOMEWHERE)
+            raise AuthenticationRequired(sent_to=_SOMEWHERE)
         age = parameters.get("max_age", "")
         max_age = int(age) if age.isdecimal() and len(age) < 8 else _DEFAULT_MAX_AGE
         wanted = StepUp(parameters.get("acr_values") or wire.ACR_EMAIL_CODE, max_age)

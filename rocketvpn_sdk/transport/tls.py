@@ -20,9 +20,9 @@ from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.files import why
 from rocketvpn_sdk.transport import deadline
-from rocketvpn_sdk.transport.dates import dated
+from rocketvpn_sdk.transport.certificate_dates import dated
 from rocketvpn_sdk.transport.pins import parse_pins
-from rocketvpn_sdk.transport.proven import Unproven, certificates_in, inside, plain_context, prove
+from rocketvpn_sdk.transport.proven import Unproven, certificates_in, inside, plain_context, prove, require_made_by
 
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
@@ -88,8 +88,12 @@ def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
         proven: Any = None
 
         def do_handshake(self, block: bool = False) -> None:
-            with dated(self):
-                super().do_handshake(block)
+            try:
+                with dated(self):
+                    super().do_handshake(block)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                require_made_by(context, self)  # before it goes on: nobody else begins another one
+                raise
             prove(self, context, pins, anchors)
             self.proven = inside(self)
 

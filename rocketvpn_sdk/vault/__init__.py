@@ -1,4 +1,7 @@
-"""What rests on this device: sealed, minimal, and gone when it is deleted."""
+"""What rests on this device: sealed, minimal, and gone when it is deleted.
+
+Touches: disk, keyring. Start with ``vault``.
+"""
 
 from rocketvpn_sdk.vault.ending import Removal
 from rocketvpn_sdk.vault.passphrase import PassphraseSecrets

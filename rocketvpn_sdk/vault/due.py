@@ -1,7 +1,7 @@
 """When something that can wait is tried again: by the wall clock, ever later, and never all devices at once. Pure.
 
-A pause triples up to about half an hour, stays there for a day or so (an outage rarely lasts longer, and whoever waits
-has waited long enough), and then doubles on up to a day. What keeps a fleet apart is the *phase*: each device, or each
+A pause triples up to about half an hour, stays there for a day or so (an outage rarely lasts longer, and by then the
+user has waited long enough), then doubles on up to a day. What keeps a fleet apart is the *phase*: each device, or each
 request, has one of its own by which all of its pauses are longer, so that tries spread evenly over the logarithm of
 time. The simulation in tests/bench/storm.py runs these very functions.
 """
@@ -28,7 +28,7 @@ LATER = 0.5
 Uniform = Callable[[float, float], float]
 
 
-def spread(seconds: float, uniform: Uniform = random.uniform) -> float:
+def jitter(seconds: float, uniform: Uniform = random.uniform) -> float:
     """Return ``seconds``, up to a fifth longer or shorter."""
     return seconds * uniform(1 - SPREAD, 1 + SPREAD)
 
@@ -43,7 +43,7 @@ def pause_after(attempts: int, phase: float, uniform: Uniform = random.uniform) 
     growing = min(PLATEAU, FIRST * GROWTH ** min(max(attempts - 2, 0), 20))
     on = 2.0 ** min(max(attempts - STEADY, 0), 20)
     pause = growing * on * 2.0**phase
-    return spread(LONGEST, uniform) if pause >= LONGEST / (1 + WIDE) else pause * uniform(1 - WIDE, 1 + WIDE)
+    return jitter(LONGEST, uniform) if pause >= LONGEST / (1 + WIDE) else pause * uniform(1 - WIDE, 1 + WIDE)
 
 
 def asked_for(seconds: float, uniform: Uniform = random.uniform) -> float:

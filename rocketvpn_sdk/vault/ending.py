@@ -1,7 +1,7 @@
 """How a vault ends: a mark for every process, its keys, its secrets, then its files; and what of a file is believed.
 
-A file can say anything: whoever can write to the folder can. So a secret goes on the word of a root alone, that of the
-very file: its MAC vouches for the head, or, for ``reset``, it unwraps a key that is there. What the file names and
+A file can say anything: so can anyone with write access. So a secret goes on the word of a root alone, that of the
+very file: its MAC vouches for the header, or, for ``reset``, it unwraps a key that is there. What the file names and
 nothing vouches for may be another vault's, and stays.
 """
 
@@ -14,15 +14,15 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk.errors import SecretCorrupt, SecretStoreError, VaultDamaged
-from rocketvpn_sdk.vault.change import INDEX_LANE
-from rocketvpn_sdk.vault.head import Head, heads, manifest, read_any_head, update_head, vouches
+from rocketvpn_sdk.vault.database import Database
+from rocketvpn_sdk.vault.header import Header, heads, manifest, read_any_header, update_header, vouches
 from rocketvpn_sdk.vault.keys import RootKey, generation_name, secret_name
 from rocketvpn_sdk.vault.lifecycle import is_ended, is_made, was_begun
 from rocketvpn_sdk.vault.passphrase import is_beside
 from rocketvpn_sdk.vault.rotation import open_root
+from rocketvpn_sdk.vault.schema_guard import read_what_is_left
 from rocketvpn_sdk.vault.secrets import SecretStore
-from rocketvpn_sdk.vault.store import Store
-from rocketvpn_sdk.vault.vouched import read_what_is_left
+from rocketvpn_sdk.vault.transaction import INDEX_PARTITION
 
 _WRAPPED = "SELECT wrapped FROM keys WHERE wrapped IS NOT NULL UNION ALL SELECT wrapped FROM documents"
 _HOLDS = "SELECT EXISTS (SELECT 1 FROM keys) OR EXISTS (SELECT 1 FROM documents) OR EXISTS (SELECT 1 FROM blocks)"
@@ -40,7 +40,7 @@ class Removal(msgspec.Struct, frozen=True):
     """The program behind the secret store, if it is known to keep what is deleted from it."""
 
 
-def finish(store: Store, secrets: SecretStore) -> None:
+def finish(store: Database, secrets: SecretStore) -> None:
     """Go on with a removal that a process began and did not live to end.
 
     Where the root is still there, it must vouch for the mark. Where it is gone, and the file holds no key, document or
@@ -55,20 +55,20 @@ def finish(store: Store, secrets: SecretStore) -> None:
         if not is_ended(store):
             return
         with store.snapshot() as db:
-            head, holds = read_any_head(db), db.execute(_HOLDS).fetchone()[0]
-        root = open_root(secrets, head)
+            header, holds = read_any_header(db), db.execute(_HOLDS).fetchone()[0]
+        root = open_root(secrets, header)
         with store.snapshot() as db:
-            if holds or (root is not None and not vouches(db, root, head)):
+            if holds or (root is not None and not vouches(db, root, header)):
                 raise VaultDamaged(part=_HEARSAY)
-        if root is not None or was_begun(head, secrets):
-            _delete(secrets, _all_names(head))
+        if root is not None or was_begun(header, secrets):
+            _delete(secrets, _all_names(header))
         store.remove_files()
 
 
-def end(store: Store, secrets: SecretStore, *, known: RootKey | None = None, resetting: bool = False) -> Removal:
+def end(store: Database, secrets: SecretStore, *, known: RootKey | None = None, resetting: bool = False) -> Removal:
     """Mark the vault closed for every process, drop its keys, remove its secrets, then its files.
 
-    All of it under one lock: whoever waited for it must not remove what was made anew in the meantime.
+    All of it under one lock: anyone who waited for it must not remove what was made again in the meantime.
 
     Args:
         store: its files.
@@ -100,41 +100,41 @@ def end(store: Store, secrets: SecretStore, *, known: RootKey | None = None, res
 
 
 class _Closing(msgspec.Struct, frozen=True):
-    store: Store
+    store: Database
     secrets: SecretStore
     known: RootKey | None
     resetting: bool
 
-    def root(self, head: Head) -> tuple[RootKey | None, SecretStoreError | None]:
-        """Return the root that ``head`` names, or what kept the store from saying."""
+    def root(self, header: Header) -> tuple[RootKey | None, SecretStoreError | None]:
+        """Return the root that ``header`` names, or what kept the store from saying."""
         known = self.known
-        if known is not None and (known.vault_id, known.root_id) == (head.vault_id, head.root_id):
+        if known is not None and (known.vault_id, known.root_id) == (header.vault_id, header.root_id):
             return known, None
         try:
-            return open_root(self.secrets, head), None
+            return open_root(self.secrets, header), None
         except SecretStoreError as error:
             return None, error
         except VaultDamaged:  # a bridge that leads nowhere
             return None, None
 
-    def close(self, head: Head, root: RootKey | None, *, evident: bool) -> tuple[str, ...]:
+    def close(self, header: Header, root: RootKey | None, *, evident: bool) -> tuple[str, ...]:
         """Drop every key, mark the file closed; return the entries that are the file's own for certain.
 
-        Where ``root`` vouches for what is there, it vouches for the mark too, so that whoever comes next may go on.
+        Where ``root`` vouches for what is there, it vouches for the mark too, so that anyone who comes next may go on.
         Where the secret store could not be asked (``evident``), the key of the index stays: by that a root can still
         be recognised, and nothing can be read with it.
         """
         with self.store.transaction(durable=True) as db:
-            if read_any_head(db) != head:
+            if read_any_header(db) != header:
                 raise VaultDamaged(part="the head of the vault")  # it changed under our lock: none of us did that
-            vouched = root is not None and _vouches(db, root, head)
-            names = _all_names(head) if vouched else self._proven(db, root)
+            vouched = root is not None and _vouches(db, root, header)
+            names = _all_names(header) if vouched else self._proven(db, root)
             db.execute("DELETE FROM documents")
             db.execute("DELETE FROM blocks")
-            db.execute("DELETE FROM keys WHERE NOT (? AND lane = ?)", (evident, INDEX_LANE))
-            update_head(db, closed=1, bridge=None)
+            db.execute("DELETE FROM keys WHERE NOT (? AND lane = ?)", (evident, INDEX_PARTITION))
+            update_header(db, closed=1, bridge=None)
             if root is not None and vouched:
-                update_head(db, manifest=manifest(db, root), heads=heads(db, root))
+                update_header(db, manifest=manifest(db, root), heads=heads(db, root))
         return names
 
     def _proven(self, db: sqlite3.Connection, root: RootKey | None) -> tuple[str, ...]:
@@ -151,19 +151,19 @@ class _Closing(msgspec.Struct, frozen=True):
 def _end_secrets(closing: _Closing, *, beside: bool) -> Removal:
     store, secrets = closing.store, closing.secrets
     with store.snapshot() as db:
-        head = read_any_head(db)
+        header = read_any_header(db)
     if beside:  # their file is one of the folder's own, and goes with it like the others: no passphrase is asked for
-        closing.close(head, closing.known, evident=False)
-        _delete(secrets, _all_names(head))
+        closing.close(header, closing.known, evident=False)
+        _delete(secrets, _all_names(header))
         return Removal()
-    root, problem = closing.root(head)
-    names = closing.close(head, root, evident=problem is not None)
+    root, problem = closing.root(header)
+    names = closing.close(header, root, evident=problem is not None)
     if problem is not None and not isinstance(problem, SecretCorrupt):
         raise problem
-    if was_begun(head, secrets):
-        names = _all_names(head)
+    if was_begun(header, secrets):
+        names = _all_names(header)
     _delete(secrets, names)
-    return Removal(left=tuple(name for name in _all_names(head) if name not in names and _is_there(secrets, name)))
+    return Removal(left=tuple(name for name in _all_names(header) if name not in names and _is_there(secrets, name)))
 
 
 def abandon(folder: Path, secrets: SecretStore) -> Removal:
@@ -186,9 +186,9 @@ def abandon(folder: Path, secrets: SecretStore) -> Removal:
     return Removal(unknown=not removed)
 
 
-def _vouches(db: sqlite3.Connection, root: RootKey, head: Head) -> bool:
+def _vouches(db: sqlite3.Connection, root: RootKey, header: Header) -> bool:
     try:
-        return vouches(db, root, head)
+        return vouches(db, root, header)
     except VaultDamaged:
         return False
 
@@ -200,10 +200,10 @@ def _opens(root: RootKey, wrapped: bytes) -> bool:
     return False
 
 
-def _all_names(head: Head) -> tuple[str, ...]:
-    """Return every entry that the head names; the root in force comes last, since it vouches for the others."""
-    roots = dict.fromkeys(root for root in (head.planned, head.retired, head.root_id) if root)
-    return generation_name(head.vault_id), *(secret_name(head.vault_id, root) for root in roots)
+def _all_names(header: Header) -> tuple[str, ...]:
+    """Return every entry that the header names; the root in force comes last, since it vouches for the others."""
+    roots = dict.fromkeys(root for root in (header.planned, header.retired, header.root_id) if root)
+    return generation_name(header.vault_id), *(secret_name(header.vault_id, root) for root in roots)
 
 
 def _delete(secrets: SecretStore, names: tuple[str, ...]) -> None:

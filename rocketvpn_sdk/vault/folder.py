@@ -16,11 +16,11 @@ from rocketvpn_sdk.files import disk_error, disk_errors, make_folders, path_prob
 
 DATABASE = "vault.db"
 LOCK = "lock.db"
-COURIER = "courier.lock"
-"""Held by whoever delivers what waits for the server."""
+DELIVERY_LOCK = "courier.lock"
+"""The lock file of the process that delivers the queue."""
 _BESIDE = (f"{DATABASE}-wal", f"{DATABASE}-shm", f"{DATABASE}-journal")
 CONTENT = (DATABASE, *_BESIDE)
-LOCKS = (LOCK, f"{LOCK}-journal", COURIER, f"{COURIER}-journal")
+LOCKS = (LOCK, f"{LOCK}-journal", DELIVERY_LOCK, f"{DELIVERY_LOCK}-journal")
 """Empty files; nothing is ever written to them."""
 FILES = (*CONTENT, *LOCKS)
 _SMALLEST_DATABASE = 512
@@ -33,7 +33,7 @@ _NEW = "SELECT count(*) = 0 FROM sqlite_master"
 _FOREIGN = f"its file {DATABASE} is another program's (choose an empty folder)"
 _SHARED = "it holds other files, and others may read it (choose an empty folder)"
 _WRITTEN = "it is a lock and should be empty, and another program wrote into it"
-_LONGEST_NAME = f"/{COURIER}-journal"
+_LONGEST_NAME = f"/{DELIVERY_LOCK}-journal"
 
 ROOM = 80
 """Characters of the longest name below the folder: those of the signed files while they are fetched."""

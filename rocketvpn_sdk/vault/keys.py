@@ -2,8 +2,8 @@
 
 ::
 
-    root key ─ HKDF-SHA256(salt = vault id) ─ wrapping key ─ AES key wrap (RFC 3394) ─ lane and document keys
-                                            └ MAC key      ─ manifest, heads of the lanes
+    root key ─ HKDF-SHA256(salt = vault id) ─ wrapping key ─ AES key wrap (RFC 3394) ─ partition and document keys
+                                            └ MAC key      ─ manifest, heads of the partitions
 """
 
 from __future__ import annotations

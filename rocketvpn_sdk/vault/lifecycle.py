@@ -10,14 +10,23 @@ from rocketvpn_sdk.errors import (
     VaultDamaged,
     VaultOutdated,
 )
-from rocketvpn_sdk.vault.change import INDEX_LANE
-from rocketvpn_sdk.vault.head import FORMAT, OLDEST, Head, heads, manifest, read_any_head, read_head, update_head
+from rocketvpn_sdk.vault.database import Database
+from rocketvpn_sdk.vault.header import (
+    FORMAT,
+    OLDEST,
+    Header,
+    heads,
+    manifest,
+    read_any_header,
+    read_header,
+    update_header,
+)
 from rocketvpn_sdk.vault.keys import ID_BYTES, RootKey, generation_name, new_id, new_key, secret_name
 from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.rotation import known_generation, open_root
 from rocketvpn_sdk.vault.schema import make_tables
 from rocketvpn_sdk.vault.secrets import SecretStore
-from rocketvpn_sdk.vault.store import Store
+from rocketvpn_sdk.vault.transaction import INDEX_PARTITION
 
 _TRIES = 10
 _UNMADE = 0
@@ -28,7 +37,7 @@ _HOW_FAR = (
 )
 
 
-def is_made(store: Store) -> bool:
+def is_made(store: Database) -> bool:
     """Whether the vault was made to its end.
 
     Raises:
@@ -45,10 +54,10 @@ def is_made(store: Store) -> bool:
     return False
 
 
-def create(store: Store, secrets: SecretStore) -> None:
+def create(store: Database, secrets: SecretStore) -> None:
     """Make the tables and the first root, unless another process was first; goes on where one died.
 
-    The root's id is in the file before the root is in the secret store: so whoever dies in between leaves no entry
+    The root's id is in the file before the root is in the secret store: so anyone who dies in between leaves no entry
     there that nobody knows of. What that one left is used if the store bears out that it is new, and is never removed:
     a file that only says it is unfinished must not talk us into using, or destroying, another vault's root.
 
@@ -59,12 +68,12 @@ def create(store: Store, secrets: SecretStore) -> None:
     with store.exclusively():
         if is_made(store):
             return
-        head = _look(store) if store.has_schema() else _plan(store)
-        if head.planned is None or len(head.planned) != ID_BYTES:
+        header = _look(store) if store.has_schema() else _plan(store)
+        if header.planned is None or len(header.planned) != ID_BYTES:
             raise VaultDamaged(part="the head of the vault")
-        if not was_begun(head, secrets):
-            head = _plan(store)  # its ids are those of a vault that is in use, here or elsewhere
-        root, ours = _planned_root(head, secrets)
+        if not was_begun(header, secrets):
+            header = _plan(store)  # its ids are those of a vault that is in use, here or elsewhere
+        root, ours = _planned_root(header, secrets)
         try:
             _finish(store, root)
         except BaseException:  # an interrupt too: no root stays that no file names
@@ -73,7 +82,7 @@ def create(store: Store, secrets: SecretStore) -> None:
             raise
 
 
-def _plan(store: Store) -> Head:
+def _plan(store: Database) -> Header:
     with store.transaction(durable=True, making=True) as db:
         if not store.has_tables:
             make_tables(db)
@@ -82,40 +91,40 @@ def _plan(store: Store) -> Head:
             " VALUES (1, ?, ?, x'', ?, ?, x'', x'')",
             (FORMAT, new_id(), _UNMADE, new_id()),
         )
-        return read_head(db)
+        return read_header(db)
 
 
-def _planned_root(head: Head, secrets: SecretStore) -> tuple[RootKey, bool]:
+def _planned_root(header: Header, secrets: SecretStore) -> tuple[RootKey, bool]:
     """Return the root to begin with, and whether it was made here just now."""
-    planned = head.planned or b""
-    stored = secrets.get(secret_name(head.vault_id, planned))
+    planned = header.planned or b""
+    stored = secrets.get(secret_name(header.vault_id, planned))
     if stored is not None:
-        return RootKey.from_stored(head.vault_id, planned, stored, store=secrets.label), False
-    root = RootKey(head.vault_id, planned, new_key())
+        return RootKey.from_stored(header.vault_id, planned, stored, store=secrets.label), False
+    root = RootKey(header.vault_id, planned, new_key())
     secrets.set(root.name, root.stored)
     return root, True
 
 
-def _finish(store: Store, root: RootKey) -> None:
+def _finish(store: Database, root: RootKey) -> None:
     with store.transaction(durable=True) as db:
         db.execute(
             "INSERT INTO keys (key_id, lane, epoch, wrapped) VALUES (?, ?, 0, ?)",
-            (new_id(), INDEX_LANE, root.wrap(new_key())),
+            (new_id(), INDEX_PARTITION, root.wrap(new_key())),
         )
-        update_head(db, root_id=root.root_id, generation=1, planned=None)
-        update_head(db, manifest=manifest(db, root), heads=heads(db, root))
+        update_header(db, root_id=root.root_id, generation=1, planned=None)
+        update_header(db, manifest=manifest(db, root), heads=heads(db, root))
 
 
-def remember(secrets: SecretStore, head: Head) -> None:
-    """Tell the secret store of a vault whose generation it does not know; ``head`` was vouched for.
+def remember(secrets: SecretStore, header: Header) -> None:
+    """Tell the secret store of a vault whose generation it does not know; ``header`` was vouched for.
 
     Raises:
         SecretStoreError: the store cannot be used now.
     """
-    secrets.set(generation_name(head.vault_id), str(head.generation).encode())
+    secrets.set(generation_name(header.vault_id), str(header.generation).encode())
 
 
-def find_root(store: Store, secrets: SecretStore) -> tuple[RootKey, int]:
+def find_root(store: Database, secrets: SecretStore) -> tuple[RootKey, int]:
     """Return the root that the file names, and the generation that the store knows of; 0: it knows none.
 
     Only a fresh look at both may say that the root is missing.
@@ -137,28 +146,28 @@ def find_root(store: Store, secrets: SecretStore) -> tuple[RootKey, int]:
         raise other from None
 
 
-def _find_root(store: Store, secrets: SecretStore) -> tuple[RootKey, int]:
-    head = _look(store)
+def _find_root(store: Database, secrets: SecretStore) -> tuple[RootKey, int]:
+    header = _look(store)
     for _ in range(_TRIES):
-        root = open_root(secrets, head)
-        known = known_generation(secrets, head.vault_id)
-        seen, head = head, _look(store)
-        if head.root_id != seen.root_id:
+        root = open_root(secrets, header)
+        known = known_generation(secrets, header.vault_id)
+        seen, header = header, _look(store)
+        if header.root_id != seen.root_id:
             continue  # a rotation came in between: what the store said belongs to either side of it
-        if known > head.generation:
+        if known > header.generation:
             raise VaultOutdated
         if root is None:
             raise SecretMissing(store=secrets.label)
         return root, known
-    raise VaultBusy(seconds=0)
+    raise VaultBusy(cause="changing")
 
 
-def _look(store: Store) -> Head:
+def _look(store: Database) -> Header:
     with store.snapshot() as db:
-        return read_head(db, oldest=OLDEST)
+        return read_header(db, oldest=OLDEST)
 
 
-def require_right_kind(store: Store, secrets: SecretStore) -> None:
+def require_right_kind(store: Database, secrets: SecretStore) -> None:
     """Go on where nothing shows that the vault's key is in another kind of store, which is to be reset with that.
 
     Raises:
@@ -167,13 +176,13 @@ def require_right_kind(store: Store, secrets: SecretStore) -> None:
     if not is_made(store):
         return  # nothing was sealed under its key yet
     with store.snapshot() as db:
-        head = read_any_head(db)
-    other = wrong_kind(store.folder, secrets, head.vault_id, cause="reset")
-    if other is not None and not (head.closed and isinstance(other, MadeWithoutPassphrase)):
+        header = read_any_header(db)
+    other = wrong_kind(store.folder, secrets, header.vault_id, cause="reset")
+    if other is not None and not (header.closed and isinstance(other, MadeWithoutPassphrase)):
         raise other  # (of one that is being removed, the file of the passphrase may be gone already)
 
 
-def is_ended(store: Store) -> bool:
+def is_ended(store: Database) -> bool:
     """Whether the file says that a process has begun to remove this vault; nothing vouches for that yet."""
     if not store.has_schema():
         return False
@@ -182,8 +191,8 @@ def is_ended(store: Store) -> bool:
     return bool(row and row[0])
 
 
-def was_begun(head: Head, secrets: SecretStore) -> bool:
-    """Whether the vault of ``head`` was never made to its end, and what its planned root opens is nothing.
+def was_begun(header: Header, secrets: SecretStore) -> bool:
+    """Whether the vault of ``header`` was never made to its end, and what its planned root opens is nothing.
 
     The file's word is not enough for that. The secret store's is: it is told of every vault's generation by the first
     that unlocks it (see ``remember``).
@@ -191,4 +200,4 @@ def was_begun(head: Head, secrets: SecretStore) -> bool:
     Raises:
         SecretStoreError: the store cannot be used now.
     """
-    return head.generation == _UNMADE and secrets.get(generation_name(head.vault_id)) is None
+    return header.generation == _UNMADE and secrets.get(generation_name(header.vault_id)) is None

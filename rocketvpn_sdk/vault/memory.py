@@ -1,4 +1,4 @@
-"""What ``SealedLog`` has of a lane in memory, beside what is buffered."""
+"""What ``SealedLog`` has of a partition in memory, beside what is buffered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rocketvpn_sdk.vault.reading import Stored
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """A lane's last block, as this process wrote it: re-sealed with what comes next until it is full."""
+    """A partition's last block, as this process wrote it: re-sealed with what comes next until it is full."""
 
     sequence: int
     previous: bytes
@@ -26,8 +26,8 @@ class PseudonymKey(msgspec.Struct, frozen=True):
     key: bytes
 
 
-class Page(msgspec.Struct, frozen=True):
-    """Where a lane's next record is buffered, for as long as its epoch lasts."""
+class EpochBuffer(msgspec.Struct, frozen=True):
+    """Where a partition's next record is buffered, for as long as its epoch lasts."""
 
     begins: float
     ends: float

@@ -70,7 +70,7 @@ class Argon2Parameters(msgspec.Struct, frozen=True):
             raise SecretStoreUnavailable(store=store, problem=problem, cause="library") from None
 
 
-class _Content(msgspec.Struct, frozen=True):
+class _KeyFile(msgspec.Struct, frozen=True):
     format: int
     argon2id: Argon2Parameters
     check: bytes
@@ -156,12 +156,12 @@ class PassphraseSecrets(SecretStore):
             raise ConfigurationError(problem="PassphraseSecrets has no file yet; pass it to Config, or give it a path")
         return self._path
 
-    def _new(self) -> _Content:
+    def _new(self) -> _KeyFile:
         parameters = _new_parameters()
         self._key, self._salt = parameters.derive(self._ask()), parameters.salt
-        return _Content(1, parameters, _seal(self._key, _KNOWN, b"check"), {})
+        return _KeyFile(1, parameters, _seal(self._key, _KNOWN, b"check"), {})
 
-    def _read(self) -> _Content | None:
+    def _read(self) -> _KeyFile | None:
         with self._translated("it cannot be read"):
             try:
                 text = read_own(self._file, _LARGEST)
@@ -169,7 +169,7 @@ class PassphraseSecrets(SecretStore):
                 return None
         return _decoded(text)
 
-    def _unlock(self, content: _Content) -> bytes:
+    def _unlock(self, content: _KeyFile) -> bytes:
         if self._key is None or self._salt != content.argon2id.salt:
             key = content.argon2id.derive(self._ask())
             try:
@@ -195,7 +195,7 @@ class PassphraseSecrets(SecretStore):
             problem = "no passphrase was given" if nothing else "what was given as the passphrase is not a text"
         raise SecretStoreLocked(store=self.label, problem=problem)
 
-    def _write(self, content: _Content) -> None:
+    def _write(self, content: _KeyFile) -> None:
         """Replace the file as a whole: a crash leaves the old one or the new one. The vault's lock is held."""
         unfinished = self._unfinished
         with self._translated("it cannot be written"):
@@ -226,7 +226,7 @@ class PassphraseSecrets(SecretStore):
             cause, problem = why(error)
             place = error.path if isinstance(error, NotAFile) else error.filename or self._file
             said = f"{place}: {problem if cause else otherwise}"
-            known = cause if cause in SecretStoreUnavailable.remedies else "file"
+            known = cause if cause in SecretStoreUnavailable.REMEDIES else "file"
             raise SecretStoreUnavailable(store=self.label, problem=said, cause=known) from None
 
 
@@ -279,9 +279,9 @@ def _has_entry(file: Path, vault_id: bytes | None) -> bool:
     return any(vault_id is None or name.startswith(f"{vault_id.hex()}/") for name in entries)
 
 
-def _decoded(text: bytes) -> _Content:
+def _decoded(text: bytes) -> _KeyFile:
     try:
-        content = msgspec.json.decode(text, type=_Content)
+        content = msgspec.json.decode(text, type=_KeyFile)
     except (msgspec.DecodeError, msgspec.ValidationError):
         raise SecretCorrupt(store=PassphraseSecrets.label) from None
     if content.format != 1:

@@ -10,9 +10,9 @@ import msgspec
 
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.vault import folder as folders
-from rocketvpn_sdk.vault.change import Change, read_document
 from rocketvpn_sdk.vault.due import is_due
-from rocketvpn_sdk.vault.turns import turn
+from rocketvpn_sdk.vault.file_lock import file_lock
+from rocketvpn_sdk.vault.transaction import Transaction, read_document
 from rocketvpn_sdk.vault.vault import Vault
 
 INDEX = "queue"
@@ -51,7 +51,7 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     problem: str | None = None
     """The code of the last error, for the user to see."""
     attempts: int = 0
-    """How often it was its turn, also where nobody was there for what came before it."""
+    """Number of delivery attempts, including those skipped because an earlier item failed."""
     counted_from: int = 0
     """How many of the attempts do not count for the next pause: after them a try got part of the way, so that somebody
     is there again."""
@@ -66,7 +66,7 @@ class QueueItem(MaskedRepr, frozen=True, kw_only=True):
     due_at: float = 0.0
     """When it is tried again by itself, by the wall clock, in seconds since the epoch."""
     not_before: float = 0.0
-    """When the server may be asked again at the earliest, whoever wants it sooner; 0: any time."""
+    """When the server may be asked again at the earliest, anyone who wants it sooner; 0: any time."""
     superseded: bool = False
     """It was refused, and the server has since taken what came after it about the same: it is not sent any more."""
 
@@ -149,66 +149,66 @@ class Queue:
         """Return the item ``item_id``; ``None`` where it was taken off."""
         return self.vault.get(f"{INDEX}/{item_id}", QueueItem)
 
-    def turn(self, patience: float) -> AbstractContextManager[bool]:
-        """Deliver alone, among all threads and processes; yields whether it is our turn, after ``patience`` seconds.
+    def delivery_lock(self, patience: float) -> AbstractContextManager[bool]:
+        """Deliver alone, among all threads and processes; yield whether that is so within ``patience`` seconds.
 
         Raises:
-            VaultClosed, VaultReadOnly, VaultFull: see ``turns.turn``.
+            VaultClosed, VaultReadOnly, VaultFull: see ``file_lock``.
         """
-        return turn(self.vault.folder, folders.COURIER, patience)
+        return file_lock(self.vault.folder, folders.DELIVERY_LOCK, patience)
 
     def documents(self, items: tuple[QueueItem, ...]) -> tuple[str, ...]:
         """Return the names of the documents that hold ``items``, the index's included."""
         return (INDEX, *(item.document for item in items))
 
-    def add(self, change: Change, item: QueueItem) -> None:
-        """Put ``item`` at the end, as part of ``change``."""
-        ids = self._ids(change)
-        change.put(item.document, item)
-        change.put(INDEX, _Index((*ids, item.id)))
+    def add(self, transaction: Transaction, item: QueueItem) -> None:
+        """Put ``item`` at the end, as part of ``transaction``."""
+        ids = self._ids(transaction)
+        transaction.put(item.document, item)
+        transaction.put(INDEX, _Index((*ids, item.id)))
         self._changed()
 
     def update(self, *items: QueueItem) -> None:
-        """Write ``items`` anew, but for those that another process has taken off."""
+        """Write ``items`` again, but for those that another process has taken off."""
         if not items:
             return
-        with self.vault.write() as change:
-            ids = self._ids(change)
+        with self.vault.write() as transaction:
+            ids = self._ids(transaction)
             kept = [item for item in items if item.id in ids]
             for item in kept:
-                change.put(item.document, item)
+                transaction.put(item.document, item)
             if kept:
-                change.owe_rotation(self.vault.clock.time())
+                transaction.request_rotation(self.vault.clock.time())
                 self._changed()
 
     def remove(self, item: QueueItem, *others: QueueItem) -> None:
-        """Take ``item`` off; its key is destroyed. ``others``, as far as they are still there, are written anew."""
-        with self.vault.write() as change:
-            kept = tuple(other for other in self._ids(change) if other != item.id)
-            change.drop(item.document)
-            change.put(INDEX, _Index(kept))
+        """Take ``item`` off; its key is destroyed. ``others``, as far as they are still there, are written again."""
+        with self.vault.write() as transaction:
+            kept = tuple(other for other in self._ids(transaction) if other != item.id)
+            transaction.drop(item.document)
+            transaction.put(INDEX, _Index(kept))
             for other in others:
                 if other.id in kept:
-                    change.put(other.document, other)
-            change.owe_rotation(self.vault.clock.time())
+                    transaction.put(other.document, other)
+            transaction.request_rotation(self.vault.clock.time())
 
-    def drop(self, change: Change, goes: Callable[[QueueItem], bool]) -> None:
-        """Take off, as part of ``change``, every item that ``goes`` picks; the caller owes the rotation.
+    def drop(self, transaction: Transaction, goes: Callable[[QueueItem], bool]) -> None:
+        """Take off, as part of ``transaction``, every item that ``goes`` picks; the caller owes the rotation.
 
-        It looks at what ``change`` sees: what another process added a moment ago must not get lost.
+        It looks at what ``transaction`` sees: what another process added a moment ago must not get lost.
         """
-        items = [item for item_id in self._ids(change) if (item := _read(change, item_id)) is not None]
+        items = [item for item_id in self._ids(transaction) if (item := _read(transaction, item_id)) is not None]
         kept = [item for item in items if not goes(item)]
         if len(kept) == len(items):
             return
-        change.drop(*(item.document for item in items if item not in kept))
-        change.put(INDEX, _Index(tuple(item.id for item in kept)))
+        transaction.drop(*(item.document for item in items if item not in kept))
+        transaction.put(INDEX, _Index(tuple(item.id for item in kept)))
 
-    def _ids(self, change: Change) -> tuple[str, ...]:
-        value = read_document(change.db, change.keys, INDEX)
+    def _ids(self, transaction: Transaction) -> tuple[str, ...]:
+        value = read_document(transaction.db, transaction.keys, INDEX)
         return msgspec.convert(value, _Index).ids if value is not None else ()
 
 
-def _read(change: Change, item_id: str) -> QueueItem | None:
-    value = read_document(change.db, change.keys, f"{INDEX}/{item_id}")
+def _read(transaction: Transaction, item_id: str) -> QueueItem | None:
+    value = read_document(transaction.db, transaction.keys, f"{INDEX}/{item_id}")
     return None if value is None else msgspec.convert(value, QueueItem)

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.errors import SecretStoreError, SecretStoreUnavailable, VaultBusy, VaultDamaged, VaultError
-from rocketvpn_sdk.vault.head import Head, check_heads, check_manifest, heads, manifest, read_head, update_head
+from rocketvpn_sdk.vault.database import Database
+from rocketvpn_sdk.vault.header import Header, check_heads, check_manifest, heads, manifest, read_header, update_header
 from rocketvpn_sdk.vault.keys import RootKey, generation_name, secret_name
 from rocketvpn_sdk.vault.secrets import SecretStore
-from rocketvpn_sdk.vault.store import Store
 
 
 class Rotation:
@@ -28,7 +28,7 @@ class Rotation:
         settle: seconds after which a keyring is believed to have written what it said it has.
     """
 
-    def __init__(self, store: Store, secrets: SecretStore, clock: Clock, *, settle: float) -> None:
+    def __init__(self, store: Database, secrets: SecretStore, clock: Clock, *, settle: float) -> None:
         self._store = store
         self._secrets = secrets
         self._clock = clock
@@ -60,18 +60,18 @@ class Rotation:
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
             VaultBusy: another process replaced ``root`` before we had the lock.
-            VaultDamaged: the head is not what was written; no secret was touched.
+            VaultDamaged: the header is not what was written; no secret was touched.
         """
-        head = self._look(root)
-        if head is None:
-            raise VaultBusy(seconds=0)
-        if head.planned is not None:
-            self._remove(root, head.planned)
+        header = self._look(root)
+        if header is None:
+            raise VaultBusy(cause="changing")
+        if header.planned is not None:
+            self._remove(root, header.planned)
             with self._sealed(root) as db:
-                update_head(db, planned=None)
-        if head.retired is not None:
-            self._retire(root, head.retired, head.generation)
-            if is_paid(head):
+                update_header(db, planned=None)
+        if header.retired is not None:
+            self._retire(root, header.retired, header.generation)
+            if is_paid(header):
                 self._pay(root)
 
     def settle(self, root: RootKey) -> None:
@@ -79,20 +79,20 @@ class Rotation:
         if not self._is_settled(root):
             return
         with self._store.exclusively():
-            head = self._look(root)
-            if head is None or head.retired is None:
+            header = self._look(root)
+            if header is None or header.retired is None:
                 return  # another process rotated, or did it, before we had the lock
-            self._retire(root, head.retired, head.generation)
+            self._retire(root, header.retired, header.generation)
             with self._sealed(root) as db:
-                update_head(db, retired=None, bridge=None, replaced_at=None)
+                update_header(db, retired=None, bridge=None, replaced_at=None)
         self._empty_wal()
 
     def _is_settled(self, root: RootKey) -> bool:
         with self._store.snapshot() as db:
-            head = read_head(db)
-        if head.retired is None or head.root_id != root.root_id:
+            header = read_header(db)
+        if header.retired is None or header.root_id != root.root_id:
             return False
-        waiting = (head.replaced_at or 0.0) + self._settle - self._clock.time()
+        waiting = (header.replaced_at or 0.0) + self._settle - self._clock.time()
         return not 0 < waiting <= self._settle  # a clock set back must not keep the bridge up for longer
 
     def _empty_wal(self) -> bool:
@@ -109,12 +109,12 @@ class Rotation:
         if not self._empty_wal():
             return
         with self._sealed(root) as db:
-            if is_paid(read_head(db)):
-                update_head(db, owed_since=None)
+            if is_paid(read_header(db)):
+                update_header(db, owed_since=None)
 
     def _plan(self, old: RootKey, new: RootKey) -> None:
         with self._sealed(old) as db:
-            update_head(db, planned=new.root_id)
+            update_header(db, planned=new.root_id)
 
     def _deposit(self, new: RootKey) -> None:
         self._secrets.set(new.name, new.stored)
@@ -123,27 +123,27 @@ class Rotation:
 
     def _change_over(self, old: RootKey, new: RootKey) -> int:
         with self._store.transaction(durable=True) as db:
-            head = self._expect(db, old)
-            if head.planned != new.root_id:
-                raise VaultBusy(seconds=0)
-            check_manifest(db, old, head)
-            check_heads(db, old, head)
+            header = self._expect(db, old)
+            if header.planned != new.root_id:
+                raise VaultBusy(cause="changing")
+            check_manifest(db, old, header)
+            check_heads(db, old, header)
             rewrap(db, old, new)
             now = self._clock.time()
-            update_head(
+            update_header(
                 db,
                 root_id=new.root_id,
-                generation=head.generation + 1,
+                generation=header.generation + 1,
                 planned=None,
                 retired=old.root_id,
                 bridge=old.bridge_to(new),
                 replaced_at=now,
                 # What is owed up to now is paid by this, once the old root is gone: a debt made later is larger than
                 # `replaced_at`, and stays. The old root is itself a debt until then, also where nothing was dropped.
-                owed_since=now if head.owed_since is None else min(now, head.owed_since),
+                owed_since=now if header.owed_since is None else min(now, header.owed_since),
             )
-            update_head(db, manifest=manifest(db, new), heads=heads(db, new))
-            return head.generation + 1
+            update_header(db, manifest=manifest(db, new), heads=heads(db, new))
+            return header.generation + 1
 
     def _retire(self, root: RootKey, retired: bytes, generation: int) -> None:
         """Make sure that the present root is kept and the retired one is gone."""
@@ -158,33 +158,33 @@ class Rotation:
             raise VaultDamaged(part="the head of the vault")
         self._secrets.delete(secret_name(root.vault_id, other))
 
-    def _look(self, root: RootKey) -> Head | None:
-        """Return the head, checked, since secrets go because of what it says; ``None``: ``root`` was replaced."""
+    def _look(self, root: RootKey) -> Header | None:
+        """Return the header, checked, since secrets go because of what it says; ``None``: ``root`` was replaced."""
         with self._store.snapshot() as db:
-            head = read_head(db)
-            if head.root_id != root.root_id:
+            header = read_header(db)
+            if header.root_id != root.root_id:
                 return None
-            check_manifest(db, root, head)
-            return head
+            check_manifest(db, root, header)
+            return header
 
     @contextmanager
     def _sealed(self, root: RootKey) -> Iterator[sqlite3.Connection]:
-        """Change the head: checked before, so that a forgery is not signed by accident, and sealed after."""
+        """Change the header: checked before, so that a forgery is not signed by accident, and sealed after."""
         with self._store.transaction(durable=True) as db:
             check_manifest(db, root, self._expect(db, root))
             yield db
-            update_head(db, manifest=manifest(db, root))
+            update_header(db, manifest=manifest(db, root))
 
-    def _expect(self, db: sqlite3.Connection, root: RootKey) -> Head:
-        head = read_head(db)
-        if head.root_id != root.root_id:
-            raise VaultBusy(seconds=0)  # another process replaced it before we had the lock
-        return head
+    def _expect(self, db: sqlite3.Connection, root: RootKey) -> Header:
+        header = read_header(db)
+        if header.root_id != root.root_id:
+            raise VaultBusy(cause="changing")  # another process replaced it before we had the lock
+        return header
 
 
-def is_paid(head: Head) -> bool:
+def is_paid(header: Header) -> bool:
     """Whether what is owed was dropped before the present root took over, so that no key under it is concerned."""
-    return head.owed_since is not None and head.replaced_at is not None and head.owed_since <= head.replaced_at
+    return header.owed_since is not None and header.replaced_at is not None and header.owed_since <= header.replaced_at
 
 
 def rewrap(db: sqlite3.Connection, old: RootKey, new: RootKey) -> None:
@@ -197,22 +197,22 @@ def rewrap(db: sqlite3.Connection, old: RootKey, new: RootKey) -> None:
         )
 
 
-def open_root(secrets: SecretStore, head: Head) -> RootKey | None:
+def open_root(secrets: SecretStore, header: Header) -> RootKey | None:
     """Return the vault's present root from the secret store, over the bridge if the store has lost it, or ``None``.
 
     Raises:
         SecretStoreError: the store cannot be used, or holds something else.
     """
-    stored = secrets.get(secret_name(head.vault_id, head.root_id))
+    stored = secrets.get(secret_name(header.vault_id, header.root_id))
     if stored is not None:
-        return RootKey.from_stored(head.vault_id, head.root_id, stored, store=secrets.label)
-    if head.bridge is None or head.retired is None:
+        return RootKey.from_stored(header.vault_id, header.root_id, stored, store=secrets.label)
+    if header.bridge is None or header.retired is None:
         return None
-    before = secrets.get(secret_name(head.vault_id, head.retired))
+    before = secrets.get(secret_name(header.vault_id, header.retired))
     if before is None:
         return None
-    old = RootKey.from_stored(head.vault_id, head.retired, before, store=secrets.label)
-    return old.cross(head.bridge, head.root_id)
+    old = RootKey.from_stored(header.vault_id, header.retired, before, store=secrets.label)
+    return old.cross(header.bridge, header.root_id)
 
 
 def known_generation(secrets: SecretStore, vault_id: bytes) -> int:

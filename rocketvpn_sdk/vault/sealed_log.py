@@ -1,6 +1,6 @@
-"""Append-only streams of records: batched, compressed, sealed, chained lane by lane.
+"""Append-only streams of records: batched, compressed, sealed, chained partition by partition.
 
-Each lane has a chain of its own: it only ever shrinks from its front (its epochs die in order), so destroying one
+Each partition has a chain of its own: it only ever shrinks from its front (its epochs die in order), so destroying one
 purpose's keys never touches another's chain.
 """
 
@@ -18,19 +18,19 @@ from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultError
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
-from rocketvpn_sdk.vault.change import Change, LaneRow, lane_rows, live_keys
 from rocketvpn_sdk.vault.keys import derive
-from rocketvpn_sdk.vault.lanes import Keeps, Lane, as_made, epoch_dead, epoch_length, epoch_of
-from rocketvpn_sdk.vault.memory import Page, PseudonymKey, Tail
+from rocketvpn_sdk.vault.memory import EpochBuffer, PseudonymKey, Tail
 from rocketvpn_sdk.vault.moments import Ended, everything
-from rocketvpn_sdk.vault.reading import Sift, Stored, as_sealed, merged, open_lane
+from rocketvpn_sdk.vault.partitions import Keeps, Partition, as_made, epoch_dead, epoch_length, epoch_of
+from rocketvpn_sdk.vault.reading import Sift, Stored, as_sealed, merged, open_partition
+from rocketvpn_sdk.vault.transaction import PartitionRow, Transaction, live_keys, partition_rows
 from rocketvpn_sdk.vault.vault import Vault
 
 Record = tuple[float, Any]
 """When (seconds since the epoch) and what (a JSON value)."""
 
-_Place = tuple[Lane, int]
-"""A lane and an epoch."""
+_Place = tuple[Partition, int]
+"""A partition and an epoch."""
 _Batch = dict[_Place, list[tuple[float, Stored]]]
 """Each record with the moment of the call that made it, which is not stored."""
 _time = itemgetter(0)
@@ -65,20 +65,20 @@ class SealedLog:
         self.dropped = 0
         """How many records were given up: ended before they were sealed, or past their time by then."""
         self._appended = 0
-        self._pages: dict[tuple[str, str], Page] = {}
-        self._tails: dict[Lane, Tail] = {}
-        self._lanes: dict[tuple[str, str], Lane] = {}
-        self._pseudonym_keys: dict[Lane, PseudonymKey] = {}
+        self._buffers: dict[tuple[str, str], EpochBuffer] = {}
+        self._tails: dict[Partition, Tail] = {}
+        self._partitions: dict[tuple[str, str], Partition] = {}
+        self._pseudonym_keys: dict[Partition, PseudonymKey] = {}
         _open_logs.add(self)
 
     # ------------------------------------------------------------ writing
 
-    def lane(self, purpose: str, retention: Duration) -> Lane:
-        """Return the lane for ``purpose`` and ``retention``."""
-        lane = self._lanes.get((purpose, retention.text))
-        if lane is None:
-            lane = self._lanes[purpose, retention.text] = Lane(self._stream, purpose, retention.text)
-        return lane
+    def partition(self, purpose: str, retention: Duration) -> Partition:
+        """Return the partition for ``purpose`` and ``retention``."""
+        partition = self._partitions.get((purpose, retention.text))
+        if partition is None:
+            partition = self._partitions[purpose, retention.text] = Partition(self._stream, purpose, retention.text)
+        return partition
 
     def append(
         self,
@@ -93,7 +93,7 @@ class SealedLog:
         """Buffer ``record``.
 
         Args:
-            purpose: with ``retention``, names its lane.
+            purpose: with ``retention``, names its partition.
             retention: how long it is kept.
             record: a JSON value.
             at: the time stored with it; ``now`` by default.
@@ -105,22 +105,22 @@ class SealedLog:
         if now is None:
             now = self._vault.clock.time()
         with self._lock:
-            page = self._pages.get((purpose, retention.text))
-            if page is None or not page.begins <= now < page.ends:
-                page = self._turn(self.lane(purpose, retention), now, moment)
+            buffer = self._buffers.get((purpose, retention.text))
+            if buffer is None or not buffer.begins <= now < buffer.ends:
+                buffer = self._open_buffer(self.partition(purpose, retention), now, moment)
             self._appended += 1
-            page.records.append((moment, (now if at is None else at, self._appended, record)))
+            buffer.records.append((moment, (now if at is None else at, self._appended, record)))
             self.buffered += 1
 
-    def _turn(self, lane: Lane, now: float, moment: float) -> Page:
+    def _open_buffer(self, partition: Partition, now: float, moment: float) -> EpochBuffer:
         """Open the page of the epoch into which a record falls that was made at ``now`` and ``moment``."""
         made = self._vault.age().highest - self._vault.moments.waited(now, moment)
         ahead = made - now  # epochs go by age: a clock set back must not make new records old
-        epoch = epoch_of(lane.seconds, made)
-        records = self._batch.setdefault((lane, epoch), [])
-        page = Page(epoch - ahead, epoch - ahead + epoch_length(lane.seconds), records)
-        self._pages[lane.purpose, lane.retention] = page
-        return page
+        epoch = epoch_of(partition.seconds, made)
+        records = self._batch.setdefault((partition, epoch), [])
+        buffer = EpochBuffer(epoch - ahead, epoch - ahead + epoch_length(partition.seconds), records)
+        self._buffers[partition.purpose, partition.retention] = buffer
+        return buffer
 
     def append_now(self, purpose: str, retention: Duration, record: Any) -> None:
         """Store ``record``, after what is buffered: it is about what comes next, so no deletion so far is about it.
@@ -128,11 +128,11 @@ class SealedLog:
         Raises:
             VaultError: nothing was written; what was buffered stays buffered, and ``record`` is not.
         """
-        lane = self.lane(purpose, retention)
+        partition = self.partition(purpose, retention)
         with self._lock:
             self._appended += 1
             stored = self._vault.clock.time(), self._appended, record
-        self.commit(last=((lane, epoch_of(lane.seconds, self._vault.age().highest)), stored))
+        self.commit(last=((partition, epoch_of(partition.seconds, self._vault.age().highest)), stored))
 
     def commit(
         self, kept: Keeps = as_made, basis: bytes | None = None, last: tuple[_Place, Stored] | None = None
@@ -144,14 +144,14 @@ class SealedLog:
         its time, which is what ``kept`` says now.
 
         Args:
-            kept: for how long the records of a lane are kept now.
+            kept: for how long the records of a partition are kept now.
             basis: ``Vault.basis`` from before it was asked what may be kept; where that has changed since, nothing is
                 written.
-            last: one more record with its lane and epoch, which no mark reaches; where nothing is written, it is not
-                kept for later.
+            last: one more record with its partition and epoch, which no mark reaches; where nothing is written, it is
+                not kept for later.
 
         Returns:
-            Whether it was written: if not, it has to be asked anew.
+            Whether it was written: if not, it has to be asked again.
 
         Raises:
             VaultError: nothing was written; what was buffered stays buffered.
@@ -165,10 +165,10 @@ class SealedLog:
             if not whole:
                 return True
             try:
-                with self._vault.write(durable=self._durable) as change:
-                    if basis not in (None, change.basis):
+                with self._vault.write(durable=self._durable) as transaction:
+                    if basis not in (None, transaction.basis):
                         raise _AskedBefore
-                    tails, dropped = self._write(change, whole, kept)
+                    tails, dropped = self._write(transaction, whole, kept)
             except _AskedBefore:
                 self._give_back(batch, buffered)
                 return False
@@ -208,7 +208,7 @@ class SealedLog:
     def _take(self) -> tuple[_Batch, int]:
         with self._lock:
             taken = self._batch, self.buffered
-            self._batch, self._pages, self.buffered = {}, {}, 0
+            self._batch, self._buffers, self.buffered = {}, {}, 0
             return taken
 
     def _give_back(self, batch: _Batch, buffered: int) -> None:
@@ -218,24 +218,32 @@ class SealedLog:
                 self._batch.setdefault(key, [])[:0] = records
             self.buffered += buffered
 
-    def _write(self, change: Change, batch: _Batch, kept: Keeps) -> tuple[dict[Lane, Tail], int]:
-        """Write ``batch``; return what each lane ends with now, and how many records were dropped instead."""
-        change.touch_heads()
-        self._forget_dead(change)
-        ended, now, dropped = change.ended(self._stream), self._vault.age().highest, 0
-        tails: dict[Lane, Tail] = {}
-        for (lane, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
-            end = math.inf if epoch_dead(kept(lane), epoch, now) else ended(lane.purpose)
+    def _write(self, transaction: Transaction, batch: _Batch, kept: Keeps) -> tuple[dict[Partition, Tail], int]:
+        """Write ``batch``; return what each partition ends with now, and how many records were dropped instead."""
+        transaction.touch_heads()
+        self._forget_dead(transaction)
+        ended, now, dropped = transaction.ended(self._stream), self._vault.age().highest, 0
+        tails: dict[Partition, Tail] = {}
+        for (partition, epoch), records in sorted(batch.items(), key=lambda item: item[0][1]):
+            end = math.inf if epoch_dead(kept(partition), epoch, now) else ended(partition.purpose)
             alive = [record for moment, record in records if moment > end]
             dropped += len(records) - len(alive)
             if alive:
-                row = change.lane(lane)
-                key_id, key = change.epoch_key(row, epoch)
-                tails[lane] = self._extend(change, row, tails.get(lane) or self._tails.get(lane), key_id, key, alive)
+                row = transaction.partition(partition)
+                key_id, key = transaction.epoch_key(row, epoch)
+                tails[partition] = self._extend(
+                    transaction, row, tails.get(partition) or self._tails.get(partition), key_id, key, alive
+                )
         return tails, dropped
 
     def _extend(
-        self, change: Change, row: LaneRow, tail: Tail | None, key_id: bytes, key: bytes, records: list[Stored]
+        self,
+        transaction: Transaction,
+        row: PartitionRow,
+        tail: Tail | None,
+        key_id: bytes,
+        key: bytes,
+        records: list[Stored],
     ) -> Tail:
         """Append ``records``: into the last block where there is room and it is ours, and into new ones."""
         sequence, previous, start = row.next_sequence, row.link, 0
@@ -244,12 +252,12 @@ class SealedLog:
             records = tail.records + records
         while True:
             part = records[start : start + self._block_records]
-            made = self._seal(change, row, sequence, previous, key_id, key, part)
+            made = self._seal(transaction, row, sequence, previous, key_id, key, part)
             start += len(part)
             if start >= len(records):
                 break
             sequence, previous = sequence + 1, made.link
-        change.db.execute(
+        transaction.db.execute(
             "UPDATE lanes SET next_sequence = ?, link = ? WHERE id = ?", (sequence + 1, made.link, row.id)
         )
         return made
@@ -260,18 +268,18 @@ class SealedLog:
 
     def _seal(
         self,
-        change: Change,
-        row: LaneRow,
+        transaction: Transaction,
+        row: PartitionRow,
         sequence: int,
         previous: bytes,
         key_id: bytes,
         key: bytes,
         records: list[Stored],
     ) -> Tail:
-        data = sealing.block_data(change.keys.root.vault_id, key_id, sequence, previous)
+        data = sealing.block_data(transaction.keys.root.vault_id, key_id, sequence, previous)
         sealed = sealing.seal_block(key, data, records)
         digest = sealing.digest(data, sealed)
-        change.db.execute(
+        transaction.db.execute(
             "INSERT INTO blocks (lane, sequence, key_id, digest, sealed) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (lane, sequence) DO UPDATE SET key_id = excluded.key_id, digest = excluded.digest,"
             " sealed = excluded.sealed",
@@ -279,29 +287,29 @@ class SealedLog:
         )
         return Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
 
-    def put_over(self, change: Change, lane: Lane, epoch: int, records: list[Stored]) -> None:
-        """Append what was stored before, under another key, inside ``change``.
+    def put_over(self, transaction: Transaction, partition: Partition, epoch: int, records: list[Stored]) -> None:
+        """Append what was stored before, under another key, inside ``transaction``.
 
         Marks of deletions do not count: what they were for is gone, and this was still there.
         """
-        change.touch_heads()
-        row = change.lane(lane)
-        key_id, key = change.epoch_key(row, epoch)
-        self._extend(change, row, None, key_id, key, records)
+        transaction.touch_heads()
+        row = transaction.partition(partition)
+        key_id, key = transaction.epoch_key(row, epoch)
+        self._extend(transaction, row, None, key_id, key, records)
 
     def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
         """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
-        lane = self.lane(purpose, retention)
-        epoch, stamp = epoch_of(lane.seconds, self._vault.age().highest), self._vault.stamp()
-        known = self._pseudonym_keys.get(lane)
+        partition = self.partition(purpose, retention)
+        epoch, stamp = epoch_of(partition.seconds, self._vault.age().highest), self._vault.stamp()
+        known = self._pseudonym_keys.get(partition)
         if known is not None and (known.epoch, known.stamp) == (epoch, stamp):
             return known.key
         with self._writing:
             # Something was written since: another process may have destroyed the key that ours was made from.
-            with self._vault.write(durable=self._durable) as change:
-                key_id, key = change.epoch_key(change.lane(lane), epoch)
+            with self._vault.write(durable=self._durable) as transaction:
+                key_id, key = transaction.epoch_key(transaction.partition(partition), epoch)
             made = derive(key, b"", b"pseudonym")
-            self._pseudonym_keys[lane] = PseudonymKey(epoch, self._vault.stamp(), key_id, made)
+            self._pseudonym_keys[partition] = PseudonymKey(epoch, self._vault.stamp(), key_id, made)
             return made
 
     # ------------------------------------------------------------ what was ended
@@ -313,36 +321,36 @@ class SealedLog:
         """
         with self._writing:
             try:
-                with self._vault.read(checked=False) as (change, _):
-                    ended = change.ended(self._stream)
-                    self._forget_dead(change)
+                with self._vault.read(checked=False) as (transaction, _):
+                    ended = transaction.ended(self._stream)
+                    self._forget_dead(transaction)
             except VaultError:
                 ended = everything
                 self._tails.clear()
                 self._pseudonym_keys.clear()
             with self._lock:
-                for (lane, _), records in self._batch.items():
-                    end, count = ended(lane.purpose), len(records)
+                for (partition, _), records in self._batch.items():
+                    end, count = ended(partition.purpose), len(records)
                     alive = [(moment, record) for moment, record in records[:count] if moment > end]
                     records[:count] = alive  # the page points to this list, and a signal handler may have added to it
                     self.buffered -= count - len(alive)
                     self.dropped += count - len(alive)
             return ended
 
-    def _forget_dead(self, change: Change) -> None:
+    def _forget_dead(self, transaction: Transaction) -> None:
         """Drop what is cached of blocks, and made from keys, that are gone: destroyed by whichever process."""
         tails, made = self._tails, self._pseudonym_keys
         held = {tail.key_id for tail in tails.values()} | {key.key_id for key in made.values()}
-        dead = held - live_keys(change.db, held)
+        dead = held - live_keys(transaction.db, held)
         if dead:
-            self._tails = {lane: tail for lane, tail in tails.items() if tail.key_id not in dead}
-            self._pseudonym_keys = {lane: key for lane, key in made.items() if key.key_id not in dead}
-            change.keys.forget()
+            self._tails = {partition: tail for partition, tail in tails.items() if tail.key_id not in dead}
+            self._pseudonym_keys = {partition: key for partition, key in made.items() if key.key_id not in dead}
+            transaction.keys.forget()
 
     def _leave_to_parent(self) -> None:
         """In a forked child: what is buffered is the parent's, and its locks may be held by threads not here."""
         self._lock, self._writing = threading.RLock(), threading.RLock()
-        self._batch, self._pages, self.buffered = {}, {}, 0
+        self._batch, self._buffers, self.buffered = {}, {}, 0
         self._tails, self._pseudonym_keys = {}, {}
 
     # ------------------------------------------------------------ reading
@@ -375,14 +383,14 @@ class SealedLog:
     ) -> Iterator[list[Stored]]:
         """Yield what is stored, in lists of some hundred: reading many is faster that way. Commits nothing.
 
-        ``kept`` says how long the keys of a lane are kept now, and ``sift`` which records under them are.
+        ``kept`` says how long the keys of a partition are kept now, and ``sift`` which records under them are.
         """
         now = self._vault.now()
-        with self._vault.read() as (change, keys):
+        with self._vault.read() as (transaction, keys):
             opened = [
-                open_lane(change, keys, row, now, kept, sift)
-                for row in lane_rows(change.db)
-                if row.lane.stream == self._stream and purpose in (None, row.lane.purpose)
+                open_partition(transaction, keys, row, now, kept, sift)
+                for row in partition_rows(transaction.db)
+                if row.partition.stream == self._stream and purpose in (None, row.partition.purpose)
             ]
         for records in merged([blocks() for blocks in opened]):
             begin = 0 if since is None else bisect_left(records, since, key=_time)

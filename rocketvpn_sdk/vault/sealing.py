@@ -29,7 +29,7 @@ NONCE_BYTES = 12
 SMALLEST_BLOCK = 256
 DOCUMENT_STEP = 1024
 GENESIS = bytes(32)
-"""The link before a lane's first block."""
+"""The link before a partition's first block."""
 
 _LENGTH = struct.Struct(">I")
 _BLOCK = struct.Struct(">4sH16s16sQ32s")

@@ -55,6 +55,6 @@ class Timekeeper:
             self._age = self.age().agreed(server, self._clock.time())
             return self._age
 
-    def forked(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the parent's lock may be held by a thread that does not exist here."""
         self._lock = threading.RLock()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -27,18 +27,21 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
-from rocketvpn_sdk.vault.access import Access
-from rocketvpn_sdk.vault.change import Change, Keys, read_document
+from rocketvpn_sdk.vault.database import Database
 from rocketvpn_sdk.vault.ending import Removal, abandon, end, finish
-from rocketvpn_sdk.vault.head import OLDEST, read_head
+from rocketvpn_sdk.vault.header import FORMAT, OLDEST, read_header
+from rocketvpn_sdk.vault.keyed_store import KeyedStore
 from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.migration import migrate
 from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.passphrase import wrong_kind
+from rocketvpn_sdk.vault.patience import Patience, PatientLock
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
-from rocketvpn_sdk.vault.store import Store
 from rocketvpn_sdk.vault.timekeeping import Timekeeper
+from rocketvpn_sdk.vault.transaction import OpenedKeys, Transaction, read_document
+
+logger = logging.getLogger(__name__)  # its lines come once the lock is free: a handler may take one of its own
 
 T = TypeVar("T", bound=msgspec.Struct)
 CLOCK = "clock"
@@ -82,8 +85,9 @@ class Vault(OneHolder):
         self.limits = limits
         self.moments = Moments(clock)
         self._secrets = CheckedSecrets(secrets).beside(folder)
+        self._patience = Patience(limits.busy_timeout)
         self._open_files()
-        self._lock = threading.RLock()
+        self._lock = PatientLock(self._patience)
         self._time = Timekeeper(clock)
         self._forked = False
         self._known: RootKey | None = None
@@ -92,23 +96,24 @@ class Vault(OneHolder):
         self.gone = False
         """Whether ``destroy`` came to its end here."""
         _open_vaults.add(self)
+        logger.info("vault opened")
 
     # ------------------------------------------------------------ open, unlock, close
 
     def _open_files(self) -> None:
-        self._store = Store(self.folder, busy_timeout=self.limits.busy_timeout)
+        self._store = Database(self.folder, self._patience)
         rotation = Rotation(self._store, self._secrets, self.clock, settle=self.limits.keyring_settle)
-        self._access = Access(self._store, self._secrets, rotation, self.moments)
+        self._keyed_store = KeyedStore(self._store, self._secrets, rotation, self.moments)
 
     @property
     def closed(self) -> bool:
         """Whether it was closed, or deleted: it cannot be unlocked any more."""
-        return bool(self._access.ended)
+        return bool(self._keyed_store.ended)
 
     @property
     def unlocked(self) -> bool:
         """Whether documents and logs can be read and written."""
-        return self._access.keys is not None
+        return self._keyed_store.keys is not None
 
     def unlock(self) -> None:
         """Fetch the root key (the user may be asked) and check the vault; makes it where it is new.
@@ -119,30 +124,47 @@ class Vault(OneHolder):
             VaultOutdated, VaultDamaged, VaultTooNew: see there; nothing was changed.
         """
         with self._lock:
-            self._access.require_open()
-            if self._access.keys is not None:
+            self._keyed_store.require_open()
+            if self._keyed_store.keys is not None:
                 return
             self._finish_removal()
-            if not lifecycle.is_made(self._store):
+            made = not lifecycle.is_made(self._store)
+            if made:
                 lifecycle.create(self._store, self._secrets)
-            migrate(self._store, self._secrets, self.clock.time(), self.moments)
-            self._access.keys = self._access.load()
+            migrated = migrate(self._store, self._secrets, self.clock.time(), self.moments)
+            self._keyed_store.keys = self._keyed_store.load()
             try:
                 stored = self.get(CLOCK, Age)  # which checks the two MACs before anything is changed
                 self._time.opened(stored)
                 if stored is None:
                     self.save_clock()
-                self._access.tidy()
+                self._keyed_store.tidy()
                 self._keeper = self._secrets.keeper()
             except BaseException:  # an interrupt too: half unlocked is locked
-                self._access.keys = None
+                self._keyed_store.keys = None
                 raise
+        if made:
+            logger.info("vault made")
+        if migrated:
+            logger.info("vault migrated to format %d", FORMAT)
+        logger.info("vault unlocked")
+
+    def end_within(self, seconds: float) -> None:
+        """Let no wait for another process or thread last longer than ``seconds`` from now: it is being closed.
+
+        What cannot be had by then is ``VaultBusy``.
+        """
+        self._patience.end_within(seconds)
 
     def close(self) -> None:
         """Forget the keys and close the files; calling it again is fine."""
-        with self._lock:
+        if not self._lock.acquire():  # another thread is inside, for a keyring say: its files close with it
+            self._keyed_store.end(self._keyed_store.ended or "it was closed")
+            return
+        try:
             if self._forked:
                 return
+            news = not self.closed
             try:
                 if self.unlocked:
                     with suppress(VaultError):  # a full or busy disk: everything that matters was durable before
@@ -150,32 +172,36 @@ class Vault(OneHolder):
                         self._store.truncate_wal()
             finally:
                 # The files are open until now, also if a deletion failed or another process deleted the vault.
-                self._shut(self._access.ended or "it was closed")
+                self._shut(self._keyed_store.ended or "it was closed")
+        finally:
+            self._lock.release()
+        if news:
+            logger.info("vault closed")
 
     def _shut(self, why: str) -> None:
-        self._access.end(why)
+        self._keyed_store.end(why)
         _open_vaults.discard(self)
         self._store.close()
 
     # ------------------------------------------------------------ reading and writing
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Change]:
+    def write(self, *, durable: bool = True) -> Iterator[Transaction]:
         """Write, all or nothing. ``durable`` survives a power cut, otherwise only a kill.
 
         Raises:
             VaultLocked, VaultClosed, VaultBusy, VaultFull, VaultReadOnly, VaultDamaged: see there; nothing was written.
         """
-        with self._lock, self._access.write(durable=durable) as change:
-            yield change
+        with self._lock, self._keyed_store.write(durable=durable) as transaction:
+            yield transaction
 
     @contextmanager
-    def read(self, *, checked: bool = True) -> Iterator[tuple[Change, Keys]]:
+    def read(self, *, checked: bool = True) -> Iterator[tuple[Transaction, OpenedKeys]]:
         """Read one state of the vault, checked against its two MACs since another process last wrote.
 
         ``checked=False`` is for ``verify``, which checks by itself and says more.
         """
-        with self._lock, self._access.read(checked=checked) as found:
+        with self._lock, self._keyed_store.read(checked=checked) as found:
             yield found
 
     def get(self, name: str, kind: type[T]) -> T | None:
@@ -184,8 +210,8 @@ class Vault(OneHolder):
         Raises:
             VaultDamaged: it is not what was written.
         """
-        with self.read() as (change, keys):
-            value = read_document(change.db, keys, name)
+        with self.read() as (transaction, keys):
+            value = read_document(transaction.db, keys, name)
         try:
             return None if value is None else msgspec.convert(value, kind)
         except msgspec.ValidationError:
@@ -197,13 +223,13 @@ class Vault(OneHolder):
         It also changes with whatever another process writes, and not with what this one appends to a log.
         """
         with self._lock:
-            self._access.require_keys()
-            return self._access.changes + self._store.data_version()
+            self._keyed_store.require_keys()
+            return self._keyed_store.changes + self._store.data_version()
 
     def basis(self) -> bytes:
-        """Return ``Change.basis`` as it is now: for who asks what may be written before the transaction begins."""
-        with self.read(checked=False) as (change, _):
-            return change.basis
+        """Return ``Transaction.basis`` as it is now: for who asks what may be written before the transaction begins."""
+        with self.read(checked=False) as (transaction, _):
+            return transaction.basis
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name``; durable when it returns. A replaced value makes a rotation owed."""
@@ -211,29 +237,34 @@ class Vault(OneHolder):
 
     def put_all(self, documents: Mapping[str, msgspec.Struct]) -> None:
         """Write several documents, all or none; replaced values make a rotation owed."""
-        with self.write() as change:
-            replaced = any(read_document(change.db, change.keys, name) is not None for name in documents)
+        with self.write() as transaction:
+            replaced = any(read_document(transaction.db, transaction.keys, name) is not None for name in documents)
             for name, value in documents.items():
-                change.put(name, value)
+                transaction.put(name, value)
             if replaced:
-                change.owe_rotation(self.clock.time())
+                transaction.request_rotation(self.clock.time())
 
     def drop(self, *names: str) -> None:
         """Destroy documents' keys, then rotate the root, so that no copy of them opens either."""
-        with self.shredding() as change:
-            change.drop(*names)
+        with self.shredding() as transaction:
+            transaction.drop(*names)
 
     @contextmanager
-    def shredding(self) -> Iterator[Change]:
+    def shredding(self) -> Iterator[Transaction]:
         """Destroy keys in one transaction and rotate the root at once; where that cannot be done now, it is owed."""
+        owed: str | None = None
         with self._lock:
-            with self.write() as change:
-                yield change
-                change.owe_rotation(self.clock.time())
+            with self.write() as transaction:
+                yield transaction
+                transaction.request_rotation(self.clock.time())
             try:
-                self.rotate()
-            except (SecretStoreError, VaultBusy, VaultFull, VaultReadOnly):
-                return  # the keys are dropped; status() shows the rotation as owed, the next opening pays it
+                self._keyed_store.rotate()
+            except (SecretStoreError, VaultBusy, VaultFull, VaultReadOnly) as error:
+                owed = error.code  # the keys are dropped; status() shows the rotation as owed, the next opening pays it
+        if owed is None:
+            logger.info("root key replaced")
+        else:
+            logger.warning("root key not replaced yet (%s)", owed)
 
     # ------------------------------------------------------------ rotation, time, end
 
@@ -244,12 +275,13 @@ class Vault(OneHolder):
             SecretStoreError: the secret store cannot be used now; nothing was lost.
         """
         with self._lock:
-            self._access.rotate()
+            self._keyed_store.rotate()
+        logger.info("root key replaced")
 
     def settle(self) -> None:
         """Take down the bridge of an earlier rotation, where its time has come."""
         with self._lock:
-            self._access.settle()
+            self._keyed_store.settle()
 
     def contains(self, path: Path) -> bool:
         """Return whether ``path`` is in the folder, also if that was renamed while it was open."""
@@ -276,9 +308,9 @@ class Vault(OneHolder):
 
     def save_clock(self) -> None:
         """Write how late it is into the vault."""
-        with self.write() as change:
-            stored = read_document(change.db, change.keys, CLOCK)
-            change.put(CLOCK, self._time.to_store(None if stored is None else msgspec.convert(stored, Age)))
+        with self.write() as transaction:
+            stored = read_document(transaction.db, transaction.keys, CLOCK)
+            transaction.put(CLOCK, self._time.to_store(None if stored is None else msgspec.convert(stored, Age)))
 
     def status(self) -> VaultStatus:
         """Return how the vault is; never touches the secret store."""
@@ -291,10 +323,10 @@ class Vault(OneHolder):
                 if not self._store.has_schema():
                     return VaultStatus(state, folder, secrets)
                 with self._store.snapshot() as db:
-                    head = read_head(db, oldest=OLDEST)
+                    header = read_header(db, oldest=OLDEST)
             except VaultClosed:
                 return VaultStatus("closed", folder, secrets)  # another process deleted it
-            return VaultStatus(state, folder, secrets, head.owed_since, head.generation, self._keeper)
+            return VaultStatus(state, folder, secrets, header.owed_since, header.generation, self._keeper)
 
     def destroy(self, *, resetting: Callable[[], object] | None = None) -> Removal:
         """End the vault: mark it closed for other processes, remove its secrets, then its files. Needs no unlock.
@@ -308,8 +340,8 @@ class Vault(OneHolder):
         with self._lock:
             if self.gone:
                 return Removal()
-            known = self._known = self._access.keys.root if self._access.keys else self._known
-            self._access.end("it is being deleted")
+            known = self._known = self._keyed_store.keys.root if self._keyed_store.keys else self._known
+            self._keyed_store.end("it is being deleted")
             removal = Removal()
             with suppress(VaultClosed):  # another process was faster
                 if resetting is not None:
@@ -318,7 +350,8 @@ class Vault(OneHolder):
                 removal = end(self._store, self._secrets, known=known, resetting=resetting is not None)
             self._shut("it was deleted")
             self.gone, self._known = True, None
-            return removal
+        logger.info("vault deleted")
+        return removal
 
     def _finish_removal(self) -> None:
         """End a removal that a process started and did not live to end; then there is a new, empty vault to make."""
@@ -357,10 +390,10 @@ class Vault(OneHolder):
 
     def _leave_to_parent(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""
-        self._lock = threading.RLock()  # the parent's may be held by a thread that does not exist here
-        self._time.forked()
+        self._lock = PatientLock(self._patience)  # the parent's may be held by a thread that does not exist here
+        self._time.reset_after_fork()
         self._forked, self._known = True, None
-        self._access.end("this process was forked; open it again here")
+        self._keyed_store.end("this process was forked; open it again here")
         _kept_for_parent.append(self._store)
 
     def __repr__(self) -> str:
@@ -368,7 +401,7 @@ class Vault(OneHolder):
 
 
 _open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
-_kept_for_parent: list[Store] = []
+_kept_for_parent: list[Database] = []
 
 
 def _after_fork() -> None:

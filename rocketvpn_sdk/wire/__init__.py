@@ -1,4 +1,6 @@
-"""What the SDK and a server say to each other, typed; docs/openapi.yaml is the contract, both sides share these values.
+"""The typed values that the SDK and a server exchange; docs/openapi.yaml is the contract for both sides.
+
+Touches: nothing. Start with ``base``.
 
 Dates and times are RFC 3339; an unknown enum value fails to decode, extra members are ignored (RFC 9457 §3.2 asks it of
 problems, and a server may grow).
@@ -14,6 +16,7 @@ from rocketvpn_sdk.wire.authorization import (
     TokenResponse,
 )
 from rocketvpn_sdk.wire.base import (
+    ACR_ADDRESS,
     ACR_DEVICE,
     ACR_EMAIL_CODE,
     ACR_OWNER,
@@ -39,14 +42,15 @@ from rocketvpn_sdk.wire.consents import (
     HeldConsents,
     NewGuardianRequest,
 )
-from rocketvpn_sdk.wire.data import Disclosure, Disclosures, HeldField, Hold, ServerData
-from rocketvpn_sdk.wire.order import Device, DeviceList, Order
+from rocketvpn_sdk.wire.data import DisclosureItem, DisclosureList, HeldField, Hold, PendingValue, ServerData
+from rocketvpn_sdk.wire.order import Device, DeviceList, Order, OrderChange
 from rocketvpn_sdk.wire.problems import Problem, ProblemItem
+from rocketvpn_sdk.wire.recovery import RECOVERY_LABEL, NewRecoveryCode, RecoveryCodeMade
 from rocketvpn_sdk.wire.rights import (
     HeldBack,
     NewOwnerRequest,
     NewRightsRequest,
-    Receipt,
+    ReceiptClaims,
     RightsRequest,
     RightsRequests,
     RightsStatus,
@@ -56,6 +60,7 @@ from rocketvpn_sdk.wire.tickets import Erasure, ErasureTicket, ErasureTicketList
 from rocketvpn_sdk.wire.tunnel import TunnelPeer, TunnelRequest
 
 __all__ = [
+    "ACR_ADDRESS",
     "ACR_DEVICE",
     "ACR_EMAIL_CODE",
     "ACR_OWNER",
@@ -67,6 +72,7 @@ __all__ = [
     "MERGE_PATCH_JSON",
     "METADATA_PATH",
     "PROBLEM_JSON",
+    "RECOVERY_LABEL",
     "AuthorizationCode",
     "AuthorizationError",
     "Challenge",
@@ -74,8 +80,8 @@ __all__ = [
     "ConsentUpdate",
     "Device",
     "DeviceList",
-    "Disclosure",
-    "Disclosures",
+    "DisclosureItem",
+    "DisclosureList",
     "Erasure",
     "ErasureTicket",
     "ErasureTicketList",
@@ -92,11 +98,15 @@ __all__ = [
     "NewErasureTicket",
     "NewGuardianRequest",
     "NewOwnerRequest",
+    "NewRecoveryCode",
     "NewRightsRequest",
     "Order",
+    "OrderChange",
+    "PendingValue",
     "Problem",
     "ProblemItem",
-    "Receipt",
+    "ReceiptClaims",
+    "RecoveryCodeMade",
     "RightsRequest",
     "RightsRequests",
     "RightsStatus",

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.wire.base import ACR_DEVICE, Moment, Wire
-from rocketvpn_sdk.wire.order import Device
+from rocketvpn_sdk.wire.order import Device, OrderChange
 
 
 class ServerMetadata(Wire, frozen=True, kw_only=True):
@@ -32,6 +32,8 @@ class Challenge(Wire, frozen=True, kw_only=True):
     expires_at: Moment
     code_digits: int | None = None
     """The code is this many decimal digits; ``None``: the server does not say."""
+    recovery: bool = False
+    """Whether the order's recovery code, as ``recovery_code``, will do in its place."""
 
 
 class AuthorizationCode(SecretStruct, Wire, frozen=True, kw_only=True):
@@ -69,3 +71,5 @@ class TokenResponse(SecretStruct, Wire, frozen=True, kw_only=True):
     """Seconds."""
     refresh_token: str | None = None
     acr: str = ACR_DEVICE
+    order_changes: list[OrderChange] = []
+    """As in ``Order.changes``: a device learns of them with each token."""

@@ -26,6 +26,8 @@ ACR_EMAIL_CODE = "urn:rocketvpn:acr:email-code"
 """The device's key and a code sent by e-mail, entered lately."""
 ACR_OWNER = "urn:rocketvpn:acr:owner"
 """The order's number and a code sent to its e-mail address, by whatever key: for seeing and deleting, no more."""
+ACR_ADDRESS = "urn:rocketvpn:acr:address"
+"""A code sent to the address that this device wants its order to have; given back, the address counts."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339 wants a zone; a time without one would mean something else on every device."""

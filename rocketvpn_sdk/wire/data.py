@@ -17,6 +17,19 @@ class Hold(Wire, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class PendingValue(MaskedRepr, Wire, frozen=True, kw_only=True):
+    """A value that a correction asked for and that does not count yet."""
+
+    __masked__: ClassVar[tuple[str, ...]] = ("value",)
+
+    value: Any
+    """Masked by the server where another device asked for it."""
+    state: Literal["code_needed", "waiting"]
+    """``code_needed``: until the code that was sent to it is given back; ``waiting``: for every device to object."""
+    until: Moment
+    """When it is forgotten (``code_needed``), or counts (``waiting``)."""
+
+
 class HeldField(MaskedRepr, Wire, frozen=True, kw_only=True):
     """One field of the policy, as the server holds it."""
 
@@ -25,7 +38,14 @@ class HeldField(MaskedRepr, Wire, frozen=True, kw_only=True):
     id: str
     """The field's id in the policy."""
     value: Any
-    since: Moment
+    """``None``: it is a secret of which only a hash is held, or it is withheld; see ``code_needed``."""
+    code_needed: bool = False
+    """It is withheld from a device that is a ``member`` of its order: after a code from an e-mail, it is shown.
+
+    Whether there is anything is then said as well.
+    """
+    since: Moment | None = None
+    """``None`` where it is withheld."""
     until: Moment | None = None
     """When the server will erase it; ``None``: while the device is bound."""
     recipients: list[str] = []
@@ -33,6 +53,8 @@ class HeldField(MaskedRepr, Wire, frozen=True, kw_only=True):
     correctable: bool = False
     belongs: Literal["device", "order"] | None = None
     """What this value goes with, where the policy says something else of its field."""
+    pending: PendingValue | None = None
+    """What is to take its place."""
 
 
 class ServerData(Wire, frozen=True, kw_only=True):
@@ -41,7 +63,7 @@ class ServerData(Wire, frozen=True, kw_only=True):
     fields: list[HeldField]
 
 
-class Disclosure(MaskedRepr, Wire, frozen=True, kw_only=True):
+class DisclosureItem(MaskedRepr, Wire, frozen=True, kw_only=True):
     """Something about the user that the operator gave to somebody.
 
     All but the day are text: what the policy does not know must reach the user too.
@@ -60,7 +82,7 @@ class Disclosure(MaskedRepr, Wire, frozen=True, kw_only=True):
     day: date
 
 
-class Disclosures(Wire, frozen=True, kw_only=True):
+class DisclosureList(Wire, frozen=True, kw_only=True):
     """``GET /v1/disclosures``: everything of the kind, oldest first."""
 
-    disclosures: list[Disclosure]
+    disclosures: list[DisclosureItem]

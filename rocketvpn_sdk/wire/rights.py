@@ -35,6 +35,9 @@ class RightsRequest(Wire, frozen=True, kw_only=True):
     processing_details: str = ""
     results_url: str | None = None
     expires_at: Moment | None = None
+    waits_until: Moment | None = None
+    """Nobody could be asked for a code: it is carried out then, and can be called off by each device of the order."""
+    asked_by: Literal["this_device", "another_device"] = "this_device"
 
 
 class NewOwnerRequest(Wire, frozen=True, kw_only=True):
@@ -60,7 +63,7 @@ class HeldBack(Wire, frozen=True, kw_only=True):
     until: date
 
 
-class Receipt(Wire, frozen=True, kw_only=True):
+class ReceiptClaims(Wire, frozen=True, kw_only=True):
     """The claims of an erasure receipt, a JWS signed by the operator's receipt key."""
 
     iss: str

@@ -13,7 +13,7 @@ TicketScope = Literal["device", "account"]
 
 
 class NewErasureTicket(MaskedRepr, Wire, frozen=True, kw_only=True):
-    """``POST /v1/erasure-tickets``: let whoever shows the ticket have this erased."""
+    """``POST /v1/erasure-tickets``: let anyone who shows the ticket have this erased."""
 
     __masked__: ClassVar[tuple[str, ...]] = ("ticket_id",)
 
@@ -33,9 +33,11 @@ class ErasureTicket(Wire, frozen=True, kw_only=True):
 
 
 class ErasureTicketList(Wire, frozen=True, kw_only=True):
-    """Every ticket of the order that can be used."""
+    """Tickets that can be used."""
 
     tickets: list[ErasureTicket]
+    code_needed: bool = False
+    """Only those that this device made: after a code from an e-mail, all of the order are shown."""
 
 
 class Erasure(SecretStruct, Wire, frozen=True, kw_only=True):

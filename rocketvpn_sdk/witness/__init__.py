@@ -1,4 +1,6 @@
-"""The witness (``Config(witness=True)``): where else the app's own Python code connected to, noted beside the ledger.
+"""Where else the app's own Python code connected to (``Config(witness=True)``).
+
+Touches: ``vault``. Start with ``record``.
 
 ``record`` reads and writes what was noted; ``hook`` notes it, and is imported only where an app switched it on.
 """

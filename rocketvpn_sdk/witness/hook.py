@@ -7,7 +7,7 @@ Of each: the host, the port, the module that began it, the day, and how often. N
   while none of them watches; in a forked child it does nothing either.
 - **Whose connection it is** goes by the stack: the nearest frame whose module belongs neither to Python itself nor to a
   network library. So what an app's callback does in the middle of a call of the SDK's is the app's. Only what
-  ``transport.lines`` begins is the SDK's own and in the ledger; another module of the SDK would show here.
+  ``transport.socket_backend`` begins is the SDK's own and in the ledger; another module of the SDK would show here.
 - **Which host** is the name that ``create_connection`` of ``socket``, ``asyncio`` or ``urllib3`` was given, where one
   of them is on the stack; otherwise the address that the socket got.
 - Left out: loopback addresses and Unix sockets, which stay on this device.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
+import logging
 import socket
 import sys
 import threading
@@ -36,6 +37,8 @@ from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.witness.record import FIELD, Note, WitnessRecord, day_of
 
+logger = logging.getLogger(__name__)
+
 MOST = 500
 """Different notes (host, port, module, day) that wait to be written; what comes beyond is counted as missed."""
 
@@ -47,13 +50,13 @@ LIBRARIES = frozenset(
         "websocket", "websockets", "wsproto",
     }
 )  # fmt: skip
-"""Packages that connect for whoever calls them, by Python's own sockets; ``grpc`` and ``uvloop`` do not, so nothing of
+"""Packages that connect for their callers, by Python's own sockets; ``grpc`` and ``uvloop`` do not, so nothing of
 theirs comes by here."""
 
 _PROBE = "rocketvpn_sdk.witness"
 _EVENTS = frozenset({"socket.connect", "socket.sendmsg", "socket.sendto", _PROBE})
 _FAMILIES = frozenset({int(socket.AF_INET), int(socket.AF_INET6)})
-_OURS = "rocketvpn_sdk.transport.lines"
+_OURS = "rocketvpn_sdk.transport.socket_backend"
 _NAMED_BY = frozenset({"asyncio.base_events", "socket", "urllib3.util.connection"})
 _UNKNOWN = "unknown"
 _DEEPEST = 200
@@ -89,12 +92,17 @@ class Notes:
             first, times = (note.ran, note.times) if note else (ran, 0)
             self._found[key] = Note(*key, first, times + 1)
 
+    @property
+    def waiting(self) -> int:
+        """How many different connections are noted here."""
+        return len(self._found)
+
     def any(self) -> bool:
         """Whether anything was noted."""
         return bool(self._found)
 
     def take(self) -> list[Note]:
-        """Return what was noted, and begin anew; a note without a host counts those that found no room."""
+        """Return what was noted, and start again; a note without a host counts those that found no room."""
         with self._lock:
             found, self._found = self._found, {}
         return list(found.values())
@@ -102,6 +110,7 @@ class Notes:
     def stop(self) -> None:
         """Note nothing from here on."""
         _unwatch(self)
+        logger.info("witness off")
 
 
 def start(vault: Vault, permit: Permit, policy: Policy, clock: Clock) -> WitnessRecord:
@@ -114,6 +123,7 @@ def start(vault: Vault, permit: Permit, policy: Policy, clock: Clock) -> Witness
         raise ConfigurationError(problem=f"witness needs a policy that declares the field {FIELD!r}")
     notes = Notes(clock)
     watch(notes)
+    logger.info("witness on")
     return WitnessRecord(vault, permit, notes)
 
 

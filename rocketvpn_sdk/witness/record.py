@@ -132,7 +132,7 @@ class WitnessRecord:
         return Witnessed(connections=connections, missed=missed, watching=watching)
 
     def forget(self) -> None:
-        """Forget what is not written yet; whoever destroys what is written calls this too."""
+        """Forget what is not written yet; anyone who destroys what is written calls this too."""
         if self._notes is not None:
             self._notes.take()
         self._stream.discard()
@@ -147,6 +147,11 @@ class WitnessRecord:
         if self._notes is not None:
             self._notes.stop()
             self.save()
+
+    @property
+    def unsealed(self) -> int:
+        """How many notes are in memory alone."""
+        return self._stream.buffered + (self._notes.waiting if self._notes is not None else 0)
 
     def _retention(self) -> Duration | None:
         """Return the shortest time for which every policy in force lets it be kept; ``None``: one does not."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.consent_steps import NECESSARY, PURPOSE, RECORDS, ConsentSteps, room
+from support.consent_steps import NECESSARY, PURPOSE, RECORDS, ConsentSteps, consent_on
 from support.crash import copied, open_shared
 from support.crash_steps import LATER, SURVIVED
 from support.forms import form
@@ -38,7 +38,7 @@ def withdrawn(folder: Path) -> bool:
     clock = FakeClock()
     clock.advance(LATER)
     vault = open_shared(folder, clock=clock)
-    consent = room(vault)
+    consent = consent_on(vault)
     state = consent.state().consents[PURPOSE].state
     kept = [record for _, record in SealedLog(vault, "log").read(purpose=PURPOSE)]
     told = [item.body["state"] for item in Queue(vault).items()]

@@ -152,8 +152,8 @@ class Endings(RuleBasedStateMachine):
         waits = [
             (
                 p.unlocked,
-                bool(p.rocket._rooms.journal._backlog),
-                bool(p.rocket._rooms.journal._log.buffered),
+                bool(p.rocket._components.journal._backlog),
+                bool(p.rocket._components.journal._log.buffered),
                 p.clock.wrong,
             )
             if p.rocket

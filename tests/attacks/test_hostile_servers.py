@@ -134,6 +134,7 @@ ENDLESS: dict[str, tuple[Callable[[Hostile], Behaviour], type[RocketVPNError]]] 
 }
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", ENDLESS)
 def test_attack_an_answer_without_end(victim: Victim, name: str) -> None:
     """Bounded in size and in time, over all tries together, however the bytes are dealt out."""

@@ -57,8 +57,8 @@ def victim(kept: tuple[bytes, MemorySecrets], tmp_path: Path) -> Config:
     return config(folder, secrets)
 
 
-def lane(db: sqlite3.Connection) -> tuple[int, list[tuple[int, bytes]]]:
-    """Return the ledger's lane and its blocks' sequence numbers and digests."""
+def partition(db: sqlite3.Connection) -> tuple[int, list[tuple[int, bytes]]]:
+    """Return the ledger's partition and its blocks' sequence numbers and digests."""
     ((number,),) = db.execute("SELECT id FROM lanes WHERE stream = 'sent'").fetchall()
     blocks = db.execute("SELECT sequence, digest FROM blocks WHERE lane = ? ORDER BY sequence", (number,)).fetchall()
     assert len(blocks) >= 3
@@ -66,19 +66,19 @@ def lane(db: sqlite3.Connection) -> tuple[int, list[tuple[int, bytes]]]:
 
 
 def alter(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     ((sealed,),) = db.execute("SELECT sealed FROM blocks WHERE lane = ? AND sequence = ?", (number, blocks[1][0]))
     changed = sealed[:40] + bytes([sealed[40] ^ 1]) + sealed[41:]
     db.execute("UPDATE blocks SET sealed = ? WHERE lane = ? AND sequence = ?", (changed, number, blocks[1][0]))
 
 
 def remove(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     db.execute("DELETE FROM blocks WHERE lane = ? AND sequence = ?", (number, blocks[1][0]))
 
 
 def remove_and_close_the_gap(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     remove(db)
     for sequence, _ in blocks[2:]:
         db.execute("UPDATE blocks SET sequence = ? WHERE lane = ? AND sequence = ?", (sequence - 1, number, sequence))
@@ -86,24 +86,24 @@ def remove_and_close_the_gap(db: sqlite3.Connection) -> None:
 
 
 def exchange(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     for old, new in ((blocks[0][0], -1), (blocks[1][0], blocks[0][0]), (-1, blocks[1][0])):
         db.execute("UPDATE blocks SET sequence = ? WHERE lane = ? AND sequence = ?", (new, number, old))
 
 
 def empty(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     db.execute("UPDATE blocks SET sealed = NULL WHERE lane = ? AND sequence = ?", (number, blocks[0][0]))
 
 
 def cut(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     db.execute("DELETE FROM blocks WHERE lane = ? AND sequence = ?", (number, blocks[-1][0]))
 
 
 def cut_with_a_matching_end(db: sqlite3.Connection) -> None:
     """As a program would that knows the format: the chain leads to its end again; only the code over it is wrong."""
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     cut(db)
     link = sealing.GENESIS
     for _, digest in blocks[:-1]:
@@ -112,20 +112,20 @@ def cut_with_a_matching_end(db: sqlite3.Connection) -> None:
 
 
 def cut_at_the_front(db: sqlite3.Connection) -> None:
-    number, blocks = lane(db)
+    number, blocks = partition(db)
     db.execute("DELETE FROM blocks WHERE lane = ? AND sequence = ?", (number, blocks[0][0]))
     link = sealing.link(sealing.GENESIS, blocks[0][1])
     db.execute("UPDATE lanes SET first_sequence = ?, first_link = ? WHERE id = ?", (blocks[1][0], link, number))
 
 
 def remove_all_of_it(db: sqlite3.Connection) -> None:
-    number, _ = lane(db)
+    number, _ = partition(db)
     for table, column in (("blocks", "lane"), ("keys", "lane"), ("lanes", "id")):
         db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))
 
 
 def drop_its_key(db: sqlite3.Connection) -> None:
-    number, _ = lane(db)
+    number, _ = partition(db)
     db.execute("UPDATE keys SET wrapped = NULL WHERE lane = ?", (number,))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.policies import TEXT, edited
+from support.policies import NEWEST, TEXT, edited
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -29,14 +29,14 @@ def wider(policy: Policy) -> Policy:
     """Return the next version, in which the region is kept for longer."""
     document = parse_policy(edited("field", "region", "P30D", "P90D", text=TEXT)).document
     changed = Policy(
-        msgspec.structs.replace(document, version=3, published=date(2020, 1, 1), effective=date(2020, 1, 1))
+        msgspec.structs.replace(document, version=NEWEST + 1, published=date(2020, 1, 1), effective=date(2020, 1, 1))
     )
     return changed.with_hosts("operator", policy.recipients["operator"].hosts)
 
 
 def show(rocket: RocketVPN) -> None:
     """Announce a wider version, and show it."""
-    rocket._rooms.versions.offer(wider(rocket.policy.current))
+    rocket._components.versions.offer(wider(rocket.policy.current))
     notice = rocket.policy.notice()
     assert notice is not None
     rocket.policy.shown(notice)
@@ -63,10 +63,10 @@ def test_attack_a_clock_set_forward_a_month_and_back(config: Config, clock: Fake
         show(rocket)
         clock.turn(MONTH)
         rocket.sync()
-        assert rocket.policy.current.version == 2
+        assert rocket.policy.current.version == NEWEST
         clock.turn(-MONTH)
         rocket.sync()
-        assert rocket.policy.current.version == 2
+        assert rocket.policy.current.version == NEWEST
 
 
 def test_attack_a_clock_set_forward_while_the_app_is_closed(config: Config, clock: FakeClock) -> None:
@@ -76,11 +76,11 @@ def test_attack_a_clock_set_forward_while_the_app_is_closed(config: Config, cloc
     for _ in range(2):  # what was believed before the second opening was a step, too
         with RocketVPN.open(config) as rocket:
             rocket.sync()
-            assert rocket.policy.current.version == 2
+            assert rocket.policy.current.version == NEWEST
     clock.turn(-MONTH)
     with RocketVPN.open(config) as rocket:
         rocket.sync()
-        assert rocket.policy.current.version == 2
+        assert rocket.policy.current.version == NEWEST
 
 
 def test_attack_a_clock_set_forward_a_day_each_morning(config: Config, clock: FakeClock) -> None:
@@ -89,7 +89,7 @@ def test_attack_a_clock_set_forward_a_day_each_morning(config: Config, clock: Fa
     for _ in range(31):
         clock.turn(DAY)
         with RocketVPN.open(config) as rocket:
-            assert rocket.policy.current.version == 2
+            assert rocket.policy.current.version == NEWEST
 
 
 def test_attack_a_clock_years_ahead_until_it_is_believed(config: Config, clock: FakeClock) -> None:
@@ -99,8 +99,8 @@ def test_attack_a_clock_years_ahead_until_it_is_believed(config: Config, clock: 
         for _ in range(4):
             clock.advance(DAY)
             rocket.sync()
-        assert rocket._rooms.vault.age().highest == clock.time()
-        assert rocket.policy.current.version == 2
+        assert rocket._components.vault.age().highest == clock.time()
+        assert rocket.policy.current.version == NEWEST
 
 
 @pytest.mark.clause("M1")
@@ -117,7 +117,7 @@ def test_running_for_as_long_lets_it_bind(config: Config, clock: FakeClock) -> N
         show(rocket)
         clock.advance(MONTH)
         rocket.sync()
-        assert rocket.policy.current.version == 3
+        assert rocket.policy.current.version == NEWEST + 1
 
 
 class TestWithAServer:
@@ -136,11 +136,11 @@ class TestWithAServer:
             show(rocket)
             clock.turn(MONTH)
             rocket.sync()
-            assert rocket.policy.current.version == 2
+            assert rocket.policy.current.version == NEWEST
             rocket.device.bind(sandbox.order())
             rocket.device.order()
             rocket.sync()
-            assert rocket.policy.current.version == 3
+            assert rocket.policy.current.version == NEWEST + 1
 
     def test_attack_a_clock_set_forward_although_the_server_says_otherwise(
         self, sandbox: Sandbox, tmp_path: Path
@@ -153,4 +153,4 @@ class TestWithAServer:
             rocket.device.order()
             clock.turn(MONTH)
             rocket.sync()
-            assert rocket.policy.current.version == 2
+            assert rocket.policy.current.version == NEWEST

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from support.delegations import TOP, Delegator
 from support.signed_files import (
     LIMITS,
     POLICY,
@@ -45,8 +46,9 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.signed_files import beside
+from rocketvpn_sdk.signed_files.metadata import from_bytes
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.updates import beside
 
 pytestmark = [pytest.mark.clause("X1"), pytest.mark.usefixtures("no_pauses")]
 TESTS = Path(__file__).parents[1]
@@ -482,14 +484,16 @@ class Clock:
 files = files_in(vault, (folder / "root.json").read_bytes(), fetch, Clock())
 for _ in range(rounds):
     files.refresh()
-    files.read(POLICY)
+    files.read(sys.argv[7])
 print("done", flush=True)
 """
 
 
-def child(device: Device, repository: Path, *, rounds: int = 1, stop_at: str = "") -> subprocess.Popen[str]:
+def child(
+    device: Device, repository: Path, *, rounds: int = 1, stop_at: str = "", path: str = POLICY
+) -> subprocess.Popen[str]:
     """Start another process of the same user, which fetches into the same folder."""
-    arguments = [TESTS, repository, device.vault, rounds, stop_at, device.clock.time()]
+    arguments = [TESTS, repository, device.vault, rounds, stop_at, device.clock.time(), path]
     command = [sys.executable, "-c", _CHILD, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -541,6 +545,28 @@ def test_kill_in_the_middle_of_a_refresh(sandbox: Sandbox, device: Device, repos
     assert device.policy() == before
     assert device.files.read("releases/notes.txt") == b"second"
     assert not list(folder.glob("work-*"))
+
+
+@pytest.mark.parametrize(("step", "found"), [(".ours.json", False), (".theirs.json", False), (".app.bin", True)])
+def test_kill_in_the_middle_of_a_look_up(device: Device, repository: Path, step: str, found: bool) -> None:
+    """Two delegated roles, the second of which lists the file: the state before it or the one after it."""
+    operator = Delegator(repository)
+    for role in ("ours", "theirs"):
+        operator.delegate(TOP, role, "apps/*")
+    operator.add("theirs", "apps/app.bin", b"app")
+    operator.serve()
+    device.refresh()
+    before = device.policy()
+    process = child(device, repository, stop_at=step, path="apps/app.bin")
+    assert process.stdout
+    assert process.stdout.readline() == "waiting\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    kept = from_bytes((beside(device.vault) / "kept.json").read_bytes())
+    assert (kept.good.keys() >= {"ours.json", "theirs.json"}) is found
+    assert device.offline().read(POLICY) == before
+    assert device.files.read("apps/app.bin") == b"app"
+    assert not list(beside(device.vault).glob("work-*"))
 
 
 def test_a_process_that_hangs_holds_the_others_for_a_bounded_time(

@@ -41,7 +41,7 @@ class Operator:
         self.shelf = Shelf(folder / "shelf", clock)
         self.keys = msgspec.json.encode(self.signer.key_set()).decode()
         self.shelf.repository.publish({RECEIPT_KEYS: self.keys.encode()})
-        self.claims = wire.Receipt(
+        self.claims = wire.ReceiptClaims(
             iss=SERVER,
             jti="request-1",
             iat=int(clock.time()),
@@ -51,7 +51,7 @@ class Operator:
             recipients_told=["operator"],
             held_back=[wire.HeldBack(field="payment_record", basis="law", until=msgspec.convert("2036-12-31", Any))],
         )
-        self.claims = msgspec.convert(msgspec.to_builtins(self.claims), wire.Receipt)
+        self.claims = msgspec.convert(msgspec.to_builtins(self.claims), wire.ReceiptClaims)
         self.token = self.signer.sign(self.claims)
 
     @property

@@ -124,6 +124,7 @@ NETWORK: dict[str, Callable[[Line], object]] = {
 
 
 @pytest.mark.clause("A1", "A2", "A3")
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("fault", NETWORK)
 @pytest.mark.parametrize("name", RIGHTS)
 def test_attack_no_network_at_every_exchange(
@@ -181,6 +182,7 @@ KEYRING = [(name, how) for name, how in KEYRING if name != "use-ticket" and ("de
 
 
 @pytest.mark.clause("A1", "A2", "A3")
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize(("name", "how"), KEYRING)
 def test_attack_keyring_gone_at_every_call(
     line: Line, tmp_path: Path, mend: Callable[[], None], name: str, how: str

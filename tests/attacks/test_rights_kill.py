@@ -74,9 +74,9 @@ class Device:
     def again(self, name: str, about: str) -> None:
         """Start the app anew, look whether all is whole, use the right once more, and see that it ended right."""
         with self.open() as rocket:
-            verify(rocket._rooms.vault)
+            verify(rocket._components.vault)
             AFTER[name](self, rocket, about)
-            verify(rocket._rooms.vault)
+            verify(rocket._components.vault)
 
 
 def _view(_: Device, rocket: RocketVPN, __: str) -> None:
@@ -87,7 +87,7 @@ def _view(_: Device, rocket: RocketVPN, __: str) -> None:
 
 def _export(device: Device, rocket: RocketVPN, about: str) -> None:
     assert not device.path.exists(), "the server is asked before a file is begun"
-    assert rocket.rights.export(about).server_answered
+    assert rocket.rights.export(about).server_problem == "authentication-required", "only who was told needs a code"
     Unpacked(device.path)
     assert not list(device.folder.glob(".mine*"))
     device.path.unlink()

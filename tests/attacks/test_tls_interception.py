@@ -49,12 +49,12 @@ Contexts = Callable[..., ssl.SSLContext]
 
 
 def from_file(trust: Path, **more: object) -> ssl.SSLContext:
-    return tls_context(trust=trust, **more)  # type: ignore[arg-type]
+    return tls_context(trust=trust, **more)  # type: ignore[arg-type] # given by name
 
 
 def from_system(trust: Path, **more: object) -> ssl.SSLContext:
     """As where the CA is in the operating system's store."""
-    context = tls_context(**more)  # type: ignore[arg-type]
+    context = tls_context(**more)  # type: ignore[arg-type] # given by name
     context.load_verify_locations(cafile=trust)
     return context
 

@@ -29,7 +29,7 @@ def test_a_report_and_an_export_show_what_is_there_and_nothing_else(tmp_path: Pa
     with running_sandbox(tmp_path / "server") as sandbox:
         world = World(sandbox, tmp_path / "vault")
         with lived_in(world, email=f"{NASTY}@post.example", line=f"said {NASTY}", weeks=1) as rocket:
-            report = rocket.rights.view(samples=5)
+            report = rocket.rights.view(samples=5, with_code=True)
             assert any(NASTY in str(held.value) for held in report.there)
             for written in (report.to_html(), report.to_html("de"), report.to_json()):
                 assert hidden(written) == set()
@@ -47,7 +47,7 @@ def test_a_report_and_an_export_show_what_is_there_and_nothing_else(tmp_path: Pa
 
 @pytest.mark.clause("A3", "S3")
 def test_a_receipt_in_a_file_hides_nothing_and_says_the_same() -> None:
-    claims = wire.Receipt(
+    claims = wire.ReceiptClaims(
         iss="https://x.example", jti="1", iat=1, device_id="D", scope="account", erased=[NASTY], held_back=[],
         recipients_told=[NASTY],
     )  # fmt: skip

@@ -21,7 +21,7 @@ from rocketvpn_sdk.errors import SecretMissing, VaultOutdated
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.keys import KEY_BYTES, derive
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.vault import CLOCK
 from rocketvpn_sdk.vault.verify import verify
 
@@ -89,22 +89,22 @@ def fill(machine: Machine) -> Planted:
 
 def deleted_keys(vault: Vault) -> tuple[list[bytes], list[bytes]]:
     """Unwrap every key there is; return those of what goes, and the others."""
-    with vault.read() as (change, keys):
-        goes = [row[0] for row in change.db.execute("SELECT id FROM lanes WHERE purpose = 'goes'")]
-        rows = change.db.execute("SELECT lane, wrapped FROM keys WHERE wrapped IS NOT NULL").fetchall()
+    with vault.read() as (transaction, keys):
+        goes = [row[0] for row in transaction.db.execute("SELECT id FROM lanes WHERE purpose = 'goes'")]
+        rows = transaction.db.execute("SELECT lane, wrapped FROM keys WHERE wrapped IS NOT NULL").fetchall()
         staying = keys.slot("stays"), keys.slot(CLOCK)
-        documents = change.db.execute("SELECT slot, wrapped FROM documents").fetchall()
-        going = [wrapped for lane, wrapped in rows if lane in goes]
+        documents = transaction.db.execute("SELECT slot, wrapped FROM documents").fetchall()
+        going = [wrapped for partition, wrapped in rows if partition in goes]
         going += [wrapped for slot, wrapped in documents if slot not in staying]
-        kept = [wrapped for lane, wrapped in rows if lane not in goes]
+        kept = [wrapped for partition, wrapped in rows if partition not in goes]
         kept += [wrapped for slot, wrapped in documents if slot == staying[0]]
         return tuple([keys.root.unwrap(each, part="") for each in part] for part in (going, kept))
 
 
 def delete(machine: Machine) -> None:
-    with machine.vault.shredding() as change:
-        change.shred(Lanes(purpose="goes"))
-        change.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
+    with machine.vault.shredding() as transaction:
+        transaction.shred(PartitionChoice(purpose="goes"))
+        transaction.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
 
 
 def held(vault: Vault) -> tuple[int, int]:
@@ -201,10 +201,10 @@ def test_attack_every_copy_ever_made_with_the_secrets_of_after(machine: Machine)
     machine.clock.advance(60)
     machine.vault.settle()
     copies.append(machine.copy_folder("settled"))
-    with machine.vault.write() as change:  # dropped; the secret store is asked afterwards
-        change.shred(Lanes(purpose="goes"))
-        change.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
-        change.owe_rotation(machine.clock.time())
+    with machine.vault.write() as transaction:  # dropped; the secret store is asked afterwards
+        transaction.shred(PartitionChoice(purpose="goes"))
+        transaction.drop(*(f"goes/{number}" for number in range(DOCUMENTS)))
+        transaction.request_rotation(machine.clock.time())
     copies.append(machine.copy_folder("dropped"))
     assert openable(copies[-1], machine.secrets, planted.keys) == len(planted.keys)  # still in the write-ahead log
     machine.vault.rotate()
@@ -224,16 +224,16 @@ def test_attack_older_file_under_the_same_root(machine: Machine) -> None:
     log = SealedLog(machine.vault, "log")
     log.append("stays", FORTNIGHT, "first")
     log.commit()
-    with machine.vault.write() as change:  # which owes nothing
-        change.put("choice", Note("no"))
+    with machine.vault.write() as transaction:  # which owes nothing
+        transaction.put("choice", Note("no"))
     machine.vault.close()
     older = machine.copy_folder("older")
     machine.vault = machine.open(machine.folder, machine.secrets)
     log = SealedLog(machine.vault, "log")
     log.append("stays", FORTNIGHT, "second")
     log.commit()
-    with machine.vault.write() as change:
-        change.put("choice", Note("yes"))
+    with machine.vault.write() as transaction:
+        transaction.put("choice", Note("yes"))
     machine.vault.close()
     put_back(machine, older)
     machine.vault = machine.open(machine.folder, machine.secrets)
@@ -253,9 +253,9 @@ def test_attack_older_file_while_a_deletion_is_owed(machine: Machine) -> None:
     machine.vault.close()
     older = machine.copy_folder("older")
     machine.vault = machine.open(machine.folder, machine.secrets)
-    with machine.vault.write() as change:  # the secret store cannot be asked now
-        change.drop("goes/0")
-        change.owe_rotation(machine.clock.time())
+    with machine.vault.write() as transaction:  # the secret store cannot be asked now
+        transaction.drop("goes/0")
+        transaction.request_rotation(machine.clock.time())
     assert machine.vault.status().rotation_owed_since is not None
     assert held(machine.open(older, machine.copy_secrets())) == (0, 1)
     machine.vault.rotate()
@@ -266,8 +266,10 @@ def test_attack_older_file_while_a_deletion_is_owed(machine: Machine) -> None:
 def test_attack_replaced_document_in_a_copy(machine: Machine) -> None:
     """What a document held before it was replaced cannot be opened once the rotation that it owes was paid."""
     machine.vault.put("stays", Note("before"))
-    with machine.vault.read() as (change, keys):
-        wrapped = change.db.execute("SELECT wrapped FROM documents WHERE slot = ?", (keys.slot("stays"),)).fetchone()[0]
+    with machine.vault.read() as (transaction, keys):
+        wrapped = transaction.db.execute(
+            "SELECT wrapped FROM documents WHERE slot = ?", (keys.slot("stays"),)
+        ).fetchone()[0]
         key = keys.root.unwrap(wrapped, part="")
     folder = machine.copy_folder("before")
     machine.vault.put("stays", Note("after"))

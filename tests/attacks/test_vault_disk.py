@@ -26,7 +26,7 @@ from support.vaults import Note, open_vault
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.errors import RocketVPNError, VaultError, VaultFull, VaultReadOnly
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
-from rocketvpn_sdk.vault import SealedLog, store
+from rocketvpn_sdk.vault import SealedLog, database
 from rocketvpn_sdk.vault.verify import verify
 
 tmpfs = pytest.mark.component("tmpfs")
@@ -158,7 +158,7 @@ def test_attack_disk_full_at_a_checkpoint_does_not_double_what_was_committed(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The write-ahead log took the commit; that it cannot be moved into the file is no failure of the commit."""
-    monkeypatch.setattr(store, "_COMMITS_PER_CHECKPOINT", 40)
+    monkeypatch.setattr(database, "_COMMITS_PER_CHECKPOINT", 40)
     vault = open_vault(disk / "vault", MemorySecrets())
     log = SealedLog(vault, "log", block_records=1)
     rng = random.Random(1)

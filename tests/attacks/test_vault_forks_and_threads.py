@@ -18,7 +18,7 @@ from support.vaults import Note, UnreliableSecrets, open_vault
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.verify import verify
 
 WAIT = 60.0
@@ -94,8 +94,8 @@ class Hands:
     def shred(self) -> None:
         for _ in range(self.times // 4):
             self.log.append("goes", FORTNIGHT, "goes")
-            with self.vault.shredding() as change:
-                change.shred(Lanes(purpose="goes"))
+            with self.vault.shredding() as transaction:
+                transaction.shred(PartitionChoice(purpose="goes"))
 
     def read(self) -> None:
         for _ in range(self.times // 4):
@@ -152,7 +152,7 @@ def test_attack_secret_store_that_logs_while_it_is_asked(tmp_path: Path) -> None
             logger.error("another thread's line")
 
         secrets.before = answer
-        all_at_once(rocket._rooms.vault.rotate, commit)
+        all_at_once(rocket._components.vault.rotate, commit)
         secrets.unlock()
 
 
@@ -179,6 +179,6 @@ def test_attack_app_logs_while_the_keyring_asks_its_user(tmp_path: Path) -> None
             answered.set()
 
         secrets.before = prompt
-        all_at_once(rocket._rooms.vault.rotate, log)
+        all_at_once(rocket._components.vault.rotate, log)
         secrets.unlock()
         assert lines == [False], "the app's line waited for the user"

@@ -24,7 +24,13 @@ from support.planted import TABLES, attacked
 from support.vaults import Note, UnreliableSecrets, open_vault
 
 from rocketvpn_sdk import Config, PassphraseSecrets, RocketVPN
-from rocketvpn_sdk.errors import RocketVPNError, SecretStoreLocked, SecretStoreUnavailable, VaultDamaged, VaultUnsafe
+from rocketvpn_sdk.errors import (
+    RocketVPNError,
+    SecretStoreLocked,
+    SecretStoreUnavailable,
+    VaultDamaged,
+    VaultUnsafe,
+)
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import Vault
@@ -193,6 +199,23 @@ def test_a_mark_that_the_root_does_not_vouch_for_waits_for_a_reset(tmp_path: Pat
     assert (secrets.names(), folder.exists()) == ((), False)
 
 
+@pytest.mark.parametrize("place", [0, 2], ids=["before", "behind"])
+def test_attack_a_second_head_hides_the_root_from_a_reset(
+    tmp_path: Path, secrets: UnreliableSecrets, place: int
+) -> None:
+    folder = tmp_path / "vault"
+    made(folder, secrets, "goes")
+    with closing(sqlite3.connect(folder / "vault.db")) as db, db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        columns = [row[1] for row in db.execute("PRAGMA table_info(head)") if row[1] not in ("id", "root_id")]
+        same = ", ".join(columns)
+        db.execute(f"INSERT INTO head (id, root_id, {same}) SELECT ?, randomblob(16), {same} FROM head", (place,))
+    with pytest.raises(VaultDamaged, match="head"):
+        open_vault(folder, secrets)
+    assert not Vault.reset(folder, secrets, FakeClock(), Limits()).unknown
+    assert (secrets.names(), folder.exists()) == ((), False)
+
+
 def test_files_that_outlived_their_root_and_hold_nothing_are_removed_at_the_next_opening(
     tmp_path: Path, secrets: UnreliableSecrets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,7 +223,7 @@ def test_files_that_outlived_their_root_and_hold_nothing_are_removed_at_the_next
     vault = open_vault(folder, secrets)
     vault.put("note", Note("goes"))
     with monkeypatch.context() as patch:
-        patch.setattr("rocketvpn_sdk.vault.store.Store.remove_files", lambda store: 1 / 0)
+        patch.setattr("rocketvpn_sdk.vault.database.Database.remove_files", lambda store: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             vault.destroy()
     vault.close()
@@ -257,7 +280,7 @@ def test_a_vault_that_was_begun_uses_no_root_that_is_in_use(tmp_path: Path, secr
             (other["vault_id"], other["root_id"]),
         )
     vault = open_vault(tmp_path / "b", secrets)
-    assert vault._access.keys.root.vault_id not in (other["vault_id"],)
+    assert vault._keyed_store.keys.root.vault_id not in (other["vault_id"],)
     vault.rotate()
     vault.close()
     assert before.items() <= secrets._entries.items()
@@ -289,7 +312,7 @@ class Doubled(UnreliableSecrets):
 def test_a_root_is_deleted_until_none_is_left(tmp_path: Path) -> None:
     secrets = Doubled()
     vault = open_vault(tmp_path / "vault", secrets)
-    old = vault._access.keys.root.name
+    old = vault._keyed_store.keys.root.name
     vault.put("note", Note("goes"))
     vault.drop("note")
     assert old not in secrets.names()
@@ -355,9 +378,9 @@ def plant_journal(database: Path, victim: Path) -> None:
         with closing(sqlite3.connect(database)) as db:  # of an empty file sqlite takes no journal
             db.execute("CREATE TABLE t (a)")
     magic, name = bytes.fromhex("d9d505f920a163d7"), str(victim).encode()
-    head = (magic + struct.pack(">IIIII", 0, 1, 0, 512, 4096)).ljust(512, b"\0")
+    header = (magic + struct.pack(">IIIII", 0, 1, 0, 512, 4096)).ljust(512, b"\0")
     end = struct.pack(">I", 1) + name + struct.pack(">II", len(name), sum(name)) + magic
-    database.with_name(f"{database.name}-journal").write_bytes(head + end)
+    database.with_name(f"{database.name}-journal").write_bytes(header + end)
 
 
 def test_the_attack_works_on_sqlite_alone(tmp_path: Path) -> None:

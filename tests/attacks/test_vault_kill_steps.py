@@ -58,10 +58,10 @@ WHOLE = (list(range(10)), [-number for number in range(10)], [Note("0"), Note("1
 def settled(vault: Vault, folder: Path) -> None:
     """Everything a rotation leaves behind goes in the end: one root, no bridge, nothing owed."""
     vault.settle()
-    assert shared_secrets(folder).roots() == {vault._access.keys.root.name}
+    assert shared_secrets(folder).roots() == {vault._keyed_store.keys.root.name}
     assert vault.status().rotation_owed_since is None
-    with vault.read() as (change, _):
-        assert change.db.execute("SELECT planned, retired, bridge FROM head").fetchone() == (None, None, None)
+    with vault.read() as (transaction, _):
+        assert transaction.db.execute("SELECT planned, retired, bridge FROM head").fetchone() == (None, None, None)
 
 
 # ---------------------------------------------------------------- at every call and statement
@@ -158,7 +158,7 @@ def test_attack_kill_9_while_a_vault_is_made(steps: Steps, tmp_path: Path, by: s
         vault.put("note", Note("new"))
         assert vault.get("note", Note) == Note("new")
         verify(vault)
-        assert shared_secrets(folder).roots() == {vault._access.keys.root.name}
+        assert shared_secrets(folder).roots() == {vault._keyed_store.keys.root.name}
         vault.close()
         if ended == SURVIVED:
             break

@@ -26,8 +26,8 @@ from rocketvpn_sdk.errors import (
     VaultReadOnly,
 )
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.vault import SealedLog, Vault, head, migration
-from rocketvpn_sdk.vault.head import FORMAT, OLDEST, heads, manifest, read_head
+from rocketvpn_sdk.vault import SealedLog, Vault, header, migration
+from rocketvpn_sdk.vault.header import FORMAT, OLDEST, heads, manifest, read_header
 from rocketvpn_sdk.vault.keys import RootKey, secret_name
 from rocketvpn_sdk.vault.moments import Moments
 from rocketvpn_sdk.vault.rotation import rewrap
@@ -68,7 +68,7 @@ def opened(folder: Path, secrets: UnreliableSecrets, clock: FakeClock | None = N
     vault = Vault(folder / "vault", secrets, clock or FakeClock(LATER), LIMITS)
     try:
         vault.unlock()
-    except BaseException:
+    except BaseException:  # an interrupt, too: it is cleaned up and goes on
         vault.close()
         raise
     return vault
@@ -420,7 +420,7 @@ class _Signing:
         return self.db
 
     def __exit__(self, *_: object) -> None:
-        found = read_head(self.db, oldest=1)
+        found = read_header(self.db, oldest=1)
         stored = self.secrets._entries[secret_name(found.vault_id, found.root_id)]
         root = RootKey.from_stored(found.vault_id, found.root_id, stored, store="")
         self.db.execute("UPDATE head SET manifest = ?, heads = ?", (manifest(self.db, root), heads(self.db, root)))
@@ -430,7 +430,7 @@ class _Signing:
 
 def rotate_as_then(folder: Path, secrets: UnreliableSecrets) -> None:
     with _Signing(folder / "vault.db", secrets) as db:
-        found = read_head(db, oldest=1)
+        found = read_header(db, oldest=1)
         name = secret_name(found.vault_id, found.root_id)
         root = RootKey.from_stored(found.vault_id, found.root_id, secrets._entries.pop(name), store="")
         fresh = RootKey.new(found.vault_id)
@@ -444,7 +444,7 @@ def rotate_as_then(folder: Path, secrets: UnreliableSecrets) -> None:
 
 def test_every_format_has_a_step_to_the_next() -> None:
     assert list(migration.LADDER) == list(range(OLDEST, FORMAT))
-    assert set(head._COVERED) == set(range(OLDEST, FORMAT + 1))
+    assert set(header._COVERED) == set(range(OLDEST, FORMAT + 1))
 
 
 @pytest.fixture
@@ -460,12 +460,12 @@ def format_5(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
         return climb
 
-    covered = head._COVERED | dict.fromkeys((FORMAT + 1, FORMAT + 2), head._COVERED[FORMAT])
-    monkeypatch.setattr(head, "_COVERED", covered)
+    covered = header._COVERED | dict.fromkeys((FORMAT + 1, FORMAT + 2), header._COVERED[FORMAT])
+    monkeypatch.setattr(header, "_COVERED", covered)
     monkeypatch.setattr(migration, "LADDER", migration.LADDER | {3: step(3), 4: step(4)})
-    for module in (head, migration):
+    for module in (header, migration):
         monkeypatch.setattr(module, "FORMAT", 5)
-    monkeypatch.setattr(head.read_head, "__kwdefaults__", {"oldest": 5})
+    monkeypatch.setattr(header.read_header, "__kwdefaults__", {"oldest": 5})
     return taken
 
 

@@ -27,7 +27,7 @@ from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.config import SecretStore
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import QueueItem
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 
 pytestmark = pytest.mark.clause("T1")
 
@@ -37,7 +37,7 @@ EMAIL = "lena.garden@night-forum.example.com"
 TOKEN = "refresh-5f2c9e1d7a"
 HOSTS = ("chess-travel.example.org", "api.rocketvpn.example")
 REGIONS = ("de-fra", "jp-tyo", "br-sao")
-# A lane's stream and purpose stand in the file in the clear, and nothing else does: see docs/vault-format.md.
+# A partition's stream and purpose stand in the file in the clear, and nothing else does: see docs/vault-format.md.
 NAMES = ("session.connected", "network.changed", "log.message", "rights.request", "wireguard")
 LINES = 3000
 
@@ -104,14 +104,14 @@ class Session:
         self.searched = 0
 
     def bind(self) -> None:
-        vault = self.rocket._rooms.vault
+        vault = self.rocket._components.vault
         vault.put("binding", Bound(order_number=ORDER, device_id=DEVICE))
         vault.put("credentials", Bound(device_id=DEVICE, refresh_token=TOKEN))
         item = QueueItem(
             id="0", operation="rights.request", body={"contact_email": EMAIL}, created_at=0.0, idempotency_key="0"
         )
-        with vault.write() as change:
-            self.rocket._rooms.queue.add(change, item)
+        with vault.write() as transaction:
+            self.rocket._components.queue.add(transaction, item)
 
     def run(self, lines: int, seed: int) -> None:
         for number, line in enumerate(vpn_lines(lines, seed=seed)):
@@ -153,14 +153,14 @@ def test_attack_search_every_file_at_every_moment(tmp_path: Path) -> None:
         records = session.rocket.journal.stats().records
         session.bind()
         session.search()
-        session.rocket._rooms.vault.rotate()
+        session.rocket._components.vault.rotate()
         session.search()
         session.clock.advance(8 * 86400)
         session.rocket.journal.purge()
         session.search()
-        with session.rocket._rooms.vault.shredding() as change:
-            change.shred(Lanes())
-            change.drop_all_documents()
+        with session.rocket._components.vault.shredding() as transaction:
+            transaction.shred(PartitionChoice())
+            transaction.drop_all_documents()
         session.search()
     session.search()
     assert session.searched == 9

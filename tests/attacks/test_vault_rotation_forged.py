@@ -15,8 +15,8 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.head import update_head
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.header import update_header
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.verify import verify
 
 FORTNIGHT, WEEK = Duration("P14D"), Duration("P7D")
@@ -60,9 +60,9 @@ def vault(tmp_path: Path, secrets: UnreliableSecrets):
         for number in range(3):
             log.append(purpose, retention, number)
             log.commit()
-    with vault.write() as change:
-        change.shred(Lanes(stream="other"), vault.age().highest)
-        change.owe_rotation(vault.clock.time())
+    with vault.write() as transaction:
+        transaction.shred(PartitionChoice(stream="other"), vault.age().highest)
+        transaction.request_rotation(vault.clock.time())
     yield vault
     vault.close()
 
@@ -81,8 +81,8 @@ def rotates(vault: Vault) -> None:
 
 
 def shreds(vault: Vault) -> None:
-    with vault.shredding() as change:
-        change.shred(Lanes(stream="log", purpose="improvement"), vault.age().highest)
+    with vault.shredding() as transaction:
+        transaction.shred(PartitionChoice(stream="log", purpose="improvement"), vault.age().highest)
 
 
 @pytest.mark.clause("T1")
@@ -112,10 +112,10 @@ def test_a_head_that_would_have_the_root_in_force_removed_costs_no_secret(
     vault: Vault, secrets: UnreliableSecrets, column: str
 ) -> None:
     """No process of ours writes such a head. Should one ever, its seal is right, and everything would go."""
-    with vault.write() as change:
-        root = change.keys.root.name
-        change.touch_manifest()
-        update_head(change.db, **{column: change.keys.root.root_id, "replaced_at": 0.0})
+    with vault.write() as transaction:
+        root = transaction.keys.root.name
+        transaction.touch_manifest()
+        update_header(transaction.db, **{column: transaction.keys.root.root_id, "replaced_at": 0.0})
     with pytest.raises(VaultDamaged):
         vault.rotate()
     assert root in secrets.names()

@@ -23,6 +23,7 @@ import pytest
 from support.forms import form
 from support.planted import attacked, behind_its_index, plant
 from support.reach import reachable
+from support.vaults import open_vault
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.doctor import examine
@@ -108,7 +109,7 @@ def deleting_logs(run: Run) -> Any:
 
 def verifying(run: Run) -> Any:
     found = run.open.verify()
-    return found.lanes, found.blocks, found.records, found.documents
+    return found.partitions, found.blocks, found.records, found.documents
 
 
 def settling(run: Run) -> Any:
@@ -182,7 +183,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     untouched.close()
     world = World(pristine, untouched)
     yield world
-    print(f"planted {PLANTED}: {world.refused} refused, without effect: {sorted(set(world.harmless))}")  # noqa: T201
+    print(f"planted {PLANTED}: {world.refused} refused, without effect: {sorted(set(world.harmless))}")  # noqa: T201 - the count is asked for
 
 
 def test_the_oracle_sees_what_is_there(world: World) -> None:
@@ -315,3 +316,17 @@ def test_a_schema_in_a_lock_has_no_effect(world: World, tmp_path: Path, name: st
     opening(run)
     assert verifying(run)
     run.close()
+
+
+@pytest.mark.parametrize(
+    "pragmas",
+    ["PRAGMA user_version = 7", "PRAGMA application_id = 7", "PRAGMA auto_vacuum = NONE; VACUUM"],
+)
+def test_attack_a_pragma_that_is_kept_in_the_file(tmp_path: Path, pragmas: str) -> None:
+    secrets = MemorySecrets()
+    open_vault(tmp_path / "vault", secrets).close()
+    with closing(sqlite3.connect(tmp_path / "vault" / "vault.db", isolation_level=None)) as db:
+        db.executescript(pragmas)
+    with pytest.raises(VaultDamaged, match="the database file"):
+        open_vault(tmp_path / "vault", secrets)
+    assert secrets.names()

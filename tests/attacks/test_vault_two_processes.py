@@ -23,9 +23,9 @@ from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault, lifecycle
-from rocketvpn_sdk.vault.access import Access
+from rocketvpn_sdk.vault.keyed_store import KeyedStore
 from rocketvpn_sdk.vault.keys import generation_name
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.verify import verify
 
@@ -38,7 +38,7 @@ def test_attack_two_processes_write_rotate_and_delete_at_once(tmp_path: Path) ->
     """No loss, no deadlock, no error, and nothing that was deleted is readable again."""
     seconds = form(2, 5, 60)
     open_shared(tmp_path).close()
-    # Numbers of their own, since both write to one lane.
+    # Numbers of their own, since both write to one partition.
     writers = [start("crash_writer", tmp_path, name, seed, seed * 10**9, seconds) for seed, name in enumerate(NAMES)]
     for writer in writers:
         assert finish(writer, timeout=seconds + 45) == 0
@@ -65,7 +65,7 @@ def check_own(vault: Vault, log: SealedLog, name: str, promised: Promised) -> No
 
 
 def check_shared(folder: Path, found: set[int]) -> None:
-    """Judge the lane that both wrote and both deleted, by the moments that each noted around its calls."""
+    """Judge the partition that both wrote and both deleted, by the moments that each noted around its calls."""
     lines = [json.loads(line)[1:] for name in NAMES for line in (folder / f"{name}.shared").read_text().splitlines()]
     shreds = [(begun, ended) for what, *rest in lines if what == "shred" for begun, ended in [rest]]
     assert shreds
@@ -172,8 +172,8 @@ def test_attack_two_rotations_wait_for_one_lock(pair: tuple[Vault, Vault], monke
 
 RACES = {
     "after it was fetched": (lifecycle, "find_root"),
-    "after the keys under it were found": (Access, "fresh_keys"),
-    "after it was fetched for a write": (Access, "load"),
+    "after the keys under it were found": (KeyedStore, "require_keys"),
+    "after it was fetched for a write": (KeyedStore, "load"),
 }
 
 
@@ -190,7 +190,7 @@ def test_attack_root_replaced_right(
 
     def late(*arguments: Any) -> Any:
         found = call(*arguments)
-        if arguments[0] in (two._store, two._access) and left[0] and not busy[0]:
+        if arguments[0] in (two._store, two._keyed_store) and left[0] and not busy[0]:
             left[0] -= 1
             busy[0] = True
             one.rotate()
@@ -200,7 +200,7 @@ def test_attack_root_replaced_right(
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, late)
         with nullcontext() if times == 1 else pytest.raises(VaultBusy):
-            if name == "fresh_keys":
+            if name == "require_keys":
                 assert two.get("note", Note) == Note("kept")
             else:
                 two.put("note", Note("kept"))
@@ -318,13 +318,13 @@ def test_attack_rotation_tidied_away_by_another_process_in_its_middle(
 
     def later(rotation: Rotation, new: Any) -> None:
         deposit(rotation, new)
-        two._access._rotation.repair(two._access.fresh_keys().root)
+        two._keyed_store._rotation.repair(two._keyed_store.fresh_keys().root)
 
     with monkeypatch.context() as patch:
         patch.setattr(Rotation, "_deposit", later)
         with pytest.raises(VaultBusy):
             one.rotate()
-    root = one._access.keys.root
+    root = one._keyed_store.keys.root
     assert set(secrets.names()) == {root.name, generation_name(root.vault_id)}
     one.rotate()
     assert one.get("note", Note) == two.get("note", Note) == Note("kept")
@@ -359,9 +359,9 @@ def test_attack_deletion_in_the_middle_of_anothers_rotation_stays_owed(
     one.put("note", Note("goes"))
 
     def drop() -> None:
-        with two.write() as change:
-            change.drop("note")
-            change.owe_rotation(clock.time())
+        with two.write() as transaction:
+            transaction.drop("note")
+            transaction.request_rotation(clock.time())
 
     def before(method: str, name: str) -> None:
         if method == "set" and name.endswith("generation"):
@@ -392,7 +392,7 @@ def test_a_root_that_the_store_would_not_give_up_is_owed(pair: tuple[Vault, Vaul
 
 
 @pytest.mark.clause("A3")
-def test_attack_late_flush_into_a_lane_that_was_never_stored(pair: tuple[Vault, Vault], clock: FakeClock) -> None:
+def test_attack_late_flush_into_a_partition_that_was_never_stored(pair: tuple[Vault, Vault], clock: FakeClock) -> None:
     """A process buffers its first records of a kind; everything is deleted; then it flushes: they stay deleted."""
     one, two = pair
     first = SealedLog(one, "log")
@@ -401,68 +401,68 @@ def test_attack_late_flush_into_a_lane_that_was_never_stored(pair: tuple[Vault, 
     late = SealedLog(two, "log")
     late.append("security", FORTNIGHT, "buffered before")
     clock.advance(1)
-    with one.shredding() as change:
-        change.shred(Lanes())
+    with one.shredding() as transaction:
+        transaction.shred(PartitionChoice())
     clock.advance(1)
     late.append("security", FORTNIGHT, "after")
     late.commit()
     assert [record for _, record in late.read()] == ["after"]
 
 
-def late_flush(pair: tuple[Vault, Vault], clock: FakeClock, which: Lanes, **lane: str) -> list[Any]:
-    """Buffer in one process, delete in the other, flush; return what is there. There is no lane at all before."""
+def late_flush(pair: tuple[Vault, Vault], clock: FakeClock, which: PartitionChoice, **partition: str) -> list[Any]:
+    """Buffer in one process, delete in the other, flush; return what is there. There is no partition at all before."""
     one, two = pair
-    lane = {"stream": "log", "purpose": "service"} | lane
-    late = SealedLog(two, lane["stream"])
-    late.append(lane["purpose"], FORTNIGHT, "buffered before")
+    partition = {"stream": "log", "purpose": "service"} | partition
+    late = SealedLog(two, partition["stream"])
+    late.append(partition["purpose"], FORTNIGHT, "buffered before")
     clock.advance(1)
-    with one.shredding() as change:
-        change.shred(which)
+    with one.shredding() as transaction:
+        transaction.shred(which)
     clock.advance(1)
-    late.append(lane["purpose"], FORTNIGHT, "after")
+    late.append(partition["purpose"], FORTNIGHT, "after")
     late.commit()
     return [record for _, record in late.read()]
 
 
 PICKED = {
-    "everything": (Lanes(), {}),
-    "its stream": (Lanes(stream="log"), {}),
-    "its purpose": (Lanes(purpose="service"), {}),
-    "both": (Lanes("log", "service"), {}),
+    "everything": (PartitionChoice(), {}),
+    "its stream": (PartitionChoice(stream="log"), {}),
+    "its purpose": (PartitionChoice(purpose="service"), {}),
+    "both": (PartitionChoice("log", "service"), {}),
 }
 NOT_PICKED = {
-    "another stream": (Lanes(stream="log"), {"stream": "sent"}),
-    "another purpose": (Lanes(purpose="service"), {"purpose": "security"}),
-    "another purpose of the stream": (Lanes("log", "service"), {"purpose": "security"}),
-    "another stream of the purpose": (Lanes("log", "service"), {"stream": "sent"}),
+    "another stream": (PartitionChoice(stream="log"), {"stream": "sent"}),
+    "another purpose": (PartitionChoice(purpose="service"), {"purpose": "security"}),
+    "another purpose of the stream": (PartitionChoice("log", "service"), {"purpose": "security"}),
+    "another stream of the purpose": (PartitionChoice("log", "service"), {"stream": "sent"}),
 }
 
 
 @pytest.mark.clause("A3")
-@pytest.mark.parametrize(("which", "lane"), PICKED.values(), ids=PICKED)
-def test_attack_late_flush_where_no_lane_was_ever_stored(
-    pair: tuple[Vault, Vault], clock: FakeClock, which: Lanes, lane: dict[str, str]
+@pytest.mark.parametrize(("which", "partition"), PICKED.values(), ids=PICKED)
+def test_attack_late_flush_where_no_partition_was_ever_stored(
+    pair: tuple[Vault, Vault], clock: FakeClock, which: PartitionChoice, partition: dict[str, str]
 ) -> None:
-    """A deletion in a vault without a single lane holds for what another process had buffered before it."""
-    assert late_flush(pair, clock, which, **lane) == ["after"]
+    """A deletion in a vault without a single partition holds for what another process had buffered before it."""
+    assert late_flush(pair, clock, which, **partition) == ["after"]
 
 
-@pytest.mark.parametrize(("which", "lane"), NOT_PICKED.values(), ids=NOT_PICKED)
-def test_a_deletion_takes_nothing_from_lanes_that_it_did_not_pick(
-    pair: tuple[Vault, Vault], clock: FakeClock, which: Lanes, lane: dict[str, str]
+@pytest.mark.parametrize(("which", "partition"), NOT_PICKED.values(), ids=NOT_PICKED)
+def test_a_deletion_takes_nothing_from_partitions_that_it_did_not_pick(
+    pair: tuple[Vault, Vault], clock: FakeClock, which: PartitionChoice, partition: dict[str, str]
 ) -> None:
-    assert late_flush(pair, clock, which, **lane) == ["buffered before", "after"]
+    assert late_flush(pair, clock, which, **partition) == ["buffered before", "after"]
 
 
 @pytest.mark.clause("A3")
-def test_attack_late_flush_of_another_process_where_no_lane_was_ever_stored(tmp_path: Path) -> None:
+def test_attack_late_flush_of_another_process_where_no_partition_was_ever_stored(tmp_path: Path) -> None:
     """The same with a process of its own: it buffers, everything is deleted here, it flushes."""
     vault = open_shared(tmp_path)
     late = start("crash_buffered", tmp_path)
     assert late.stdout is not None
     assert late.stdout.readline() == "buffered\n"
-    with vault.shredding() as change:
-        change.shred(Lanes())
+    with vault.shredding() as transaction:
+        transaction.shred(PartitionChoice())
     assert finish(late) == 0
     assert [record for _, record in SealedLog(vault, "log").read()] == ["after"]
     verify(vault)
@@ -483,8 +483,8 @@ def test_attack_deletion_by_a_process_whose_clock_had_run_ahead(
     two = open_vault(tmp_path / "vault", secrets, clock)
     late = SealedLog(two, "log")
     late.append("service", FORTNIGHT, "buffered before")
-    with one.shredding() as change:
-        change.shred(Lanes())
+    with one.shredding() as transaction:
+        transaction.shred(PartitionChoice())
     late.commit()
     for number in range(3):
         clock.advance(1)

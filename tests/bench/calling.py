@@ -77,7 +77,7 @@ def _server(folder: Path) -> Iterator[dict[str, Any]]:
 
 def _signed(rocket: RocketVPN, url: str, body: bytes, count: int) -> Iterator[dict[str, str]]:
     """Return the headers of ``count`` requests, signed beforehand as ours are."""
-    signer = rocket._rooms.api.session.signer("tunnel.register")
+    signer = rocket._components.api.session.signer("tunnel.register")
     headers = [
         signer.headers("POST", url, body) | {"Content-Type": "application/json", "Idempotency-Key": f'"{uuid.uuid4()}"'}
         for _ in range(count)

@@ -10,7 +10,7 @@ from bench.data import events
 from bench.journal import opened
 from bench.measure import Row, wall
 from bench.peers import SqlCipher
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 
 _SAMPLE = 10_000
 
@@ -38,9 +38,9 @@ def _ours(made: tuple, size: int) -> float:
 
 def _fill(rocket: object, made: tuple, size: int) -> None:
     log = rocket.journal._log
-    lane = ("service", rocket.journal._events[type(made[0])].retention)
+    partition = ("service", rocket.journal._events[type(made[0])].retention)
     for number in range(size):
-        log.append(*lane, ("service", "session.connected", {"region": "de-fra", "duration": number % 977}))
+        log.append(*partition, ("service", "session.connected", {"region": "de-fra", "duration": number % 977}))
         if log.buffered >= 256:
             log.commit()
     log.commit()
@@ -48,8 +48,8 @@ def _fill(rocket: object, made: tuple, size: int) -> None:
 
 def _shred(rocket: object) -> None:
     """What a deletion does before it returns: drop the keys, rotate the root. Ciphertext is removed afterwards."""
-    with rocket._rooms.vault.shredding() as change:
-        change.shred(Lanes())
+    with rocket._components.vault.shredding() as transaction:
+        transaction.shred(PartitionChoice())
 
 
 def _theirs(made: tuple, size: int) -> float:

@@ -17,8 +17,8 @@ from pathlib import Path
 from bench.measure import Row
 from rocketvpn_sdk.background import CHECK_AGAIN, SHORTEST, put_off_until
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.sandbox.settings import Settings
-from rocketvpn_sdk.transport.courier import GETS_ON
+from rocketvpn_sdk.sandbox.settings import ServerSettings
+from rocketvpn_sdk.transport.delivery import GETS_ON
 from rocketvpn_sdk.transport.session import MARGIN
 from rocketvpn_sdk.vault.due import asked_for, next_due
 
@@ -100,7 +100,7 @@ class _Device:
     answered: bool = False
     got_on: int = 0
 
-    def served(self, now: float, life: Settings) -> bool:
+    def served(self, now: float, life: ServerSettings) -> bool:
         """Take one answer; return whether that was the last one it needs. A token or nonce got once is kept."""
         if self.checks:
             self.left -= 1
@@ -150,7 +150,7 @@ def simulate(
         busy: the seconds of a ``Retry-After`` in what a server that is up and overloaded answers; 0: it sends none.
     """
     numbers = random.Random(seed)
-    uniform, life, capacity = numbers.uniform, Settings(), devices // PER_DEVICE
+    uniform, life, capacity = numbers.uniform, ServerSettings(), devices // PER_DEVICE
     seconds = _start(numbers, outage, devices, checking)
     load = Load(outage, [0] * HORIZON)
     for second, arriving in enumerate(seconds):

@@ -20,8 +20,6 @@ from rocketvpn_sdk.policy import bundled_policy  # noqa: E402 - the path is set 
 from rocketvpn_sdk.testing import MemorySecrets  # noqa: E402 - the path is set above
 
 _ROUNDS = 5
-_CALLS_A_COMMIT = 16
-"""So that a block of the ledger is as full as calls one by one make it."""
 
 
 def viewing(log_records: int, sent_records: int) -> Iterator[Row]:
@@ -56,21 +54,17 @@ def _opened(folder: Path) -> RocketVPN:
 
 def _fill(folder: Path, log_records: int, sent_records: int) -> None:
     """Write a log and a ledger; the calls themselves are B6's."""
-    from rocketvpn_sdk.transport.guard import Passed
+    from rocketvpn_sdk.transport.guard import ApprovedRequest
 
     operations = bundled_policy().document.operation
     with _opened(folder) as rocket:
         for event in events(log_records):
             rocket.journal.record(event)
         rocket.journal.flush()
-        ledger, stream = rocket._rooms.api.sent, rocket._rooms.sent
-        commit, stream.commit = stream.commit, lambda: None
+        ledger = rocket._components.api.sent
         for number in range(sent_records):
             operation = operations[number % len(operations)]
-            ledger.finish(ledger.begin(Passed(operation, operation.fields), b"{}"), "200", 1)
-            if number % _CALLS_A_COMMIT == 0:
-                commit()
-        stream.commit = commit
+            ledger.finish(ledger.begin(ApprovedRequest(operation, operation.fields), b"{}"), "200", 1)
 
 
 def _measure(folder: Path, log_records: int, sent_records: int) -> dict[str, float]:

@@ -82,7 +82,7 @@ class Recorder:
 
 
 @canary(
-    ("transport/lines.py", "httpcore._backends.sync.SyncStream"),
+    ("transport/socket_backend.py", "httpcore._backends.sync.SyncStream"),
     breaks="connections cannot be made; or read and write without the deadline, and before the pins were checked",
 )
 def test_httpcores_stream_sets_a_timeout_before_every_send_and_recv_and_uses_nothing_else() -> None:
@@ -135,7 +135,7 @@ def handshaken(client: ssl.SSLObject, server: ssl.SSLObject, wires: list[ssl.Mem
 
 @canary(
     ("transport/pins.py", "_ssl"),
-    ("transport/dates.py", "_sslobj"),
+    ("transport/certificate_dates.py", "_sslobj"),
     ("transport/proven.py", "_ssl"),
     ("transport/proven.py", "_sslobj"),
     ("transport/proven.py", "_SSLContext"),
@@ -250,9 +250,9 @@ def test_httpx_has_each_error_of_httpcore() -> None:
 
 
 @canary(
-    ("updates/workflow.py", "_trusted_set"),
-    ("updates/workflow.py", "reference_time"),
-    ("updates/workflow.py", "_fetch"),
+    ("signed_files/workflow.py", "_trusted_set"),
+    ("signed_files/workflow.py", "reference_time"),
+    ("signed_files/workflow.py", "_fetch"),
     breaks="signed files expire by a clock that the user can turn back, or cannot be fetched at all",
 )
 def test_tufs_client_goes_by_the_time_it_is_given_and_fetches_with_download_file(tmp_path: Path) -> None:
@@ -286,6 +286,41 @@ def test_tufs_client_goes_by_the_time_it_is_given_and_fetches_with_download_file
     assert asked[-1].endswith("targets.json")
     with pytest.raises(ExpiredMetadataError):
         client("too late", datetime(2027, 3, 3, tzinfo=UTC)).refresh()
+
+
+@canary(
+    ("signed_files/workflow.py", "_load_local_metadata"),
+    ("signed_files/workflow.py", "_persist_metadata"),
+    breaks="a delegated role's name becomes the name of a file, and what look-ups fetched is not kept",
+)
+def test_tufs_client_reads_and_writes_metadata_by_two_methods(tmp_path: Path) -> None:
+    repository = Repository(tmp_path / "repository", FakeClock())
+    kept: dict[str, bytes] = {}
+
+    class Remembering(Updater):
+        def _load_local_metadata(self, rolename: str) -> bytes:
+            if rolename not in kept:
+                raise FileNotFoundError
+            return kept[rolename]
+
+        def _persist_metadata(self, rolename: str, data: bytes) -> None:
+            kept[rolename] = data
+
+    class Fetcher(FetcherInterface):
+        def _fetch(self, url: str) -> Any:
+            found = repository.read("metadata", url.rpartition("/")[2])
+            if found is None:
+                raise DownloadHTTPError("none", 404)
+            return iter([found])
+
+    folder = tmp_path / "client"
+    folder.mkdir()
+    root = repository.trusted_root.read_bytes()
+    made = Remembering(str(folder), "metadata/", target_base_url="targets/", fetcher=Fetcher(), bootstrap=root)
+    made._trusted_set.reference_time = datetime.fromtimestamp(FakeClock().time(), UTC)
+    made.refresh()
+    assert kept.keys() == {"timestamp", "snapshot", "targets"}
+    assert not [path for path in folder.iterdir() if path.stem in kept]
 
 
 # ---------------------------------------------------------------- the rest

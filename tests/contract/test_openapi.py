@@ -19,8 +19,8 @@ from support.dpop_client import Peer
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.sandbox.app import ENDPOINTS
 from rocketvpn_sdk.sandbox.problems import PROBLEMS
+from rocketvpn_sdk.sandbox.routes import ROUTES
 
 DOCUMENT = load()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -52,7 +52,7 @@ def test_the_file_is_valid_openapi_3_1() -> None:
 
 
 def test_every_route_is_in_the_file_and_the_other_way_round() -> None:
-    assert set(operations()) == {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
+    assert set(operations()) == {(endpoint.method, endpoint.path) for endpoint in ROUTES}
 
 
 def test_operations_are_the_policys() -> None:
@@ -188,24 +188,27 @@ def test_a_life_with_the_server_keeps_to_the_contract(sandbox: Sandbox, peer: Pe
         assert peer.http.get(f"/tuf/targets/{target.parent.name}/{target.name}").content == target.read_bytes()
     peer.bind("RV-2026-0001")
     peer.bind("RV-2026-0001")
-    for path in ("/v1/order", "/v1/devices", "/v1/data"):
+    for path in ("/v1/order", "/v1/data", "/v1/erasure-tickets"):
         assert peer.call("GET", path).status_code == 200
+    assert peer.call("GET", "/v1/devices").status_code == 401
+    stepped = peer.step_up(sandbox.mail.last_code)
+    for path in ("/v1/devices", "/v1/data"):
+        assert peer.call("GET", path, token=stepped).status_code == 200
     assert peer.call("POST", "/v1/tunnels", json_body={"public_key": "A" * 43 + "=", "region": "de-fra"}).is_success
     assert peer.patch({"language": "en"}).is_success
     sandbox.disclose("RV-2026-0001", recipient="A court", basis="court", categories=["account"])
-    assert peer.call("GET", "/v1/disclosures").json()["disclosures"]
+    assert peer.call("GET", "/v1/disclosures", token=stepped).json()["disclosures"]
     sandbox.faults.delay_deletions = True
     open_request = peer.ask_deletion("logs").headers["Location"]
     sandbox.faults.delay_deletions = False
     assert peer.call("DELETE", open_request).is_success
     assert peer.call("GET", "/v1/data-rights-requests").json()["requests"]
-    stepped = peer.step_up(sandbox.mail.last_code)
     tickets = [secrets.token_hex(20).upper().replace("B", "Z") for _ in range(2)]
     prints = [hashlib.sha256(ticket.encode()).hexdigest() for ticket in tickets]
     for ticket_id in prints:
         wanted = {"ticket_id": ticket_id, "scope": "account"}
         assert peer.call("POST", "/v1/erasure-tickets", json_body=wanted, token=stepped).status_code == 201
-    assert peer.call("DELETE", f"/v1/erasure-tickets/{prints[0]}").status_code == 204
+    assert peer.call("DELETE", f"/v1/erasure-tickets/{prints[0]}", token=stepped).status_code == 204
     assert len(peer.call("GET", "/v1/erasure-tickets").json()["tickets"]) == 1
     for ticket, status in ((tickets[0], 404), ("0" * 40, 404)):
         assert peer.http.post("/v1/erasures", json={"ticket": ticket}).status_code == status

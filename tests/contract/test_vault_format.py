@@ -24,9 +24,9 @@ from support.vaults import Note, open_vault
 
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, Vault, sealing
-from rocketvpn_sdk.vault.head import FORMAT, heads, manifest
+from rocketvpn_sdk.vault.header import FORMAT, heads, manifest
 from rocketvpn_sdk.vault.keys import RootKey, derive, generation_name, secret_name
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.schema import make_tables
 
 VAULT, ROOT_ID, KEY_ID, SLOT = (bytes([value]) * 16 for value in (0xA1, 0xB2, 0xC3, 0xD4))
@@ -162,12 +162,12 @@ class Rows:
             f"INSERT INTO head ({columns}) VALUES (1, ?, ?, ?, 3, ?, ?, 4.5, 5.5, x'', x'')",
             (self.format, VAULT, ROOT_ID, SLOT, KEY_ID),
         )
-        lane = (1, "log", "service", "P14D", 2, PREVIOUS, 9, SECRET)
+        partition = (1, "log", "service", "P14D", 2, PREVIOUS, 9, SECRET)
         if self.format == FORMAT:
-            self.db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", lane)
+            self.db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", partition)
             self.db.execute("INSERT INTO shreds VALUES ('', 'improvement', 'a boot', 4.25)")
         else:
-            self.db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?, 4.25)", lane)
+            self.db.execute("INSERT INTO lanes VALUES (?, ?, ?, ?, ?, ?, ?, ?, 4.25)", partition)
             self.db.execute("INSERT INTO shreds VALUES ('', 'improvement', 4.25)")
         self.db.execute("INSERT INTO keys VALUES (?, 0, 0, ?)", (KEY_ID, ROOT.wrap(KEY)))
         self.db.execute("INSERT INTO keys VALUES (?, 1, 86400, NULL)", (ROOT_ID,))
@@ -204,8 +204,8 @@ def written(vault: Vault) -> list[list[object]]:
         sent.commit()
     vault.put("note", Note("one"))
     vault.put("note", Note("two"))
-    with vault.shredding() as change:
-        change.shred(Lanes(purpose="improvement"))
+    with vault.shredding() as transaction:
+        transaction.shred(PartitionChoice(purpose="improvement"))
     now = vault.clock.time()
     return [
         *(["log", "service", now, number] for number in range(10)),
@@ -215,7 +215,7 @@ def written(vault: Vault) -> list[list[object]]:
 
 def test_a_reader_made_from_the_docs_opens_a_real_vault(vault: Vault, secrets: MemorySecrets) -> None:
     expected = written(vault)
-    root = vault._access.keys.root
+    root = vault._keyed_store.keys.root
     reader = Reader(vault.folder / "vault.db", root.name, secrets.get(root.name))
     assert [list(record) for record in reader.records()] == expected
     assert dict(reader.documents())["note"] == {"text": "two"}
@@ -225,7 +225,7 @@ def test_a_reader_made_from_the_docs_opens_a_real_vault(vault: Vault, secrets: M
 def test_the_reader_runs_by_itself(vault: Vault, secrets: MemorySecrets) -> None:
     """In an interpreter that cannot import the SDK."""
     expected = written(vault)
-    root = vault._access.keys.root
+    root = vault._keyed_store.keys.root
     vault.close()
     script = TESTS / "support" / "vault_reader.py"
     code = (
@@ -241,10 +241,10 @@ def test_the_reader_runs_by_itself(vault: Vault, secrets: MemorySecrets) -> None
 
 def test_the_slot_of_a_document_is_a_mac_of_its_name(vault: Vault) -> None:
     vault.put("note", Note("one"))
-    keys = vault._access.keys
+    keys = vault._keyed_store.keys
     assert keys.slot("note") == hmac.digest(keys._index, b"note", "sha256")[:16]
-    with vault.read() as (change, _):
-        slots = [row[0] for row in change.db.execute("SELECT slot FROM documents")]
+    with vault.read() as (transaction, _):
+        slots = [row[0] for row in transaction.db.execute("SELECT slot FROM documents")]
     assert keys.slot("note") in slots
 
 
@@ -252,10 +252,10 @@ def test_the_file_is_what_the_page_says(vault: Vault) -> None:
     """WAL, incremental vacuum, modes, and no table or column beyond those that the page names."""
     written(vault)
     page = (TESTS.parent / "docs" / "vault-format.md").read_text("utf-8")
-    with vault.read() as (change, _):
-        assert change.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert change.db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
-        tables = [row[0] for row in change.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    with vault.read() as (transaction, _):
+        assert transaction.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert transaction.db.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+        tables = [row[0] for row in transaction.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     assert sorted(tables) == ["blocks", "documents", "head", "keys", "lanes", "shreds"]
     assert all(f"`{table}`" in page for table in tables)
     assert vault.folder.stat().st_mode & 0o777 == 0o700

@@ -30,6 +30,14 @@ def order(sandbox: Sandbox) -> str:
 
 
 @pytest.fixture
+def code_file(sandbox: Sandbox, tmp_path: Path) -> Path:
+    """The newest code that was mailed, for ``--code-from``."""
+    file = tmp_path / "code"
+    sandbox.mail.subscribe(lambda message: message.code and tmp_path.exists() and file.write_text(message.code))
+    return file
+
+
+@pytest.fixture
 def bound(cli: CommandLine, order: str) -> CommandLine:
     assert cli.run("bind", order).code == 0
     return cli

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import queue
-import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
 from support import report_schema
-from support.command_line import PASSPHRASE, CommandLine, settings
+from support.command_line import PASSPHRASE, CommandLine, answered, settings
 
 from rocketvpn_sdk import Config, Event, PassphraseSecrets, RocketVPN
 from rocketvpn_sdk.cli import codes
@@ -19,16 +17,17 @@ from rocketvpn_sdk.cli.commands import delete_owner as deleting
 from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.sandbox import Sandbox
 
-ERROR = {"code", "message", "action", "retry_at", "exit_code"}
+ERROR = {"code", "message", "remedy", "hint", "retry_at", "exit_code"}
 VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation", "keeps_deleted"}
 STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
 HELD = {
     "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
-    "correctable", "hold", "undeclared",
+    "correctable", "hold", "undeclared", "code_needed", "pending",
 }  # fmt: skip
 PLAN = {
+    "waits_days",
     "scope", "made_at", "goes", "stays", "other_devices", "server_asked", "consequences", "service_ends", "paid_until",
-    "server_told", "server_holds", "server_may_hold", "server_problem",
+    "server_told", "server_holds", "server_may_hold", "server_problem", "withheld",
 }  # fmt: skip
 
 
@@ -60,7 +59,7 @@ def test_a_process_of_its_own_says_the_same(sandbox: Sandbox, tmp_path: Path):
         assert cli.process(*arguments) == cli.run(*arguments)
 
 
-def test_bind_status_and_unbind(cli: CommandLine, order: str):
+def test_bind_status_and_unbind(cli: CommandLine, sandbox: Sandbox, order: str):
     assert "Nothing is stored" in cli.run("status").out
     before = cli.json("status").document
     assert set(before) == STATUS
@@ -78,7 +77,10 @@ def test_bind_status_and_unbind(cli: CommandLine, order: str):
 
     online = cli.json("status", "--online").document
     assert online["server_order"]["devices_used"] == 1
-    assert [device["current"] for device in online["devices"]] == [True]
+    assert "devices" not in online
+    assert cli.json("status", "--devices").error["code"] == "authentication-required"
+    listed = with_code(sandbox, cli, "status", "--devices", "--json")["devices"]
+    assert [device["current"] for device in listed] == [True]
     assert "1 of 3 devices in use" in cli.run("status", "--online").out
 
     gone = cli.json("unbind", "--yes")
@@ -109,7 +111,7 @@ def test_errors_have_a_code_a_sentence_and_a_remedy(cli: CommandLine):
     error = cli.json("bind", "RV-NO-SUCH-ORDER").error
     assert set(error) >= ERROR
     assert error["code"] == "order-not-found"
-    assert error["action"]
+    assert error["remedy"]
 
     assert cli.json("bind", "no/order").code == codes.USAGE
     assert cli.json("bind", "RV-2026-0003").error["code"] == "order-expired"
@@ -137,15 +139,9 @@ def test_a_full_order_lists_its_devices_and_one_can_be_replaced(sandbox: Sandbox
     assert first.json("status", "--online").error["code"] == "device-revoked"
 
 
-def with_code(sandbox: Sandbox, cli: CommandLine, *arguments: str) -> dict:
-    """Run a command whose code comes by pipe, once the server has sent it."""
-    codes_sent: queue.Queue[str] = queue.Queue()
-    sandbox.mail.subscribe(lambda message: codes_sent.put(message.code))
-    process = cli.start(*arguments, "--code-from", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with process:
-        out, _ = process.communicate(codes_sent.get(timeout=60) + "\n", timeout=60)
-    assert process.returncode == 0, out
-    return json.loads(out)
+def with_code(sandbox: Sandbox, cli: CommandLine, *arguments: str, mails: int = 1) -> dict:
+    """Run a command whose codes come by pipe, and return the document that it prints."""
+    return json.loads(answered(cli, sandbox, *arguments, codes=mails))
 
 
 # ---------------------------------------------------------------- log, view, sent, correct
@@ -168,16 +164,25 @@ def test_the_log_can_be_picked_from(bound: CommandLine, sandbox: Sandbox, tmp_pa
 
 
 @pytest.mark.clause("A1")
-def test_view_has_both_sides_and_says_what_it_cannot_know(bound: CommandLine, order: str):
+def test_view_has_both_sides_and_says_what_it_cannot_know(bound: CommandLine, sandbox: Sandbox, order: str):
     report = bound.json("view").document
     assert {"here", "there", "sent", "caveats", "server_answered", "contact", "made_at"} <= set(report)
     assert all(set(held) == HELD for held in (*report["here"], *report["there"]))
     assert report["server_answered"]
 
     text = bound.run("view").out
-    for part in ("On this device", "At the server", "What was sent", "cannot show", order, "kim@example.org"):
+    for part in ("On this device", "At the server", "What was sent", "cannot show", order):
         assert part in text
-    assert "because a law demands it" in text
+    assert "contact_email: held back until you enter a code from an e-mail" in text
+    assert "`rocketvpn view --with-code` shows what is held back." in text
+    assert "kim@example.org" not in text
+    assert bound.json("view", "--with-code").error["code"] == "authentication-required"
+
+    held = with_code(sandbox, bound, "view", "--with-code", "--json")["there"]
+    shown = {each["field"]: each for each in held}
+    assert shown["contact_email"]["value"] == "kim@example.org"
+    assert shown["payment_record"]["hold"]["basis"] == "law"
+    assert not [each for each in held if each["code_needed"]]
 
 
 @pytest.mark.clause("A1")
@@ -206,14 +211,15 @@ def test_sent_lists_fields_and_never_values(bound: CommandLine):
 @pytest.mark.clause("A2", "A4")
 def test_correcting(bound: CommandLine, sandbox: Sandbox):
     assert bound.json("correct", "contact_email", "new@example.org", "--yes").code == codes.USER
-    done = with_code(sandbox, bound, "correct", "contact_email", "new@example.org", "--yes", "--json")
+    done = with_code(sandbox, bound, "correct", "contact_email", "new@example.org", "--yes", "--json", mails=2)
     assert done["outcome"]["server"]["state"] == "confirmed"
-    assert "new@example.org" in bound.run("view").out
+    held = with_code(sandbox, bound, "view", "--with-code", "--json")["there"]
+    assert "new@example.org" in [each["value"] for each in held]
 
     refused = bound.json("correct", "payment_record", "nothing")
     assert refused.code == codes.REFUSED
     assert refused.error["code"] == "not-correctable"
-    assert "contact_email" in refused.error["action"]
+    assert "contact_email" in refused.error["remedy"]
     assert bound.json("correct", "contact_email", "no address").code == codes.USAGE
     assert bound.json("correct", "contact_email").code == codes.USAGE
     assert bound.json("correct", "contact_email", "new@example.org", "--remove").code == codes.USAGE
@@ -241,6 +247,9 @@ def test_deleting_the_account_leaves_a_receipt_that_can_be_checked_again(
 ):
     plan = bound.json("delete", "--plan").document["plan"]
     assert set(plan) == PLAN
+    assert (plan["stays"], "payment_record" in [field["field"] for field in plan["withheld"]]) == ([], True)
+    assert "--with-code shows which" in " ".join(bound.run("delete", "--plan").out.split())
+    plan = with_code(sandbox, bound, "delete", "--plan", "--with-code", "--json")["plan"]
     assert [field["field"] for field in plan["stays"]] == ["payment_record"]
     assert (tmp_path / "vault").exists()
 
@@ -288,20 +297,20 @@ def test_an_owner_without_a_device_sees_and_deletes(cli: CommandLine, sandbox: S
     assert cli.json("status").document["bound"] is False
 
 
-@pytest.mark.parametrize("options", [["--html", "page.html"], ["--samples", "3"]])
+@pytest.mark.parametrize("options", [["--html", "page.html"], ["--samples", "3"], ["--with-code"]])
 def test_an_owners_view_ignores_no_option(cli: CommandLine, options: list[str], tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = cli.json("view", "--owner", "RV-2026-0001", *options)
     assert (done.code, done.error["code"]) == (codes.USAGE, "value-refused")
-    assert "--html and --samples" in done.error["message"]
+    assert "--html, --samples and --with-code" in done.error["message"]
     assert not (tmp_path / "page.html").exists()
 
 
-def test_an_export_takes_the_code_that_view_takes(bound: CommandLine, tmp_path: Path):
-    code = tmp_path / "code"
-    code.write_text("123456\n")
-    done = bound.json("export", str(tmp_path / "mine.zip"), "--code-from", str(code))
-    assert (done.code, done.document["server_answered"]) == (codes.DONE, True)
+def test_an_export_takes_the_code_that_view_takes(bound: CommandLine, sandbox: Sandbox, tmp_path: Path):
+    done = bound.json("export", str(tmp_path / "mine.zip")).document
+    assert (done["server_answered"], done["server_problem"]) == (False, "authentication-required")
+    done = with_code(sandbox, bound, "export", str(tmp_path / "all.zip"), "--with-code", "--json")
+    assert (done["server_answered"], done["server_problem"]) == (True, None)
 
 
 @pytest.mark.clause("A3")
@@ -408,9 +417,9 @@ def test_reset_removes_what_cannot_be_opened(bound: CommandLine, tmp_path: Path)
     (tmp_path / "vault" / "root.key").unlink()
     lost = bound.json("view")
     assert (lost.code, lost.error["code"]) == (codes.DEVICE, "made-without-passphrase")
-    assert "reset" not in lost.error["action"], "it may as well be one that the keyring opens"
+    assert "reset" not in lost.error["remedy"], "it may as well be one that the keyring opens"
     refused = bound.json("reset", "--yes").error
-    assert (refused["code"], "by hand" in refused["action"]) == ("made-without-passphrase", True)
+    assert (refused["code"], "by hand" in refused["remedy"]) == ("made-without-passphrase", True)
     assert (tmp_path / "vault" / "vault.db").exists(), "its key may be in the keyring, and would stay there"
     (tmp_path / "vault" / "root.key").write_text("damaged")
     assert bound.json("view").error["code"] == "secret-corrupt"
@@ -502,7 +511,9 @@ def test_what_the_receipt_says_is_printed_and_what_it_does_not_say(capsys: pytes
     from rocketvpn_sdk.rights import Receipt, Server
 
     def said(*erased: str) -> str:
-        claims = wire.Receipt(iss="https://x", jti="1", iat=1, device_id="d", scope="account", erased=list(erased))
+        claims = wire.ReceiptClaims(
+            iss="https://x", jti="1", iat=1, device_id="d", scope="account", erased=list(erased)
+        )
         receipt = Receipt(token="t", keys="{}", claims=claims)
         show_server(Out(json=False), Server(state="confirmed", receipt=receipt), None, expected=("language", "region"))
         return " ".join(capsys.readouterr().out.split())
@@ -543,4 +554,4 @@ def test_a_copy_of_a_bound_machine_is_told_and_binds_as_a_device_of_its_own(sand
     assert "--replace" in plain
 
     assert copied.run("bind", order, "--another").code == 0
-    assert len(first.json("status", "--online").document["devices"]) == 2
+    assert first.json("status", "--online").document["server_order"]["devices_used"] == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from support.codes import other_than
 from support.command_line import CommandLine
 
 from rocketvpn_sdk.cli import codes
@@ -41,15 +43,15 @@ def test_a_code_that_cannot_be_right_is_asked_for_again_and_costs_no_try(cli: Co
     number = sandbox.order(email="kim@example.org")
     with cli.terminal("view", "--owner", f" {number.lower().replace('-', ' – ')} ") as terminal:
         for typed, problem in (
-            ("12345\n", "No code of 6 digits looks like that."),
-            ("123 45O\n", "No code of 6 digits"),
+            ("12345\n", "No code of 8 digits looks like that."),
+            ("123 45O\n", "No code of 8 digits"),
         ):
             terminal.expect("The code that was sent to")
             terminal.type(typed)
             terminal.expect(problem)
         code = sandbox.mail.last_code()
         terminal.expect("The code that was sent to")
-        terminal.type(f"{'9' * 6 if code != '9' * 6 else '8' * 6}\n")
+        terminal.type(other_than(code) + "\n")
         terminal.expect("That code was not accepted.")
         terminal.type(f" {code[:3]}-{code[3:]} \n")
         terminal.expect("At the server, by its own account")
@@ -66,9 +68,19 @@ def test_what_was_wrong_with_a_code_is_said_where_there_is_no_other_one(
         assert "does not look like a code" in error["message"]
     file.write_text("12345")
     assert cli.json("view", "--owner", number, "--code-from", str(file)).error["cause"] == "malformed-code"
-    wrong = "000000" if sandbox.mail.last_code() != "000000" else "111111"
+    wrong = other_than(sandbox.mail.last_code())
     assert cli.json("view", "--owner", number, "--code-from", "-", typed=wrong).error["cause"] == "wrong-code"
     assert cli.json("view", "--owner", number, "--code-from", "-").error["code"] == "authentication-required"
+    lost = cli.json("view", "--owner", number, "--code-from", str(tmp_path / "no such file"))
+    assert lost.code == codes.USAGE
+    assert "cannot be read" in lost.error["message"]
+
+
+def test_an_owner_deletes_nothing_unasked(cli: CommandLine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("rocketvpn_sdk.cli.ask.authenticator", lambda _: lambda _: sandbox.mail.last_code())
+    number = sandbox.order(email="kim@example.org")
+    refused(cli, "delete", "--owner", number)
+    assert number in {row["number"] for row in sandbox.rows()["orders"]}
 
 
 def test_a_device_is_not_taken_off_its_order_unasked(bound: CommandLine):
@@ -84,7 +96,7 @@ def test_a_device_is_not_taken_off_its_order_unasked(bound: CommandLine):
 
 def test_a_ticket_is_not_made_worthless_unasked(cli: CommandLine, sandbox: Sandbox):
     cli.json("bind", sandbox.order(email=None))
-    number = cli.json("ticket", "make").document["number"]
+    number = cli.json("ticket", "make", "--scope", "device").document["number"]
     refused(cli, "ticket", "revoke", number)
     assert [each["ticket_id"] for each in cli.json("ticket", "list").document["tickets"]] == [number]
 

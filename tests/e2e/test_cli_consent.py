@@ -99,14 +99,14 @@ def test_a_consent_until_a_day(adult: CommandLine):
         (("consent", "show", "advertising"), "purpose-unknown", codes.USAGE),
         (("consent", "show", "service"), "consent-not-needed", codes.REFUSED),
         (("consent", "grant", "improvement", "--yes"), "age-unknown", codes.REFUSED),
-        (("guardian", "confirm", "123456"), "guardian-not-asked", codes.REFUSED),
+        (("guardian", "confirm", "123456"), "guardian-error", codes.REFUSED),
         (("guardian", "request", "nobody"), "value-refused", codes.USAGE),
     ],
 )
 def test_refusals_say_what_to_do(bound: CommandLine, arguments: tuple[str, ...], code: str, exit_code: int):
     done = bound.json(*arguments)
     assert (done.error["code"], done.code) == (code, exit_code)
-    assert done.error["action"]
+    assert done.error["remedy"]
 
 
 def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandbox):
@@ -114,7 +114,7 @@ def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandb
     assert "without a guardian's agreement" in " ".join(bound.run("consent", "list").out.split())
     assert bound.json("consent", "grant", "surveys", "--yes").error["code"] == "guardian-needed"
     settled = bound.json("age", "--adult").error
-    assert "guardian request" in settled["action"]
+    assert "guardian request" in settled["remedy"]
     asked = bound.json("guardian", "request", "-", typed="mum@family.example\n")
     assert asked.document["policy_version"] == NEWEST
     assert "family.example" not in asked.out

@@ -74,7 +74,8 @@ def test_json_loses_no_letter(cli: CommandLine, encoding: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("encoding", ["cp437", "ascii"])
 def test_a_drawing_is_shown_whole_or_not_at_all(cli: CommandLine, sandbox: Sandbox, encoding: str) -> None:
-    code, out, _ = spoken(cli, encoding, "bind", sandbox.order(email=None), "--ticket")
+    assert cli.json("bind", sandbox.order()).code == codes.DONE
+    code, out, _ = spoken(cli, encoding, "ticket", "make", "--scope", "device")
     assert code == codes.DONE
     assert ("▀" in out) is (encoding == "cp437")
     assert "??" not in out

@@ -104,7 +104,7 @@ def test_what_helps_depends_on_the_cause(bound: CommandLine, tmp_path: Path) -> 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     error = bound.json("status", "--data-dir", str(tmp_path / "loop" / "vault")).error
     assert (error["code"], error["cause"]) == ("vault-read-only", "links")
-    assert "Remove the link" in error["action"]
+    assert "Remove the link" in error["remedy"]
 
 
 INTO = {
@@ -171,6 +171,6 @@ def test_without_a_record_nothing_is_said_to_be_written(bound: CommandLine, tmp_
 
 
 def test_a_refused_argument_has_the_name_that_the_command_line_gives_it(bound: CommandLine, tmp_path: Path) -> None:
-    assert "'ORDER'" in bound.json("bind", "no/order").error["message"]
-    assert "'FILE'" in bound.json("export", str(tmp_path)).error["message"]
-    assert "command" in bound.json("export", str(tmp_path)).error["action"]
+    assert "value of ORDER cannot" in bound.json("bind", "no/order").error["message"]
+    assert "value of FILE cannot" in bound.json("export", str(tmp_path)).error["message"]
+    assert "command" in bound.json("export", str(tmp_path)).error["remedy"]

@@ -38,7 +38,7 @@ PROMPTS: dict[str, tuple[list[str], Steps]] = {
     "delete": (["delete"], DELETE[:1]),
     "unbind": (["unbind"], ["Type unbind to go on: "]),
     "minor": (["age", "--minor"], ["Type minor to go on: "]),
-    "replace a value": (["correct", "contact_email", "new@example.org"], ["Type replace to replace it: "]),
+    "code for a value": (["correct", "contact_email", "new@example.org"], ["The code that was sent to "]),
     "replace a page": (["view", "--html", "page.html"], ["Type replace to replace it: "]),
     "export": (["export", "data.zip", "--encrypt"], ["Passphrase for the export"]),
     "export again": (["export", "data.zip", "--encrypt"], ["Passphrase for the export", "secret\n", "Once more: "]),
@@ -365,11 +365,12 @@ COMMANDS: dict[str, tuple[list[str], Callable[[Bench], None]]] = {
 @pytest.fixture
 def bench(sandbox: Sandbox, tmp_path: Path) -> Bench:
     bench = Bench(sandbox, tmp_path)
-    sandbox.mail.subscribe(lambda message: tmp_path.exists() and bench.code.write_text(message.code))
+    sandbox.mail.subscribe(lambda message: tmp_path.exists() and message.code and bench.code.write_text(message.code))
     return bench
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_at_random_moments(bench: Bench, name: str):
     rng = random.Random(f"{SEED} {name}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,9 +27,18 @@ NO_VAULT = {
     "demo", "sandbox", "erase", "receipt",
     "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
 }  # fmt: skip
-CODES = {"bind", "view", "correct", "export", "delete", "ticket make", "unbind"}
+CODES = {"bind", "status", "view", "correct", "export", "delete", "disclosures", "unbind"}
+CODES |= {"ticket make", "ticket list", "ticket revoke"}
 """Commands that may have a code e-mailed."""
-VALUES = {"config": "f.toml", "data_dir": "d", "profile": "p", "code_from": "-", "passphrase": None, "json": None}
+VALUES = {
+    "config": "f.toml",
+    "data_dir": "d",
+    "profile": "p",
+    "code_from": "-",
+    "passphrase": None,
+    "json": None,
+    "verbose": None,
+}
 
 
 def test_the_walk_knows_every_command() -> None:
@@ -41,6 +52,7 @@ class Seen(NamedTuple):
     json: bool
     chosen: dict[str, Any]
     code_from: str | None
+    verbose: bool
 
 
 class Reached(CommandError):
@@ -54,13 +66,13 @@ def seen() -> Iterator[list[Seen]]:
     """Collects what commands are given, and lets none begin."""
     found: list[Seen] = []
 
-    def make_call(out: Any, values: dict[str, Any], code_from: str | None) -> None:
+    def make_context(out: Any, values: dict[str, Any], code_from: str | None) -> None:
         chosen = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
-        found.append(Seen(out.json, chosen, code_from))
+        found.append(Seen(out.json, chosen, code_from, logging.getLogger("rocketvpn_sdk").level == logging.DEBUG))
         raise Reached("Reached.", exit_code=77)
 
     environment = {name: value for name, value in os.environ.items() if name != "ROCKETVPN_CONFIG"}
-    with mock.patch.dict(os.environ, environment, clear=True), mock.patch.object(options, "make_call", make_call):
+    with mock.patch.dict(os.environ, environment, clear=True), mock.patch.object(options, "make_context", make_context):
         yield found
 
 
@@ -70,11 +82,12 @@ def given(option: str, value: str | None = None) -> list[str]:
 
 
 def is_taken(command: str, option: str) -> bool:
-    if option == "json" or (command, option) == ("receipt", "config"):
+    if option in ("json", "verbose") or (command, option) == ("receipt", "config"):
         return True
     return command in CODES if option == "code_from" else command not in NO_VAULT
 
 
+@pytest.mark.one_in(7)
 @pytest.mark.parametrize("option", VALUES)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_at_every_place(
@@ -106,6 +119,8 @@ def check_given(command: str, option: str, value: str | None, seen: Seen) -> Non
         assert seen.json
     elif option == "code_from":
         assert seen.code_from == value
+    elif option == "verbose":
+        assert seen.verbose
     elif (command, option) != ("receipt", "config"):  # its own option, which it reads itself
         assert seen.chosen == {
             "config": None, "data_dir": None, "profile": None, "passphrase": False, option: value or True
@@ -151,7 +166,7 @@ def test_only_the_command_that_was_asked_for_is_loaded() -> None:
         "import sys; from rocketvpn_sdk.cli.app import run; run(sys.argv[1:])\n"
         "print([name for name in sys.modules if name.startswith('rocketvpn_sdk.cli.commands.')], file=sys.stderr)"
     )
-    for front in ([], ["--json"], ["--data-dir", "status"], ["--profile=x", "--passphrase", "--config", "log"]):
+    for front in ([], ["--json"], ["-v"], ["--data-dir", "status"], ["--profile=x", "--passphrase", "--config", "log"]):
         command = [sys.executable, "-c", code, *front, "sent", "--help"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
         assert done.stderr.strip() == "['rocketvpn_sdk.cli.commands.sent']"
@@ -172,7 +187,7 @@ def test_a_shell_completes_after_an_option_too() -> None:
 
 
 def test_the_settings_are_those_that_options_can_name() -> None:
-    assert set(Chosen.__struct_fields__) | {"json", "code_from"} == set(VALUES)
+    assert set(Chosen.__struct_fields__) | {"json", "code_from", "verbose"} == set(VALUES)
 
 
 @pytest.mark.parametrize("option", [name for name, value in VALUES.items() if value])
@@ -250,3 +265,21 @@ def check_sentence(done: Any, typed: str) -> None:
         assert done.code in (codes.USAGE, codes.REFUSED), (typed, document)
         assert document["error"]["message"]
         assert "The system says" not in document["error"]["message"] or "/dev/null" in document["error"]["message"]
+
+
+@pytest.mark.parametrize("flag", ["--verbose", "-v"])
+def test_verbose_shows_the_steps_on_standard_error_and_nothing_personal(
+    flag: str, bound: CommandLine, order: str
+) -> None:
+    for words in (["view", "--json", flag], [flag, "view", "--json"]):
+        done = bound.run(*words)
+        assert done.code == 0
+        assert done.document
+        lines = done.err.splitlines()
+        assert lines[0] == "info vault.vault: vault opened"
+        assert lines[-1] == "info vault.vault: vault closed"
+        assert any(re.fullmatch(r"debug transport\.exchange: data\.view, try 1: status 200 .*", x) for x in lines)
+        assert order not in done.err
+    quiet = bound.run("view", "--json")
+    assert quiet.err == ""
+    assert logging.getLogger("rocketvpn_sdk").level == logging.NOTSET

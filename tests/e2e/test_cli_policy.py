@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import ROOT, CommandLine
-from support.policies import TEXT, edited, sharing_text
+from support.policies import TEXT, VERSION, edited, sharing_text
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.app import run
@@ -40,7 +40,7 @@ def sharing(tmp_path: Path) -> str:
 def longer(tmp_path: Path) -> str:
     file = tmp_path / "longer.toml"
     text = edited("field", "level", 'device = "P30D", server = "P30D"', 'device = "P31D", server = "P29D"')
-    file.write_text(text.replace("version = 2\n", "version = 3\n", 1), "utf-8")
+    file.write_text(text.replace(VERSION, "version = 99", 1), "utf-8")
     return str(file)
 
 
@@ -144,7 +144,7 @@ def test_explain_shows_the_fields_of_a_purpose_and_leaves_out_what_does_not_appl
 def test_explain_names_what_is_near(cli: CommandLine):
     done = cli.json("policy", "explain", "emial")
     assert (done.code, done.error["code"]) == (codes.USAGE, "term-unknown")
-    assert "contact_email" in done.error["action"]
+    assert "contact_email" in done.error["remedy"]
 
 
 def test_explain_in_another_language(cli: CommandLine, tmp_path: Path):
@@ -166,13 +166,13 @@ def test_diff_tells_what_a_change_takes_and_gives(cli: CommandLine, longer: str,
     assert [each["kind"] for each in document["widened"]] == ["kept_longer"]
     assert [each["kind"] for each in document["narrowed"]] == ["kept_shorter_on_server"]
     assert (document["newly_necessary"], document["reconsent"]) == ([], ["improvement"])
-    assert (document["old"]["version"], document["new"]["version"]) == (2, 3)
+    assert (document["old"]["version"], document["new"]["version"]) == (POLICY.version, 99)
     assert document["old"]["sha256"] == POLICY.sha256 != document["new"]["sha256"]
 
     code, text = run_here(capsys, "diff", BUNDLED, longer)
     assert code == codes.REFUSED
     flat = " ".join(text.split())
-    assert "From version 2 to version 3" in flat
+    assert f"From version {POLICY.version} to version 99" in flat
     assert "It takes - Kept longer on this device: “How serious a log line is”. Before: 30 days. Now: 31 days." in flat
     assert "It gives - Kept for less time by “The company that runs Rocket VPN”" in flat
     assert "asked for again improvement" in flat

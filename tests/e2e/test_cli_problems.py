@@ -166,7 +166,8 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
     ) as process:
         try:
             ready = json.loads(process.stdout.readline())
-            assert set(ready) == {"url", "config", "trust", "orders"}
+            assert set(ready) == {"url", "local_url", "config", "trust", "orders"}
+            assert ready["url"] == ready["local_url"]
             cli = CommandLine(settings(tmp_path / "mine", Path(ready["config"])))
             assert cli.run("bind", ready["orders"][0]["order"]).code == 0
             assert cli.run("delete", "--yes").code == codes.USER
@@ -179,6 +180,44 @@ def test_the_sandbox_says_how_to_reach_it_and_stops_when_told(tmp_path: Path, ho
         finally:
             process.kill()
     assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_the_sandbox_behind_a_proxy_says_what_clients_and_the_proxy_call(tmp_path: Path):
+    public = [
+        "--public-url",
+        "https://api.vpn.example",
+        "--trusted-proxy",
+        "127.0.0.1",
+        "--trusted-proxy",
+        "10.0.0.0/8",
+    ]
+    command = ["sandbox", "--json", "--folder", str(tmp_path / "server"), *public, "--proxy-header", "forwarded"]
+    with CommandLine().start(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            ready = json.loads(process.stdout.readline())
+            assert ready["url"] == "https://api.vpn.example"
+            assert ready["local_url"].startswith("https://localhost:")
+            assert 'server = "https://api.vpn.example"' in Path(ready["config"]).read_text()
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--public-url", "http://api.vpn.example", "https://host"),
+        ("--public-url", "https://api.vpn.example/v1", "without a path"),
+        ("--trusted-proxy", "my-proxy", "an IP address or a network"),
+        ("--proxy-header", "x-real-ip", "x-forwarded-for or forwarded"),
+    ],
+)
+def test_a_proxy_that_is_said_wrongly(tmp_path: Path, option: str, value: str, said: str):
+    done = CommandLine().json("sandbox", "--folder", str(tmp_path / "server"), option, value)
+    assert (done.code, said in done.error["message"]) == (codes.USAGE, True), done.error
+    assert not (tmp_path / "server").exists()
 
 
 def test_a_database_that_cannot_be_used(tmp_path: Path):

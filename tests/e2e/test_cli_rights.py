@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from support.command_line import ROOT, CommandLine, settings
+from support.command_line import ROOT, CommandLine, answered, settings
 from support.dpop_client import Peer
 from support.exports import Unpacked
 
@@ -19,7 +20,7 @@ EXPORT = {"path", "size", "encrypted", "made_at", "members", "server_answered", 
 DISCLOSURE = {"recipient", "sentence", "kind", "basis", "categories", "day", "safeguard", "undeclared"}
 REQUEST = {
     "id", "exercise", "scope", "status", "waits_here", "problem", "asked_at", "received_at", "expected_by", "reason",
-    "processing_details", "results_url", "expires_at",
+    "processing_details", "results_url", "expires_at", "waits_until", "by_another",
 }  # fmt: skip
 LISTED = {"requests", "server_answered", "server_problem"}
 
@@ -116,11 +117,12 @@ def test_offline_an_export_says_what_is_missing(offline: CommandLine, tmp_path: 
 
 @pytest.mark.clause("S2", "S3")
 def test_who_was_told(bound: CommandLine, sandbox: Sandbox, order: str):
-    assert "nothing about you to anybody" in bound.run("disclosures").out
+    assert bound.json("disclosures").error["code"] == "authentication-required"
+    assert "nothing about you to anybody" in answered(bound, sandbox, "disclosures")
     day = date(2026, 11, 3)
     sandbox.disclose(order, recipient="operator", basis="consent", categories=["contact_email"], on=day)
     sandbox.disclose(order, recipient="Data\x1b[2Jbroker " + "x" * 80, basis="a hunch", categories=["account"], on=day)
-    shown = bound.run("disclosures").out
+    shown = answered(bound, sandbox, "disclosures")
     words = " ".join(shown.split())
     assert narrow(shown)
     assert "2026-11-03 operator (operator)" in words
@@ -128,8 +130,9 @@ def test_who_was_told(bound: CommandLine, sandbox: Sandbox, order: str):
     assert "safeguard: Bound by this policy." in words
     assert "! undeclared: recipient and basis" in words
     assert "https://rocketv.org/" in words
-    assert "The policy does not declare" in bound.run("view").out.partition("Given to authorities")[2]
-    told = bound.json("disclosures").document["disclosures"]
+    assert "This part is held back." in bound.run("view").out.partition("Given to authorities")[2]
+    assert "The policy does not declare" in answered(bound, sandbox, "view", "--with-code").partition("Given to")[2]
+    told = json.loads(answered(bound, sandbox, "disclosures", "--json"))["disclosures"]
     assert [set(each) for each in told] == [DISCLOSURE, DISCLOSURE]
     assert sorted(each["undeclared"] for each in told) == [[], ["recipient", "basis"]]
 
@@ -193,36 +196,41 @@ def laptop(sandbox: Sandbox, order: str) -> Iterator[Peer]:
 def test_after_a_conflict_the_user_says_which_value_to_keep(
     bound: CommandLine, sandbox: Sandbox, laptop: Peer, typed: str, kept: str
 ):
-    """While the user looks for the code, another device moves the address."""
+    """While the user reads the question, another device moves the address."""
     bound.environment["TERM"] = "dumb"
     with bound.terminal("correct", "contact_email", "mine@example.org") as terminal:
+        terminal.expect("The code that was sent to")
+        terminal.type(f"{sandbox.mail.last_code()}\n")
         terminal.expect("The server has contact_email =")
         terminal.expect("Type replace")
-        terminal.type("replace\n")
-        terminal.expect("The code that was sent to")
-        code = sandbox.mail.last_code()
         stepped = laptop.step_up(sandbox.mail.last_code)
         assert laptop.patch({"contact_email": "theirs@example.org"}, token=stepped).is_success
-        terminal.type(f"{code}\n")
+        laptop.confirm_address(lambda: sandbox.mail.last_code("theirs@example.org"))
+        terminal.type("replace\n")
         terminal.expect("mine:   mine@example.org")
         terminal.expect("theirs: theirs@example.org")
         terminal.expect("mine or theirs")
         terminal.type(f"{typed}\n")
+        if typed == "mine":
+            terminal.expect("The code that was sent to m…@example.org:")
+            terminal.type(f"{sandbox.mail.last_code('mine@example.org')}\n")
         terminal.expect("now holds" if typed == "mine" else "Nothing was corrected")
         assert terminal.leave() == 0
-    held = {field["id"]: field["value"] for field in laptop.call("GET", "/v1/data").json()["fields"]}
+    token = laptop.step_up(sandbox.mail.last_code)
+    held = {field["id"]: field["value"] for field in laptop.call("GET", "/v1/data", token=token).json()["fields"]}
     assert held["contact_email"] == kept
 
 
 @pytest.mark.clause("A2")
-def test_a_value_that_nobody_was_shown_is_replaced_only_on_a_word(bound: CommandLine, laptop: Peer):
+def test_a_value_that_nobody_was_shown_is_replaced_only_on_a_word(bound: CommandLine, sandbox: Sandbox, laptop: Peer):
     assert bound.json("age", "--adult").code == 0
     assert bound.json("correct", "language", "fr").code == 0  # there was none
     unseen = bound.run("correct", "language", "de")
     assert unseen.code == codes.USER
     assert "The server has another language now: fr." in unseen.err
     assert bound.json("correct", "language", "de").error["code"] == "confirmation-required"
-    held = {field["id"]: field["value"] for field in laptop.call("GET", "/v1/data").json()["fields"]}
+    token = laptop.step_up(sandbox.mail.last_code)
+    held = {field["id"]: field["value"] for field in laptop.call("GET", "/v1/data", token=token).json()["fields"]}
     assert held["language"] == "fr"
     assert bound.json("correct", "language", "fr").code == 0  # it is what is asked for
     assert bound.json("correct", "language", "de", "--yes").code == 0

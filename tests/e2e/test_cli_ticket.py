@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.command_line import CommandLine, settings
+from support.command_line import CommandLine, answered, settings
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.rights import read_ticket
@@ -30,10 +31,8 @@ def device(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
 
 
 def test_the_sheet_is_whole_narrow_and_shown_once(device: CommandLine, sandbox: Sandbox, tmp_path: Path) -> None:
-    order = sandbox.order(email=None)
-    bound = device.run("bind", order, "--ticket")
-    assert (bound.code, bound.err) == (codes.DONE, "")
-    lines = [line.rstrip() for line in bound.out.splitlines()]
+    said = answered(device, sandbox, "bind", sandbox.order(), "--ticket")
+    lines = [line.rstrip() for line in said.splitlines()]
     assert max(len(line) for line in lines) <= 80
     at = next(number for number, line in enumerate(lines) if re.fullmatch(r"  localhost:\d+ /", line))
     ticket = read_ticket("".join(lines[at : at + 3]))
@@ -42,15 +41,15 @@ def test_the_sheet_is_whole_narrow_and_shown_once(device: CommandLine, sandbox: 
     assert {line.rstrip() for line in drawing.splitlines()} <= set(lines)
     for part in ("everything that the server holds about you", "once", "not stored here", "rocketvpn erase",
                  f"rocketvpn ticket revoke {ticket.ticket_id[:8]}"):  # fmt: skip
-        assert part in " ".join(bound.out.split()), part
+        assert part in " ".join(said.split()), part
 
     listed = device.run("ticket", "list")
     assert ticket.ticket_id[:8] in listed.out
     assert ticket.groups[3] not in listed.out
-    assert device.json("ticket", "revoke", ticket.ticket_id[:8].upper(), "--yes").document == {
-        "revoked": ticket.ticket_id
-    }
-    assert device.run("ticket", "list").out == "There is no ticket that could be used.\n"
+    revoke = ("ticket", "revoke", ticket.ticket_id[:8].upper(), "--yes")
+    assert device.json(*revoke).error["code"] == "authentication-required"  # it is one for the account
+    assert json.loads(answered(device, sandbox, *revoke, "--json")) == {"revoked": ticket.ticket_id}
+    assert device.run("ticket", "list").out == "There is no ticket of this device that could be used.\n"
 
 
 def test_a_script_gets_all_of_it_in_one_document(device: CommandLine, sandbox: Sandbox) -> None:
@@ -68,7 +67,7 @@ def test_a_ticket_that_is_not_made_leaves_the_binding(device: CommandLine, sandb
     done = device.json("bind", sandbox.order(email="kim@example.org"), "--ticket")  # nobody can be asked for the code
     assert done.code == codes.USER
     assert done.error["message"].startswith("This device is bound, and no ticket was made.")
-    assert done.error["action"] == "Make one with `rocketvpn ticket make`."
+    assert done.error["remedy"] == "Make one with `rocketvpn ticket make`."
     assert device.json("status").document["bound"] is True
 
 

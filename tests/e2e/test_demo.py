@@ -14,7 +14,7 @@ import pytest
 from support.command_line import CommandLine, Done
 
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.demo import ending, taken
+from rocketvpn_sdk.cli.demo import ending, exported
 from rocketvpn_sdk.cli.demo.checks import Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.play import play, verdict
@@ -28,7 +28,7 @@ from rocketvpn_sdk.testing.secrets import MemorySecrets
 from rocketvpn_sdk.vault.ending import Removal
 
 EXPECTED = {
-    "code-before-the-correction", "log-survives-a-restart",
+    "code-before-the-correction", "held-back-without-a-code", "log-survives-a-restart",
     "binding-sends-little", "key-is-stored", "log-is-kept", "log-is-scrubbed", "report-has-both-sides",
     "log-stays-here", "correction-holds", "search-works", "vault-is-sealed", "server-holds-it",
     "copy-opens-with-the-key", "deleted-here", "code-went-to-the-corrected-address", "server-confirmed",
@@ -154,7 +154,7 @@ def test_a_server_that_keeps_the_address_makes_it_fail(monkeypatch: pytest.Monke
 def test_what_the_user_saves_makes_it_fail_when_it_is_not_as_it_says(monkeypatch: pytest.MonkeyPatch):
     real = Report.to_html
     monkeypatch.setattr(Report, "to_html", lambda self: real(self).replace("</main>", "<script></script></main>"))
-    monkeypatch.setattr(taken, "receipt_to_json", lambda receipt: b"{}")
+    monkeypatch.setattr(exported, "receipt_to_json", lambda receipt: b"{}")
     monkeypatch.setattr(zipfile.ZipFile, "read", altered(zipfile.ZipFile.read))
     code, failed = failing(Out(json=True))
     assert code == codes.REFUSED
@@ -163,7 +163,7 @@ def test_what_the_user_saves_makes_it_fail_when_it_is_not_as_it_says(monkeypatch
 
 @pytest.mark.usefixtures("no_keyring")
 def test_a_forged_receipt_that_passes_makes_it_fail(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(taken, "_forged", lambda receipt: receipt)
+    monkeypatch.setattr(exported, "_forged", lambda receipt: receipt)
     assert failing(Out(json=True)) == (codes.REFUSED, {"forged-receipt-is-refused"})
 
 

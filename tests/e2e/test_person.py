@@ -22,6 +22,7 @@ from rocketvpn_sdk import Config, PassphraseSecrets, RocketVPN
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.demo.traces import Search, all_files
 from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.sandbox.mail import masked
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def agrees_to_something(person: Person) -> None:
 
 def looks_at_the_page(person: Person, running: Browser, *, email: str) -> None:
     file = person.stick / "report.html"
-    assert "Only you can read it" in person.types("view", "--html", str(file), "--samples", "9", "--yes")
+    asked = ("The code that was sent to", person.sandbox.mail.last_code)
+    options = ("--html", str(file), "--samples", "9", "--yes", "--with-code")
+    assert "Only you can read it" in person.types("view", *options, turns=(asked,))
     watched = Watched(running, file)
     page = watched.page
     assert page.title() == "What is held about you"
@@ -166,17 +169,17 @@ def looks_at_the_page(person: Person, running: Browser, *, email: str) -> None:
 
 
 def corrects(person: Person) -> None:
-    asked = ("The code that was sent to a…@example.org:", person.sandbox.mail.last_code)
-    said = person.types(
-        "correct", "contact_email", NEW_EMAIL, turns=(("Type replace to replace it:", "replace"), asked)
-    )
+    replace, mail = ("Type replace to replace it:", "replace"), person.sandbox.mail
+    asked = [(f"The code that was sent to {masked(to)}:", mail.last_code) for to in (OLD_EMAIL, NEW_EMAIL)]
+    said = person.types("correct", "contact_email", NEW_EMAIL, turns=(asked[0], replace, asked[1]))
     assert f"The server has contact_email = {OLD_EMAIL} now." in said
     assert f"The server now holds contact_email = {NEW_EMAIL}" in said
 
 
 def takes_it_along(person: Person) -> None:
     file = person.stick / "my-data.zip"
-    assert "Whoever can read this file" in person.types("export", str(file))
+    asked = ("The code that was sent to", person.sandbox.mail.last_code)
+    assert "Whoever can read this file" in person.types("export", str(file), "--with-code", turns=(asked,))
     taken = Unpacked(file)  # checks the manifest
     assert NEW_EMAIL in taken.text("report.json")
     assert {"order_number", "contact_email"} <= {held["field"] for held in taken.json("report.json")["there"]}
@@ -184,7 +187,8 @@ def takes_it_along(person: Person) -> None:
 
 def asks_who_knows_and_what_waits(person: Person) -> None:
     person.sandbox.disclose(person.order, recipient="operator", basis="consent", categories=["contact_email"])
-    assert "because you agreed to it: contact email" in person.types("disclosures")
+    asked = ("The code that was sent to", person.sandbox.mail.last_code)
+    assert "because you agreed to it: contact email" in person.types("disclosures", turns=(asked,))
     assert person.cli.json("requests").document["requests"] == []
     assert person.cli.json("queue").document["queue"] == []
     sent = person.types("sent")
@@ -194,10 +198,10 @@ def asks_who_knows_and_what_waits(person: Person) -> None:
 
 def deletes(person: Person) -> None:
     said = person.types(
-        *("delete", "--receipt", str(person.stick / "receipt.json")),
+        *("delete", "--with-code", "--receipt", str(person.stick / "receipt.json")),
         turns=(
-            ("Type delete to go on:", "delete"),
             ("The code that was sent to a…@mail.example.net:", person.sandbox.mail.last_code),
+            ("Type delete to go on:", "delete"),
         ),
     )
     assert said.index("Stays at the server") < said.index("payment record, until") < said.index("Type delete")

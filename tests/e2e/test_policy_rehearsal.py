@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.app_events import SessionConnected
 from support.command_line import CommandLine
-from support.policies import TEXT, edited
+from support.policies import NEWEST, TEXT, VERSION, edited
 from support.world import tunnel_key
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -23,8 +23,8 @@ from rocketvpn_sdk.cli.rehearsal import Rehearsal
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import EgressBlocked, PolicyInvalid, RocketVPNError
 from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.signed_files import PolicyNotice
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
-from rocketvpn_sdk.updates import PolicyNotice
 
 EXACT = ("field", "duration", 'transform = "bucket(', 'transform = "keep"  # "bucket(')
 CARRIES = ("operation", "tunnel.register", '"region"]', '"region", "protocol"]')
@@ -32,7 +32,7 @@ CARRIES = ("operation", "tunnel.register", '"region"]', '"region", "protocol"]')
 
 
 def text(version: int, *edits: tuple[str, str, str, str]) -> str:
-    found = TEXT.replace("version = 2\n", f"version = {version}\n", 1)
+    found = TEXT.replace(VERSION, f"version = {version}", 1)
     for edit in edits:
         found = edited(*edit, text=found)
     return found
@@ -55,7 +55,10 @@ class Running:
             self._printed.put(json.loads(line))
 
     def next(self) -> dict[str, Any]:
-        return self._printed.get(timeout=60)
+        """Return what it printed next, beside the letters that it sent."""
+        while "mail" in (printed := self._printed.get(timeout=60)):
+            pass
+        return printed
 
     def stop(self) -> tuple[int, str]:
         assert self.process.stderr is not None
@@ -76,7 +79,7 @@ class Running:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "rocketvpn.toml"
-    path.write_text(text(2), "utf-8")
+    path.write_text(text(NEWEST), "utf-8")
     return path
 
 
@@ -121,7 +124,7 @@ def recorded(rocket: RocketVPN) -> int:
 def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
     running: Running, file: Path, rocket: RocketVPN, clock: FakeClock
 ) -> None:
-    assert running.next() == {"published": {"version": 2, "sha256": rocket.policy.current.sha256}}
+    assert running.next() == {"published": {"version": NEWEST, "sha256": rocket.policy.current.sha256}}
     assert rocket.policy.check() is None
 
     def register() -> Any:
@@ -129,7 +132,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     heard: list[PolicyNotice] = []
     rocket.events.subscribe(PolicyNotice, heard.append)
-    file.write_text(text(3, EXACT, CARRIES), "utf-8")
+    file.write_text(text(NEWEST + 1, EXACT, CARRIES), "utf-8")
     published = running.next()["published"]
     notice = rocket.policy.check()
     assert notice is not None
@@ -140,7 +143,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     def old_protection_holds() -> None:
         rocket.sync()
-        assert rocket.policy.current.version == 2
+        assert rocket.policy.current.version == NEWEST
         assert recorded(rocket) == 60
         with pytest.raises(EgressBlocked, match="X2"):
             register()
@@ -156,7 +159,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     clock.advance(1.5 * DAY)
     rocket.sync()
-    assert (rocket.policy.current.version, rocket.policy.pending) == (3, None)
+    assert (rocket.policy.current.version, rocket.policy.pending) == (4, None)
     assert recorded(rocket) == 77
     with pytest.raises(RocketVPNError) as refused:  # by the server: its clock did not go on with ours
         register()
@@ -166,17 +169,17 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 def test_a_bad_file_is_told_in_one_line_and_the_last_good_one_stays(
     running: Running, file: Path, rocket: RocketVPN
 ) -> None:
-    assert running.next()["published"]["version"] == 2
-    file.write_text(text(3).replace('necessity = "necessary"', 'necessity = "maybe"', 1), "utf-8")
+    assert running.next()["published"]["version"] == NEWEST
+    file.write_text(text(NEWEST + 1).replace('necessity = "necessary"', 'necessity = "maybe"', 1), "utf-8")
     error = running.next()["error"]
     assert error["code"] == "policy-invalid"
     assert str(file) in error["message"]
     assert rocket.policy.check() is None
     file.unlink()
     assert running.next()["error"]["code"] == "policy-invalid"
-    file.write_text(text(3), "utf-8")
+    file.write_text(text(NEWEST + 1), "utf-8")
     published = running.next()["published"]
-    assert published["version"] == 3
+    assert published["version"] == NEWEST + 1
     rocket.policy.check()
     assert rocket.policy.current.sha256 == published["sha256"]
     assert running.stop() == (0, "")
@@ -216,15 +219,15 @@ def test_a_file_is_read_only_when_it_was_left_alone_since_the_last_look(file: Pa
     seen.rehearsal.look()  # as if the file had just appeared
     assert seen.versions == []
     seen.rehearsal.look()
-    assert seen.versions == [2]
-    file.write_text(text(3)[:500], "utf-8")  # half of it
+    assert seen.versions == [NEWEST]
+    file.write_text(text(NEWEST + 1)[:500], "utf-8")  # half of it
     seen.rehearsal.look()
-    file.write_text(text(3), "utf-8")
+    file.write_text(text(NEWEST + 1), "utf-8")
     seen.rehearsal.look()
-    assert seen.versions == [2]
+    assert seen.versions == [NEWEST]
     seen.rehearsal.look()
     seen.rehearsal.look()
-    assert (seen.versions, seen.refused) == ([2, 3], [])
+    assert (seen.versions, seen.refused) == ([NEWEST, NEWEST + 1], [])
     file.unlink()
     for _ in range(3):
         seen.rehearsal.look()

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 SECONDS = 120
 APP_ORDER, TYPED_ORDER = "RV-2026-0001", "RV-2026-0002"
@@ -37,14 +37,20 @@ class Programs:
         return subprocess.Popen(command, env=self.environment, cwd=self.home, text=True, **pipes)
 
     def run(self, *command: str | Path, code_of: Server | None = None) -> str:
-        """Return what a program prints; it has to succeed in silence. Where it wants a code it gets that one."""
+        """Return what a program prints; it has to succeed in silence. Each code it wants it gets."""
         pipe = subprocess.PIPE
         with self.start(*command, stdin=pipe, stdout=pipe, stderr=pipe) as program:
+            if code_of:
+                answers, program.stdin = program.stdin, None  # kept open: ``communicate`` would close it
+                typist = threading.Thread(target=code_of.type_codes, args=(program, answers), daemon=True)
+                typist.start()
             try:
-                said, problems = program.communicate(f"{code_of.code(program)}\n" if code_of else "", timeout=SECONDS)
-            except (queue.Empty, subprocess.TimeoutExpired):
+                said, problems = program.communicate("" if code_of is None else None, timeout=SECONDS)
+            except subprocess.TimeoutExpired:
                 program.kill()
                 raise AssertionError(f"{command} does not go on: {program.communicate()}") from None
+            if code_of:
+                typist.join()  # or it would take the next program's code
         assert (program.returncode, problems) == (0, ""), f"{command}: {program.returncode} {said} {problems}"
         return said
 
@@ -63,6 +69,13 @@ class Server:
         threading.Thread(target=lambda: [*map(self._lines.put, process.stdout)], daemon=True).start()
         self._folder = folder
         self.client_file = str(json.loads(self._lines.get(timeout=SECONDS))["config"])
+
+    def type_codes(self, program: subprocess.Popen[str], answers: IO[str]) -> None:
+        """Type each code that is mailed, until ``program`` has ended."""
+        with answers, suppress(queue.Empty, OSError):
+            while True:
+                answers.write(f"{self.code(program)}\n")
+                answers.flush()
 
     def code(self, program: subprocess.Popen[str]) -> str:
         """Return the code of the next e-mail that has one, for ``program``; one that has ended gets none."""
@@ -138,7 +151,7 @@ def typed(programs: Programs, rocketvpn: Path, server: Server) -> None:
     (vault,) = {file.parent for file in programs.home.rglob("vault.db")}
     assert told("log") == {"entries": []}
     assert told("view")["server_answered"]
-    assert told("export", "data.zip")["server_answered"]
+    assert told("export", "data.zip", "--with-code", "--code-from", "-", code_of=server)["server_answered"]
     assert TYPED_ORDER in unpacked(programs.home / "data.zip")["report.json"]
     assert told("export", "sealed.zip", "--encrypt")["encrypted"]
     deleted = told("delete", "--yes", "--code-from", "-", code_of=server)

@@ -50,9 +50,9 @@ def assert_nothing_happened(world: World, rocket: RocketVPN, order: str) -> None
 
 
 def assert_helpful(error: RocketVPNError, *words: str) -> None:
-    text = str(error)
-    assert error.action
-    assert error.action in text
+    assert error.remedy
+    assert error.remedy in str(error)
+    text = f"{error} {error.hint}"
     for word in words:
         assert word in text
 
@@ -88,7 +88,7 @@ def test_device_limit_reached_carries_the_list_and_replacing_works(
         with pytest.raises(DeviceLimitReached) as error:
             rocket.device.bind(order)
         (listed,) = error.value.devices
-        assert (listed.id, listed.name) == (first.id, first.name)
+        assert (listed.name, listed.bound_on, listed.id != first.id) == (first.name, None, True)
         assert_helpful(error.value, first.name, "replace=")
         assert rocket.device.binding is None
         rocket.device.bind(order, replace=listed.id)

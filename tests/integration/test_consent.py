@@ -281,7 +281,7 @@ def test_the_first_grant_asks_for_the_age(world: World) -> None:
 
 def test_what_the_server_answers_is_what_it_holds(rocket: RocketVPN) -> None:
     agree(rocket)
-    answer = rocket._rooms.api.call(
+    answer = rocket._components.api.call(
         "consents.read", answer=dict[str, list[HeldConsent]], path={"purpose": "improvement"}
     )
     (consent,) = answer.value["consents"]

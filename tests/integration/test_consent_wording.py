@@ -69,7 +69,7 @@ def rocket(tmp_path: Path, clock: FakeClock):
 
 def bound(rocket: RocketVPN, clock: FakeClock, policy: Policy) -> None:
     """Let a version arrive, be shown where it has to be, and bind."""
-    rocket._rooms.versions.offer(policy)
+    rocket._components.versions.offer(policy)
     notice = rocket.policy.notice()
     if notice is not None:
         rocket.policy.shown(notice)
@@ -104,7 +104,7 @@ def test_what_becomes_of_a_consent(
     rocket.consent.grant(rocket.consent.notice("improvement", language))
     bound(rocket, clock, version(2, **sentences))
     assert said(rocket) == state
-    assert rocket._rooms.permit.field("failure", "improvement").allowed == (state == "granted")
+    assert rocket._components.permit.field("failure", "improvement").allowed == (state == "granted")
 
 
 def test_the_words_come_back_after_the_purpose_was_gone_for_a_version(rocket: RocketVPN, clock: FakeClock) -> None:
@@ -122,7 +122,7 @@ def test_the_words_come_back_after_the_purpose_was_gone_for_a_version(rocket: Ro
 
 
 def test_who_agreed_to_the_new_words_is_not_asked_again(rocket: RocketVPN, clock: FakeClock) -> None:
-    rocket._rooms.versions.offer(version(2, en=NEW_EN, de=DE))
+    rocket._components.versions.offer(version(2, en=NEW_EN, de=DE))
     rocket.consent.grant(rocket.consent.notice("improvement"))
     bound(rocket, clock, version(2, en=NEW_EN, de=DE))
     assert said(rocket) == "granted"
@@ -134,10 +134,10 @@ def test_a_consent_from_before_the_words_were_written_down_is_held_against_the_v
     from rocketvpn_sdk.consent.ledger import LEDGER, Ledger
 
     rocket.consent.grant(rocket.consent.notice("improvement"))
-    ledger = rocket._rooms.vault.get(LEDGER, Ledger)
+    ledger = rocket._components.vault.get(LEDGER, Ledger)
     assert ledger is not None
     old = msgspec.structs.replace(ledger.entries["improvement"], said="")
-    rocket._rooms.vault.put(LEDGER, ledger.with_entry("improvement", old))
+    rocket._components.vault.put(LEDGER, ledger.with_entry("improvement", old))
     bound(rocket, clock, version(2, en=EN, de=NEW_DE))
     assert said(rocket) == "granted"
     bound(rocket, clock, version(3, en=NEW_EN, de=NEW_DE))

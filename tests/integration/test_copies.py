@@ -150,9 +150,9 @@ def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         rocket.rights.plan_delete("logs")
         rocket.consent.status()
         rocket.journal.flush()
-        stored = rocket._rooms.vault.get(CREDENTIALS, Credentials)
+        stored = rocket._components.vault.get(CREDENTIALS, Credentials)
         assert stored is not None
-        session, keys = rocket._rooms.api.session, rocket._rooms.vault._access.keys
+        session, keys = rocket._components.api.session, rocket._components.vault._keyed_store.keys
         assert session._token is not None
         assert session._elevated is not None
         assert keys is not None
@@ -182,7 +182,16 @@ def test_nothing_that_a_client_leads_to_gives_a_secret_away(life: tuple[Any, Sec
         kinds.add(kind)
         leaks += [f"{kind}: {way}" for way, said in outcomes(thing) if secrets.in_(said)]
     assert leaks == []
-    assert {"RocketVPN", "Session", "Keys", "RootKey", "Access", "PassphraseSecrets", "Credentials", "Known"} <= kinds
+    assert {
+        "RocketVPN",
+        "Session",
+        "OpenedKeys",
+        "RootKey",
+        "KeyedStore",
+        "PassphraseSecrets",
+        "Credentials",
+        "Known",
+    } <= kinds
 
 
 @pytest.mark.clause("T1")
@@ -198,7 +207,7 @@ def test_what_holds_a_secret_is_not_copied(life: tuple[Any, Secrets]) -> None:
             except TypeError:
                 pass
     assert copied == []
-    assert {"Keys", "RootKey", "PassphraseSecrets", "Credentials", "Known", "_Token", "PanicTicket"} <= holders
+    assert {"OpenedKeys", "RootKey", "PassphraseSecrets", "Credentials", "Known", "_Token", "PanicTicket"} <= holders
 
 
 @pytest.mark.clause("T1")

@@ -91,7 +91,7 @@ def overdue(config: Config, clock: FakeClock) -> float:
         ).fetchall()
     ends = []
     for retention, epoch in rows:
-        number, unit = re.fullmatch(r"PT?(\d+)([DH])", retention).groups()  # type: ignore[union-attr]
+        number, unit = re.fullmatch(r"PT?(\d+)([DH])", retention).groups()  # type: ignore[union-attr] # the form matches
         ends.append(epoch + int(number) * _UNITS[unit])
     return max(0.0, clock.time() - min(ends, default=clock.time()))
 
@@ -180,7 +180,7 @@ def test_a_rotation_that_the_keyring_refused_for_days_is_paid_on_the_day_it_answ
     config: Config, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with RocketVPN.open(config) as rocket:
-        vault = rocket._rooms.vault
+        vault = rocket._components.vault
         tried: list[float] = []
 
         def busy() -> None:
@@ -189,11 +189,11 @@ def test_a_rotation_that_the_keyring_refused_for_days_is_paid_on_the_day_it_answ
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vault, "rotate", busy)
-            with vault.write() as change:
-                change.owe_rotation(clock.time())
+            with vault.write() as transaction:
+                transaction.request_rotation(clock.time())
             lives_on(rocket, clock, 5, lambda number: None)
         assert rocket.status().vault.rotation_owed_since is not None
         assert 5 <= len(tried) <= 80  # ever later, and at least once a day
-        rocket._background._stopped = False  # type: ignore[union-attr]
+        rocket._background._stopped = False  # type: ignore[union-attr] # it is there
         lives_on(rocket, clock, 2, lambda number: None)
         assert rocket.status().vault.rotation_owed_since is None

@@ -17,7 +17,7 @@ from support.tls_peers import plain_peer, saying
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
-from rocketvpn_sdk.doctor import CHECKS, Examination, Finding, examine
+from rocketvpn_sdk.doctor import CHECKS, Diagnosis, Examination, examine
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
@@ -30,7 +30,7 @@ def states(found: Examination) -> dict[str, str]:
     return {finding.check: finding.state for finding in found.findings}
 
 
-def named(found: Examination, check: str) -> Finding:
+def named(found: Examination, check: str) -> Diagnosis:
     return next(finding for finding in found.findings if finding.check == check)
 
 
@@ -145,8 +145,8 @@ def test_it_says_what_a_call_says(
     check, advice = WENT_WRONG[what]
     said = named(found, check)
     assert (said.state, said.code) == ("problem", caught.value.code)
-    assert (said.sentence, said.action) == (caught.value.happened, caught.value.action)
-    assert advice in said.action
+    assert (said.sentence, said.action, said.hint) == (caught.value.message, caught.value.remedy, caught.value.hint)
+    assert advice in f"{said.action} {said.hint}"
 
 
 @pytest.mark.parametrize(("hours", "side"), [(3, "ahead of"), (-3, "behind")])
@@ -168,7 +168,7 @@ def test_a_clock_that_leapt(world: World, config: Config) -> None:
 
 def test_a_server_that_says_it_is_far_later(config: Config) -> None:
     with RocketVPN.open(config) as rocket:
-        rocket._rooms.vault.agree(time.time() + 40 * 86_400)
+        rocket._components.vault.agree(time.time() + 40 * 86_400)
     found = examine(config, online=False)
     assert states(found)["clock"] == "attention"
     assert "far later" in named(found, "clock").sentence

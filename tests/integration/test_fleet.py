@@ -36,8 +36,8 @@ def test_a_token_and_a_nonce_that_live_are_used_again(tmp_path: Path) -> None:
 
 def test_an_app_that_was_started_anew_asks_for_the_doors_once_more(tmp_path: Path) -> None:
     counted = count(tmp_path, 600.0, restarted=True)
-    doors, *others = [name for name in counted.delivered if not name.startswith("GET /tuf/")]
-    assert doors == "GET /.well-known/oauth-authorization-server"
+    endpoints, *others = [name for name in counted.delivered if not name.startswith("GET /tuf/")]
+    assert endpoints == "GET /.well-known/oauth-authorization-server"
     assert others == [TOKEN] * (storm.NONCE + storm.TOKEN) + [WRITE]
 
 

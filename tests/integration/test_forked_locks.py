@@ -19,7 +19,7 @@ from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition)
 PARTS = ("rocketvpn_sdk.transport.", "rocketvpn_sdk.vault.sealed_log")
 """Where somebody who forks goes on: a record in the child, a call of the child's."""
-BEHIND_THE_VAULT = {"Budget._lock", "Lines._lock", "Names._lock"}
+BEHIND_THE_VAULT = {"RetryBudget._lock", "SocketBackend._lock", "Resolver._lock"}
 """A call of the child's comes to them after it asked the vault, which is the parent's and refuses."""
 
 
@@ -48,11 +48,11 @@ def test_no_lock_of_ours_is_held_in_a_child_by_a_thread_that_it_does_not_have(tm
     )
     with RocketVPN.open(config) as rocket:
         rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=7))
-        assert rocket._rooms.api
-        assert rocket._rooms.courier
+        assert rocket._components.api
+        assert rocket._components.delivery
         parts = ours()
         held = [found for part in parts for found in locks_in(part)]
-        assert {"Flights._changed", "Session._lock", "SealedLog._writing"} <= {name for name, _ in held}
+        assert {"InFlight._changed", "Session._lock", "SealedLog._writing"} <= {name for name, _ in held}
         ready, leave = threading.Event(), threading.Event()
 
         def hold() -> None:

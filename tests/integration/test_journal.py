@@ -121,9 +121,9 @@ def test_what_may_be_kept_is_asked_once_a_flush_however_many_classes_there_are(c
         with RocketVPN.open(msgspec.structs.replace(config, events=events, data_dir=tmp_path / folder)) as rocket:
             for number in range(20):
                 rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=number))
-            rocket._rooms.vault._store.db.set_trace_callback(said.append)
+            rocket._components.vault._store.db.set_trace_callback(said.append)
             rocket.journal.flush()
-            rocket._rooms.vault._store.db.set_trace_callback(None)
+            rocket._components.vault._store.db.set_trace_callback(None)
             assert len(list(rocket.journal.read())) == 20
         return len(said)
 
@@ -282,8 +282,8 @@ def test_opening_purges_what_fell_due_while_closed(config: Config, clock: FakeCl
         rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=1))
     clock.advance(31 * DAY)
     with RocketVPN.open(config) as rocket:
+        assert rocket.status().vault.rotation_owed_since is not None  # before anybody looks into the log
         assert rocket.journal.stats().records == 0
-        assert rocket.status().vault.rotation_owed_since is not None
         rocket.sync()
         assert rocket.status().vault.rotation_owed_since is None
 
@@ -443,7 +443,7 @@ def test_a_vault_that_answers_nobody_holds_an_app_up_once_and_drops_what_does_no
             return inner(seconds)
 
         rocket.journal._flusher.wait = wait  # type: ignore[method-assign] # to count
-        with rocket._rooms.vault._lock:  # as if a keyring was asking its user
+        with rocket._components.vault._lock:  # as if a keyring was asking its user
             for number in range(200):
                 handler.handle(logging.LogRecord("app", logging.ERROR, "", 1, "line %d", (number,), None))
         assert waited == [0.05]  # once, and not 200 times

@@ -145,3 +145,20 @@ def test_what_waits_in_memory_is_no_longer_than_what_is_kept(tmp_path: Path, loc
         kept = messages(rocket)
         assert all(line.startswith(f"servers: x{number} ") for number, line in enumerate(kept))
         assert {len(line) > 4_000 for line in kept} == {True}
+
+
+def test_flushing_the_handler_seals_what_waits(tmp_path: Path, logger: logging.Logger) -> None:
+    config = Config(
+        "https://api.rocketvpn.example",
+        "org.example.vpn",
+        data_dir=tmp_path / "vault",
+        secrets=MemorySecrets(),
+        limits=Limits(flush_interval=3600.0),
+    )
+    with RocketVPN.open(config) as rocket, RocketVPN.open(config) as other:
+        handler = rocket.journal.handler()
+        logger.addHandler(handler)
+        logger.info("tunnel is up")
+        assert messages(other) == []
+        handler.flush()
+        assert messages(other) == ["tunnel is up"]

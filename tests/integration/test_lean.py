@@ -24,7 +24,7 @@ PURPOSE = "improvement"
 def statements(rocket: RocketVPN, work: Callable[[], Any]) -> list[str]:
     """Return the SQL that ``work`` runs in the vault's file."""
     run: list[str] = []
-    db = rocket._rooms.vault._store.db
+    db = rocket._components.vault._store.db
     db.set_trace_callback(run.append)
     try:
         work()
@@ -44,7 +44,7 @@ def test_a_call_looks_once_at_what_holds_and_once_more_before_it_goes(
     checked: list[guard.Outgoing] = []
     check = guard.check
 
-    def counted(held: Any, outgoing: guard.Outgoing, *more: Any) -> guard.Passed:
+    def counted(held: Any, outgoing: guard.Outgoing, *more: Any) -> guard.ApprovedRequest:
         checked.append(outgoing)
         return check(held, outgoing, *more)
 
@@ -116,7 +116,7 @@ _NEVER = (
     *("httpx", "httpcore", "h11", "ssl", "tuf", "securesystemslib", "keyring", "babel", "jinja2"),
     *("asyncio", "email", "http", "shutil", "tempfile", "tomllib", "xml", "zipfile", "importlib.resources"),
     *("rocketvpn_sdk.cli", "rocketvpn_sdk.device", "rocketvpn_sdk.rights", "rocketvpn_sdk.sandbox"),
-    *("rocketvpn_sdk.transport", "rocketvpn_sdk.updates", "rocketvpn_sdk.witness"),
+    *("rocketvpn_sdk.transport", "rocketvpn_sdk.signed_files", "rocketvpn_sdk.witness"),
 )
 """What recording does without; each of them would cost a start milliseconds and memory."""
 

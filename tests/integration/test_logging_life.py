@@ -89,7 +89,6 @@ def test_no_logger_of_ours_says_anything_personal_and_nothing_of_it_is_kept(
         finally:
             root.removeHandler(handler)
     ours = " ".join(text for name, text in heard.lines if f"{name}.".startswith("rocketvpn_sdk."))
-    ours = ours.replace(str(world.folder), "")
     assert found(said, ours) == set()
     assert len(kept) > 3 * len(said)
     assert found(said, "\n".join(kept)) == set()
@@ -114,8 +113,8 @@ def live(rocket: RocketVPN, world: World, order: str, folder: Path) -> dict[str,
     rocket.rights.export(folder / "taken.zip")
     rocket.device.list()
     rocket.sync()
-    stored = rocket._rooms.vault.get(CREDENTIALS, Credentials)
-    token = rocket._rooms.api.session._token
+    stored = rocket._components.vault.get(CREDENTIALS, Credentials)
+    token = rocket._components.api.session._token
     assert stored is not None
     assert token is not None
     binding = rocket.device.binding

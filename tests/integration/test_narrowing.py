@@ -20,8 +20,8 @@ from rocketvpn_sdk.journal.retention import kept_by
 from rocketvpn_sdk.policy import Duration, Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, sealing
-from rocketvpn_sdk.vault.change import LaneRow, lane_rows
-from rocketvpn_sdk.vault.lanes import Lane
+from rocketvpn_sdk.vault.partitions import Partition
+from rocketvpn_sdk.vault.transaction import PartitionRow, partition_rows
 from rocketvpn_sdk.vault.verify import verify
 
 pytestmark = [pytest.mark.clause("R1"), pytest.mark.clause("X2")]
@@ -86,8 +86,8 @@ def ages(rocket: RocketVPN, clock: FakeClock) -> list[int]:
 
 
 def keys(rocket: RocketVPN) -> int:
-    with rocket._rooms.vault.read() as (change, _):
-        return change.db.execute("SELECT count(*) FROM keys WHERE lane != 0 AND wrapped IS NOT NULL").fetchone()[0]
+    with rocket._components.vault.read() as (transaction, _):
+        return transaction.db.execute("SELECT count(*) FROM keys WHERE lane != 0 AND wrapped IS NOT NULL").fetchone()[0]
 
 
 def record(rocket: RocketVPN, clock: FakeClock, *days: int) -> None:
@@ -107,7 +107,7 @@ def test_a_shorter_time_holds_for_what_is_stored_already(
     record(rocket, clock, 12, 8)
     assert ages(rocket, clock) == [20, 8, 0]
     before = keys(rocket)
-    rocket._rooms.versions.offer(narrower(*edits))
+    rocket._components.versions.offer(narrower(*edits))
     assert rocket.policy.current.version == (1 if edits else 2)
     assert ages(rocket, clock) == [0]  # before any purge
     assert rocket.journal.stats().records == 1
@@ -119,17 +119,17 @@ def test_a_shorter_time_holds_for_what_is_stored_already(
 
 def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock, 20)
-    rocket._rooms.versions.offer(narrower())
+    rocket._components.versions.offer(narrower())
     rocket.journal.purge()
-    rocket._rooms.versions.offer(
-        Policy(msgspec.structs.replace(bundled_policy().document, version=3, effective=date(2027, 3, 1)))
+    rocket._components.versions.offer(
+        Policy(msgspec.structs.replace(bundled_policy().document, version=4, effective=date(2027, 3, 1)))
     )
     notice = rocket.policy.notice()
     assert notice is not None
     rocket.policy.shown(notice)
     clock.advance(6 * DAY)
     assert ages(rocket, clock) == [6]
-    assert verify(rocket._rooms.vault).blocks
+    assert verify(rocket._components.vault).blocks
 
 
 @pytest.mark.clause("X2", "U7")
@@ -143,7 +143,7 @@ def test_what_was_kept_for_a_purpose_that_is_asked_for_now_is_gone(
     for edit in edits:
         text = edited(*edit, text=text)
     document = parse_policy(text).document
-    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(document, version=2, effective=date(2028, 1, 1))))
+    rocket._components.versions.offer(Policy(msgspec.structs.replace(document, version=2, effective=date(2028, 1, 1))))
     rocket.journal.record(EVENT)
     assert ages(rocket, clock) == []
     assert keys(rocket) == 0
@@ -153,7 +153,7 @@ def test_what_was_kept_for_a_purpose_that_is_asked_for_now_is_gone(
 def test_the_next_opening_purges_it(config: Config, clock: FakeClock) -> None:
     with RocketVPN.open(config) as rocket:
         record(rocket, clock, 20)
-        rocket._rooms.versions.offer(narrower())
+        rocket._components.versions.offer(narrower())
         assert keys(rocket) == 2
     with RocketVPN.open(config) as rocket:
         assert keys(rocket) == 1
@@ -163,7 +163,7 @@ def test_the_next_opening_purges_it(config: Config, clock: FakeClock) -> None:
 def test_the_next_purge_is_announced_by_the_shorter_time(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock)
     before = rocket.journal.stats().next_purge
-    rocket._rooms.versions.offer(narrower())
+    rocket._components.versions.offer(narrower())
     after = rocket.journal.stats().next_purge
     assert before is not None
     assert after is not None
@@ -178,7 +178,7 @@ def test_what_was_kept_for_a_purpose_that_is_gone_is_gone_at_the_purge(config: C
         rocket.journal.record(Crashed(failure="timeout"))
         rocket.journal.record(EVENT)
         assert [entry.event for entry in rocket.journal.read()] == ["app.crashed", "session.connected"]
-        rocket._rooms.versions.offer(without("improvement"))
+        rocket._components.versions.offer(without("improvement"))
         assert [entry.event for entry in rocket.journal.read()] == ["session.connected"]
         assert rocket.journal.purge() == 1
         rocket.journal.record(Crashed(failure="timeout"))
@@ -190,7 +190,7 @@ def test_what_was_kept_for_a_purpose_that_is_gone_is_gone_at_the_purge(config: C
 def test_the_same_version_destroys_nothing(rocket: RocketVPN, clock: FakeClock) -> None:
     record(rocket, clock, 3)
     again = Policy(msgspec.structs.replace(bundled_policy().document, version=2))
-    rocket._rooms.versions.offer(again)
+    rocket._components.versions.offer(again)
     assert rocket.journal.purge() == 0
     assert ages(rocket, clock) == [3, 0]
 
@@ -203,18 +203,21 @@ def test_only_the_log_is_meant(tmp_path: Path, clock: FakeClock) -> None:
         log.commit()
     clock.advance(40 * DAY)
     kept = kept_by((bundled_policy(),), "log")
-    with vault.write() as change:
-        assert {row.lane.stream: kept(row.lane) / DAY for row in lane_rows(change.db)} == {"log": 30, "sent": 90}
-        assert change.expire(vault.age().highest, kept) == 1
+    with vault.write() as transaction:
+        assert {row.partition.stream: kept(row.partition) / DAY for row in partition_rows(transaction.db)} == {
+            "log": 30,
+            "sent": 90,
+        }
+        assert transaction.expire(vault.age().highest, kept) == 1
     assert [record for _, record in SealedLog(vault, "sent").read()] == ["sent"]
     vault.close()
 
 
-def test_a_lane_is_never_kept_longer_than_it_was_made_for() -> None:
+def test_a_partition_is_never_kept_longer_than_it_was_made_for() -> None:
     kept = kept_by((bundled_policy(),), "log")
-    assert kept(Lane("log", "service", "P1D")) == DAY
-    assert kept(Lane("log", "service", "bound")) == 30 * DAY
-    assert kept(Lane("log", "nothing", "P1D")) == 0
+    assert kept(Partition("log", "service", "P1D")) == DAY
+    assert kept(Partition("log", "service", "bound")) == 30 * DAY
+    assert kept(Partition("log", "nothing", "P1D")) == 0
 
 
 # ---------------------------------------------------------------- fields whose times differ
@@ -242,7 +245,10 @@ def test_a_record_lives_as_long_as_its_shortest_lived_field(config: Config, cloc
         rocket.journal.record(MIXED)
         rocket.journal.record(EVENT)
         rocket.journal.flush()
-        assert {row.lane.retention for row in live_lanes(rocket)} == {"P7D", "P30D"}  # from the first moment on
+        assert {row.partition.retention for row in live_partitions(rocket)} == {
+            "P7D",
+            "P30D",
+        }  # from the first moment on
         for day in range(32):
             found = {entry.event for entry in rocket.journal.read()}
             if day < 6:
@@ -263,10 +269,10 @@ def test_a_process_that_runs_for_days_destroys_each_key_in_time(rocket: RocketVP
         rocket.journal.flush()
         clock.advance(DAY)
         rocket.journal._flush_quietly()  # as the thread that seals does
-        with rocket._rooms.vault.read() as (change, _):
+        with rocket._components.vault.read() as (transaction, _):
             epochs = [
                 epoch
-                for (epoch,) in change.db.execute("SELECT epoch FROM keys WHERE lane != 0 AND wrapped IS NOT NULL")
+                for (epoch,) in transaction.db.execute("SELECT epoch FROM keys WHERE lane != 0 AND wrapped IS NOT NULL")
             ]
         assert all(clock.time() - epoch <= 31 * DAY for epoch in epochs)
     assert 29 <= len(epochs) <= 31
@@ -276,20 +282,22 @@ def test_what_another_process_had_in_memory_is_moved_too(config: Config, clock: 
     with RocketVPN.open(config) as rocket, RocketVPN.open(config) as other:
         log(other, "in memory")
         other.journal._bring_in()  # with the time that held until now
-        rocket._rooms.versions.offer(shorter_lines())
+        rocket._components.versions.offer(shorter_lines())
         rocket.journal.narrowed()
         other.journal._log.commit()
         assert [entry.event for entry in rocket.journal.read()] == ["log.message"]
         rocket.journal.purge()
-        assert [row.lane.retention for row in live_lanes(rocket)] == ["P1D"]
+        assert [row.partition.retention for row in live_partitions(rocket)] == ["P1D"]
         clock.advance(DAY)
         assert list(rocket.journal.read()) == list(other.journal.read()) == []
 
 
-def live_lanes(rocket: RocketVPN) -> list[LaneRow]:
-    with rocket._rooms.vault.read() as (change, _):
-        found = change.db.execute("SELECT DISTINCT lane FROM keys WHERE lane != 0 AND wrapped IS NOT NULL").fetchall()
-        return [row for row in lane_rows(change.db) if (row.id,) in found and row.lane.stream == "log"]
+def live_partitions(rocket: RocketVPN) -> list[PartitionRow]:
+    with rocket._components.vault.read() as (transaction, _):
+        found = transaction.db.execute(
+            "SELECT DISTINCT lane FROM keys WHERE lane != 0 AND wrapped IS NOT NULL"
+        ).fetchall()
+        return [row for row in partition_rows(transaction.db) if (row.id,) in found and row.partition.stream == "log"]
 
 
 def test_a_move_that_was_interrupted_goes_on_and_doubles_nothing(
@@ -309,17 +317,17 @@ def test_a_move_that_was_interrupted_goes_on_and_doubles_nothing(
         put_over(self, *arguments)
 
     monkeypatch.setattr(SealedLog, "put_over", dies)
-    rocket._rooms.versions.offer(shorter_lines("P3D"))
+    rocket._components.versions.offer(shorter_lines("P3D"))
     with pytest.raises(VaultFull):
         rocket.journal.narrowed()
-    assert {row.lane.retention for row in live_lanes(rocket)} == {"P3D", "P14D"}
+    assert {row.partition.retention for row in live_partitions(rocket)} == {"P3D", "P14D"}
     assert [entry.fields["message"] for entry in rocket.journal.read()] == expected
-    verify(rocket._rooms.vault)
+    verify(rocket._components.vault)
     monkeypatch.undo()
     rocket.journal.purge()
-    assert {row.lane.retention for row in live_lanes(rocket)} == {"P3D"}
+    assert {row.partition.retention for row in live_partitions(rocket)} == {"P3D"}
     assert [entry.fields["message"] for entry in rocket.journal.read()] == expected
-    assert verify(rocket._rooms.vault).records == rocket.journal.stats().records
+    assert verify(rocket._components.vault).records == rocket.journal.stats().records
 
 
 def test_what_was_looked_at_is_not_looked_at_again(
@@ -337,7 +345,7 @@ def test_what_was_looked_at_is_not_looked_at_again(
     rocket.journal.purge()
     assert first >= 20
     assert len(opened) - first <= 1
-    rocket._rooms.versions.offer(shorter_lines())
+    rocket._components.versions.offer(shorter_lines())
     rocket.journal.purge()
     assert len(opened) >= 2 * first
 
@@ -348,14 +356,14 @@ def test_another_process_s_old_copy_of_a_moved_key_opens_nothing(
     """The root is replaced after a move: a copy of the folder from before opens nothing with the keyring of after."""
     log(rocket, "line")
     rocket.journal.flush()
-    before = set(rocket._rooms.config.resolved_secrets.names())
-    rocket._rooms.versions.offer(shorter_lines())
+    before = set(rocket._components.config.resolved_secrets.names())
+    rocket._components.versions.offer(shorter_lines())
     rocket.journal.narrowed()
     assert rocket.status().vault.rotation_owed_since is not None
     rocket.journal.purge()
     rocket.sync()
     assert not {name for name in before if not name.endswith("generation")} & set(
-        rocket._rooms.config.resolved_secrets.names()
+        rocket._components.config.resolved_secrets.names()
     )
 
 
@@ -366,7 +374,7 @@ def test_a_value_that_one_of_two_versions_does_not_know_is_not_kept(rocket: Rock
     without_frankfurt = ("field", "region", '"de-fra", ', "")
     wider = ("field", "level", 'device = "P30D"', 'device = "P90D"')
     policy = parse_policy(edited(*wider, text=edited(*without_frankfurt))).document
-    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
+    rocket._components.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
     assert rocket.policy.pending is not None
     rocket.journal.record(EVENT)
     rocket.journal.record(SessionConnected(region="at-vie", protocol="wireguard", duration=77))
@@ -378,7 +386,7 @@ def test_a_text_for_which_two_versions_have_different_room_is_kept_in_the_smalle
     policy = parse_policy(edited(*wider, text=edited("field", "logger", "max = 120", "max = 8"))).document
     log(rocket, "before")
     rocket.journal.flush()
-    rocket._rooms.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
+    rocket._components.versions.offer(Policy(msgspec.structs.replace(policy, version=2)))
     assert rocket.policy.pending is not None
     log(rocket, "after")
     first, second = [entry.fields["logger"] for entry in rocket.journal.read()]
@@ -404,7 +412,7 @@ def test_an_old_answer_keeps_nothing_by_a_version_that_another_process_narrowed(
         other.journal.record(SessionConnected(region="at-vie", protocol="wireguard", duration=30_000))
         other.journal.flush()
         document = parse_policy(edited(*edit)).document
-        rocket._rooms.versions.offer(Policy(msgspec.structs.replace(document, version=document.version + 1)))
+        rocket._components.versions.offer(Policy(msgspec.structs.replace(document, version=document.version + 1)))
         rocket.journal.narrowed()
         other.journal.record(EVENT)  # by the answer of before
         assert other.journal._log.buffered == 1

@@ -218,7 +218,7 @@ def run(folder: Path, recordings: dict[int, list[int]], planned: list[Narrowing]
                 # (Without its event classes: an app whose policy does not keep their fields would not open with them.)
                 rocket = RocketVPN.open(msgspec.structs.replace(config, policy=policy, events=[]))
             else:
-                rocket._rooms.versions.offer(policy)
+                rocket._components.versions.offer(policy)
                 model.check(read(rocket), clock.time())  # at once, before anything was purged
                 rocket.journal.narrowed()
             assert number in {each.version for each in (rocket.policy.current, rocket.policy.pending) if each}
@@ -228,7 +228,7 @@ def run(folder: Path, recordings: dict[int, list[int]], planned: list[Narrowing]
         model.check(read(rocket), clock.time())
         rocket.sync()
         model.check(opened(rocket), clock.time())
-    verify(rocket._rooms.vault)
+    verify(rocket._components.vault)
     rocket.close()
 
 

@@ -110,7 +110,7 @@ def test_a_deletion_says_that_the_folder_was_renamed_and_goes_on_once_it_is_back
     with pytest.raises(VaultReadOnly, match="moved or renamed while it was open") as caught:
         rocket.rights.forget_now()
     assert caught.value.cause == "moved"
-    assert "old name" in caught.value.action
+    assert "old name" in caught.value.remedy
     assert (tmp_path / "moved" / "vault.db").exists()
     assert files(tmp_path / "data") == before
     shutil.rmtree(tmp_path / "data", ignore_errors=True)
@@ -205,7 +205,7 @@ def test_what_is_in_the_place_of_the_passphrase_store_is_named(
     kind(tmp_path / "vault" / "root.key")
     with pytest.raises(SecretStoreUnavailable, match=rf"vault/root\.key: it is {said}, not a file") as caught:
         RocketVPN.open(config(tmp_path / "vault", secrets=PassphraseSecrets("horse")))
-    assert "Move away" in caught.value.action
+    assert "Move away" in caught.value.remedy
 
 
 def test_what_is_in_the_place_of_its_unfinished_file_is_named(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_what_is_in_the_place_of_its_unfinished_file_is_named(tmp_path: Path) ->
     (tmp_path / "vault").chmod(0o700)
     with pytest.raises(SecretStoreUnavailable, match=r"vault/\.root\.key\.new: ") as caught:
         RocketVPN.open(config(tmp_path / "vault", secrets=PassphraseSecrets("horse")))
-    assert "Move away" in caught.value.action
+    assert "Move away" in caught.value.remedy
 
 
 def test_new_folders_above_are_private_whatever_the_umask(tmp_path: Path) -> None:
@@ -261,9 +261,9 @@ def test_what_is_wrong_with_a_folder_is_said(
         with pytest.raises(VaultReadOnly, match=said) as caught:
             call(given)
         assert caught.value.cause == cause
-        assert caught.value.action in VaultReadOnly.remedies.values()
+        assert caught.value.remedy in VaultReadOnly.REMEDIES.values()
     finding = examine(given, online=False).findings[0]
-    assert (finding.state, said in finding.sentence, finding.action) == ("problem", True, caught.value.action)
+    assert (finding.state, said in finding.sentence, finding.action) == ("problem", True, caught.value.remedy)
     assert sorted(tmp_path.iterdir()) == before
 
 

@@ -27,11 +27,11 @@ from rocketvpn_sdk.errors import (
     VaultLocked,
 )
 from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.signed_files.folder import beside
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.connections import Connections
-from rocketvpn_sdk.transport.courier import UserNeeded
-from rocketvpn_sdk.transport.lines import Lines
-from rocketvpn_sdk.updates.place import beside
+from rocketvpn_sdk.transport.delivery import UserNeeded
+from rocketvpn_sdk.transport.socket_backend import SocketBackend
 
 SHORT, PATIENT = (
     Limits(total_timeout=total, connect_timeout=total, read_timeout=total, write_timeout=total, close_timeout=1.0)
@@ -94,7 +94,7 @@ def values(folder: Path) -> Values:
         return [item.id for item in rocket.queue.items()] or ["none"]
 
     return {
-        "config": lambda rocket: [rocket._rooms.config],
+        "config": lambda rocket: [rocket._components.config],
         "call.operation": lambda _: ["tunnel.register"],
         "fields": lambda _: [{"public_key": key}],
         "order_number": lambda _: ["RV-2026-0001"],
@@ -115,7 +115,7 @@ def values(folder: Path) -> Values:
         "consent.deny.notice": lambda rocket: [rocket.consent.notice("surveys")],
         "adult": lambda _: [True],
         "contact": lambda _: ["mum@family.example"],
-        "code": lambda _: ["000000"],
+        "code": lambda _: ["00000000"],
         "changes": lambda _: [{"contact_email": "new@example.org"}],
         "scope": lambda _: ["logs", "device"],
         "plan": lambda rocket: [rocket.rights.plan_delete("logs"), rocket.rights.plan_delete("device")],
@@ -161,8 +161,10 @@ def test_no_public_call_takes_longer_than_its_time(
         "policy.check",
         "rights.as_owner",
         "rights.cancel",
+        "rights.confirm_address",
         "rights.correct",
         "rights.disclosures",
+        "rights.make_recovery_code",
         "rights.make_ticket",
         "rights.request",
         "rights.revoke_ticket",
@@ -248,7 +250,7 @@ def test_what_the_server_has_and_what_is_on_its_way_cannot_be_cancelled(bound: W
     with RocketVPN.open(bound.config()) as rocket:
         rocket.rights.delete(rocket.rights.plan_delete("logs"))
         (taken,) = rocket.queue.items()
-        with rocket._rooms.queue.turn(0), pytest.raises(VaultBusy):
+        with rocket._components.queue.delivery_lock(0), pytest.raises(VaultBusy):
             rocket.queue.cancel(taken.id)
         with pytest.raises(NotCancellable, match="has it already"):
             rocket.queue.cancel(taken.id)
@@ -275,8 +277,8 @@ def test_the_worker_delivers_what_waits_and_asks_nobody(bound: World, offline: R
         assert rocket.status().background is not None
         assert rocket.status().background.running
         bound.asked.clear()
-        for item in rocket._rooms.queue.items():
-            rocket._rooms.queue.update(msgspec.structs.replace(item, due_at=0.0))
+        for item in rocket._components.queue.items():
+            rocket._components.queue.update(msgspec.structs.replace(item, due_at=0.0))
         for job in worker._jobs:
             worker._try(job)
         assert rocket.status().background.problems == {}
@@ -332,7 +334,7 @@ def test_closing_ends_a_call_that_waits_to_be_tried_again(bound: World) -> None:
             caught.append(error.code)
 
     with nobody() as server, RocketVPN.open(bound.config(server=server)) as rocket:
-        rocket._rooms.api._exchange.retries._wait = wait
+        rocket._components.api._exchange.retries._wait = wait
         thread = threading.Thread(target=call, args=(rocket,))
         thread.start()
         assert waiting.wait(30)
@@ -348,9 +350,9 @@ def test_closing_never_closes_a_socket_under_the_call_that_reads_it(
     arrived, leave = threading.Event(), threading.Event()
     caught: list[tuple[str, str]] = []
     closers: list[str] = []
-    real = Lines.let_go
+    real = SocketBackend.let_go
 
-    def let_go(lines: Lines, handle: socket.socket) -> None:
+    def let_go(lines: SocketBackend, handle: socket.socket) -> None:
         closers.append(threading.current_thread().name)
         real(lines, handle)
 
@@ -367,7 +369,7 @@ def test_closing_never_closes_a_socket_under_the_call_that_reads_it(
     with RocketVPN.open(bound.config(limits=Limits(close_timeout=30.0))) as rocket:
         rocket.device.order()  # from here on there is a token, and the next call has the one connection
         monkeypatch.setattr(bound.sandbox.faults, "pause", wait)
-        monkeypatch.setattr(Lines, "let_go", let_go)
+        monkeypatch.setattr(SocketBackend, "let_go", let_go)
         thread = threading.Thread(target=call, args=(rocket,), name="caller")
         thread.start()
         assert arrived.wait(30)
@@ -386,7 +388,7 @@ def test_closing_never_closes_a_socket_under_the_call_that_reads_it(
 
 
 def _called_after_closing(rocket: RocketVPN) -> None:
-    rocket._rooms.api.close()
+    rocket._components.api.close()
     rocket.ask_server()
 
 
@@ -422,7 +424,7 @@ def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) 
     with RocketVPN.open(world.config(background=True, trusted_root=None)) as rocket:
         assert rocket._background is not None
         assert [rocket._background._due(job) for job in rocket._background._jobs if job.name == "queue"] == [None]
-        assert rocket._rooms.opened("api") is None
+        assert rocket._components.opened("api") is None
 
 
 def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
@@ -432,15 +434,15 @@ def test_a_transport_error_is_one_of_ours(offline: RocketVPN) -> None:
 
 def test_a_deletion_that_another_process_is_taking_further_is_left_to_it(bound: World, offline: RocketVPN) -> None:
     offline.rights.delete(offline.rights.plan_delete("logs"))
-    with RocketVPN.open(bound.config(limits=SHORT)) as other, offline._rooms.queue.turn(0):
+    with RocketVPN.open(bound.config(limits=SHORT)) as other, offline._components.queue.delivery_lock(0):
         (server,) = other.rights.resume()
     assert (server.state, server.problem) == ("waiting_for_connection", "vault-busy")
 
 
 def test_a_deletion_in_another_device_s_name_is_not_sent_in_ours(bound: World, offline: RocketVPN) -> None:
     offline.rights.delete(offline.rights.plan_delete("logs"))
-    (ticket,) = offline._rooms.queue.items()
-    offline._rooms.queue.update(msgspec.structs.replace(ticket, device_id="B" * 52))
+    (ticket,) = offline._components.queue.items()
+    offline._components.queue.update(msgspec.structs.replace(ticket, device_id="B" * 52))
     offline.close()
     with RocketVPN.open(bound.config()) as online:
         assert online.sync().waiting == 1

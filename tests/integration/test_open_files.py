@@ -37,7 +37,7 @@ def test_the_rule_is_kept_here(tmp_path: Path) -> None:
 
 def test_from_binding_to_the_end(world: World, tmp_path: Path) -> None:
     with RocketVPN.open(world.config(receipts=tmp_path / "receipts")) as rocket:
-        rocket.device.bind(world.sandbox.order(email=None))
+        rocket.device.bind(world.sandbox.order())
         rocket.policy.check()  # which keeps signed files
         exported = rocket.rights.export(tmp_path / "mine.zip")
         rocket.rights.export(tmp_path / "mine.zip", overwrite=True)
@@ -53,7 +53,7 @@ def test_a_deletion_that_is_delivered_later_leaves_nothing_either(world: World) 
     with RocketVPN.open(world.config()) as rocket:
         rocket.device.bind(world.sandbox.order(email=None))
     with RocketVPN.open(world.config(server="https://localhost:9")) as offline:
-        offline.rights.delete(offline.rights.plan_delete("account"))
+        offline.rights.delete(offline.rights.plan_delete("device"))
     with RocketVPN.open(world.config()) as rocket:
         confirmed: list[DeletionConfirmed] = []
         rocket.events.subscribe(DeletionConfirmed, confirmed.append)

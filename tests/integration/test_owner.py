@@ -25,8 +25,6 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials
 from rocketvpn_sdk.rights import HeldValue
-from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.sandbox.settings import Settings
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 
@@ -90,7 +88,7 @@ def test_a_revoked_device_keeps_its_owners_rights(world: World, order: str) -> N
 def test_nothing_of_it_is_kept_here(world: World, order: str, lost: Peer, rocket: RocketVPN) -> None:
     owner = rocket.rights.as_owner(order)
     owner.view()
-    vault = rocket._rooms.vault
+    vault = rocket._components.vault
     assert vault.get(CREDENTIALS, Credentials) is None
     assert vault.get(BINDING, Binding) is None
     assert rocket.status().bound is False
@@ -196,7 +194,7 @@ def test_a_lost_answer_makes_no_second_request(world: World, rocket: RocketVPN, 
 
 
 def test_a_wrong_code_proves_nothing(world: World, order: str) -> None:
-    tries = iter(["000000", "not-it", "000000"])
+    tries = iter(["00000000", "not-it", "00000000"])
     with RocketVPN.open(world.config(authenticator=lambda _: next(tries))) as rocket:
         with pytest.raises(AuthenticationFailed) as caught:
             rocket.rights.as_owner(order)
@@ -254,76 +252,6 @@ def test_attack_guessing_the_code(world: World, order: str) -> None:
         assert right.json()["error"] == "invalid_session"
 
 
-def test_attack_asking_for_codes_without_end(world: World, order: str) -> None:
-    with Peer(world.sandbox.url, world.sandbox.ca_file) as peer:
-        for _ in range(world.sandbox.settings.live_challenges):
-            assert peer.challenge(order_number=order, acr_values=OWNER).status_code == 400
-        assert peer.challenge(order_number=order, acr_values=OWNER).status_code == 429
-
-
-def test_attack_locking_the_owner_out_by_asking_for_codes(world: World, rocket: RocketVPN, order: str) -> None:
-    """A stranger's key uses up what it has; the owner's, and the order's own devices, go on."""
-    with Peer(world.sandbox.url, world.sandbox.ca_file) as stranger:
-        while stranger.challenge(order_number=order, acr_values=OWNER).status_code != 429:
-            pass
-    assert rocket.rights.as_owner(order).view()
-
-
-@pytest.fixture
-def strict(tmp_path: Path) -> Iterator[Sandbox]:
-    """A server of its own, with few codes for an order and an address."""
-    settings = Settings(order_challenges=3, address_challenges=8, owner_tries=6, unknown_orders=3)
-    sandbox = Sandbox(tmp_path / "strict")
-    sandbox.settings = settings
-    with sandbox:
-        yield sandbox
-
-
-def test_attack_locking_an_order_s_own_device_out_with_many_keys(strict: Sandbox) -> None:
-    order = strict.order(email="kim@example.org")
-    with Peer(strict.url, strict.ca_file) as own:
-        own.bind(order)
-        answers = []
-        for _ in range(4):
-            with Peer(strict.url, strict.ca_file) as stranger:
-                answers.append(stranger.challenge(order_number=order, acr_values=OWNER).status_code)
-        assert answers == [400, 400, 400, 429]
-        assert own.step_up(strict.mail.last_code)
-
-
-def test_attack_asking_for_codes_of_one_order_after_the_other(strict: Sandbox) -> None:
-    answers = []
-    for number in range(9):
-        with Peer(strict.url, strict.ca_file) as stranger:
-            answers.append(stranger.challenge(order_number=f"RV-ANY-{number}", acr_values=OWNER).status_code)
-    assert answers == [400] * 8 + [429]
-
-
-def test_attack_guessing_for_days_meets_longer_codes_and_the_owner_hears_of_it(strict: Sandbox) -> None:
-    order = strict.order(email="kim@example.org")
-    with Peer(strict.url, strict.ca_file) as thief, Peer(strict.url, strict.ca_file) as early:
-        waiting = early.challenge(order_number=order, acr_values=OWNER).json()["auth_session"]
-        short = strict.mail.last_code()
-        for _ in range(2):
-            session = thief.challenge(order_number=order, acr_values=OWNER).json()["auth_session"]
-            for _ in range(3):
-                thief.challenge(auth_session=session, verification_code="not-it")
-        assert "Somebody entered wrong codes" in strict.mail[-1].text
-        # Codes of six digits that were still good are not: else there would be as many guesses more.
-        assert early.challenge(auth_session=waiting, verification_code=short).json()["error"] == "invalid_session"
-        session = early.challenge(order_number=order, acr_values=OWNER).json()["auth_session"]
-        assert len(strict.mail.last_code()) == 12
-        assert early.challenge(auth_session=session, verification_code=strict.mail.last_code()).status_code == 200
-
-
-def test_attack_finding_orders_by_binding_to_every_number(strict: Sandbox) -> None:
-    known = strict.order()
-    with Peer(strict.url, strict.ca_file) as thief:
-        answers = [thief.ask_to_bind(f"RV-NONE-{number}") for number in range(4)]
-        assert [answer.json()["error"] for answer in answers] == ["order-not-found"] * 3 + ["rate-limited"]
-        assert thief.ask_to_bind(known).status_code == 429
-
-
 # ---------------------------------------------------------------- and no more than that
 
 
@@ -351,7 +279,7 @@ def test_attack_an_owners_token_binds_nothing_corrects_nothing_and_calls_nothing
         lambda: peer.call("POST", "/v1/tunnels", json_body={"public_key": "A" * 43 + "="}, token=token),
         lambda: peer.call("POST", "/v1/data-rights-requests", json_body={"exercise": "deletion"}, token=token),
         lambda: peer.call("PUT", "/v1/consents/improvement", json_body={}, token=token),
-        *(lambda path=path: peer.call("GET", path, token=token) for path in ("/v1/order", "/v1/devices", "/v1/data")),  # type: ignore[misc]
+        *(lambda path=path: peer.call("GET", path, token=token) for path in ("/v1/order", "/v1/devices", "/v1/data")),  # type: ignore[misc] # mypy knows no such default
     ]
     for call in calls:
         assert problem_code(call()) == "insufficient-scope"
@@ -388,14 +316,14 @@ def test_attack_another_orders_owner_reads_no_receipt_of_this_one(world: World, 
     stranger = rocket.rights.as_owner(world.sandbox.order())
     for operation in ("owner.status", "owner.receipt"):
         with pytest.raises(RequestRefused, match="not-found"):
-            rocket._rooms.api.call_as(stranger._owner, operation, answer=dict, path={"request_id": request or ""})
+            rocket._components.api.call_as(stranger._owner, operation, answer=dict, path={"request_id": request or ""})
 
 
 def test_the_sdk_itself_makes_no_other_call_in_an_owners_name(rocket: RocketVPN, order: str) -> None:
     owner = rocket.rights.as_owner(order)
     for operation in ("data.correct", "devices.unbind", "order.read", "no.such"):
         with pytest.raises(OperationUndeclared):
-            rocket._rooms.api.call_as(owner._owner, operation, answer=dict)
+            rocket._components.api.call_as(owner._owner, operation, answer=dict)
 
 
 def test_an_owners_minutes_end(world: World, order: str, tmp_path: Path) -> None:

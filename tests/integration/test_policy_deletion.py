@@ -12,7 +12,7 @@ from support.policies import TEXT, edited
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
-from rocketvpn_sdk.consent.in_force import InForce
+from rocketvpn_sdk.consent.policy_state import PolicyState
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock
@@ -35,14 +35,14 @@ def version(world: World, number: int, *edits: tuple[str, str, str, str]) -> Pol
 
 @pytest.fixture
 def config(world: World) -> Config:
-    """A device on which version 2 binds, and 3 was shown; it cannot reach its server any more."""
+    """A device on which version 4 binds, and 5 was shown; it cannot reach its server any more."""
     clock = FakeClock(time.time())
     with RocketVPN.open(world.config(clock=clock)) as rocket:
         rocket.device.bind(world.sandbox.order())
         rocket.consent.declare_age(True)
         rocket.consent.grant(rocket.consent.notice("improvement"))
-        rocket._rooms.versions.offer(version(world, 3, SHORTER))
-        rocket._rooms.versions.offer(version(world, 4, SHORTER, LONGER))
+        rocket._components.versions.offer(version(world, 4, SHORTER))
+        rocket._components.versions.offer(version(world, 5, SHORTER, LONGER))
         notice = rocket.policy.notice("en")
         assert notice is not None
         rocket.policy.shown(notice)
@@ -56,7 +56,7 @@ def rocket(config: Config) -> Iterator[RocketVPN]:
         yield rocket
 
 
-def facts(held: InForce) -> tuple[object, ...]:
+def facts(held: PolicyState) -> tuple[object, ...]:
     shown = [(one.version, one.sha256, one.at) for one in held.shown]
     return [policy.sha256 for policy in held.policies], held.binds_at(), shown, held.accepted
 
@@ -65,14 +65,14 @@ def facts(held: InForce) -> tuple[object, ...]:
 def test_which_versions_hold_and_what_was_shown_stays_until_the_server_has_confirmed(
     config: Config, rocket: RocketVPN, scope: str
 ) -> None:
-    before = facts(rocket._rooms.versions.in_force())
-    assert [policy.version for policy in rocket._rooms.versions.in_force().policies] == [3, 4]
+    before = facts(rocket._components.versions.in_force())
+    assert [policy.version for policy in rocket._components.versions.in_force().policies] == [4, 5]
     outcome = rocket.rights.delete(rocket.rights.plan_delete(scope))
     assert outcome.server.state == "waiting_for_connection"
-    assert facts(rocket._rooms.versions.in_force()) == before
+    assert facts(rocket._components.versions.in_force()) == before
     rocket.close()
     with RocketVPN.open(config) as again:  # an app that ships version 1
-        assert facts(again._rooms.versions.in_force()) == before
+        assert facts(again._components.versions.in_force()) == before
         assert again.status().waiting == 1
 
 
@@ -82,18 +82,18 @@ def test_nothing_that_names_a_person_stays_with_it(rocket: RocketVPN) -> None:
     assert rocket.consent.state().adult is None
     assert rocket.consent.state().consents == {}
     assert rocket.device.binding is None
-    held = rocket._rooms.versions.in_force()
+    held = rocket._components.versions.in_force()
     names = {"policy", CLOCK, CREDENTIALS, *(f"policy/{policy.sha256}" for policy in held.policies)}
-    names |= set(rocket._rooms.queue.documents(rocket._rooms.queue.items()))
+    names |= set(rocket._components.queue.documents(rocket._components.queue.items()))
     names.add(SENT_KEY)  # a new one: the attempts to reach the server were written down
-    with rocket._rooms.vault.read() as (change, keys):
-        slots = {row[0] for row in change.db.execute("SELECT slot FROM documents")}
+    with rocket._components.vault.read() as (transaction, keys):
+        slots = {row[0] for row in transaction.db.execute("SELECT slot FROM documents")}
     assert slots == {keys.slot(name) for name in names}
 
 
 def test_deleting_the_log_leaves_all_of_it(rocket: RocketVPN) -> None:
-    before = facts(rocket._rooms.versions.in_force())
+    before = facts(rocket._components.versions.in_force())
     rocket.rights.delete(rocket.rights.plan_delete("logs"))
     assert list(rocket.journal.read()) == []
-    assert facts(rocket._rooms.versions.in_force()) == before
+    assert facts(rocket._components.versions.in_force()) == before
     assert rocket.consent.state().consents["improvement"].state == "granted"

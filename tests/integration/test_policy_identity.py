@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from support.policies import TEXT, edited
+from support.policies import EFFECTIVE, TEXT, edited
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.errors import NotBound, OperationUndeclared, PolicyOutdated
@@ -40,7 +40,7 @@ OTHER_TEXTS = {
     "a call more": TEXT + CALL,
     "a member more": edited("operation", "tunnel.register", "fields = [", 'protocol = ["note"]\nfields = ['),
     "another sentence": edited("purpose", "improvement", "To design", "To sell and to design"),
-    "another date": edited("", "", "effective = 2026-11-01", "effective = 2026-11-02"),
+    "another date": edited("", "", EFFECTIVE, "effective = 2031-11-02"),
     "another order": TEXT.replace('purposes = ["service", "security"]', 'purposes = ["security", "service"]'),
     "less": edited("field", "region", "P30D", "P7D"),
 }
@@ -87,7 +87,7 @@ def test_attack_another_text_of_the_same_version_never_takes_the_place_of_the_on
                     assert beside.policy.set_aside is second
                     assert app.policy.set_aside is None
                     with pytest.raises(PolicyOutdated):
-                        beside._rooms.versions.offer(second)
+                        beside._components.versions.offer(second)
                 assert app.policy.current.sha256 == first.sha256
 
 
@@ -97,7 +97,7 @@ def test_what_an_app_s_own_text_declares_can_be_called_whatever_else_opened_the_
         with pytest.raises(NotBound):  # so far it came: the call is declared, and nobody is bound here
             app.call("app.beat", region="de-fra")
     with RocketVPN.open(msgspec.structs.replace(config, data_dir=config.folder.parent / "other")) as first:
-        RocketVPN.open(bringing(first._rooms.config, as_version(NOW, TEXT + CALL))).close()
+        RocketVPN.open(bringing(first._components.config, as_version(NOW, TEXT + CALL))).close()
         with pytest.raises(OperationUndeclared):
             first.call("app.beat", region="de-fra")
 
@@ -118,7 +118,7 @@ def test_a_pending_version_s_other_text_is_set_aside_too(config: Config) -> None
     longer = edited("field", "region", "P30D", "P90D")
     with RocketVPN.open(config) as rocket:
         announced = as_version(NOW + 1, longer)
-        rocket._rooms.versions.offer(announced)
+        rocket._components.versions.offer(announced)
         for text in (TEXT, TEXT + CALL, longer + CALL):
             other = as_version(NOW + 1, text)
             with RocketVPN.open(bringing(config, other)) as beside:
@@ -143,8 +143,10 @@ def test_the_same_words_on_other_hosts_are_the_same_version(config: Config) -> N
         with RocketVPN.open(bringing(config, moved)) as other:
             assert other.policy.set_aside is None
         assert rocket.policy.current.sha256 == moved.sha256
-        assert rocket._rooms.versions.offer(BUNDLED).binding.sha256 == BUNDLED.sha256  # signed, on hosts of its own
-        verify(rocket._rooms.vault)
+        assert (
+            rocket._components.versions.offer(BUNDLED).binding.sha256 == BUNDLED.sha256
+        )  # signed, on hosts of its own
+        verify(rocket._components.vault)
 
 
 @pytest.mark.clause("M2")
@@ -155,19 +157,21 @@ def test_a_guardian_s_agreement_counts_for_the_same_words_on_other_hosts(config:
         held = BUNDLED
         if pending:
             held = as_version(NOW + 1, edited("field", "region", "P30D", "P90D"))
-            rocket._rooms.versions.offer(held)
+            rocket._components.versions.offer(held)
         agreed(rocket, held)
-        assert rocket._rooms.standing.state().guardian
+        assert rocket._components.current_consents.state().guardian
         for hosts in (("elsewhere.example",), ("api.rocketvpn.example",)):
             with RocketVPN.open(bringing(config, held.with_hosts("operator", hosts))):
                 assert rocket.policy.current.version == NOW
-                assert rocket._rooms.standing.state().guardian
+                assert rocket._components.current_consents.state().guardian
 
 
 def agreed(rocket: RocketVPN, policy: Policy) -> None:
     """Let a guardian agree to ``policy``, as once the server has confirmed it."""
-    from rocketvpn_sdk.consent.guardian import Asked
+    from rocketvpn_sdk.consent.guardian import GuardianRequestState
 
-    asked = Asked(request="r", about="agreement", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k")
-    rocket._rooms.consent.guardians.note_asked(asked)
-    rocket._rooms.consent.confirm_guardian(asked)
+    asked = GuardianRequestState(
+        request="r", about="agreement", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
+    )
+    rocket._components.consent.guardians.note_asked(asked)
+    rocket._components.consent.confirm_guardian(asked)

@@ -145,8 +145,13 @@ def test_the_first_version_is_still_read_and_is_the_same_text() -> None:
 
 def test_this_version_takes_nothing_that_the_first_one_gave() -> None:
     change = compare(load_policy(FIRST), bundled_policy())
-    assert (change.widened, change.newly_necessary, change.reconsent) == ((), (), frozenset())
-    assert {each.kind for each in change.narrowed} == {"call_carries_less", "deleted_with_device"}
+    assert (change.widened, change.reconsent) == ((), frozenset())
+    newly = {(each.kind, each.field, each.operations) for each in change.newly_necessary}
+    assert newly == {
+        ("newly_necessary", "recovery_code", ()),
+        ("call_necessary", "", ("recovery.make",)),
+    }, "only who wants a recovery code needs it"
+    assert {each.kind for each in change.narrowed} == {"call_carries_less", "deleted_with_device", "step_up_added"}
 
 
 @pytest.mark.clause("A1", "A2", "A3", "U4")
@@ -154,7 +159,10 @@ def test_this_version_takes_nothing_that_the_first_one_gave() -> None:
 def test_what_a_user_of_the_first_version_could_do_works_at_once(
     sandbox: Sandbox, first: Policy, open_with: Callable[[Policy], RocketVPN], announced: bool
 ) -> None:
-    """``announced``: this version takes something, for once, and so waits; then both judge each call."""
+    """This version waits until its recovery code is accepted, and both judge each call.
+
+    ``announced``: it takes something, for once, and so waits for its day, too.
+    """
     before = open_with(first)
     before.device.bind(sandbox.order())
     before.consent.declare_age(True)
@@ -165,14 +173,21 @@ def test_what_a_user_of_the_first_version_could_do_works_at_once(
     if announced:
         sandbox.publish(now)
     rocket = open_with(now.with_hosts("operator", hosts))
-    assert rocket.policy.current.version == (1 if announced else bundled_policy().version)
-    assert rocket.policy.check() is None or announced
+    assert rocket.policy.current.version == 1
+    notice = rocket.policy.check()
+    assert notice is not None
+    assert notice.reduces_rights == announced
     assert rocket.rights.view().server_answered
     rocket.rights.correct({"language": "fr"})
     rocket.consent.deny(rocket.consent.notice("improvement"))
     rocket.call("tunnel.register", public_key=tunnel_key(), region="de-fra")
     rocket.rights.make_ticket("device")
     assert rocket.device.list()
+    with pytest.raises(EgressBlocked, match="has no such call"):
+        rocket.rights.make_recovery_code()
+    rocket.policy.accept(rocket.policy.shown(notice))
+    assert rocket.policy.current.version == (1 if announced else now.version)
+    assert rocket.rights.make_recovery_code()
     outcome = rocket.rights.delete(rocket.rights.plan_delete("account"))
     assert outcome.server.state == "confirmed"
     open_with(now.with_hosts("operator", hosts)).device.bind(sandbox.order())

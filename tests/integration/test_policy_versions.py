@@ -12,11 +12,11 @@ from support.policies import TEXT, edited, first_version
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent.guardian import Asked
+from rocketvpn_sdk.consent.guardian import GuardianRequestState
 from rocketvpn_sdk.errors import EgressBlocked, NotAllowed, PolicyOutdated
 from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.signed_files.policies import Policies, PolicyNotice
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
-from rocketvpn_sdk.updates.policies import Policies, PolicyNotice
 
 NOW = 1_800_000_000.0  # 2027-01-15
 
@@ -61,15 +61,15 @@ def rocket(config: Config):
 
 def offered(rocket: RocketVPN, policy: Policy) -> Policies:
     """Hand a version to the device as if its signature had just been checked."""
-    rocket._rooms.versions.offer(policy)
+    rocket._components.versions.offer(policy)
     return rocket.policy
 
 
 def retention_of(rocket: RocketVPN) -> float:
-    decision = rocket._rooms.permit.field("region", "service")
+    decision = rocket._components.permit.field("region", "service")
     assert decision.allowed
     assert decision.keep_until is not None
-    return round((decision.keep_until - rocket._rooms.vault.now()) / DAY)
+    return round((decision.keep_until - rocket._components.vault.now()) / DAY)
 
 
 @pytest.mark.clause("X2")
@@ -155,11 +155,11 @@ def test_what_waits_in_memory_is_minimised_as_was_promised_when_it_was_recorded(
 def test_an_older_version_or_another_text_of_the_same_one_is_refused(rocket: RocketVPN) -> None:
     offered(rocket, version(3, SHORTER))
     with pytest.raises(PolicyOutdated, match="Version 2"):
-        rocket._rooms.versions.offer(version(2))
+        rocket._components.versions.offer(version(2))
     with pytest.raises(PolicyOutdated):
-        rocket._rooms.versions.offer(version(3))
+        rocket._components.versions.offer(version(3))
     assert rocket.policy.current.version == 3
-    assert rocket._rooms.versions.offer(version(3, SHORTER)).binding.version == 3
+    assert rocket._components.versions.offer(version(3, SHORTER)).binding.version == 3
 
 
 @pytest.mark.clause("X1")
@@ -176,7 +176,7 @@ def test_the_versions_outlive_the_process_and_an_app_that_ships_an_older_one(con
     clock.advance(31 * DAY)
     with RocketVPN.open(config) as rocket:
         assert rocket.policy.current.version == 1  # closed for so long, or a clock set forward? Nobody knows yet
-        rocket._rooms.vault.agree(clock.time())  # a call's answer said what time it is
+        rocket._components.vault.agree(clock.time())  # a call's answer said what time it is
         rocket.sync()
         assert rocket.policy.current.version == 3
     with RocketVPN.open(msgspec.structs.replace(config, policy=version(2))) as rocket:
@@ -233,7 +233,7 @@ def test_what_was_shown_keeps_its_date_when_the_servers_move(rocket: RocketVPN) 
     on = policy.shown(notice).binds_on
     assert on is not None
     offered(rocket, newest.with_hosts("operator", ("elsewhere.example",)))
-    assert rocket._rooms.permit.policy.recipients["operator"].hosts == ("elsewhere.example",)
+    assert rocket._components.permit.policy.recipients["operator"].hosts == ("elsewhere.example",)
     moved = policy.notice()
     assert moved is not None
     assert moved.binds_on == on
@@ -340,10 +340,10 @@ def test_attack_a_notice_shown_while_another_process_took_a_newer_version(config
         policy = offered(one, version(2, LONGER))
         notice = policy.notice()
         assert notice is not None
-        held = one._rooms.versions.in_force()
+        held = one._components.versions.in_force()
         offered(other, version(3, SHORTER))
         with pytest.raises(NotAllowed, match="Another version"):
-            one._rooms.versions.shown(held, "en")
+            one._components.versions.shown(held, "en")
         assert one.policy.current.version == other.policy.current.version == 3
 
 
@@ -365,9 +365,9 @@ def test_who_agreed_to_a_pending_text_did_not_agree_to_what_came_in_its_place(
     shorter = ("field", "failure", 'device = "P30D"', 'device = "P1D"')
     offered(rocket, version(2, shorter, LONGER))
     rocket.consent.grant(rocket.consent.notice("improvement"))
-    assert rocket._rooms.permit.field("failure", "improvement").allowed
+    assert rocket._components.permit.field("failure", "improvement").allowed
     offered(rocket, version(3, LONGER))
-    assert not rocket._rooms.permit.field("failure", "improvement").allowed
+    assert not rocket._components.permit.field("failure", "improvement").allowed
 
 
 @pytest.mark.clause("U3")
@@ -378,11 +378,11 @@ def test_a_consent_that_a_new_version_widens_is_asked_for_again(rocket: RocketVP
     notice = policy.notice()
     assert notice is not None
     policy.shown(notice)
-    assert rocket._rooms.permit.field("failure", "improvement").allowed
+    assert rocket._components.permit.field("failure", "improvement").allowed
     clock.advance(31 * DAY)
     rocket.sync()
     assert policy.current.version == 2
-    assert not rocket._rooms.permit.field("failure", "improvement").allowed
+    assert not rocket._components.permit.field("failure", "improvement").allowed
 
 
 @pytest.mark.clause("U3")
@@ -486,9 +486,9 @@ def test_what_a_guardian_agreed_to_is_carried_only_to_a_version_that_takes_and_n
 ) -> None:
     rocket.consent.declare_age(False)
     held = rocket.policy.current
-    asked = Asked(request="r", about="agreement", version=1, sha256=held.sha256, expires_at=2e9, key="k")
-    rocket._rooms.consent.guardians.note_asked(asked)
-    rocket._rooms.consent.confirm_guardian(asked)
+    asked = GuardianRequestState(request="r", about="agreement", version=1, sha256=held.sha256, expires_at=2e9, key="k")
+    rocket._components.consent.guardians.note_asked(asked)
+    rocket._components.consent.confirm_guardian(asked)
     rocket.consent.grant(rocket.consent.notice("improvement"))
     policy = offered(rocket, newer)
     notice = policy.notice()
@@ -499,4 +499,4 @@ def test_what_a_guardian_agreed_to_is_carried_only_to_a_version_that_takes_and_n
         rocket.sync()
     assert policy.current.version == 2
     assert rocket.consent.status().guardian is counts
-    assert rocket._rooms.permit.field("failure", "improvement").allowed is counts
+    assert rocket._components.permit.field("failure", "improvement").allowed is counts

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.delegations import TOP, Delegator
 from support.world import World, bytes_of
 
 from rocketvpn_sdk import DeletionConfirmed, RocketVPN
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.rights import check_receipt_file
-from rocketvpn_sdk.transport.courier import UserNeeded
+from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.sandbox.tuf_repository import RECEIPT_KEYS
+from rocketvpn_sdk.transport.delivery import UserNeeded
 
 pytestmark = pytest.mark.clause("A3")
 
@@ -19,9 +22,9 @@ pytestmark = pytest.mark.clause("A3")
 def waiting(world: World) -> World:
     """A device whose deletion waits for a connection; the app has ended since."""
     with RocketVPN.open(world.config()) as rocket:
-        rocket.device.bind(world.sandbox.order(email=None))
+        rocket.device.bind(world.sandbox.order())
     with RocketVPN.open(world.config(server="https://localhost:9")) as offline:
-        plan = offline.rights.plan_delete("account")
+        plan = offline.rights.plan_delete("device")
         assert offline.rights.delete(plan).server.state == "waiting_for_connection"
     return world
 
@@ -47,7 +50,7 @@ def test_a_sync_that_is_listened_to_ends_it(waiting: World) -> None:
         confirmed: list[DeletionConfirmed] = []
         rocket.events.subscribe(DeletionConfirmed, confirmed.append)
         assert rocket.sync().vault.state == "closed"
-    assert confirmed[0].receipt.claims.scope == "account"
+    assert confirmed[0].receipt.claims.scope == "device"
     assert not waiting.folder.exists()
 
 
@@ -57,13 +60,13 @@ def test_a_folder_for_receipts_has_it_before_the_vault_goes(
     receipts = tmp_path / "papers" / "receipts"
     with RocketVPN.open(waiting.config(receipts=receipts)) as rocket:
         there: list[bool] = []
-        destroy = rocket._rooms.vault.destroy
+        destroy = rocket._components.vault.destroy
 
         def look_first() -> None:
             there.append(any(receipts.iterdir()))
             destroy()
 
-        monkeypatch.setattr(rocket._rooms.vault, "destroy", look_first)
+        monkeypatch.setattr(rocket._components.vault, "destroy", look_first)
         assert rocket.sync().vault.state == "closed"
         assert there == [True]
     assert not waiting.folder.exists()
@@ -72,6 +75,26 @@ def test_a_folder_for_receipts_has_it_before_the_vault_goes(
     receipt = check_receipt_file(kept, trusted_root=waiting.sandbox.trusted_root, server=waiting.sandbox.url)
     assert receipt.claims.device_id not in kept.name
     assert receipt.claims.jti not in kept.name
+
+
+def test_a_receipt_whose_keys_a_delegated_role_signed_is_checked_without_a_connection(tmp_path: Path) -> None:
+    receipts = tmp_path / "receipts"
+    with Sandbox(tmp_path / "server") as sandbox:
+        operator = Delegator(sandbox.tuf_folder)
+        keys = operator.roles[TOP].targets.pop(RECEIPT_KEYS)
+        operator.delegate(TOP, "receipts", "keys/*", terminating=True)
+        operator.roles["receipts"].targets[RECEIPT_KEYS] = keys
+        operator.serve()
+        world = World(sandbox, tmp_path / "vault")
+        with RocketVPN.open(world.config(receipts=receipts)) as rocket:
+            rocket.device.bind(sandbox.order())
+            plan = rocket.rights.plan_delete("account")
+            assert rocket.rights.delete(plan).server.state == "confirmed"
+    (kept,) = receipts.iterdir()
+    receipt = check_receipt_file(kept, trusted_root=sandbox.trusted_root)
+    assert receipt.vouched_by == "tuf"
+    assert receipt.evidence is not None
+    assert "receipts.json" in receipt.evidence.metadata
 
 
 def test_a_folder_that_takes_no_receipt_keeps_the_deletion_waiting(waiting: World, tmp_path: Path) -> None:
@@ -83,7 +106,7 @@ def test_a_folder_that_takes_no_receipt_keeps_the_deletion_waiting(waiting: Worl
         assert (server.state, server.problem) == ("in_progress", "receipt-unsaved")
     with RocketVPN.open(waiting.config(receipts=tmp_path / "other")) as rocket:
         rocket.sync()
-    assert b"payment_record" in bytes_of(tmp_path / "other")
+    assert b"rocketvpn-erasure-receipt" in bytes_of(tmp_path / "other")
     assert not waiting.folder.exists()
 
 

@@ -106,9 +106,13 @@ def test_without_a_key_there_is_no_report(world: World) -> None:
 @pytest.mark.clause("X1", "P3")
 def test_it_names_the_policy_that_applies(rocket: RocketVPN) -> None:
     report, policy = rocket.rights.view(), rocket.policy.current
-    assert (report.policy.id, report.policy.version, report.policy.sha256) == ("rocketvpn", 2, policy.sha256)
+    assert (report.policy.id, report.policy.version, report.policy.sha256) == (
+        "rocketvpn",
+        policy.version,
+        policy.sha256,
+    )
     assert report.policy.pending is None
-    assert {value.field: value.value for value in report.here}["policy_state"] == "version 2 applies"
+    assert {value.field: value.value for value in report.here}["policy_state"] == f"version {policy.version} applies"
     assert report.contact == policy.contact
 
 
@@ -142,7 +146,7 @@ def test_whom_the_operator_told_and_what_was_asked_of_it(world: World, rocket: R
     world.sandbox.disclose(order, recipient="<b>Court</b>", kind="court", basis="court", categories=("order_number",))
     world.sandbox.faults.delay_deletions = True
     rocket.rights.delete(rocket.rights.plan_delete("logs"))
-    report = rocket.rights.view()
+    report = rocket.rights.view(with_code=True)
     assert report.disclosures == rocket.rights.disclosures()
     assert report.disclosures_problem is None
     assert [(each.exercise, each.scope, each.status) for each in report.requests] == [("deletion", "logs", "open")]
@@ -156,11 +160,11 @@ def test_whom_the_operator_told_and_what_was_asked_of_it(world: World, rocket: R
 def test_a_part_that_cannot_be_asked_says_why_and_leaves_the_rest(
     rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody(_: Disclosures) -> tuple[Disclosure, ...]:
+    def nobody(_: Disclosures, *, interactive: bool) -> tuple[Disclosure, ...]:
         raise ServerUnreachable
 
     monkeypatch.setattr(Disclosures, "read", nobody)
-    report = rocket.rights.view()
+    report = rocket.rights.view(with_code=True)
     assert (report.disclosures, report.disclosures_problem) == ((), "server-unreachable")
     assert report.server_answered
 
@@ -193,7 +197,7 @@ def test_the_json_form_reads_back_to_the_same_report(rocket: RocketVPN) -> None:
 
 @pytest.mark.clause("A1")
 def test_a_removed_device_is_told_that_it_was_removed_and_who_keeps_the_right(world: World, rocket: RocketVPN) -> None:
-    world.sandbox.faults.revoke_device(rocket._rooms.device_id() or "")
+    world.sandbox.faults.revoke_device(rocket._components.device_id() or "")
     report = rocket.rights.view()
     assert (report.server_answered, report.server_problem) == (False, "device-revoked")
     for said in (" ".join(summary(report)), report.to_html()):

@@ -16,9 +16,10 @@ from babel.messages import Catalog, mofile
 from support.report_sample import lived_in, report
 from support.world import World
 
-from rocketvpn_sdk import Report, messages
+from rocketvpn_sdk import Report
 from rocketvpn_sdk.rights.report import HeldValue
 from rocketvpn_sdk.rights.report.summary import summary
+from rocketvpn_sdk.text import messages
 
 EVIL = "<script>alert(1)</script>"
 JARGON = """
@@ -76,7 +77,7 @@ def test_attack_html_in_what_is_held_becomes_text(made: Report) -> None:
 def test_attack_html_that_reached_the_server_and_the_log_is_shown_as_text(world: World) -> None:
     email = "kim+<script>@example.org"
     with lived_in(world, email=email, line=f"cannot open {EVIL}") as rocket:
-        made = rocket.rights.view(samples=5)
+        made = rocket.rights.view(samples=5, with_code=True)
     assert email in {value.value for value in made.there}
     page = made.to_html()
     assert "kim+&lt;script&gt;@example.org" in page

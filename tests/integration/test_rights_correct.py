@@ -37,7 +37,7 @@ def laptop(world: World, order: str, tmp_path: Path):
 
 
 def held(rocket: RocketVPN) -> dict[str, object]:
-    return {value.field: value.value for value in rocket.rights.view().there}
+    return {value.field: value.value for value in rocket.rights.view(with_code=True).there}
 
 
 def before(monkeypatch: pytest.MonkeyPatch, rocket: RocketVPN, n: int, act: Callable[[], None]) -> None:
@@ -153,6 +153,7 @@ def test_what_cannot_be_read_back_is_not_called_confirmed(monkeypatch: pytest.Mo
 
     answering(monkeypatch, "data.view", 2, cut_off)
     outcome = rocket.rights.correct({"language": "de"})
+    assert (outcome.here.keys_destroyed, outcome.here.rotation_owed) == (0, False)
     assert (outcome.server.state, outcome.server.problem) == ("in_progress", "server-unreachable")
 
 

@@ -61,7 +61,7 @@ def test_who_was_told_is_shown_with_its_basis_oldest_first(world: World, rocket:
 def test_a_disclosure_names_the_safeguard_of_its_recipient() -> None:
     policy = sharing_policy()
     for recipient in policy.recipients.values():
-        said = wire.Disclosure(
+        said = wire.DisclosureItem(
             recipient=recipient.id, kind=recipient.kind, basis="consent", categories=["log"], day=DAY
         )
         told = describe(policy, said)
@@ -113,7 +113,7 @@ def test_deleting_the_account_erases_who_was_told_and_the_receipt_names_them(
     sandbox = world.sandbox
     sandbox.disclose(order, recipient="acme", basis="consent", categories=["account"])
     sandbox.disclose(order, recipient="District court", basis="court", categories=["account"])
-    there = {held.field: held.value for held in rocket.rights.view().there}
+    there = {held.field: held.value for held in rocket.rights.view(with_code=True).there}
     assert there["disclosure_record"]
     receipt = rocket.rights.delete(rocket.rights.plan_delete("account")).server.receipt
     assert receipt is not None

@@ -76,7 +76,7 @@ def test_it_says_what_the_other_calls_say(rocket: RocketVPN, tmp_path: Path) -> 
     rocket.rights.delete(rocket.rights.plan_delete("logs"))
     rocket.journal.record(SessionConnected(region="nl-ams", protocol="wireguard", duration=70))
     log(rocket, "=1+1")
-    view = rocket.rights.view()
+    view = rocket.rights.view(with_code=True)
     done = rocket.rights.export(tmp_path / "mine.zip")
     out = Unpacked(tmp_path / "mine.zip")
     assert set(out.members) - {"report.html"} == MEMBERS
@@ -94,7 +94,7 @@ def test_it_says_what_the_other_calls_say(rocket: RocketVPN, tmp_path: Path) -> 
     assert (done.server_answered, done.server_problem, done.encrypted) == (True, None, False)
     assert done.size == (tmp_path / "mine.zip").stat().st_size
     assert builtins(done.members) == out.manifest["members"]
-    assert out.manifest["policy_version"] == 2
+    assert out.manifest["policy_version"] == rocket.policy.current.version
     assert order_of(rocket) in out.text("report.json")
 
 
@@ -105,7 +105,7 @@ def order_of(rocket: RocketVPN) -> str:
 
 
 def test_the_ledger_is_in_it_with_the_calls_that_the_export_itself_made(rocket: RocketVPN, tmp_path: Path) -> None:
-    rocket.rights.export(tmp_path / "mine.zip")
+    rocket.rights.export(tmp_path / "mine.zip", with_code=True)
     rows = Unpacked(tmp_path / "mine.zip").table("sent.csv")
     entries = list(rocket.rights.sent())
     assert [row["operation"] for row in rows] == [entry.operation for entry in entries]
@@ -157,7 +157,7 @@ def test_no_secret_of_the_device_is_in_it(rocket: RocketVPN, tmp_path: Path) -> 
     from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 
     rocket.rights.export(tmp_path / "mine.zip")
-    credentials = rocket._rooms.vault.get(CREDENTIALS, Credentials)
+    credentials = rocket._components.vault.get(CREDENTIALS, Credentials)
     assert credentials is not None
     everything = b"".join(Unpacked(tmp_path / "mine.zip").members.values())
     assert credentials.device_id.encode() in everything
@@ -167,7 +167,7 @@ def test_no_secret_of_the_device_is_in_it(rocket: RocketVPN, tmp_path: Path) -> 
 
 @pytest.mark.clause("P3", "T2")
 def test_the_readme_says_what_is_there_and_what_is_not(rocket: RocketVPN, tmp_path: Path) -> None:
-    rocket.rights.export(tmp_path / "mine.zip")
+    rocket.rights.export(tmp_path / "mine.zip", with_code=True)
     out = Unpacked(tmp_path / "mine.zip")
     words = out.text("README.txt")
     for name in set(out.members) - {"README.txt"}:

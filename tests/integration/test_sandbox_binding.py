@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from joserfc.jwk import ECKey
-from sqlalchemy import delete
+from support.codes import other_than
 from support.dpop_client import ACR_EMAIL, Peer, new_device_id, problem_code
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.sandbox import Sandbox, tables
+from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.clock import FakeClock
 
 pytestmark = pytest.mark.clause("C1", "A4")
@@ -57,7 +59,7 @@ def test_only_the_declared_things_are_stored_about_a_device(sandbox: Sandbox, co
 
     row = next(row for row in sandbox.rows()["devices"] if row["id"] == peer.device_id)
 
-    assert set(row) == {"order_number", "id", "jkt", "name", "bound_on"}
+    assert set(row) == {"order_number", "id", "row_id", "jkt", "name", "bound_on"}
 
 
 @pytest.mark.parametrize("number", ["RV-0000-0000", "'; DROP TABLE orders", "rv-2026-0001"])
@@ -72,14 +74,23 @@ def test_an_order_that_has_run_out_is_refused(sandbox: Sandbox, connect: Connect
     assert connect().ask_to_bind("RV-2026-0003").json()["error"] == "order-expired"
 
 
+def listed(peer: Peer, order: str) -> str:
+    """Return the handle of the one device of a full order."""
+    (device,) = peer.ask_to_bind(order).json()["devices"]
+    return str(device["id"])
+
+
 def test_the_limit_comes_with_the_list_of_devices(sandbox: Sandbox, connect: Connect) -> None:
     order = sandbox.order(limit=2)
-    bound = {connect().bind(order).device_id for _ in range(2)}
+    bound = [connect().bind(order) for _ in range(2)]
 
     answer = connect().ask_to_bind(order).json()
 
     assert answer["error"] == "device-limit-reached"
-    assert {device["id"] for device in answer["devices"]} == bound
+    names = {row["name"] for row in sandbox.rows()["devices"] if row["order_number"] == order}
+    assert {device["name"] for device in answer["devices"]} == names
+    assert [set(device) for device in answer["devices"]] == [{"id", "name"}] * 2
+    assert not {device["id"] for device in answer["devices"]} & {peer.device_id for peer in bound}
 
 
 def test_the_same_device_and_key_again_is_no_new_device(sandbox: Sandbox, connect: Connect) -> None:
@@ -117,7 +128,7 @@ def test_putting_a_device_out_needs_the_code(sandbox: Sandbox, connect: Connect)
     order = sandbox.order(limit=1, email="lou@example.org")
     old, new = connect().bind(order), connect()
 
-    asked = new.ask_to_bind(order, replace=old.device_id)
+    asked = new.ask_to_bind(order, replace=listed(new, order))
 
     assert asked.status_code == 400
     assert asked.json()["error"] == "insufficient_authorization"
@@ -153,7 +164,8 @@ def test_without_a_contact_nobody_can_be_put_out(sandbox: Sandbox, connect: Conn
     order = sandbox.order(limit=1, email=None)
     victim, thief = connect().bind(order), connect()
 
-    assert thief.ask_to_bind(order, replace=victim.device_id).json()["error"] == "redirect_to_web"
+    assert thief.ask_to_bind(order, replace=listed(thief, order)).json()["error"] == "redirect_to_web"
+    assert victim.call("GET", "/v1/order").status_code == 200
 
 
 def test_replacing_a_device_of_another_order_is_refused(sandbox: Sandbox, connect: Connect) -> None:
@@ -182,30 +194,33 @@ def test_without_a_contact_there_is_no_stepping_up(sandbox: Sandbox, connect: Co
     assert answer.json()["error"] == "redirect_to_web"
 
 
+@pytest.mark.sqlite_file
 def test_a_token_whose_device_is_gone_is_good_for_nothing(sandbox: Sandbox, connect: Connect) -> None:
-    """No call leaves such a token behind; if a database does, it must not be taken."""
+    """The database deletes it with the device; if one does not, it must not be taken."""
     peer = connect().bind(sandbox.order())
     asked = peer.challenge(device_id=peer.device_id, acr_values=ACR_EMAIL).json()
     code = peer.challenge(auth_session=asked["auth_session"], verification_code=sandbox.mail.last_code())
-    with sandbox._running().store.begin() as db:
-        db.execute(delete(tables.devices).where(tables.devices.c.id == peer.device_id))
+    with closing(sqlite3.connect(sandbox.database_file)) as db, db:  # which checks no foreign keys
+        db.execute("DELETE FROM devices WHERE id = ?", (peer.device_id,))
 
     assert problem_code(peer.call("GET", "/v1/order")) == "device-revoked"
     assert peer.refresh().json()["error"] == "device-revoked"
+    peer.bind(sandbox.order())  # the same id and key, elsewhere
     assert peer.redeem(code.json()["authorization_code"]).json()["error"] == "device-revoked"
 
 
 def begun(sandbox: Sandbox, connect: Connect) -> tuple[Peer, str, str]:
     """Return a peer that was asked for a code, its session, and the right code."""
     order = sandbox.order(limit=1)
-    old, new = connect().bind(order), connect()
-    session = new.ask_to_bind(order, replace=old.device_id).json()["auth_session"]
+    connect().bind(order)
+    new = connect()
+    session = new.ask_to_bind(order, replace=listed(new, order)).json()["auth_session"]
     return new, session, sandbox.mail.last_code()
 
 
 def test_wrong_codes_are_limited_to_five(sandbox: Sandbox, connect: Connect) -> None:
     peer, session, code = begun(sandbox, connect)
-    wrong = f"{(int(code) + 1) % 10**6:06d}"
+    wrong = other_than(code)
 
     answers = [peer.challenge(auth_session=session, verification_code=wrong).json() for _ in range(6)]
     right = peer.challenge(auth_session=session, verification_code=code)
@@ -220,7 +235,7 @@ def test_wrong_codes_at_the_same_time_are_counted_one_by_one(sandbox: Sandbox, c
     twins = [connect() for _ in range(8)]
     for twin in twins:
         twin.key, twin.nonce = peer.key, peer.fresh_nonce()
-    wrong = f"{(int(code) + 1) % 10**6:06d}"
+    wrong = other_than(code)
 
     def guess(twin: Peer) -> str:
         return str(twin.challenge(auth_session=session, verification_code=wrong).json()["error"])
@@ -233,9 +248,11 @@ def test_wrong_codes_at_the_same_time_are_counted_one_by_one(sandbox: Sandbox, c
 
 def test_new_sessions_give_no_endless_guesses(sandbox: Sandbox, connect: Connect) -> None:
     order = sandbox.order(limit=1)
-    old, thief = connect().bind(order), connect()
+    connect().bind(order)
+    thief = connect()
 
-    answers = [thief.ask_to_bind(order, replace=old.device_id) for _ in range(11)]
+    handle = listed(thief, order)
+    answers = [thief.ask_to_bind(order, replace=handle) for _ in range(11)]
 
     assert [answer.status_code for answer in answers] == [400] * 10 + [429]
     assert answers[-1].json()["error"] == "rate-limited"
@@ -359,7 +376,7 @@ def test_the_operator_may_send_users_to_the_web(sandbox: Sandbox, connect: Conne
         ({"acr_values": ACR_EMAIL, "device_id": "A" * 52, "max_age": "soon"}, "invalid_request"),
         ({"acr_values": ACR_EMAIL, "device_id": "A" * 52, "max_age": "0"}, "invalid_request"),
         ({"auth_session": "unknown"}, "invalid_request"),
-        ({"auth_session": "unknown", "verification_code": "000000"}, "invalid_session"),
+        ({"auth_session": "unknown", "verification_code": "00000000"}, "invalid_session"),
     ],
 )
 def test_a_malformed_challenge_is_refused(connect: Connect, fields: dict[str, str], error: str) -> None:

@@ -14,9 +14,8 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey
 from support.dpop_client import Peer, b64url, problem_code, public, sign, sign_by_hand
 
-from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.sandbox.proofs import ProofRefused, Replays
-from rocketvpn_sdk.sandbox.settings import Settings
+from rocketvpn_sdk.sandbox import Front, Sandbox
+from rocketvpn_sdk.sandbox.settings import ServerSettings
 from rocketvpn_sdk.testing.clock import FakeClock
 
 pytestmark = pytest.mark.clause("A4", "U2", "T1")
@@ -48,6 +47,10 @@ def read_claims(peer: Peer, **changes: Any) -> dict[str, Any]:
 def write_claims(peer: Peer, **changes: Any) -> dict[str, Any]:
     claims = peer.claims("POST", "/v1/tunnels", BODY, token=peer.access_token) | changes
     return {name: value for name, value in claims.items() if value is not None}
+
+
+def read(peer: Peer, proof: str | None = None) -> httpx.Response:
+    return peer.send("GET", "/v1/order", token=peer.access_token, proof=proof)
 
 
 def unsigned(peer: Peer) -> str:
@@ -86,6 +89,23 @@ READS: dict[str, Callable[[Peer], str]] = {
     "htu that is no URI": lambda p: sign(p.key, read_claims(p, htu="https://[")),
     "iat too old": lambda p: sign(p.key, read_claims(p, iat=int(CLOCK.time()) - 61)),
     "iat in the future": lambda p: sign(p.key, read_claims(p, iat=int(CLOCK.time()) + 61)),
+    "iat half a second too old": lambda p: sign(p.key, read_claims(p, iat=CLOCK.time() - 60.5)),
+    "iat half a second too far ahead": lambda p: sign(p.key, read_claims(p, iat=CLOCK.time() + 60.5)),
+    "iat true": lambda p: sign(p.key, read_claims(p, iat=True)),
+    "iat NaN": lambda p: sign(p.key, read_claims(p, iat=float("nan"))),
+    "iat infinite": lambda p: sign(p.key, read_claims(p, iat=float("inf"))),
+    "iat of four hundred digits": lambda p: sign(p.key, read_claims(p, iat=10**400)),
+    "iat a list": lambda p: sign(p.key, read_claims(p, iat=[int(CLOCK.time())])),
+    "htu with a path that goes elsewhere": lambda p: sign(p.key, read_claims(p, htu=p.url + "/v1/order/../devices")),
+    "htu with an encoded slash": lambda p: sign(p.key, read_claims(p, htu=p.url + "/v1%2Forder")),
+    "htu with a slash more": lambda p: sign(p.key, read_claims(p, htu=p.url + "/v1/order/")),
+    "htu with a path in capitals": lambda p: sign(p.key, read_claims(p, htu=p.url + "/v1/Order")),
+    "htu without a port": lambda p: sign(p.key, read_claims(p, htu="https://localhost/v1/order")),
+    "htu with a user": lambda p: sign(p.key, read_claims(p, htu=p.url.replace("//", "//kim@") + "/v1/order")),
+    "htu without a scheme": lambda p: sign(p.key, read_claims(p, htu=p.url.partition(":")[2] + "/v1/order")),
+    "htu with a line break": lambda p: sign(p.key, read_claims(p, htu=p.url + "/v1/or\nder")),
+    "htu with another alphabet": lambda p: sign(p.key, read_claims(p, htu=p.url + "/v1/ordеr")),
+    "htu with a port that is none": lambda p: sign(p.key, read_claims(p, htu="https://localhost:x/v1/order")),
     "iat missing": lambda p: sign(p.key, read_claims(p, iat=None)),
     "iat that is text": lambda p: sign(p.key, read_claims(p, iat=str(int(CLOCK.time())))),
     "jti missing": lambda p: sign(p.key, read_claims(p, jti=None)),
@@ -291,16 +311,77 @@ def test_a_header_sent_twice_is_refused(peer: Peer, name: str) -> None:
     assert answer.status_code == 401
 
 
-def test_a_flood_of_proofs_does_not_push_the_seen_ones_out() -> None:
-    replays = Replays(Settings(replay_entries=2))
-    for jti in ("first", "second"):
-        replays.record("key", jti, 0.0)
+def test_a_flood_of_proofs_pushes_none_out_and_touches_no_other_key(tmp_path: Path) -> None:
+    """Beyond a key's bound its new proofs are refused, the first and the last that were taken stay known."""
+    server = Sandbox(tmp_path / "server", clock=CLOCK)
+    server.settings = ServerSettings(replay_entries=4)
+    with (
+        server,
+        Peer(server.url, server.ca_file, now=CLOCK.time) as peer,
+        Peer(server.url, server.ca_file, now=CLOCK.time) as other,
+    ):
+        peer.bind(server.order())  # in three proofs, of which one had no nonce and so is not counted
+        proofs = [sign(peer.key, read_claims(peer)) for _ in range(3)]
 
-    with pytest.raises(ProofRefused, match="too many"):
-        replays.record("key", "third", 0.0)
-    with pytest.raises(ProofRefused, match="before"):
-        replays.record("key", "first", 0.0)
-    replays.record("key", "third", 121.0)
+        def detail(proof: str) -> str:
+            return str(peer.send("GET", "/v1/order", token=peer.access_token, proof=proof).json().get("detail"))
+
+        assert [detail(proof) for proof in proofs] == ["None", "None", "too many proofs of this key at once"]
+        assert [detail(proof) for proof in proofs[:2]] == ["the jti was used before"] * 2
+        other.bind(server.order())
+        CLOCK.advance(120)
+        assert detail(proofs[0]) == "iat is too far from the server's clock"
+        CLOCK.advance(1)
+        peer.fresh_nonce()
+        assert detail(sign(peer.key, read_claims(peer))) == "None"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda url: url.replace("https", "HTTPS"),
+        lambda url: url.replace("localhost", "LocalHost"),
+        lambda url: url.replace("order", "%6Frder"),
+        lambda url: url.replace("order", "%6frder"),
+        lambda url: url.replace("localhost", "%6cocalhost"),
+        lambda url: url.replace("/order", "/./order"),
+        lambda url: url.replace("/order", "/devices/../order"),
+        lambda url: url + "?x=%2F#y",
+    ],
+    ids=["scheme", "host", "escape", "escape-lower", "host-escape", "dot", "dots", "query"],
+)
+def test_htu_is_compared_in_its_normal_form(peer: Peer, written: Callable[[str], str]) -> None:
+    """RFC 9449 §4.3 by way of RFC 3986 §6.2.2 and §6.2.3."""
+    proof = sign(peer.key, read_claims(peer, htu=written(peer.url + "/v1/order")))
+
+    assert peer.send("GET", "/v1/order", token=peer.access_token, proof=proof).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "htu", ["https://localhost/v1/order", "https://localhost:443/v1/order", "https://LOCALHOST:/v1/order"]
+)
+def test_the_port_that_https_has_anyway_may_be_left_out(tmp_path: Path, htu: str) -> None:
+    server = Sandbox(tmp_path / "server", clock=CLOCK, front=Front(public_url="https://localhost:443"))
+    with server, Peer(server.local_url, server.ca_file, now=CLOCK.time) as peer:
+        peer.url = "https://localhost"
+        peer.bind(server.order())
+        proof = sign(peer.key, read_claims(peer, htu=htu))
+
+        assert peer.send("GET", "/v1/order", token=peer.access_token, proof=proof).status_code == 200
+
+
+def test_a_path_that_is_written_otherwise_than_in_htu_is_the_same(peer: Peer) -> None:
+    proof = sign(peer.key, read_claims(peer))
+
+    assert peer.send("GET", "/v1/%6Frder", token=peer.access_token, proof=proof).status_code == 200
+
+
+@pytest.mark.parametrize("offset", [0.5, -0.25, -60, 60.0])
+def test_iat_may_have_fractions_of_a_second(peer: Peer, offset: float) -> None:
+    """RFC 7519 §2: "Non-integer values can be represented"."""
+    proof = sign(peer.key, read_claims(peer, iat=CLOCK.time() + offset))
+
+    assert peer.send("GET", "/v1/order", token=peer.access_token, proof=proof).status_code == 200
 
 
 def test_the_oauth_endpoints_answer_in_their_own_words(peer: Peer) -> None:
@@ -322,6 +403,7 @@ def test_the_oauth_endpoints_answer_in_their_own_words(peer: Peer) -> None:
     assert {answer.headers["Cache-Control"] for answer in (bare, no_nonce, no_hash)} == {"no-store"}
 
 
+@pytest.mark.sqlite_file
 def test_no_proof_or_token_is_stored(peer: Peer, sandbox: Sandbox, tmp_path: Path) -> None:
     peer.call("GET", "/v1/order")
 

@@ -6,6 +6,7 @@ import base64
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -59,12 +60,14 @@ def test_the_list_marks_the_caller(sandbox: Sandbox, bind: Bind) -> None:
     order = sandbox.order()
     peer, other = bind(order), bind(order)
 
-    devices = peer.call("GET", "/v1/devices").json()["devices"]
+    token = peer.step_up(sandbox.mail.last_code)
+    devices = peer.call("GET", "/v1/devices", token=token).json()["devices"]
 
     assert {device["id"]: device.get("current", False) for device in devices} == {
         peer.device_id: True,
-        other.device_id: False,
+        peer.called(other, token): False,
     }
+    assert other.device_id not in str(devices)
     assert len({device["name"] for device in devices}) == 2
 
 
@@ -72,17 +75,20 @@ def test_a_device_can_be_taken_off_the_order(sandbox: Sandbox, bind: Bind) -> No
     order = sandbox.order()
     peer, lost = bind(order), bind(order)
 
-    answer = peer.call("DELETE", f"/v1/devices/{lost.device_id}")
+    token = peer.step_up(sandbox.mail.last_code)
+    path = f"/v1/devices/{peer.called(lost, token)}"
+    answer = peer.call("DELETE", path, token=token)
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert problem_code(lost.call("GET", "/v1/order")) == "device-revoked"
-    assert problem_code(peer.call("DELETE", f"/v1/devices/{lost.device_id}")) == "device-not-found"
+    assert problem_code(peer.call("DELETE", path, token=token)) == "device-not-found"
 
 
-def test_a_device_of_another_order_is_not_there(bind: Bind) -> None:
+def test_a_device_of_another_order_is_not_there(sandbox: Sandbox, bind: Bind) -> None:
     peer, stranger = bind(), bind()
+    token = peer.step_up(sandbox.mail.last_code)
 
-    assert problem_code(peer.call("DELETE", f"/v1/devices/{stranger.device_id}")) == "device-not-found"
+    assert problem_code(peer.call("DELETE", f"/v1/devices/{stranger.device_id}", token=token)) == "device-not-found"
     assert stranger.call("GET", "/v1/order").status_code == 200
 
 
@@ -254,6 +260,29 @@ def test_while_the_first_runs_the_second_has_to_wait(sandbox: Sandbox, bind: Bin
     assert (second.status_code, problem_code(second)) == (409, "idempotency-in-progress")
     assert second.headers["Retry-After"] == "1"
     assert seen[0].status_code == 201
+
+
+def test_a_request_that_was_believed_dead_changes_nothing(sandbox: Sandbox, bind: Bind) -> None:
+    peer = bind()
+    with Peer(sandbox.url, sandbox.ca_file, now=CLOCK.time) as twin, ThreadPoolExecutor() as pool:
+        twin.key, twin.nonce, twin.access_token = peer.key, peer.fresh_nonce(), peer.access_token
+        asked = {"json_body": {"exercise": "access", "scope": "account"}, "key": "slow"}
+        sandbox.faults.latency = 3_600
+        slow = pool.submit(peer.call, "POST", "/v1/data-rights-requests", **asked)
+        while not [row for row in sandbox.rows()["idempotency"] if row["jkt"] == peer.jkt and row["status"] is None]:
+            pass
+        sandbox.faults.latency = 0
+        early = twin.call("POST", "/v1/data-rights-requests", **asked)
+        CLOCK.advance(sandbox.settings.claim_lease)
+        taken_over = twin.call("POST", "/v1/data-rights-requests", **asked)
+        sandbox.faults.stop()  # lets whoever waits go on
+        late = slow.result()
+        sandbox.faults.start()
+        again = twin.call("POST", "/v1/data-rights-requests", **asked)
+
+    assert [answer.status_code for answer in (early, taken_over, late, again)] == [409, 201, 409, 201]
+    assert again.content == taken_over.content
+    assert len([row for row in sandbox.rows()["rights_requests"] if row["jkt"] == peer.jkt]) == 1
 
 
 def test_an_answer_is_kept_for_a_day(sandbox: Sandbox, bind: Bind) -> None:

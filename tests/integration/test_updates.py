@@ -15,13 +15,13 @@ from support.world import World
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import ConfigurationError, EgressBlocked, OperationUndeclared, UpdateRefused
 from rocketvpn_sdk.policy import Policy, State, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.signed_files import TrustedFiles, beside, remove
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport import Api
-from rocketvpn_sdk.updates import TrustedFiles, beside, remove
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_every_fetch_is_in_the_ledger(device: Device) -> None:
 @pytest.mark.clause("S1")
 def test_a_host_that_is_not_the_operators_is_not_asked(sandbox: Sandbox, device: Device) -> None:
     elsewhere = sandbox.policy.with_hosts("operator", ("api.rocketvpn.example",))
-    device.api._exchange.permit = Permit(lambda: InForce(elsewhere), State, device.clock.time)
+    device.api._exchange.permit = Permit(lambda: PolicyState(elsewhere), State, device.clock.time)
     asked = len(sandbox.requests)
     with pytest.raises(EgressBlocked):
         device.refresh()
@@ -120,7 +120,7 @@ def test_a_repository_outlives_its_server(tmp_path: Path, clock: FakeClock) -> N
         assert second.trusted_root.read_bytes() == root
         again = Device(second, tmp_path / "vault", clock)
         again.refresh()
-        assert parse_policy(again.policy().decode()).version == 2, "it publishes its own policy at each start"
+        assert parse_policy(again.policy().decode()).version == 3, "it publishes its own policy at each start"
         again.api.close()
 
 
@@ -140,11 +140,11 @@ def test_the_sandbox_serves_its_repository_and_nothing_beside_it(sandbox: Sandbo
 
 
 def files_of(rocket: RocketVPN, world: World) -> tuple[TrustedFiles, Api]:
-    config, api = world.config(), rocket._rooms.api
+    config, api = world.config(), rocket._components.api
     root = config.resolved_root
     assert root is not None
     folder = beside(config.folder)
-    now = rocket._rooms.vault.now
+    now = rocket._components.vault.now
     return TrustedFiles(folder=folder, trusted_root=root, fetch=api.fetch, now=now, limits=config.limits), api
 
 
@@ -195,7 +195,7 @@ def test_a_root_that_cannot_be_read(world: World, tmp_path: Path) -> None:
 
 _LOADED = """
 import sys
-from rocketvpn_sdk.updates import TrustedFiles, beside, remove
+from rocketvpn_sdk.signed_files import TrustedFiles, beside, remove
 print([name for name in ("tuf", "httpx", "securesystemslib", "urllib3") if name in sys.modules])
 """
 

@@ -13,14 +13,16 @@ from support.earlier import CLIENTS, DATA, as_format_1, earlier
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.policy import Difference, bundled_policy, compare, load_policy
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.vault.head import FORMAT
+from rocketvpn_sdk.vault.header import FORMAT
 
 EVENTS = [SessionConnected, NetworkChanged, Crashed]
 SHIPPED = {
     1: "d26bbd75f3e0bf616c06b49c3eb137442a0ca4bf46e782620692fc95321dbe30",
     2: "ee49d369f5a0552ea031a139b13b1b54d96376b95fef6a40725eca904e8844f1",
+    3: "407ca9e4df693f5d45e9fdd2eda1db38ac42097ff30498bc91947d6120e1a1ab",
 }
 """``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
 
@@ -48,7 +50,8 @@ def test_no_upgrade_to_the_bundled_policy_takes_anything_at_once(version: int) -
     """What it takes would wait for its notice: then this test and the table in docs/policy.md say what."""
     change = compare(load_policy(DATA / "policies" / f"rocketvpn-{version}.toml"), bundled_policy())
     assert change.widened == ()
-    assert change.newly_necessary == ()
+    newly = {(each.field, *each.operations) for each in change.newly_necessary}
+    assert newly == {("recovery_code",), ("", "recovery.make")}, "version 3: only who wants a recovery code needs it"
     assert change.reconsent == frozenset()
 
 
@@ -65,16 +68,16 @@ def told(differences: tuple[Difference, ...]) -> str:
     """Return a cell of the page's table: each kind of difference, with what it is about."""
     about: dict[str, set[str]] = {}
     for each in differences:
-        about.setdefault(each.kind, set()).update(each.operations or ((each.field,) if each.field else each.purposes))
+        names = each.operations or ((each.field,) if each.field else each.purposes)
+        about.setdefault(each.kind, set()).update(names or (each.after or each.before,))
     return "; ".join(f"`{kind}`: {', '.join(sorted(names))}" for kind, names in sorted(about.items())) or "nothing"
 
 
 # ---------------------------------------------------------------- the clients
 
 
-@pytest.fixture(params=[1, 2], ids=["format 1", "as it was"])
-def format(request: pytest.FixtureRequest) -> int:  # noqa: A001 - the vault's
-    return request.param
+LEFT = [(CLIENTS[0], True), *((client, False) for client in CLIENTS)]
+"""Each client, and whether to put its vault into format 1 first, which no script here could make any more."""
 
 
 def opened(world: World, clock: FakeClock) -> RocketVPN:
@@ -82,13 +85,22 @@ def opened(world: World, clock: FakeClock) -> RocketVPN:
 
 
 @pytest.mark.clause("X1", "X3", "A1", "A2", "A3", "U4")
-@pytest.mark.parametrize("made_by", CLIENTS, ids=[path.name for path in CLIENTS])
-def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, format: int, tmp_path: Path) -> None:  # noqa: A002
+@pytest.mark.parametrize(
+    ("made_by", "oldest"), LEFT, ids=[f"{path.name}{', format 1' if oldest else ''}" for path, oldest in LEFT]
+)
+def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: bool, tmp_path: Path) -> None:
     with earlier(made_by, "client", tmp_path) as (world, clock, made):
-        if format < made["format"]:
+        if oldest:
             as_format_1(world)
         with opened(world, clock) as rocket:
             assert written_format(world.folder) == FORMAT
+            assert rocket.policy.pending is not None
+            with pytest.raises(EgressBlocked):  # it waits until it is accepted, and nothing else does
+                rocket.rights.make_recovery_code()
+            notice = rocket.policy.notice()
+            assert notice is not None
+            rocket.policy.shown(notice)
+            rocket.policy.accept(notice)
             assert rocket.policy.current.sha256 == world.sandbox.policy.sha256
             assert (rocket.policy.pending, rocket.policy.set_aside) == (None, None)
             found = [entry.event for entry in rocket.journal.read()]
@@ -100,7 +112,9 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, format: int
             assert rocket.status().waiting == 0
 
             states = {part.purpose: (part.state, part.effective) for part in rocket.consent.status().purposes}
-            assert states["improvement"] == states["cross_service"] == ("granted", True)
+            assert states["improvement"] == ("granted", True)
+            # What version 1 let users agree to, and later ones use nothing for.
+            assert states.get("cross_service") == (("granted", True) if made["policy"] == 1 else None)
             assert states["surveys"] == ("withdrawn", False)
             told = [row for row in world.sandbox.rows()["consents"] if row["device_id"] == device(rocket)]
             there = {row["purpose"]: row["state"] for row in told}
@@ -119,7 +133,8 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, format: int
 
             rocket.consent.withdraw("improvement")
             assert "app.crashed" not in {entry.event for entry in rocket.journal.read()}
-            rocket.consent.withdraw("cross_service")
+            if made["policy"] == 1:
+                rocket.consent.withdraw("cross_service")
             rocket.device.order()
             assert world.sandbox.requests[-1].header("sec-gpc") == "1"
             outcome = rocket.rights.delete(rocket.rights.plan_delete("account"))

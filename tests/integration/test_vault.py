@@ -33,7 +33,7 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault, lifecycle, sealing
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
 from rocketvpn_sdk.vault.verify import verify
 
@@ -178,8 +178,8 @@ def test_attack_far_future_clock_hides_records_and_destroys_none(
     log.commit()
     clock.turn(1000 * DAY)
     assert list(log.read()) == []
-    with vault.write() as change:
-        assert change.expire(vault.age().highest) == 0
+    with vault.write() as transaction:
+        assert transaction.expire(vault.age().highest) == 0
     again = reopened(vault, secrets, clock)
     again.agree(clock.time() - 1000 * DAY)  # a server that knows better
     assert list(SealedLog(again, "log").read()) == []
@@ -209,8 +209,8 @@ def test_after_the_clock_was_set_back_new_records_are_kept_and_live_their_time(v
     log = SealedLog(vault, "log")
     log.append("service", FORTNIGHT, "new")
     assert [record for _, record in log.read()] == ["new"]
-    with vault.write() as change:
-        assert change.expire(vault.age().highest) == 0
+    with vault.write() as transaction:
+        assert transaction.expire(vault.age().highest) == 0
     clock.advance(15 * DAY)
     assert list(log.read()) == []
 
@@ -221,8 +221,8 @@ def test_after_a_deletion_with_a_wrong_clock_new_records_are_kept(vault: Vault, 
     log = SealedLog(vault, "log")
     log.append("service", FORTNIGHT, "old")
     log.commit()
-    with vault.shredding() as change:
-        change.shred(Lanes())
+    with vault.shredding() as transaction:
+        transaction.shred(PartitionChoice())
     clock.turn(-300 * DAY)
     clock.advance(1)
     log.append("service", FORTNIGHT, "new")
@@ -235,18 +235,52 @@ def test_expiry_drops_keys_and_then_their_ciphertext(vault: Vault, clock: FakeCl
     log.append("service", FORTNIGHT, "old")
     log.commit()
     clock.advance(15 * DAY)
-    with vault.write() as change:
-        assert change.expire(vault.now()) == 1
+    with vault.write() as transaction:
+        assert transaction.expire(vault.now()) == 1
     log.append("service", FORTNIGHT, "new")
     log.commit()
-    with vault.write() as change:
-        assert sweep(change, most_bytes=1) > 0
-    with vault.write() as change:
-        assert sweep(change, most_bytes=1) == 0
+    with vault.write() as transaction:
+        assert sweep(transaction, most_bytes=1) > 0
+    with vault.write() as transaction:
+        assert sweep(transaction, most_bytes=1) == 0
     assert [record for _, record in log.read()] == ["new"]
-    with vault.read() as (change, _):
-        assert change.db.execute("SELECT count(*) FROM blocks").fetchone()[0] == 1
-        assert change.db.execute("SELECT count(*) FROM keys WHERE wrapped IS NULL").fetchone()[0] == 0
+    with vault.read() as (transaction, _):
+        assert transaction.db.execute("SELECT count(*) FROM blocks").fetchone()[0] == 1
+        assert transaction.db.execute("SELECT count(*) FROM keys WHERE wrapped IS NULL").fetchone()[0] == 0
+
+
+def test_records_come_in_the_order_of_their_times_whatever_partition_they_are_in(
+    vault: Vault, clock: FakeClock
+) -> None:
+    log = SealedLog(vault, "log")
+    for purpose, hours in (("service", 3), ("improvement", 1), ("service", 2), ("improvement", 4)):
+        clock.turn(hours * 3600)
+        log.append(purpose, FORTNIGHT, f"at {hours}")
+        clock.turn(-hours * 3600)
+    log.commit()
+    assert [record for _, record in log.read()] == ["at 1", "at 2", "at 3", "at 4"]
+
+
+def test_a_sweep_goes_from_the_oldest_on_and_stops_at_its_bound(vault: Vault, clock: FakeClock) -> None:
+    """What is smaller and comes later does not overtake: the chain's beginning moves with what is gone."""
+    log, sizes = SealedLog(vault, "log"), []
+    for record in ("short", os.urandom(9000).hex(), "short"):
+        log.append("service", FORTNIGHT, record)
+        log.commit()
+        sizes.append(vault_size(vault) - sum(sizes))
+        clock.advance(DAY)  # the next one has a key and a block of its own
+    clock.advance(15 * DAY)
+    with vault.write() as transaction:
+        transaction.expire(vault.now())
+    with vault.write() as transaction:
+        assert sweep(transaction, most_bytes=sizes[0] + sizes[2]) == sizes[0]
+    with vault.write() as transaction:
+        assert sweep(transaction, most_bytes=1 << 20) == sizes[1] + sizes[2]
+
+
+def vault_size(vault: Vault) -> int:
+    with vault.read() as (transaction, _):
+        return int(transaction.db.execute("SELECT total(length(sealed)) FROM blocks").fetchone()[0])
 
 
 def test_shredding_one_purpose_leaves_the_others(vault: Vault, clock: FakeClock) -> None:
@@ -254,8 +288,8 @@ def test_shredding_one_purpose_leaves_the_others(vault: Vault, clock: FakeClock)
     log.append("service", FORTNIGHT, "stays")
     log.append("improvement", FORTNIGHT, "goes")
     log.commit()
-    with vault.shredding() as change:
-        change.shred(Lanes(purpose="improvement"))
+    with vault.shredding() as transaction:
+        transaction.shred(PartitionChoice(purpose="improvement"))
     assert [record for _, record in log.read()] == ["stays"]
 
 
@@ -268,8 +302,8 @@ def test_what_another_process_buffered_before_a_deletion_does_not_come_back(
     log.commit()
     log.append("service", FORTNIGHT, "buffered before")
     clock.advance(1)
-    with vault.shredding() as change:
-        change.shred(Lanes())
+    with vault.shredding() as transaction:
+        transaction.shred(PartitionChoice())
     clock.advance(1)
     log.append("service", FORTNIGHT, "after")
     log.commit()
@@ -363,7 +397,7 @@ def test_a_vault_is_made_once_the_secret_store_answers(folder: Path, secrets: Un
     secrets.unlock()
     vault.unlock()
     assert vault.status().generation == 1
-    root = vault._access.keys.root
+    root = vault._keyed_store.keys.root
     assert set(secrets.names()) == {root.name, f"{root.vault_id.hex()}/generation"}
     vault.close()
 
@@ -417,7 +451,7 @@ def test_rotation_stopped_at_any_secret_store_call_loses_nothing(
     again.rotate()
     clock.advance(60)
     again.settle()
-    assert [name for name in secrets.names() if not name.endswith("generation")] == [again._access.keys.root.name]
+    assert [name for name in secrets.names() if not name.endswith("generation")] == [again._keyed_store.keys.root.name]
     assert again.status().rotation_owed_since is None
     again.close()
 
@@ -438,8 +472,8 @@ def test_a_keyring_that_forgets_the_new_root_is_bridged(folder: Path, secrets: U
     clock.advance(60)
     last = open_vault(folder, secrets, clock)
     assert last.get("note", Note) == Note("kept")
-    with last.read() as (change, _):
-        assert change.db.execute("SELECT bridge, retired FROM head").fetchone() == (None, None)
+    with last.read() as (transaction, _):
+        assert transaction.db.execute("SELECT bridge, retired FROM head").fetchone() == (None, None)
     last.close()
 
 
@@ -566,7 +600,7 @@ def test_attack_append_after_tampering_does_not_sign_the_forgery(vault: Vault) -
 def test_attack_document_swapped_while_open_is_noticed(vault: Vault) -> None:
     vault.put("note", Note("one"))
     old = sqlite3.connect(vault.folder / "vault.db")
-    slot = vault._access.keys.slot("note")
+    slot = vault._keyed_store.keys.slot("note")
     query = "SELECT slot, key_id, version, wrapped, sealed FROM documents WHERE slot = ?"
     row = old.execute(query, (slot,)).fetchone()
     vault.put("note", Note("two"))
@@ -605,12 +639,12 @@ def test_a_file_that_is_no_database_is_damage_until_reset(
 @pytest.mark.parametrize("by", ["get", "verify"])
 def test_a_document_that_says_another_name_is_damage(vault: Vault, by: str) -> None:
     """Nobody without the keys can write one; should we ever, it is not told as the other document."""
-    with vault.write() as change:
-        change.put("note", Note("of another name"))
-        keys, slot = change.keys, change.keys.slot("note")
+    with vault.write() as transaction:
+        transaction.put("note", Note("of another name"))
+        keys, slot = transaction.keys, transaction.keys.slot("note")
         key = b"k" * 32
         data = sealing.document_data(keys.root.vault_id, b"i" * 16, slot, 1)
-        change.db.execute(
+        transaction.db.execute(
             "UPDATE documents SET key_id = ?, version = 1, wrapped = ?, sealed = ? WHERE slot = ?",
             (b"i" * 16, keys.root.wrap(key), sealing.seal_document(key, data, b'["other",{"text":""}]'), slot),
         )
@@ -619,7 +653,7 @@ def test_a_document_that_says_another_name_is_damage(vault: Vault, by: str) -> N
 
 
 def test_keys_are_not_shown(vault: Vault) -> None:
-    assert repr(vault._access.keys) == "Keys(…)"
+    assert repr(vault._keyed_store.keys) == "OpenedKeys(…)"
 
 
 def test_a_generation_that_makes_no_sense_is_no_generation(
@@ -679,12 +713,12 @@ def test_trimming_takes_several_blocks_and_counts_what_could_be_read(vault: Vaul
         log.append("service", FORTNIGHT, number)
         log.append("improvement", FORTNIGHT, -number)
         log.commit()
-    with vault.write() as change:
-        change.shred(Lanes(purpose="improvement"))
+    with vault.write() as transaction:
+        transaction.shred(PartitionChoice(purpose="improvement"))
     clock.advance(1)
-    with vault.write() as change:
-        assert trim(change, "log", most_bytes=stored_bytes(change, "log")) == 0
-        assert trim(change, "log", most_bytes=0) == 8
+    with vault.write() as transaction:
+        assert trim(transaction, "log", most_bytes=stored_bytes(transaction, "log")) == 0
+        assert trim(transaction, "log", most_bytes=0) == 8
     assert list(log.read()) == []
     verify(vault)
 
@@ -784,7 +818,7 @@ def test_destroying_that_was_interrupted_is_ended_at_the_next_opening(
     assert again.get("note", Note) is None
     again.put("note", Note("new"))
     assert again.get("note", Note) == Note("new")
-    root = again._access.keys.root
+    root = again._keyed_store.keys.root
     assert set(secrets.names()) == {root.name, f"{root.vault_id.hex()}/generation"}
     again.close()
 

@@ -126,7 +126,7 @@ def test_a_secret_store_that_knows_no_generation_is_told_at_the_next_opening(
     vault: Vault, secrets: UnreliableSecrets
 ) -> None:
     """By it a vault that was made is told from one that a file only calls unfinished."""
-    name = f"{vault._access.keys.root.vault_id.hex()}/generation"
+    name = f"{vault._keyed_store.keys.root.vault_id.hex()}/generation"
     vault.rotate()
     generation = str(vault.status().generation).encode()
     vault.close()

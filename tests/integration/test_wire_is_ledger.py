@@ -19,7 +19,7 @@ from support.world import World, tunnel_key
 
 from rocketvpn_sdk import RocketVPN, wire
 from rocketvpn_sdk.policy import Operation, Policy
-from rocketvpn_sdk.sandbox.exchange import Received
+from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.transport import SENT_KEY
 from rocketvpn_sdk.transport.headers import HEADERS, USER_AGENT
 from rocketvpn_sdk.transport.sent import SentKey
@@ -51,13 +51,13 @@ class Ledger:
 
     def __init__(self, rocket: RocketVPN) -> None:
         self.begun: dict[str, Begun] = {}
-        stream = rocket._rooms.sent
+        stream = rocket._components.sent
 
         def reading(append: Callable[..., None], purpose: str, retention: Any, record: tuple[Any, ...]) -> None:
             append(purpose, retention, record)
             kind, name, *facts = record
             if kind == "begun":
-                stored = rocket._rooms.vault.get(SENT_KEY, SentKey)
+                stored = rocket._components.vault.get(SENT_KEY, SentKey)
                 assert stored is not None
                 self.begun[name] = Begun(*facts, key=stored.key)
             else:
@@ -67,7 +67,7 @@ class Ledger:
             setattr(stream, name, partial(reading, getattr(stream, name)))
 
 
-def operation_of(policy: Policy, request: Received) -> tuple[Operation, dict[str, str]]:
+def operation_of(policy: Policy, request: RecordedRequest) -> tuple[Operation, dict[str, str]]:
     """Return the one operation whose method and path ``request`` has, and the parameters of the path."""
     found = []
     for operation in policy.operations.values():
@@ -79,7 +79,7 @@ def operation_of(policy: Policy, request: Received) -> tuple[Operation, dict[str
     return found[0]
 
 
-def members(request: Received) -> Iterator[str]:
+def members(request: RecordedRequest) -> Iterator[str]:
     """Yield the names of what the body carries, read without any code of the SDK's."""
     media = request.header("content-type")
     if media is None:
@@ -93,7 +93,7 @@ def members(request: Received) -> Iterator[str]:
         yield from decoded
 
 
-def carried(operation: Operation, parameters: dict[str, str], request: Received) -> tuple[set[str], set[str]]:
+def carried(operation: Operation, parameters: dict[str, str], request: RecordedRequest) -> tuple[set[str], set[str]]:
     """Return the ids of the fields that ``request`` really carries, and the names of the protocol's own words."""
     names = [*members(request), *parameters]
     words = {name for name in names if name in operation.protocol_types}
@@ -106,7 +106,7 @@ def carried(operation: Operation, parameters: dict[str, str], request: Received)
     return fields, words
 
 
-def check_headers(operation: Operation, request: Received) -> None:
+def check_headers(operation: Operation, request: RecordedRequest) -> None:
     names = [name for name, _ in request.headers]
     assert len(names) == len(set(names)), f"{operation.id}: a header twice"
     assert set(names) <= HEADERS, f"{operation.id}: {set(names) - HEADERS}"
@@ -120,9 +120,9 @@ def check_headers(operation: Operation, request: Received) -> None:
     assert request.header("content-length") in (str(len(request.body)), None)
 
 
-def compare(policy: Policy, ledger: Ledger, requests: list[Received]) -> set[str]:
+def compare(policy: Policy, ledger: Ledger, requests: list[RecordedRequest]) -> set[str]:
     """Hold every request against its entry and every entry against its requests; return the operations."""
-    arrived: defaultdict[str, list[tuple[Operation, dict[str, str], Received]]] = defaultdict(list)
+    arrived: defaultdict[str, list[tuple[Operation, dict[str, str], RecordedRequest]]] = defaultdict(list)
     for request in requests:
         assert "?" not in request.path
         assert "#" not in request.path
@@ -217,11 +217,11 @@ def test_deleting_the_device_or_the_account_destroys_the_ledgers_key(world: Worl
         rocket.device.bind(world.sandbox.order())
         rocket.call("tunnel.register", public_key=tunnel_key(), region="de-fra")
         body, entry = world.sandbox.requests[-1].body, list(rocket.rights.sent())[-1]
-        before = rocket._rooms.vault.get(SENT_KEY, SentKey)
+        before = rocket._components.vault.get(SENT_KEY, SentKey)
         world.sandbox.faults.fail(
             50, status=503, retry_after=None
         )  # so that the erasure ticket waits, and the vault stays
         rocket.rights.delete(rocket.rights.plan_delete(scope))
         assert not rocket.rights.sent_matches(entry, body)
-        assert rocket._rooms.vault.get(SENT_KEY, SentKey) != before
+        assert rocket._components.vault.get(SENT_KEY, SentKey) != before
         assert entry.at not in [left.at for left in rocket.rights.sent()]

@@ -15,8 +15,8 @@ from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import AuthenticationFailed, UpdateRefused
 from rocketvpn_sdk.sandbox import Sandbox
+from rocketvpn_sdk.signed_files.policies import POLICY_TARGET
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.updates.policies import POLICY_TARGET
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_attack_old_files_and_a_clock_set_back(
             rocket.policy.check()
     with RocketVPN.open(config) as rocket:
         with pytest.raises(UpdateRefused, match="expired"):
-            rocket._rooms.files.read(POLICY_TARGET)
+            rocket._components.files.read(POLICY_TARGET)
         sandbox.faults.freeze_updates = False
         assert rocket.policy.check() is None
 
@@ -149,11 +149,11 @@ class TestSetBackBeforeEachOpening:
 
     def keys(self, rocket: RocketVPN) -> int:
         """Return how many keys of the log there still are."""
-        with rocket._rooms.vault.read() as (change, _):
+        with rocket._components.vault.read() as (transaction, _):
             query = (
                 "SELECT count(*) FROM keys JOIN lanes ON lane = lanes.id WHERE stream = 'log' AND wrapped IS NOT NULL"
             )
-            (count,) = change.db.execute(query).fetchone()
+            (count,) = transaction.db.execute(query).fetchone()
             return int(count)
 
     def test_a_servers_refusal_is_enough(self, config: Config, clock: FakeClock, there: FakeClock) -> None:
@@ -233,7 +233,7 @@ def test_a_machine_that_stayed_on_keeps_nothing_longer(config: Config, clock: Fa
 def test_a_process_that_is_killed_forgets_an_hour_at_most(config: Config, clock: FakeClock) -> None:
     start, killed = clock.time(), RocketVPN.open(config)
     clock.advance(5 * 3600)
-    killed._upkeep.tidy()  # as the background worker does each hour
+    killed._maintenance.tidy()  # as the background worker does each hour
     clock.advance(1800)
     clock.turn(-6 * 3600)
     clock.reboot()

@@ -23,7 +23,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.vault import SecretStore
-from rocketvpn_sdk.vault.store import Store
+from rocketvpn_sdk.vault.database import Database
 
 
 def config(folder: Path, secrets: SecretStore) -> Config:
@@ -79,7 +79,7 @@ def test_made_with_a_passphrase_and_opened_with_another_store(secrets: SecretSto
     made(tmp_path, PassphraseSecrets("x"))
     error = refused(tmp_path, secrets, MadeWithPassphrase)
     assert "reset" not in advice(error)
-    assert "PassphraseSecrets" in error.action
+    assert "PassphraseSecrets" in error.hint
     assert "--passphrase" in problems.action(error)
     with RocketVPN.open(config(tmp_path, PassphraseSecrets("x"))) as rocket:
         assert rocket.consent.status().adult is True
@@ -137,8 +137,8 @@ def test_reset_with_a_passphrase_leaves_a_vault_whose_key_is_elsewhere(tmp_path:
     before = tree(folder)
     with pytest.raises(MadeWithoutPassphrase, match="Nothing was removed") as caught:
         RocketVPN.reset(config(folder, PassphraseSecrets("x")))
-    assert "by hand" in caught.value.action
-    assert str(folder) in caught.value.happened
+    assert "by hand" in caught.value.remedy
+    assert str(folder) in caught.value.message
     assert tree(folder) == before
     RocketVPN.reset(config(folder, right))
     assert (folder.exists(), right.names()) == (False, ())
@@ -164,7 +164,7 @@ def test_reset_goes_on_where_the_key_went_and_the_files_did_not(
     folder = tmp_path / "vault"
     made(folder, PassphraseSecrets("x"))
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "remove_files", lambda store: 1 / 0)
+        patch.setattr(Database, "remove_files", lambda store: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             RocketVPN.reset(config(folder, PassphraseSecrets("x")))
     assert not (folder / "root.key").exists()

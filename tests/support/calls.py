@@ -11,20 +11,19 @@ import httpx
 import respx
 
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, State, bundled_policy
 from rocketvpn_sdk.transport import Api, SentEntry, open_api, tls_context
 from support.memory_vault import MemoryDocuments, MemoryStream
+from support.world import PATIENT
 
 SERVER = "https://api.rocketvpn.example"
 DEVICE_ID = "A" * 52
 ORDER = "RV-2026-0001"
 APP = "org.example.vpn"
-PATIENT = Limits(connect_timeout=60, read_timeout=60, write_timeout=60, total_timeout=60)
-"""Bounds that a server on this machine never reaches, unless it means to."""
 PROBLEM = "application/problem+json"
 METADATA: dict[str, Any] = {
     "issuer": SERVER,
@@ -78,7 +77,7 @@ def api_at(
     return open_api(
         server=url,
         client_id=APP,
-        permit=Permit(lambda: InForce(policy), State, clock.time),
+        permit=Permit(lambda: PolicyState(policy), State, clock.time),
         documents=documents or MemoryDocuments(),
         stream=MemoryStream(clock.time),
         events=EventBus(),
@@ -115,7 +114,7 @@ class Line:
         self.api: Api = open_api(
             server=SERVER,
             client_id=APP,
-            permit=Permit(lambda: InForce(self.policy), lambda: self.state, self.clock.time),
+            permit=Permit(lambda: PolicyState(self.policy), lambda: self.state, self.clock.time),
             documents=self.documents,
             stream=self.stream,
             events=self.events,

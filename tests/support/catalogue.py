@@ -19,6 +19,7 @@ from babel.messages.pofile import write_po
 import rocketvpn_sdk
 from rocketvpn_sdk import errors
 from rocketvpn_sdk.policy import bundled_policy, wording
+from rocketvpn_sdk.text import durations
 
 PACKAGE = Path(rocketvpn_sdk.__file__).parent
 FOLDER = PACKAGE / "locale"
@@ -33,12 +34,12 @@ def _tables() -> Iterator[tuple[str, str]]:
     for kind in vars(errors).values():
         if inspect.isclass(kind) and issubclass(kind, errors.RocketVPNError):
             file = f"errors/{kind.__module__.rpartition('.')[2]}.py"
-            said = (kind.sentence, kind.remedy, *kind.sentences.values(), *kind.remedies.values())
+            said = (kind.MESSAGE, kind.REMEDY, *kind.MESSAGES.values(), *kind.REMEDIES.values())
             yield from ((file, text) for text in said if text)
     for table in (wording._TRANSFORMS, wording._UNSPECIFIED, wording._TYPES):
         yield from (("policy/wording.py", text) for text in table.values())
-    for unit in wording._UNITS:
-        yield from (("policy/wording.py", text) for text in (unit, f"{unit}s"))
+    for unit in durations.UNITS:
+        yield from (("text/durations.py", text) for text in (unit, f"{unit}s"))
     policy = bundled_policy()
     for name in (*policy.fields, *policy.purposes, *(part.id for part in policy.document.category)):
         yield "policy/rocketvpn.toml", name.replace("_", " ")

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import queue
 import select
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple, Self
 from unittest import mock
 
 from rocketvpn_sdk.cli.app import run
+from rocketvpn_sdk.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 PASSPHRASE = "correct horse battery staple"
@@ -169,3 +171,17 @@ def settings(folder: Path, client_file: Path, **more: Any) -> Path:
     path = folder / "rocketvpn.toml"
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
+
+
+def answered(cli: CommandLine, sandbox: Sandbox, *arguments: str, codes: int = 1) -> str:
+    """Run a command whose codes come by pipe, each once the server has sent it; return what it printed."""
+    sent: queue.Queue[str] = queue.Queue()
+    sandbox.mail.subscribe(lambda message: sent.put(message.code) if message.code else None)
+    process = cli.start(*arguments, "--code-from", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        for _ in range(codes - 1):
+            process.stdin.write(sent.get(timeout=60) + "\n")
+            process.stdin.flush()
+        out, _ = process.communicate(sent.get(timeout=60) + "\n", timeout=60)
+    assert process.returncode == 0, out
+    return str(out)

@@ -87,14 +87,30 @@ def _keepassxc() -> str:
     return "" if shutil.which("dbus-run-session") else "dbus-run-session is not there (Debian: apt-get install dbus)"
 
 
+def _postgresql() -> str:
+    try:
+        from support import postgresql
+    except ImportError as error:
+        return f"{error.name} is not installed"
+    return "" if postgresql.binaries() else "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+
+
+def _nginx() -> str:
+    from support import nginx
+
+    return nginx.missing()
+
+
 _PROBES: dict[str, Callable[[], str]] = {
     "age": _age,
     "keepassxc": _keepassxc,
     "keyring": _keyring,
+    "postgresql": _postgresql,
     "strace": _strace,
     "tmpfs": _tmpfs,
     "ext4": _ext4,
     "browser": _browser,
+    "nginx": _nginx,
 }
 
 NAMES = frozenset(_PROBES)

@@ -1,4 +1,4 @@
-"""Steps of the consent room for ``crash.Steps``: run in forks that may die at any statement.
+"""Steps of consents for ``crash.Steps``: run in forks that may die at any statement.
 
 The helper behind ``ConsentSteps``; see ``support.crash_steps``.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rocketvpn_sdk.consent import Consent, Standing
+from rocketvpn_sdk.consent import Consent, CurrentConsents
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
@@ -27,16 +27,16 @@ class ConsentSteps(Steps):
         self._helper = start("consent_steps")
 
 
-def room(vault: Vault) -> Consent:
-    """Return the consent room on ``vault``, bound as ``DEVICE``."""
-    standing = Standing(vault, collect=True, policies=lambda: (bundled_policy(),))
-    return Consent(standing, device=lambda: DEVICE)
+def consent_on(vault: Vault) -> Consent:
+    """Return the consent state in ``vault``, bound as ``DEVICE``."""
+    current_consents = CurrentConsents(vault, collect=True, policies=lambda: (bundled_policy(),))
+    return Consent(current_consents, device=lambda: DEVICE)
 
 
 def agree(folder: str) -> None:
     """Make a vault in which the user agreed, and something was kept for that."""
     vault = open_shared(Path(folder), clock=FakeClock())
-    consent = room(vault)
+    consent = consent_on(vault)
     consent.declare_age(adult=True)
     consent.grant(consent.notice(PURPOSE))
     log = SealedLog(vault, "log")
@@ -50,7 +50,7 @@ def agree(folder: str) -> None:
 def withdraw(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
     """Withdraw it."""
     vault = crash_steps._opened(folder, die_at, die_after, statement)
-    room(vault).withdraw(PURPOSE)
+    consent_on(vault).withdraw(PURPOSE)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from openapi_core import Config, OpenAPI
 from openapi_core.datatypes import RequestParameters
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
-from rocketvpn_sdk.sandbox import Received
+from rocketvpn_sdk.sandbox import RecordedRequest
 
 OPENAPI_FILE = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 _ANY = "https://server.example"
@@ -69,14 +69,14 @@ def _judge() -> OpenAPI:
 class Contract:
     """The contract, wherever the server is."""
 
-    def check_request(self, received: Received) -> None:
+    def check_request(self, received: RecordedRequest) -> None:
         """Raise if ``received`` is not what the contract says."""
         _judge().validate_request(self._request(received))
 
     def check_answer(self, answer: httpx.Response) -> None:
         """Raise if ``answer`` is not what the contract says for its request."""
         sent = answer.request
-        received = Received(
+        received = RecordedRequest(
             method=sent.method,
             path=sent.url.raw_path.decode(),
             headers=tuple((name.lower(), value) for name, value in sent.headers.items()),
@@ -90,7 +90,7 @@ class Contract:
         )
         _judge().validate_response(self._request(received), response)
 
-    def _request(self, received: Received) -> _Request:
+    def _request(self, received: RecordedRequest) -> _Request:
         path = urlsplit(received.path)
         parameters = RequestParameters(
             query=ImmutableMultiDict(httpx.QueryParams(path.query).multi_items()),

@@ -100,7 +100,7 @@ def open_shared(folder: Path, secrets: SecretStore | None = None, clock: Clock |
     vault = Vault(folder / "vault", secrets or shared_secrets(folder), clock or SystemClock(), LIMITS)
     try:
         vault.unlock()
-    except BaseException:
+    except BaseException:  # an interrupt, too: it is cleaned up and goes on
         vault.close()
         raise
     return vault

@@ -12,7 +12,7 @@ from typing import Any
 
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from support.crash import FORTNIGHT, LIMITS, FileSecrets, die, open_shared
 from support.vaults import Note
 
@@ -71,11 +71,11 @@ def settle(folder: str, die_at: int | None = None, die_after: bool = False, stat
 
 
 def drop(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:
-    """Delete a document and a lane."""
+    """Delete a document and a partition."""
     vault = _opened(folder, die_at, die_after, statement)
-    with vault.shredding() as change:
-        change.drop("goes")
-        change.shred(Lanes(purpose="improvement"))
+    with vault.shredding() as transaction:
+        transaction.drop("goes")
+        transaction.shred(PartitionChoice(purpose="improvement"))
 
 
 def destroy(folder: str, die_at: int | None = None, die_after: bool = False, statement: int | None = None) -> None:

@@ -3,7 +3,8 @@
     python -m support.crash_writer FOLDER NAME SEED FIRST SECONDS
 
 It says ``ready`` on stdout, keeps a diary in ``FOLDER/NAME.diary`` and, when it ends by itself, writes how long its
-appends took to ``FOLDER/NAME.latencies``. Records are numbers from FIRST on; its lane and its documents bear its name.
+appends took to ``FOLDER/NAME.latencies``. Records are numbers from FIRST on; its partition and its documents bear its
+name.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from pathlib import Path
 
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.lanes import Lanes
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 from support.crash import FORTNIGHT, Diary, open_shared
 from support.vaults import Note
 
@@ -74,10 +75,10 @@ class Writer:
         self.diary.done()
 
     def shred(self) -> None:
-        """Delete everything of this process's lane."""
+        """Delete everything of this process's partition."""
         self.diary.intend("shred")
-        with self.vault.shredding() as change:
-            change.shred(Lanes(purpose=self.name))
+        with self.vault.shredding() as transaction:
+            transaction.shred(PartitionChoice(purpose=self.name))
         self.log.forget_ended()
         self.diary.done()
 
@@ -87,7 +88,7 @@ class Writer:
             pass
 
     def share(self) -> None:
-        """Append to the lane of both processes; noted are the moments around it."""
+        """Append to the partition of both processes; noted are the moments around it."""
         number = self._next()
         begun = time.time()
         self.log.append(SHARED, FORTNIGHT, number)
@@ -96,10 +97,10 @@ class Writer:
         self.shared.intend("record", number, begun, buffered)
 
     def shred_shared(self) -> None:
-        """Delete the lane of both processes."""
+        """Delete the partition of both processes."""
         begun = time.time()
-        with self.vault.shredding() as change:
-            change.shred(Lanes(purpose=SHARED))
+        with self.vault.shredding() as transaction:
+            transaction.shred(PartitionChoice(purpose=SHARED))
         self.shared.intend("shred", begun, time.time())
 
     def _next(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.policy import bundled_policy
-from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from support import crash_steps
 from support.crash import LIMITS, FileSecrets, Steps, die, start
 
@@ -85,7 +85,7 @@ def opened(folder: str, server: str, ca_file: str, kind: str, at: int | None) ->
     secrets = SeamedSecrets(Path(folder) / "secrets.json")
     secrets.seams = seams
     rocket = RocketVPN.open(config(Path(folder), server, Path(ca_file), secrets))
-    rocket._rooms.vault._store.db.set_trace_callback(lambda _: seams("statement"))
+    rocket._components.vault._store.db.set_trace_callback(lambda _: seams("statement"))
     count_exchanges(seams)
     sys.addaudithook(lambda event, _: seams("removal") if event in ("os.remove", "os.rmdir") else None)
     seams.armed = True
@@ -94,9 +94,9 @@ def opened(folder: str, server: str, ca_file: str, kind: str, at: int | None) ->
 
 def count_exchanges(seams: Seams) -> None:
     """Have a seam just before and just after each exchange with the server."""
-    exchange: Callable[..., Reply] = Connections.exchange
+    exchange: Callable[..., HttpReply] = Connections.exchange
 
-    def counting(self: Connections, *arguments: Any, **more: Any) -> Reply:
+    def counting(self: Connections, *arguments: Any, **more: Any) -> HttpReply:
         seams("exchange")
         reply = exchange(self, *arguments, **more)
         seams("exchange")

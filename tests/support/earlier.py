@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from sqlalchemy import delete, insert
 
@@ -18,7 +19,7 @@ from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.sandbox import Sandbox, tables
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
-from rocketvpn_sdk.vault.head import heads, manifest, read_head
+from rocketvpn_sdk.vault.header import heads, manifest, read_header
 from rocketvpn_sdk.vault.keys import RootKey, secret_name
 from support.world import World
 
@@ -50,20 +51,29 @@ def earlier(made_by: Path, name: str, folder: Path) -> Iterator[tuple[World, Fak
 
 def _remember(sandbox: Sandbox, rows: dict[str, list[dict[str, Any]]]) -> None:
     """Let the server know what it knew of these devices; what its tables have got since is as for a new row."""
-    with sandbox._running().store.begin() as db:
-        for name in rows:
-            table = getattr(tables, name)
+    named = [table for table in tables.metadata.sorted_tables if table.name in rows]
+    with sandbox._running().database.begin() as db:
+        for table in reversed(named):
             db.execute(delete(table))
+        for table in named:
             dated = {column.name for column in table.columns if column.type.python_type is date}
-            for row in rows[name]:
+            for row in rows[table.name]:
                 values = {key: date.fromisoformat(cell) if key in dated and cell else cell for key, cell in row.items()}
-                db.execute(insert(table).values(values))
+                since = {key: cell for key, cell in _since(row).items() if key in table.columns}
+                db.execute(insert(table).values(since | values))
+
+
+def _since(row: dict[str, Any]) -> dict[str, str]:
+    """Return what rows have got since: the random name of the order's or device's row, here made of what it names."""
+    order = row.get("number") or row.get("order_number")
+    own, device_row = (uuid5(NAMESPACE_OID, f"{order}/{row.get(name)}").hex for name in ("id", "device_id"))
+    return {"row_id": own, "device_row": device_row, "asked_by": device_row}
 
 
 def as_format_1(world: World) -> None:
     """Put the vault, which is in format 2, into the one before: what deletions mark was in no table of its own."""
     with closing(sqlite3.connect(world.folder / "vault.db", isolation_level=None)) as db:
-        found = read_head(db, oldest=1)
+        found = read_header(db, oldest=1)
         assert found.format == 2
         name = secret_name(found.vault_id, found.root_id)
         root = RootKey.from_stored(found.vault_id, found.root_id, world.secrets._entries[name], store="")

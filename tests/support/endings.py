@@ -16,7 +16,7 @@ from typing import Any
 
 from rocketvpn_sdk import Config, Event, Limits, RocketVPN
 from rocketvpn_sdk.clock import DAY, Clock
-from rocketvpn_sdk.consent.guardian import REQUEST, Asked
+from rocketvpn_sdk.consent.guardian import REQUEST, GuardianRequestState
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from support.vault_reader import Reader
 
@@ -85,7 +85,7 @@ class Process:
 
     def open(self, *, unlock: bool = True) -> None:
         self.rocket = RocketVPN.open(self.config(), unlock=False)
-        store = self.rocket._rooms.vault._store
+        store = self.rocket._components.vault._store
         for name in ("transaction", "snapshot"):
             setattr(store, name, self._passing(getattr(store, name)))
         self.handler = self.rocket.journal.handler()
@@ -111,7 +111,7 @@ class Process:
 
     @property
     def unlocked(self) -> bool:
-        return self.rocket is not None and self.rocket._rooms.vault.unlocked
+        return self.rocket is not None and self.rocket._components.vault.unlocked
 
     def record(self, kind: str, number: int) -> None:
         assert self.rocket is not None
@@ -164,8 +164,8 @@ class Process:
     def agree(self) -> None:
         """What the server's answer to a guardian's code leads to."""
         assert self.rocket is not None
-        rooms, policy = self.rocket._rooms, self.rocket.policy.current
-        asked = Asked(
+        components, policy = self.rocket._components, self.rocket.policy.current
+        asked = GuardianRequestState(
             *(),
             request="1",
             about="agreement",
@@ -174,12 +174,12 @@ class Process:
             expires_at=self.clock.time() + DAY,
             key="1",
         )
-        rooms.vault.put(REQUEST, asked)
-        rooms.consent.confirm_guardian(asked)
+        components.vault.put(REQUEST, asked)
+        components.consent.confirm_guardian(asked)
 
     def disagree(self) -> None:
         assert self.rocket is not None
-        self.rocket._rooms.consent.withdraw_guardian()
+        self.rocket._components.consent.withdraw_guardian()
 
     # ------------------------------------------------------------ the end
 
@@ -191,10 +191,10 @@ class Process:
     def crash(self) -> None:
         """Die: nothing is flushed, closed or written any more."""
         if self.rocket is not None:
-            rooms = self.rocket._rooms
-            rooms.journal._flusher.stop(10)
-            rooms.vault._access.end("the process died")
-            rooms.vault._store.close()
+            components = self.rocket._components
+            components.journal._flusher.stop(10)
+            components.vault._keyed_store.end("the process died")
+            components.vault._store.close()
             self.rocket = None
 
 

@@ -108,7 +108,7 @@ def while_threads_write(folder: Path) -> None:
         while not stop.is_set():
             work()
 
-    works = (lambda: logger.error("a line"), lambda: logger.info("another"), rocket._rooms.vault.rotate)
+    works = (lambda: logger.error("a line"), lambda: logger.info("another"), rocket._components.vault.rotate)
     threads = [threading.Thread(target=run, args=(work,)) for work in works]
     for thread in threads:
         thread.start()

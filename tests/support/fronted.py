@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rocketvpn_sdk.sandbox import Sandbox, idempotency
-from rocketvpn_sdk.sandbox.parts import Parts
+from rocketvpn_sdk.sandbox.services import Services
 
 
 class Fronted(Sandbox):
@@ -19,11 +19,11 @@ class Fronted(Sandbox):
 
     behind: int
 
-    def __init__(self, folder: Path, front: int) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, front: int, database_url: str | None = None) -> None:
+        super().__init__(folder, database_url=database_url)
         self._front = front
 
-    def _assemble(self, port: int) -> Parts:
+    def _assemble(self, port: int) -> Services:
         self.behind = port
         return super()._assemble(self._front)
 
@@ -46,7 +46,7 @@ def counted_acts() -> Iterator[Counter[tuple[str, str]]]:
     acts: Counter[tuple[str, str]] = Counter()
     complete = idempotency.complete
 
-    def counting(db: object, parts: object, key: idempotency.Key, reply: object) -> None:
+    def counting(db: object, parts: object, key: idempotency.IdempotencyKey, reply: object) -> None:
         complete(db, parts, key, reply)  # type: ignore[arg-type] # passed on as they came
         acts[key.jkt, key.key_hash] += 1
 

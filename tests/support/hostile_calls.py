@@ -15,9 +15,8 @@ from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import SentEntry
 from rocketvpn_sdk.vault.verify import verify
-from support.calls import PATIENT
 from support.hostile_server import Hostile
-from support.world import World, tunnel_key
+from support.world import PATIENT, World, tunnel_key
 
 QUICK = Limits(connect_timeout=0.6, read_timeout=0.4, write_timeout=0.4, total_timeout=0.6)
 """The bounds against a server that never comes to an end: nothing else ends a call there, so no machine is too slow."""
@@ -65,8 +64,8 @@ class Victim:
         """Check that vault, ledger and queue are whole, and that the next good calls work."""
         self.hostile.be_good()
         for rocket in (self.rocket, self.calm, self.hasty):
-            rocket._rooms.sent.commit()
-        verify(self.rocket._rooms.vault)
+            rocket._components.sent.commit()
+        verify(self.rocket._components.vault)
         assert self.sent()
         assert all(entry.outcome != "unknown" for entry in self.sent())
         assert self.rocket.status().waiting == 0

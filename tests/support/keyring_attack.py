@@ -143,7 +143,7 @@ def open_vault(folder: Path, secrets: KeyringSecrets | None = None) -> Vault:
     vault = Vault(folder / "vault", secrets or KeyringSecrets(timeout=60), clock, Limits(busy_timeout=60))
     try:
         vault.unlock()
-    except BaseException:
+    except BaseException:  # an interrupt, too: it is cleaned up and goes on
         vault.close()
         raise
     return vault
@@ -176,7 +176,7 @@ def whole(folder: Path) -> None:
 def entry(folder: Path) -> tuple[str, str]:
     """Return the root's service and user in the keyring."""
     vault = open_vault(folder)
-    vault_id, root_id = vault._access.keys.root.name.split("/")
+    vault_id, root_id = vault._keyed_store.keys.root.name.split("/")
     vault.close()
     return f"rocketvpn-sdk/{vault_id}/{root_id}", root_id
 

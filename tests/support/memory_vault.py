@@ -46,13 +46,13 @@ class MemoryStream:
         self._now = now
         self.buffered: list[tuple[float, tuple[Any, ...]]] = []
         self.committed: list[tuple[float, tuple[Any, ...]]] = []
-        self.lanes: set[tuple[str, str]] = set()
+        self.partitions: set[tuple[str, str]] = set()
         self.refuse: Exception | None = None
 
     def append(self, purpose: str, retention: Duration, record: tuple[Any, ...]) -> None:
         if self.refuse:
             raise self.refuse
-        self.lanes.add((purpose, retention.text))
+        self.partitions.add((purpose, retention.text))
         self.buffered.append((self._now(), msgspec.json.decode(msgspec.json.encode(record))))
 
     def append_now(self, purpose: str, retention: Duration, record: tuple[Any, ...]) -> None:

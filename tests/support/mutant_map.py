@@ -171,7 +171,8 @@ class Map:
 
     def _ordered(self, tests: Collection[str], words: Collection[str]) -> list[str]:
         def near(test: str) -> int:
-            return sum(word in _file(test) for word in words)
+            named = test.partition("[")[0]
+            return sum(word in named for word in words)
 
         nearest = max(map(near, tests), default=0)
         alike: dict[str, int] = defaultdict(int)

@@ -21,9 +21,9 @@ def main() -> None:
     session.run(500, seed=1)
     session.rocket.journal.flush()
     session.search()
-    session.rocket._rooms.vault.rotate()
+    session.rocket._components.vault.rotate()
     session.search()
-    root = session.rocket._rooms.vault._access.keys.root.stored[:32]
+    root = session.rocket._components.vault._keyed_store.keys.root.stored[:32]
     session.close()
     session.search()
     keyrings = files(Path(os.environ["XDG_DATA_HOME"]) / "keyrings")

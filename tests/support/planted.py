@@ -212,8 +212,8 @@ def out_of_order(file: Path, random: Random) -> str:
         (size,) = db.execute("PRAGMA page_size").fetchone()
     with file.open("r+b") as raw:
         raw.seek((page - 1) * size)
-        head = raw.read(16)
-        leaf, (cells,) = head[0] in (10, 13), struct.unpack(">H", head[3:5])
+        header = raw.read(16)
+        leaf, (cells,) = header[0] in (10, 13), struct.unpack(">H", header[3:5])
         if cells < 2:
             raise sqlite3.OperationalError("too few cells")
         start = (page - 1) * size + (8 if leaf else 12)

@@ -9,6 +9,9 @@ from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 TEXT = resources.files("rocketvpn_sdk.policy").joinpath("rocketvpn.toml").read_text("utf-8")
 NEWEST = bundled_policy().version
 """The number of the version that ships."""
+VERSION = f"version = {NEWEST}"
+EFFECTIVE = f"effective = {bundled_policy().document.effective}"
+"""Lines of the text that ships, to be replaced: a new version of it changes no test."""
 
 _ACME = """
 [[recipient]]

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.policy import Consent, EventShape, Policy, PolicyChange, State, compare
+from rocketvpn_sdk.policy import ConsentChoice, EventShape, Policy, PolicyChange, State, compare
 from rocketvpn_sdk.policy.document import FieldType, Operation
 from rocketvpn_sdk.transport import OWN_OPERATIONS
 from rocketvpn_sdk.transport.guard import Outgoing, check
@@ -40,7 +40,7 @@ TEXTS = ("a", "b", "abcdefgh", "1.2", "S3cret", "2026-11-01", "192.0.2.0", "A1")
 """Some that a path can hold."""
 EVERY = tuple(value for values in VALUES.values() for value in values)
 ALL = {
-    name: Consent("granted")
+    name: ConsentChoice("granted")
     for name in (*PURPOSES, *(f"{purpose}/{recipient}" for purpose in PURPOSES for recipient in RECIPIENTS))
 }
 
@@ -72,7 +72,7 @@ class Verdict(NamedTuple):
 
 def permit(state: State, *policies: Policy, change: PolicyChange | None = None, accept: bool = False) -> Permit:
     """Return what holds with ``policies`` in force, the binding one first."""
-    held = InForce(*policies, change, accepted=change.cells if accept and change else frozenset())
+    held = PolicyState(*policies, change, accepted=change.cells if accept and change else frozenset())
     return Permit(lambda: held, lambda: state, lambda: NOW)
 
 
@@ -221,8 +221,11 @@ def promised_less(old: Policy, new: Policy) -> bool:
     return bool(
         reworded
         or set(before.rights.offered) - set(after.rights.offered)
-        or (set(before.rights.step_up) & set(before.rights.offered) & set(after.rights.offered))
-        - set(after.rights.step_up)
+        or any(
+            demand.split(".")[0] in set(before.rights.offered) & set(after.rights.offered)
+            and not any(other == demand or other.split(".")[0] == demand for other in after.rights.step_up)
+            for demand in before.rights.step_up
+        )
         or after.notice_days < before.notice_days
         or after.minors.age < before.minors.age
         or set(before.title) - set(after.title)

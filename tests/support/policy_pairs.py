@@ -21,12 +21,12 @@ from rocketvpn_sdk.policy.document import (
     EventRule,
     Field,
     FieldType,
-    Minors,
+    MinorsRules,
     Operation,
     Purpose,
     Recipient,
-    Retention,
-    Rights,
+    RetentionRules,
+    RightsRules,
 )
 
 SAID = {"en": "A sentence.", "de": "Ein Satz."}
@@ -52,7 +52,7 @@ def some(names: tuple[str, ...]) -> Make:
 
 
 TYPES = tuple(
-    FieldType(**facts, most=most)  # type: ignore[arg-type]
+    FieldType(**facts, most=most)  # type: ignore[arg-type] # given by name
     for facts in (
         {"kind": "text", "max": 8},
         {"kind": "text", "max": 12},
@@ -128,7 +128,7 @@ KEYS: dict[type, dict[str, Make]] = {
         "sentence": sentence,
     },
     FieldType: {key: type_part(key) for key in ("kind", "values", "min", "max", "pattern", "most")},
-    Retention: {"device": one(None, *KEPT), "server": one(None, *KEPT)},
+    RetentionRules: {"device": one(None, *KEPT), "server": one(None, *KEPT)},
     Field: {
         "id": one(*FIELDS), "category": one("all"), "clause": one("C2", "C3"), "source": one("user", "observed", "sdk"),
         "type": one(*TYPES), "transform": one(*TRANSFORMS), "purposes": some(PURPOSES), "recipients": some(RECIPIENTS),
@@ -143,16 +143,17 @@ KEYS: dict[type, dict[str, Make]] = {
         "exact": lambda rng, part, _document: tuple(rng.sample(part.fields, rng.randint(0, len(part.fields)))),
         "sentence": sentence,
     },
-    Minors: {"age": one(13, 16, 18), "advice": sentence, "guardian": sentence},
-    Rights: {"offered": some(("access", "deletion")), "step_up": some(("access", "deletion"))},
+    MinorsRules: {"age": one(13, 16, 18), "advice": sentence, "guardian": sentence},
+    RightsRules: {"offered": some(("access", "deletion")), "step_up": some(("access", "deletion", "deletion.account"))},
 }  # fmt: skip
 PARTS = {
     "category": Category, "purpose": Purpose, "recipient": Recipient, "field": Field, "event": EventRule,
-    "operation": Operation, "minors": Minors, "rights": Rights, "cap": Cap, "type": FieldType, "retention": Retention,
+    "operation": Operation, "minors": MinorsRules, "rights": RightsRules, "cap": Cap, "type": FieldType,
+    "retention": RetentionRules,
 }  # fmt: skip
 """The keys that hold parts; of the first six there are lists."""
 LISTS = tuple(PARTS)[:6]
-OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, Retention: 2, Recipient: 2}
+OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, RetentionRules: 2, Recipient: 2}
 _BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
     *((Document, table) for table in LISTS for _ in range(2)),
     *((Operation, key) for key in ("exact", "method", "names", "names", "path", "protocol") for _ in range(6)),
@@ -181,7 +182,7 @@ def base(rng: Random) -> Document:
         purpose=tuple(_made(Purpose, rng, id=name) for name in PURPOSES[: rng.randint(2, 4)]),
         recipient=tuple(_made(Recipient, rng, id=name) for name in RECIPIENTS[: rng.randint(1, 2)]),
         field=(), event=(), operation=(),
-        minors=_made(Minors, rng), rights=_made(Rights, rng),
+        minors=_made(MinorsRules, rng), rights=_made(RightsRules, rng),
     )  # fmt: skip
     document = replace(
         document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token"))
@@ -229,7 +230,7 @@ def _changed(rng: Random, document: Document, kind: type, key: str) -> Document:
         if key in LISTS:
             return replace(document, **{key: _list(rng, document, key)})
         return replace(document, **{key: KEYS[Document][key](rng, document, document)})
-    holder = {Cap: "category", FieldType: "field", Retention: "field"}.get(kind)
+    holder = {Cap: "category", FieldType: "field", RetentionRules: "field"}.get(kind)
     table = holder or next(name for name, part in PARTS.items() if part is kind)
     if table not in LISTS:
         part = getattr(document, table)
@@ -279,7 +280,7 @@ def _fresh(kind: type, rng: Random, document: Document, name: str) -> Any:
     if kind is Field:
         purposes = [part.id for part in document.purpose]
         recipients = [part.id for part in document.recipient]
-        kept = Retention(device=rng.choice((None, *KEPT)), server=rng.choice(KEPT))
+        kept = RetentionRules(device=rng.choice((None, *KEPT)), server=rng.choice(KEPT))
         part = _made(
             kind, rng, id=name, retention=kept, purposes=tuple(rng.sample(purposes, rng.randint(1, len(purposes)))),
             recipients=tuple(rng.sample(recipients, rng.randint(1, len(recipients)))),
@@ -308,7 +309,7 @@ def _identity(name: str, document: Document) -> Field:
     return Field(
         id=name, category="all", clause="C1", source="sdk", type=FieldType(kind="secret"), transform=Transform("keep"),
         purposes=tuple(part.id for part in document.purpose), recipients=tuple(part.id for part in document.recipient),
-        retention=Retention(server=KEPT[1]), dpv="pd:A", sentence=SAID,
+        retention=RetentionRules(server=KEPT[1]), dpv="pd:A", sentence=SAID,
     )  # fmt: skip
 
 
@@ -332,7 +333,7 @@ def _kept_whole(operation: Operation) -> Operation:
 
 def keys_of(kind: type) -> set[str]:
     """Return the keys of one kind of part."""
-    return set(kind.__struct_fields__)  # type: ignore[attr-defined]
+    return set(kind.__struct_fields__)  # type: ignore[attr-defined] # a struct has fields
 
 
 def shown(policy: Policy, other: Policy) -> str:

@@ -53,12 +53,12 @@ def _opened(file: Path, keys: set[tuple[bytes, bytes]]) -> Iterable[bytes]:
                     with suppress(InvalidTag):
                         yield AESGCM(key).decrypt(sealed[:12], sealed[12:], data)
         with suppress(sqlite3.Error):
-            for lane, first in db.execute("SELECT id, first_link FROM lanes").fetchall():
+            for partition, first in db.execute("SELECT id, first_link FROM lanes").fetchall():
                 previous = first
                 query = (
                     "SELECT sequence, key_id, digest, sealed FROM blocks NOT INDEXED WHERE lane = ? ORDER BY sequence"
                 )
-                for number, key_id, digest, sealed in db.execute(query, (lane,)).fetchall():
+                for number, key_id, digest, sealed in db.execute(query, (partition,)).fetchall():
                     for vault_id, key in keys if sealed else ():
                         data = b"RVBL" + struct.pack(">H", 1) + vault_id + key_id + struct.pack(">Q", number) + previous
                         with suppress(InvalidTag):

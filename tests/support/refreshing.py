@@ -27,7 +27,7 @@ def main(folder: str, server: str, trust: str, times: str) -> None:
         sys.stdin.readline()
         for _ in range(int(times)):
             assert rocket.device.order().state == "active"
-            rocket._rooms.api.session._token = None  # as after its fifteen minutes
+            rocket._components.api.session._token = None  # as after its fifteen minutes
 
 
 if __name__ == "__main__":

@@ -186,7 +186,6 @@ PATCHES = {
         secrets_written,
     )
 }  # fmt: skip
-LIBRARIES = {"green": "eventlet", "gevent": "gevent"}
 
 
 def ask(given: dict[str, Any]) -> str:

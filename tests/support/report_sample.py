@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rocketvpn_sdk import Report, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.transport.guard import Passed
+from rocketvpn_sdk.transport.guard import ApprovedRequest
 from support.app_events import Crashed, NetworkChanged, SessionConnected
 from support.world import World, tunnel_key
 
@@ -53,11 +53,11 @@ def _a_day(rocket: RocketVPN, day: int, line: str) -> None:
     rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=day * 60))
     rocket.journal.record(NetworkChanged(local_address="192.168.7.23", remote_host="wifi.example", traffic=day << 20))
     rocket.journal.flush()
-    operations, ledger = rocket.policy.current.operations, rocket._rooms.api.sent
+    operations, ledger = rocket.policy.current.operations, rocket._components.api.sent
     for operation in (operations[_CALLS[(day + number) % len(_CALLS)]] for number in range(day % 4)):
         # What those calls left in the ledger; the server of that day is not there any more.
         outcome = "not delivered: server-unreachable" if day % 9 == 8 else "200"
-        ledger.finish(ledger.begin(Passed(operation, operation.fields), b"{}"), outcome, 1)
+        ledger.finish(ledger.begin(ApprovedRequest(operation, operation.fields), b"{}"), outcome, 1)
 
 
 def report(world: World, *, weeks: int = 3) -> Report:

@@ -16,7 +16,7 @@ from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import SecretStoreLocked, SecretStoreUnavailable
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.testing import MemorySecrets
-from rocketvpn_sdk.transport.connections import Connections, Reply
+from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from support.app_events import SessionConnected
 from support.fault_proxy import FaultProxy
 from support.fronted import Fronted
@@ -60,7 +60,7 @@ def counted_exchanges() -> Iterator[Exchanges]:
     """Count every exchange, of whichever client."""
     exchanges, exchange = Exchanges(), Connections.exchange
 
-    def counting(self: Connections, *arguments: Any, **more: Any) -> Reply:
+    def counting(self: Connections, *arguments: Any, **more: Any) -> HttpReply:
         with exchanges.counted():
             return exchange(self, *arguments, **more)
 
@@ -156,7 +156,7 @@ class Person:
         if self.bound:
             self.rocket.device.bind(self.number)
             self.rocket.consent.declare_age(adult=True)
-            credentials = self.rocket._rooms.vault.get(CREDENTIALS, Credentials)
+            credentials = self.rocket._components.vault.get(CREDENTIALS, Credentials)
             assert credentials is not None
             self.jkt = DeviceKey.from_bytes(credentials.private_key).thumbprint
         self.log()

@@ -19,7 +19,7 @@ from rocketvpn_sdk.errors import (
     VaultError,
     VaultFull,
 )
-from rocketvpn_sdk.rights import Erased, Outcome, erase_with_ticket
+from rocketvpn_sdk.rights import ErasureOutcome, Outcome, erase_with_ticket
 from rocketvpn_sdk.vault.verify import verify
 from support.exports import Unpacked
 from support.rights_faults import Person
@@ -70,7 +70,7 @@ class View(Right):
         assert came.requests_problem is None or not came.requests
 
     def again(self, who: Person) -> None:
-        report = who.rocket.rights.view()
+        report = who.rocket.rights.view(with_code=True)
         self.true(who, report)
         assert (report.server_problem, report.disclosures_problem, report.requests_problem) == (None, None, None)
 
@@ -95,7 +95,7 @@ class Export(View):
             path.unlink()
 
     def again(self, who: Person) -> None:
-        done = self.go(who)
+        done = who.rocket.rights.export(who.folder / "mine.zip", with_code=True)
         assert done.server_answered
         self.true(who, done)
 
@@ -337,9 +337,9 @@ class UseTicket(Right):
 
     def true(self, who: Person, came: Any) -> None:
         assert self._used(who) == (not who.rows("devices"))
-        if isinstance(came, Erased | ReceiptInvalid):
+        if isinstance(came, ErasureOutcome | ReceiptInvalid):
             assert self._used(who)
-        if isinstance(came, Erased):
+        if isinstance(came, ErasureOutcome):
             assert came.receipt.claims.jti == who.notes["ticket"].ticket_id
 
     def again(self, who: Person) -> None:
@@ -355,7 +355,7 @@ class UseTicket(Right):
 def whole(who: Person) -> None:
     """Check that the vault is what was written, and that the server acted once on each request."""
     if who.rocket.status().vault.state != "closed":
-        verify(who.rocket._rooms.vault)
+        verify(who.rocket._components.vault)
     assert max(who.line.acts.values(), default=0) <= 1, "the server acted twice on one request"
 
 

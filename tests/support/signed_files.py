@@ -16,8 +16,8 @@ from rocketvpn_sdk.errors import AnswerTooLarge, ServerUnreachable
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.sandbox.tuf_repository import Repository
+from rocketvpn_sdk.signed_files import TrustedFiles, beside
 from rocketvpn_sdk.transport import Api, tls_context
-from rocketvpn_sdk.updates import TrustedFiles, beside
 from support.calls import PATIENT, api_at
 
 POLICY = "policy/policy.json"

@@ -30,7 +30,7 @@ def _aspects() -> dict[tuple[str, ...], st.SearchStrategy[Any]]:
         ("minor_age",): st.sampled_from([13, 16, 18]),
         ("german",): st.booleans(),
         ("offered",): st.sampled_from([["access"], ["access", "deletion"], ["deletion"], []]),
-        ("step_up",): st.sampled_from([[], ["deletion"], ["access", "deletion"]]),
+        ("step_up",): st.sampled_from([[], ["deletion"], ["deletion.account"], ["access", "deletion"]]),
     }
     mostly = st.sampled_from([True, True, True, False])
     for purpose in PURPOSES:

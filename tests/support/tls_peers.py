@@ -250,4 +250,4 @@ def self_signed(folder: Path, host: str = "localhost") -> Callable[[ssl.SSLConte
 
 def issued(ca: trustme.CA, *hosts: str, **more: object) -> Callable[[ssl.SSLContext], None]:
     """Return what configures a server with a certificate of ``ca``."""
-    return ca.issue_cert(*(hosts or ("localhost",)), **more).configure_cert  # type: ignore[arg-type]
+    return ca.issue_cert(*(hosts or ("localhost",)), **more).configure_cert  # type: ignore[arg-type] # given by name

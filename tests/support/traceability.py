@@ -36,7 +36,13 @@ WHAT: dict[str, Clause] = {
     "P1": Clause(
         "Everything in the policy has a plain sentence; `policy.explain` says of any term what, why, how long and who; "
         "a notice stands before every choice and every change.",
-        ("policy/rocketvpn.toml", "policy/explaining.py", "policy/telling.py", "consent/notices.py", "errors/rules.py"),
+        (
+            "policy/rocketvpn.toml",
+            "policy/explaining.py",
+            "policy/describe.py",
+            "consent/notices.py",
+            "errors/rules.py",
+        ),
     ),
     "P2": Clause(
         "Fields say whether they are optional; refusing one stops nothing that does not need it.",
@@ -101,7 +107,7 @@ WHAT: dict[str, Clause] = {
     ),
     "A3": Clause(
         "A deletion destroys keys here at once, offline too, and asks the server, whose signed receipt is verified.",
-        ("rights/plan.py", "rights/delete.py", "rights/receipts.py", "vault/keys.py", "transport/courier.py"),
+        ("rights/plan.py", "rights/delete.py", "rights/receipts.py", "vault/keys.py", "transport/delivery.py"),
     ),
     "A4": Clause(
         "What deletes or replaces a device asks for a code sent by e-mail; the device's key proves every other call.",
@@ -123,7 +129,7 @@ WHAT: dict[str, Clause] = {
     "R1": Clause(
         "Each field has an end in each place, within its category's bound; what is past it is never read again, and a "
         "clock that is set back changes nothing.",
-        ("policy/checks.py", "policy/decide.py", "journal/retention.py", "vault/lanes.py", "clock.py"),
+        ("policy/checks.py", "policy/decide.py", "journal/retention.py", "vault/partitions.py", "clock.py"),
     ),
     "R2": Clause(
         "What a server has to keep is listed with basis and end, in the plan of a deletion and in its receipt.",
@@ -154,7 +160,7 @@ WHAT: dict[str, Clause] = {
     ),
     "X1": Clause(
         "Versions are signed (TUF) and only grow; an older, frozen or altered one is refused; the last good one stays.",
-        ("updates/trust.py", "updates/place.py", "consent/versions.py", "policy/canonical.py"),
+        ("signed_files/trust.py", "signed_files/folder.py", "consent/versions.py", "policy/canonical.py"),
     ),
     "X2": Clause(
         "What a new version takes is found tuple by tuple, announced, and binds only after it was shown for the days "
@@ -165,14 +171,14 @@ WHAT: dict[str, Clause] = {
             "policy/findings/calls.py",
             "policy/members.py",
             "policy/findings/fields.py",
-            "policy/together.py",
-            "consent/in_force.py",
-            "updates/policies.py",
+            "policy/combined.py",
+            "consent/policy_state.py",
+            "signed_files/policies.py",
         ),
     ),
     "X3": Clause(
         "Once shown and due, the new version holds; consents that it widens fall back to unset.",
-        ("consent/in_force.py", "consent/versions.py", "consent/ending.py", "updates/policies.py"),
+        ("consent/policy_state.py", "consent/versions.py", "consent/ending.py", "signed_files/policies.py"),
     ),
 }
 

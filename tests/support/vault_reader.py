@@ -102,11 +102,11 @@ class Reader:
 
     def records(self) -> Iterator[tuple[str, str, float, Any]]:
         keys = dict(self.db.execute("SELECT key_id, wrapped FROM keys").fetchall())
-        for lane, stream, purpose, sequence, previous, end, last in self.db.execute(
+        for partition, stream, purpose, sequence, previous, end, last in self.db.execute(
             "SELECT id, stream, purpose, first_sequence, first_link, next_sequence, link FROM lanes"
         ):
             query = "SELECT sequence, key_id, digest, sealed FROM blocks WHERE lane = ? ORDER BY sequence"
-            for number, key_id, digest, sealed in self.db.execute(query, (lane,)):
+            for number, key_id, digest, sealed in self.db.execute(query, (partition,)):
                 assert number == sequence
                 data = b"RVBL" + struct.pack(">H", 1) + self.vault_id + key_id + struct.pack(">Q", number) + previous
                 assert sealed is None or digest == sha256(data, sealed)

@@ -73,7 +73,7 @@ def open_vault(
     try:
         if unlock:
             vault.unlock()
-    except BaseException:
+    except BaseException:  # an interrupt, too: it is cleaned up and goes on
         vault.close()
         raise
     return vault

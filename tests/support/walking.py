@@ -24,7 +24,7 @@ from rocketvpn_sdk.rights import OwnerRights
 LAST = ("rights.delete", "rights.forget_now", "rights.resume", "device.unbind", "close", "reset")
 """These end what the others need, and so are walked last, in this order."""
 MAKERS = ("open", "policy.announce", "policy.settle")
-"""``open`` made the object that is walked; the others are its own wiring between rooms."""
+"""``open`` made the object that is walked; the others are its own wiring between components."""
 
 Values = dict[str, Callable[[RocketVPN], list[Any]]]
 """By a parameter's name, or ``group.call.parameter``: what to pass, one call for each. By ``group.call``: all of it."""

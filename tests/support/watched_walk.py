@@ -17,7 +17,7 @@ from typing import Any
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import EgressBlocked
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.transport import exchange, guard, names, pools
+from rocketvpn_sdk.transport import exchange, guard, pools, resolver
 from rocketvpn_sdk.transport.sent import SentLedger
 from support import grown_up
 from support.walking import walk
@@ -56,7 +56,9 @@ class Watch:
         def noting(*args: Any, **more: Any) -> Any:
             result = original(*args, **more)
             passed = (
-                result if isinstance(result, guard.Passed) else next(a for a in args if isinstance(a, guard.Passed))
+                result
+                if isinstance(result, guard.ApprovedRequest)
+                else next(a for a in args if isinstance(a, guard.ApprovedRequest))
             )
             self.seen.append((what, passed.operation.id))
             return result
@@ -67,7 +69,7 @@ class Watch:
 def _operation(frame: FrameType | None) -> str:
     """Return the operation whose try is on the stack, or the lines that are; a look-up's, on the stack that waits."""
     lines = []
-    if threading.current_thread().name == names.THREAD:
+    if threading.current_thread().name == resolver.THREAD:
         frame = sys._current_frames()[threading.main_thread().ident or 0]
     while frame is not None:
         if frame.f_code is exchange.Exchange._once.__code__:
@@ -77,7 +79,7 @@ def _operation(frame: FrameType | None) -> str:
     return "nobody's: " + " < ".join(lines[:12])
 
 
-def refuse(*_: Any) -> guard.Passed:
+def refuse(*_: Any) -> guard.ApprovedRequest:
     raise EgressBlocked(operation="any", rule="U7", reason="This guard refuses everything.")
 
 
@@ -98,6 +100,7 @@ def main(folder: Path, server: Path, how: str) -> None:
 def _walk(world: World, folder: Path, how: str) -> dict[str, Any]:
     watch = Watch()
     pools._KEPT = pools._NO_REUSE
+    resolver.KEPT = 0.0  # each connection looks its name up
     watch.along(SentLedger, "begin", "recorded")
     if how == "passing":
         watch.along(guard, "check", "passed")

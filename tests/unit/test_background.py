@@ -271,6 +271,25 @@ def test_a_fork_s_child_ends_though_a_thread_that_it_does_not_have_held_a_lock(w
     flusher.stop(30)
 
 
+def test_who_stops_the_flusher_waits_for_the_flush_that_is_running() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def flush() -> None:
+        begun.set()
+        go_on.wait(60)
+
+    flusher = Flusher(flush, HOUR)
+    flusher.hurry()
+    assert begun.wait(60)
+    stopping = threading.Thread(target=flusher.stop, args=(60,))
+    stopping.start()
+    stopping.join(0.2)
+    assert stopping.is_alive()  # as long as the flush runs, however long that is
+    go_on.set()
+    stopping.join(60)
+    assert not stopping.is_alive()
+
+
 def test_the_policy_is_asked_for_once_a_day_over_restarts(tmp_path: Path) -> None:
     clock, secrets = FakeClock(), MemorySecrets()
     vault = open_vault(tmp_path / "vault", secrets, clock)

@@ -17,7 +17,7 @@ from rocketvpn_sdk.cli.app import run
 GROUPS = ["consent", "guardian", "ticket", "policy"]
 """Those that do nothing by themselves; ``log`` shows the log."""
 WIDTHS = [1, 40, 60, 80, 110, 200]
-SHARED = ["--config", "--data-dir", "--profile", "--passphrase", "--code-from", "--json"]
+SHARED = ["--config", "--data-dir", "--profile", "--passphrase", "--code-from", "--json", "--verbose"]
 
 
 def commands() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def check_readable(text: str, width: int) -> None:
 
 
 def test_there_are_as_many_commands_as_there_were() -> None:
-    assert len(ALL) == 1 + 24 + 20
+    assert len(ALL) == 1 + 26 + 20
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -106,7 +106,7 @@ def test_a_width_that_is_none_is_80(
 @pytest.mark.parametrize("name", ["", *GROUPS, "log"])
 def test_the_shared_options_are_in_the_help_of_what_has_commands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = asked(capsys, *name.split(), "--help")[1]
-    assert [option for option in SHARED if f"  {option}" in text] == SHARED
+    assert [option for option in SHARED if re.search(rf"^  (-v, )?{option}\b", text, re.MULTILINE)] == SHARED
 
 
 def started(*arguments: str, flags: tuple[str, ...] = (), **environment: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from rocketvpn_sdk import Report, wire
-from rocketvpn_sdk.cli.commands import consent, delete, delete_owner, view
+from rocketvpn_sdk.cli import problems
+from rocketvpn_sdk.cli.commands import consent, correct, delete, delete_owner, journal, view
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 from rocketvpn_sdk.journal import Entry
@@ -33,7 +34,7 @@ PARTS = ("sent_weeks", "waiting", "disclosures", "requests", "purposes", "recipi
 
 def held(field: str, place: str, **more: Any) -> HeldValue:
     given = {"category": "", "value": f"<{field}>", "purposes": (), "recipients": (), "kept": "P1D"} | more
-    return HeldValue(field=field, place=place, sentence=f"Sentence of {field}.", **given)  # type: ignore[arg-type]
+    return HeldValue(field=field, place=place, sentence=f"Sentence of {field}.", **given)  # type: ignore[arg-type] # of several types
 
 
 def report(**parts: Any) -> Report:
@@ -238,3 +239,36 @@ def test_all_of_a_notice_is_printed_before_somebody_agrees_to_it() -> None:
         "Another field.", "How long", "A year.", "Who", "The operator.", "A company.", "Your choice", "Take back.",
         "You need not.", "mail@example.org", "seven",
     )  # fmt: skip
+
+
+def test_a_correction_says_what_the_server_said_of_it() -> None:
+    def said(value: str | None, state: str, problem: str | None = None) -> str:
+        outcome = SimpleNamespace(server=SimpleNamespace(state=state, problem=problem, waits_until=None))
+        with redirect_stdout(io.StringIO()) as out:
+            correct._show(Out(json=False), "language", value, outcome, confirm=False)  # type: ignore[arg-type] # what it looks at
+        return " ".join(out.getvalue().split())
+
+    assert said("de", "confirmed") == "The server now holds language = de"
+    assert said(None, "confirmed") == "The server holds no language any more."
+    assert said("de", "in_progress", "server-unreachable") == (
+        "The server took it, and could not be asked whether it holds it (server-unreachable)."
+    )
+
+
+def test_a_line_of_the_app_reads_as_a_line_and_an_event_by_its_fields() -> None:
+    line = {"level": "ERROR", "logger": "vpn.tunnel", "message": "it broke", "exception": None}
+    assert (
+        journal.text(Entry(at=AT, event="log.message", purpose="service", fields=line)) == "ERROR vpn.tunnel: it broke"
+    )
+    event = Entry(at=AT, event="session.dialled", purpose="service", fields={"region": "de-fra", "attempt": None})
+    assert journal.text(event) == "region=de-fra"
+
+
+def test_an_interrupt_is_a_document_too_where_none_was_printed() -> None:
+    for printed in (False, True):
+        with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
+            where = Out(json=True)
+            if printed:
+                where.document({"a": 1})
+            problems.show_interrupted(where)
+        assert (out.getvalue().count("error"), bool(err.getvalue())) == ((0, True) if printed else (1, False))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.policies import edited
+from support.policies import VERSION, edited
 
 from rocketvpn_sdk import Config, Event, Limits
 from rocketvpn_sdk.clock import SystemClock
-from rocketvpn_sdk.errors import ConfigurationError, PolicyInvalid
+from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, PolicyInvalid
 from rocketvpn_sdk.events import call_directly
 from rocketvpn_sdk.policy import bundled_policy, parse_policy
 from rocketvpn_sdk.testing.secrets import MemorySecrets
@@ -32,7 +33,8 @@ def refused(**values: Any) -> str:
         config(**values)
     assert caught.value.__cause__ is None
     assert str(caught.value).startswith("The configuration cannot work: ")
-    assert str(caught.value).endswith("Correct it where the app builds its Config.")
+    assert str(caught.value).endswith("Tell the makers of this app.")
+    assert caught.value.hint == "Correct it where the app builds its Config."
     return caught.value.params["problem"]
 
 
@@ -47,6 +49,18 @@ def test_two_values_are_enough():
     assert made.dispatch is call_directly
     assert made.resolved_policy is bundled_policy()
     assert made.authenticator is None
+
+
+@pytest.mark.parametrize("answer", [math.nan, 1e18, "now", None])
+def test_an_apps_own_clock_is_asked_with_care(answer: Any) -> None:
+    class Odd:
+        def time(self) -> Any:
+            return answer
+
+        monotonic = time
+
+    with pytest.raises(CallbackFailed):
+        config(clock=Odd()).clock.time()
 
 
 def test_the_secrets_are_in_the_keyring_unless_the_app_says_otherwise():
@@ -212,7 +226,7 @@ def test_events_are_event_classes(events: Any):
 
 
 def test_a_policy_is_given_as_a_value_or_a_file(tmp_path: Path):
-    text = edited("", "", "version = 2", "version = 7")
+    text = edited("", "", VERSION, "version = 7")
     own = parse_policy(text)
     assert config(policy=own).resolved_policy is own
     file = tmp_path / "own.toml"
@@ -232,7 +246,7 @@ def test_a_policy_file_with_a_mistake_or_none_at_all(tmp_path: Path):
     file = tmp_path / "own.toml"
     with pytest.raises(PolicyInvalid, match="cannot be read"):
         config(policy=file)
-    file.write_text(edited("", "", "version = 2", "version = 0"), "utf-8")
+    file.write_text(edited("", "", VERSION, "version = 0"), "utf-8")
     with pytest.raises(PolicyInvalid, match="must be 1 or more"):
         config(policy=file)
 

@@ -16,8 +16,8 @@ from rocketvpn_sdk.consents import Consents
 from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.policy.values import _ARGUMENTS as TRANSFORMS
 from rocketvpn_sdk.rights import Rights
-from rocketvpn_sdk.updates import Policies
-from rocketvpn_sdk.waiting import Requests
+from rocketvpn_sdk.signed_files import Policies
+from rocketvpn_sdk.waiting import WaitingRequests
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -38,7 +38,7 @@ def rows(page: str, heading: str) -> str:
         ("`consent`", "consent", Consents),
         ("`device`", "device", Devices),
         ("`policy`", "policy", Policies),
-        ("`queue`", "queue", Requests),
+        ("`queue`", "queue", WaitingRequests),
         ("`rights`", "rights", Rights),
     ],
 )
@@ -85,8 +85,8 @@ def test_every_error_tells_what_happened_and_most_tell_what_to_do():
         kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.RocketVPNError)
     ]
     leaves = [kind for kind in kinds if not kind.__subclasses__()]
-    assert [kind.__name__ for kind in kinds if not kind.sentence.endswith((".", "}"))] == []
-    assert [kind.__name__ for kind in leaves if not kind.remedy.endswith(".")] == []
+    assert [kind.__name__ for kind in kinds if not kind.MESSAGE.endswith((".", "}"))] == []
+    assert [kind.__name__ for kind in leaves if not kind.REMEDY.endswith(".")] == []
     codes = [kind.code for kind in kinds]
     assert len(codes) == len(set(codes))
 

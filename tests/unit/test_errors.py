@@ -10,6 +10,7 @@ import re
 import string
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -31,8 +32,8 @@ DEVICES = (
 
 def classes() -> list[type[RocketVPNError]]:
     """Return every error class there is, wherever it is written; the command line's own never leave it."""
-    for room in ("policy", "vault", "consent", "journal", "transport", "device", "rights", "client"):
-        importlib.import_module(f"rocketvpn_sdk.{room}")
+    for package in ("policy", "vault", "consent", "journal", "transport", "device", "rights", "client"):
+        importlib.import_module(f"rocketvpn_sdk.{package}")
     found, waiting = [], [RocketVPNError]
     while waiting:
         kind = waiting.pop()
@@ -44,9 +45,10 @@ def classes() -> list[type[RocketVPNError]]:
 KINDS = classes()
 
 
-def placeholders(kind: type[RocketVPNError]) -> dict[str, str]:
-    """Return the names that a class's sentences want, with their format."""
-    parsed = [*string.Formatter().parse(kind.sentence), *string.Formatter().parse(kind.remedy)]
+def placeholders(kind: type[RocketVPNError], cause: str = "") -> dict[str, str]:
+    """Return the names that a class's sentences want for a cause, with their format."""
+    texts = [(kind.MESSAGES, kind.MESSAGE), (kind.REMEDIES, kind.REMEDY), (kind.HINTS, kind.HINT)]
+    parsed = [part for by_cause, text in texts for part in string.Formatter().parse(by_cause.get(cause, text))]
     return {name: spec or "" for _, name, spec, _ in parsed if name}
 
 
@@ -59,7 +61,9 @@ def computed(kind: type[RocketVPNError]) -> set[str]:
 
 def sample(kind: type[RocketVPNError], **more: Any) -> RocketVPNError:
     params: dict[str, Any] = {
-        name: 2.5 if spec else f"<{name}>" for name, spec in placeholders(kind).items() if name not in computed(kind)
+        name: 2.5 if spec else f"<{name}>"
+        for name, spec in placeholders(kind, more.get("cause", "")).items()
+        if name not in computed(kind)
     }
     if issubclass(kind, errors.RequestRefused):
         params |= {"operation": "data.correct", "reason": "invalid"}
@@ -130,12 +134,12 @@ def test_every_error_is_a_sentence_and_says_what_to_do(kind: type[RocketVPNError
     assert said
     assert "{" not in said
     assert said.endswith((".", ">"))
-    assert said.startswith(str(error).partition(error.action or "\0")[0])
-    assert error.action == "" or said.endswith(error.action)
+    assert said.startswith(str(error).partition(error.remedy or "\0")[0])
+    assert error.remedy == "" or said.endswith(error.remedy)
     assert repr(error) == f"{kind.__name__}({said!r})"
     assert f"{error}" == said
     if not {other for other in KINDS if other is not kind and issubclass(other, kind)}:
-        assert error.action, "a leaf of the tree says what to do"
+        assert error.remedy, "a leaf of the tree says what to do"
 
 
 @every
@@ -176,7 +180,7 @@ def test_a_device_limit_names_the_devices():
 
 def test_a_refusal_says_what_was_wrong_where():
     error = sample(errors.RequestRefused)
-    assert "(invalid); /language: too long; /: odd." in str(error)
+    assert "refused this; /language: too long; /: odd." in str(error)
     assert error.items[0].pointer == "/language"
 
 
@@ -186,19 +190,66 @@ def test_a_brace_in_a_value_is_only_a_brace():
 
 @every
 def test_what_to_do_depends_on_whose_fault_it_is(kind: type[RocketVPNError]):
-    for cause, advice in kind.remedies.items():
+    for cause, advice in kind.REMEDIES.items():
         error = sample(kind, cause=cause)
-        assert (error.cause, error.action) == (cause, advice)
+        assert (error.cause, error.remedy) == (cause, advice)
         assert str(error).endswith(advice)
         assert "{" not in advice
-    assert sample(kind, cause="never heard of").action == sample(kind).action
+    assert sample(kind, cause="never heard of").remedy == sample(kind).remedy
+
+
+FOR_DEVELOPERS = re.compile(
+    r"""\w\(|[=`'"]|\w_\w|\b(Config|error|SDK|ulimit|keyword|exception|policy_|None|True|False)\b"""
+    r"""|\b(root key|partition|lane|TUF|rotation|vault|idempotency|schema|token)\b|!r"""
+)
+"""What an app's user does not read: Python, settings, and the names of our own parts."""
+OF_THE_DEVELOPER = (errors.ConfigurationError, errors.OperationUndeclared)
+"""Raised by what a developer wrote; a user who sees one is asked to tell them."""
+
+
+@every
+def test_no_sentence_for_the_user_has_python_or_a_part_of_ours_in_it(kind: type[RocketVPNError]):
+    said = [kind.MESSAGE, kind.REMEDY, *kind.MESSAGES.values(), *kind.REMEDIES.values()]
+    plain = [re.sub(r"'s\b|(?<=s)'|{\w+[^!}]*}", "", text) for text in said]
+    assert [text for text in plain if FOR_DEVELOPERS.search(text)] == []
+
+
+@every
+def test_a_hint_for_the_developer_stands_in_tracebacks_and_in_no_sentence(kind: type[RocketVPNError]):
+    for cause in ("", *kind.HINTS):
+        error = sample(kind, cause=cause)
+        assert "{" not in error.hint
+        assert getattr(error, "__notes__", []) == ([error.hint] if error.hint else [])
+        assert error.hint == "" or error.hint not in str(error)
+        assert error.hint in "".join(traceback.format_exception(error))
+    assert set(kind.HINTS) <= set(kind.REMEDIES), "each cause has a remedy, too"
+
+
+@every
+def test_an_error_made_with_nothing_says_what_it_can(kind: type[RocketVPNError]):
+    given = {"operation": "x", "reason": "y"} if issubclass(kind, errors.RequestRefused) else {}
+    for cause in ("", *kind.MESSAGES, *kind.REMEDIES, *kind.HINTS):
+        error = kind(**given, cause=cause)
+        assert "{" not in f"{error} {error.hint}"
+
+
+@every
+def test_how_to_repeat_a_call_is_added_to_the_hint_and_survives_a_copy(kind: type[RocketVPNError]):
+    error = sample(kind)
+    hint = error.hint
+    error.add_note("the app's")
+    error.repeat_with("k-1")
+    assert error.hint.startswith(hint)
+    assert "idempotency_key='k-1'" in error.hint
+    assert error.__notes__ == ["the app's", error.hint]
+    assert pickle.loads(pickle.dumps(error)).idempotency_key == copy.copy(error).idempotency_key == "k-1"
 
 
 # ---------------------------------------------------------------- where they are raised
 
 
-def raised() -> Iterator[tuple[str, type[RocketVPNError], set[str]]]:
-    """Yield each place that makes an error with plain keywords: where, which, and the keywords."""
+def raised() -> Iterator[tuple[str, type[RocketVPNError], dict[str, ast.expr]]]:
+    """Yield each place that makes an error with plain keywords: where, which, and the keywords with their values."""
     known = {kind.__name__: kind for kind in KINDS}
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -207,7 +258,12 @@ def raised() -> Iterator[tuple[str, type[RocketVPNError], set[str]]]:
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if name in known:
                 where = f"{path.relative_to(PACKAGE)}:{node.lineno}"
-                yield where, known[name], {keyword.arg for keyword in node.keywords if keyword.arg}
+                yield where, known[name], {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+
+
+def constant(node: ast.expr | None) -> str:
+    """Return the text that stands there, or nothing."""
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 def test_wherever_an_error_is_made_it_gets_what_its_sentence_needs():
@@ -216,7 +272,7 @@ def test_wherever_an_error_is_made_it_gets_what_its_sentence_needs():
     lacking = {
         f"{where} {kind.__name__}: {', '.join(sorted(missing))}"
         for where, kind, given in found
-        if (missing := set(placeholders(kind)) - computed(kind) - given)
+        if (missing := set(placeholders(kind, constant(given.get("cause")))) - computed(kind) - set(given))
     }
     assert lacking == set()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import errno
 import hashlib
 import hmac
 import pickle
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 
-from rocketvpn_sdk.errors import VaultDamaged
+from rocketvpn_sdk.errors import VaultDamaged, VaultReadOnly
 from rocketvpn_sdk.identity import Binding, Credentials, DeviceKey, device_id, read_machine_id, usable_machine_id
 
 MACHINE = "4c4c4544003957108052b4c04f384833"
@@ -133,3 +134,10 @@ def test_no_secret_shows_in_a_repr() -> None:
     shown = f"{key!r} {credentials!r} {binding!r} {credentials} {binding}"
     for secret in ("refresh-secret", "RV-2026-0001", "D" * 52, repr(key.to_bytes()), key.to_bytes().hex()):
         assert secret not in shown
+
+
+def test_a_process_with_too_many_open_files_has_no_other_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rocketvpn_sdk.identity.out_of_files", lambda: OSError(errno.EMFILE, "too many"))
+    monkeypatch.setattr(machineid, "id", lambda: MACHINE)
+    with pytest.raises(VaultReadOnly, match="too many files open"):
+        read_machine_id()

@@ -108,7 +108,7 @@ def test_a_sample_is_the_same_for_a_seed_and_takes_each_statement_once() -> None
 def test_what_only_shows_the_sdk_is_left_out_unless_it_is_asked_for() -> None:
     everything = mutants.everything("")
     assert not [file for file in everything if file.startswith(("sandbox/", "testing/", "cli/demo/"))]
-    assert {"vault/head.py", "cli/app.py"} <= everything.keys()
+    assert {"vault/header.py", "cli/app.py"} <= everything.keys()
     assert "sandbox/tokens.py" in mutants.everything("sandbox/tokens")
 
 
@@ -167,7 +167,7 @@ def test_nearest_and_quickest_tests_come_first_and_variations_of_others_last() -
     times = [0.9, 0.2, 0.3, 0.1, 0.2, 0.4]
     seconds = {f"tests/unit/vault/test_{name}": each for name, each in zip(names, times, strict=True)}
     known = SimpleNamespace(seconds=seconds)
-    ordered = mutant_map.Map._ordered(known, seconds, {"vault", "head"})  # type: ignore[arg-type]
+    ordered = mutant_map.Map._ordered(known, seconds, {"vault", "head"})  # type: ignore[arg-type] # a stand-in for a map
     assert [test.rpartition("::")[2] for test in ordered] == ["c[1]", "c[2]", "b", "a[1]", "d", "a[2]"]
 
 

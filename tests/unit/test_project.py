@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 from importlib import metadata, resources
 from pathlib import Path
 
+import grimp
 import pytest
 from support.oldest import oldest
 
@@ -28,11 +30,16 @@ FILES = {
     "SECURITY.md",
     "LICENSE",
     ".gitignore",
+    ".pre-commit-config.yaml",
+    ".github/PULL_REQUEST_TEMPLATE.md",
+    ".github/workflows/release.yml",
+    ".github/workflows/tests.yml",
     ".ci/run",
     "docs/index.md",
     "docs/threat-model.md",
     "docs/dependencies.md",
     "docs/decisions/index.md",
+    "docs/releasing.md",
     "rocketvpn_sdk/py.typed",
     "rocketvpn_sdk/policy/rocketvpn.toml",
 }
@@ -232,4 +239,9 @@ def test_the_licence_is_the_one_that_is_named():
 def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    assert {"help", "demo", "test", "lint", "bench", "docs", "soak", "clean"} <= targets
+    assert {"help", "demo", "test", "lint", "bench", "docs", "release", "soak", "clean"} <= targets
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = grimp.build_graph("rocketvpn_sdk", exclude_type_checking_imports=True)
+    TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).prepare()

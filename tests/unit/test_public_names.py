@@ -120,12 +120,12 @@ def test_what_an_app_declares_with_needs_no_network_library(tmp_path: Path, name
 
 
 def test_opening_and_recording_loads_nothing_that_decides_about_consents_or_compares_policies(tmp_path: Path):
-    rooms = "print(json.dumps([name for name in sys.modules if name.startswith('rocketvpn_sdk.')])); sys.exit()\n"
-    found = loaded(_OPEN + rooms, tmp_path)
+    components = "print(json.dumps([name for name in sys.modules if name.startswith('rocketvpn_sdk.')])); sys.exit()\n"
+    found = loaded(_OPEN + components, tmp_path)
     late = {"consents", "consents.guardian", "policy.change", "policy.explaining", "policy.labels", "updates"}
     late |= {f"consent.{name}" for name in ("consent", "decisions", "ending", "minors", "notices", "outcome", "record")}
     assert found & {f"rocketvpn_sdk.{name}" for name in late} == set()
-    assert {"rocketvpn_sdk.consent.standing", "rocketvpn_sdk.policy.decide"} <= found
+    assert {"rocketvpn_sdk.consent.current_consents", "rocketvpn_sdk.policy.decide"} <= found
 
 
 def test_opening_the_journal_and_the_vault_needs_no_network_library_and_no_keyring(tmp_path: Path):

@@ -17,7 +17,9 @@ AT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
 DAY = date(2026, 11, 1)
 SECRET = "s3cret-s3cret-s3cret"
 DEVICE = wire.Device(id="A" * 52, name="Blue lynx", bound_on=DAY, current=True)
-CHALLENGE = wire.Challenge(kind="email_code", hint="k…@example.org", expires_at=AT, code_digits=6)
+CHALLENGE = wire.Challenge(kind="email_code", hint="k…@example.org", expires_at=AT, code_digits=6, recovery=True)
+CHANGE = wire.OrderChange(kind="first_address", id="r", asked_at=AT, takes_effect_at=AT, hint=SECRET, current=True)
+PENDING = wire.PendingValue(value=SECRET, state="waiting", until=AT)
 HOLD = wire.Hold(basis="law", until=DAY, reason="Tax law.")
 HELD_BACK = wire.HeldBack(field="payment_record", basis="court", until=DAY)
 HELD_CONSENT = wire.HeldConsent(
@@ -38,6 +40,7 @@ FIELD = wire.HeldField(
     hold=HOLD,
     correctable=True,
     belongs="order",
+    pending=PENDING,
 )
 
 REQUEST = wire.RightsRequest(
@@ -51,8 +54,10 @@ REQUEST = wire.RightsRequest(
     processing_details="y",
     results_url="https://h/r",
     expires_at=AT,
+    waits_until=AT,
+    asked_by="another_device",
 )
-DISCLOSURE = wire.Disclosure(recipient=SECRET, kind="authority", basis=SECRET, categories=[SECRET], day=DAY)
+DISCLOSURE = wire.DisclosureItem(recipient=SECRET, kind="authority", basis=SECRET, categories=[SECRET], day=DAY)
 TICKET = wire.ErasureTicket(ticket_id="a" * 64, scope="device", made_on=date(2026, 11, 22), current=True)
 EXAMPLES: list[Wire] = [
     wire.ServerMetadata(
@@ -76,7 +81,12 @@ EXAMPLES: list[Wire] = [
         attempts_left=2,
     ),
     wire.TokenResponse(
-        access_token=SECRET, token_type="DPoP", expires_in=900, refresh_token=SECRET, acr=wire.ACR_EMAIL_CODE
+        access_token=SECRET,
+        token_type="DPoP",
+        expires_in=900,
+        refresh_token=SECRET,
+        acr=wire.ACR_EMAIL_CODE,
+        order_changes=[CHANGE],
     ),
     wire.ProblemItem(detail="too long", pointer="/language"),
     wire.Problem(
@@ -87,7 +97,13 @@ EXAMPLES: list[Wire] = [
         errors=[wire.ProblemItem(detail="x")],
         devices=[DEVICE],
     ),
-    wire.Order(state="active", paid_until=DAY, devices_used=1, devices_allowed=5),
+    wire.Order(
+        state="active", paid_until=DAY, devices_used=1, devices_allowed=5, deletion_waits_days=7, changes=[CHANGE]
+    ),
+    CHANGE,
+    PENDING,
+    wire.NewRecoveryCode(fingerprint="a" * 64),
+    wire.RecoveryCodeMade(made_on=DAY),
     DEVICE,
     wire.DeviceList(devices=[DEVICE]),
     HOLD,
@@ -98,13 +114,13 @@ EXAMPLES: list[Wire] = [
     REQUEST,
     wire.RightsRequests(requests=[REQUEST]),
     DISCLOSURE,
-    wire.Disclosures(disclosures=[DISCLOSURE]),
+    wire.DisclosureList(disclosures=[DISCLOSURE]),
     TICKET,
     wire.ErasureTicketList(tickets=[TICKET]),
     wire.NewErasureTicket(ticket_id="a" * 64, scope="account"),
     wire.Erasure(ticket="A" * 40),
     HELD_BACK,
-    wire.Receipt(
+    wire.ReceiptClaims(
         iss="https://h",
         jti="r",
         iat=1_800_000_000,
@@ -143,6 +159,8 @@ SECRETS = {
     "AuthorizationError": {"auth_session"},
     "TokenResponse": {"access_token", "refresh_token"},
     "HeldField": {"value"},
+    "PendingValue": {"value"},
+    "OrderChange": {"hint"},
     "Disclosure": {"recipient", "basis", "categories"},
 }
 

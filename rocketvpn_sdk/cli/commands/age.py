@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import ask
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 
 _MINOR = (
     "What you agreed to ends, unless a guardian agreed, and what is kept here for it is destroyed. You cannot take this"
@@ -27,15 +27,15 @@ _MINOR = (
     """
 )
 def age(
-    call: Call,
+    context: CommandContext,
     adult: Annotated[
         bool | None, typer.Option("--adult/--minor", help="Say that you are 18 or older, or that you are not.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --minor; --json needs this.")] = False,
-) -> Answer:
-    with call.open() as rocket:
+) -> CommandResult:
+    with context.open() as rocket:
         if adult is False and not yes:
-            ask.confirm("minor", _MINOR, call.out, stopped="Nothing was changed.")
+            ask.confirm("minor", _MINOR, context.out, stopped="Nothing was changed.")
         if adult is not None:
             rocket.consent.declare_age(adult)
         status = rocket.consent.status()
@@ -46,4 +46,4 @@ def age(
         refused = "a guardian agreed to the policy." if guardian else "whatever is optional is refused."
         out.say(words.get(said, f"You said that you are under 18; {refused}"))
 
-    return Answer({"adult": said, "guardian": guardian}, show)
+    return CommandResult({"adult": said, "guardian": guardian}, show)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import ask, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import ticket as tickets
 from rocketvpn_sdk.cli.commands.policy_show import Language
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.problems import CommandError, exit_code, sentence
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.entered import plain
@@ -37,7 +37,7 @@ _WHOLE_ID = 52
     """
 )
 def bind(
-    call: Call,
+    context: CommandContext,
     order: Annotated[str, typer.Argument(metavar="ORDER", help="The order number; - reads it.")],
     replace: Annotated[
         str | None, typer.Option(metavar="ID", help="Put this device in the place of one of the order's others.")
@@ -49,11 +49,11 @@ def bind(
     ticket: Annotated[
         bool, typer.Option("--ticket", help="Make a panic ticket too (see `rocketvpn ticket make`).")
     ] = False,
-) -> Answer:
+) -> CommandResult:
     order = ask.order_number(order)
-    with call.open(new=True) as rocket:
+    with context.open(new=True) as rocket:
         advice = rocket.policy.advice(language)
-        call.out.say(advice)  # before anything is sent (M1)
+        context.out.say(advice)  # before anything is sent (M1)
         binding = rocket.device.bind(order, replace=_to_replace(rocket, order, replace, another), another=another)
         made = _ticket(rocket) if ticket else None
     document: dict[str, Any] = {
@@ -73,7 +73,7 @@ def bind(
             out.say()
             tickets.show(out, made)
 
-    return Answer(document, show)
+    return CommandResult(document, show)
 
 
 def _ticket(rocket: RocketVPN) -> PanicTicket:
@@ -91,17 +91,18 @@ def _ticket(rocket: RocketVPN) -> PanicTicket:
     """Take this device, or another one, off its order.
 
     The server is told first; only then the binding and the key here are destroyed. The log stays: `rocketvpn delete`
-    removes that too. `rocketvpn status --online` lists the order's devices.
+    removes that too. Another device needs a code, which is sent to the order's e-mail address;
+    `rocketvpn status --devices` lists them.
     """
 )
 def unbind(
-    call: Call,
+    context: CommandContext,
     device: Annotated[
         str | None, typer.Argument(metavar="ID", help="Another device of the order, by ID or name.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
-) -> Answer:
-    with call.open() as rocket:
+) -> CommandResult:
+    with context.open() as rocket:
         target = None if device is None else chosen(rocket.device.list(), device, "ID")
         own = target is None or target.current
         if rocket.device.binding is None:
@@ -109,14 +110,14 @@ def unbind(
         if not yes:
             what = "This device" if own else f"The device {target.name if target else ''}"
             question = f"{what} will be taken off the order, and its key will be worth nothing."
-            ask.confirm("unbind", question, call.out, stopped="Nothing was changed.")
+            ask.confirm("unbind", question, context.out, stopped="Nothing was changed.")
         rocket.device.unbind(None if target is None else target.id)
     document = {"unbound": True, "this_device": own, "name": None if target is None else target.name}
 
     def show(out: Out) -> None:
         out.say("This device is not bound any more." if own else f"{target.name if target else ''} was taken off.")
 
-    return Answer(document, show)
+    return CommandResult(document, show)
 
 
 def chosen(devices: tuple[Device, ...], wanted: str, argument: str) -> Device:
@@ -133,7 +134,7 @@ def chosen(devices: tuple[Device, ...], wanted: str, argument: str) -> Device:
     ]
     if len(found) != 1:
         why = "it fits several devices" if found else "the order has no such device"
-        raise ValueRefused(name=argument, problem=f"{why}; there are {words.joined([each.name for each in devices])}")
+        raise ValueRefused(name=argument, problem=f"{why}; there are {words.listed([each.name for each in devices])}")
     return found[0]
 
 

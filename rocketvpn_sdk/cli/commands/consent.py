@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import ask, codes, files, words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.plain import plain
 from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 from rocketvpn_sdk.consent import ConsentChange, ConsentNotice, ConsentReceipt, PurposeStatus
@@ -36,8 +36,8 @@ _SERVER = {
     What the server has not heard yet is sent first, where it can be reached.
     """
 )
-def list_all(call: Call) -> Answer:
-    with call.open() as rocket:
+def list_all(context: CommandContext) -> CommandResult:
+    with context.open() as rocket:
         rocket.consent.deliver()
         status = rocket.consent.status()
 
@@ -51,40 +51,42 @@ def list_all(call: Call) -> Answer:
             out.say()
             out.say("For someone under 18, or of unknown age, nothing optional counts without a guardian's agreement.")
 
-    return Answer(status, show)
+    return CommandResult(status, show)
 
 
 @help_text("Show what you would agree to.")
-def show_notice(call: Call, purpose: Purpose, recipient: Recipient = None, language: Language = "en") -> Answer:
-    with call.open() as rocket:
+def show_notice(
+    context: CommandContext, purpose: Purpose, recipient: Recipient = None, language: Language = "en"
+) -> CommandResult:
+    with context.open() as rocket:
         notice = rocket.consent.notice(purpose, language, recipient)
-    return Answer(_document(notice), lambda out: _show(out, notice))
+    return CommandResult(_document(notice), lambda out: _show(out, notice))
 
 
 @help_text("Agree, after the notice was shown; `consent withdraw` takes it back.")
 def grant(
-    call: Call,
+    context: CommandContext,
     purpose: Purpose,
     recipient: Recipient = None,
     language: Language = "en",
     until: Annotated[str | None, typer.Option(metavar="DAY", help="The day on which it ends by itself.")] = None,
     yes: Yes = False,
-) -> Answer:
+) -> CommandResult:
     end = None if until is None else _day(until)
-    with call.open() as rocket:
+    with context.open() as rocket:
         notice = rocket.consent.notice(purpose, language, recipient)
-        _ask(call.out, notice, "agree", yes=yes)
+        _ask(context.out, notice, "agree", yes=yes)
         done = rocket.consent.grant(notice, end)
     return _answer(done, notice)
 
 
 @help_text("Refuse; what you agreed to before ends as if withdrawn.")
 def deny(
-    call: Call, purpose: Purpose, recipient: Recipient = None, language: Language = "en", yes: Yes = False
-) -> Answer:
-    with call.open() as rocket:
+    context: CommandContext, purpose: Purpose, recipient: Recipient = None, language: Language = "en", yes: Yes = False
+) -> CommandResult:
+    with context.open() as rocket:
         notice = rocket.consent.notice(purpose, language, recipient)
-        _ask(call.out, notice, "refuse", yes=yes)
+        _ask(context.out, notice, "refuse", yes=yes)
         done = rocket.consent.deny(notice)
     return _answer(done, notice)
 
@@ -95,8 +97,8 @@ def deny(
     It holds at once, offline too, and nobody asks whether you are sure.
     """
 )
-def withdraw(call: Call, purpose: Purpose, recipient: Recipient = None) -> Answer:
-    with call.open() as rocket:
+def withdraw(context: CommandContext, purpose: Purpose, recipient: Recipient = None) -> CommandResult:
+    with context.open() as rocket:
         done = rocket.consent.withdraw(purpose, recipient)
     return _answer(done)
 
@@ -108,19 +110,19 @@ def withdraw(call: Call, purpose: Purpose, recipient: Recipient = None) -> Answe
     """
 )
 def receipts(
-    call: Call,
+    context: CommandContext,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write each into a file of this folder; - prints them.")
     ] = None,
-) -> Answer:
+) -> CommandResult:
     if files.is_stdout(output):
-        files.check(output, call.out, name="--output")
+        files.check(output, context.out, name="--output")
     elif output is not None:
-        files.refuse_vault(output, name="--output", vault=call.config.folder)
-    with call.open() as rocket:
+        files.refuse_vault(output, name="--output", vault=context.config.folder)
+    with context.open() as rocket:
         found = rocket.consent.receipts()
     if files.is_stdout(output):
-        return Answer(None, lambda _: files.pour("".join(f"{each.json()}\n" for each in found).encode()))
+        return CommandResult(None, lambda _: files.pour("".join(f"{each.json()}\n" for each in found).encode()))
     written = [] if output is None else [_written(receipt, output) for receipt in found]
 
     def show(out: Out) -> None:
@@ -132,7 +134,7 @@ def receipts(
         out.say()
         out.say(f"Written to {output}." if output else "With --output they are written to files, with --json printed.")
 
-    return Answer({"receipts": [receipt.document for receipt in found], "files": written}, show)
+    return CommandResult({"receipts": [receipt.document for receipt in found], "files": written}, show)
 
 
 def _written(receipt: ConsentReceipt, folder: Path) -> str:
@@ -179,7 +181,7 @@ def _show(out: Out, notice: ConsentNotice) -> None:
     out.say()
 
 
-def _answer(done: ConsentChange, notice: ConsentNotice | None = None) -> Answer:
+def _answer(done: ConsentChange, notice: ConsentNotice | None = None) -> CommandResult:
     document: dict[str, Any] = plain(done) | {"sentence": done.sentence}
     if notice is not None:
         document["notice"] = _document(notice)
@@ -191,7 +193,7 @@ def _answer(done: ConsentChange, notice: ConsentNotice | None = None) -> Answer:
         if done.changed and _SERVER[done.server]:
             out.say(_SERVER[done.server])
 
-    return Answer(document, show)
+    return CommandResult(document, show)
 
 
 def _document(notice: ConsentNotice) -> dict[str, Any]:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rocketvpn_sdk._components import DELETION
 from rocketvpn_sdk.cli import ask, codes, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.delete_owner import delete_as_owner
-from rocketvpn_sdk.cli.commands.delete_shown import REACHES, Reach, code_of, show_plan, show_server
+from rocketvpn_sdk.cli.commands.delete_shown import REACHES, DeletionScope, code_of, show_plan, show_server
 from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_receipt
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.rooms import DELETION
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.client import RocketVPN
@@ -28,17 +28,21 @@ if TYPE_CHECKING:  # brings httpx
 
     Shows first what goes, what stays and until when, and what stops working. Here it is gone at once, offline too.
     Until the server has confirmed, a sealed request stays on this device: --resume takes it further, --forget drops it.
+    Deleting the account needs a code from an e-mail; with --with-code it is asked for first, and what is shown before
+    the deletion is complete.
 
     With --owner, deletes at the server alone: for whoever lost the device, or whose device was removed. A code is sent
     to the order's e-mail address for that.
     """
 )
 def delete(
-    call: Call,
+    context: CommandContext,
     scope: Annotated[
-        Reach, typer.Option(metavar="WHAT", help="logs (the app's log), device (this one) or account (everything).")
-    ] = Reach.account,
+        DeletionScope,
+        typer.Option(metavar="WHAT", help="logs (the app's log), device (this one) or account (everything)."),
+    ] = DeletionScope.account,
     plan: Annotated[bool, typer.Option("--plan", help="Only show what would be deleted.")] = False,
+    with_code: ask.WithCode = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
     receipt: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the server's signed receipt (JSON); - prints it.")
@@ -53,33 +57,35 @@ def delete(
         str | None,
         typer.Option(metavar="ID", help="With --owner: only this device's data (`view --owner` has its ID)."),
     ] = None,
-) -> Answer:
+) -> CommandResult:
     if sum((plan or owner is not None, resume, forget)) > 1:
         raise ValueRefused(name="options", problem="--resume and --forget go with neither --plan nor --owner")
     if device is not None and owner is None:
         raise ValueRefused(name="options", problem="--device goes with --owner")
     if receipt is not None:
-        check_receipt_file(receipt, call.out, call.config.folder)
+        check_receipt_file(receipt, context.out, context.config.folder)
     if owner is not None:
-        return delete_as_owner(call, ask.order_number(owner), device, receipt, only_plan=plan, yes=yes)
+        return delete_as_owner(context, ask.order_number(owner), device, receipt, only_plan=plan, yes=yes)
     if resume:
-        return _resume(call, receipt, yes=yes)
+        return _resume(context, receipt, yes=yes)
     if forget:
-        return _forget(call, yes=yes)
-    return _delete(call, scope, receipt, only_plan=plan, yes=yes)
+        return _forget(context, yes=yes)
+    return _delete(context, scope, receipt, only_plan=plan, with_code=with_code, yes=yes)
 
 
-def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, yes: bool) -> Answer:
-    with call.open() as rocket:
+def _delete(
+    context: CommandContext, scope: DeletionScope, receipt: Path | None, *, only_plan: bool, with_code: bool, yes: bool
+) -> CommandResult:
+    with context.open() as rocket:
         policies = in_force(rocket)
-        planned = rocket.rights.plan_delete(scope.value)
+        planned = rocket.rights.plan_delete(scope.value, with_code=with_code)
         if only_plan:
-            return Answer({"plan": planned}, lambda out: show_plan(out, planned, policies))
-        show_plan(call.out, planned, policies)
+            return CommandResult({"plan": planned}, lambda out: show_plan(out, planned, policies))
+        show_plan(context.out, planned, policies)
         if not yes:
-            ask.confirm("delete", "This cannot be undone.", call.out)
+            ask.confirm("delete", "This cannot be undone.", context.out)
         outcome = rocket.rights.delete(planned)
-    saved = save_receipt(outcome.server.receipt, receipt, call.out, offer=not yes)
+    saved = save_receipt(outcome.server.receipt, receipt, context.out, offer=not yes)
 
     def show(out: Out) -> None:
         out.heading("What was done")
@@ -91,16 +97,18 @@ def _delete(call: Call, scope: Reach, receipt: Path | None, *, only_plan: bool, 
         show_server(out, outcome.server, saved, expected=planned.server_holds)
 
     document = {"plan": planned, "outcome": outcome, "receipt_file": saved}
-    all_done = scope is Reach.logs and outcome.server.state == "not_needed"  # the log is kept on this device alone
-    return Answer(document, show, codes.DONE if all_done else code_of([outcome.server]))
+    all_done = (
+        scope is DeletionScope.logs and outcome.server.state == "not_needed"
+    )  # the log is kept on this device alone
+    return CommandResult(document, show, codes.DONE if all_done else code_of([outcome.server]))
 
 
-def _resume(call: Call, receipt: Path | None, *, yes: bool) -> Answer:
-    with call.open() as rocket:
+def _resume(context: CommandContext, receipt: Path | None, *, yes: bool) -> CommandResult:
+    with context.open() as rocket:
         states = list(rocket.rights.resume())
     saved = None
     for state in states:
-        saved = saved or save_receipt(state.receipt, receipt, call.out, offer=not yes)
+        saved = saved or save_receipt(state.receipt, receipt, context.out, offer=not yes)
 
     def show(out: Out) -> None:
         if not states:
@@ -108,20 +116,20 @@ def _resume(call: Call, receipt: Path | None, *, yes: bool) -> Answer:
         for state in states:
             show_server(out, state, saved, indent=0)
 
-    return Answer({"server": states, "receipt_file": saved}, show, code_of(states))
+    return CommandResult({"server": states, "receipt_file": saved}, show, code_of(states))
 
 
-def _forget(call: Call, *, yes: bool) -> Answer:
-    with call.open() as rocket:
+def _forget(context: CommandContext, *, yes: bool) -> CommandResult:
+    with context.open() as rocket:
         waiting = deletions(rocket)
         if waiting and not yes:
-            ask.confirm("forget", "The server will not be told any more.", call.out)
+            ask.confirm("forget", "The server will not be told any more.", context.out)
         rocket.rights.forget_now()
 
     def show(out: Out) -> None:
         out.say("The request was dropped. What the server holds, it goes on holding." if waiting else "Nothing waited.")
 
-    return Answer({"forgotten": waiting}, show)
+    return CommandResult({"forgotten": waiting}, show)
 
 
 def in_force(rocket: RocketVPN) -> tuple[Policy, ...]:
@@ -136,5 +144,5 @@ def deletions(rocket: RocketVPN) -> int:
 
 
 def _here(plan: DeletionPlan, keys: int) -> str:
-    what = REACHES[Reach(plan.scope)]
+    what = REACHES[DeletionScope(plan.scope)]
     return f"On this device {what} is gone: {words.counted(keys, 'log key')} destroyed, and the key above them changed."

@@ -7,47 +7,49 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.cli import ask, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.delete_shown import code_of, show_server
 from rocketvpn_sdk.cli.commands.receipt_file import save_receipt
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.interrupts import interrupts
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.errors import AuthenticationError, ServerError, TransportError, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import HeldValue, Outcome, OwnerRights
 
-
 _PAUSES = (2.0, 4.0, 8.0, 16.0, *(30.0,) * 8)
 """Seconds between one asking and the next in an owner's name: less than the minutes that it is good for."""
+_NOT_CONFIRMED = (
+    "The server has the request and has not confirmed it yet. An owner can ask only for minutes, so no receipt can be"
+    " had here later. Ask the operator for it, by the number of the request:"
+)
 
 
 def delete_as_owner(
-    call: Call, order: str, device: str | None, receipt: Path | None, *, only_plan: bool, yes: bool
-) -> Answer:
+    context: CommandContext, order: str, device: str | None, receipt: Path | None, *, only_plan: bool, yes: bool
+) -> CommandResult:
     """Have the server delete what it holds about an order, or one device of it, in the name of the order's owner."""
-    with call.open(new=True) as rocket:
+    with context.open(new=True) as rocket:
         owner = rocket.rights.as_owner(order)
         if only_plan or not yes:
             planned = _owner_plan(owner.view(), device)
             if only_plan:
-                return Answer({"plan": planned}, lambda out: show_owner_plan(out, planned))
-            show_owner_plan(call.out, planned)
-            ask.confirm("delete", "This cannot be undone.", call.out)
-        outcome = _followed(owner, device, call.out)
-    saved = save_receipt(outcome.server.receipt, receipt, call.out, offer=not yes)
+                return CommandResult({"plan": planned}, lambda out: show_owner_plan(out, planned))
+            show_owner_plan(context.out, planned)
+            ask.confirm("delete", "This cannot be undone.", context.out)
+        outcome = _followed(owner, device, context.out)
+    saved = save_receipt(outcome.server.receipt, receipt, context.out, offer=not yes)
 
     def show(out: Out) -> None:
         if outcome.server.state == "in_progress":
-            out.say("The server has the request and has not confirmed it yet. An owner can ask only for minutes, so no")
-            out.say("receipt can be had here later. Ask the operator for it, by the number of the request:")
+            out.say(_NOT_CONFIRMED)
             out.say(str(outcome.server.request_id), indent=2)
             out.say("`rocketvpn view --owner ORDER` shows whether something is still held.")
             return
         show_server(out, outcome.server, saved, indent=0)
         out.say("On this device nothing was deleted.")
 
-    return Answer({"outcome": outcome, "receipt_file": saved}, show, code_of([outcome.server]))
+    return CommandResult({"outcome": outcome, "receipt_file": saved}, show, code_of([outcome.server]))
 
 
 def _followed(owner: OwnerRights, device: str | None, out: Out) -> Outcome:
@@ -97,14 +99,14 @@ def show_owner_plan(out: Out, plan: dict[str, Any]) -> None:
     what = "one device" if plan["scope"] == "device" else "the order and all its devices"
     out.say(f"Deleting what the server holds about {what}", style="bold")
     out.heading("Goes from the server")
-    out.say(words.joined([words.name(field) for field in plan["goes"]]), indent=2, hanging=2)
+    out.say(words.listed([words.name(field) for field in plan["goes"]]), indent=2, hanging=2)
     out.heading("Stays at the server")
     for held in plan["stays"]:
         out.bullet(f"{words.name(held['field'])}, until {held['until']}, {words.basis(held['basis'])}")
     if not plan["stays"]:
         out.say("nothing that it names", indent=2)
     out.heading("Devices")
-    out.say(words.joined(plan["devices"], "none"), indent=2, hanging=2)
+    out.say(words.listed(plan["devices"], "none"), indent=2, hanging=2)
     out.heading("What stops working")
     for sentence in plan["consequences"]:
         out.bullet(sentence)

@@ -16,11 +16,16 @@ if TYPE_CHECKING:  # brings httpx
 
 
 _NO_CATEGORY = ""
+_WITHHELD = "Goes from the server, if it is there and no law holds it back (--with-code shows which)"
 _AS_OWNER = "Have it deleted there with `rocketvpn delete --owner ORDER`: a code comes to the order's e-mail address."
+_WAITS = (
+    "The rest: in {}, since your order has no confirmed e-mail address and nobody can be asked for a code. Until then"
+    " each of its devices is told, and can call it off with `rocketvpn requests --cancel ID`."
+)
 _CODES = {"confirmed": codes.DONE, "refused": codes.REFUSED, "waiting_for_user": codes.USER}
 
 
-class Reach(StrEnum):
+class DeletionScope(StrEnum):
     """How far a deletion reaches."""
 
     logs = "logs"
@@ -29,20 +34,20 @@ class Reach(StrEnum):
 
 
 REACHES = {
-    Reach.logs: "the app's log",
-    Reach.device: "everything about this device",
-    Reach.account: "everything about you",
+    DeletionScope.logs: "the app's log",
+    DeletionScope.device: "everything about this device",
+    DeletionScope.account: "everything about you",
 }
 
 
 def show_plan(out: Out, plan: DeletionPlan, policies: tuple[Policy, ...]) -> None:
     """Print what a deletion would do."""
-    out.say(f"Deleting {REACHES[Reach(plan.scope)]}", style="bold")
+    out.say(f"Deleting {REACHES[DeletionScope(plan.scope)]}", style="bold")
     for title, fields in _parts(plan):
         if fields:
             out.heading(title)
         for about, names in _by_category(fields, policies):
-            out.bullet(f"{about}: {words.joined(names)}")
+            out.bullet(f"{about}: {words.listed(names)}")
     _show_server_part(out, plan)
     out.heading("What stops working")
     for sentence in plan.consequences:
@@ -50,13 +55,17 @@ def show_plan(out: Out, plan: DeletionPlan, policies: tuple[Policy, ...]) -> Non
     if plan.service_ends and plan.paid_until:
         out.bullet(f"It was paid until {plan.paid_until}.")
     if plan.other_devices:
-        out.bullet(f"It reaches your other devices too: {words.joined(plan.other_devices)}.")
+        out.bullet(f"It reaches your other devices too: {words.listed(plan.other_devices)}.")
+    if plan.waits_days:
+        out.heading("When")
+        days = words.counted(plan.waits_days, "day")
+        out.say(f"What is on this device, and what the server holds about it: at once. {_WAITS.format(days)}", indent=2)
 
 
 def _show_server_part(out: Out, plan: DeletionPlan) -> None:
     """Print what stays at the server, or why that cannot be said."""
     out.heading("Stays at the server")
-    if plan.scope == Reach.logs:
+    if plan.scope == DeletionScope.logs:
         told = "It is told as well; its receipt says whether it held anything of the log."
         out.say(told if plan.server_told else "It is not told: this device is not bound.", indent=2, hanging=2)
         return
@@ -71,22 +80,25 @@ def _show_server_part(out: Out, plan: DeletionPlan) -> None:
         )
     if not plan.stays and plan.server_asked:
         out.say("nothing that it names", indent=2)
+    if plan.withheld:
+        out.say("It may hold back more than is listed here; --with-code asks it.", indent=2, hanging=2)
     if not plan.server_asked:
         out.say("The server could not be asked, so it may hold back more than is listed here.", indent=2, hanging=2)
     if plan.server_problem == DeviceRevoked.code:
-        out.say(f"{DeviceRevoked.sentence} {_AS_OWNER}", indent=2, hanging=2)
+        out.say(f"{DeviceRevoked.MESSAGE} {_AS_OWNER}", indent=2, hanging=2)
 
 
 def _parts(plan: DeletionPlan) -> tuple[tuple[str, list[str]], ...]:
     """Return what goes from where; last, what may: a server that was not asked has not said what it holds."""
     here, there = ([field.field for field in plan.goes if place in field.places] for place in ("device", "server"))
     here += [field.field for field in plan.stays if "device" in field.goes_from]
-    why = "it is not asked about the log" if plan.scope == Reach.logs else "it could not be asked"
+    why = "it is not asked about the log" if plan.scope == DeletionScope.logs else "it could not be asked"
     may = f"Goes from the server, if it is there ({why}; this is what the policy lets it hold)"
     return (
         ("Goes from this device", here),
         ("Goes from the server", there),
         (may, [field.field for field in plan.server_may_hold]),
+        (_WITHHELD, [field.field for field in plan.withheld]),
     )
 
 
@@ -118,6 +130,11 @@ def show_server(
         "in_progress": "The server has the request and has not confirmed it. Ask again: `rocketvpn delete --resume`.",
         "refused": "The server refused. What is gone here stays gone. `rocketvpn delete --forget` drops the request.",
     }
+    if server.waits_until is not None:
+        sentences["in_progress"] = (
+            f"The server deletes the rest on {words.day(server.waits_until)}, unless a device of your order calls it"
+            " off: it has no confirmed e-mail address. Fetch the receipt then: `rocketvpn delete --resume`."
+        )
     problem = f" ({server.problem})" if server.problem else ""
     out.say(sentences[server.state] + problem, indent=indent, hanging=2)
     if server.receipt:
@@ -130,7 +147,7 @@ def show_server(
         claims = server.receipt.claims
         silent = set(expected).difference(claims.erased, (held.field for held in claims.held_back))
         if silent:
-            names = words.joined([words.name(field) for field in sorted(silent)])
+            names = words.listed([words.name(field) for field in sorted(silent)])
             out.say(
                 f"! It said that it held this, and does not say that it deleted it: {names}.", indent=indent, hanging=2
             )
@@ -144,7 +161,7 @@ def _erased(server: Server) -> str:
     erased = server.receipt.claims.erased if server.receipt else []
     if not erased:
         return "The server says that there was nothing for it to delete, and has signed that."
-    names = words.joined([words.name(field) for field in erased])
+    names = words.listed([words.name(field) for field in erased])
     return f"The server says that it has deleted this, and has signed that: {names}."
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.sandbox import import_sandbox, stopping_on_signals
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer
+from rocketvpn_sdk.cli.output import CommandResult
 
 
 @help_text(
@@ -21,11 +21,11 @@ from rocketvpn_sdk.cli.output import Answer
     """
 )
 def demo(
-    call: Call,
+    context: CommandContext,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary folder, to look into it.")] = False,
-) -> Answer:
+) -> CommandResult:
     import_sandbox()
     from rocketvpn_sdk.cli.demo.play import play
 
     with stopping_on_signals():
-        return play(call.out, keep=keep)
+        return play(context.out, keep=keep)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import Disclosure
@@ -22,21 +22,21 @@ _CONSENT = "consent"
     shown as the server says it, and marked.
     """
 )
-def disclosures(call: Call) -> Answer:
-    with call.open() as rocket:
+def disclosures(context: CommandContext) -> CommandResult:
+    with context.open() as rocket:
         contact = rocket.policy.current.contact
-        told = rocket.rights.disclosures()
-    return Answer({"disclosures": told}, lambda out: _show(out, told, contact))
+        disclosures = rocket.rights.disclosures()
+    return CommandResult({"disclosures": disclosures}, lambda out: _show(out, disclosures, contact))
 
 
-def _show(out: Out, told: tuple[Disclosure, ...], contact: str) -> None:
-    if not told:
+def _show(out: Out, disclosures: tuple[Disclosure, ...], contact: str) -> None:
+    if not disclosures:
         out.say("The operator says that it gave nothing about you to anybody.")
         return
     out.say("To whom the operator says it gave something about you", style="bold")
-    for each in told:
+    for each in disclosures:
         _one(out, each)
-    if any(each.undeclared for each in told):
+    if any(each.undeclared for each in disclosures):
         out.say()
         out.say(f"What is marked with ! the privacy policy does not declare. Ask the operator about it: {contact}")
 
@@ -47,8 +47,8 @@ def _one(out: Out, each: Disclosure) -> None:
     if each.sentence:
         out.say(each.sentence, indent=4, hanging=2)
     why = "because you agreed to it" if each.basis == _CONSENT else words.basis(each.basis)
-    out.say(f"{why}: {words.joined([words.name(category) for category in each.categories])}", indent=4, hanging=2)
+    out.say(f"{why}: {words.listed([words.name(category) for category in each.categories])}", indent=4, hanging=2)
     if each.safeguard:
         out.say(f"safeguard: {each.safeguard}", indent=4, hanging=2)
     if each.undeclared:
-        out.say(f"! undeclared: {words.joined(each.undeclared)}", indent=4, hanging=2)
+        out.say(f"! undeclared: {words.listed(each.undeclared)}", indent=4, hanging=2)

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import codes, problems
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.doctor import Examination, Finding, examine
+from rocketvpn_sdk.cli.output import CommandResult, Out
+from rocketvpn_sdk.doctor import Diagnosis, Examination, examine
 
 _MARKS = {"ok": "ok", "attention": "look", "problem": "WRONG", "skipped": "-"}
 
@@ -25,22 +25,23 @@ _REMOTE = {"server", "tls", "binding", "policy"}
     """
 )
 def doctor(
-    call: Call,
+    context: CommandContext,
     offline: Annotated[bool, typer.Option("--offline", help="Do not ask the server.")] = False,
-) -> Answer:
-    examination = examine(call.config, online=not offline)
+) -> CommandResult:
+    examination = examine(context.config, online=not offline)
     findings = [_worded(finding) for finding in examination.findings]
     document = {"sound": examination.sound, "findings": findings}
-    return Answer(document, lambda out: _show(out, examination, findings), _code(examination))
+    return CommandResult(document, lambda out: _show(out, examination, findings), _code(examination))
 
 
-def _worded(finding: Finding) -> dict[str, str | None]:
+def _worded(finding: Diagnosis) -> dict[str, str | None]:
     """Return the finding with the command line's own remedy, where there is one."""
     return {
         "check": finding.check,
         "state": finding.state,
         "sentence": finding.sentence,
         "action": problems.remedy(finding.code) or finding.action,
+        "hint": finding.hint,
         "code": finding.code,
     }
 

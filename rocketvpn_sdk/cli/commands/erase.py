@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rocketvpn_sdk.cli import ask, files
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import receipt as receipts
 from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, print_somewhere, save_receipt
-from rocketvpn_sdk.cli.commands.ticket import REACHES, Reach
+from rocketvpn_sdk.cli.commands.ticket import REACHES, TicketScope
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, RocketVPNError, ValueRefused
 from rocketvpn_sdk.files import read_given, why
 
 if TYPE_CHECKING:  # brings httpx
-    from rocketvpn_sdk.rights import Erased
+    from rocketvpn_sdk.rights import ErasureOutcome
 
 _LONGEST_ROOT = 128 << 10
+_ON_DEVICES = (
+    "A device of yours still has what is on it: it learns at its next call that it was removed, and the app can delete"
+    " the rest there."
+)
 
 
 @help_text(
@@ -33,7 +37,7 @@ _LONGEST_ROOT = 128 << 10
     """
 )
 def erase(
-    call: Call,
+    context: CommandContext,
     ticket: Annotated[
         str | None,
         typer.Option(metavar="TEXT", help="The ticket; - reads it, and without this it is asked for."),
@@ -48,67 +52,86 @@ def erase(
         Path | None,
         typer.Option(metavar="FILE", help="The operator's TUF root: then the receipt can be checked again later."),
     ] = None,
+    proxy: Annotated[
+        str | None, typer.Option(metavar="URL", help="The HTTP proxy of this place, if it has one.")
+    ] = None,
+    no_pins: Annotated[
+        bool, typer.Option("--no-pins", help="Take the certificate alone: the ticket's pinned keys were replaced.")
+    ] = False,
+    allow_tls12: Annotated[
+        bool, typer.Option("--allow-tls12", help="Take TLS 1.2 too; a ticket says it if the app does.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; --json needs this.")] = False,
-) -> Answer:
+) -> CommandResult:
     from rocketvpn_sdk.rights import erase_with_ticket, read_ticket
 
-    check_receipt_file(receipt, call.out)
-    known = read_ticket(_text(call.out, ticket))
-    call.out.say(f"{known.server} will erase {REACHES[Reach(known.scope)]}.")
+    check_receipt_file(receipt, context.out)
+    known = read_ticket(_text(context.out, ticket))
+    context.out.say(f"{known.server} will erase {REACHES[TicketScope(known.scope)]}.")
     if not yes:
-        ask.confirm("erase", "This cannot be undone.", call.out)
+        ask.confirm("erase", "This cannot be undone.", context.out)
     trusted = _root(root)
     try:
-        done = erase_with_ticket(known, trust=trust, trusted_root=trusted)
+        done = erase_with_ticket(
+            known,
+            trust=trust,
+            pins=() if no_pins else None,
+            allow_tls12=allow_tls12,
+            trusted_root=trusted,
+            proxy=proxy,
+        )
     except RocketVPNError as error:
-        _tell_what_happened(call.out, error, receipt)
+        _show_outcome(context.out, error, receipt)
         raise
-    saved = save_receipt(done.receipt, receipt, call.out, offer=not yes)
+    saved = save_receipt(done.receipt, receipt, context.out, offer=not yes)
     document = {"erased": True, "scope": known.scope, "receipt": done.receipt, "receipt_file": saved, "sent": done.sent}
-    return Answer(document, lambda out: show(out, done, saved))
+    return CommandResult(document, lambda out: show(out, done, saved))
 
 
-def show(out: Out, done: Erased, saved: str | None) -> None:
+def show(out: Out, done: ErasureOutcome, saved: str | None) -> None:
     """Print what the server says that it has done."""
     out.say()
     out.say("The server says that it is erased, and has signed that. The ticket is used up.", style="bold")
     receipts.show_claims(out, done.receipt)
     out.say()
     out.say(receipts.CAVEAT)
-    out.say("A device of yours still has what is on it: it learns at its next call that it was removed, and the app")
-    out.say("can delete the rest there.")
+    out.say(_ON_DEVICES)
     if saved:
         later = "Check it with `rocketvpn receipt`." if done.receipt.evidence else "Its keys came over TLS alone."
         out.say(f"The receipt is in {saved}. {later}")
 
 
-def _tell_what_happened(out: Out, error: RocketVPNError, receipt: Path | None) -> None:
+def _show_outcome(out: Out, error: RocketVPNError, receipt: Path | None) -> None:
     """Say what may be erased although the command fails, and keep a receipt that came; --json has both in its error."""
     if error.params.get("perhaps_erased"):
-        _tell(out, "It may have been erased. Run it again with the same ticket within a day: then the receipt comes.")
+        _print_error(
+            out, "It may have been erased. Run it again with the same ticket within a day: then the receipt comes."
+        )
     token = error.params.get("token")
     if token is None:
         return
     if files.is_stdout(receipt):
         print_somewhere(token, out)
-        _tell(out, "It is erased. What came as a receipt was printed; it could not be verified.")
+        _print_error(out, "It is erased. What came as a receipt was printed; it could not be verified.")
         return
     if receipt is None:
-        _tell(out, "It is erased. What came as a receipt was not saved: run it again with --receipt within a day.")
+        _print_error(
+            out, "It is erased. What came as a receipt was not saved: run it again with --receipt within a day."
+        )
         return
     path = receipt.with_name(f"{receipt.name}.unverified")
     try:
         files.write(path, f"{token}\n".encode(), name="--receipt")
     except (ValueRefused, ExportFailed) as problem:
         why = problem.params["problem"]
-        _tell(out, f"It is erased. What came as a receipt could not be saved in {path} ({why}); it is:")
+        _print_error(out, f"It is erased. What came as a receipt could not be saved in {path} ({why}); it is:")
         if not out.json:
             out.error(clean(token), as_is=True)
         return
-    _tell(out, f"It is erased. What came as a receipt is in {path}; it could not be verified.")
+    _print_error(out, f"It is erased. What came as a receipt is in {path}; it could not be verified.")
 
 
-def _tell(out: Out, text: str) -> None:
+def _print_error(out: Out, text: str) -> None:
     if not out.json:
         out.error(text)
 

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from rocketvpn_sdk.cli import ask, codes, files, words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.cli.typed import STDOUT
 from rocketvpn_sdk.errors import ValueRefused
@@ -34,35 +34,37 @@ PASSPHRASE_VARIABLE = "ROCKETVPN_EXPORT_PASSPHRASE"  # noqa: S105 - a name
     """Take everything held about you along, in one file.
 
     A ZIP of JSON, CSV and JSON-LD with a README.txt; only you can read the file. Works offline too; the server's part
-    is missing then, and the file says so. With --encrypt the file is FILE.age, which the program age opens.
+    is missing then, and the file says so. What the server holds back until you enter a code is only named in it;
+    --with-code asks for that code. With --encrypt the file is FILE.age, which the program age opens.
     """
 )
 def export(
-    call: Call,
+    context: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, e.g. my-data.zip; - prints it.")],
     encrypt: Annotated[
         bool, typer.Option("--encrypt", help=f"Encrypt it with a passphrase ({PASSPHRASE_VARIABLE}), for age.")
     ] = False,
+    with_code: ask.WithCode = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-) -> Answer:
+) -> CommandResult:
     if files.is_stdout(file):
-        return _poured(call, encrypt=encrypt)
+        return _poured(context, encrypt=encrypt, with_code=with_code)
     passphrase = _passphrase() if encrypt else None
-    with call.open() as rocket, _bar(call.out) as tell:
-        done = rocket.rights.export(file, passphrase=passphrase, progress=tell, overwrite=force)
-    return Answer(done, lambda out: _show(out, done))
+    with context.open() as rocket, _bar(context.out) as tell:
+        done = rocket.rights.export(file, passphrase=passphrase, progress=tell, overwrite=force, with_code=with_code)
+    return CommandResult(done, lambda out: _show(out, done))
 
 
-def _poured(call: Call, *, encrypt: bool) -> Answer:
+def _poured(context: CommandContext, *, encrypt: bool, with_code: bool) -> CommandResult:
     """Make the file where nobody else can read it, print its bytes, and remove it."""
-    files.check(Path(STDOUT), call.out, name="FILE")
+    files.check(Path(STDOUT), context.out, name="FILE")
     if sys.stdout.isatty():
         raise ValueRefused(name="FILE", problem="a ZIP is nothing to read on a terminal; send it into a file or a pipe")
     passphrase = _passphrase() if encrypt else None
-    with call.open() as rocket, tempfile.TemporaryDirectory(prefix="rocketvpn-") as folder:
-        done = rocket.rights.export(Path(folder, "my-data.zip"), passphrase=passphrase)
+    with context.open() as rocket, tempfile.TemporaryDirectory(prefix="rocketvpn-") as folder:
+        done = rocket.rights.export(Path(folder, "my-data.zip"), passphrase=passphrase, with_code=with_code)
         content = Path(done.path).read_bytes()
-    return Answer(None, lambda _: files.pour(content))
+    return CommandResult(None, lambda _: files.pour(content))
 
 
 def _show(out: Out, done: ExportResult) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 
 
 @help_text(
@@ -20,14 +20,14 @@ from rocketvpn_sdk.cli.output import Answer, Out
     """
 )
 def request(
-    call: Call,
+    context: CommandContext,
     contact: Annotated[str, typer.Argument(metavar="ADDRESS", help="The guardian's e-mail address; - reads it.")],
     language: Annotated[str, typer.Option(metavar="TAG", help="The language of the letter.")] = "en",
     of_age: Annotated[bool, typer.Option("--of-age", help="Ask them to say that you are of age now.")] = False,
-) -> Answer:
+) -> CommandResult:
     if contact == "-":
         contact = sys.stdin.readline().strip()  # an argument can be seen by other users of the machine
-    with call.open() as rocket:
+    with context.open() as rocket:
         asked = rocket.consent.request_guardian(contact, language, of_age=of_age)
 
     def show(out: Out) -> None:
@@ -35,21 +35,21 @@ def request(
         out.say(f"The letter is on its way. Its code is good {about}, until {words.moment(asked.expires_at)} UTC.")
         out.say("Hand it in with `rocketvpn guardian confirm CODE`.")
 
-    return Answer(asked, show)
+    return CommandResult(asked, show)
 
 
 @help_text("Hand in the guardian's code.")
 def confirm(
-    call: Call,
+    context: CommandContext,
     code: Annotated[str, typer.Argument(metavar="CODE", help="The code from the guardian's e-mail; - reads it.")],
-) -> Answer:
+) -> CommandResult:
     if code == "-":
         code = sys.stdin.readline().strip()
-    with call.open() as rocket:
+    with context.open() as rocket:
         rocket.consent.confirm_guardian(code)
         status = rocket.consent.status()
     said = "A guardian agreed. What is optional can be agreed to now."
-    return Answer(
+    return CommandResult(
         {"adult": status.adult, "guardian": status.guardian, "policy_version": status.policy_version},
         lambda out: out.say(said if status.guardian else "A guardian said that you are of age."),
     )
@@ -61,8 +61,8 @@ def confirm(
     For someone under 18 every consent ends with it, and what was kept here for them is destroyed.
     """
 )
-def withdraw(call: Call) -> Answer:
-    with call.open() as rocket:
+def withdraw(context: CommandContext) -> CommandResult:
+    with context.open() as rocket:
         was = rocket.consent.withdraw_guardian()
     said = "The guardian's agreement has ended." if was else "No guardian had agreed; nothing was changed."
-    return Answer({"withdrawn": was}, lambda out: out.say(said))
+    return CommandResult({"withdrawn": was}, lambda out: out.say(said))

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.journal import Entry, JournalStats
 
 _LOG_LINE = "log.message"
@@ -24,35 +24,35 @@ _LOG_LINE = "log.message"
     """
 )
 def log(
-    call: Call,
+    context: CommandContext,
     since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what is newer: 2026-11-22, or 90m, 24h, 7d, 2w ago.")
     ] = None,
     event: Annotated[str | None, typer.Option(metavar="NAME", help="Only this kind, e.g. session.connected.")] = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most the newest N; 0 is all.")] = 200,
-) -> Answer:
+) -> CommandResult:
     start = words.since(since, datetime.now(UTC)) if since else None
-    with call.open() as rocket:
+    with context.open() as rocket:
         entries = list(rocket.journal.read(since=start, event=event, limit=limit or None))
     document = {"entries": entries}
-    return Answer(document, lambda out: _show(out, entries, limit))
+    return CommandResult(document, lambda out: _show(out, entries, limit))
 
 
 @help_text("Show the newest entries of the log.")
 def tail(
-    call: Call,
+    context: CommandContext,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, metavar="N", help="How many.")] = 10,
-) -> Answer:
-    with call.open() as rocket:
+) -> CommandResult:
+    with context.open() as rocket:
         entries = list(rocket.journal.read(limit=lines))
-    return Answer({"entries": entries}, lambda out: _show(out, entries, 0))
+    return CommandResult({"entries": entries}, lambda out: _show(out, entries, 0))
 
 
 @help_text("Show how much the log holds, and when the next of it goes.")
-def stats(call: Call) -> Answer:
-    with call.open() as rocket:
+def stats(context: CommandContext) -> CommandResult:
+    with context.open() as rocket:
         found = rocket.journal.stats()
-    return Answer(found, lambda out: _show_stats(out, found))
+    return CommandResult(found, lambda out: _show_stats(out, found))
 
 
 def _show_stats(out: Out, found: JournalStats) -> None:

@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import codes, words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import EventUndeclared, PolicyInvalid
 from rocketvpn_sdk.journal import Event
@@ -29,22 +29,19 @@ class LintFailed(CommandError):
 
 @help_text("Check a policy's file, and an app's events against it.")
 def lint(
-    call: Call,
+    context: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy (TOML or JSON).")],
     events: Annotated[
         str | None, typer.Option(metavar="MODULE", help="Also check this Python module's event classes.")
     ] = None,
-) -> Answer:
-    del call
+) -> CommandResult:
+    del context
     try:
         policy = load_policy(file)
         checked = _check(policy, events) if events else 0
-    except PolicyInvalid as error:
+    except (PolicyInvalid, EventUndeclared) as error:
         # No exit code for "wrong usage": finding this is what the command is for.
-        params = error.params
-        raise LintFailed(f"{params['path']}, line {params['line']}: {params['problem']}.") from None
-    except EventUndeclared as error:
-        raise LintFailed(f"{error.params['event']}: {error.params['problem']}.") from None
+        raise LintFailed(error.message) from None
     counts = {
         "fields": len(policy.fields),
         "purposes": len(policy.purposes),
@@ -55,12 +52,12 @@ def lint(
     document = {"valid": True, "policy_id": policy.document.policy_id, "version": policy.version, **counts}
 
     def show(out: Out) -> None:
-        said = words.joined([words.counted(number, noun.removesuffix("s")) for noun, number in counts.items()])
+        said = words.listed([words.counted(number, noun.removesuffix("s")) for noun, number in counts.items()])
         out.say(f"{file} is valid: version {policy.version}, {said}.")
         if events:
             out.say(f"{words.counted(checked, 'event class', 'event classes')} of {events} fit it.")
 
-    return Answer({**document, "event_classes": checked}, show)
+    return CommandResult({**document, "event_classes": checked}, show)
 
 
 def _check(policy: Policy, module: str) -> int:

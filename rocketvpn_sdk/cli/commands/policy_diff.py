@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import codes, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.policy_show import Language
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.policy import Difference, Policy, PolicyChange, compare, load_policy
 
 
@@ -23,12 +23,12 @@ from rocketvpn_sdk.policy import Difference, Policy, PolicyChange, compare, load
     """
 )
 def diff(
-    call: Call,
+    context: CommandContext,
     old: Annotated[Path, typer.Argument(metavar="OLD", help="The policy that binds (TOML or JSON).")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="The one that is to follow it.")],
     language: Language = "en",
-) -> Answer:
-    del call
+) -> CommandResult:
+    del context
     before, after = load_policy(old), load_policy(new)
     change = compare(before, after, language=language)
     document = {
@@ -41,7 +41,7 @@ def diff(
         "new": {"version": after.version, "sha256": after.sha256},
     }
     code = codes.REFUSED if change.reduces_rights else codes.DONE
-    return Answer(document, lambda out: _show(out, before, after, change), code)
+    return CommandResult(document, lambda out: _show(out, before, after, change), code)
 
 
 def _show(out: Out, before: Policy, after: Policy, change: PolicyChange) -> None:
@@ -51,7 +51,7 @@ def _show(out: Out, before: Policy, after: Policy, change: PolicyChange) -> None
     _list(out, "It needs something new, which the user may accept at once", change.newly_necessary)
     if change.reconsent:
         out.heading("Agreements that have to be asked for again")
-        out.say(words.joined(sorted(change.reconsent)), indent=2)
+        out.say(words.listed(sorted(change.reconsent)), indent=2)
     out.say()
     days = words.counted(before.document.notice_days, "day")
     if change.reduces_rights:

@@ -10,31 +10,31 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import files, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.policy_show import File, chosen
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy, labels
 from rocketvpn_sdk.policy.labels import Collected
 
 
-class Store(StrEnum):
+class AppStore(StrEnum):
     """Whose labels."""
 
     apple = "apple"
     android = "android"
 
 
-_KINDS: dict[Store, Callable[[Policy], tuple[Collected, ...]]] = {
-    Store.apple: labels.apple,
-    Store.android: labels.android,
+_KINDS: dict[AppStore, Callable[[Policy], tuple[Collected, ...]]] = {
+    AppStore.apple: labels.apple,
+    AppStore.android: labels.android,
 }
-_FILES: dict[Store, Callable[[Policy], bytes]] = {
-    Store.apple: labels.apple_plist,
-    Store.android: lambda policy: labels.android_csv(policy).encode("utf-8"),
+_FILES: dict[AppStore, Callable[[Policy], bytes]] = {
+    AppStore.apple: labels.apple_plist,
+    AppStore.android: lambda policy: labels.android_csv(policy).encode("utf-8"),
 }
-_TITLES = {Store.apple: "Apple: PrivacyInfo.xcprivacy", Store.android: "Google Play: data safety"}
+_TITLES = {AppStore.apple: "Apple: PrivacyInfo.xcprivacy", AppStore.android: "Google Play: data safety"}
 
 
 @help_text(
@@ -44,24 +44,24 @@ _TITLES = {Store.apple: "Apple: PrivacyInfo.xcprivacy", Store.android: "Google P
     """
 )
 def policy_labels(
-    call: Call,
-    store: Annotated[Store | None, typer.Option(help="Whose; both if not given.")] = None,
+    context: CommandContext,
+    store: Annotated[AppStore | None, typer.Option(help="Whose; both if not given.")] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the store's own file; - prints it.")
     ] = None,
     policy: File = None,
     yes: Annotated[bool, typer.Option("--yes", help="Replace FILE if it is there, without asking.")] = False,
-) -> Answer:
+) -> CommandResult:
     found = chosen(policy)
     if output and store is None:
         raise ValueRefused(name="--output", problem="it needs --store, since each store has a file of its own")
     if output and store:
         content = _FILES[store](found)
-        files.check_or_ask(output, call.out, name="--output", yes=yes)
+        files.check_or_ask(output, context.out, name="--output", yes=yes)
         if files.is_stdout(output):
-            return Answer(None, lambda _: files.pour(content))
+            return CommandResult(None, lambda _: files.pour(content))
         files.write(output, content, name="--output", overwrite=True)
-    stores = [store] if store else list(Store)
+    stores = [store] if store else list(AppStore)
     document = {each.value: _KINDS[each](found) for each in stores}
     unmapped = labels.unmapped(found)
 
@@ -72,12 +72,12 @@ def policy_labels(
                 _show_kind(out, kind)
         if unmapped:
             out.say()
-            out.say(f"Declared as something other, for want of a better word: {words.joined(unmapped)}.")
+            out.say(f"Declared as something other, for want of a better word: {words.listed(unmapped)}.")
         if output:
             out.say()
             out.say(f"Written to {output}.")
 
-    return Answer({**document, "unmapped": unmapped, "file": str(output) if output else None}, show)
+    return CommandResult({**document, "unmapped": unmapped, "file": str(output) if output else None}, show)
 
 
 def _show_kind(out: Out, kind: Collected) -> None:
@@ -88,7 +88,7 @@ def _show_kind(out: Out, kind: Collected) -> None:
         "optional": kind.optional,
         "not kept": kind.ephemeral,
     }
-    said = words.joined([mark for mark, holds in marks.items() if holds], nothing="not tied to the user")
+    said = words.listed([mark for mark, holds in marks.items() if holds], nothing="not tied to the user")
     out.say(f"{kind.kind}: {said}", indent=2, hanging=2)
-    out.say(f"for {words.joined(kind.purposes)}", indent=4, hanging=2)
-    out.say(f"from {words.joined(kind.fields)}", indent=4, hanging=2)
+    out.say(f"for {words.listed(kind.purposes)}", indent=4, hanging=2)
+    out.say(f"from {words.listed(kind.fields)}", indent=4, hanging=2)

@@ -9,10 +9,10 @@ import typer
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.cli import ask
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.updates import PolicyNotice
+from rocketvpn_sdk.cli.output import CommandResult, Out
+from rocketvpn_sdk.signed_files import PolicyNotice
 
 Language = Annotated[str, typer.Option(metavar="TAG", help="The language of the policy's own sentences.")]
 
@@ -24,21 +24,21 @@ Language = Annotated[str, typer.Option(metavar="TAG", help="The language of the 
     where nobody sees it, nothing is counted.
     """
 )
-def check(call: Call, language: Language = "en") -> Answer:
-    with call.open() as rocket:
+def check(context: CommandContext, language: Language = "en") -> CommandResult:
+    with context.open() as rocket:
         arrived = rocket.policy.check()
         notice = rocket.policy.notice(language) or arrived
-        seen = notice is not None and rocket.policy.pending is not None and not call.out.json and ask.at_terminal()
+        seen = notice is not None and rocket.policy.pending is not None and not context.out.json and ask.at_terminal()
 
         def show(out: Out) -> None:
             _show(out, notice)
 
         if seen and notice is not None:
-            _show(call.out, notice)
+            _show(context.out, notice)
             notice = rocket.policy.shown(notice)
-            _say_when(call.out, notice)
-            return Answer(_document(rocket, notice), lambda _: None)
-        return Answer(_document(rocket, notice), show)
+            _say_when(context.out, notice)
+            return CommandResult(_document(rocket, notice), lambda _: None)
+        return CommandResult(_document(rocket, notice), show)
 
 
 @help_text(
@@ -48,16 +48,16 @@ def check(call: Call, language: Language = "en") -> Answer:
     """
 )
 def accept(
-    call: Call,
+    context: CommandContext,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     language: Language = "en",
-) -> Answer:
-    with call.open() as rocket:
+) -> CommandResult:
+    with context.open() as rocket:
         notice = rocket.policy.notice(language)
         if notice is not None:
             if not yes:
-                _show(call.out, notice)
-                ask.confirm("read", "Did you read what changes?", call.out)
+                _show(context.out, notice)
+                ask.confirm("read", "Did you read what changes?", context.out)
             notice = rocket.policy.shown(notice)
             rocket.policy.accept(notice)
             notice = rocket.policy.notice(language)
@@ -69,7 +69,7 @@ def accept(
         else:
             _say_when(out, notice)
 
-    return Answer(document, show)
+    return CommandResult(document, show)
 
 
 def _document(rocket: RocketVPN, notice: PolicyNotice | None) -> dict[str, Any]:

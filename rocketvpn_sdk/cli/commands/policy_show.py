@@ -9,9 +9,9 @@ import msgspec
 import typer
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.policy import Explanation, Field, Policy, bundled_policy, explain, load_policy
 
 File = Annotated[
@@ -31,11 +31,11 @@ def chosen(file: Path | None) -> Policy:
 
 @help_text("Show a policy: what may be held, why, by whom and for how long.")
 def show(
-    call: Call,
+    context: CommandContext,
     policy: File = None,
     canonical: Annotated[bool, typer.Option("--canonical", help="Print the form that is signed (RFC 8785).")] = False,
-) -> Answer:
-    del call
+) -> CommandResult:
+    del context
     found = chosen(policy)
     document: dict[str, Any] = msgspec.to_builtins(found.document, enc_hook=str)
 
@@ -45,7 +45,7 @@ def show(
         else:
             _show(out, found)
 
-    return Answer({"sha256": found.sha256, "policy": document}, shown)
+    return CommandResult({"sha256": found.sha256, "policy": document}, shown)
 
 
 def _show(out: Out, policy: Policy) -> None:
@@ -55,7 +55,7 @@ def _show(out: Out, policy: Policy) -> None:
         [
             ("version", f"{document.version}, in effect from {document.effective.isoformat()}"),
             ("questions", document.contact),
-            ("rights", words.joined(document.rights.offered)),
+            ("rights", words.listed(document.rights.offered)),
             ("notice", f"{words.counted(document.notice_days, 'day')} ahead of a change that reduces rights"),
         ]
     )
@@ -82,9 +82,9 @@ def _show_field(out: Out, field: Field) -> None:
     here, there = field.retention.device, field.retention.server
     kept = [f"here {words.kept(str(here))}"] if here else []
     kept += [f"there {words.kept(str(there))}"] if there else []
-    leaves = f"may go to {words.joined(field.recipients)}" if field.recipients else "never leaves this device"
+    leaves = f"may go to {words.listed(field.recipients)}" if field.recipients else "never leaves this device"
     choice = "; you can leave it out" if field.optional else ""
-    out.say(f"for {words.joined(field.purposes)}; {', '.join(kept)}; {leaves}{choice}", indent=4, hanging=2)
+    out.say(f"for {words.listed(field.purposes)}; {', '.join(kept)}; {leaves}{choice}", indent=4, hanging=2)
 
 
 @help_text(
@@ -94,18 +94,18 @@ def _show_field(out: Out, field: Field) -> None:
     """
 )
 def explain_term(
-    call: Call,
+    context: CommandContext,
     term: Annotated[str, typer.Argument(metavar="TERM", help="A word of the policy, e.g. contact_email or A2.")],
     policy: File = None,
     language: Language = "en",
-) -> Answer:
-    del call
+) -> CommandResult:
+    del context
     found = explain(chosen(policy), term, language=language)
-    return Answer(found, lambda out: _show_explanation(out, found))
+    return CommandResult(found, lambda out: _show_explanation(out, found))
 
 
 def _show_explanation(out: Out, found: Explanation) -> None:
-    out.say(f"{found.term} ({found.kind}, {words.joined(found.clauses)})", style="bold")
+    out.say(f"{found.term} ({found.kind}, {words.listed(found.clauses)})", style="bold")
     out.say(found.what, indent=2)
     for head, sentences in (("Why", found.why), ("Who", found.who), ("Your choice", found.choices)):
         if sentences:
@@ -119,4 +119,4 @@ def _show_explanation(out: Out, found: Explanation) -> None:
         out.bullet(sentence)
     if found.fields:
         out.heading("Fields")
-        out.say(words.joined(found.fields), indent=2)
+        out.say(words.listed(found.fields), indent=2)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.waiting import Cancelled, WaitingRequest
 
@@ -35,20 +35,20 @@ class Action(StrEnum):
     """
 )
 def queue(
-    call: Call,
+    context: CommandContext,
     action: Annotated[Action | None, typer.Argument(help="cancel: take a request back.")] = None,
     request: Annotated[str | None, typer.Argument(metavar="[ID]", help="Which; the list shows it.")] = None,
-) -> Answer:
+) -> CommandResult:
     if (action is None) != (request is None):
         raise ValueRefused(name="ID", problem="`rocketvpn queue cancel ID` takes one, from the list")
-    if request is None and not call.vault_exists:
-        return Answer({"queue": []}, _nothing)
-    with call.open() as rocket:
+    if request is None and not context.vault_exists:
+        return CommandResult({"queue": []}, _nothing)
+    with context.open() as rocket:
         if request is not None:
             done = rocket.queue.cancel(request)
-            return Answer({"cancelled": done}, lambda out: _show_cancelled(out, done))
+            return CommandResult({"cancelled": done}, lambda out: _show_cancelled(out, done))
         items = rocket.queue.items()
-    return Answer({"queue": list(items)}, lambda out: _show(out, items))
+    return CommandResult({"queue": list(items)}, lambda out: _show(out, items))
 
 
 def _nothing(out: Out) -> None:

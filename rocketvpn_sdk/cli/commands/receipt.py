@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE, place, read_settings
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import ConfigurationError
@@ -38,7 +38,7 @@ CAVEAT = (
     """
 )
 def receipt(
-    call: Call,
+    context: CommandContext,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The receipt that was kept.")],
     root: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The operator's TUF root; else the settings' trusted_root.")
@@ -46,14 +46,14 @@ def receipt(
     config: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help=f"The settings (TOML); else {CONFIG_VARIABLE}.")
     ] = None,
-) -> Answer:
-    del call
+) -> CommandResult:
+    del context
     from rocketvpn_sdk.rights import check_receipt_file
 
     trusted, server = _trusted(root, config)
     checked = check_receipt_file(file, trusted_root=trusted, server=server)
     document = {"holds": True, "claims": checked.claims, "vouched_by": checked.vouched_by, "caveat": CAVEAT}
-    return Answer(document, lambda out: show(out, checked))
+    return CommandResult(document, lambda out: show(out, checked))
 
 
 def show(out: Out, receipt: Receipt) -> None:
@@ -80,9 +80,9 @@ def show_claims(out: Out, receipt: Receipt) -> None:
     """Print what was erased, who was told and what is held back."""
     claims = receipt.claims
     out.heading("Erased")
-    out.say(words.joined([words.name(field) for field in claims.erased]), indent=2, hanging=2)
+    out.say(words.listed([words.name(field) for field in claims.erased]), indent=2, hanging=2)
     out.heading("Told to erase it too")
-    out.say(words.joined(claims.recipients_told, "nobody that it names"), indent=2, hanging=2)
+    out.say(words.listed(claims.recipients_told, "nobody that it names"), indent=2, hanging=2)
     out.heading("Held back")
     for held in claims.held_back:
         out.bullet(f"{words.name(held.field)}, until {held.until}, {words.basis(held.basis)}")

@@ -7,31 +7,31 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk.cli import ask, words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.vault import Removal
 
 
 @help_text(
-    """Remove what is on this device, whatever state it is in.
+    """Remove what is on this device, in whatever state.
 
     For a vault that cannot be opened any more. The server is not told: it goes on holding what it holds. To have that
     deleted too, use `rocketvpn delete`.
     """
 )
 def reset(
-    call: Call,
+    context: CommandContext,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> Answer:
-    folder = str(call.config.folder)
-    there, removal = call.vault_exists, Removal()
+) -> CommandResult:
+    folder = str(context.config.folder)
+    there, removal = context.vault_exists, Removal()
     if there:
-        call.out.say(f"This removes the vault in {folder} and its keys. The server is not told.")
+        context.out.say(f"This removes the vault in {folder} and its keys. The server is not told.")
         if not yes:
-            ask.confirm("reset", "This cannot be undone.", call.out)
-        removal = RocketVPN.reset(call.config)
+            ask.confirm("reset", "This cannot be undone.", context.out)
+        removal = RocketVPN.reset(context.config)
 
     def show(out: Out) -> None:
         out.say(_gone(removal) if there else "There was nothing to remove.")
@@ -40,7 +40,7 @@ def reset(
         if removal.keeps_deleted:
             out.say(words.keeps(removal.keeps_deleted))
 
-    return Answer({"reset": there, "folder": folder, "secrets": removal}, show)
+    return CommandResult({"reset": there, "folder": folder, "secrets": removal}, show)
 
 
 def _gone(removal: Removal) -> str:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import codes, files, problems
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.interrupts import interrupts
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.cli.rehearsal import Rehearsal
 from rocketvpn_sdk.cli.settings import CONFIG_VARIABLE
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 @help_text(
     """Run a server of your own to try things against.
 
-    It runs until Ctrl-C and speaks real TLS, with a certificate authority made for it. The codes that a real server
-    would send by e-mail are printed here. With --json there is one document when it is ready, one for each code, and
-    one for each policy that it publishes.
+    It runs until Ctrl-C and speaks real TLS, with a certificate authority made for it. The e-mails that a real
+    server would send are printed here, with their codes. With --json there is one document when it is ready, one for
+    each e-mail, and one for each policy that it publishes.
     """
 )
 def sandbox(
-    call: Call,
+    context: CommandContext,
     folder: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where it keeps its data; else a temporary folder.")
     ] = None,
@@ -49,13 +49,29 @@ def sandbox(
     policy: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Publish this policy, signed, and again when it changes.")
     ] = None,
-) -> Answer | None:
+    public_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="What clients call, if a proxy is in front: https://host[:port].")
+    ] = None,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NET",
+            help="An address or network of proxies whose word about clients' addresses is taken (repeatable).",
+        ),
+    ] = None,
+    proxy_header: Annotated[
+        str, typer.Option(metavar="NAME", help="In which it says so: x-forwarded-for or forwarded.")
+    ] = "x-forwarded-for",
+) -> CommandResult | None:
     import_sandbox()
+    from rocketvpn_sdk.sandbox import Front, Sandbox
+
+    front = Front(public_url=public_url, trusted=trusted_proxy or (), header=proxy_header)  # type: ignore[arg-type] # it checks
     if folder is not None:
         files.refuse_vault(folder, name="--folder")
     with stopping_on_signals(), _folder(folder) as place:
-        _serve(call.out, place, port, database_url, policy)
-    call.out.say("Stopped.")
+        _serve(context.out, Sandbox(place, port=port, database_url=database_url, front=front), policy)
+    context.out.say("Stopped.")
     return None
 
 
@@ -97,12 +113,9 @@ def _folder(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _serve(out: Out, folder: Path, port: int, database_url: str | None, policy: Path | None) -> None:
+def _serve(out: Out, server: Sandbox, policy: Path | None) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from rocketvpn_sdk.sandbox import Sandbox
-
-    server = Sandbox(folder, port=port, database_url=database_url)
     server.mail.subscribe(lambda message: _mailed(out, message))
     try:
         with _rehearsing(out, server, policy) as begin:
@@ -114,7 +127,7 @@ def _serve(out: Out, folder: Path, port: int, database_url: str | None, policy: 
         raise CommandError(problem, advice="Correct --database-url.", exit_code=codes.USAGE) from None
     except OSError as error:
         problem = f"The sandbox cannot start: {error.strerror or type(error).__name__}."
-        advice = f"Is something else on port {port}?" if port else ""
+        advice = f"Is something else on port {server.port}?" if server.port else ""
         raise CommandError(problem, advice=advice) from None
 
 
@@ -159,10 +172,18 @@ def _ready(out: Out, server: Sandbox) -> None:
     orders = [_order(row) for row in server.rows()["orders"]]
     if out.json:
         out.document(
-            {"url": server.url, "config": str(server.client_file), "trust": str(server.ca_file), "orders": orders}
+            {
+                "url": server.url,
+                "local_url": server.local_url,
+                "config": str(server.client_file),
+                "trust": str(server.ca_file),
+                "orders": orders,
+            }
         )
         return
     out.say(f"The sandbox is running at {server.url}", style="bold")
+    if server.url != server.local_url:
+        out.say(f"Your proxy reaches it at {server.local_url}; it trusts {server.ca_file}.")
     out.say()
     out.say("In another terminal:")
     out.raw(f"  export {CONFIG_VARIABLE}={server.client_file}")
@@ -185,7 +206,8 @@ def _order(row: dict[str, Any]) -> dict[str, Any]:
 
 def _mailed(out: Out, message: Message) -> None:
     if out.json:
-        out.document({"mail": {"to": message.to, "code": message.code, "sent_at": message.sent_at}})
+        mail = {"to": message.to, "code": message.code, "text": message.text, "sent_at": message.sent_at}
+        out.document({"mail": mail})
     else:
         what = f"the code is {message.code}" if message.code else message.text
         out.say(f"{message.sent_at:%H:%M:%S} UTC  e-mail to {message.to}: {what}")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import words
-from rocketvpn_sdk.cli.call import Call
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.clock import utc
 
 if TYPE_CHECKING:  # brings httpx
@@ -37,16 +37,16 @@ _SENDERS = {
     """
 )
 def sent(
-    call: Call,
+    context: CommandContext,
     since: Annotated[str | None, typer.Option(metavar="TIME", help=f"Only what left then or later: {_TIME}")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what left before then.")] = None,
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most the newest N; 0 is all.")] = 200,
     witness: Annotated[
         bool, typer.Option("--witness", help="Also where else the app's own code connected to.")
     ] = False,
-) -> Answer:
+) -> CommandResult:
     start, end = (words.since(text, datetime.now(UTC)) if text else None for text in (since, until))
-    with call.open() as rocket:
+    with context.open() as rocket:
         entries = list(rocket.rights.sent(since=start, until=end))
         seen = rocket.rights.witnessed() if witness else None
         field = rocket.policy.current.fields.get(_RECORD)
@@ -64,7 +64,7 @@ def sent(
         if seen is not None:
             _show_witnessed(out, seen)
 
-    return Answer(document, show)
+    return CommandResult(document, show)
 
 
 def _entry(each: SentEntry) -> dict[str, Any]:
@@ -102,8 +102,8 @@ def _show(out: Out, newest: list[SentEntry], total: int) -> None:
         size = words.counted(each.size, "byte") + (f", sent {each.tries} times" if each.tries > 1 else "")
         about = f"for {words.name(each.purpose)}, to the {words.name(each.recipient)}, {sender}; {size}"
         out.say(about, indent=4, hanging=2)
-        along = f"with {words.joined(each.fields, 'nothing about you')}"
-        along += f"; and of its own words {words.joined(each.protocol)}" if each.protocol else ""
+        along = f"with {words.listed(each.fields, 'nothing about you')}"
+        along += f"; and of its own words {words.listed(each.protocol)}" if each.protocol else ""
         out.say(along, indent=4, hanging=2)
     out.say()
     if len(newest) < total:

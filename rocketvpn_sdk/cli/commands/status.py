@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from rocketvpn_sdk.cli import codes, problems, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands.binding import ID_SHOWN
 from rocketvpn_sdk.cli.commands.delete import deletions
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
-from rocketvpn_sdk.client import RocketVPN, Status
+from rocketvpn_sdk.cli.output import CommandResult, Out
+from rocketvpn_sdk.client import Status
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import RocketVPNError, SecretStoreError
 from rocketvpn_sdk.wire import Device, Order
@@ -23,16 +23,20 @@ _BOUND = {True: "yes", False: "no", None: "cannot be said while the vault is loc
 @help_text(
     """Show how things are on this device.
 
-    Asks nobody but the secret store, unless --online is given.
+    Asks nobody but the secret store, unless --online or --devices is given.
     """
 )
 def status(
-    call: Call,
-    online: Annotated[bool, typer.Option("--online", help="Also ask the server: the order and its devices.")] = False,
-) -> Answer:
-    if not call.vault_exists:
-        return _nothing(call)
-    with call.open(unlock=False) as rocket:
+    context: CommandContext,
+    online: Annotated[bool, typer.Option("--online", help="Also ask the server about the order.")] = False,
+    devices: Annotated[
+        bool,
+        typer.Option("--devices", help="Also list the order's devices; a code is sent to its e-mail address for that."),
+    ] = False,
+) -> CommandResult:
+    if not context.vault_exists:
+        return _nothing(context)
+    with context.open(unlock=False) as rocket:
         problem: RocketVPNError | None = None
         try:
             rocket.unlock()
@@ -40,7 +44,9 @@ def status(
             problem = error
         now = rocket.status()
         owed = deletions(rocket) if now.waiting else 0
-        order, devices = _ask(rocket) if online and problem is None else (None, ())
+        asked = problem is None
+        order = rocket.device.order() if (online or devices) and asked else None
+        listed = rocket.device.list() if devices and asked else ()
     document: dict[str, Any] = {
         "vault": now.vault,
         "bound": now.bound,
@@ -49,14 +55,16 @@ def status(
         "waiting": now.waiting,
         "problem": problems.described(problem) if problem else None,
     }
-    if online:
-        document |= {"server_order": order, "devices": list(devices)}
+    if online or devices:
+        document["server_order"] = order
+    if devices:
+        document["devices"] = list(listed)
     code = problems.exit_code(problem) if problem else codes.DONE
-    return Answer(document, lambda out: _show(out, now, owed, problem, order, devices), code)
+    return CommandResult(document, lambda out: _show(out, now, owed, problem, order, listed), code)
 
 
-def _nothing(call: Call) -> Answer:
-    policy = call.config.resolved_policy
+def _nothing(context: CommandContext) -> CommandResult:
+    policy = context.config.resolved_policy
     document: dict[str, Any] = {
         "vault": None,
         "bound": False,
@@ -69,11 +77,7 @@ def _nothing(call: Call) -> Answer:
     def show(out: Out) -> None:
         out.say("Nothing is stored on this device. Bind it with `rocketvpn bind ORDER`.")
 
-    return Answer(document, show)
-
-
-def _ask(rocket: RocketVPN) -> tuple[Order, tuple[Device, ...]]:
-    return rocket.device.order(), rocket.device.list()
+    return CommandResult(document, show)
 
 
 def _show(
@@ -108,6 +112,9 @@ def _show(
         out.heading("At the server")
         used = f"{order.devices_used} of {words.counted(order.devices_allowed, 'device')} in use"
         out.facts([("Order", f"{order.state}, paid until {order.paid_until}"), ("Devices", used)], indent=0)
+        for change in order.changes:
+            out.say(f"! {words.order_change(change)}", hanging=2)
+    if devices:
         out.say()
         rows_of = [(each.id[:ID_SHOWN], each.bound_on, _name(each)) for each in devices]
         out.table(("ID", "SINCE", "NAME"), rows_of)

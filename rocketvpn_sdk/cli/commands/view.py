@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rocketvpn_sdk.cli import ask, files, words
-from rocketvpn_sdk.cli.call import Call
 from rocketvpn_sdk.cli.commands import journal
+from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.errors import DeviceRevoked, ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
@@ -26,13 +26,14 @@ _WITNESSED = "witness_record"
 @help_text(
     """Show everything held about you, here and at the server.
 
-    Works offline too; the server's part is missing then, and the report says so. With --owner, shows what the server
-    holds about an order and all its devices; a code is sent to the order's e-mail address for that. --html and
-    --samples do not go with it.
+    Works offline too; the server's part is missing then, and the report says so. The server holds back what is not
+    this device's own, as the order's e-mail address and its payments, until you enter a code: --with-code asks for it.
+    With --owner, shows what the server holds about an order and all its devices; a code is sent to the order's e-mail
+    address for that, too. --html, --samples and --with-code do not go with it.
     """
 )
 def view(
-    call: Call,
+    context: CommandContext,
     owner: Annotated[
         str | None,
         typer.Option(metavar="ORDER", help="As the owner of an order, with no device of it; - reads the number."),
@@ -44,25 +45,25 @@ def view(
     samples: Annotated[
         int, typer.Option(min=0, max=1000, metavar="N", help="Add the newest N entries of the log.")
     ] = 0,
+    with_code: ask.WithCode = False,
     yes: Annotated[bool, typer.Option("--yes", help="Replace FILE if it is there, without asking.")] = False,
-) -> Answer:
+) -> CommandResult:
     if owner is not None:
-        if html is not None or samples:
-            raise ValueRefused(
-                name="options", problem="--html and --samples are about this device, and not for --owner"
-            )
-        return _as_owner(call, ask.order_number(owner))
+        if html is not None or samples or with_code:
+            problem = "--html, --samples and --with-code are about this device, and not for --owner"
+            raise ValueRefused(name="options", problem=problem)
+        return _as_owner(context, ask.order_number(owner))
     if html is not None:
-        files.check_or_ask(html, call.out, name="--html", yes=yes, vault=call.config.folder)
-    with call.open() as rocket:
-        report = rocket.rights.view(samples=samples)
+        files.check_or_ask(html, context.out, name="--html", yes=yes, vault=context.config.folder)
+    with context.open() as rocket:
+        report = rocket.rights.view(samples=samples, with_code=with_code)
     if html is None:
-        return Answer(json.loads(report.to_json()), lambda out: show(out, report))
+        return CommandResult(json.loads(report.to_json()), lambda out: show(out, report))
     page = report.to_html().encode()
     if files.is_stdout(html):
-        return Answer(None, lambda _: files.pour(page))
+        return CommandResult(None, lambda _: files.pour(page))
     written = files.write(html, page, name="--html", overwrite=True)
-    return Answer({"file": str(written)}, lambda out: out.say(f"Written to {written}. Only you can read it."))
+    return CommandResult({"file": str(written)}, lambda out: out.say(f"Written to {written}. Only you can read it."))
 
 
 def show(out: Out, report: Report) -> None:
@@ -83,6 +84,8 @@ def show(out: Out, report: Report) -> None:
     if report.server_problem == DeviceRevoked.code:
         out.say("That is `rocketvpn view --owner ORDER` and `rocketvpn delete --owner ORDER`.", indent=2, hanging=2)
     _values(out, report.there)
+    if report.withheld:
+        out.say("`rocketvpn view --with-code` shows what is held back.", indent=2, hanging=2)
     _choices(out, report)
     _sent(out, report)
     _others(out, report)
@@ -95,14 +98,14 @@ def show(out: Out, report: Report) -> None:
         out.say()
         out.say("Where else the app's own code connected to is listed by `rocketvpn sent --witness`.")
     correctable = [held.field for held in report.there if held.correctable]
+    out.say()
     if correctable:
-        out.say()
-        out.say(f"You can correct {words.joined(correctable)} with `rocketvpn correct FIELD VALUE`.")
+        out.say(f"You can correct {words.listed(correctable)} with `rocketvpn correct FIELD VALUE`.")
     out.say("You can have all of it deleted with `rocketvpn delete`.")
 
 
-def _as_owner(call: Call, order: str) -> Answer:
-    with call.open(new=True) as rocket:
+def _as_owner(context: CommandContext, order: str) -> CommandResult:
+    with context.open(new=True) as rocket:
         held = rocket.rights.as_owner(order).view()
 
     def show_there(out: Out) -> None:
@@ -111,16 +114,18 @@ def _as_owner(call: Call, order: str) -> Answer:
         out.say()
         out.say("You can have it deleted with `rocketvpn delete --owner ORDER`.")
 
-    return Answer({"there": held}, show_there)
+    return CommandResult({"there": held}, show_there)
 
 
 def _values(out: Out, values: Iterable[HeldValue]) -> None:
-    from rocketvpn_sdk.rights.report.words import undeclared
+    from rocketvpn_sdk.rights.report.words import pending, undeclared
 
     for held in values:
         out.say(held.sentence, indent=2, hanging=2)
         value = value_of(held)
         out.say(f"{held.field}: {value}" if value else held.field, indent=4, hanging=2)
+        if held.pending:
+            out.say(pending(held), indent=4, hanging=2)
         out.say(_time(held), indent=4, hanging=2, style="dim")
         if held.undeclared:
             out.say(f"! {undeclared(held)}", indent=4, hanging=2)
@@ -148,7 +153,7 @@ def _sent(out: Out, report: Report) -> None:
         )
     for each in report.sent:
         out.say(each.sentence, indent=2, hanging=2)
-        along = f"with {words.joined(each.fields)}" if each.fields else "with nothing about you"
+        along = f"with {words.listed(each.fields)}" if each.fields else "with nothing about you"
         times = words.counted(each.times, "time")
         lost = f" ({each.not_delivered} did not get through)" if each.not_delivered else ""
         out.say(
@@ -161,7 +166,7 @@ def _others(out: Out, report: Report) -> None:
 
     out.heading("Given to authorities and others, by the operator's account")
     for given in report.disclosures:
-        what = words.joined(given.categories)
+        what = words.listed(given.categories)
         out.say(f"{words.day(given.day)}: {given.recipient}, {said(BASES, given.basis)}: {what}", indent=2, hanging=2)
         if given.undeclared:
             out.say(undeclared(given), indent=4, hanging=2)
@@ -198,11 +203,13 @@ def _policy(out: Out, report: Report) -> None:
 
 def value_of(held: HeldValue) -> str:
     """Return what is held, in words."""
+    if held.code_needed:
+        return "held back until you enter a code from an e-mail"
     if held.count is not None:
         counted = f"{words.counted(held.count, 'entry', 'entries')}{_span(held)}"
         return counted if held.value is None else f"{held.value} ({counted})"
     if held.value is None:
-        return "held, not shown: it is a secret"
+        return "nothing yet" if held.pending else "held, not shown: it is a secret"
     if isinstance(held.value, datetime):
         return f"{words.moment(held.value)} UTC"
     if isinstance(held.value, date):

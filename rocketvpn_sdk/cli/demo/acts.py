@@ -90,24 +90,34 @@ def _check_log(stage: Stage, kept: list[Entry], written: int, values: dict[str, 
         not left,
         f"None of the {len(values)} personal values in those lines was stored."
         if not left
-        else f"The stored log still has: {words.joined(left)}.",
+        else f"The stored log still has: {words.listed(left)}.",
     )
 
 
 def see(stage: Stage, rocket: RocketVPN) -> None:
     """Show the report."""
     stage.narrator.step("You see everything that is held")
-    report = rocket.rights.view()
+    withheld = rocket.rights.view().withheld
+    names = words.listed([words.name(each) for each in withheld])
+    stage.narrator.say(
+        f"An order number alone is not enough to see all of it. Without a code, the server holds back: {names}."
+    )
+    stage.checks.add(
+        "held-back-without-a-code",
+        {"contact_email", "payment_record"} <= set(withheld) and not stage.mailed_to,
+        "What is the account's is held back from a device that was bound by the order number alone.",
+    )
+    report = rocket.rights.view(with_code=True)
     stage.narrator.say(f"On this device: {_fields(report, here=True)}")
     stage.narrator.say(f"At the server, by its own account: {_fields(report, here=False)}")
     calls = words.counted(sum(each.times for each in report.sent), "call")
     fields = sorted({name for each in report.sent for name in each.fields})
-    along = words.joined([words.name(each) for each in fields])
+    along = words.listed([words.name(each) for each in fields])
     stage.narrator.say(f"Sent so far: {calls}, each written down before it went, with {along}.")
     held = {each.field for each in report.there}
     stage.checks.add(
         "report-has-both-sides",
-        report.server_answered and {"order_number", "contact_email", "payment_record"} <= held and report.here,
+        not report.withheld and {"order_number", "contact_email", "payment_record"} <= held and report.here,
         "The report has both sides: what rests here, and what the server says that it holds.",
     )
     trace = Search(PERSONAL)
@@ -129,7 +139,7 @@ def _fields(report: Report, *, here: bool) -> str:
     names = [words.name(each.field) for each in held if each.count is None]
     if here and log:
         names.append(f"a log of {words.counted(log, 'entry', 'entries')}")
-    return f"{words.joined(names)}."
+    return f"{words.listed(names)}."
 
 
 def correct(stage: Stage, rocket: RocketVPN) -> None:
@@ -142,8 +152,9 @@ def correct(stage: Stage, rocket: RocketVPN) -> None:
     stage.narrator.say(f"Contact e-mail after:  {after}")
     stage.checks.add(
         "code-before-the-correction",
-        stage.mailed_to == [OLD_EMAIL],
-        "Before it changed the address, the server asked for a code that it had sent to the old one.",
+        stage.mailed_to == [OLD_EMAIL, NEW_EMAIL],
+        "Before it changed the address, the server asked for a code that it had sent to the old one, and for one that"
+        " it had sent to the new one.",
     )
     stage.checks.add(
         "correction-holds",

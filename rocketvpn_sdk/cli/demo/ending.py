@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from rocketvpn_sdk.cli import words
+from rocketvpn_sdk.cli.demo.exported import check_receipt
 from rocketvpn_sdk.cli.demo.session_lines import KEPT
 from rocketvpn_sdk.cli.demo.stage import NEW_EMAIL, ORDER, SessionConnected, Stage
-from rocketvpn_sdk.cli.demo.taken import check_receipt
 from rocketvpn_sdk.cli.demo.traces import Search, all_files, missed
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.errors import MadeWithoutPassphrase, RocketVPNError, SecretMissing
@@ -31,7 +31,7 @@ def search_before(stage: Stage) -> None:
         f"The search finds each of {len(search.values)} values in plain files, in {search.forms} written forms"
         " (plain, UTF-16, hex, base64, base32, ...)."
         if not failures
-        else f"The search missed {words.joined(failures[:5])}.",
+        else f"The search missed {words.listed(failures[:5])}.",
     )
     files = all_files(stage.device)
     size = sum(path.stat().st_size for path in files)
@@ -42,7 +42,7 @@ def search_before(stage: Stage) -> None:
         f"In the vault ({len(files)} files, {size:,} bytes) the same search finds none of them, though it"
         f" holds the order, the device's number and {stage.entries} log entries: they are sealed."
         if not found
-        else f"Readable in the vault's files: {words.joined(sorted({trace.value for trace in found}))}.",
+        else f"Readable in the vault's files: {words.listed(sorted({trace.value for trace in found}))}.",
     )
     held = {trace.value for trace in search.files(all_files(stage.sandbox.folder)) if trace.form == "UTF-8"}
     stage.checks.add(
@@ -86,7 +86,7 @@ def _holds_what_was_sought(entries: list[Entry]) -> bool:
 def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome]:
     """Show the plan, and delete everything."""
     stage.narrator.step("You delete everything")
-    plan = rocket.rights.plan_delete("account")
+    plan = rocket.rights.plan_delete("account", with_code=True)
     stage.narrator.say("First the app is closed and started again.")
     stage.checks.add(
         "log-survives-a-restart",
@@ -108,7 +108,7 @@ def delete(stage: Stage, rocket: RocketVPN) -> tuple[DeletionPlan, Outcome]:
     )
     stage.checks.add(
         "code-went-to-the-corrected-address",
-        stage.mailed_to[1:] == [NEW_EMAIL],
+        stage.mailed_to[2:] == [NEW_EMAIL],
         "The server asked for a code first, and sent it to the corrected address.",
     )
     stage.checks.add(
@@ -127,7 +127,7 @@ def search_after(stage: Stage) -> None:
         not stage.config.folder.exists() and not files and not left,
         "The vault's folder is gone, and in the folder around it there is no file left to search."
         if not files
-        else f"Still there: {words.joined([path.name for path in files])}.",
+        else f"Still there: {words.listed([path.name for path in files])}.",
     )
     held = stage.secrets.held()
     stage.checks.add(
@@ -175,7 +175,7 @@ def search_server(stage: Stage, plan: DeletionPlan, outcome: Outcome) -> None:
         not found,
         "In the server's files the search finds none of the personal values, its receipt aside."
         if not found
-        else f"Still at the server: {words.joined(sorted({f'{trace.value} ({trace.form})' for trace in found}))}.",
+        else f"Still at the server: {words.listed(sorted({f'{trace.value} ({trace.form})' for trace in found}))}.",
     )
     held_back = [(each.field, each.basis, each.until) for each in receipt.claims.held_back] if receipt else []
     planned = [(each.field, each.basis, each.until) for each in plan.stays]

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.demo import acts, ending, taken
+from rocketvpn_sdk.cli.demo import acts, ending, exported
 from rocketvpn_sdk.cli.demo.checks import Check, Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.stage import Stage, set_up
-from rocketvpn_sdk.cli.output import Answer, Out
+from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.errors import RocketVPNError
 
@@ -32,7 +32,7 @@ NOT_SHOWN: Sequence[str] = (
 )
 
 
-def play(out: Out, *, keep: bool) -> Answer:
+def play(out: Out, *, keep: bool) -> CommandResult:
     """Play it, and return every check; the exit code is 0 only if all of them held."""
     narrator = Narrator(out)
     checks = Checks(narrator.check)
@@ -51,7 +51,7 @@ def play(out: Out, *, keep: bool) -> Answer:
     return verdict(checks, seconds, facts, lambda: narrator.end(checks, seconds, lists if checks.held else ()))
 
 
-def verdict(checks: Checks, seconds: float, facts: dict[str, Any], show: Any) -> Answer:
+def verdict(checks: Checks, seconds: float, facts: dict[str, Any], show: Any) -> CommandResult:
     """Return what came of the checks."""
     document = {
         "held": checks.held,
@@ -62,7 +62,7 @@ def verdict(checks: Checks, seconds: float, facts: dict[str, Any], show: Any) ->
         "servers_word": WORD if checks.held else [],
         "not_shown": NOT_SHOWN,
     }
-    return Answer(document, lambda _: show(), codes.DONE if checks.held else codes.REFUSED)
+    return CommandResult(document, lambda _: show(), codes.DONE if checks.held else codes.REFUSED)
 
 
 def _acts(stage: Stage) -> None:
@@ -74,7 +74,7 @@ def _acts(stage: Stage) -> None:
         acts.record(stage, rocket)
         acts.see(stage, rocket)
         acts.correct(stage, rocket)
-        taken.take_along(stage, rocket)
+        exported.take_along(stage, rocket)
         ending.search_before(stage)
         ending.take_copy(stage)
     with RocketVPN.open(stage.config) as rocket:  # started again, so that nothing is left in memory from before

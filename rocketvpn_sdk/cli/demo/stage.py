@@ -104,7 +104,7 @@ class Stage:
         return {**PERSONAL, "contact e-mail": OLD_EMAIL, "new contact e-mail": NEW_EMAIL}
 
     def _read_mail(self, challenge: Challenge) -> str:
-        message = self.sandbox.mail[-1]
+        message = next(each for each in reversed(self.sandbox.mail) if each.code)
         self.mailed_to.append(message.to)
         self.narrator.say(
             f"The server e-mailed a code to {challenge.hint}. The demo reads it from the server's outbox, in the place"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.document import FieldType, Operation, Policy
 from rocketvpn_sdk.policy.findings.fields import necessary_in_both, trusted_in_both
 from rocketvpn_sdk.policy.findings.finding import Finding, Kind, cells
 from rocketvpn_sdk.policy.identities import IDENTITIES, rank, says_more
-from rocketvpn_sdk.policy.members import KEEP, Member, call_of, members_of
-from rocketvpn_sdk.policy.own import follows
-from rocketvpn_sdk.policy.strength import takes_no_more
+from rocketvpn_sdk.policy.members import KEEP, CallMember, call_of, members_of
+from rocketvpn_sdk.policy.own_calls import follows
+from rocketvpn_sdk.policy.transform_order import takes_no_more
+from rocketvpn_sdk.text import listed, translate
 
 _Flow = tuple[str, str, str]
 """A field, a purpose and a recipient."""
@@ -53,7 +53,7 @@ def _new_call(old: Policy, new: Policy, operation: Operation, carries_known: boo
         and all(member.field is not None or _bounded(member.type) for member in members.values())
     )
     kind: Kind = "call_necessary" if necessary else "call_added"
-    carried = wording.listed([_carried(name, member) for name, member in members.items()] or [translate("nothing")])
+    carried = listed([_carried(name, member) for name, member in members.items()] or [translate("nothing")])
     return _about(kind, new.purposes[operation.purpose].clause, operation, after=carried)
 
 
@@ -102,7 +102,7 @@ def _members(
             yield Finding("sent_exactly", "C2", *where, operation=operation.id)
 
 
-def _exact(member: Member) -> bool:
+def _exact(member: CallMember) -> bool:
     """Whether a field that is minimised elsewhere is sent as it is."""
     return member.field is not None and member.transform == KEEP != member.field.transform
 
@@ -114,7 +114,7 @@ def _bounded(kind: FieldType | None) -> bool:
     return kind.kind not in ("text", "secret", "email") or bool(kind.pattern)
 
 
-def _carried(name: str, member: Member) -> str:
+def _carried(name: str, member: CallMember) -> str:
     """Return what a member carries, in words."""
     if member.field is None:
         said = wording.taken(member.type) if member.type else translate("any short value, or a list of such")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rocketvpn_sdk.policy.document import Policy
+from rocketvpn_sdk.policy.document import Policy, right_of
 from rocketvpn_sdk.policy.findings.finding import Finding
 
 _RIGHTS = {
@@ -23,8 +23,10 @@ def promises(old: Policy, new: Policy) -> Iterator[Finding]:
     for right in before.rights.offered:
         if right not in after.rights.offered:
             yield Finding("right_removed", _RIGHTS[right], before=right)
-        elif right in before.rights.step_up and right not in after.rights.step_up:
-            yield Finding("step_up_removed", "A4", before=right)
+    for demand in before.rights.step_up:
+        kept = all(right_of(demand) in document.rights.offered for document in (before, after))
+        if kept and not _demanded(demand, after.rights.step_up):
+            yield Finding("step_up_removed", "A4", before=demand)
     if after.notice_days < before.notice_days:
         yield Finding("notice_shorter", "X2", before=str(before.notice_days), after=str(after.notice_days))
     if after.minors.age < before.minors.age:
@@ -32,3 +34,8 @@ def promises(old: Policy, new: Policy) -> Iterator[Finding]:
     for language in before.title:
         if language not in after.title:
             yield Finding("language_removed", "P1", before=language)
+
+
+def _demanded(demand: str, demands: tuple[str, ...]) -> bool:
+    """Whether ``demands`` ask for a proof wherever ``demand`` surely does: a right alone leaves to the server where."""
+    return demand in demands or any(each.startswith(f"{demand}.") for each in demands)

@@ -8,12 +8,12 @@ from rocketvpn_sdk.rights.report.model import (
     HeldValue,
     LogSummary,
     PendingPolicy,
-    Report,
     SentSummary,
     SentWeek,
     Term,
     Waiting,
 )
+from rocketvpn_sdk.rights.report.report import Report
 
 __all__ = [
     "CAVEATS",

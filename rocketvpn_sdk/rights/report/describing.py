@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import Duration, Policy, wording
 from rocketvpn_sdk.policy.document import Category, Field, Purpose, Recipient
 from rocketvpn_sdk.rights.report.model import HeldValue, Place, Term
+from rocketvpn_sdk.text import translate
 
 UNKNOWN = "unknown"
 """How long something is kept that the policy does not declare, or does not let be kept there."""
@@ -66,12 +66,14 @@ class Describer:
                 field.id,
                 "server",
                 **{
-                    "value": field.value,
+                    "value": None if field.code_needed else field.value,
+                    "code_needed": field.code_needed,
                     "since": field.since,
                     "until": field.until,
                     "recipients": tuple(field.recipients),
                     "correctable": field.correctable and self._correctable(field.id),
                     "hold": field.hold,
+                    "pending": field.pending,
                     "undeclared": self._undeclared(field),
                     **values,
                 },
@@ -90,7 +92,7 @@ class Describer:
             return ("field",)
         holds = {
             "place": declared.retention.server is not None,
-            "until": said.hold is not None or _in_time(said, declared.retention.server),
+            "until": said.hold is not None or said.code_needed or _in_time(said, declared.retention.server),
             "recipients": set(declared.recipients).issuperset(said.recipients),
         }
         return tuple(part for part, held in holds.items() if not held)
@@ -139,4 +141,6 @@ def _in_time(said: wire.HeldField, kept: Duration | None) -> bool:
     """Return whether the server means to erase a field when the policy says; days are coarse, so one more may pass."""
     if kept is None or not math.isfinite(kept.seconds):
         return True
-    return said.until is not None and said.until.timestamp() <= said.since.timestamp() + kept.seconds + DAY
+    if said.until is None or said.since is None:
+        return False
+    return said.until.timestamp() <= said.since.timestamp() + kept.seconds + DAY

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, InForce
+from rocketvpn_sdk.consent import Consent, PolicyState
 from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.ledger import key_of
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import Inventory
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.report.model import HeldValue, Place
+from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.transport.tally import SentTally
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.witness import Witnessed
@@ -67,7 +67,7 @@ def choices(say: Describer, vault: Vault, consent: Consent) -> Iterator[HeldValu
         yield say.held("consent_record", _HERE, value=states or None, count=records, since=since)
 
 
-def versions(say: Describer, held: InForce) -> Iterator[HeldValue]:
+def versions(say: Describer, held: PolicyState) -> Iterator[HeldValue]:
     """Yield which versions of the policy are known here, and which were shown when."""
     known = [translate("version {} applies").format(held.binding.version)]
     if held.pending is not None:

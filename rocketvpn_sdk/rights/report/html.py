@@ -9,21 +9,21 @@ from functools import cache
 import jinja2
 
 from rocketvpn_sdk._version import __version__
-from rocketvpn_sdk.messages import ENGLISH, has_catalogue, speaking, translate, translate_number
 from rocketvpn_sdk.package_data import read_package_data
-from rocketvpn_sdk.rights.report import pictures, sections, words
-from rocketvpn_sdk.rights.report.model import Report
+from rocketvpn_sdk.rights.report import charts, sections, words
+from rocketvpn_sdk.rights.report.model import ReportContent
 from rocketvpn_sdk.rights.report.summary import summary
+from rocketvpn_sdk.text import ENGLISH, has_catalogue, speaking, translate, translate_number
 from rocketvpn_sdk.visible import visible
 
 _TEMPLATE, _STYLE = "page.html", "page.css"
 
 
-def render(report: Report, language: str = ENGLISH) -> str:
+def render(report: ReportContent, language: str = ENGLISH) -> str:
     """Return the page; see ``Report.to_html``."""
     spoken = language if has_catalogue(language) else ENGLISH
     with speaking(spoken):
-        homes = pictures.homes(report)
+        homes = charts.homes(report)
         return _template().render(
             report=report,
             language=spoken,
@@ -32,8 +32,8 @@ def render(report: Report, language: str = ENGLISH) -> str:
             style_hash=_hash(_style()),
             version=__version__,
             summary=summary(report),
-            timeline=pictures.timeline(report),
-            weeks=pictures.weeks(report),
+            timeline=charts.timeline(report),
+            weeks=charts.weeks(report),
             homes=homes,
             time_table=sections.time_table(report),
             week_table=sections.week_table(report),

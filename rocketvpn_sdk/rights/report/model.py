@@ -1,24 +1,20 @@
-"""What ``view`` returns: everything held, here and at the server, in one typed value."""
+"""What is in a report: everything held, here and at the server, as typed values."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.consent.ledger import ConsentState
 from rocketvpn_sdk.consent.outcome import ServerKnows
-from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.messages import marked
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.requests import DataRequest
-from rocketvpn_sdk.visible import escaped_json
+from rocketvpn_sdk.text import marked
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 """RFC 3339, in UTC."""
@@ -47,7 +43,13 @@ class HeldValue(MaskedRepr, frozen=True, kw_only=True):
     """The id of its category; empty: the policy does not declare the field."""
     sentence: str
     value: Any
-    """``None`` where it is a secret that is held but not shown, or where ``count`` says how many there are."""
+    """``None`` where it is a secret that is held but not shown, where ``count`` says how many there are, and where it
+    is withheld; see ``code_needed``."""
+    code_needed: bool = False
+    """The server withholds it until the user enters a code from an e-mail: ``rights.view(with_code=True)`` shows it.
+
+    Whether there is anything is said then, too.
+    """
     count: int | None = None
     purposes: tuple[str, ...]
     """Why, in sentences."""
@@ -61,6 +63,8 @@ class HeldValue(MaskedRepr, frozen=True, kw_only=True):
     correctable: bool = False
     hold: wire.Hold | None = None
     """Why the server may not erase it, and until when."""
+    pending: wire.PendingValue | None = None
+    """What is to take the value's place: a correction that does not count yet."""
     undeclared: tuple[str, ...] = ()
     """Which of ``field``, ``place``, ``until`` and ``recipients`` are not what the policy declares: that it is held at
     all, that it is held there, for that long, and who gets it."""
@@ -179,8 +183,8 @@ class Term(msgspec.Struct, frozen=True):
     sentence: str
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything held about this user, here and at the server (A1)."""
+class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a report: what the pages, the charts and the words are made from."""
 
     format: Literal[1] = 1
     """Of the JSON form; members may be added to it without another number."""
@@ -215,6 +219,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Where this report's knowledge ends."""
 
     @property
+    def shown_there(self) -> tuple[HeldValue, ...]:
+        """What the server says it holds, without what it withholds until the user enters a code."""
+        return tuple(held for held in self.there if not held.code_needed)
+
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """The ids of the fields that the server withholds until the user enters a code, each once."""
+        return tuple(dict.fromkeys(held.field for held in self.there if held.code_needed))
+
+    @property
     def policy_id(self) -> str:
         """The id of the policy that applies."""
         return self.policy.id
@@ -223,20 +237,3 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def policy_version(self) -> int:
         """The version of the policy that applies."""
         return self.policy.version
-
-    @checked
-    def to_html(self, language: str = "en") -> str:
-        """Return the report as one HTML page, complete in itself: nothing in it asks anything of the network.
-
-        Args:
-            language: BCP 47, of the page's own words; English where there is no catalogue for it. What the policy says
-                is in ``self.language``.
-        """
-        with loading(Path(__file__).parent):
-            from rocketvpn_sdk.rights.report.html import render  # brings jinja2, which nothing else needs
-
-            return render(self, language)
-
-    def to_json(self) -> str:
-        """Return the report as JSON, as docs/report.schema.json describes it."""
-        return escaped_json(msgspec.json.format(msgspec.json.encode(self), indent=2)).decode()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from rocketvpn_sdk.rights.report.model import Report
+from rocketvpn_sdk.rights.report.report import Report
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

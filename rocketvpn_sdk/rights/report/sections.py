@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from rocketvpn_sdk.messages import translate
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.rights.report import words
-from rocketvpn_sdk.rights.report.model import ConsentStep, ConsentStory, HeldValue, Report
-from rocketvpn_sdk.rights.report.pictures import Homes
+from rocketvpn_sdk.rights.report.charts import Homes
+from rocketvpn_sdk.rights.report.model import ConsentStep, ConsentStory, HeldValue, ReportContent
+from rocketvpn_sdk.text import translate
 
 _TO_BE_SENT = "queue_item"
 
@@ -42,23 +42,23 @@ class Section(msgspec.Struct, frozen=True):
     """What is said where the tables have no rows."""
 
 
-def sections(report: Report) -> tuple[Section, ...]:
+def sections(report: ReportContent) -> tuple[Section, ...]:
     """Return every part after the pictures."""
     return tuple(make(report) for make in _PARTS)
 
 
-def _here(report: Report) -> Section:
+def _here(report: ReportContent) -> Section:
     lead = translate("It rests here encrypted; only what runs under your own name can get at it.")
     return Section("here", translate("On this device"), lead, _held_tables(report, report.here))
 
 
-def _there(report: Report) -> Section:
+def _there(report: ReportContent) -> Section:
     lead = translate("This is what the operator's server answered when it was asked for everything that it holds.")
     empty = words.missing(report.server_problem) if report.server_problem else translate("It says: nothing.")
     return Section("there", translate("On the operator's server"), lead, _held_tables(report, report.there), empty)
 
 
-def _held_tables(report: Report, values: tuple[HeldValue, ...]) -> tuple[Table, ...]:
+def _held_tables(report: ReportContent, values: tuple[HeldValue, ...]) -> tuple[Table, ...]:
     """Return a table for each category."""
     heads = (
         translate("What"),
@@ -79,9 +79,10 @@ def _held_tables(report: Report, values: tuple[HeldValue, ...]) -> tuple[Table, 
 
 def _held_row(held: HeldValue, names: dict[str, str]) -> tuple[Cell, ...]:
     receivers = " ".join(names.get(each, each) for each in held.recipients)
+    correct = translate("You can correct it.") if held.correctable else ""
     return (
         Cell(words.name(held.field), held.sentence, words.undeclared(held)),
-        Cell(words.value(held), note=translate("You can correct it.") if held.correctable else ""),
+        Cell(words.value(held), note=" ".join(filter(None, (words.pending(held), correct)))),
         Cell(quoted=" ".join(held.purposes)),
         Cell(quoted=receivers) if receivers else Cell(_nobody(held)),
         Cell(_until(held), note=_since(held)),
@@ -110,7 +111,7 @@ def _until(held: HeldValue) -> str:
     return words.lasting(held.kept)
 
 
-def _choices(report: Report) -> Section:
+def _choices(report: ReportContent) -> Section:
     heads = (translate("What for"), translate("Now"), translate("What was decided, and when"))
     rows = tuple(_choice_row(story) for story in report.consents)
     lead = translate("Nothing of this happens unless you agreed to it, and you can take that back at any time.")
@@ -136,7 +137,7 @@ def _step(step: ConsentStep) -> str:
     return said + (translate(", until {}").format(words.day(step.until)) if step.until else "")
 
 
-def _sent(report: Report) -> Section:
+def _sent(report: ReportContent) -> Section:
     heads = (translate("What for"), translate("How often"), translate("What went along"), translate("To whom"))
     why = {term.id: term.sentence for term in report.purposes}
     who = {term.id: term.sentence for term in report.recipients}
@@ -144,7 +145,7 @@ def _sent(report: Report) -> Section:
     for each in report.sent:
         lost = translate("{} of them did not get through").format(each.not_delivered) if each.not_delivered else ""
         last = translate("last on {}").format(words.moment(each.last))
-        along = words.listed([words.name(field) for field in each.fields]) or translate("nothing about you")
+        along = words.listed([words.name(field) for field in each.fields], translate("nothing about you"))
         rows.append(
             (
                 Cell(quoted=f"{each.sentence} {why.get(each.purpose, each.purpose)}"),
@@ -162,14 +163,14 @@ def _sent(report: Report) -> Section:
     return Section("sent", translate("What was sent"), lead, (table,), empty)
 
 
-def _given(report: Report) -> Section:
+def _given(report: ReportContent) -> Section:
     heads = (translate("When"), translate("To whom"), translate("Why"), translate("What"))
     rows = tuple(
         (
             Cell(words.day(each.day)),
             Cell(each.sentence or each.recipient, note=each.safeguard or ""),
             Cell(words.said(words.BASES, each.basis), note=words.undeclared(each)),
-            Cell(words.listed([words.name(category) for category in each.categories])),
+            Cell(words.listed([words.name(category) for category in each.categories], "")),
         )
         for each in report.disclosures
     )
@@ -179,7 +180,7 @@ def _given(report: Report) -> Section:
     return Section("given", translate("Given to authorities and others"), "", (table,), empty)
 
 
-def _requests(report: Report) -> Section:
+def _requests(report: ReportContent) -> Section:
     waits = tuple(
         (
             Cell(quoted=each.sentence),
@@ -207,7 +208,7 @@ def _requests(report: Report) -> Section:
     return Section("requests", translate("Your requests"), lead, tables, translate("Nothing is waiting."))
 
 
-def _log(report: Report) -> Section:
+def _log(report: ReportContent) -> Section:
     log = report.log
     lead = translate("Nothing is in it.")
     if log.oldest and log.newest:
@@ -235,7 +236,7 @@ def _log(report: Report) -> Section:
     return Section("log", translate("The app's log"), lead, tables)
 
 
-def _policy(report: Report) -> Section:
+def _policy(report: ReportContent) -> Section:
     applied, pending = report.policy, report.policy.pending
     rows: list[tuple[str, str]] = [
         (translate("Name"), f"{applied.title} ({applied.id})"),
@@ -259,7 +260,16 @@ def _policy(report: Report) -> Section:
     return Section("policy", translate("The policy that applies"), "", (table,))
 
 
-_PARTS: tuple[Callable[[Report], Section], ...] = (_here, _there, _choices, _sent, _given, _requests, _log, _policy)
+_PARTS: tuple[Callable[[ReportContent], Section], ...] = (
+    _here,
+    _there,
+    _choices,
+    _sent,
+    _given,
+    _requests,
+    _log,
+    _policy,
+)
 
 
 def places_table(homes: Homes) -> Table:
@@ -269,11 +279,11 @@ def places_table(homes: Homes) -> Table:
     return Table(translate("Where each category is held"), heads, rows)
 
 
-def time_table(report: Report) -> Table:
+def time_table(report: ReportContent) -> Table:
     """Return the time line as a table."""
     heads = (translate("What"), translate("On this device"), translate("On the server"))
     kept: dict[str, dict[str, str]] = {}
-    for held in (*report.here, *report.there):
+    for held in (*report.here, *report.shown_there):
         kept.setdefault(held.field, {})[held.place] = words.lasting(held.kept)
     nowhere = wording.lasting(None)
     rows = tuple(
@@ -283,7 +293,7 @@ def time_table(report: Report) -> Table:
     return Table(translate("How long each kind is kept"), heads, rows)
 
 
-def week_table(report: Report) -> Table:
+def week_table(report: ReportContent) -> Table:
     """Return the weeks as a table."""
     why = {term.id: term.sentence for term in report.purposes}
     heads = (translate("Week that begins on"), translate("Purpose"), translate("How often"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rocketvpn_sdk.messages import translate, translate_number
 from rocketvpn_sdk.rights.report import words
-from rocketvpn_sdk.rights.report.model import HeldValue, Report
+from rocketvpn_sdk.rights.report.model import HeldValue, ReportContent
+from rocketvpn_sdk.text import translate, translate_number
 
 
-def summary(report: Report) -> tuple[str, ...]:
+def summary(report: ReportContent) -> tuple[str, ...]:
     """Return the sentences, the most important first."""
     return (
         *_held(report),
@@ -27,7 +27,7 @@ def _kinds(values: tuple[HeldValue, ...]) -> int:
     return len({value.field for value in values})
 
 
-def _held(report: Report) -> Iterator[str]:
+def _held(report: ReportContent) -> Iterator[str]:
     yield translate_number(
         "This device holds {number} kind of information about you.",
         "This device holds {number} kinds of information about you.",
@@ -37,9 +37,10 @@ def _held(report: Report) -> Iterator[str]:
         yield translate_number(
             "The operator's server says that it holds {number} kind.",
             "The operator's server says that it holds {number} kinds.",
-            _kinds(report.there),
+            _kinds(report.shown_there),
         )
         yield from _undeclared(report)
+        yield from _withheld(report)
     elif report.server_problem == "not-bound":
         yield translate("This device is not tied to an order, so the operator's server was not asked.")
     elif report.server_problem == "device-revoked":
@@ -48,7 +49,7 @@ def _held(report: Report) -> Iterator[str]:
         yield translate("The operator's server could not be asked just now, so its part is missing here.")
 
 
-def _undeclared(report: Report) -> Iterator[str]:
+def _undeclared(report: ReportContent) -> Iterator[str]:
     marked = _kinds(tuple(held for held in report.there if held.undeclared))
     if marked:
         yield translate_number(
@@ -58,7 +59,15 @@ def _undeclared(report: Report) -> Iterator[str]:
         )
 
 
-def _log(report: Report) -> Iterator[str]:
+def _withheld(report: ReportContent) -> Iterator[str]:
+    if report.withheld:
+        yield translate(
+            "Its part is not complete. These are held back, so that nobody sees them who has no more than your order"
+            " number: {}. A code that is sent to your order's e-mail address shows them, if there are any."
+        ).format(words.listed([words.withheld(field) for field in report.withheld]))
+
+
+def _log(report: ReportContent) -> Iterator[str]:
     if report.log.records and report.log.oldest:
         yield translate_number(
             "The app's log on this device has {number} entry, of {day}. It goes away by itself.",
@@ -68,7 +77,7 @@ def _log(report: Report) -> Iterator[str]:
         )
 
 
-def _sent(report: Report) -> Iterator[str]:
+def _sent(report: ReportContent) -> Iterator[str]:
     calls, lost = sum(each.times for each in report.sent), sum(each.not_delivered for each in report.sent)
     if not calls:
         yield translate("The records that are still kept on this device hold nothing that this software sent.")
@@ -94,7 +103,7 @@ def _sent(report: Report) -> Iterator[str]:
         yield translate_number("{number} try did not get through.", "{number} tries did not get through.", lost)
 
 
-def _choices(report: Report) -> Iterator[str]:
+def _choices(report: ReportContent) -> Iterator[str]:
     agreed = sum(story.effective for story in report.consents)
     if agreed:
         yield translate_number(
@@ -106,7 +115,7 @@ def _choices(report: Report) -> Iterator[str]:
         yield translate("You have not agreed to any optional use of your information, so there is none.")
 
 
-def _others(report: Report) -> Iterator[str]:
+def _others(report: ReportContent) -> Iterator[str]:
     if report.disclosures:
         yield translate_number(
             "The operator says that it gave information about you to others {number} time.",
@@ -117,7 +126,7 @@ def _others(report: Report) -> Iterator[str]:
         yield translate("The operator says that it gave nothing about you to authorities or others.")
 
 
-def _waiting(report: Report) -> Iterator[str]:
+def _waiting(report: ReportContent) -> Iterator[str]:
     if report.waiting:
         yield translate_number(
             "{number} request of yours has not been finished yet.",
@@ -126,10 +135,10 @@ def _waiting(report: Report) -> Iterator[str]:
         )
 
 
-def _rights(report: Report) -> Iterator[str]:
+def _rights(report: ReportContent) -> Iterator[str]:
     correctable = list(dict.fromkeys(words.name(held.field) for held in report.there if held.correctable))
     if correctable:
-        yield translate("You can correct: {}.").format(words.listed(correctable))
+        yield translate("You can correct: {}.").format(words.listed(correctable, ""))
     yield translate("You can have all of it deleted. What is on this device is gone at once then.")
     for held in report.there:
         if held.hold is not None:
@@ -140,7 +149,7 @@ def _rights(report: Report) -> Iterator[str]:
             )
 
 
-def _policy(report: Report) -> Iterator[str]:
+def _policy(report: ReportContent) -> Iterator[str]:
     pending = report.policy.pending
     if pending is None:
         return

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
-from rocketvpn_sdk.messages import marked, translate, translate_number
 from rocketvpn_sdk.policy import Duration, wording
 from rocketvpn_sdk.policy.values import BOUND
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.report.describing import UNKNOWN
 from rocketvpn_sdk.rights.report.model import HeldValue
+from rocketvpn_sdk.text import in_utc, marked, translate, translate_number
+from rocketvpn_sdk.text import listed as listed
+from rocketvpn_sdk.text import name as name
 
 BASES = {
     "law": marked("because a law demands it"),
@@ -76,7 +78,9 @@ _PROBLEMS = {
     ),
     "server-error": marked("The server failed to answer as it should, so this part is missing."),
     "request-refused": marked("The server refused to answer this, so this part is missing. Ask the operator why."),
-    "authentication-required": marked("The server wants a code from an e-mail first, so this part is missing."),
+    "authentication-required": marked(
+        "This part is held back. A code that is sent to your order's e-mail address shows it."
+    ),
     "authentication-failed": marked("The server did not accept who asked, so this part is missing."),
     "browser-required": marked("The server wants this asked on its web pages, so this part is missing."),
 }
@@ -91,6 +95,21 @@ _PARTS = {
     "until": marked("that it is held for so long"),
     "recipients": marked("who gets it"),
 }
+_PENDING = {
+    "code_needed": marked(
+        "{} is to take its place. It counts once the code that was sent there is entered; else it is forgotten on {}."
+    ),
+    "waiting": marked("{} is to take its place on {}, unless one of your devices calls it off before."),
+}
+_WITHHELD = {
+    "contact_email": marked("your e-mail address"),
+    "language": marked("the language that you chose on another device"),
+    "payment_record": marked("your payments"),
+    "disclosure_record": marked("to whom something about you was given"),
+    "erasure_ticket": marked("panic tickets of other devices"),
+    "recovery_code": marked("when your recovery code was made"),
+}
+_CODE_NEEDED = marked("held back: a code that is sent to your order's e-mail address shows it")
 _MISSING = marked("The server did not give an answer, so this part is missing ({}).")
 
 
@@ -110,24 +129,19 @@ def missing(problem: str) -> str:
     return translate(_PROBLEMS[problem]) if problem in _PROBLEMS else translate(_MISSING).format(problem)
 
 
-def name(identifier: str) -> str:
-    """Return the id of a field, purpose or category as words."""
-    return translate(identifier.replace("_", " ").replace(".", " "))
-
-
-def listed(items: list[str] | tuple[str, ...]) -> str:
-    """Return ``a, b and c``; empty for none."""
-    return wording.listed(items) if items else ""
+def withheld(field: str) -> str:
+    """Return what the server withholds until the user enters a code."""
+    return translate(_WITHHELD[field]) if field in _WITHHELD else name(field)
 
 
 def moment(at: datetime) -> str:
     """Return a time to the minute, in UTC."""
-    return f"{day(at)}, {at.astimezone(UTC):%H:%M}"
+    return f"{day(at)}, {in_utc(at):%H:%M}"
 
 
 def day(at: date) -> str:
     """Return a day; of a time, its day in UTC."""
-    found = at.astimezone(UTC).date() if isinstance(at, datetime) else at
+    found = in_utc(at).date() if isinstance(at, datetime) else at
     return translate("{day} {month} {year}").format(
         day=found.day, month=translate(MONTHS[found.month - 1]), year=found.year
     )
@@ -154,10 +168,21 @@ def entries(number: int) -> str:
 
 
 def value(held: HeldValue) -> str:
-    """Return what is held; of what there is a lot of, how much."""
+    """Return what is held; of what there is a lot of, how much; of what is withheld, what shows it."""
+    if held.code_needed:
+        return translate(_CODE_NEEDED)
     if held.count is not None:
         return f"{plain(held.value)} ({entries(held.count)})" if held.value is not None else entries(held.count)
+    if held.value is None and held.pending is not None:
+        return translate("nothing yet")
     return translate("held, not shown: it is a secret") if held.value is None else plain(held.value)
+
+
+def pending(held: HeldValue) -> str:
+    """Return what is to take the value's place; empty where nothing is."""
+    if held.pending is None:
+        return ""
+    return translate(_PENDING[held.pending.state]).format(plain(held.pending.value), day(held.pending.until))
 
 
 def plain(found: Any) -> str:

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from support.policies import edited
+from support.policies import VERSION, edited
 
-from rocketvpn_sdk.consent import InForce, Permit
-from rocketvpn_sdk.policy import ON_DEVICE, Consent, State, bundled_policy, decide, parse_policy, purpose_allowed
+from rocketvpn_sdk.consent import Permit, PolicyState
+from rocketvpn_sdk.policy import ON_DEVICE, ConsentChoice, State, bundled_policy, decide, parse_policy, purpose_allowed
 
 NOW = 1_800_000_000.0
 
@@ -16,7 +16,7 @@ class Today:
         self.policy = bundled_policy()
         self.state = State(adult=True)
         self.now = NOW
-        self.permit = Permit(lambda: InForce(self.policy), lambda: self.state, lambda: self.now)
+        self.permit = Permit(lambda: PolicyState(self.policy), lambda: self.state, lambda: self.now)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_it_says_what_the_rules_say(today: Today):
 @pytest.mark.clause("U3")
 def test_a_consent_counts_from_the_next_question_and_no_longer_than_it_lives(today: Today):
     assert not today.permit.field("level", "improvement").allowed
-    today.state = State(adult=True, consents={"improvement": Consent("granted", NOW + 60)})
+    today.state = State(adult=True, consents={"improvement": ConsentChoice("granted", NOW + 60)})
     assert today.permit.field("level", "improvement").allowed
     assert today.permit.purpose("improvement", "operator").allowed
     today.now = NOW + 60
@@ -51,9 +51,9 @@ def test_a_consent_counts_from_the_next_question_and_no_longer_than_it_lives(tod
 
 @pytest.mark.clause("U3")
 def test_a_withdrawal_counts_at_once(today: Today):
-    today.state = State(adult=True, consents={"improvement": Consent("granted")})
+    today.state = State(adult=True, consents={"improvement": ConsentChoice("granted")})
     assert today.permit.field("level", "improvement", "operator").allowed
-    today.state = State(adult=True, consents={"improvement": Consent("withdrawn")})
+    today.state = State(adult=True, consents={"improvement": ConsentChoice("withdrawn")})
     assert not today.permit.field("level", "improvement", "operator").allowed
 
 
@@ -73,7 +73,7 @@ def test_the_end_is_counted_from_now(today: Today):
 
 @pytest.mark.clause("U3")
 def test_what_ran_out_in_between_is_not_allowed_as_before(today: Today):
-    today.state = State(adult=True, consents={"improvement": Consent("granted", NOW + 60)})
+    today.state = State(adult=True, consents={"improvement": ConsentChoice("granted", NOW + 60)})
     before = today.permit.held()
     today.now = NOW + 59
     assert today.permit.held().allows_as(before)
@@ -89,7 +89,7 @@ def test_whatever_was_decided_in_between_is_not_allowed_as_before(today: Today):
         today.state = state
         assert not today.permit.held().allows_as(before)
     today.state = State(adult=True)
-    today.policy = parse_policy(edited("", "", "version = 2", "version = 3"))
+    today.policy = parse_policy(edited("", "", VERSION, "version = 99"))
     assert not today.permit.held().allows_as(before)
 
 
@@ -98,7 +98,9 @@ def test_versions_and_state_are_of_one_moment_though_somebody_writes_between_the
     written = [State(adult=True), State(adult=False)]
     stamps = iter([1, 2, 2, 2])
     states = iter(written)
-    permit = Permit(lambda: InForce(bundled_policy()), lambda: next(states), lambda: NOW, stamp=lambda: next(stamps))
+    permit = Permit(
+        lambda: PolicyState(bundled_policy()), lambda: next(states), lambda: NOW, stamp=lambda: next(stamps)
+    )
     assert permit.held().state == written[1]  # the first was read while another process wrote
     assert permit.held().state == written[1]  # nobody has written since: it is not read again
 

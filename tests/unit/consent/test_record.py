@@ -122,7 +122,8 @@ def test_events_are_added_and_never_rewritten():
 
 def test_an_end_is_part_of_the_event():
     made = with_event(record(), "granted", at=NOW, until=NOW + 86_400)
-    end = made[EVENTS][1]["dpv:hasDuration"]
+    begin, end = (event["dpv:hasDuration"] for event in made[EVENTS])
+    assert begin == {"@type": "dpv:UntilEventDuration", "rdf:value": "Withdrawal"}
     assert end == {"@type": "dpv:UntilTimeDuration", "rdf:value": "2027-01-16T08:00:00Z"}
 
 
@@ -146,3 +147,16 @@ def test_a_receipt_is_a_copy_with_an_id_of_its_own():
     assert inner == {name: value for name, value in json.loads(json.dumps(made)).items() if name != "@context"}
     assert (receipt.record_id, receipt.purpose, receipt.recipient) == (ID, "surveys", "acme")
     assert "document=…" in repr(receipt)
+
+
+@pytest.mark.clause("U7")
+def test_where_each_field_rests_and_how_long_is_part_of_the_record() -> None:
+    made = record(sharing_policy(), "surveys", "acme")["dpv:hasProcess"]["dpv:hasStorageCondition"]
+    bound = {"@type": "dpv:UntilEventDuration", "rdf:value": "while this device is bound to the order"}
+    assert [(each["dct:identifier"], each["dpv:hasLocation"], each["dpv:hasDuration"]) for each in made] == [
+        ("contact_email", "dpv:RemoteLocation", bound)
+    ]
+    kept = record()["dpv:hasProcess"]["dpv:hasStorageCondition"]
+    assert {("level", "dpv:WithinDevice", "P30D"), ("level", "dpv:RemoteLocation", "P30D")} <= {
+        (each["dct:identifier"], each["dpv:hasLocation"], str(each["dpv:hasDuration"])) for each in kept
+    }

@@ -12,15 +12,14 @@ from support.vaults import open_vault
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, Standing
+from rocketvpn_sdk.consent import Consent, CurrentConsents
 from rocketvpn_sdk.consents import Consents
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
-    GuardianCodeUsed,
-    GuardianNotAsked,
-    GuardianOtherPolicy,
+    GuardianError,
     RequestRefused,
+    RocketVPNError,
     ServerError,
     ServerUnreachable,
     ValueRefused,
@@ -28,9 +27,9 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
-from rocketvpn_sdk.transport import Answer, Api
+from rocketvpn_sdk.transport import Api, ApiAnswer
 from rocketvpn_sdk.vault import Queue, Vault
-from rocketvpn_sdk.waiting import Requests
+from rocketvpn_sdk.waiting import WaitingRequests
 
 DEVICE = "A" * 52
 POLICY = bundled_policy()
@@ -57,13 +56,13 @@ class StandIn(Api):
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return Answer(value=answer, status=200)
+        return ApiAnswer(value=answer, status=200)
 
 
 class Group:
     def __init__(self, vault: Vault) -> None:
         self.vault, self.queue, self.server = vault, Queue(vault), StandIn()
-        self.low = Consent(Standing(vault, collect=True, policies=lambda: (POLICY,)), device=lambda: DEVICE)
+        self.low = Consent(CurrentConsents(vault, collect=True, policies=lambda: (POLICY,)), device=lambda: DEVICE)
         self.connect: Callable[[], Api] = lambda: self.server
         self.consents = Consents(self.low, connect=lambda: self.connect(), queue=self.queue, events=EventBus())
 
@@ -108,35 +107,40 @@ def test_attack_a_server_that_confirms_something_else(group: Group, change: dict
 
 
 @pytest.mark.parametrize(
-    ("reason", "kind"),
+    ("reason", "kind", "cause"),
     [
-        ("idempotency-key-reused", GuardianCodeUsed),
-        ("policy-version-unknown", GuardianOtherPolicy),
-        ("something-new", RequestRefused),
+        ("idempotency-key-reused", GuardianError, "code-used"),
+        ("policy-version-unknown", GuardianError, "other-policy"),
+        ("something-new", RequestRefused, ""),
     ],
 )
-def test_what_the_server_says_is_one_of_our_errors(group: Group, reason: str, kind: type[Exception]) -> None:
+def test_what_the_server_says_is_one_of_our_errors(
+    group: Group, reason: str, kind: type[RocketVPNError], cause: str
+) -> None:
     group.server.answers = [asked(group), RequestRefused(operation="guardian.confirm", reason=reason)]
     group.consents.request_guardian("mum@family.example")
-    with pytest.raises(kind):
+    with pytest.raises(kind) as refused:
         group.consents.confirm_guardian("123456")
+    assert refused.value.cause == cause
     assert not group.consents.state().guardian
 
 
 @pytest.mark.parametrize(
-    ("reason", "kind"),
+    ("reason", "kind", "cause"),
     [
-        ("validation-failed", ValueRefused),
-        ("policy-version-unknown", GuardianOtherPolicy),
-        ("something-new", RequestRefused),
+        ("validation-failed", ValueRefused, ""),
+        ("policy-version-unknown", GuardianError, "policy-unknown"),
+        ("something-new", RequestRefused, ""),
     ],
 )
-def test_a_request_that_the_server_refuses_asks_nobody(group: Group, reason: str, kind: type[Exception]) -> None:
+def test_a_request_that_the_server_refuses_asks_nobody(
+    group: Group, reason: str, kind: type[RocketVPNError], cause: str
+) -> None:
     group.server.answers = [RequestRefused(operation="guardian.request", reason=reason)]
     with pytest.raises(kind) as refused:
         group.consents.request_guardian("mum@family.example")
-    assert "family" not in str(refused.value)
-    with pytest.raises(GuardianNotAsked):
+    assert ("family" in str(refused.value), refused.value.cause) == (False, cause)
+    with pytest.raises(GuardianError, match="No guardian was asked"):
         group.consents.confirm_guardian("123456")
 
 
@@ -200,7 +204,7 @@ def test_what_was_refused_for_good_is_sent_again_by_deliver_alone(group: Group) 
     granted(group)
     group.server.answers = [RequestRefused(operation="consents.put", reason="policy-version-unknown"), HELD]
     assert group.consents.deliver() == 1
-    (kept,) = Requests(group.queue, lambda: POLICY).items()
+    (kept,) = WaitingRequests(group.queue, lambda: POLICY).items()
     assert (kept.state, kept.problem, kept.due) == ("refused", "policy-version-unknown", None)
     assert group.consents._deliver() == 1
     assert len(group.server.answers) == 1
@@ -218,5 +222,5 @@ def test_a_refused_notice_holds_nothing_up_and_never_comes_after_what_followed_i
     group.server.calls.clear()
     assert group.consents.deliver() == 1
     assert group.server.calls == []
-    assert Requests(group.queue, lambda: POLICY).cancel(kept.id).request.due is None
+    assert WaitingRequests(group.queue, lambda: POLICY).cancel(kept.id).request.due is None
     assert group.queue.items() == ()

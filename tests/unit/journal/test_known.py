@@ -55,6 +55,14 @@ def test_an_order_number_is_found_with_other_separators(order: str) -> None:
     assert "0099" not in Scrubber(known=KNOWN).scrub(f"renewing {order} failed")
 
 
+@pytest.mark.parametrize("between", ["-", "_", ".", "+", "%20", " "])
+def test_a_name_of_several_words_is_found_as_file_names_and_addresses_write_it(between: str) -> None:
+    known = Known([], names=["Kim van Lund"])
+    written = between.join(["kim", "van", "lund"])
+    assert known.find(f"mail {written}@post.example") == [(5, 5 + len(written))]
+    assert known.find(f"mail x{written}") == []  # part of another word
+
+
 @pytest.mark.parametrize(
     "text", ["account granted", "jmuellers are many", "xjmueller", "4819201 bytes; the müller", ""]
 )
@@ -93,9 +101,9 @@ def test_what_is_known_changes_with_the_binding() -> None:
 
 def test_only_the_newest_values_of_calls_are_remembered() -> None:
     known = Known()
-    known.seen([f"code-{number:06}" for number in range(40)])
+    known.seen([f"code-{number:06}" for number in range(60)])
     assert known.find("code-000000") == []
-    assert known.find("code-000039")
+    assert known.find("code-000059")
 
 
 @given(st.text(), st.text(min_size=3, max_size=30))
@@ -114,3 +122,21 @@ def test_the_documents_and_members_are_those_of_the_binding() -> None:
 
 def test_the_system_knows_somebody() -> None:
     assert all(isinstance(name, str) and name for name in personal_names())
+
+
+def test_the_values_of_the_last_calls_are_remembered_and_older_ones_make_room() -> None:
+    known, codes = Known(), [f"{number:06}" for number in range(481_000, 481_049)]
+    for code in codes:
+        known.seen([code])
+    assert [code for code in codes if not known.find(f"code {code} was typed")] == codes[:1]
+    known.forget()
+    assert not any(known.find(f"code {code} was typed") for code in codes)
+
+
+def test_what_this_device_was_bound_to_before_is_forgotten_unless_it_is_to_stay() -> None:
+    known = Known(["K7-PP42-0001"])
+    known.now(["K7-PP42-0002"])
+    assert not known.find("order K7-PP42-0001")
+    known.now(["K7-PP42-0003"], and_before=True)
+    assert known.find("order K7-PP42-0002")
+    assert known.find("order K7-PP42-0003")

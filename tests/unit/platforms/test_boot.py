@@ -33,5 +33,8 @@ def test_a_system_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(platforms.running, "_BOOT", tmp_path / "there is none")
     become(monkeypatch, "linux")
     assert platforms.boot_id() == ""
+    (tmp_path / "hidden").write_bytes(b"\xff\xfe")
+    monkeypatch.setattr(platforms.running, "_BOOT", tmp_path / "hidden")
+    assert platforms.boot_id() == ""
     become(monkeypatch, "win32")
     assert platforms.boot_id() == ""

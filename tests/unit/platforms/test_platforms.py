@@ -378,3 +378,21 @@ def test_on_windows_nobody_else_can_listen_on_the_port(monkeypatch: pytest.Monke
     with listener.listen(0) as listening:
         assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert not listening.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+
+
+def test_what_the_system_calls_its_user_and_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import pwd
+
+    become(monkeypatch, "linux")
+    monkeypatch.setenv("HOME", str(tmp_path / "lena.meier"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: SimpleNamespace(pw_name="lena", pw_gecos="Lena Meier,Room 3,,"))
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(nodename="lenas-laptop.home.example"))
+    assert platforms.personal_names() == (
+        "lena.meier", "lena", "Lena Meier", "lenas-laptop.home.example", "lenas-laptop",
+    )  # fmt: skip
+
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert platforms.personal_names() == ("lena.meier", "lenas-laptop.home.example", "lenas-laptop")

@@ -149,7 +149,7 @@ def test_a_vault_on_a_share_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
 def test_our_longest_names_fit_into_the_room_that_is_left_for_them(tmp_path: Path) -> None:
     from support.signed_files import POLICY, Shelf
 
-    from rocketvpn_sdk.updates import beside
+    from rocketvpn_sdk.signed_files import beside
 
     longest = 0
     replace = Path.replace

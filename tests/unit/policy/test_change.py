@@ -7,7 +7,7 @@ from typing import NamedTuple, get_args
 
 import msgspec
 import pytest
-from support.policies import edited, sharing_text, span
+from support.policies import EFFECTIVE, VERSION, edited, sharing_text, span
 
 from rocketvpn_sdk.policy import Policy, PolicyChange, bundled_policy, compare, parse_policy
 from rocketvpn_sdk.policy.findings import OPPOSITE, Kind
@@ -85,8 +85,8 @@ NEEDED = frozenset({"call_necessary"})
 
 NO_CHANGE = [
     Row("the same", [], set(), set()),
-    Row("version and dates", [("", "", "version = 2", "version = 3"),
-                              ("", "", "effective = 2026-11-01", "effective = 2027-01-01")], set(), set()),
+    Row("version and dates", [("", "", VERSION, "version = 99"),
+                              ("", "", EFFECTIVE, "effective = 2027-01-01")], set(), set()),
     Row("other host names", [("recipient", "operator", '["api.rocketvpn.example"]', '["new.example", "two.example"]'),
                              ("recipient", "acme", '["acme.example"]', '["other.example"]')], set(), set()),
     Row("purposes in another order", [field("level", '["service", "security", "improvement"]',
@@ -254,7 +254,7 @@ WIDENED = [
          ("recipient", "operator", 'kind = "operator"', 'kind = "affiliate"')],
         {"recipient_added", "recipient_weaker"}, set()),
     Row("a right less", [("rights", "", ', "portability"', "")], {"right_removed"}, set()),
-    Row("no proof of who asks", [("rights", "", '["correction", "deletion"]', '["deletion"]')],
+    Row("no proof of who asks", [("rights", "", '"correction.account", ', "")],
         {"step_up_removed"}, set()),
     Row("announced later", [("", "", "notice_days = 30", "notice_days = 29")], {"notice_shorter"}, set()),
     Row("minors up to a lower age", [("minors", "", "age = 18", "age = 17")], {"minor_age_lowered"}, set()),
@@ -287,7 +287,7 @@ NARROWED = [
     Row("choices instead of a text", [beat('"text", max = 8', '"enum", values = ["a", "b"]')],
         set(), {"call_carries_less"}),
     Row("no longer sent", [("operation", "tunnel.register", ', "region"]', "]")], set(), {"sent_no_more"}),
-    Row("a proof of who asks", [("rights", "", '["correction", "deletion"]', '["access", "correction", "deletion"]')],
+    Row("a proof of who asks", [("rights", "", "step_up = [", 'step_up = ["withdrawal", ')],
         set(), {"step_up_added"}),
     Row("announced earlier", [("", "", "notice_days = 30", "notice_days = 60")], set(), {"notice_longer"}),
     Row("minors up to a higher age", [("minors", "", "age = 18", "age = 21")], set(), {"minor_age_raised"}),
@@ -304,7 +304,7 @@ MIXED = [
                                      field("recorded_at", 'device = "P30D"', 'device = "P90D"')],
         {"kept_longer"}, {"minimised_more"}),
     Row("one right for another", [("rights", "", '"access", "correction"', '"correction"'),
-                                  ("rights", "", '["correction", "deletion"]', '["correction"]')],
+                                  ("rights", "", '"correction.account", ', "")],
         {"right_removed", "step_up_removed"}, set()),
     Row("a field renamed", [("", "", '"traffic"', '"volume"')], {"field_added"}, {"field_removed"}),
     Row("a purpose renamed", [("", "", '"cross_service"', '"elsewhere"')], {"purpose_added"}, {"purpose_removed"}),
@@ -482,7 +482,7 @@ DETAILS = [
     ("a word more in a call", "call_carries_more", "U1", "", "service", "operator", "not sent", "“notes” (yes or no)"),
     ("sent exactly", "sent_exactly", "C2", "recorded_at", "service", "operator", "", ""),
     ("a right less", "right_removed", "A1", "", "", "", "portability", ""),
-    ("no proof of who asks", "step_up_removed", "A4", "", "", "", "correction", ""),
+    ("no proof of who asks", "step_up_removed", "A4", "", "", "", "correction.account", ""),
     ("announced later", "notice_shorter", "X2", "", "", "", "30", "29"),
     ("minors up to a lower age", "minor_age_lowered", "M1", "", "", "", "18", "17"),
     (
@@ -521,7 +521,7 @@ DETAILS = [
     ("asked", "consent_asked", "U4", "", "software", "", "", ""),
     ("sent without a name", "identity_removed", "C1", "tunnel_public_key", "service", "operator", "device", "none"),
     ("no longer sent", "sent_no_more", "U1", "region", "service", "operator", "", ""),
-    ("a proof of who asks", "step_up_added", "A4", "", "", "", "", "access"),
+    ("a proof of who asks", "step_up_added", "A4", "", "", "", "", "withdrawal"),
     ("announced earlier", "notice_longer", "X2", "", "", "", "30", "60"),
     ("minors up to a higher age", "minor_age_raised", "M1", "", "", "", "18", "21"),
     ("a field renamed", "field_removed", "C2", "traffic", "service", "device", "", ""),
@@ -698,14 +698,14 @@ RIGHTS = {"access": "A1", "correction": "A2", "deletion": "A3", "portability": "
 @pytest.mark.parametrize(("right", "rule"), RIGHTS.items())
 def test_a_right_that_goes_and_comes(right: str, rule: str):
     text = re.sub(rf'(offered = \[.*?)"{right}"(, )?', r"\1", TEXT)
-    step_up = right in OLD.document.rights.step_up
+    step_up = f"{right}.account" in OLD.document.rights.step_up
     lost = compare(OLD, parse_policy(text))
     assert [(each.kind, each.rule, each.before) for each in lost.widened] == [("right_removed", rule, right)]
     assert not lost.narrowed
     won = compare(parse_policy(text), OLD)
     assert [(each.kind, each.rule, each.after) for each in won.narrowed] == [("right_added", rule, right)]
     assert not won.widened
-    assert step_up == (right in {"correction", "deletion"})
+    assert step_up == (right != "withdrawal")
 
 
 def german(text: str = TEXT) -> Policy:

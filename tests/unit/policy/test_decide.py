@@ -11,7 +11,7 @@ from support.policies import edited, sharing_policy
 
 from rocketvpn_sdk.policy import (
     ON_DEVICE,
-    Consent,
+    ConsentChoice,
     Decision,
     State,
     Transform,
@@ -24,7 +24,7 @@ from rocketvpn_sdk.policy import (
 NOW = 1_800_000_000.0
 DAY = 86_400.0
 POLICY = sharing_policy()
-GRANTED = Consent("granted")
+GRANTED = ConsentChoice("granted")
 THIRD_PARTIES = {name for name, facts in POLICY.recipients.items() if facts.kind == "third_party"}
 KEYS = [*POLICY.purposes, *(f"{purpose}/{recipient}" for purpose in POLICY.purposes for recipient in POLICY.recipients)]
 
@@ -33,7 +33,7 @@ def ask(field: str, purpose: str, recipient: str = ON_DEVICE, **state: Any) -> D
     return decide(POLICY, State(**state), field, purpose, recipient, NOW)
 
 
-def agreed(*names: str) -> dict[str, Consent]:
+def agreed(*names: str) -> dict[str, ConsentChoice]:
     return dict.fromkeys(names, GRANTED)
 
 
@@ -71,14 +71,14 @@ def test_a_necessary_purpose_needs_no_consent(field: str, purpose: str, clause: 
 
 @pytest.mark.clause("U3")
 def test_an_improvement_needs_a_live_consent():
-    past = Consent("granted", NOW - 1)
-    for consent in (None, Consent("denied"), Consent("withdrawn"), Consent("granted", NOW), past):
+    past = ConsentChoice("granted", NOW - 1)
+    for consent in (None, ConsentChoice("denied"), ConsentChoice("withdrawn"), ConsentChoice("granted", NOW), past):
         consents = {"improvement": consent} if consent else {}
         decision = ask("level", "improvement", adult=True, consents=consents)
         assert (decision.allowed, decision.rule) == (False, "U3")
         assert "Nobody agreed to 'improvement'" in decision.sentence
     assert ask("level", "improvement", adult=True, consents=agreed("improvement")).allowed
-    assert ask("level", "improvement", adult=True, consents={"improvement": Consent("granted", NOW + 1)}).allowed
+    assert ask("level", "improvement", adult=True, consents={"improvement": ConsentChoice("granted", NOW + 1)}).allowed
 
 
 @pytest.mark.clause("U5")
@@ -182,9 +182,9 @@ def test_a_third_party_needs_a_live_consent_that_names_it():
     refused = [
         {},
         agreed("service", "acme", "service/", "/acme", "service/operator", "security/acme", "service/sister"),
-        {"service/acme": Consent("denied")},
-        {"service/acme": Consent("withdrawn")},
-        {"service/acme": Consent("granted", NOW)},
+        {"service/acme": ConsentChoice("denied")},
+        {"service/acme": ConsentChoice("withdrawn")},
+        {"service/acme": ConsentChoice("granted", NOW)},
     ]
     for consents in refused:
         decision = ask("region", "service", "acme", adult=True, consents=consents)
@@ -300,7 +300,7 @@ def test_a_policy_of_an_operator_s_own_decides_too():
 # ---------------------------------------------------------------- properties
 
 consents = st.builds(
-    Consent,
+    ConsentChoice,
     st.sampled_from(["granted", "granted", "denied", "withdrawn"]),
     st.none() | st.floats(NOW - 1000, NOW + 1000),
 )
@@ -399,10 +399,10 @@ def test_a_third_party_never_receives_without_a_consent_naming_it(state: State, 
     state=states,
     question=asked,
     gone=st.sets(st.sampled_from(KEYS), min_size=1),
-    how=st.sampled_from([None, Consent("denied"), Consent("withdrawn"), Consent("granted", NOW)]),
+    how=st.sampled_from([None, ConsentChoice("denied"), ConsentChoice("withdrawn"), ConsentChoice("granted", NOW)]),
 )
 def test_withdrawing_or_expiring_allows_no_more(
-    state: State, question: tuple[str, str, str], gone: set[str], how: Consent | None
+    state: State, question: tuple[str, str, str], gone: set[str], how: ConsentChoice | None
 ):
     kept = {name: consent for name, consent in state.consents.items() if name not in gone}
     changed = {name: how for name in gone if name in state.consents} if how else {}
@@ -412,7 +412,7 @@ def test_withdrawing_or_expiring_allows_no_more(
 @pytest.mark.clause("U3", "S1")
 @given(question=asked, gone=st.sampled_from(KEYS))
 def test_withdrawing_stops_what_rested_on_it(question: tuple[str, str, str], gone: str):
-    state = State(adult=True, consents=agreed(*KEYS) | {gone: Consent("withdrawn")})
+    state = State(adult=True, consents=agreed(*KEYS) | {gone: ConsentChoice("withdrawn")})
     purpose, _, recipient = gone.partition("/")
     named = recipient in THIRD_PARTIES and (question[1], question[2]) == (purpose, recipient)
     whole = not recipient and question[1] == purpose and POLICY.purposes[purpose].necessity == "consent"
@@ -442,7 +442,7 @@ def test_collecting_nothing_allows_no_more(state: State, question: tuple[str, st
 
 @given(state=states, question=asked, other=st.sampled_from(KEYS), consent=consents)
 def test_what_is_said_about_one_purpose_changes_no_other(
-    state: State, question: tuple[str, str, str], other: str, consent: Consent
+    state: State, question: tuple[str, str, str], other: str, consent: ConsentChoice
 ):
     if other.partition("/")[0] != question[1]:
         changed = msgspec.structs.replace(state, consents={**state.consents, other: consent})

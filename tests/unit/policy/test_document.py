@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.clauses import CLAUSES
-from support.policies import TEXT, edited, sharing_policy
+from support.policies import NEWEST, TEXT, VERSION, edited, sharing_policy
 
 from rocketvpn_sdk.errors import PolicyInvalid
 from rocketvpn_sdk.policy import Duration, Policy, Transform, bundled_policy, load_policy, parse_policy
@@ -24,7 +24,7 @@ def clauses_in(policy: Policy) -> set[str]:
 def test_the_policy_that_ships_is_valid_and_read_once():
     assert bundled_policy() is POLICY
     assert parse_policy(TEXT).document == POLICY.document
-    assert (POLICY.version, repr(POLICY)) == (2, "Policy('rocketvpn', version=2)")
+    assert (POLICY.version, repr(POLICY)) == (NEWEST, f"Policy('rocketvpn', version={NEWEST})")
 
 
 def test_every_clause_that_a_part_names_exists():
@@ -67,7 +67,7 @@ def test_questions_have_an_address():
 @pytest.mark.clause("C1")
 def test_the_order_and_the_device_are_what_binds():
     operation = POLICY.operations["authorize.challenge"]
-    assert set(operation.fields) == {"order_number", "device_id", "verification_code"}
+    assert set(operation.fields) == {"order_number", "device_id", "verification_code", "recovery_code"}
     assert operation.identity == "key"
     assert operation.field_of("replace") == operation.field_of("device_id") == "device_id"
 
@@ -122,8 +122,15 @@ def test_the_rights_are_offered_and_have_their_calls():
 @pytest.mark.clause("A4")
 def test_a_deletion_asks_who_is_asking():
     rights = POLICY.document.rights
-    assert "deletion" in rights.step_up
-    assert set(rights.step_up) <= set(rights.offered)
+    assert "deletion.account" in rights.step_up
+    assert {demand.partition(".")[0] for demand in rights.step_up} <= set(rights.offered)
+
+
+@pytest.mark.clause("A4")
+@pytest.mark.parametrize("demand", ["deletion.logs", "erasure", "deletion.", ".account", "deletion.account.", ""])
+def test_what_no_right_and_no_scope_is_cannot_be_asked_for(demand: str):
+    with pytest.raises(PolicyInvalid, match=r"device\|account"):
+        parse_policy(edited("rights", "", '"deletion.account"', f'"{demand}"'))
 
 
 @pytest.mark.clause("S1", "S2")
@@ -169,7 +176,14 @@ def test_the_calls_of_the_sdk_itself_are_declared():
 
 def test_secrets_are_never_part_of_an_event():
     secret = {field.id for field in POLICY.document.field if field.type.kind == "secret"}
-    assert secret == {"device_key", "session_token", "verification_code", "guardian_code", "erasure_ticket"}
+    assert secret == {
+        "device_key",
+        "session_token",
+        "verification_code",
+        "recovery_code",
+        "guardian_code",
+        "erasure_ticket",
+    }
     assert all(secret.isdisjoint(event.fields) for event in POLICY.document.event)
     assert POLICY.fields["device_key"].recipients == ()
 
@@ -204,13 +218,13 @@ def test_the_same_text_is_the_same_document_and_survives_a_round_trip():
 
 def test_a_policy_is_read_from_a_file(tmp_path: Path):
     file = tmp_path / "own.toml"
-    file.write_text(edited("", "", "version = 2", "version = 7"), "utf-8")
+    file.write_text(edited("", "", VERSION, "version = 7"), "utf-8")
     assert load_policy(file).version == 7
 
 
 def test_a_mistake_in_a_file_names_the_file(tmp_path: Path):
     file = tmp_path / "own.toml"
-    file.write_text(edited("", "", "version = 2", "version = 0"), "utf-8")
+    file.write_text(edited("", "", VERSION, "version = 0"), "utf-8")
     with pytest.raises(PolicyInvalid) as caught:
         load_policy(file)
     assert caught.value.params["path"] == str(file)

@@ -10,7 +10,9 @@ from support.policies import edited, sharing_policy, sharing_text
 
 from rocketvpn_sdk.errors import TermUnknown, ValueRefused
 from rocketvpn_sdk.policy import Explanation, bundled_policy, explain, parse_policy
+from rocketvpn_sdk.policy.document import FieldType
 from rocketvpn_sdk.policy.values import _ARGUMENTS
+from rocketvpn_sdk.policy.wording import taken
 
 POLICY = bundled_policy()
 SHARING = sharing_policy()
@@ -40,7 +42,8 @@ def test_a_field_says_what_why_how_long_who_and_what_can_be_done():
     assert explain(POLICY, "contact_email") == Explanation(
         term="contact_email",
         kind="field",
-        what="Where the operator can reach you. Codes that prove that it is you go there too.",
+        what="Where the operator can reach you. Codes that prove that it is you go there too, and a message about each"
+        " device that is bound to your order or taken off it.",
         why=(
             "To give you the VPN service you ordered.",
             "To make sure that it is you, and to keep the service safe.",
@@ -196,6 +199,13 @@ def test_an_operation(operation: str, who: str):
     assert len(found.why) == 1
 
 
+def test_a_call_says_what_it_sends_as_it_is():
+    exact = parse_policy(edited("operation", "tunnel.register", "names =", 'exact = ["region"]\nnames ='))
+    assert explain(POLICY, "tunnel.register").how == ""
+    said = "Sent as it is, and not minimised first: “Which of the operator's regions you connected to”."
+    assert explain(exact, "tunnel.register").how == said
+
+
 def test_a_call_in_the_user_s_name():
     policy = parse_policy(edited("operation", "data.view", 'identity = "device"', 'identity = "user"'))
     assert explain(policy, "data.view").choices == ("The call says that it comes from you.",)
@@ -230,7 +240,7 @@ def test_an_unknown_term_names_what_is_near(term: str, near: str):
     assert near in caught.value.params["near"].split(", ")
     assert caught.value.params["term"] == term
     assert len(caught.value.params["near"].split(", ")) <= 4
-    assert near in caught.value.action
+    assert near in caught.value.remedy
     assert isinstance(caught.value, ValueRefused)
 
 
@@ -267,3 +277,21 @@ def test_the_documents_own_sentences_come_in_the_readers_language(language: str,
 def test_a_safeguard_that_is_not_there_in_english_comes_as_it_is():
     policy = parse_policy(edited("recipient", "acme", "safeguard.en", "safeguard.de", text=sharing_text()))
     assert explain(policy, "acme", language="fr").choices[1].endswith(": A contract.")
+
+
+@pytest.mark.clause("P1")
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (FieldType(kind="text"), "a text"),
+        (FieldType(kind="text", max=40), "a text of up to 40 characters"),
+        (FieldType(kind="text", pattern="[a-z]+"), "a text ([a-z]+)"),
+        (FieldType(kind="text", max=40, pattern="[a-z]+"), "a text of up to 40 characters ([a-z]+)"),
+        (FieldType(kind="text", max=40, most=3), "a list of up to 3, each a text of up to 40 characters"),
+        (FieldType(kind="enum", values=("one", "two")), "one of one, two"),
+        (FieldType(kind="integer", min=0, max=9), "a whole number from 0 to 9"),
+        (FieldType(kind="boolean"), "yes or no"),
+    ],
+)
+def test_what_a_field_takes_is_said_in_words(kind: FieldType, said: str):
+    assert taken(kind) == said

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.policies import TEXT, edited
+from support.policies import TEXT, VERSION, edited
 
 from rocketvpn_sdk.errors import PolicyInvalid
 from rocketvpn_sdk.policy import bundled_policy, load_policy, parse_policy
@@ -126,7 +126,7 @@ def test_what_is_no_json_of_a_policy(text: str, line: int, problem: str):
 
 
 def test_a_fraction_that_is_whole_is_refused_in_toml_too():
-    assert "Expected `int`, got `float`" in str(refused(edited("", "", "version = 2", "version = 1.0")))
+    assert "Expected `int`, got `float`" in str(refused(edited("", "", VERSION, "version = 1.0")))
 
 
 @pytest.mark.parametrize("number", ["9007199254740992", "-9007199254740992", "1152921504606846976"])

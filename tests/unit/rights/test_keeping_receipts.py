@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rocketvpn_sdk.errors import ExportFailed
-from rocketvpn_sdk.rights import kept
-from rocketvpn_sdk.rights.kept import keep_receipt
+from rocketvpn_sdk.rights import receipt_files
+from rocketvpn_sdk.rights.receipt_files import keep_receipt
 
 RECEIPT: Any = SimpleNamespace(token="signed", claims={}, keys={}, evidence={})
 
@@ -30,14 +30,14 @@ def test_a_file_where_the_folder_should_be_is_told_from_one_on_the_way_to_it(
     with pytest.raises(ExportFailed) as caught:
         keep_receipt(RECEIPT, tmp_path / where)
     assert caught.value.params["problem"] == problem
-    assert caught.value.action == ExportFailed.remedies["kind"]
+    assert caught.value.remedy == ExportFailed.REMEDIES["kind"]
     assert (tmp_path / "receipts").read_bytes() == b"something else"
 
 
 @pytest.fixture
 def _content(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in it is another matter."""
-    monkeypatch.setattr(kept, "receipt_to_json", lambda receipt: json.dumps({"token": receipt.token}).encode())
+    monkeypatch.setattr(receipt_files, "receipt_to_json", lambda receipt: json.dumps({"token": receipt.token}).encode())
 
 
 @pytest.mark.usefixtures("_content")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rocketvpn_sdk.rights.report import pictures
+from rocketvpn_sdk.rights.report import charts
 from rocketvpn_sdk.rights.report.model import SentWeek
 
 MONDAY = date(2027, 1, 4)
@@ -17,7 +17,7 @@ MONDAY = date(2027, 1, 4)
 def drawn(*sent: tuple[int, str, int]) -> Any:
     weeks = tuple(SentWeek(begins=MONDAY + timedelta(weeks=week), purpose=what, times=n) for week, what, n in sent)
     report: Any = SimpleNamespace(sent_weeks=weeks)
-    return pictures.weeks(report)
+    return charts.weeks(report)
 
 
 @pytest.mark.clause("A1")
@@ -55,8 +55,10 @@ def test_nothing_sent_is_no_picture() -> None:
 def test_what_is_kept_longer_has_the_longer_bar_and_what_has_no_end_the_longest() -> None:
     kept = {"a": "PT1H", "b": "P1D", "c": "P30D", "d": "P3Y", "e": "bound"}
     here = tuple(SimpleNamespace(field=name, place="device", kept=text) for name, text in kept.items())
-    report: Any = SimpleNamespace(here=here[::-1], there=(SimpleNamespace(field="c", place="server", kept="P90D"),))
-    made = pictures.timeline(report)
+    report: Any = SimpleNamespace(
+        here=here[::-1], shown_there=(SimpleNamespace(field="c", place="server", kept="P90D"),)
+    )
+    made = charts.timeline(report)
     bars = [row.bars for row in made.rows]
     assert [[bar.place for bar in each] for each in bars] == [["device"]] * 2 + [["device", "server"]] + [
         ["device"]
@@ -80,8 +82,8 @@ def test_each_category_says_how_many_kinds_are_held_where() -> None:
     report: Any = SimpleNamespace(
         categories=categories,
         here=(held("a", "account"), held("a", "account"), held("b", "account")),
-        there=(held("a", "account"), held("c", "network")),
+        shown_there=(held("a", "account"), held("c", "network")),
     )
-    made = pictures.homes(report)
+    made = charts.homes(report)
     assert [(row.category, row.here, row.there) for row in made.rows] == [("account", 2, 1), ("network", 0, 1)]
     assert made.rows[0].y < made.rows[1].y < made.height

@@ -37,7 +37,7 @@ def report(**parts: Any) -> Report:
 def held(field: str, place: str, *recipients: str) -> HeldValue:
     return HeldValue(
         field=field, place=place, category="", sentence="", value=1, purposes=("x",), recipients=recipients, kept="P1D"
-    )  # type: ignore[arg-type]
+    )  # type: ignore[arg-type] # stand-ins
 
 
 def said(made: Report, section: str) -> str:

@@ -12,9 +12,10 @@ import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rocketvpn_sdk.crockford import encoded
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.rights import PanicTicket, read_ticket
-from rocketvpn_sdk.rights.ticket import _encoded, new_ticket
+from rocketvpn_sdk.rights.ticket import new_ticket
 
 SERVER = "https://api.rocketvpn.example"
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -98,7 +99,7 @@ def test_a_ticket_of_a_later_kind_says_so() -> None:
     for first in (0x20, 0x12):
         head = bytes([first]) + bytes(20)
         with pytest.raises(ValueRefused, match="kind"):
-            read_ticket(f"api.rocketvpn.example/{_encoded(head + _checksum(SERVER, head))}")
+            read_ticket(f"api.rocketvpn.example/{encoded(head + _checksum(SERVER, head))}")
 
 
 def test_it_does_not_show_in_a_log(ticket: PanicTicket) -> None:

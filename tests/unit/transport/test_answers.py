@@ -23,29 +23,31 @@ from rocketvpn_sdk.errors import (
     ServerError,
 )
 from rocketvpn_sdk.transport import answers
-from rocketvpn_sdk.transport.connections import Reply
+from rocketvpn_sdk.transport.connections import HttpReply
 
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
 ORDER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
 
 
-def reply(body: bytes | dict[str, Any] = b"", *, status: int = 200, media: str = wire.JSON, **headers: str) -> Reply:
+def reply(
+    body: bytes | dict[str, Any] = b"", *, status: int = 200, media: str = wire.JSON, **headers: str
+) -> HttpReply:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(status, {"content-type": media, **named}, content)
+    return HttpReply(status, {"content-type": media, **named}, content)
 
 
-def problem(status: int, code: str, **more: Any) -> Reply:
+def problem(status: int, code: str, **more: Any) -> HttpReply:
     headers = more.pop("headers", {})
     body = {"type": f"https://s/problems/{code}", "title": "t", "status": status, **more}
     return reply(body, status=status, media=wire.PROBLEM_JSON, **headers)
 
 
-def refused(answer: Reply) -> Any:
+def refused(answer: HttpReply) -> Any:
     return answers.refusal("order.read", answer, now=NOW, max_depth=16)
 
 
-def decode(answer: Reply) -> wire.Order:
+def decode(answer: HttpReply) -> wire.Order:
     return answers.decode("order.read", answer, wire.Order, max_depth=16)
 
 
@@ -73,7 +75,7 @@ def test_a_good_answer_is_typed() -> None:
         reply(b"[" * 100_000),
     ],
 )
-def test_garbage_from_server_is_a_server_error_and_not_repeated(answer: Reply) -> None:
+def test_garbage_from_server_is_a_server_error_and_not_repeated(answer: HttpReply) -> None:
     with pytest.raises(ServerError) as caught:
         decode(answer)
     assert caught.value.params["operation"] == "order.read"
@@ -149,7 +151,7 @@ def test_measuring_stays_linear(body: bytes) -> None:
         (reply(b"slow down", status=429, media="text/plain"), RateLimited),
         (problem(422, "validation-failed"), RequestRefused),
         (reply(b"<html>", status=404, media="text/html"), RequestRefused),
-        (problem(401, "unauthorized"), AuthenticationFailed),
+        (problem(401, "unauthorized"), ServerError),
         (problem(500, "server-error"), ServerError),
         (reply(b"oops", status=503, media="text/plain"), ServerError),
         (reply(b"", status=302, media=""), ServerError),
@@ -157,7 +159,7 @@ def test_measuring_stays_linear(body: bytes) -> None:
         (reply(b"", status=200, media=""), ServerError),
     ],
 )
-def test_each_refusal_has_its_error(answer: Reply, kind: type[Exception]) -> None:
+def test_each_refusal_has_its_error(answer: HttpReply, kind: type[Exception]) -> None:
     error = refused(answer)
     assert type(error) is kind
     assert str(error)
@@ -188,14 +190,43 @@ def test_a_redirect_says_so() -> None:
 
 def test_a_401_names_what_www_authenticate_says() -> None:
     answer = problem(401, "x", headers={"www_authenticate": 'DPoP algs="ES256", error="invalid_token"'})
-    assert refused(answer).params["reason"] == "invalid_token"
+    assert "this device's proof: invalid_token" in str(refused(answer))
+
+
+@pytest.mark.parametrize(
+    ("identity", "error", "kind"),
+    [
+        ("none", "insufficient_user_authentication", ServerError),
+        ("none", "invalid_token", ServerError),
+        ("key", "insufficient_user_authentication", ServerError),
+        ("device", "insufficient_user_authentication", AuthenticationFailed),
+        ("device", "invalid_token", ServerError),
+        ("device", "invalid_dpop_proof", ServerError),
+        ("device", "insufficient_scope", ServerError),
+        ("device", "", ServerError),
+        ("user", "invalid_token", AuthenticationFailed),
+        ("user", "insufficient_user_authentication", AuthenticationFailed),
+        ("user", "invalid_dpop_proof", ServerError),
+        ("user", "use_dpop_nonce", ServerError),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["DPoP", "Bearer"])
+def test_a_401_is_about_the_user_only_if_the_user_can_change_it(
+    identity: Any, error: str, kind: type[Exception], scheme: str
+) -> None:
+    answer = problem(401, "unauthorized", headers={"www_authenticate": f'{scheme} error="{error}"'})
+    found = answers.refusal("order.read", answer, now=NOW, max_depth=16, identity=identity)
+    assert type(found) is (kind if scheme == "DPoP" else ServerError)
+    if isinstance(found, ServerError):
+        assert (found.cause, found.params["status"]) == ("server", 401)
+        assert "nothing that the user does would change that" in found.hint
 
 
 @pytest.mark.parametrize("planted", ["kim@example.org", "a\x1b[2J", "Bearer eyJhbGciOi", "x" * 65, "Line one"])
 def test_what_www_authenticate_says_does_not_reach_the_error_unless_it_is_a_code(planted: str) -> None:
     answer = problem(401, "x", headers={"www_authenticate": f'DPoP error="{planted}"'})
-    assert refused(answer).params["reason"] == "unknown"
-    assert planted not in str(refused(answer))
+    assert "this device's proof: unknown" in str(refused(answer))
+    assert planted not in str(refused(answer)) + refused(answer).hint
 
 
 @pytest.mark.parametrize(
@@ -209,8 +240,10 @@ def test_what_www_authenticate_says_does_not_reach_the_error_unless_it_is_a_code
         ("redirect_to_web", BrowserRequired),
         ("invalid_grant", AuthenticationFailed),
         ("invalid_session", AuthenticationFailed),
-        ("invalid_dpop_proof", AuthenticationFailed),
-        ("use_dpop_nonce", AuthenticationFailed),
+        ("invalid_dpop_proof", ServerError),
+        ("invalid_client", ServerError),
+        ("unauthorized_client", ServerError),
+        ("use_dpop_nonce", ServerError),
         ("device-not-found", RequestRefused),
         ("invalid_request", RequestRefused),
         ("Planted Sentence", RequestRefused),
@@ -226,7 +259,7 @@ def test_each_oauth_error_has_its_error(error: str, kind: type[Exception]) -> No
     "answer",
     [reply({"error": "x"}, status=500), reply(b"<html>", status=400, media="text/html"), reply(b"{}", status=400)],
 )
-def test_what_is_no_oauth_error_is_judged_by_its_status(answer: Reply) -> None:
+def test_what_is_no_oauth_error_is_judged_by_its_status(answer: HttpReply) -> None:
     assert answers.oauth_error("token.issue", answer, 16) is None
     assert isinstance(answers.oauth_refusal("token.issue", answer, now=NOW, max_depth=16), ServerError | RequestRefused)
 
@@ -279,7 +312,7 @@ def test_a_date_to_wait_for_is_by_the_clock_that_wrote_it() -> None:
     ],
 )
 def test_what_a_server_says_of_its_clock(status: int, more: dict[str, str], seconds: float | None) -> None:
-    assert answers.server_date(Reply(status, more, b"")) == seconds
+    assert answers.server_date(HttpReply(status, more, b"")) == seconds
 
 
 @given(st.text(max_size=60))
@@ -316,3 +349,40 @@ def test_the_ledger_gets_status_and_code() -> None:
 def test_problems_are_decoded_or_ignored() -> None:
     assert msgspec.json.decode(problem(400, "x").body, type=wire.Problem).code == "x"
     assert refused(reply(b"{", status=400, media=wire.PROBLEM_JSON)).params["reason"] == "400"
+
+
+@pytest.mark.parametrize(
+    ("status", "media", "cause", "said"),
+    [
+        (200, "text/html", "captive_portal", "text/html"),
+        (200, "application/xml", "server", "application/xml"),
+        (199, "application/json", "server", "unexpected"),
+        (299, "application/json", "server", "unexpected"),
+        (300, "application/json", "captive_portal", "redirect"),
+        (399, "application/json", "captive_portal", "redirect"),
+        (511, "application/json", "captive_portal", "wants its user to sign in"),
+    ],
+)
+def test_what_may_be_a_network_s_page_is_told_from_a_server_s_fault(
+    status: int, media: str, cause: str, said: str
+) -> None:
+    answer = reply(b"{}", status=status, media=media)
+    if status == 200:
+        with pytest.raises(ServerError) as caught:
+            decode(answer)
+        error = caught.value
+    else:
+        error = refused(answer)
+    assert isinstance(error, ServerError)
+    assert error.params["cause"] == cause
+    assert said in error.params["problem"]
+
+
+@pytest.mark.parametrize(
+    ("body", "depth"), [(b"[[],[]]", 2), (b'[{"a":[]},{"b":{}},[]]', 3), (b"[][][]", 1), (b"]]][[", 0)]
+)
+def test_the_depth_is_that_of_the_deepest_place(body: bytes, depth: int) -> None:
+    answers.check_depth("o", reply(body), depth)
+    if depth:
+        with pytest.raises(ServerError, match=f"deeper than {depth - 1}"):
+            answers.check_depth("o", reply(body), depth - 1)

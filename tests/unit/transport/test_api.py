@@ -7,15 +7,28 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
-from support.calls import Line
+from support.calls import Line, TurnableClock, challenged
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ServerError, ValueRefused
+from rocketvpn_sdk.errors import (
+    EgressBlocked,
+    OperationUndeclared,
+    RequestRefused,
+    RocketVPNError,
+    ServerError,
+    ValueRefused,
+)
+from rocketvpn_sdk.identity import DeviceKey
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.policy.document import Operation
 from rocketvpn_sdk.transport import OWN_OPERATIONS
+from rocketvpn_sdk.transport.grants import Nonce
+from rocketvpn_sdk.transport.owner import Owner
+from rocketvpn_sdk.transport.proof import Prover
+from rocketvpn_sdk.transport.server_clock import ServerClock
 from rocketvpn_sdk.transport.values import plain
 
 PUBLIC_KEY = "A" * 43 + "="
@@ -42,6 +55,18 @@ def test_an_apps_own_operation_is_called_with_its_fields(line: Line) -> None:
     answer = line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY, "region": "de-fra"})
     assert answer == {"address": "10.0.0.2/32"}
     assert json.loads(route.calls.last.request.content) == {"public_key": PUBLIC_KEY, "region": "de-fra"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_version_without_the_operation_may_come_while_its_answer_is_on_the_way(line: Line, status: int) -> None:
+    def answered(_: httpx.Request) -> httpx.Response:
+        kept = tuple(each for each in line.policy.document.operation if each.id != "tunnel.register")
+        line.policy = Policy(msgspec.structs.replace(line.policy.document, operation=kept))
+        return httpx.Response(status)
+
+    line.router.post("/v1/tunnels").mock(side_effect=answered)
+    with pytest.raises((ServerError, RequestRefused, OperationUndeclared)):
+        line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY})
 
 
 def test_an_answer_without_a_body_is_none(line: Line) -> None:
@@ -151,6 +176,71 @@ def test_keys_come_as_a_jwk_set(line: Line) -> None:
     line.router.get("/v1/keys").respond(content=b'{"keys":[]}', headers={"Content-Type": "application/jwk-set+json"})
     assert line.api.call("server.keys", answer=dict[str, Any]).value == {"keys": []}
     assert "authorization" not in line.requests()[-1].headers
+
+
+@pytest.mark.parametrize(
+    ("answer", "unsure"),
+    [
+        (httpx.Response(400), False),
+        (httpx.Response(401), False),
+        (httpx.Response(409), False),
+        (httpx.Response(429), False),
+        (httpx.Response(500), True),
+        (httpx.Response(302), True),
+        (httpx.Response(200, text="no JSON"), True),
+    ],
+)
+def test_an_answer_says_whether_something_may_have_been_done(line: Line, answer: httpx.Response, unsure: bool) -> None:
+    line.router.post("/v1/tunnels").mock(return_value=answer)
+    with pytest.raises(RocketVPNError) as caught:
+        line.api.invoke("tunnel.register", {"public_key": PUBLIC_KEY})
+    assert caught.value.unsure is unsure
+
+
+@pytest.fixture
+def owner() -> Owner:
+    server_clock = ServerClock(TurnableClock())
+    return Owner(Prover(DeviceKey.generate(), server_clock.now), "owner-token", Nonce(), server_clock)
+
+
+REQUESTED = {"request_id": "r-1", "status": "done", "right": "deletion"}
+
+
+def status_of(line: Line, owner: Owner, operation: str = "owner.status") -> Any:
+    return line.api.call_as(owner, operation, answer=dict[str, Any], path={"request_id": "r-1"})
+
+
+def test_an_owner_s_calls_carry_the_owner_s_token_and_no_device_s(line: Line, owner: Owner) -> None:
+    route = line.router.get("/v1/owner/data-rights-requests/r-1").respond(json=REQUESTED)
+    assert status_of(line, owner) == REQUESTED
+    assert route.calls.last.request.headers["authorization"] == "DPoP owner-token"
+    for operation in ("order.read", "tunnel.register", "rights.status"):
+        with pytest.raises(OperationUndeclared):
+            status_of(line, owner, operation)
+    assert route.call_count == len(line.requests()) == 1
+
+
+@pytest.mark.parametrize(
+    ("demanded", "calls"),
+    [
+        (["use_dpop_nonce"], 2),
+        (["use_dpop_nonce", "use_dpop_nonce"], 2),
+        (["invalid_token"], 1),
+        (["invalid_dpop_proof"], 1),
+    ],
+)
+def test_an_owner_s_call_answers_a_demand_for_a_nonce_once_and_no_other(
+    line: Line, owner: Owner, demanded: list[str], calls: int
+) -> None:
+    answers = [challenged(each) for each in demanded]
+    route = line.router.get("/v1/owner/data-rights-requests/r-1")
+    route.mock(side_effect=[*answers, httpx.Response(200, json=REQUESTED)])
+    if calls > len(demanded):
+        assert status_of(line, owner) == REQUESTED
+    else:
+        with pytest.raises(RocketVPNError):
+            status_of(line, owner)
+    assert route.call_count == calls
 
 
 def test_what_the_room_shows_to_others(line: Line) -> None:

@@ -132,20 +132,20 @@ def test_the_reasons_of_tls_are_found_down_the_chain() -> None:
     bare.verify_message = ""
     assert isinstance(failing(httpx.ConnectError("x"), bare).error, CertificateUntrusted)
     for failure in (pins, chain):
-        assert not failure.again
+        assert not failure.retry
         assert not failure.sent
 
 
 def test_a_handshake_that_fails_is_not_tried_again() -> None:
     failure = failing(httpx.ConnectError("x"), ssl.SSLError(1, "[SSL: TLSV1_ALERT_PROTOCOL_VERSION] x"))
     assert isinstance(failure.error, ServerUnreachable)
-    assert not failure.again
+    assert not failure.retry
 
 
 def test_the_operating_systems_words_are_shown() -> None:
     failure = failing(httpx.ConnectError("x"), ConnectionRefusedError(111, "Connection refused"))
     assert "Connection refused" in str(failure.error)
-    assert failure.again
+    assert failure.retry
     assert not failure.sent
 
 
@@ -166,14 +166,44 @@ def test_the_operating_systems_words_are_shown() -> None:
 def test_a_failure_knows_whether_something_may_have_arrived(error: Exception, sent: bool) -> None:
     failure = failing(error)
     assert failure.sent is sent
-    assert failure.again
+    assert failure.retry
 
 
 def test_not_http_is_garbage() -> None:
     failure = failing(httpx.RemoteProtocolError("illegal status line: planted"))
     assert isinstance(failure.error, ServerError)
-    assert not failure.again
+    assert not failure.retry
     assert "planted" not in str(failure.error)
+
+
+GARBAGE = [
+    httpx.RemoteProtocolError("illegal status line: planted"),
+    httpx.DecodingError("planted"),
+    RuntimeError("planted"),
+]
+
+
+@pytest.mark.parametrize("error", GARBAGE, ids=lambda error: type(error).__name__)
+def test_what_cannot_be_read_is_the_server_s_fault_and_may_have_done_something(error: Exception) -> None:
+    failure = failing(error)
+    assert (failure.sent, failure.retry, failure.dead_end) == (True, False, False)
+    assert failure.error.params["operation"] == "order.read"
+    assert failure.error.params["cause"] == "server"
+
+
+def test_a_call_gives_its_bounds_to_each_step_and_never_more_than_is_left() -> None:
+    seen: list[dict[str, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200)
+
+    limits = Limits(connect_timeout=3.0, read_timeout=4.0, write_timeout=5.0, total_timeout=6.0)
+    exchange(answer, limits)
+    with deadline.within(0.0), pytest.raises(Failure):
+        exchange(answer, limits)
+    assert seen[0] == {"connect": 3.0, "read": 4.0, "write": 5.0, "pool": 6.0}
+    assert max(seen[1].values()) <= 0.001
 
 
 # ---------------------------------------------------------------- what comes back
@@ -209,6 +239,27 @@ def test_an_answer_that_goes_on_past_the_calls_time_is_cut() -> None:
     assert isinstance(caught.value.error, ServerTimeout)
     assert flood.taken == 1024
     assert flood.closed
+
+
+@pytest.mark.parametrize(("status", "longest"), [(200, 20), (304, 20), (400, 10), (503, 10)])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_success_may_be_as_long_as_was_asked_for_and_anything_else_as_all_answers(
+    status: int, longest: int, announced: bool
+) -> None:
+    def ask(length: int) -> bytes:
+        headers = {"Content-Length": str(length)} if announced else {}
+        body = httpx.ByteStream(b"x" * length)
+        answer = httpx.MockTransport(lambda request: httpx.Response(status, headers=headers, stream=body))
+        limits = Limits(max_response_bytes=10)
+        connections = Connections(context=tls_context(), limits=limits, transport=answer)
+        return connections.exchange(httpx.Request("GET", URL), operation="o", nameless=True, at_most=20).body
+
+    assert len(ask(longest)) == longest
+    with pytest.raises(Failure) as caught:
+        ask(longest + 1)
+    assert (caught.value.sent, caught.value.retry) == (True, False)
+    assert caught.value.error.params["status"] == status
+    assert f"larger than {longest} bytes" in str(caught.value.error)
 
 
 def test_an_announced_flood_is_not_even_read() -> None:

@@ -26,7 +26,7 @@ from rocketvpn_sdk.errors import (
     VaultFull,
 )
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import Consent, State, bundled_policy
+from rocketvpn_sdk.policy import ConsentChoice, State, bundled_policy
 from rocketvpn_sdk.transport.requests import parse_server
 
 PUBLIC_KEY = "A" * 43 + "="
@@ -117,10 +117,10 @@ def test_sec_gpc_goes_unless_cross_service_use_is_granted(line: Line) -> None:
     route = line.router.get("/v1/order").respond(json=ORDER_ANSWER)
     read_order(line)
     assert route.calls.last.request.headers["sec-gpc"] == "1"
-    line.state = State(adult=True, consents={"cross_service": Consent("granted")})
+    line.state = State(adult=True, consents={"cross_service": ConsentChoice("granted")})
     read_order(line)
     assert "sec-gpc" not in route.calls.last.request.headers
-    line.state = State(adult=True, consents={"cross_service": Consent("withdrawn")})
+    line.state = State(adult=True, consents={"cross_service": ConsentChoice("withdrawn")})
     read_order(line)
     assert route.calls.last.request.headers["sec-gpc"] == "1"
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocketvpn_sdk.consent import InForce, Permit
-from rocketvpn_sdk.consent.permit import Held
+from rocketvpn_sdk.consent import Permit, PolicyState
+from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
-from rocketvpn_sdk.policy import Consent, Field, Policy, State, Transform, bundled_policy, compare
-from rocketvpn_sdk.policy.document import FieldType, Operation, Retention
+from rocketvpn_sdk.policy import ConsentChoice, Field, Policy, State, Transform, bundled_policy, compare
+from rocketvpn_sdk.policy.document import FieldType, Operation, RetentionRules
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.policy.types import fits
 from rocketvpn_sdk.transport.guard import Outgoing, check
@@ -23,8 +23,8 @@ NOW = 1_800_000_000.0
 KEY = "A" * 43 + "="
 
 
-def permit(policy: Policy | None = None, **state: Any) -> Held:
-    return Permit(lambda: InForce(policy or bundled_policy()), lambda: State(**state), lambda: NOW).held()
+def permit(policy: Policy | None = None, **state: Any) -> PermitSnapshot:
+    return Permit(lambda: PolicyState(policy or bundled_policy()), lambda: State(**state), lambda: NOW).held()
 
 
 def out(operation: str, body: dict[str, Any] | None = None, **more: Any) -> Outgoing:
@@ -130,7 +130,7 @@ def test_a_purpose_without_consent_is_stopped_and_with_it_passes() -> None:
     with pytest.raises(EgressBlocked) as caught:
         check(permit(policy, adult=True), out("server.metadata"))
     assert caught.value.params["rule"] == "U3"
-    check(permit(policy, adult=True, consents={"improvement": Consent("granted")}), out("server.metadata"))
+    check(permit(policy, adult=True, consents={"improvement": ConsentChoice("granted")}), out("server.metadata"))
 
 
 # ---------------------------------------------------------------- 4. and 5. the path and the members
@@ -252,12 +252,12 @@ def test_a_path_has_the_parameters_of_its_operation_and_no_more(operation: str, 
 def test_what_passes_says_where_it_goes() -> None:
     parameters = {"folder": "policy", "file": "policy.json"}
     assert check(permit(), out("tuf.target", parameters=parameters)).path == "/tuf/targets/policy/policy.json"
-    assert check(permit(), out("token.issue", door="/oauth/v2/token")).path == "/oauth/v2/token"
+    assert check(permit(), out("token.issue", endpoint="/oauth/v2/token")).path == "/oauth/v2/token"
 
 
 @pytest.mark.clause("U7")
 @pytest.mark.parametrize(
-    "door",
+    "endpoint",
     [
         "/t?who=kim",
         "/t#kim",
@@ -273,9 +273,9 @@ def test_what_passes_says_where_it_goes() -> None:
         "/\u00e4",
     ],
 )
-def test_a_door_is_a_plain_path(door: str) -> None:
+def test_an_endpoint_is_a_plain_path(endpoint: str) -> None:
     with pytest.raises(EgressBlocked) as caught:
-        check(permit(), out("token.issue", door=door))
+        check(permit(), out("token.issue", endpoint=endpoint))
     assert "kim" not in str(caught.value)
 
 
@@ -283,7 +283,7 @@ def test_a_door_is_a_plain_path(door: str) -> None:
 @pytest.mark.parametrize("operation", ["order.read", "server.metadata", "tunnel.register"])
 def test_only_the_doors_of_oauth_can_be_elsewhere(operation: str) -> None:
     with pytest.raises(EgressBlocked, match="another place"):
-        check(permit(), out(operation, door="/elsewhere"))
+        check(permit(), out(operation, endpoint="/elsewhere"))
 
 
 @pytest.mark.clause("U7")
@@ -320,7 +320,7 @@ def test_a_field_that_may_not_go_to_the_recipient_is_stopped() -> None:
 @pytest.mark.clause("U7")
 def test_a_token_does_not_go_along_for_a_purpose_it_is_not_there_for() -> None:
     policy = changed("order.read", purpose="improvement")
-    state = {"adult": True, "consents": {"improvement": Consent("granted")}}
+    state = {"adult": True, "consents": {"improvement": ConsentChoice("granted")}}
     with pytest.raises(EgressBlocked, match="device_public_key"):
         check(permit(policy, **state), out("order.read"))
 
@@ -441,7 +441,7 @@ def test_in_collect_mode_off_every_necessary_call_remains(operation_bodies: dict
 @pytest.mark.clause("C2")
 def test_in_collect_mode_off_nothing_observed_goes_for_what_is_not_necessary() -> None:
     """Agreeing to improvement does not switch collecting on; what the user typed in may still go."""
-    agreed: dict[str, Any] = {"adult": True, "consents": {"improvement": Consent("granted")}}
+    agreed: dict[str, Any] = {"adult": True, "consents": {"improvement": ConsentChoice("granted")}}
     policy = changed("server.metadata", purpose="improvement", method="POST", fields=("region", "erasure_handle"))
     observed = out("server.metadata", {"region": "de-fra"})
     assert check(permit(policy, **agreed), observed).fields == ("region",)
@@ -458,7 +458,7 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "order_number": "RV-2026-0001", "device_id": "A" * 52, "verification_code": "123456", "session_token": "t",
         "contact_email": "kim@example.org", "language": "en", "rights_request": "deletion", "consent_record": "granted",
         "guardian_contact": "mum@example.org", "guardian_confirmation": "agreement", "guardian_code": "123456",
-        "erasure_ticket": "A" * 40,
+        "erasure_ticket": "A" * 40, "recovery_code": "A" * 32,
         "tunnel_public_key": KEY, "region": "de-fra",
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}
@@ -478,11 +478,11 @@ def field(kind: str, **more: Any) -> Field:
         category="account",
         clause="C1",
         source="user",
-        type=FieldType(kind=kind, **more),  # type: ignore[arg-type]
+        type=FieldType(kind=kind, **more),  # type: ignore[arg-type] # given by name
         transform=Transform("keep"),
         purposes=("service",),
         recipients=("operator",),
-        retention=Retention(),
+        retention=RetentionRules(),
         dpv="pd:x",
         sentence={"en": "x"},
     )
@@ -557,7 +557,7 @@ def test_another_value_is_refused_and_not_repeated(facts: Field, value: Any) -> 
 
 
 def test_every_kind_of_field_has_a_check() -> None:
-    kinds = msgspec.inspect.type_info(FieldType).fields[0].type  # type: ignore[union-attr]
+    kinds = msgspec.inspect.type_info(FieldType).fields[0].type  # type: ignore[union-attr] # a struct has fields
     for kind in kinds.values:
         fits(FieldType(kind=kind))("a")
 
@@ -597,17 +597,17 @@ def test_taking_consent_or_majority_away_never_lets_more_pass(
         check(permit(adult=None), out(operation, body, parameters=in_path(operation)))
     except (EgressBlocked, ValueRefused):
         return
-    agreed = permit(adult=True, consents={"improvement": Consent("granted")})
+    agreed = permit(adult=True, consents={"improvement": ConsentChoice("granted")})
     check(agreed, out(operation, body, parameters=in_path(operation)))
 
 
 # ---------------------------------------------------------------- a version that does not bind yet
 
 
-def announced(newest: Policy, binding: Policy | None = None, *, accepted: bool = False) -> Held:
+def announced(newest: Policy, binding: Policy | None = None, *, accepted: bool = False) -> PermitSnapshot:
     """Return what holds while ``newest`` was announced and does not bind; ``accepted``: what it newly needs."""
     change = compare(binding or bundled_policy(), newest)
-    held = InForce(binding or bundled_policy(), newest, change, accepted=change.cells if accepted else frozenset())
+    held = PolicyState(binding or bundled_policy(), newest, change, accepted=change.cells if accepted else frozenset())
     return Permit(lambda: held, lambda: State(adult=True), lambda: NOW).held()
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from rocketvpn_sdk.consent import InForce, Permit
+from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import PolicyInvalid, RocketVPNError
-from rocketvpn_sdk.policy import Consent, Policy, PolicyChange, State, bundled_policy, compare, parse_policy
+from rocketvpn_sdk.policy import ConsentChoice, Policy, PolicyChange, State, bundled_policy, compare, parse_policy
 from rocketvpn_sdk.policy.document import FieldType
 from rocketvpn_sdk.transport.guard import Outgoing, check
 from rocketvpn_sdk.transport.values import flatten, rebuilt
@@ -18,7 +18,7 @@ from rocketvpn_sdk.transport.values import flatten, rebuilt
 HOST = "api.rocketvpn.example"
 ANYBODY = State()
 ADULT = State(adult=True)
-AGREED = State(adult=True, consents={"improvement": Consent("granted"), "surveys": Consent("granted")})
+AGREED = State(adult=True, consents={"improvement": ConsentChoice("granted"), "surveys": ConsentChoice("granted")})
 WIDE = {"kind": "text", "max": 4096}
 Document = dict[str, Any]
 
@@ -54,7 +54,7 @@ class Asked:
         """Return the body that leaves with ``policies`` in force; ``None``: nothing does."""
         name, body, state = self._call
         cells = self.change.cells if accepted else frozenset()
-        held = InForce(*policies, self.change if len(policies) > 1 else None, accepted=cells)
+        held = PolicyState(*policies, self.change if len(policies) > 1 else None, accepted=cells)
         outgoing = Outgoing(
             operation=name, scheme="https", host=HOST, members=flatten(name, body or {}), carries=body is not None
         )
@@ -69,7 +69,7 @@ class Asked:
     def answers(self) -> tuple[bool, bool, bool]:
         """Whether it goes under the old version, while the new one is pending, and under the new one."""
         groups = (self.old,), (self.old, self.new), (self.new,)
-        return tuple(self.left(*group) is not None for group in groups)  # type: ignore[return-value]
+        return tuple(self.left(*group) is not None for group in groups)  # type: ignore[return-value] # there are two groups
 
     @property
     def said(self) -> set[str]:

@@ -10,10 +10,10 @@ import pytest
 from support.calls import Line, challenged, problem, token_answer
 
 from rocketvpn_sdk.errors import EgressBlocked
-from rocketvpn_sdk.policy import Consent, Policy, State, bundled_policy
-from rocketvpn_sdk.transport.requests import Call
+from rocketvpn_sdk.policy import ConsentChoice, Policy, State, bundled_policy
+from rocketvpn_sdk.transport.requests import ApiCall
 
-AGREED = State(adult=True, consents={"improvement": Consent("granted")})
+AGREED = State(adult=True, consents={"improvement": ConsentChoice("granted")})
 
 
 def asking_consent() -> Policy:
@@ -80,7 +80,7 @@ def test_a_signer_cannot_name_the_sender_of_a_nameless_call(line: Line) -> None:
 
     route = line.router.get("/.well-known/oauth-authorization-server")
     with pytest.raises(EgressBlocked, match="who is asking"):
-        line.api._exchange.send(Call(operation="server.metadata"), Chatty())
+        line.api._exchange.send(ApiCall(operation="server.metadata"), Chatty())
     assert not route.called
 
 

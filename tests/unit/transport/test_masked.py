@@ -1,4 +1,4 @@
-"""No struct of the room that holds tokens, keys and bodies shows them: not in a ``repr``, a log line or a traceback."""
+"""No struct of `transport` shows tokens, keys or bodies: not in a ``repr``, a log line or a traceback."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from rocketvpn_sdk import transport
 from rocketvpn_sdk.masking import MaskedRepr
 
 SHOWN: dict[str, set[str]] = {
-    "Answer": {"status", "etag", "date"},
-    "Call": {"operation", "media", "accept", "at_most", "repeatable"},
-    "Device": set(),
+    "ApiAnswer": {"status", "etag", "date"},
+    "ApiCall": {"operation", "media", "accept", "at_most"},
+    "BoundDevice": set(),
     "DeviceRevokedNotice": set(),
-    "Doors": {"challenge", "token"},
+    "Endpoints": {"challenge", "token"},
     "OperationTally": {"purpose", "recipient", "fields", "times", "not_delivered", "first", "last"},
-    "Outgoing": {"operation", "scheme", "host", "carries", "door"},
-    "Passed": {"operation", "fields", "protocol"},
-    "Reply": {"status"},
-    "Scene": {"host", "seconds", "proxied", "now", "believed", "named", "trusts_nobody"},
+    "OrderChangePending": {"kind", "id", "asked_at", "takes_effect_at"},
+    "Outgoing": {"operation", "scheme", "host", "carries", "endpoint"},
+    "ApprovedRequest": {"operation", "fields", "protocol"},
+    "HttpReply": {"status", "unsure"},
+    "FailureContext": {"host", "seconds", "proxied", "now", "trusted_time", "named", "trusts_nobody"},
     "SentEntry": {
         "at", "operation", "purpose", "recipient", "identity", "fields", "protocol", "size", "outcome", "tries",
     },
@@ -39,7 +40,7 @@ SECRET = "hunter2-hunter2"
 
 
 def structs() -> Iterator[type]:
-    """Yield every struct and dataclass that a module of the room defines."""
+    """Yield every struct and dataclass that a module of the package defines."""
     for found in pkgutil.iter_modules(transport.__path__, transport.__name__ + "."):
         module = importlib.import_module(found.name)
         for kind in vars(module).values():
@@ -64,4 +65,14 @@ def test_what_is_not_meant_to_be_seen_is_not(kind: Any) -> None:
 @pytest.mark.clause("T1")
 def test_what_holds_values_or_tokens_is_masked_by_its_base() -> None:
     masked = {kind.__name__ for kind in structs() if issubclass(kind, MaskedRepr)}
-    assert {"Answer", "Call", "Device", "Outgoing", "Passed", "Reply", "SentEntry", "SentKey", "_Token"} <= masked
+    assert {
+        "ApiAnswer",
+        "ApiCall",
+        "BoundDevice",
+        "Outgoing",
+        "ApprovedRequest",
+        "HttpReply",
+        "SentEntry",
+        "SentKey",
+        "_Token",
+    } <= masked

@@ -6,6 +6,7 @@ import hashlib
 import ssl
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.transport import parse_pins, spki_pin, tls_context
 from rocketvpn_sdk.transport.pins import PinnedKeyMissing, check_pins
+from rocketvpn_sdk.transport.proven import Unproven, require_proven
 
 ONE = "sha256/" + base64.b64encode(b"1" * 32).decode()
 TWO = "sha256/" + base64.b64encode(b"2" * 32).decode()
@@ -209,3 +211,32 @@ def test_pins_hold_for_tls_inside_tls(tmp_path: Path, own_ca: bool) -> None:
         else:
             with pytest.raises(PinnedKeyMissing):
                 handshake(client, server, pipes)
+
+
+@pytest.mark.clause("T1")
+def test_attack_a_connection_that_was_not_checked_or_is_another_one_or_anothers(tmp_path: Path) -> None:
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("localhost").configure_cert(server_context)
+    context = tls_context(trust=tmp_path / "ca.pem")
+    made: list[Any] = []
+    for _ in range(2):
+        pipes = tuple(ssl.MemoryBIO() for _ in range(4))
+        made.append(context.wrap_bio(pipes[0], pipes[1], server_hostname="localhost"))
+        handshake(made[-1], server_context.wrap_bio(pipes[2], pipes[3], server_side=True), pipes)
+    client, other = made
+    require_proven(client, "localhost")
+    with pytest.raises(Unproven, match="another host"):
+        require_proven(client, "elsewhere.example")
+    for checked in (None, other.proven, True):
+        client.proven = checked
+        with pytest.raises(Unproven, match="not checked"):
+            require_proven(client, "localhost")
+
+
+@pytest.mark.clause("T1")
+@pytest.mark.parametrize("end", [object(), SimpleNamespace(_sslobj=None), SimpleNamespace(_sslobj=object())])
+def test_attack_what_carries_the_request_is_no_connection_of_pythons_own_tls(end: object) -> None:
+    with pytest.raises(Unproven, match="not a connection of Python's own TLS"):
+        require_proven(end, "localhost")

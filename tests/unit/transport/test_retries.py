@@ -19,7 +19,7 @@ from rocketvpn_sdk.errors import RateLimited, ServerError, ServerUnreachable, Va
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport import deadline
-from rocketvpn_sdk.transport.retries import LONGEST_WAIT, Again, Budget, Retries, full_jitter
+from rocketvpn_sdk.transport.retries import LONGEST_WAIT, Retries, Retry, RetryBudget, full_jitter
 
 ORDER_ANSWER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
 
@@ -36,7 +36,7 @@ class Pauses:
 
 @pytest.fixture(autouse=True)
 def _no_waiting() -> None:
-    """In place of the room's own fixture: here the pauses are looked at."""
+    """In place of the package's own fixture: here the pauses are looked at."""
 
 
 def failing(times: int, *, at_least: float = 0.0) -> Callable[[], int]:
@@ -45,7 +45,7 @@ def failing(times: int, *, at_least: float = 0.0) -> Callable[[], int]:
     def work() -> int:
         number = next(tries)
         if number < times:
-            raise Again("x", at_least=at_least)
+            raise Retry("x", at_least=at_least)
         return number
 
     return work
@@ -100,7 +100,7 @@ def test_attack_a_server_that_asks_to_wait_for_ever(line: Line, said: str) -> No
 
 def test_a_pause_that_would_outlast_the_call_is_not_begun() -> None:
     pauses = Pauses()
-    with deadline.within(2.0), pytest.raises(Again):
+    with deadline.within(2.0), pytest.raises(Retry):
         Retries(FakeClock(), Limits(), pauses).run(failing(1, at_least=2.0))
     assert pauses.taken == []
 
@@ -114,11 +114,11 @@ def test_an_outage_adds_a_tenth_to_the_load_and_does_not_multiply_it() -> None:
     def work() -> None:
         nonlocal tries
         tries += 1
-        raise Again("x")
+        raise Retry("x")
 
     retries = Retries(FakeClock(), Limits(), Pauses())
     for _ in range(1000):
-        with pytest.raises(Again):
+        with pytest.raises(Retry):
             retries.run(work)
     assert tries <= 1000 + 100 + 10
 
@@ -134,7 +134,7 @@ def test_each_call_earns_its_share_of_a_retry() -> None:
 
 def test_the_budget_comes_back_with_time() -> None:
     clock = FakeClock()
-    budget = Budget(clock, share=0.1, burst=2)
+    budget = RetryBudget(clock, share=0.1, burst=2)
     assert [budget.spend() for _ in range(3)] == [True, True, False]
     clock.advance(59)
     assert not budget.spend()
@@ -147,7 +147,7 @@ def test_the_budget_comes_back_with_time() -> None:
 @given(st.lists(st.sampled_from(["earn", "spend", "wait"]), max_size=60))
 def test_retries_are_never_more_than_the_share_the_burst_and_the_time_give(steps: list[str]) -> None:
     clock = FakeClock()
-    budget = Budget(clock, share=0.1, burst=3)
+    budget = RetryBudget(clock, share=0.1, burst=3)
     spent, earned, waited = 0, 0, 0.0
     for step in steps:
         if step == "earn":
@@ -203,18 +203,19 @@ def test_closing_wakes_a_call_that_waits_to_be_tried_again(line: Line) -> None:
 def test_nothing_is_tried_again_after_closing() -> None:
     retries = Retries(FakeClock(), Limits(), Pauses())
     retries.close()
-    with pytest.raises(Again):
+    with pytest.raises(Retry):
         retries.run(failing(1))
 
 
 # ---------------------------------------------------------------- the app's log
 
 
-def test_no_retry_shows_in_the_app_s_log(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_retry_shows_in_no_log_but_our_own_and_is_no_warning(line: Line, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     pauses = line.api._exchange.retries._wait = Pauses()
     line.router.get("/v1/order").mock(side_effect=httpx.ConnectError("x"))
     with pytest.raises(ServerUnreachable):
         read_order(line)
     assert len(pauses.taken) == Limits().retry_attempts - 1
-    assert caplog.records == []
+    assert {record.name.partition(".")[0] for record in caplog.records} == {"rocketvpn_sdk"}
+    assert max(record.levelno for record in caplog.records) < logging.WARNING  # an outage does not flood an app's log

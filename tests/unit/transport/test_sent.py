@@ -10,10 +10,10 @@ from support.memory_vault import MemoryDocuments, MemoryStream
 from rocketvpn_sdk.errors import EgressBlocked, VaultFull
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.transport import SENT_KEY, SentLedger
-from rocketvpn_sdk.transport.guard import Passed
+from rocketvpn_sdk.transport.guard import ApprovedRequest
 from rocketvpn_sdk.transport.sent import SentKey
 
-PASSED = Passed(bundled_policy().operations["tunnel.register"], ("tunnel_public_key", "region"))
+PASSED = ApprovedRequest(bundled_policy().operations["tunnel.register"], ("tunnel_public_key", "region"))
 BODY = b'{"public_key":"planted-value"}'
 
 
@@ -157,7 +157,7 @@ def test_the_record_is_kept_as_long_as_the_policy_says_for_the_purpose_rights(
     ledger: SentLedger, stream: MemoryStream
 ) -> None:
     ledger.begin(PASSED, BODY)
-    assert stream.lanes == {("rights", "P90D")}
+    assert stream.partitions == {("rights", "P90D")}
 
 
 @pytest.mark.clause("A1")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.vault.due import asked_for, is_due, next_due, phase_of, spread
+from rocketvpn_sdk.vault.due import asked_for, is_due, jitter, next_due, phase_of
 
 NOW = 1_800_000_000.0
 
@@ -69,5 +69,5 @@ def test_what_was_planned_by_a_wrong_clock_is_due() -> None:
 
 
 def test_a_spread_is_a_fifth_either_way() -> None:
-    assert spread(100, lambda low, high: low) == 80
-    assert spread(100, lambda low, high: high) == 120
+    assert jitter(100, lambda low, high: low) == 80
+    assert jitter(100, lambda low, high: high) == 120

@@ -177,7 +177,7 @@ def test_attack_lock_of_another_program_is_left_alone(tmp_path: Path, beside: Ca
     for call in (open_vault, reset_vault):
         with pytest.raises(VaultReadOnly, match=r"lock\.db cannot be used: .*another program") as caught:
             call(place)
-        assert (caught.value.cause, "Move away" in caught.value.action) == ("kind", True)
+        assert (caught.value.cause, "Move away" in caught.value.remedy) == ("kind", True)
     assert snapshot(place) == before
     (place / "lock.db").rename(tmp_path / "theirs")
     if beside is None:

@@ -208,7 +208,7 @@ def test_a_machine_that_cannot_derive_a_key_is_told_why(
     monkeypatch.setattr(passphrase, "Argon2id", refuse)
     with pytest.raises(SecretStoreUnavailable, match=said) as caught:
         PassphraseSecrets("right", path=path).get("vault/root")
-    assert caught.value.action == SecretStoreUnavailable.remedies[cause]
+    assert caught.value.remedy == SecretStoreUnavailable.REMEDIES[cause]
 
 
 def test_an_empty_passphrase_or_no_place_is_a_mistake_in_the_configuration() -> None:

@@ -30,9 +30,9 @@ def item(name: str) -> QueueItem:
 
 
 def add(vault: Vault, queue: Queue, *names: str) -> None:
-    with vault.write() as change:
+    with vault.write() as transaction:
         for name in names:
-            queue.add(change, item(name))
+            queue.add(transaction, item(name))
 
 
 def test_items_keep_their_order(vault: Vault, queue: Queue) -> None:

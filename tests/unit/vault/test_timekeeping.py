@@ -121,6 +121,6 @@ def test_a_clock_of_the_app_s_whose_run_has_no_name(told: object) -> None:
 def test_a_forked_child_has_a_lock_of_its_own() -> None:
     keeper = opened(FakeClock())
     held = keeper._lock
-    keeper.forked()
+    keeper.reset_after_fork()
     assert keeper._lock is not held
     assert keeper.age().highest

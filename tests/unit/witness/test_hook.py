@@ -179,14 +179,14 @@ def test_a_name_of_this_device_is_left_out_whatever_its_address(notes: Notes) ->
 
 @pytest.mark.clause("A1")
 def test_the_sdks_own_connections_are_left_out_and_its_other_modules_are_not(notes: Notes) -> None:
-    for module in ("rocketvpn_sdk.transport.lines", "rocketvpn_sdk.updates.trust"):
+    for module in ("rocketvpn_sdk.transport.socket_backend", "rocketvpn_sdk.signed_files.trust"):
         as_module(module, f"go(('{AWAY}', 443))", go=begin)
-    assert seen(notes) == [(AWAY, 443, "rocketvpn_sdk.updates.trust", 1)]
+    assert seen(notes) == [(AWAY, 443, "rocketvpn_sdk.signed_files.trust", 1)]
 
 
 def test_a_callback_of_the_app_in_the_middle_of_our_call_is_the_app(notes: Notes) -> None:
     given = as_module("app.authenticator", f"def ask(): go(('{AWAY}', 25))", go=begin)
-    as_module("rocketvpn_sdk.transport.lines", "ask()", ask=given["ask"])
+    as_module("rocketvpn_sdk.transport.socket_backend", "ask()", ask=given["ask"])
     assert seen(notes) == [(AWAY, 25, "app.authenticator", 1)]
 
 

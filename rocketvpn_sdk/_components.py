@@ -1,0 +1,311 @@
+"""The components of one vault, connected to each other; those that import the network load on first use.
+
+Touches: ``vault``, ``transport``. Start with ``Components``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rocketvpn_sdk.config import Config
+from rocketvpn_sdk.consent import CurrentConsents, Permit, Versions
+from rocketvpn_sdk.errors import ConfigurationError, VaultClosed, VaultLocked
+from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.files import loading
+from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.masking import OneHolder
+from rocketvpn_sdk.vault import Queue, SealedLog, Vault
+
+if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
+    from rocketvpn_sdk.consent import Consent
+    from rocketvpn_sdk.consents import Consents
+    from rocketvpn_sdk.device import Devices
+    from rocketvpn_sdk.rights import Rights
+    from rocketvpn_sdk.rights.delete import Deletion
+    from rocketvpn_sdk.signed_files import Policies, TrustedFiles
+    from rocketvpn_sdk.transport import Api
+    from rocketvpn_sdk.transport.delivery import QueueDelivery
+    from rocketvpn_sdk.witness import WitnessRecord
+
+OPERATOR = "operator"
+DELETION = "rights.request"
+"""The operation of a deletion that waits for the server."""
+
+T = TypeVar("T")
+
+
+class _LazyAttribute(Generic[T]):
+    """Opens a component at its first use, in one thread; afterwards it is a plain attribute."""
+
+    def __init__(self, open_component: Callable[[Any], T]) -> None:
+        self._open = open_component
+        self.__doc__ = open_component.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, components: Components, owner: type) -> T:
+        with components.opening:
+            if self._name not in vars(components):
+                with loading(components.vault.folder):
+                    setattr(components, self._name, self._open(components))
+            component: T = vars(components)[self._name]
+            return component
+
+
+class Components(OneHolder):
+    """What a ``RocketVPN`` is made of. Thread-safe.
+
+    Args:
+        config: what the app decides.
+        vault: where everything rests.
+        queued: called when something was queued for the server.
+    """
+
+    def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
+        self.opening = threading.RLock()
+        self.config = config
+        self.vault = vault
+        self.events = EventBus(config.dispatch)
+        self.versions = Versions(vault, config.resolved_policy)
+        self.current_consents = CurrentConsents(
+            vault, collect=config.collect, policies=lambda: self.versions.in_force().policies
+        )
+        self.permit = Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp)
+        self.queue = Queue(vault, queued, worked=config.background)
+        self.sent = SealedLog(vault, "sent", block_records=32)
+        self.watch = self._watch() if config.witness else None
+        """What notes the app's other connections; ``None``: the witness is off."""
+        hosts = config.resolved_policy.recipients[OPERATOR].hosts
+        log = SealedLog(vault, "log")
+        self.journal = Journal(vault, log, self.permit, config.clock, config.limits, own_hosts=hosts)
+
+    def opened(self, name: str) -> Any:
+        """Return the component ``name``; ``None``: it was not opened yet."""
+        return vars(self).get(name)
+
+    def device_id(self) -> str | None:
+        """Return the id under which this device is bound, or ``None``."""
+        with loading(self.vault.folder):
+            from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
+
+        credentials = self.vault.get(CREDENTIALS, Credentials)
+        return credentials.device_id if credentials else None
+
+    @property
+    def unsealed(self) -> int:
+        """How many records are in memory alone; 0 once the vault is deleted or closed, since nothing is kept then."""
+        if self.vault.closed:
+            return 0
+        return self.journal.unsealed + self.sent.buffered + (self.watch.unsealed if self.watch is not None else 0)
+
+    def deleting(self) -> bool:
+        """Whether a deletion waits for the server."""
+        return any(item.operation == DELETION for item in self.queue.items())
+
+    # ------------------------------------------------------------ the network
+
+    @_LazyAttribute
+    def api(self) -> Api:
+        """The calls."""
+        from rocketvpn_sdk.transport import open_api, tls_context
+
+        config = self.config
+        return open_api(
+            server=config.origin,
+            client_id=config.app_id,
+            permit=self.permit,
+            documents=self.vault,
+            stream=self.sent,
+            events=self.events,
+            clock=config.clock,
+            limits=config.limits,
+            context=tls_context(trust=config.trust, pins=config.pins, allow_tls12=config.allow_tls12),
+            authenticator=config.authenticator,
+            proxy=config.proxy,
+            proxy_context=lambda: tls_context(trust=config.trust, allow_tls12=config.allow_tls12),
+            agree=self.vault.agree,
+            trusted_time=lambda: self.vault.age().highest,
+            seen=self.journal.known.seen,
+            scrubber=self.journal.scrubber,
+        )
+
+    @_LazyAttribute
+    def delivery(self) -> QueueDelivery:
+        """What takes the queue to the server."""
+        from rocketvpn_sdk.transport.delivery import QueueDelivery
+
+        return QueueDelivery(self.api, self.queue, self.events)
+
+    @_LazyAttribute
+    def files(self) -> TrustedFiles:
+        """The operator's signed files."""
+        from rocketvpn_sdk.signed_files import TrustedFiles, beside
+
+        root = self.config.resolved_root
+        if root is None:
+            raise ConfigurationError(problem="signed files need trusted_root, the operator's TUF root metadata")
+        return TrustedFiles(
+            folder=beside(self.vault.folder),
+            trusted_root=root,
+            fetch=self.api.fetch,
+            now=self.vault.fresh,
+            limits=self.config.limits,
+        )
+
+    @property
+    def _files_if_any(self) -> Callable[[], TrustedFiles] | None:
+        return None if self.config.resolved_root is None else lambda: self.files
+
+    # ------------------------------------------------------------ consents and policies
+
+    @_LazyAttribute
+    def consent(self) -> Consent:
+        """What decides about consents; recording needs none of it."""
+        from rocketvpn_sdk.consent import Consent
+
+        return Consent(
+            self.current_consents,
+            queue=self.queue,
+            device=self.device_id,
+            on_shred=self.journal.shredded,
+            before_opening=self.journal.flush,
+        )
+
+    @_LazyAttribute
+    def consents(self) -> Consents:
+        """The public group."""
+        from rocketvpn_sdk.consents import Consents
+
+        return Consents(self.consent, connect=lambda: self.api, queue=self.queue, events=self.events)
+
+    @_LazyAttribute
+    def policies(self) -> Policies:
+        """The public group."""
+        from rocketvpn_sdk.signed_files.policies import Policies
+
+        # What waits in memory is sealed before another version binds: it was given under the one that still holds.
+        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
+
+    # ------------------------------------------------------------ the device and its user
+
+    @_LazyAttribute
+    def devices(self) -> Devices:
+        """The public group."""
+        from rocketvpn_sdk.device import Devices
+
+        config = self.config
+        return Devices(
+            api=self.api,
+            documents=self.vault,
+            clock=config.clock,
+            app_id=config.app_id,
+            deleting=self.deleting,
+            notify_again=self._notify_again,
+        )
+
+    @_LazyAttribute
+    def witness(self) -> WitnessRecord:
+        """What was noted of the app's other connections, whether or not it is on now."""
+        if self.watch is not None:
+            return self.watch
+        from rocketvpn_sdk.witness import WitnessRecord
+
+        return WitnessRecord(self.vault, self.permit)
+
+    @_LazyAttribute
+    def deletion(self) -> Deletion:
+        """What carries deletions through."""
+        from rocketvpn_sdk.rights.delete import Deletion
+
+        return Deletion(
+            vault=self.vault,
+            journal=self.journal,
+            api=self.api,
+            queue=self.queue,
+            delivery=self.delivery,
+            clock=self.config.clock,
+            events=self.events,
+            witness=self.witness,
+            files=self._files_if_any,
+            receipts=self.config.receipts,
+        )
+
+    @_LazyAttribute
+    def rights(self) -> Rights:
+        """The public group."""
+        from rocketvpn_sdk.rights import Rights
+        from rocketvpn_sdk.rights.correct import Correction
+        from rocketvpn_sdk.rights.disclosures import Disclosures
+        from rocketvpn_sdk.rights.export import Export
+        from rocketvpn_sdk.rights.planning import Planning
+        from rocketvpn_sdk.rights.requests import DataRequests
+        from rocketvpn_sdk.rights.ticket import new_ticket
+        from rocketvpn_sdk.rights.view import View
+
+        config, api, clock, journal, consent = self.config, self.api, self.config.clock, self.journal, self.consent
+        requests, disclosures = DataRequests(vault=self.vault, queue=self.queue, api=api), Disclosures(api)
+        view = View(
+            vault=self.vault,
+            journal=journal,
+            queue=self.queue,
+            consent=consent,
+            versions=self.versions,
+            witness=self.witness,
+            api=api,
+            clock=clock,
+            limits=self.config.limits,
+            disclosures=disclosures,
+            requests=requests,
+        )
+        return Rights(
+            api=api,
+            view=view,
+            planning=Planning(api, clock, view),
+            correction=Correction(api, self.permit, clock),
+            deletion=self.deletion,
+            witness=self.witness,
+            requests=requests,
+            disclosures=disclosures,
+            export=Export(
+                view=view,
+                journal=journal,
+                consent=consent,
+                requests=requests,
+                ledger=api.sent,
+                witness=self.witness,
+                policy=lambda: api.policy,
+            ),
+            clock=clock,
+            files=self._files_if_any,
+            new_ticket=lambda scope: new_ticket(config.origin, scope, config.pins, allow_tls12=config.allow_tls12),
+        )
+
+    # ------------------------------------------------------------ inside
+
+    def _notify_again(self) -> None:
+        """Let the server be told of every consent again: see ``consent.ending``."""
+        with loading(self.vault.folder):
+            from rocketvpn_sdk.consent.ending import queue_notices_again
+
+        with self.vault.write() as transaction:
+            if queue_notices_again(transaction, self.queue):
+                transaction.request_rotation(self.config.clock.time())
+
+    def _changes(self) -> int:
+        return self.current_consents.changes + self.versions.changes
+
+    def _stamp(self) -> int | None:
+        """Return the vault's stamp; ``None``: it is locked or closed, here or by another process."""
+        try:
+            return self.vault.stamp() if self.vault.unlocked else None
+        except (VaultLocked, VaultClosed):
+            return None
+
+    def _watch(self) -> WitnessRecord:
+        """Begin to note connections; who does not ask for it does not load it."""
+        from rocketvpn_sdk.witness.hook import start
+
+        return start(self.vault, self.permit, self.config.resolved_policy, self.config.clock)

@@ -1,0 +1,77 @@
+"""``Pattern``, one entry of the table in ``patterns.py``, and the pieces its regular expressions are made of.
+
+Every repetition here is possessive or bounded, so that no text can make a search take more than linear time (C2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rocketvpn_sdk.journal.prefilter import Prefilter
+from rocketvpn_sdk.journal.validators import Judge
+
+# Guards against beginning inside something longer. Those called FIRST stand behind the first character, not before it:
+# a search skips fast to where an expression can begin only if it begins with plain characters.
+NOT_INSIDE_WORD = r"(?<![A-Za-z0-9])"
+FIRST_IN_NUMBER = r"(?<![0-9].)(?<![0-9]\..)"
+# Text that went through `repr` has its line breaks as two characters: the letter in them belongs to no word.
+FIRST_IN_HEX = r"(?:(?<![0-9A-Za-z_:].)|(?<=\\[nrt].))"
+ENDS = r"(?![0-9A-Za-z_])"
+
+DOT = r"(?:\.|\[\.\])"
+THREE_OCTETS = rf"(?:{DOT}\d{{1,3}}){{3}}"
+HEX = r"[0-9A-Fa-f]"
+GROUP = rf"{HEX}{{1,4}}"
+
+EQUALS = r"""(?:\\?["'])?\]?[ \t]{0,4}(?::=|=>|[=:])[ \t]{0,4}"""
+"""Between a name and its value, in ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'`` and ``["a"] = "b"``."""
+
+QUOTED = (
+    r"""(?:\\?"[^"\\\r\n]*+(?:\\(?:[^"]|"(?=\w))[^"\\\r\n]*+)*\\?(?:"|(?=[\r\n])|\Z)"""
+    r"""|[bru]?'[^'\\\r\n]*+(?:\\.[^'\\\r\n]*+)*\\?(?:'|(?=[\r\n])|\Z))"""
+)
+VALUE = rf"""(?:{QUOTED}|[^\s,;&|<>()\[\]{{}}"']++)"""
+SECRET = rf"""(?:{QUOTED}|(?:[^\s&]++|&(?!\w++=))+)"""
+NAME_IN_PATH = r"""(?:[^\s/\\:*?"<>|%]{1,64}(?: [^\s/\\:*?"<>|%]{1,64}){0,3}(?=[/\\])|[^\s/\\:*?"'<>|,;)\]}%]++)"""
+SLASH_ENDS = r"[/\\FfCc](?:(?<=[/\\])|(?<=%2[Ff])|(?<=%5[Cc]))"
+SLASH = r"(?:[/\\]{1,4}|%2[Ff]|%5[Cc])"
+
+DIGITS = "0"
+FEWEST_DIGITS = 7
+"""A text with fewer digits than this has no phone or card number, and is without ``DIGITS``."""
+
+
+class Pattern(NamedTuple):
+    """How one kind of personal text is found, and what replaces it."""
+
+    name: str
+    regex: str
+    """An empty group ``()`` in it stands where the personal part begins; what is before it stays."""
+    placeholder: str
+    """Nothing: what was found is not personal, and keeps other patterns away from it."""
+    why: str
+    found: tuple[tuple[str, str], ...] = ()
+    """Texts and what becomes of them."""
+    kept: tuple[str, ...] = ()
+    """Texts that stay as they are."""
+    after: tuple[str, ...] = ()
+    """The names that stand before ``regex``, in any case; a space is a space, ``_``, ``-`` or nothing."""
+    needs: str = ""
+    """Characters, or ``DIGITS``: a text with none of them holds nothing for this pattern."""
+    prefilter: Prefilter | None = None
+    """What the pattern's first word must contain. A pattern has either names or a prefilter."""
+    judge: Judge | None = None
+    """Looks at the personal part, and may find that it is none."""
+
+
+def named(names: Iterable[str]) -> str:
+    """Return an expression for any of ``names``, as ``Pattern.after`` has them, the longest first."""
+    return f"(?i:{'|'.join(name.replace(' ', '[_ -]?') for name in sorted(names, key=len, reverse=True))})"
+
+
+def keys(name: str) -> set[str]:
+    """Return the words one of which stands in any text with ``name``: `user name` has `user` and `username`."""
+    letters = re.split(r"[^a-z ]", name)[0]
+    return {letters.split()[0], letters.replace(" ", "")}

@@ -1,0 +1,208 @@
+"""Decides what a pattern alone cannot: is a dotted name a host, a run of characters a key, a row of digits a card?
+
+These are pure functions over the text that a pattern found. In doubt they decide for privacy: what could be a host is a
+host, since the sites that someone visits are the most personal thing a VPN client can log (C2).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Container
+
+Judge = Callable[[str, str, Container[str]], bool]
+"""Takes what was found, the character in front of it, and the host names (in lower case) that may stay."""
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
+
+# Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
+_FILES = _set("cc in la map md ml mm pl pm ps pub rs sh so zip")
+# Files that are named after a host: `example.com.conf` says as much as `example.com`.
+_NAMED_AFTER = _set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
+_SECOND_LEVEL = _set("com coop edu gov mil net org una")
+# Dotted names of Python, .NET and documents that would pass for hosts.
+_NO_HOSTS = _set(
+    """
+    asp.net asyncio.run changelog.md contributing.md license.md logger.info logging.info os.name readme.md
+    security.md self.name system.io system.net threading.local
+    """
+)
+_WORDS = _set(
+    """
+    a address addresses again all an and any are as at by cache cached dns error fail failed failure false
+    finished for from host hostname hosts in is it lookup name names no none not null of on or order query s
+    server servers slow succeeded success successfully table the this timed timeout to took true unknown
+    unreachable via was with
+    """
+)
+
+_CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
+_KEY_OPENINGS = (
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_",
+    "xox",
+)
+_BASE64 = re.compile(
+    r"(?=(?:[A-Za-z+/]{0,30}[0-9]){3})(?=(?:[a-z0-9+/]{0,12}[A-Z]){6})(?=(?:[A-Z0-9+/]{0,12}[a-z]){6})[A-Za-z0-9+/]{40}"
+)
+_UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
+_EVERYWHERE = re.compile(
+    r"127(?:\.\d{1,3}){3}|0\.0\.0\.0|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+)
+_NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
+
+
+def is_host(name: str, before: str, own: Container[str]) -> bool:
+    """Judge a dotted ``name``: whether its ending makes it a host that is not the operator's ``own``.
+
+    A module that this process has imported is no host; the character ``before`` says whether it is part of a path.
+    """
+    plain = name.lower().replace("[.]", ".").replace("\u3002", ".").rstrip(".-_")
+    stem, _, ending = plain.rpartition(".")
+    if plain in own or plain in LOOPBACK or plain in _NO_HOSTS or name in sys.modules:
+        return False
+    if ending in _NAMED_AFTER:
+        return "." in stem and stem.rpartition(".")[2] in TLDS
+    if ending == "py":
+        return stem.rpartition(".")[2] in _SECOND_LEVEL
+    if ending in _FILES and (before in ("/", "\\") or ending == "zip" or stem.startswith("lib") or "_" in stem):
+        return False
+    return ending in TLDS or not ending.isascii() or ending.startswith("xn--")
+
+
+def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
+    """Judge the ``value`` of `host=`, `SNI` or `resolving`: anything but our own hosts, numbers and plain words."""
+    plain = value.lower().strip("'\"[]().,:;")
+    host = plain.partition(":")[0] if plain.count(":") == 1 else plain
+    if not host or host in own or host in LOOPBACK or host in _WORDS or host in _NO_HOSTS:
+        return False
+    return not _NUMERIC.fullmatch(host)
+
+
+def is_foreign_url(url: str, _before: str, own: Container[str]) -> bool:
+    """Judge a ``url``: foreign unless it goes to this device or to an ``own`` host, with no user or password in it."""
+    scheme, _, rest = url.partition("://")
+    server = re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
+    host = server[: server.find("]") + 1] if server.startswith("[") else server.partition(":")[0]
+    if not host:  # `file:///…`: what is personal in a path is found by itself
+        return scheme.lower() != "file"
+    return "@" in server or not (host.rstrip(".") in own or host.strip("[]") in LOOPBACK or host.startswith("127."))
+
+
+def is_personal_ip(address: str, _before: str, _own: Container[str]) -> bool:
+    """Judge an ``address``: loopback, the unspecified address and net masks are the same on every device."""
+    return _EVERYWHERE.fullmatch(address) is None
+
+
+def is_key(run: str, _before: str, _own: Container[str]) -> bool:
+    """Judge a long ``run`` of letters, digits and joiners: random text changes class far more often than words do."""
+    if run.startswith(_KEY_OPENINGS) or (run.endswith("=") and len(run) >= 32):
+        return True
+    if len(run) < 24:
+        return False
+    if "/" in run:  # a path, unless it changes class all along; its parts may still be keys
+        return _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
+    return _is_random(run)
+
+
+def _is_random(run: str) -> bool:
+    return len(run) >= 24 and (_UNBROKEN.search(run) is not None or len(_CLASSES.findall(run)) >= 0.4 * len(run))
+
+
+def is_card(digits: str, _before: str, _own: Container[str]) -> bool:
+    """Check the Luhn digit of a pattern of ``digits``, spaces and dashes aside."""
+    numbers = [int(digit) for digit in reversed(digits) if digit.isdigit()]
+    if not 13 <= len(numbers) <= 19:
+        return False
+    doubled = (number * 2 - 9 if number > 4 else number * 2 for number in numbers[1::2])
+    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
+
+
+# The top-level domains of the DNS root zone (ASCII; a label in another script always counts as one), and the names that
+# are never in it but name machines all the same (RFC 2606, 6762, 7686; .lan, .corp, .home).
+TLDS = _set(
+    """
+aaa aarp abb abbott abbvie abc able abogado abudhabi ac academy accenture accountant accountants aco actor ad ads
+adult ae aeg aero aetna af afl africa ag agakhan agency ai aig airbus airforce airtel akdn al alibaba alipay allfinanz
+allstate ally alsace alstom am amazon americanexpress americanfamily amex amfam amica amsterdam analytics android
+anquan anz ao aol apartments app apple aq aquarelle ar arab aramco archi army arpa art arte as asda asia associates at
+athleta attorney au auction audi audible audio auspost author auto autos aw aws ax axa az azure ba baby baidu banamex
+band bank bar barcelona barclaycard barclays barefoot bargains baseball basketball bauhaus bayern bb bbc bbt bbva bcg
+bcn bd be beats beauty beer bentley berlin best bestbuy bet bf bg bh bharti bi bible bid bike bing bingo bio biz bj
+black blackfriday blockbuster blog bloomberg blue bm bms bmw bn bnpparibas bo boats boehringer bofa bom bond boo book
+booking bosch bostik boston bot boutique box br bradesco bridgestone broadway broker brother brussels bs bt build
+builders business buy buzz bv bw by bz bzh ca cab cafe cal call calvinklein cam camera camp canon capetown capital
+capitalone car caravan cards care career careers cars casa case cash casino cat catering catholic cba cbn cbre cc cd
+center ceo cern cf cfa cfd cg ch chanel channel charity chase chat cheap chintai christmas chrome church ci cipriani
+circle cisco citadel citi citic city ck cl claims cleaning click clinic clinique clothing cloud club clubmed cm cn co
+coach codes coffee college cologne com commbank community company compare computer comsec condos construction
+consulting contact contractors cooking cool coop corp corsica country coupon coupons courses cpa cr credit creditcard
+creditunion cricket crown crs cruise cruises cu cuisinella cv cw cx cy cymru cyou cz dad dance data date dating datsun
+day dclk dds de deal dealer deals degree delivery dell deloitte delta democrat dental dentist desi design dev dhl
+diamonds diet digital direct directory discount discover dish diy dj dk dm dnp do docs doctor dog domains dot download
+drive dtv dubai dunlop dupont durban dvag dvr dz earth eat ec eco edeka edu education ee eg email emerck energy
+engineer engineering enterprises epson equipment er ericsson erni es esq estate et eu eurovision eus events example
+exchange expert exposed express extraspace fage fail fairwinds faith family fan fans farm farmers fashion fast fedex
+feedback ferrari ferrero fi fidelity fido film final finance financial fire firestone firmdale fish fishing fit
+fitness fj fk flickr flights flir florist flowers fly fm fo foo food football ford forex forsale forum foundation fox
+fr free fresenius frl frogans frontier ftr fujitsu fun fund furniture futbol fyi ga gal gallery gallo gallup game
+games gap garden gay gb gbiz gd gdn ge gea gent genting george gf gg ggee gh gi gift gifts gives giving gl glass gle
+global globo gm gmail gmbh gmo gmx gn godaddy gold goldpoint golf goo goodyear goog google gop got gov gp gq gr
+grainger graphics gratis green gripe grocery group gs gt gu gucci guge guide guitars guru gw gy hair hamburg hangout
+haus hbo hdfc hdfcbank health healthcare help helsinki here hermes hiphop hisamitsu hitachi hiv hk hkt hm hn hockey
+holdings holiday home homedepot homegoods homes homesense honda horse hospital host hosting hot hotels hotmail house
+how hr hsbc ht hu hughes hyatt hyundai i2p ibm icbc ice icu id ie ieee ifm ikano il im imamat imdb immo immobilien in
+inc industries infiniti info ing ink institute insurance insure int internal international intranet intuit invalid
+investments io ipiranga iq ir irish is ismaili ist istanbul it itau itv jaguar java jcb je jeep jetzt jewelry jio jll
+jm jmp jnj jo jobs joburg jot joy jp jpmorgan jprs juegos juniper kaufen kddi ke kerryhotels kerryproperties kfh kg kh
+ki kia kids kim kindle kitchen kiwi km kn koeln komatsu kosher kp kpmg kpn kr krd kred kuokgroup kw ky kyoto kz la
+lacaixa lamborghini lamer lan lancaster land landrover lanxess lasalle lat latino latrobe law lawyer lb lc lds lease
+leclerc lefrak legal lego lexus lgbt li lidl life lifeinsurance lifestyle lighting like lilly limited limo lincoln
+link live living lk llc llp loan loans local localdomain locker locus lol london lotte lotto love lpl lplfinancial lr
+ls lt ltd ltda lu lundbeck luxe luxury lv ly ma madrid maif maison makeup man management mango map market marketing
+markets marriott marshalls mattel mba mc mckinsey md me med media meet melbourne meme memorial men menu merck merckmsd
+mg mh miami microsoft mil mini mint mit mitsubishi mk ml mlb mls mm mma mn mo mobi mobile moda moe moi mom monash
+money monster mormon mortgage moscow moto motorcycles mov movie mp mq mr ms msd mt mtn mtr mu museum music mv mw mx my
+mz na nab nagoya name navy nba nc ne nec net netbank netflix network neustar new news next nextdirect nexus nf nfl ng
+ngo nhk ni nico nike nikon ninja nissan nissay nl no nokia norton now nowruz nowtv np nr nra nrw ntt nu nyc nz obi
+observer office okinawa olayan olayangroup ollo om omega one ong onion onl online ooo open oracle orange org organic
+origins osaka otsuka ott ovh pa page panasonic paris pars partners parts party pay pccw pe pet pf pfizer pg ph
+pharmacy phd philips phone photo photography photos physio pics pictet pictures pid pin ping pink pioneer pizza pk pl
+place play playstation plumbing plus pm pn pnc pohl poker politie porn post pr pramerica praxi press prime private pro
+prod productions prof progressive promo properties property protection pru prudential ps pt pub pw pwc py qa qpon
+quebec quest racing radio re read realestate realtor realty recipes red redstone redumbrella rehab reise reisen reit
+reliance ren rent rentals repair report republican rest restaurant review reviews rexroth rich richardli ricoh ril rio
+rip ro rocks rodeo rogers room rs rsvp ru rugby ruhr run rw rwe ryukyu sa saarland safe safety sakura sale salon
+samsclub samsung sandvik sandvikcoromant sanofi sap sarl sas save saxo sb sbi sbs sc scb schaeffler schmidt
+scholarships school schule schwarz science scot sd se search seat secure security seek select sener services seven sew
+sex sexy sfr sg sh shangrila sharp shell shia shiksha shoes shop shopping shouji show si silk sina singles site sj sk
+ski skin sky skype sl sling sm smart smile sn sncf so soccer social softbank software sohu solar solutions song sony
+soy spa space sport spot sr srl ss st stada staples star statebank statefarm stc stcgroup stockholm storage store
+stream studio study style su sucks supplies supply support surf surgery suzuki sv swatch swiss sx sy sydney systems sz
+tab taipei talk taobao target tatamotors tatar tattoo tax taxi tc tci td tdk team tech technology tel temasek tennis
+test teva tf tg th thd theater theatre tiaa tickets tienda tips tires tirol tj tjmaxx tjx tk tkmaxx tl tm tmall tn to
+today tokyo tools top toray toshiba total tours town toyota toys tr trade trading training travel travelers
+travelersinsurance trust trv tt tube tui tunes tushu tv tvs tw tz ua ubank ubs ug uk unicom university uno uol ups us
+uy uz va vacations vana vanguard vc ve vegas ventures verisign versicherung vet vg vi viajes video vig viking villas
+vin vip virgin visa vision viva vivo vlaanderen vn vodka volvo vote voting voto voyage vu wales walmart walter wang
+wanggou watch watches weather weatherchannel webcam weber website wed wedding weibo weir wf whoswho wien wiki
+williamhill win windows wine winners wme wolterskluwer woodside work works world wow ws wtc wtf xbox xerox xihuan xin
+xxx xyz yachts yahoo yamaxun yandex ye yodobashi yoga yokohama you youtube yt yun za zappos zara zero zip zm zone
+zuerich zw
+"""
+)

@@ -1,0 +1,97 @@
+"""Which calls of a newer version may go while an older one still binds (X2): a decision table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from rocketvpn_sdk.policy import Operation, Policy, bundled_policy
+from rocketvpn_sdk.policy.own_calls import follows
+
+OLD = bundled_policy()
+VIEW = OLD.operations["data.view"]
+CORRECT = OLD.operations["data.correct"]
+ISSUE = OLD.operations["token.issue"]
+
+
+def without(*operations: str) -> Policy:
+    kept = tuple(each for each in OLD.document.operation if each.id not in operations)
+    return Policy(msgspec.structs.replace(OLD.document, operation=kept))
+
+
+def changed(operation: Operation, **members: Any) -> Operation:
+    return msgspec.structs.replace(operation, **members)
+
+
+def renamed(operation: Operation, ids: str) -> Operation:
+    return changed(operation, id=ids)
+
+
+@pytest.mark.clause("X2")
+@pytest.mark.parametrize("operation", [VIEW, CORRECT, ISSUE], ids=lambda operation: operation.id)
+def test_a_call_that_is_as_it_was_follows(operation: Operation):
+    assert follows(OLD, operation)
+
+
+@pytest.mark.clause("X2")
+def test_a_call_may_move_to_another_path_or_method():
+    assert follows(OLD, changed(VIEW, path="/v2/data", method="POST"))
+
+
+@pytest.mark.clause("X2")
+def test_a_new_call_of_our_own_follows_where_its_fields_go_for_that_purpose_already():
+    assert follows(without("data.view"), VIEW)
+
+
+@pytest.mark.clause("X2")
+@pytest.mark.parametrize(
+    "operation",
+    [
+        renamed(VIEW, "data.watch"),
+        changed(VIEW, purpose="service"),
+        changed(VIEW, recipient="acme"),
+        changed(VIEW, fields=(*VIEW.fields, "payment_record")),
+        changed(VIEW, fields=(*VIEW.fields, "message")),
+        changed(CORRECT, fields=(*CORRECT.fields, "verification_code")),
+        changed(CORRECT, names={**CORRECT.names, "other": CORRECT.fields[0]}),
+        changed(VIEW, exact=(*VIEW.exact, "device_id")),
+        changed(CORRECT, protocol=("unheard_of",)),
+        changed(VIEW, identity="user"),
+    ],
+    ids=[
+        "not ours",
+        "purpose",
+        "recipient",
+        "field",
+        "field",
+        "of another purpose",
+        "twice",
+        "exact",
+        "word",
+        "identity",
+    ],
+)
+def test_a_call_that_carries_or_says_more_waits(operation: Operation):
+    assert not follows(OLD, operation)
+
+
+@pytest.mark.clause("X2")
+def test_nobody_says_more_about_who_calls_than_that_very_call_did():
+    """Others of the same purpose say more: that does not count where the call itself was there before."""
+    keys = OLD.operations["server.keys"]
+    assert keys.identity == "none"
+    assert not follows(OLD, changed(keys, identity="device"))
+    of_rights = changed(keys, id="erasure.redeem", purpose=VIEW.purpose, recipient=VIEW.recipient, identity="device")
+    assert follows(without("erasure.redeem"), of_rights)
+    assert not follows(without("erasure.redeem"), changed(of_rights, purpose="software"))
+
+
+@pytest.mark.clause("X2")
+def test_what_only_the_apps_own_calls_carry_does_not_count():
+    tunnel = OLD.operations["tunnel.register"]
+    moved = changed(tunnel, id="app.rights", purpose=VIEW.purpose)
+    policy = Policy(msgspec.structs.replace(OLD.document, operation=(*OLD.document.operation, moved)))
+    field = next(iter(tunnel.names.values()), next(iter(tunnel.fields)))
+    assert not follows(policy, changed(VIEW, fields=(*VIEW.fields, field)))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.signed_files import Policies, TrustedFiles
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.transport.delivery import QueueDelivery
+    from rocketvpn_sdk.updates import Updates
     from rocketvpn_sdk.witness import WitnessRecord
 
 OPERATOR = "operator"
@@ -153,6 +154,21 @@ class Components(OneHolder):
             fetch=self.api.fetch,
             now=self.vault.fresh,
             limits=self.config.limits,
+        )
+
+    @_LazyAttribute
+    def updates(self) -> Updates:
+        """The public group."""
+        from rocketvpn_sdk.updates import Updates
+
+        config = self.config
+        return Updates(
+            trusted=lambda: self.files,
+            connect=lambda: self.api,
+            documents=self.vault,
+            version=config.app_version,
+            channel=config.channel,
+            limits=config.limits,
         )
 
     @property

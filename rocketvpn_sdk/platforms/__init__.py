@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rocketvpn_sdk.platforms import running as running
 from rocketvpn_sdk.platforms import windows_paths
@@ -31,6 +31,7 @@ _MOUNTS = Path("/proc/self/mounts")
 _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "ncpfs", "davfs", "fuse.davfs2"}
 )
+_FAR = 0x7FFF0000
 _JUNCTION = 0xA0000003
 """``IO_REPARSE_TAG_MOUNT_POINT`` of winnt.h, which ``stat`` has on Windows alone."""
 
@@ -41,6 +42,15 @@ def system() -> str:
 
 
 # ---------------------------------------------------------------- users and processes
+
+
+def kind() -> Literal["linux", "macos", "windows", "other"]:
+    """Return what people call this system."""
+    if sys.platform == "darwin":
+        return "macos"
+    if sys.platform == "win32":
+        return "windows"
+    return "linux" if sys.platform == "linux" else "other"
 
 
 def os_user() -> str:
@@ -293,6 +303,28 @@ def hold(handle: int) -> None:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def try_hold(handle: int) -> bool:
+    """Hold a file as ``hold`` does if nobody does already; return whether it is held now."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, _FAR, os.SEEK_SET)  # a byte that is never written: Windows locks against writing, too
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def remove_unless_held(path: Path) -> None:

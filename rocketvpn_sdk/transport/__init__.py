@@ -15,6 +15,7 @@ from rocketvpn_sdk.transport.order_changes import OrderChangePending
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
 from rocketvpn_sdk.transport.proof import Prover
+from rocketvpn_sdk.transport.receiving import Receiver
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.tls import tls_context
@@ -31,6 +32,7 @@ __all__ = [
     "OrderChangePending",
     "Owner",
     "Prover",
+    "Receiver",
     "SentEntry",
     "SentLedger",
     "Session",

@@ -17,7 +17,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.consent.permit import PermitSnapshot
-from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
+from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError, UpdateError
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Field, Operation, Policy, purpose_allowed_all
@@ -28,7 +28,7 @@ from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.in_flight import InFlight
-from rocketvpn_sdk.transport.requests import ApiCall, Signer, encode
+from rocketvpn_sdk.transport.requests import ApiCall, Signer, encode, parse_server
 from rocketvpn_sdk.transport.retries import Retries, Retry
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.values import flatten, names_somebody, plain, rebuilt
@@ -54,6 +54,7 @@ class _Draft:
         "body",
         "forgiven",
         "held",
+        "into",
         "nameless",
         "operation",
         "outgoing",
@@ -78,7 +79,7 @@ class _Draft:
         self.operation, self.url, self.body, self.outgoing, self.approved = operation, url, body, outgoing, approved
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
         self.nameless = operation.identity == "none"
-        self.at_most = call.at_most
+        self.at_most, self.into = call.at_most, call.into
         self.tries = 0
         self.unsure = False
         """Whether the server may have done it without our having been told."""
@@ -150,7 +151,8 @@ class Exchange:
             VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
         """
         draft = self._draft(call, held or self.permit.held())
-        with self.in_flight.one(), deadline.within(self.limits.total_timeout):
+        seconds = self.limits.total_timeout if call.into is None else call.into.seconds
+        with self.in_flight.one(), deadline.within(seconds):
             record = self._ledger.begin(draft.approved, draft.body or b"", draft.held.policies[-1])
             outcome = "interrupted"
             try:
@@ -176,10 +178,11 @@ class Exchange:
             raise OperationUndeclared(operation=call.operation, problem="a GET carries nothing but its path")
         members = None if call.members is None else plain(call.members)
         headers = _headers(call, held, declared, writes=not reads)
+        server = self.server if call.server is None else parse_server(call.server)
         outgoing = guard.Outgoing(
             operation=call.operation,
             scheme="https",
-            host=self.host,
+            host=server.removeprefix("https://"),
             members=flatten(call.operation, members or {}),
             carries=call.members is not None and not reads,
             parameters=call.parameters,
@@ -189,7 +192,7 @@ class Exchange:
         approved = guard.check(held, outgoing, self._compiled)
         self.seen(_personal(policy, approved.operation, outgoing))
         body = None if reads else encode(rebuilt(members, approved.changed), call.media)
-        return _Draft(approved, self.server + approved.path, body, outgoing, call, held)
+        return _Draft(approved, server + approved.path, body, outgoing, call, held)
 
     def _rounds(self, draft: _Draft, signer: Signer) -> HttpReply:
         reply = self._tries(draft, signer)
@@ -230,7 +233,11 @@ class Exchange:
         began = self.clock.monotonic()
         try:
             reply = self._connections.exchange(
-                request, operation=draft.operation.id, nameless=draft.nameless, at_most=draft.at_most
+                request,
+                operation=draft.operation.id,
+                nameless=draft.nameless,
+                at_most=draft.at_most,
+                into=draft.into,
             )
         except Failure as failure:
             logger.info(
@@ -305,6 +312,8 @@ def _unsure(reply: HttpReply, *, passing: bool, before: bool) -> bool:
 def _how_it_failed(failure: Failure) -> str:
     if isinstance(failure.error, ServerError):
         return "unusable answer"
+    if isinstance(failure.error, UpdateError):
+        return "answer not taken"
     return "no answer" if failure.sent else "not delivered"
 
 

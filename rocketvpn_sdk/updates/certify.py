@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import NotGenuine, UpdateRefused, ValueRefused
-from rocketvpn_sdk.files import why
+from rocketvpn_sdk.errors import NotGenuine, UpdateRefused
+from rocketvpn_sdk.files.tree import sha256_of, walk
 from rocketvpn_sdk.wire import Manifest, ManifestFile
 
 _MOST_NAMED = 1000
@@ -59,7 +57,7 @@ def certify_folder(folder: Path, manifest: Manifest) -> int:
     Raises:
         NotGenuine: files are altered, missing or extra; they are named.
         UpdateRefused: two names of the manifest are one name on this file system.
-        ValueRefused: the folder cannot be read.
+        OSError: a folder cannot be read.
     """
     same = _folded if _ignores_case(folder) else _as_it_is
     signed = {same(entry.path): entry for entry in manifest.files}
@@ -67,7 +65,7 @@ def certify_folder(folder: Path, manifest: Manifest) -> int:
         raise UpdateRefused(reason="tampered", problem="the signed list of files has a name twice")
     ignored = frozenset(same(path) for path in manifest.ignored)
     differences, seen = Differences(), set[str]()
-    for path, found in _walk(folder, "", lambda name: same(name) in ignored):
+    for path, found in walk(folder, lambda name: same(name) in ignored):
         entry = signed.get(same(path))
         if entry is None:
             differences.extra.append(path)
@@ -78,19 +76,6 @@ def certify_folder(folder: Path, manifest: Manifest) -> int:
     differences.missing += [entry.path for name, entry in signed.items() if name not in seen]
     differences.require_none(manifest.version)
     return len(manifest.files)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal; a link is not followed.
-
-    Raises:
-        OSError: it is not a file, or cannot be read.
-    """
-    handle = platforms.open_to_read(path, follow=False)
-    with os.fdopen(handle, "rb") as content:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError("it is not a file")
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _named(paths: list[str]) -> tuple[str, ...]:
@@ -109,40 +94,15 @@ def _is_as_signed(path: Path, found: os.stat_result, entry: ManifestFile) -> boo
         return False
 
 
-def _walk(folder: Path, below: str, ignored: Callable[[str], bool]) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield everything in ``folder`` but folders, by its path with ``/``; a link to a folder is a link."""
-    try:
-        with os.scandir(folder / below) as found:
-            entries = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in found)
-    except OSError as error:
-        raise unreadable(error) from None
-    for name, facts in entries:
-        path = f"{below}/{name}" if below else name
-        if ignored(path):
-            continue
-        if stat.S_ISDIR(facts.st_mode) and not platforms.is_link(facts):
-            yield from _walk(folder, path, ignored)
-        else:
-            yield path, facts
-
-
-def unreadable(error: OSError) -> ValueRefused:
-    """Return the refusal of a path that cannot be read."""
-    return ValueRefused(name="path", problem=why(error, reading=True)[1])
-
-
 def _ignores_case(folder: Path) -> bool:
     """Whether the file system takes names that differ in case for one: tried with names that are there."""
-    try:
-        for entry in os.scandir(folder):
-            other = entry.name.swapcase()
-            if other != entry.name:
-                try:
-                    return os.path.samestat((folder / other).lstat(), entry.stat(follow_symlinks=False))
-                except FileNotFoundError:
-                    return False
-    except OSError as error:
-        raise unreadable(error) from None
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if entry.name.swapcase() != entry.name]
+    for entry in entries[:1]:
+        try:
+            return os.path.samestat((folder / entry.name.swapcase()).lstat(), entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return False
     return False
 
 

@@ -10,10 +10,11 @@ from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import ConfigurationError, ReleaseRefused, ValueRefused
-from rocketvpn_sdk.files import absolute, path_problem, require_file
+from rocketvpn_sdk.files import absolute, path_problem, require_file, why
+from rocketvpn_sdk.files.tree import sha256_of
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.signed_files.evidence import good_until
-from rocketvpn_sdk.updates.certify import Certified, Differences, certify_folder, sha256_of, unreadable
+from rocketvpn_sdk.updates.certify import Certified, Differences, certify_folder
 from rocketvpn_sdk.updates.download import Progress, to_file
 from rocketvpn_sdk.updates.releases import (
     InstalledApp,
@@ -137,19 +138,18 @@ class Updates:
         app = self._app()
         listed, _ = self._listed()
         path = _usable(path, "path")
-        if path.is_dir():
+        try:
+            if not path.is_dir():
+                return self._certify_file(path, listed, app)
             entry = self._installed(listed, app)
-            manifest = self._manifest(listed, entry)
-            return _certified(entry, certify_folder(path, manifest))
-        return self._certify_file(path, listed, app)
+            return _certified(entry, certify_folder(path, self._manifest(listed, entry)))
+        except OSError as error:
+            raise ValueRefused(name="path", problem=why(error, reading=True)[1]) from None
 
     # ---------------------------------------------------------------- inside
 
     def _certify_file(self, path: Path, listed: ReleaseList, app: InstalledApp) -> Certified:
-        try:
-            length, sha256 = require_file(path).st_size, sha256_of(path)
-        except OSError as error:
-            raise unreadable(error) from None
+        length, sha256 = require_file(path).st_size, sha256_of(path)
         for entry in listed.channels.get(app.channel, Channel()).releases:
             files = entry.files.get(app.platform)
             if files is not None and (files.package.length, files.package.sha256) == (length, sha256):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Literal
+import hashlib
+from typing import Annotated, Literal, Self
 
 import msgspec
 
@@ -32,6 +33,11 @@ class SignedFile(Wire, frozen=True, kw_only=True):
 
     length: Length
     sha256: Sha256
+
+    @classmethod
+    def of(cls, content: bytes) -> Self:
+        """Return what has to be signed of ``content``."""
+        return cls(length=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 class PlatformFiles(Wire, frozen=True, kw_only=True):

@@ -35,7 +35,7 @@ def test_a_release_is_found_downloaded_and_certified(world: World, folder: Path,
         assert found.release is not None
         assert (found.release.version, found.required, found.staged) == ("1.1", False, False)
         steps: list[tuple[int, int]] = []
-        file = rocket.updates.download(found.release, folder, lambda have, all: steps.append((have, all)))
+        file = rocket.updates.download(found.release, folder, lambda *step: steps.append(step))
         assert file == folder / "app-1.1.bin"
         assert file.read_bytes() == CONTENT
         assert steps[0] == (0, len(CONTENT))

@@ -97,17 +97,18 @@ class RemoteFile:
             raise problem
 
     def _fetch(self, server: str | None, sink: Sink) -> None:
-        """Fetch from one server for as long as each call brings something."""
+        """Fetch from one server, again and again, as long as the calls bring enough."""
         from rocketvpn_sdk.transport import Receiver
 
         failures, limits = 0, self._api.limits
+        enough = limits.slowest_download * limits.total_timeout
         while (first := sink.have) < self.signed.length:
             into = Receiver(first=first, size=self.signed.length, write=sink.write, limits=limits)
             try:
                 if not self._api.download(DOWNLOAD, path=self._path, into=into, server=server):
                     raise DownloadFailed(cause="missing")
             except _UNREACHABLE:
-                failures = 1 if sink.have > first else failures + 1
+                failures = 1 if sink.have - first >= enough else failures + 1
                 if failures >= limits.retry_attempts:
                     raise
                 self._api.pause(failures)

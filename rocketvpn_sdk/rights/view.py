@@ -131,6 +131,7 @@ class View:
             *device.choices(say, self._vault, self._consent),
             *device.versions(say, self._versions.in_force()),
             *device.records(say, sent, len(self._queue.items()), self._vault.now()),
+            *device.rollout(say, self._vault),
         )
         return frozenset(value.field for value in values)
 
@@ -160,6 +161,7 @@ class View:
                 *device.versions(say, held),
                 *device.log(say, log),
                 *device.records(say, sent, len(items), self._vault.now()),
+                *device.rollout(say, self._vault),
                 *device.witnessed(say, seen),
             ),
             there=there,

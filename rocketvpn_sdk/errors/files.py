@@ -69,6 +69,7 @@ class DownloadCancelled(UpdateError):
 
     code = "download-cancelled"
     MESSAGE = "The download was cancelled. Nothing of it was kept."
+    REMEDY = "Start it again whenever you like."
 
 
 class ReleaseRefused(UpdateError):

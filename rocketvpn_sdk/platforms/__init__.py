@@ -216,6 +216,18 @@ def open_to_read(path: Path, *, follow: bool) -> int:
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
 
 
+def open_to_continue(path: Path) -> int:
+    """Open a file to read what it has and to write behind it, or make it, for this user alone; return its handle.
+
+    Raises:
+        OSError: it is a link, or cannot be opened.
+    """
+    flags = os.O_CREAT | os.O_RDWR
+    if sys.platform == "win32":
+        return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+
+
 def open_folder(folder: Path) -> int | None:
     """Open a folder, so that it is found again when its name has changed; ``None`` on Windows, where it cannot change.
 

@@ -56,7 +56,7 @@ class Unsigned:
 class ApiCall(SecretStruct, frozen=True, kw_only=True):
     """What a caller wants to send."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key")
+    __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key", "into")
 
     operation: str
     members: Mapping[str, Any] | None = None

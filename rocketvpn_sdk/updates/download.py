@@ -19,7 +19,6 @@ Progress = Callable[[int, int], object]
 """Called with the bytes that are here and with all of them; if it returns ``False``, the download ends."""
 
 _BLOCK = 1 << 20
-_FLAGS = os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 def to_file(file: RemoteFile, path: Path, progress: Progress | None) -> None:
@@ -105,7 +104,7 @@ def _tell(progress: Progress | None, have: int, length: int) -> None:
 @contextmanager
 def _opened(part: Path) -> Iterator[int]:
     """Open what there is of the file, or begin it, and hold it against other processes."""
-    handle = os.open(part, _FLAGS, 0o600)
+    handle = platforms.open_to_continue(part)
     try:
         if not platforms.try_hold(handle) or not _is_still(part, handle):
             raise DownloadFailed(cause="busy")

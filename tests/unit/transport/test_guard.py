@@ -431,7 +431,11 @@ def test_in_collect_mode_off_every_necessary_call_remains(operation_bodies: dict
     policy = bundled_policy()
     remaining = set()
     for operation, declared in policy.operations.items():
-        parameters = {name: operation_bodies[operation].pop(name, "x") for name in PARAMETER.findall(declared.path)}
+        words = {name: kind.values[0] for name, kind in declared.protocol_types.items() if kind and kind.values}
+        given = words | operation_bodies[operation]
+        parameters = {name: given.get(name, "x") for name in PARAMETER.findall(declared.path)}
+        for name in parameters:
+            operation_bodies[operation].pop(name, None)
         if check(permit(collect=False), out(operation, operation_bodies[operation], parameters=parameters)):
             remaining.add(operation)
     assert remaining == {name for name, part in policy.operations.items() if part.purpose != "improvement"}
@@ -459,7 +463,7 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "contact_email": "kim@example.org", "language": "en", "rights_request": "deletion", "consent_record": "granted",
         "guardian_contact": "mum@example.org", "guardian_confirmation": "agreement", "guardian_code": "123456",
         "erasure_ticket": "A" * 40, "recovery_code": "A" * 32,
-        "tunnel_public_key": KEY, "region": "de-fra",
+        "tunnel_public_key": KEY, "region": "de-fra", "platform": "linux", "app_version": "1.4.2",
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}
     for operation, declared in bundled_policy().operations.items():

@@ -53,7 +53,9 @@ class Judged:
 
     def judge(self, operation: str, request: httpx.Request, reply: HttpReply) -> None:
         assert self.last is not None
-        answer = httpx.Response(reply.status, headers=self.last.headers, content=reply.body or self._away(operation), request=request)
+        answer = httpx.Response(
+            reply.status, headers=self.last.headers, content=reply.body or self._away(operation), request=request
+        )
         sent = tuple((name.lower(), value) for name, value in request.headers.items())
         path = request.url.raw_path.decode()
         self.contract.check_request(

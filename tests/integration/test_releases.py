@@ -191,7 +191,8 @@ def test_what_was_fetched_last_is_known_without_a_connection(tmp_path: Path) -> 
 
 def test_an_app_that_does_not_say_its_version(world: World) -> None:
     publish(world.sandbox, "1.1")
-    with RocketVPN.open(world.config()) as rocket, pytest.raises(ConfigurationError, match="app_version"):
+    config = world.config(app_version=None)
+    with RocketVPN.open(config) as rocket, pytest.raises(ConfigurationError, match="app_version"):
         rocket.updates.check()
     assert [each.path for each in world.sandbox.requests] == []
     for wrong in ("1.x", "v1", "1.0\n", "", "1.2.3.4.5"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 from rocketvpn_sdk import RocketVPN, platforms
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.sandbox.releases import NewRelease
+from rocketvpn_sdk.updates import Release
 from rocketvpn_sdk.vault.header import FORMAT
 from rocketvpn_sdk.wire import ListedRelease
 from support.world import World
@@ -49,9 +50,16 @@ def tree(folder: Path, files: dict[str, bytes]) -> Path:
     return folder
 
 
-def ledger(rocket: RocketVPN) -> list[tuple[str, str]]:
-    """Return operation and outcome of each call, oldest first."""
-    return [(entry.operation, entry.outcome) for entry in rocket.rights.sent()]
-
-
-Step = Callable[[int, int], object]
+def made_up() -> Release:
+    """Return a release that nobody signed."""
+    return Release(
+        version="9.9",
+        channel="stable",
+        platform=platforms.kind(),
+        published=DAY_OF_RELEASE,
+        name="app.bin",
+        length=1,
+        sha256="0" * 64,
+        vault_format=FORMAT,
+        notes="",
+    )

@@ -99,7 +99,7 @@ class NotGenuine(UpdateError):
     """
 
     code = "not-genuine"
-    MESSAGE = "What is installed is not what the operator signed for version {version}: {count} files differ."
+    MESSAGE = "What is installed is not what the operator signed for version {version}. Files that differ: {count}."
     REMEDY = "Install it again, from a download that was verified."
 
 

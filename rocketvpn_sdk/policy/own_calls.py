@@ -72,7 +72,8 @@ def follows(old: Policy, operation: Operation) -> bool:
     recipient for the same purpose, under as many names; every member of the protocol is of a type that such a call has
     under the same name; nothing goes more exactly, and it says no more about who calls.
     """
-    before = old.operations.get(operation.id, operation)
+    known = old.operations.get(operation.id)
+    before = known or operation
     if operation.id not in OWN_OPERATIONS or not {before.purpose, operation.purpose} <= FOLLOWING:
         return False
     own = [each for each in old.document.operation if each.id in OWN_OPERATIONS]
@@ -86,14 +87,14 @@ def follows(old: Policy, operation: Operation) -> bool:
         operation.purpose in old.purposes
         and operation.recipient in old.recipients
         and before.recipient == operation.recipient
-        and (_names_public_file(old, operation) or _carries_no_more(operation, before, present))
+        and (_names_public_file(old, operation) or _carries_no_more(operation, known, present))
         and _words_known(old, own, operation)
         and rank(operation) <= max(limits, default=-1)
     )
 
 
-def _carries_no_more(operation: Operation, before: Operation, present: Counter[str]) -> bool:
-    exact = set(before.exact if before is not operation else ())
+def _carries_no_more(operation: Operation, known: Operation | None, present: Counter[str]) -> bool:
+    exact = set(known.exact if known else ())
     return _names(operation) <= present and set(operation.exact) <= exact
 
 

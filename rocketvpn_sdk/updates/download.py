@@ -74,8 +74,8 @@ class _FileSink(Sink):
             self.begin_again()
         _tell(self._progress, self.have, self._length)
 
-    def write(self, piece: bytes) -> None:
-        rest = memoryview(piece)
+    def write(self, piece: memoryview) -> None:
+        rest = piece
         try:
             while rest:
                 rest = rest[os.write(self._handle, rest) :]

@@ -15,14 +15,14 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 
+from support.calls import api_at
+
+from bench.measure import Row, alternate, wall
 from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context
 from rocketvpn_sdk.transport import tls_context
 from rocketvpn_sdk.updates.download import to_file
 from rocketvpn_sdk.updates.remote import RemoteFile
 from rocketvpn_sdk.wire import SignedFile
-from support.calls import api_at
-
-from bench.measure import Row, alternate, wall
 
 _MIB = 1 << 20
 _PATH = {"platform": "linux", "app_version": "1.0", "file": "package"}
@@ -31,7 +31,7 @@ _HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Le
 
 def downloading(mib: int, rounds: int) -> Iterator[Row]:
     """Measure a file of ``mib`` MiB on a disk in memory, so that the disk does not decide."""
-    shared = Path("/dev/shm")  # noqa: S108 - a disk in memory, where there is one
+    shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as scratch, _server(mib) as (folder, url):
         content = _content(mib)
         signed = SignedFile(length=len(content), sha256=hashlib.sha256(content).hexdigest())

@@ -10,21 +10,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.consent import CurrentConsents, Permit, Versions
+from rocketvpn_sdk.consent import CurrentConsents
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import OneHolder
+from rocketvpn_sdk.permit import Permit
+from rocketvpn_sdk.policy_versions import Versions
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
     from rocketvpn_sdk.consent import Consent
-    from rocketvpn_sdk.consents import Consents
-    from rocketvpn_sdk.device import Devices
+    from rocketvpn_sdk.groups.consent import Consents
+    from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.policy import Policies
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
-    from rocketvpn_sdk.signed_files import Policies, TrustedFiles
+    from rocketvpn_sdk.signed_files import TrustedFiles
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.transport.delivery import QueueDelivery
     from rocketvpn_sdk.witness import WitnessRecord
@@ -177,14 +180,14 @@ class Components(OneHolder):
     @_LazyAttribute
     def consents(self) -> Consents:
         """The public group."""
-        from rocketvpn_sdk.consents import Consents
+        from rocketvpn_sdk.groups.consent import Consents
 
         return Consents(self.consent, connect=lambda: self.api, queue=self.queue, events=self.events)
 
     @_LazyAttribute
     def policies(self) -> Policies:
         """The public group."""
-        from rocketvpn_sdk.signed_files.policies import Policies
+        from rocketvpn_sdk.groups.policy import Policies
 
         # What waits in memory is sealed before another version binds: it was given under the one that still holds.
         return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
@@ -194,7 +197,7 @@ class Components(OneHolder):
     @_LazyAttribute
     def devices(self) -> Devices:
         """The public group."""
-        from rocketvpn_sdk.device import Devices
+        from rocketvpn_sdk.groups.device import Devices
 
         config = self.config
         return Devices(

@@ -32,10 +32,10 @@ from rocketvpn_sdk.waiting import WaitingRequests
 from rocketvpn_sdk.wire import OrderChange, ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
-    from rocketvpn_sdk.consents import Consents
-    from rocketvpn_sdk.device import Devices
+    from rocketvpn_sdk.groups.consent import Consents
+    from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.policy import Policies
     from rocketvpn_sdk.rights import Rights
-    from rocketvpn_sdk.signed_files import Policies
     from rocketvpn_sdk.vault.verify import Verified
 
 logger = logging.getLogger(__name__)

@@ -96,7 +96,7 @@ class Maintenance:
     def deliver(self, *, ahead: bool) -> None:
         """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
         with loading(self._components.vault.folder):
-            from rocketvpn_sdk.consents.delivery import ConsentDelivery
+            from rocketvpn_sdk.groups.consent_delivery import ConsentDelivery
 
         components = self._components
         components.consent.settle()

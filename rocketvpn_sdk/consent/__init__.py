@@ -1,6 +1,6 @@
-"""Who agreed to what on this device, which policy versions hold, and what may be done now.
+"""Who agreed to what on this device: consents, age and guardians.
 
-Touches: ``vault``. Start with ``permit``.
+Touches: ``vault``. Start with ``decisions``.
 
 What every start needs is loaded at once; what decides, shows and records, when it is first used (PEP 562).
 """
@@ -10,9 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.consent.current_consents import CurrentConsents
-from rocketvpn_sdk.consent.permit import Permit, PermitSnapshot
-from rocketvpn_sdk.consent.policy_state import PolicyState
-from rocketvpn_sdk.consent.versions import Versions, policy_documents
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -32,13 +29,8 @@ __all__ = [
     "ConsentStatus",
     "CurrentConsents",
     "GuardianAsked",
-    "Permit",
-    "PermitSnapshot",
-    "PolicyState",
     "PurposeStatus",
-    "Versions",
     "carry_guardian",
-    "policy_documents",
     "unset",
 ]
 

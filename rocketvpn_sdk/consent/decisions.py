@@ -22,7 +22,6 @@ from rocketvpn_sdk.consent.ledger import (
     write_record,
 )
 from rocketvpn_sdk.consent.notices import ConsentNotice, check_asked
-from rocketvpn_sdk.consent.opening import RECORDED
 from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import drop_purpose
 from rocketvpn_sdk.consent.record import new_record, with_event
@@ -30,7 +29,7 @@ from rocketvpn_sdk.errors import AgeUnknown, GuardianNeeded
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.vault import Queue, Vault
-from rocketvpn_sdk.vault.partitions import PartitionChoice
+from rocketvpn_sdk.vault.partitions import RECORDED, PartitionChoice
 from rocketvpn_sdk.vault.transaction import Transaction
 
 USER, GUARDIAN, TIME = "dpv:DataSubject", "dpv:GuardianOfDataSubject", "dpv:DataController"

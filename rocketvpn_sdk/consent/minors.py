@@ -8,10 +8,10 @@ from rocketvpn_sdk.consent.age import PERSON, Person, answered, read_person
 from rocketvpn_sdk.consent.decisions import GUARDIAN as BY_GUARDIAN
 from rocketvpn_sdk.consent.decisions import USER, Decisions
 from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState, read_guardian
-from rocketvpn_sdk.consent.opening import RECORDED
 from rocketvpn_sdk.consent.queued import guardian_item
 from rocketvpn_sdk.errors import GuardianError
 from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.vault.partitions import RECORDED
 from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 

@@ -13,7 +13,6 @@ import msgspec
 
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultBusy, VaultError, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
@@ -27,6 +26,7 @@ from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_cal
 from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import check_events
 from rocketvpn_sdk.vault import SealedLog, Vault
 

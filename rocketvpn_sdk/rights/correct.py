@@ -8,7 +8,6 @@ from typing import Any
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     AuthenticationRequired,
@@ -20,6 +19,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultError,
 )
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Server
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.transport import Api, ApiAnswer, check_value

@@ -13,7 +13,6 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import policy_documents
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     ExportFailed,
@@ -26,6 +25,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.policy_versions import policy_documents
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.receipt_files import keep_receipt

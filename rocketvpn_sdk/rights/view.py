@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Consent, PolicyState, Versions
+from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     AuthenticationRequired,
@@ -21,6 +21,7 @@ from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.journal.inventory import Inventory
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.policy_versions import PolicyState, Versions
 from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
 from rocketvpn_sdk.rights.report import (
     CAVEATS,

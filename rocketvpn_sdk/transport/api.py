@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS

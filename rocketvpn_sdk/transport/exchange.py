@@ -15,11 +15,10 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit, PermitSnapshot
 from rocketvpn_sdk.policy import Field, Operation, Policy, purpose_allowed_all
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.policy.minimise import Minimiser

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 import httpx
 
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.transport.api import Api
 from rocketvpn_sdk.transport.connections import Connections

@@ -14,8 +14,8 @@ from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.consent.guardian import GuardianRequestState
 from rocketvpn_sdk.errors import EgressBlocked, NotAllowed, PolicyOutdated
+from rocketvpn_sdk.groups.policy import Policies, PolicyNotice
 from rocketvpn_sdk.policy import Policy, parse_policy
-from rocketvpn_sdk.signed_files.policies import Policies, PolicyNotice
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 NOW = 1_800_000_000.0  # 2027-01-15

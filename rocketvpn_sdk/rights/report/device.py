@@ -8,11 +8,12 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, PolicyState
+from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.ledger import key_of
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import Inventory
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.report.model import HeldValue, Place
 from rocketvpn_sdk.text import translate

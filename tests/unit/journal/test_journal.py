@@ -13,12 +13,13 @@ from support.policies import edited
 from support.vaults import UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import DAY, utc
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultLocked
 from rocketvpn_sdk.journal import Event, Journal
 from rocketvpn_sdk.journal.event import LogMessage
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ConsentChoice, Policy, State, bundled_policy, parse_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog
 from rocketvpn_sdk.vault.partitions import PartitionChoice

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from support.policies import VERSION, edited
 
-from rocketvpn_sdk.consent import Permit, PolicyState
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ON_DEVICE, ConsentChoice, State, bundled_policy, decide, parse_policy, purpose_allowed
+from rocketvpn_sdk.policy_versions import PolicyState
 
 NOW = 1_800_000_000.0
 

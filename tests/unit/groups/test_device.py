@@ -11,7 +11,6 @@ import pytest
 from support.calls import ORDER, Line, problem, token_answer
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.errors import (
     AlreadyBound,
     DeviceLimitReached,
@@ -25,6 +24,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultFull,
 )
+from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, Binding, Credentials
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.transport import deadline

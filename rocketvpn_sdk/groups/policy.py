@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.arguments import checks_arguments
-from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import PolicyState, Versions
 from rocketvpn_sdk.errors import NotAllowed
-from rocketvpn_sdk.events import EventBus, Notification
-from rocketvpn_sdk.policy import Explanation, Policy, PolicyChange, compare, explain, parse_policy, protection
+from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.policy import Explanation, Policy, PolicyChange, explain, parse_policy
 from rocketvpn_sdk.policy.wording import text_in
+from rocketvpn_sdk.policy_versions import PolicyNotice, PolicyState, Versions, notice_of
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.signed_files.trust import TrustedFiles
 
 POLICY_TARGET = "policy/policy.json"
 """The signed file that holds the newest version, as canonical JSON."""
-
-
-class PolicyNotice(Notification, frozen=True, kw_only=True):
-    """A version that changes what holds: emitted when it arrives, and what ``policy.notice`` returns to be shown.
-
-    Show it prominently (X2), then hand it to ``policy.shown``.
-    """
-
-    version: int
-    sha256: str
-    """Names this text and no other."""
-    language: str
-    """BCP 47."""
-    title: str
-    published: date
-    effective: date
-    reduces_rights: bool
-    takes: tuple[str, ...]
-    """Sentences: what is new, kept longer, minimised less, no longer asked or offered."""
-    needs: tuple[str, ...]
-    """Sentences: what a service newly needs; ``policy.accept`` takes it at once, and until then that service waits."""
-    gives: tuple[str, ...]
-    """Sentences: what is better than before; it holds already."""
-    notice_days: int
-    binds_on: datetime | None
-    """When it binds; ``None``: not before it was shown, or at once."""
-    contact: str
-    """Where questions go (P3)."""
 
 
 @checks_arguments
@@ -124,7 +94,7 @@ class Policies:
     def notice(self, language: str = "en") -> PolicyNotice | None:
         """Return what has to be shown of the pending version, or ``None`` where none is pending."""
         held = self._held()
-        return None if held.pending is None else _notice(held, language)
+        return None if held.pending is None else notice_of(held, language)
 
     def shown(self, notice: PolicyNotice) -> PolicyNotice:
         """Record that ``notice`` was shown: version, SHA-256, language, time. Its date is counted from here.
@@ -137,7 +107,7 @@ class Policies:
             VaultLocked: unlock first.
         """
         self._versions.shown(self._matching(notice), notice.language)
-        return _notice(self._held(), notice.language)
+        return notice_of(self._held(), notice.language)
 
     def accept(self, notice: PolicyNotice) -> None:
         """Record that the user takes what a service newly needs, before its date. Nothing else is hastened by it.
@@ -187,7 +157,7 @@ class Policies:
         """Tell the app of a pending version of which something was not shown yet."""
         held = self._held()
         if held.pending is not None and held.shown_since() is None:
-            self._events.emit(_notice(held, "en"))
+            self._events.emit(notice_of(held, "en"))
 
     def _held(self) -> PolicyState:
         return self._versions.in_force()
@@ -200,26 +170,4 @@ class Policies:
 
     def _applied_at_once(self, before: PolicyState) -> PolicyNotice:
         """Return a notice of a version that bound at once, since it takes nothing."""
-        return _notice(PolicyState(before.binding, self._held().binding), "en")
-
-
-def _notice(held: PolicyState, language: str) -> PolicyNotice:
-    document = held.newest.document
-    spoken = language if language in document.title else "en"
-    change = compare(held.binding, held.newest, language=spoken)
-    at = held.binds_at()
-    return PolicyNotice(
-        version=held.newest.version,
-        sha256=held.newest.sha256,
-        language=spoken,
-        title=document.title[spoken],
-        published=document.published,
-        effective=document.effective,
-        reduces_rights=change.reduces_rights,
-        takes=tuple(difference.sentence for difference in change.widened),
-        needs=tuple(difference.sentence for difference in change.newly_necessary),
-        gives=tuple(difference.sentence for difference in change.narrowed),
-        notice_days=protection(held.policies).notice_days,
-        binds_on=utc(at) if at else None,
-        contact=document.contact,
-    )
+        return notice_of(PolicyState(before.binding, self._held().binding), "en")

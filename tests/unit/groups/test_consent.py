@@ -13,7 +13,6 @@ from support.vaults import open_vault
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import Consent, CurrentConsents
-from rocketvpn_sdk.consents import Consents
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -25,6 +24,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
 )
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer

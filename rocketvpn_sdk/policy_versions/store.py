@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rocketvpn_sdk.consent.opening import RECORDED, allows_more, newly_asked
-from rocketvpn_sdk.consent.policy_state import Cell, PolicyState, Shown, parts_of
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.policy_versions.state import Cell, PolicyState, Shown, allows_more, newly_asked, parts_of
 from rocketvpn_sdk.vault import Vault
+from rocketvpn_sdk.vault.partitions import RECORDED
 from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 if TYPE_CHECKING:  # comparing is loaded when there is something to compare

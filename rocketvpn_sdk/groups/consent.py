@@ -18,10 +18,10 @@ from rocketvpn_sdk.consent import (
     GuardianAsked,
 )
 from rocketvpn_sdk.consent.ledger import key_of
-from rocketvpn_sdk.consents.delivery import ConsentDelivery
-from rocketvpn_sdk.consents.guardian import Guardians
 from rocketvpn_sdk.errors import RocketVPNError, VaultError
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.groups.consent_delivery import ConsentDelivery
+from rocketvpn_sdk.groups.guardians import Guardians
 from rocketvpn_sdk.policy import State
 from rocketvpn_sdk.vault import Queue
 

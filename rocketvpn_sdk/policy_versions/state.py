@@ -1,4 +1,4 @@
-"""Which versions of the policy are in force, and when a newer one binds. Pure (X2, X3)."""
+"""Which versions of the policy are in force, when a newer one binds, and what that ends. Pure (X2, X3)."""
 
 from __future__ import annotations
 
@@ -118,3 +118,31 @@ def _parts(difference: Difference, newest: Policy) -> list[str]:
         for recipient in difference.recipients or ("",)
         for operation in difference.operations or ("",)
     ]
+
+
+def allows_more(before: PolicyState, after: PolicyState) -> bool:
+    """Whether more may be recorded under the versions of ``after`` than under those of ``before``.
+
+    What was recorded before, without leave, no later leave lets be kept: see ``vault.partitions.RECORDED``.
+    """
+    if before.pending is None or before.change is None:
+        return False  # one more version in force allows no more
+    if after.newest is not before.pending:
+        return True  # another one came in its place, and may give back what that one took
+    if after.pending is None:
+        return bool(before.change.reduces_rights or before.change.newly_necessary)
+    return bool(after.accepted - before.accepted)
+
+
+def newly_asked(before: PolicyState, after: PolicyState) -> frozenset[str]:
+    """Return the purposes that needed no consent under ``before``, and need one under a version of ``after``.
+
+    Nobody has given that consent for what is kept.
+    """
+    known = {purpose.id for purpose in before.binding.document.purpose}
+    return frozenset((_asked(after) - _asked(before)) & known)
+
+
+def _asked(held: PolicyState) -> set[str]:
+    parts = (purpose for policy in held.policies for purpose in policy.document.purpose)
+    return {purpose.id for purpose in parts if purpose.necessity == "consent"}

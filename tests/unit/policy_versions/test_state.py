@@ -9,9 +9,8 @@ import pytest
 from support.policies import TEXT, edited, first_version
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent.opening import allows_more, newly_asked
-from rocketvpn_sdk.consent.policy_state import PolicyState, Shown, effective, parts_of
 from rocketvpn_sdk.policy import Policy, compare, parse_policy
+from rocketvpn_sdk.policy_versions.state import PolicyState, Shown, allows_more, effective, newly_asked, parts_of
 
 BEFORE = first_version()
 EFFECTIVE = datetime(2030, 1, 1, tzinfo=UTC).timestamp()

@@ -1,11 +1,13 @@
-"""Decides what is permitted now: ``policy.decide`` with this device's current policies and consents."""
+"""What may be done now: ``policy.decide`` with the policy versions and consents that hold on this device.
+
+Touches: nothing. Start with ``Permit``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from rocketvpn_sdk.consent.policy_state import Cell, PolicyState
 from rocketvpn_sdk.policy import (
     ON_DEVICE,
     Decision,
@@ -16,6 +18,7 @@ from rocketvpn_sdk.policy import (
     purpose_allowed,
     purpose_allowed_all,
 )
+from rocketvpn_sdk.policy_versions.state import Cell, PolicyState
 
 
 class PermitSnapshot(NamedTuple):

@@ -23,12 +23,12 @@ from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.files import loading
+from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.maintenance import Maintenance
 from rocketvpn_sdk.masking import OneHolder, mask
 from rocketvpn_sdk.vault import Removal, Vault, VaultStatus
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault.passphrase import file_names
-from rocketvpn_sdk.waiting import WaitingRequests
 from rocketvpn_sdk.wire import OrderChange, ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx

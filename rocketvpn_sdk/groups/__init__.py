@@ -1,6 +1,6 @@
-"""The public groups that ask the server: ``rocket.consent``, ``rocket.device``, ``rocket.policy``.
+"""The public groups ``rocket.consent``, ``rocket.device``, ``rocket.policy`` and ``rocket.queue``, thin.
 
 Touches: ``vault``, ``transport``. Start with ``consent``.
 
-Each is imported from its own module: only ``device`` brings httpx at once.
+Each is imported from its own module: ``device`` alone brings httpx at once.
 """

@@ -10,13 +10,13 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import NotBound, NotCancellable, RequestRefused, RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.groups.queue import why_not
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.rights.delete import OPERATION
 from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.transport import Api
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
-from rocketvpn_sdk.waiting import why_not
 
 RequestStatus = Literal[
     "waiting", "waiting_for_user", "refused", "open", "in_progress", "fulfilled", "revoked", "denied", "expired"

@@ -8,9 +8,9 @@ it late where it is only sometimes needed.
 
 from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
 from rocketvpn_sdk.transport.api import Api, ApiAnswer, DeviceRevokedNotice
+from rocketvpn_sdk.transport.api_builder import open_api
 from rocketvpn_sdk.transport.grants import Authenticator
 from rocketvpn_sdk.transport.interfaces import Documents, Stream
-from rocketvpn_sdk.transport.opening import open_api
 from rocketvpn_sdk.transport.order_changes import OrderChangePending
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin

@@ -25,11 +25,11 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.groups.consent import Consents
+from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer
 from rocketvpn_sdk.vault import Queue, Vault
-from rocketvpn_sdk.waiting import WaitingRequests
 
 DEVICE = "A" * 52
 POLICY = bundled_policy()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from rocketvpn_sdk.groups.queue import why_not
 from rocketvpn_sdk.vault import QueueItem
-from rocketvpn_sdk.waiting import why_not
 
 
 def item(operation: str, **more: Any) -> QueueItem:

@@ -1,7 +1,4 @@
-"""``rocket.queue``: the requests that wait for the server, for the user to see and to cancel.
-
-Touches: ``vault``. Start with ``WaitingRequests``.
-"""
+"""``rocket.queue``: the requests that wait for the server, for the user to see and to cancel."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from rocketvpn_sdk.consent.age import read_person
+from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.ending import end, queue_notice, unnotified
-from rocketvpn_sdk.consent.guardian import read_guardian
+from rocketvpn_sdk.consent.guardian import GUARDIAN, Guardian
 from rocketvpn_sdk.consent.ledger import (
     ConsentState,
     Ledger,
@@ -32,7 +32,7 @@ from rocketvpn_sdk.vault import Queue, Vault
 from rocketvpn_sdk.vault.partitions import RECORDED, PartitionChoice
 from rocketvpn_sdk.vault.transaction import Transaction
 
-USER, GUARDIAN, TIME = "dpv:DataSubject", "dpv:GuardianOfDataSubject", "dpv:DataController"
+BY_USER, BY_GUARDIAN, BY_TIME = "dpv:DataSubject", "dpv:GuardianOfDataSubject", "dpv:DataController"
 """Who ends a consent, in DPV's terms; what was agreed to for a time ends by the controller's clock."""
 
 _ASK_FIRST = "Nobody has said yet whether the user is of age."
@@ -120,7 +120,7 @@ class Decisions:
             ledger = read_ledger(transaction)
             keys = [key for key in _reached(ledger, purpose, recipient) if ledger.entries[key].state == "granted"]
             for key in keys:
-                ledger = end(transaction, ledger, key, "withdrawn", at=self._at(), by=USER)
+                ledger = end(transaction, ledger, key, "withdrawn", at=self._at(), by=BY_USER)
             if recipient is None:  # a third party's consent has no partitions: what is kept here is not for it
                 destroyed = self._clear(transaction, [purpose], policies)
             write_ledger(transaction, self._queue_notices(transaction, ledger, keys, device))
@@ -157,7 +157,7 @@ class Decisions:
             ledger = read_ledger(transaction)
             keys = [key for key, entry in ledger.entries.items() if _ran_out(entry, now)]
             for key in keys:
-                ledger = end(transaction, ledger, key, "expired", at=self._at(), by=TIME)
+                ledger = end(transaction, ledger, key, "expired", at=self._at(), by=BY_TIME)
             self._clear(transaction, [key for key in keys if "/" not in key], policies)
             write_ledger(transaction, self._queue_notices(transaction, ledger, keys, device))
         return True
@@ -193,7 +193,7 @@ class Decisions:
     # ------------------------------------------------------------ inside a transaction
 
     def _check_age(self, transaction: Transaction, policies: tuple[Policy, ...]) -> None:
-        guardian, person = read_guardian(transaction), read_person(transaction)
+        guardian, person = transaction.get(GUARDIAN, Guardian), transaction.get(PERSON, Person)
         if guardian is not None and guardian.counts(policies):
             return
         if person is None:

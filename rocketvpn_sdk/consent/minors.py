@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from rocketvpn_sdk.consent.age import PERSON, Person, answered, read_person
-from rocketvpn_sdk.consent.decisions import GUARDIAN as BY_GUARDIAN
-from rocketvpn_sdk.consent.decisions import USER, Decisions
-from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState, read_guardian
+from rocketvpn_sdk.consent.age import PERSON, Person, answered
+from rocketvpn_sdk.consent.decisions import BY_GUARDIAN, BY_USER, Decisions
+from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState
 from rocketvpn_sdk.consent.queued import guardian_item
 from rocketvpn_sdk.errors import GuardianError
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault.partitions import RECORDED
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
+from rocketvpn_sdk.vault.transaction import Transaction
 
 
 class Minors:
@@ -43,13 +40,13 @@ class Minors:
         policies, device = self._decisions.policies(), self._decisions.device()
         with self._vault.shredding() as transaction:
             self._answer(transaction, adult=False)
-            guardian = read_guardian(transaction)
+            guardian = transaction.get(GUARDIAN, Guardian)
             if guardian is None or not guardian.counts(policies):
-                self._decisions.suspend(transaction, policies, device, by=USER)
+                self._decisions.suspend(transaction, policies, device, by=BY_USER)
 
     def _answer(self, transaction: Transaction, *, adult: bool) -> Person | None:
         """Write the answer; return what it replaced."""
-        before = read_person(transaction)
+        before = transaction.get(PERSON, Person)
         age = self._vault.age()
         begins = age.begins(self._vault.clock.time())
         person = answered(before, adult, begins=begins, ends=age.highest)
@@ -100,8 +97,8 @@ class Minors:
     def confirm(self, asked: GuardianRequestState) -> None:
         """Write a guardian's answer: an agreement, or that the user is of age."""
         with self._vault.write() as transaction:
-            held = read_document(transaction.db, transaction.keys, REQUEST)
-            if held is None or msgspec.convert(held, GuardianRequestState).request != asked.request:
+            held = transaction.get(REQUEST, GuardianRequestState)
+            if held is None or held.request != asked.request:
                 # It was withdrawn, or deleted, while the answer was under way.
                 raise GuardianError(cause="not-asked", rule="M2")
             if asked.about == "age":
@@ -125,7 +122,7 @@ class Minors:
             return False
         with self._vault.shredding() as transaction:
             transaction.drop(GUARDIAN, REQUEST)
-            person = read_person(transaction)
+            person = transaction.get(PERSON, Person)
             if person is None or not person.adult:
                 self._decisions.suspend(transaction, policies, device, by=BY_GUARDIAN)
             if device is not None:

@@ -17,7 +17,7 @@ from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.policy_versions.state import Cell, PolicyState, Shown, allows_more, newly_asked, parts_of
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.vault.partitions import RECORDED
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
+from rocketvpn_sdk.vault.transaction import Transaction
 
 if TYPE_CHECKING:  # comparing is loaded when there is something to compare
     from rocketvpn_sdk.policy import PolicyChange
@@ -250,8 +250,7 @@ class Versions:
 
     def _expect(self, transaction: Transaction, state: PolicyState) -> None:
         """Check, inside the transaction, that the versions are still those that were looked at."""
-        kept = read_document(transaction.db, transaction.keys, POLICY_STATE)
-        held = msgspec.convert(kept, _Kept) if kept is not None else None
+        held = transaction.get(POLICY_STATE, _Kept)
         pending = state.pending.sha256 if state.pending else ""
         if held is not None and (held.binding, held.newest) != (state.binding.sha256, pending):
             raise NotAllowed(rule="X2", reason="Another version has come meanwhile: ask policy.notice for that.")
@@ -282,10 +281,9 @@ def policy_documents(transaction: Transaction) -> tuple[str, ...]:
 
     Who deletes everything keeps them as long as there is a vault, or an older version could bind in it once more.
     """
-    value = read_document(transaction.db, transaction.keys, POLICY_STATE)
-    if value is None:
+    kept = transaction.get(POLICY_STATE, _Kept)
+    if kept is None:
         return ()
-    kept = msgspec.convert(value, _Kept)
     return (POLICY_STATE, *(_text_name(sha256) for sha256 in (kept.binding, kept.newest) if sha256))
 
 

@@ -6,7 +6,7 @@ import hmac
 import math
 import sqlite3
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from rocketvpn_sdk.vault.header import Header, check_heads, check_manifest, head
 from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
 from rocketvpn_sdk.vault.moments import Ended, Moments
 from rocketvpn_sdk.vault.partitions import Keeps, Partition, PartitionChoice, as_made, epoch_dead
+
+T = TypeVar("T")
 
 INDEX_PARTITION = 0
 """The ``keys`` row of the key that turns documents' names into slots."""
@@ -116,6 +118,33 @@ class Transaction(OneHolder):
             self._heads_touched = True
 
     # ------------------------------------------------------------ documents
+
+    def get(self, name: str, kind: type[T]) -> T | None:
+        """Return the document ``name``, or ``None``.
+
+        Raises:
+            VaultDamaged: it is not what was written.
+        """
+        slot = self.keys.slot(name)
+        query = "SELECT key_id, version, wrapped, sealed FROM documents WHERE slot = ?"
+        row = self.db.execute(query, (slot,)).fetchone()
+        if row is None:
+            return None
+        key_id, version, wrapped, sealed = row
+        part = f"the document {name!r}"
+        if not 0 <= version < 1 << 64:
+            raise VaultDamaged(part=part)
+        key = self.keys.root.unwrap(wrapped, part=part)
+        payload = sealing.open_document(
+            key, sealing.document_data(self._vault_id, key_id, slot, version), sealed, part=part
+        )
+        written_name, value = msgspec.json.decode(payload)
+        if written_name != name:
+            raise VaultDamaged(part=part)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise VaultDamaged(part=part) from None
 
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name`` under a key of its own, new at every write."""
@@ -292,27 +321,3 @@ def _after(moment: float, now: float) -> float:
 
 
 _TOMBSTONE = "UPDATE keys SET wrapped = NULL WHERE wrapped IS NOT NULL AND lane = ?"
-
-
-def read_document(db: sqlite3.Connection, keys: OpenedKeys, name: str) -> Any:
-    """Return the JSON value of the document ``name``, or ``None``.
-
-    Raises:
-        VaultDamaged: it is not what was written.
-    """
-    slot = keys.slot(name)
-    row = db.execute("SELECT key_id, version, wrapped, sealed FROM documents WHERE slot = ?", (slot,)).fetchone()
-    if row is None:
-        return None
-    key_id, version, wrapped, sealed = row
-    part = f"the document {name!r}"
-    if not 0 <= version < 1 << 64:
-        raise VaultDamaged(part=part)
-    key = keys.root.unwrap(wrapped, part=part)
-    payload = sealing.open_document(
-        key, sealing.document_data(keys.root.vault_id, key_id, slot, version), sealed, part=part
-    )
-    written_name, value = msgspec.json.decode(payload)
-    if written_name != name:
-        raise VaultDamaged(part=part)
-    return value

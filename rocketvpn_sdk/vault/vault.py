@@ -39,7 +39,7 @@ from rocketvpn_sdk.vault.patience import Patience, PatientLock
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 from rocketvpn_sdk.vault.timekeeping import Timekeeper
-from rocketvpn_sdk.vault.transaction import OpenedKeys, Transaction, read_document
+from rocketvpn_sdk.vault.transaction import OpenedKeys, Transaction
 
 logger = logging.getLogger(__name__)  # its lines come once the lock is free: a handler may take one of its own
 
@@ -210,12 +210,8 @@ class Vault(OneHolder):
         Raises:
             VaultDamaged: it is not what was written.
         """
-        with self.read() as (transaction, keys):
-            value = read_document(transaction.db, keys, name)
-        try:
-            return None if value is None else msgspec.convert(value, kind)
-        except msgspec.ValidationError:
-            raise VaultDamaged(part=f"the document {name!r}") from None
+        with self.read() as (transaction, _):
+            return transaction.get(name, kind)
 
     def stamp(self) -> int:
         """Return a number that changes with the documents and keys of the vault: for caches of what was read.
@@ -238,7 +234,7 @@ class Vault(OneHolder):
     def put_all(self, documents: Mapping[str, msgspec.Struct]) -> None:
         """Write several documents, all or none; replaced values make a rotation owed."""
         with self.write() as transaction:
-            replaced = any(read_document(transaction.db, transaction.keys, name) is not None for name in documents)
+            replaced = any(transaction.get(name, object) is not None for name in documents)
             for name, value in documents.items():
                 transaction.put(name, value)
             if replaced:
@@ -309,8 +305,7 @@ class Vault(OneHolder):
     def save_clock(self) -> None:
         """Write how late it is into the vault."""
         with self.write() as transaction:
-            stored = read_document(transaction.db, transaction.keys, CLOCK)
-            transaction.put(CLOCK, self._time.to_store(None if stored is None else msgspec.convert(stored, Age)))
+            transaction.put(CLOCK, self._time.to_store(transaction.get(CLOCK, Age)))
 
     def status(self) -> VaultStatus:
         """Return how the vault is; never touches the secret store."""

@@ -21,7 +21,7 @@ from rocketvpn_sdk.policy_versions import Versions
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
-    from rocketvpn_sdk.consent import Consent
+    from rocketvpn_sdk.consent.decisions import Decisions
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.policy import Policies
@@ -165,13 +165,13 @@ class Components(OneHolder):
     # ------------------------------------------------------------ consents and policies
 
     @_LazyAttribute
-    def consent(self) -> Consent:
-        """What decides about consents; recording needs none of it."""
-        from rocketvpn_sdk.consent import Consent
+    def decisions(self) -> Decisions:
+        """What writes decisions about consents; recording needs none of it."""
+        from rocketvpn_sdk.consent.decisions import Decisions
 
-        return Consent(
+        return Decisions(
             self.current_consents,
-            queue=self.queue,
+            self.queue,
             device=self.device_id,
             on_shred=self.journal.shredded,
             before_opening=self.journal.flush,
@@ -182,7 +182,7 @@ class Components(OneHolder):
         """The public group."""
         from rocketvpn_sdk.groups.consent import Consents
 
-        return Consents(self.consent, connect=lambda: self.api, queue=self.queue, events=self.events)
+        return Consents(self.decisions, connect=lambda: self.api, delivery=lambda: self.delivery)
 
     @_LazyAttribute
     def policies(self) -> Policies:
@@ -248,7 +248,7 @@ class Components(OneHolder):
         from rocketvpn_sdk.rights.ticket import new_ticket
         from rocketvpn_sdk.rights.view import View
 
-        config, api, clock, journal, consent = self.config, self.api, self.config.clock, self.journal, self.consent
+        config, api, clock, journal, consent = self.config, self.api, self.config.clock, self.journal, self.consents
         requests, disclosures = DataRequests(vault=self.vault, queue=self.queue, api=api), Disclosures(api)
         view = View(
             vault=self.vault,

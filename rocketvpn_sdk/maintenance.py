@@ -91,20 +91,20 @@ class Maintenance:
         """Destroy what is past its retention, end the consents that have expired, and write down how late it is."""
         self._components.journal.purge_daily()
         self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
-        self._components.consent.settle()
+        self._components.decisions.settle()
 
     def deliver(self, *, ahead: bool) -> None:
         """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
         with loading(self._components.vault.folder):
-            from rocketvpn_sdk.groups.consent_delivery import ConsentDelivery
+            from rocketvpn_sdk.groups import consent_delivery
 
         components = self._components
-        components.consent.settle()
-        consent_delivery, deleting = ConsentDelivery(components.consent, components.queue), components.deleting()
-        if not consent_delivery.prepare() and not deleting:
+        components.decisions.settle()
+        deleting = components.deleting()
+        if not consent_delivery.prepare(components.decisions) and not deleting:
             return
         handlers = {
-            **consent_delivery.handlers(components.delivery),
+            **consent_delivery.handlers(components.queue, components.delivery),
             **(components.deletion.handlers() if deleting else {}),
         }
         components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)

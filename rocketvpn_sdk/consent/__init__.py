@@ -14,15 +14,11 @@ from rocketvpn_sdk.consent.current_consents import CurrentConsents
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from rocketvpn_sdk.consent.consent import Consent
-    from rocketvpn_sdk.consent.ending import unset
-    from rocketvpn_sdk.consent.guardian import carry_guardian
     from rocketvpn_sdk.consent.notices import ConsentNotice
     from rocketvpn_sdk.consent.outcome import ConsentChange, ConsentStatus, GuardianAsked, PurposeStatus
     from rocketvpn_sdk.consent.record import ConsentReceipt
 
 __all__ = [
-    "Consent",
     "ConsentChange",
     "ConsentNotice",
     "ConsentReceipt",
@@ -30,8 +26,6 @@ __all__ = [
     "CurrentConsents",
     "GuardianAsked",
     "PurposeStatus",
-    "carry_guardian",
-    "unset",
 ]
 
 
@@ -43,18 +37,6 @@ def __getattr__(name: str) -> Any:
 def _home(name: str) -> ModuleType:
     """Import the module that has ``name``; written out, since PyInstaller and Nuitka look for import statements."""
     match name:
-        case "Consent":
-            from rocketvpn_sdk.consent import consent
-
-            return consent
-        case "unset":
-            from rocketvpn_sdk.consent import ending
-
-            return ending
-        case "carry_guardian":
-            from rocketvpn_sdk.consent import guardian
-
-            return guardian
         case "ConsentNotice":
             from rocketvpn_sdk.consent import notices
 

@@ -17,7 +17,7 @@ from rocketvpn_sdk.consent.ledger import (
     write_ledger,
     write_record,
 )
-from rocketvpn_sdk.consent.queued import PUT, notice_item
+from rocketvpn_sdk.consent.queued import PUT
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.vault import Queue
@@ -44,19 +44,6 @@ def end(transaction: Transaction, ledger: Ledger, key: str, state: ConsentState,
         write_record(transaction, entry.record, with_event(document, state, at=at, by=by))
     ended = msgspec.structs.replace(entry, state=state, at=at, until=None, stale=True)
     return ledger.with_entry(key, ended)
-
-
-def queue_notice(
-    transaction: Transaction, queue: Queue, ledger: Ledger, keys: Iterable[str], device_id: str | None, *, now: float
-) -> Ledger:
-    """Return the ledger with the server's notices about ``keys`` queued; nothing where this device is not bound."""
-    if device_id is None:
-        return ledger
-    for key in keys:
-        entry = ledger.entries[key]
-        queue.add(transaction, notice_item(key, entry, device_id, now))
-        ledger = ledger.with_entry(key, msgspec.structs.replace(entry, told=device_id, stale=False))
-    return ledger
 
 
 def unnotified(ledger: Ledger, device_id: str) -> tuple[str, ...]:

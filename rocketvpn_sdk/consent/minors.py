@@ -16,7 +16,7 @@ class Minors:
     """Writes who is of age, and what guardians said.
 
     Args:
-        decisions: ends what rests on a consent.
+        decisions: ends what rests on a consent, and tells those who have to know.
     """
 
     def __init__(self, decisions: Decisions) -> None:
@@ -24,20 +24,29 @@ class Minors:
         self._vault = decisions.vault
 
     def declare(self, adult: bool) -> None:
-        """Write the user's answer; one that makes them a minor ends whatever is optional.
+        """Write the user's answer; one that makes them a minor ends whatever is optional, unless a guardian agreed.
 
         Raises:
             AgeSettled: the answer cannot be taken back; nothing was written.
+            VaultLocked: unlock first.
         """
         if adult:
-            with self._vault.write() as transaction:
-                before = self._answer(transaction, adult=True)
-                if before is None or not before.adult:
-                    transaction.mark(RECORDED)
-                if before is not None:
-                    transaction.request_rotation(self._vault.clock.time())
-            return
-        policies, device = self._decisions.policies(), self._decisions.device()
+            self._declare_adult()
+        else:
+            self._declare_minor()
+        self._decisions.shredded()
+
+    def _declare_adult(self) -> None:
+        self._decisions.before_opening()
+        with self._vault.write() as transaction:
+            before = self._answer(transaction, adult=True)
+            if before is None or not before.adult:
+                transaction.mark(RECORDED)
+            if before is not None:
+                transaction.request_rotation(self._vault.clock.time())
+
+    def _declare_minor(self) -> None:
+        policies, device = self._decisions.policies, self._decisions.device()
         with self._vault.shredding() as transaction:
             self._answer(transaction, adult=False)
             guardian = transaction.get(GUARDIAN, Guardian)
@@ -82,7 +91,7 @@ class Minors:
                 if self.guardian() is not None
                 else GuardianError(cause="not-asked", rule="M2")
             )
-        newest = self._decisions.policies()[-1]
+        newest = self._decisions.policies[-1]
         if asked.sha256 != newest.sha256:
             self.drop_request()
             raise GuardianError(cause="other-policy", rule="M2", shown=asked.version, newest=newest.version)
@@ -95,7 +104,12 @@ class Minors:
             transaction.request_rotation(self._vault.clock.time())
 
     def confirm(self, asked: GuardianRequestState) -> None:
-        """Write a guardian's answer: an agreement, or that the user is of age."""
+        """Write a guardian's answer, once the server has confirmed it: an agreement, or that the user is of age.
+
+        Raises:
+            GuardianError: nobody asks that any more; nothing was written.
+        """
+        self._decisions.before_opening()
         with self._vault.write() as transaction:
             held = transaction.get(REQUEST, GuardianRequestState)
             if held is None or held.request != asked.request:
@@ -111,15 +125,20 @@ class Minors:
             transaction.mark(RECORDED)
             transaction.drop(REQUEST)
             transaction.request_rotation(self._vault.clock.time())
+        self._decisions.changed()
 
     def withdraw(self) -> bool:
         """End a guardian's agreement, and for who is under age whatever is optional; return whether there was one."""
-        policies, device = self._decisions.policies(), self._decisions.device()
         guardian = self.guardian()
-        if guardian is None:
-            if self.asked() is not None:
-                self.drop_request()
-            return False
+        if guardian is not None:
+            self._end(guardian)
+        elif self.asked() is not None:
+            self.drop_request()
+        self._decisions.shredded()
+        return guardian is not None
+
+    def _end(self, guardian: Guardian) -> None:
+        policies, device = self._decisions.policies, self._decisions.device()
         with self._vault.shredding() as transaction:
             transaction.drop(GUARDIAN, REQUEST)
             person = transaction.get(PERSON, Person)
@@ -129,8 +148,7 @@ class Minors:
                 self._decisions.queue.add(
                     transaction, guardian_item(guardian.request, device, self._vault.clock.time())
                 )
-        return True
 
     def newest(self) -> Policy:
         """Return the version that a guardian is shown."""
-        return self._decisions.policies()[-1]
+        return self._decisions.policies[-1]

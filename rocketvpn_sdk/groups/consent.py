@@ -1,4 +1,4 @@
-"""The public group: what holds on this device is decided in ``rocketvpn_sdk.consent``; here the server hears of it."""
+"""``rocket.consent``: consents, age and guardians; ``consent`` writes them down, and here the server hears of it."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import msgspec
 
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.consent import (
-    Consent,
     ConsentChange,
     ConsentNotice,
     ConsentReceipt,
     ConsentStatus,
     GuardianAsked,
 )
-from rocketvpn_sdk.consent.ledger import key_of
-from rocketvpn_sdk.errors import RocketVPNError, VaultError
-from rocketvpn_sdk.events import EventBus
-from rocketvpn_sdk.groups.consent_delivery import ConsentDelivery
-from rocketvpn_sdk.groups.guardians import Guardians
+from rocketvpn_sdk.consent.decisions import Decisions
+from rocketvpn_sdk.consent.ledger import Record, document_of, key_of
+from rocketvpn_sdk.consent.minors import Minors
+from rocketvpn_sdk.consent.notices import Notary, make_notice
+from rocketvpn_sdk.consent.record import receipt_of
+from rocketvpn_sdk.consent.status import consent_status
+from rocketvpn_sdk.errors import RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.groups import consent_delivery
+from rocketvpn_sdk.groups.guardians import confirm_guardian, request_guardian
 from rocketvpn_sdk.policy import State
-from rocketvpn_sdk.vault import Queue
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.transport import Api
+    from rocketvpn_sdk.transport.delivery import QueueDelivery
 
 
 @checks_arguments
@@ -37,30 +40,30 @@ class Consents:
     told at once if it can be reached, else with the next ``deliver`` or ``rocket.sync()``.
 
     Args:
-        consent: what holds on this device.
+        decisions: writes them down on this device.
         connect: returns the calls; the network is loaded with the first use.
-        queue: where the server's notices wait.
-        events: where ``UserNeeded`` goes.
+        delivery: returns what takes the queue to the server; likewise.
     """
 
-    def __init__(self, consent: Consent, *, connect: Callable[[], Api], queue: Queue, events: EventBus) -> None:
-        self._consent = consent
+    def __init__(
+        self, decisions: Decisions, *, connect: Callable[[], Api], delivery: Callable[[], QueueDelivery]
+    ) -> None:
+        self._decisions = decisions
         self._connect = connect
-        self._queue = queue
-        self._events = events
-        self._guardians = Guardians(consent, connect)
-        self._consent_delivery = ConsentDelivery(consent, queue)
+        self._delivery = delivery
+        self._minors = Minors(decisions)
+        self._notary = Notary()
 
     # ------------------------------------------------------------ asking
 
     @property
     def changes(self) -> int:
         """How often this process changed what holds: for those who keep an answer."""
-        return self._consent.changes
+        return self._decisions.current_consents.changes
 
     def state(self) -> State:
         """Return what holds now, as the rules take it; on a locked vault, that nobody said anything."""
-        return self._consent.state()
+        return self._decisions.current_consents.state()
 
     def status(self) -> ConsentStatus:
         """Return how it stands with everything that is optional; never asks the server.
@@ -68,7 +71,7 @@ class Consents:
         Raises:
             VaultLocked: unlock first.
         """
-        return self._consent.status()
+        return consent_status(self._decisions)
 
     def receipts(self) -> tuple[ConsentReceipt, ...]:
         """Return a copy of every consent record, oldest first, for the user to keep.
@@ -78,22 +81,34 @@ class Consents:
         Raises:
             VaultLocked: unlock first.
         """
-        return self._consent.receipts()
+        vault = self._decisions.vault
+        records = (vault.get(document_of(record), Record) for record in self._decisions.ledger().records)
+        return tuple(receipt_of(record.document, now=vault.clock.time()) for record in records if record is not None)
 
     # ------------------------------------------------------------ consents
 
     def notice(self, purpose: str, language: str = "en", recipient: str | None = None) -> ConsentNotice:
-        """Return what to show before a consent; ``Consent.notice`` says more.
+        """Return what to show before a consent: made from the newest version of the policy.
+
+        Args:
+            purpose: its id.
+            language: BCP 47; English where the policy lacks it, and the notice says which it is in.
+            recipient: a third party's id, for what that one receives (S1).
 
         Raises:
             PurposeUnknown: the policy does not ask about it (U7).
             ConsentNotNeeded: it is necessary.
-            NotAllowed: the policy uses nothing for it.
+            NotAllowed: the policy uses nothing for it, so nobody could say what is agreed to.
         """
-        return self._consent.notice(purpose, language, recipient)
+        now = self._decisions.vault.clock.time()
+        return self._notary.seal(make_notice(self._decisions.policies[-1], purpose, recipient, language, now))
 
     def grant(self, notice: ConsentNotice, until: datetime | None = None) -> ConsentChange:
         """Agree to what ``notice`` shows, as long as the user does not take it back, or ``until`` then.
+
+        Args:
+            notice: from ``notice``, in this process.
+            until: when it ends by itself; ``None``: not before it is withdrawn.
 
         Raises:
             NoticeUnknown, NoticeOutdated: it does not prove that the newest version was shown.
@@ -101,7 +116,11 @@ class Consents:
             ValueRefused: ``until`` is over already, or has no time zone.
             VaultError: nothing was written.
         """
-        return self._after_delivery(self._consent.grant(notice, until))
+        self._notary.check(notice, self._decisions.policies[-1])
+        ends = None if until is None else until.timestamp()
+        if ends is not None and ends <= self._decisions.vault.now():
+            raise ValueRefused(name="until", problem="it is over already")
+        return self._after_delivery(self._decisions.record(notice, "granted", ends))
 
     def deny(self, notice: ConsentNotice) -> ConsentChange:
         """Refuse what ``notice`` shows; what was granted before ends as if withdrawn.
@@ -109,7 +128,8 @@ class Consents:
         Raises:
             NoticeUnknown, NoticeOutdated, VaultError: as for ``grant``.
         """
-        return self._after_delivery(self._consent.deny(notice))
+        self._notary.check(notice, self._decisions.policies[-1])
+        return self._after_delivery(self._decisions.record(notice, "denied", None))
 
     def withdraw(self, purpose: str, recipient: str | None = None) -> ConsentChange:
         """Take a consent back; what this device holds for the purpose is destroyed at once, offline too.
@@ -121,7 +141,7 @@ class Consents:
             PurposeUnknown, ConsentNotNeeded: there is nothing of the kind that could be withdrawn.
             VaultError: nothing was written.
         """
-        done = self._consent.withdraw(purpose, recipient)
+        done = self._decisions.withdraw(purpose, recipient)
         return self._after_delivery(done) if done.changed else done
 
     def deliver(self) -> int:
@@ -132,7 +152,7 @@ class Consents:
         Raises:
             VaultError: what became of it could not be written; it still waits.
         """
-        self._consent.settle()
+        self._decisions.settle()
         return self._deliver(refused=True)
 
     # ------------------------------------------------------------ minors
@@ -146,7 +166,7 @@ class Consents:
             AgeSettled: who said that they are under age cannot undo that by saying the opposite.
             VaultError: nothing was written.
         """
-        self._consent.declare_age(adult)
+        self._minors.declare(adult)
         self._try_delivering()
 
     def request_guardian(self, contact: str, language: str = "en", *, of_age: bool = False) -> GuardianAsked:
@@ -165,7 +185,7 @@ class Consents:
             RateLimited: too many guardians were asked.
             NotBound, TransportError, ServerError, AuthenticationError, VaultError: as for any call.
         """
-        return self._guardians.request(contact, language, of_age=of_age)
+        return request_guardian(self._minors, self._connect, contact, language, of_age=of_age)
 
     def confirm_guardian(self, code: str) -> None:
         """Hand in the code from the guardian's e-mail.
@@ -174,7 +194,7 @@ class Consents:
             GuardianError: see there; nothing was changed.
             NotBound, TransportError, ServerError, AuthenticationError, VaultError: as for any call.
         """
-        self._guardians.confirm(code)
+        confirm_guardian(self._minors, self._connect, code)
 
     def withdraw_guardian(self) -> bool:
         """End the guardian's agreement; for who is under age every consent ends with it, and what was kept for them.
@@ -185,7 +205,7 @@ class Consents:
         Raises:
             VaultError: nothing was written.
         """
-        was = self._consent.withdraw_guardian()
+        was = self._minors.withdraw()
         self._try_delivering()
         return was
 
@@ -195,7 +215,7 @@ class Consents:
         self._try_delivering()
         key = key_of(done.purpose, done.recipient)
         try:
-            known = {key_of(part.purpose, part.recipient): part.server for part in self._consent.status().purposes}
+            known = {key_of(part.purpose, part.recipient): part.server for part in self.status().purposes}
         except VaultError:
             return done  # it is written down; only what the server knows cannot be looked up
         return msgspec.structs.replace(done, server=known.get(key, done.server))
@@ -207,10 +227,9 @@ class Consents:
             return  # the decision stands and waits in the queue, or is queued by the next ``deliver``
 
     def _deliver(self, *, refused: bool = False) -> int:
-        if not self._consent_delivery.prepare():
+        decisions = self._decisions
+        if not consent_delivery.prepare(decisions):
             return 0
-        from rocketvpn_sdk.transport.delivery import QueueDelivery
-
-        delivery = QueueDelivery(self._connect(), self._queue, self._events)
-        now = self._queue.vault.clock.time()
-        return delivery.deliver_due(now, self._consent_delivery.handlers(delivery), ahead=True, refused=refused)
+        delivery = self._delivery()
+        handlers = consent_delivery.handlers(decisions.queue, delivery)
+        return delivery.deliver_due(decisions.vault.clock.time(), handlers, ahead=True, refused=refused)

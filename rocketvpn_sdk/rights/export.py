@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 import msgspec
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, ValueRefused
 from rocketvpn_sdk.files import new_file, refuse_place, usable_path
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.journal import Entry, Journal
 from rocketvpn_sdk.journal.compiled import TIME_FIELD
 from rocketvpn_sdk.policy import Policy
@@ -112,7 +112,7 @@ class Export:
         view: View,
         requests: DataRequests,
         journal: Journal,
-        consent: Consent,
+        consent: Consents,
         ledger: SentLedger,
         witness: WitnessRecord,
         policy: Callable[[], Policy],

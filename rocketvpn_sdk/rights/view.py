@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Consent
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     AuthenticationRequired,
@@ -17,6 +16,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultError,
 )
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.journal.inventory import Inventory
@@ -65,7 +65,7 @@ class View:
         vault: Vault,
         journal: Journal,
         queue: Queue,
-        consent: Consent,
+        consent: Consents,
         versions: Versions,
         witness: WitnessRecord,
         api: Api,

@@ -77,7 +77,7 @@ WHAT: dict[str, Clause] = {
     "U3": Clause(
         "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown; a "
         "withdrawal destroys what was kept for it.",
-        ("policy/decide.py", "permit.py", "consent/consent.py", "transport/guard.py"),
+        ("policy/decide.py", "permit.py", "consent/decisions.py", "transport/guard.py"),
     ),
     "U4": Clause(
         "The purpose `software` is declared, with the fields it may use.",

@@ -77,7 +77,7 @@ def deny(setup: ConsentSetup) -> None:
 
 def expire(setup: ConsentSetup) -> None:
     setup.clock.advance(3 * 86_400)
-    setup.consent.settle()
+    setup.decisions.settle()
 
 
 def grow_up(setup: ConsentSetup) -> None:
@@ -118,14 +118,14 @@ def test_what_was_decided_before_is_put_out_of_reach_by_a_rotation_that_is_owed(
 
 def test_taking_a_request_back_owes_the_rotation_too(adult: ConsentSetup) -> None:
     policy = adult.policies[-1]
-    adult.consent.guardians.note_asked(
+    adult.minors.note_asked(
         GuardianRequestState(
             request="r", about="age", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
         )
     )
     adult.vault.rotate()
     assert adult.consent.withdraw_guardian() is False
-    assert adult.consent.guardians.asked() is None
+    assert adult.minors.asked() is None
     assert adult.vault.status().rotation_owed_since == pytest.approx(adult.clock.time())
 
 
@@ -135,17 +135,17 @@ def test_a_code_for_another_version_than_the_newest_is_refused_and_the_request_d
     asked = GuardianRequestState(
         request="r", about="age", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
     )
-    adult.consent.guardians.note_asked(asked)
-    assert adult.consent.guardians.answerable() == asked
+    adult.minors.note_asked(asked)
+    assert adult.minors.answerable() == asked
     adult.policies = (policy, parse_policy(renumbered(policy.version + 1)))
     with pytest.raises(GuardianError, match="was asked about version") as refused:
-        adult.consent.guardians.answerable()
+        adult.minors.answerable()
     assert (refused.value.params["shown"], refused.value.params["newest"]) == (policy.version, policy.version + 1)
     with pytest.raises(GuardianError, match="No guardian was asked"):
-        adult.consent.guardians.answerable()
+        adult.minors.answerable()
     confirm(adult)
     with pytest.raises(GuardianError, match="used already"):
-        adult.consent.guardians.answerable()
+        adult.minors.answerable()
 
 
 @pytest.mark.clause("S1")

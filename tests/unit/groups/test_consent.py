@@ -12,7 +12,9 @@ from support.vaults import open_vault
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, CurrentConsents
+from rocketvpn_sdk.consent import CurrentConsents
+from rocketvpn_sdk.consent.decisions import Decisions
+from rocketvpn_sdk.consent.guardian import REQUEST, GuardianRequestState
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -29,6 +31,7 @@ from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer
+from rocketvpn_sdk.transport.delivery import QueueDelivery
 from rocketvpn_sdk.vault import Queue, Vault
 
 DEVICE = "A" * 52
@@ -62,9 +65,14 @@ class StandIn(Api):
 class Group:
     def __init__(self, vault: Vault) -> None:
         self.vault, self.queue, self.server = vault, Queue(vault), StandIn()
-        self.low = Consent(CurrentConsents(vault, collect=True, policies=lambda: (POLICY,)), device=lambda: DEVICE)
+        current_consents = CurrentConsents(vault, collect=True, policies=lambda: (POLICY,))
+        self.decisions = Decisions(current_consents, self.queue, device=lambda: DEVICE)
         self.connect: Callable[[], Api] = lambda: self.server
-        self.consents = Consents(self.low, connect=lambda: self.connect(), queue=self.queue, events=EventBus())
+        self.consents = Consents(
+            self.decisions,
+            connect=lambda: self.connect(),
+            delivery=lambda: QueueDelivery(self.connect(), self.queue, EventBus()),
+        )
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ def test_attack_a_server_that_asks_the_guardian_something_else(group: Group, cha
     group.server.answers = [asked(group, **change)]
     with pytest.raises(ServerError, match="something else"):
         group.consents.request_guardian("mum@family.example")
-    assert group.low.guardians.asked() is None
+    assert group.vault.get(REQUEST, GuardianRequestState) is None
 
 
 @pytest.mark.clause("M2")
@@ -194,7 +202,7 @@ def test_a_configuration_that_cannot_work_spoils_no_decision(group: Group) -> No
 
 def test_what_waits_in_another_device_s_name_is_dropped(group: Group) -> None:
     granted(group)
-    group.low.device = lambda: "B" * 52
+    group.decisions.device = lambda: "B" * 52
     group.connect = lambda: (_ for _ in ()).throw(AssertionError("nothing is to be sent"))
     assert group.consents._deliver() == 0
     assert group.queue.items() == ()

@@ -353,3 +353,8 @@ def _moved(age: Age, server: float, word: Word | None) -> Age:
 def utc(seconds: float) -> datetime:
     """Return ``seconds`` since the epoch as an aware ``datetime`` in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def iso_utc(seconds: float) -> str:
+    """Return ``seconds`` since the epoch as people and servers write it, e.g. ``2026-02-15T12:00:00Z``."""
+    return utc(int(seconds)).isoformat().replace("+00:00", "Z")

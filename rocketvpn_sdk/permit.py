@@ -16,7 +16,6 @@ from rocketvpn_sdk.policy import (
     decide,
     decide_all,
     purpose_allowed,
-    purpose_allowed_all,
 )
 from rocketvpn_sdk.policy_versions.state import Cell, PolicyState
 
@@ -112,7 +111,3 @@ class Permit:
     def field(self, field: str, purpose: str, recipient: str = ON_DEVICE) -> Decision:
         """Decide about ``field``; see ``policy.decide_all``."""
         return self.held().together(field, purpose, recipient)
-
-    def purpose(self, purpose: str, recipient: str) -> Decision:
-        """Decide about a call for ``purpose`` that carries no field; see ``policy.purpose_allowed_all``."""
-        return purpose_allowed_all(self._in_force().policies, self._state(), purpose, recipient, self._now())

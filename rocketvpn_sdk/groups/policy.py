@@ -48,12 +48,12 @@ class Policies:
     @property
     def current(self) -> Policy:
         """The version that binds."""
-        return self._held().binding
+        return self._versions.in_force().binding
 
     @property
     def pending(self) -> Policy | None:
         """A newer version that does not bind yet: until it does, the device does what both allow."""
-        return self._held().pending
+        return self._versions.in_force().pending
 
     @property
     def set_aside(self) -> Policy | None:
@@ -77,7 +77,7 @@ class Policies:
         files.refresh()
         text = files.read(POLICY_TARGET).decode("utf-8", "replace")
         newest = parse_policy(text, path=POLICY_TARGET)
-        before = self._held()
+        before = self._versions.in_force()
         self._before_binding()
         held = self._versions.offer(newest)
         if held.policies != before.policies:
@@ -85,15 +85,17 @@ class Policies:
         if held.newest.sha256 == before.newest.sha256:
             return self.notice()
         self.announce()
-        return self._applied_at_once(before) if held.pending is None else self.notice()
+        if held.pending is None:  # it bound at once, since it takes nothing
+            return notice_of(PolicyState(before.binding, held.binding), "en")
+        return self.notice()
 
     def changes(self) -> PolicyChange:
         """Return what the pending version changes against the binding one; nothing where none is pending."""
-        return self._held().change or PolicyChange()
+        return self._versions.in_force().change or PolicyChange()
 
     def notice(self, language: str = "en") -> PolicyNotice | None:
         """Return what has to be shown of the pending version, or ``None`` where none is pending."""
-        held = self._held()
+        held = self._versions.in_force()
         return None if held.pending is None else notice_of(held, language)
 
     def shown(self, notice: PolicyNotice) -> PolicyNotice:
@@ -107,7 +109,7 @@ class Policies:
             VaultLocked: unlock first.
         """
         self._versions.shown(self._matching(notice), notice.language)
-        return notice_of(self._held(), notice.language)
+        return notice_of(self._versions.in_force(), notice.language)
 
     def accept(self, notice: PolicyNotice) -> None:
         """Record that the user takes what a service newly needs, before its date. Nothing else is hastened by it.
@@ -121,8 +123,7 @@ class Policies:
             raise NotAllowed(rule="X2", reason="What was never shown cannot be accepted: show it, call policy.shown.")
         self._before_binding()
         self._versions.accept(held)
-        if self._versions.settle():
-            self._after_binding()
+        self.settle()
 
     def explain(self, term: str, language: str = "en") -> Explanation:
         """Say what a field, purpose, recipient, category or clause is about, in plain sentences (P1).
@@ -130,7 +131,7 @@ class Policies:
         Raises:
             TermUnknown: the policy has no such term.
         """
-        return explain(self._held().newest, term, language=language)
+        return explain(self._versions.in_force().newest, term, language=language)
 
     def advice(self, language: str = "en") -> str:
         """Return what to show before ``device.bind``: that someone under age asks a guardian first (M1, M2).
@@ -140,12 +141,12 @@ class Policies:
         Args:
             language: BCP 47; English where the policy lacks it.
         """
-        held = max(self._held().policies, key=lambda policy: (policy.document.minors.age, policy.version))
+        held = max(self._versions.in_force().policies, key=lambda policy: (policy.document.minors.age, policy.version))
         return text_in(held.document.minors.advice, language)
 
     def settle(self) -> bool:
         """Let a version bind whose time has come; return whether one did. ``unlock`` and ``sync`` call it."""
-        if self._held().binds_at() is None:
+        if self._versions.in_force().binds_at() is None:
             return False
         self._before_binding()
         if not self._versions.settle():
@@ -155,19 +156,12 @@ class Policies:
 
     def announce(self) -> None:
         """Tell the app of a pending version of which something was not shown yet."""
-        held = self._held()
+        held = self._versions.in_force()
         if held.pending is not None and held.shown_since() is None:
             self._events.emit(notice_of(held, "en"))
 
-    def _held(self) -> PolicyState:
-        return self._versions.in_force()
-
     def _matching(self, notice: PolicyNotice) -> PolicyState:
-        held = self._held()
+        held = self._versions.in_force()
         if held.pending is None or (held.pending.version, held.pending.sha256) != (notice.version, notice.sha256):
             raise NotAllowed(rule="X2", reason="This notice is not of the version to come: ask policy.notice for that.")
         return held
-
-    def _applied_at_once(self, before: PolicyState) -> PolicyNotice:
-        """Return a notice of a version that bound at once, since it takes nothing."""
-        return notice_of(PolicyState(before.binding, self._held().binding), "en")

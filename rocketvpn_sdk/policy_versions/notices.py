@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from rocketvpn_sdk import policy as rules  # loads what compares when it is first asked for
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.events import Notification
-from rocketvpn_sdk.policy import protection
 from rocketvpn_sdk.policy_versions.state import PolicyState
 
 
@@ -40,11 +40,9 @@ class PolicyNotice(Notification, frozen=True, kw_only=True):
 
 def notice_of(held: PolicyState, language: str) -> PolicyNotice:
     """Return what has to be shown of the newest version in ``held``; in English if it lacks ``language``."""
-    from rocketvpn_sdk.policy import compare  # loaded when there is something to compare
-
     document = held.newest.document
     spoken = language if language in document.title else "en"
-    change = compare(held.binding, held.newest, language=spoken)
+    change = rules.compare(held.binding, held.newest, language=spoken)
     at = held.binds_at()
     return PolicyNotice(
         version=held.newest.version,
@@ -57,7 +55,7 @@ def notice_of(held: PolicyState, language: str) -> PolicyNotice:
         takes=tuple(difference.sentence for difference in change.widened),
         needs=tuple(difference.sentence for difference in change.newly_necessary),
         gives=tuple(difference.sentence for difference in change.narrowed),
-        notice_days=protection(held.policies).notice_days,
+        notice_days=rules.protection(held.policies).notice_days,
         binds_on=utc(at) if at else None,
         contact=document.contact,
     )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from rocketvpn_sdk import policy as rules  # loads what compares when it is first asked for
+from rocketvpn_sdk.consent.guardian import carry_guardian
 from rocketvpn_sdk.errors import NotAllowed, PolicyOutdated, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.policy_versions.state import Cell, PolicyState, Shown, allows_more, newly_asked, parts_of
@@ -19,7 +21,7 @@ from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.vault.partitions import RECORDED
 from rocketvpn_sdk.vault.transaction import Transaction
 
-if TYPE_CHECKING:  # comparing is loaded when there is something to compare
+if TYPE_CHECKING:
     from rocketvpn_sdk.policy import PolicyChange
 
 logger = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ class Versions:
         pending = self._known(kept.newest) if kept.newest else None
         if (binding, pending, kept.shown, kept.accepted) == (now.binding, now.pending, now.shown, now.accepted):
             return now
-        change = _compared(binding, pending) if pending else None
+        change = rules.compare(binding, pending) if pending else None
         return PolicyState(binding, pending, change, kept.shown, kept.accepted)
 
     def _known(self, sha256: str) -> Policy:
@@ -159,15 +161,17 @@ class Versions:
 
     def _move(self, now: PolicyState, moved: Policy) -> None:
         """Take the newest version's text with other host names; anyone who agreed to it agreed to this."""
-        state = PolicyState(moved) if now.pending is None else _with_pending(now, moved)
+        state = PolicyState(moved)
+        if now.pending is not None:
+            state = msgspec.structs.replace(now, pending=moved, change=rules.compare(now.binding, moved))
         with self._vault.write() as transaction:
             self._expect(transaction, now)
-            self._carry(transaction, now.newest, moved)
+            carry_guardian(transaction, now.newest.sha256, moved.sha256)
             self._replace(transaction, now, state)
         self._take(state)
 
     def _announce(self, now: PolicyState, newest: Policy) -> None:
-        change = _compared(now.binding, newest)
+        change = rules.compare(now.binding, newest)
         parts = parts_of(change, newest)
         shown = tuple(shown for shown in now.shown if shown.what & parts)
         needed = parts_of(msgspec.structs.replace(change, widened=()), newest)
@@ -205,19 +209,16 @@ class Versions:
         """
         state = self.in_force()
         at = state.binds_at()
-        if state.pending is None or state.change is None or at is None or self._begins() < at:
+        if state.pending is None or state.change is None or at is None:
             return False
-        from rocketvpn_sdk.consent.ending import reworded, unset  # loaded when a version binds, which is seldom
-
+        if self._vault.age().begins(self._vault.clock.time()) < at:  # the smallest clock, and none only set forward
+            return False
         bound = PolicyState(state.pending)
         with suppress(NotAllowed), self._vault.write() as transaction:
             self._expect(transaction, state)
-            void = (state.change.reconsent - state.change.reworded) | reworded(
-                transaction, state.binding, state.pending
-            )
-            unset(transaction, void, at=self._vault.age().highest, spare=state.pending.sha256)
+            self._unset(transaction, state.change, state.binding, state.pending)
             if not state.change.reduces_rights and not state.change.cells:
-                self._carry(transaction, state.binding, state.pending)
+                carry_guardian(transaction, state.binding.sha256, state.pending.sha256)
             self._replace(transaction, state, bound)
             self._take(bound)
         if self._now is not bound:
@@ -225,34 +226,30 @@ class Versions:
         logger.info("policy version %d binds now", bound.binding.version)
         return True
 
-    def _begins(self) -> float:
-        """Return the clock by which something begins: the smallest, and none that was only set forward."""
-        return self._vault.age().begins(self._vault.clock.time())
-
     def _keep(self, before: PolicyState, state: PolicyState) -> None:
         with self._vault.write() as transaction:
             self._expect(transaction, before)
             if before.pending is not None and state.pending is not before.pending:
-                from rocketvpn_sdk.consent.ending import reworded, unset
-
                 # Who agreed to a pending version agreed to its text, and not to what came in its place.
-                between = _compared(before.pending, state.newest)
-                agreed = reworded(transaction, before.pending, state.newest, shown=before.pending.sha256)
-                void = (between.reconsent - between.reworded) | agreed
-                unset(transaction, void, at=self._vault.age().highest, spare=state.newest.sha256)
+                between = rules.compare(before.pending, state.newest)
+                self._unset(transaction, between, before.pending, state.newest, shown=before.pending.sha256)
             self._replace(transaction, before, state)
         self._take(state)
 
-    def _carry(self, transaction: Transaction, before: Policy, after: Policy) -> None:
-        from rocketvpn_sdk.consent.guardian import carry_guardian
+    def _unset(
+        self, transaction: Transaction, change: PolicyChange, before: Policy, after: Policy, *, shown: str = ""
+    ) -> None:
+        """Let the consents that ``after`` widens or words differently fall back to unset; see ``reworded`` for ``shown``."""
+        from rocketvpn_sdk.consent.ending import reworded, unset  # loaded when a version binds, which is seldom
 
-        carry_guardian(transaction, before.sha256, after.sha256)
+        void = (change.reconsent - change.reworded) | reworded(transaction, before, after, shown=shown)
+        unset(transaction, void, at=self._vault.age().highest, spare=after.sha256)
 
     def _expect(self, transaction: Transaction, state: PolicyState) -> None:
         """Check, inside the transaction, that the versions are still those that were looked at."""
         held = transaction.get(POLICY_STATE, _Kept)
-        pending = state.pending.sha256 if state.pending else ""
-        if held is not None and (held.binding, held.newest) != (state.binding.sha256, pending):
+        wanted = _kept(state)
+        if held is not None and (held.binding, held.newest) != (wanted.binding, wanted.newest):
             raise NotAllowed(rule="X2", reason="Another version has come meanwhile: ask policy.notice for that.")
 
     def _replace(self, transaction: Transaction, before: PolicyState, state: PolicyState) -> None:
@@ -269,11 +266,7 @@ class Versions:
     def _write(self, transaction: Transaction, state: PolicyState) -> None:
         for policy in state.policies:
             transaction.put(_text_name(policy.sha256), _Text(policy.canonical_json().decode()))
-        pending = state.pending.sha256 if state.pending else ""
-        transaction.put(
-            POLICY_STATE,
-            _Kept(binding=state.binding.sha256, newest=pending, shown=state.shown, accepted=state.accepted),
-        )
+        transaction.put(POLICY_STATE, _kept(state))
 
 
 def policy_documents(transaction: Transaction) -> tuple[str, ...]:
@@ -287,20 +280,15 @@ def policy_documents(transaction: Transaction) -> tuple[str, ...]:
     return (POLICY_STATE, *(_text_name(sha256) for sha256 in (kept.binding, kept.newest) if sha256))
 
 
+def _kept(state: PolicyState) -> _Kept:
+    pending = state.pending.sha256 if state.pending else ""
+    return _Kept(binding=state.binding.sha256, newest=pending, shown=state.shown, accepted=state.accepted)
+
+
 def _text_name(sha256: str) -> str:
     return f"{POLICY_STATE}/{sha256}"
-
-
-def _compared(binding: Policy, newest: Policy) -> PolicyChange:
-    from rocketvpn_sdk.policy import compare
-
-    return compare(binding, newest)
 
 
 def _only_moved(newest: Policy, other: Policy) -> bool:
     """Whether ``other`` is the same version, word for word, on other hosts."""
     return newest.sha256 != other.sha256 and newest.identity == other.identity
-
-
-def _with_pending(now: PolicyState, moved: Policy) -> PolicyState:
-    return msgspec.structs.replace(now, pending=moved, change=_compared(now.binding, moved))

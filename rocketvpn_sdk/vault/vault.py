@@ -205,11 +205,23 @@ class Vault(OneHolder):
             yield found
 
     def get(self, name: str, kind: type[T]) -> T | None:
-        """Return the document ``name``, or ``None``.
+        """Return the document ``name``, or ``None``; read from the file where it may have changed since the last time.
+
+        Args:
+            name: of the document.
+            kind: a frozen type, since callers share the value.
 
         Raises:
             VaultDamaged: it is not what was written.
         """
+        with self._lock:
+            known = self._keyed_store.known_documents().setdefault(name, {})
+            if kind not in known:
+                known[kind] = self._read(name, kind)
+            value: T | None = known[kind]
+            return value
+
+    def _read(self, name: str, kind: type[T]) -> T | None:
         with self.read() as (transaction, keys):
             value = read_document(transaction.db, keys, name)
         try:

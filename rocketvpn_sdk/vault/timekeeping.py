@@ -50,11 +50,12 @@ class Timekeeper:
                 self._age, saved_at=self._clock.time(), boot=boot_id(self._clock), booted_for=self._ticked
             )
 
-    def agree(self, server: float) -> Age:
-        """Take the word of a server that proved who it is; return how late it is then."""
+    def agree(self, server: float) -> tuple[Age, Age]:
+        """Take the word of a server that proved who it is; return how late it was before, and is now."""
         with self._lock:
-            self._age = self.age().agreed(server, self._clock.time())
-            return self._age
+            before = self.age()
+            self._age = before.agreed(server, self._clock.time())
+            return before, self._age
 
     def reset_after_fork(self) -> None:
         """In a forked child: the parent's lock may be held by a thread that does not exist here."""

@@ -313,7 +313,7 @@ class Vault(OneHolder):
 
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
-        before, after = self.age(), self._time.agree(server)
+        before, after = self._time.agree(server)
         if before.vouched is None or before.warned != after.warned or after.highest - before.highest > _WORTH_WRITING:
             with suppress(VaultError):  # then it is written with the rest, within the hour
                 self.save_clock()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -57,9 +57,9 @@ def take(vault: Vault, step: Step, name: str, held: dict[str, Note], text: str) 
 def test_every_opening_reads_what_was_written_last(steps: list[tuple[int, Step, str]]) -> None:
     """What was read is remembered until it changes: by this opening, by the other, or not since a change was undone."""
     secrets, clock, held = UnreliableSecrets(), FakeClock(), dict[str, Note]()
-    with tempfile.TemporaryDirectory() as folder, closing(open_vault(Path(folder) / "vault", secrets, clock)) as one:
-        with closing(open_vault(Path(folder) / "vault", secrets, clock)) as other:
-            for number, (which, step, name) in enumerate(steps):
-                take((one, other)[which], step, name, held, str(number))
-                for vault in (one, other):
-                    assert {name: vault.get(name, Note) for name in NAMES} == {name: held.get(name) for name in NAMES}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        both = [stack.enter_context(closing(open_vault(Path(folder) / "vault", secrets, clock))) for _ in range(2)]
+        for number, (which, step, name) in enumerate(steps):
+            take(both[which], step, name, held, str(number))
+            for vault in both:
+                assert {name: vault.get(name, Note) for name in NAMES} == {name: held.get(name) for name in NAMES}

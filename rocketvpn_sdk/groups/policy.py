@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.arguments import checks_arguments
@@ -75,8 +76,7 @@ class Policies:
         """
         files = self._trusted()
         files.refresh()
-        text = files.read(POLICY_TARGET).decode("utf-8", "replace")
-        newest = parse_policy(text, path=POLICY_TARGET)
+        newest = _parsed(files.read(POLICY_TARGET))
         before = self._versions.in_force()
         self._before_binding()
         held = self._versions.offer(newest)
@@ -165,3 +165,8 @@ class Policies:
         if held.pending is None or (held.pending.version, held.pending.sha256) != (notice.version, notice.sha256):
             raise NotAllowed(rule="X2", reason="This notice is not of the version to come: ask policy.notice for that.")
         return held
+
+
+@lru_cache(maxsize=1)  # the newest version rarely changes between two checks; a policy is a frozen value
+def _parsed(signed: bytes) -> Policy:
+    return parse_policy(signed.decode("utf-8", "replace"), path=POLICY_TARGET)

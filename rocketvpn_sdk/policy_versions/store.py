@@ -239,7 +239,7 @@ class Versions:
     def _unset(
         self, transaction: Transaction, change: PolicyChange, before: Policy, after: Policy, *, shown: str = ""
     ) -> None:
-        """Let the consents that ``after`` widens or words differently fall back to unset; see ``reworded`` for ``shown``."""
+        """Let consents that ``after`` widens or words differently fall back to unset; ``shown``: see ``reworded``."""
         from rocketvpn_sdk.consent.ending import reworded, unset  # loaded when a version binds, which is seldom
 
         void = (change.reconsent - change.reworded) | reworded(transaction, before, after, shown=shown)

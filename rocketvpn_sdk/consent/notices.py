@@ -135,7 +135,7 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
         fields=tuple(_field(field, spoken) for field in fields),
         how_long=tuple(_lasting(fields)),
         who=tuple(_receiver(part, spoken) for part in receivers_of(policy, purpose, recipient)),
-        effects=_effects(purpose, recipient),
+        effects=(translate(_SIGNAL),) if purpose == SIGNALLED and recipient is None else (),
         withdraw=_withdrawing(purpose, recipient),
         advice=wording.text_in(policy.document.minors.advice, spoken),
         contact=policy.contact,
@@ -234,10 +234,6 @@ def _lasting(fields: Iterable[Field]) -> Iterator[str]:
 
 def _receiver(receiver: Recipient, language: str) -> str:
     return f"{wording.text_in(receiver.sentence, language)} {wording.text_in(receiver.safeguard, language)}"
-
-
-def _effects(purpose: str, recipient: str | None) -> tuple[str, ...]:
-    return (translate(_SIGNAL),) if purpose == SIGNALLED and recipient is None else ()
 
 
 def _withdrawing(purpose: str, recipient: str | None) -> str:

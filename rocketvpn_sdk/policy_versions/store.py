@@ -61,7 +61,6 @@ class Versions:
         self._vault = vault
         self._given = given
         self._now = PolicyState(given)
-        self._stamp = -1
         self.changes = 0
         """How often this process saw another set of versions."""
 
@@ -71,17 +70,10 @@ class Versions:
         """Return what holds now; on a locked vault, the version that came with the app."""
         if self._vault.unlocked:
             with suppress(VaultLocked, VaultClosed):  # it was closed in between, here or by another process
-                self._look()
+                kept = self._vault.get(POLICY_STATE, _Kept)
+                if kept is not None:
+                    self._take(self._read(kept))
         return self._now
-
-    def _look(self) -> None:
-        stamp = self._vault.stamp()
-        if stamp == self._stamp:
-            return
-        kept = self._vault.get(POLICY_STATE, _Kept)
-        if kept is not None:
-            self._take(self._read(kept))
-        self._stamp = stamp
 
     def _take(self, state: PolicyState) -> None:
         if state is not self._now:

@@ -32,7 +32,7 @@ DEVICES = (
 
 def classes() -> list[type[RocketVPNError]]:
     """Return every error class there is, wherever it is written; the command line's own never leave it."""
-    for package in ("policy", "vault", "consent", "journal", "transport", "device", "rights", "client"):
+    for package in ("policy", "vault", "consent", "journal", "transport", "groups.device", "rights", "client"):
         importlib.import_module(f"rocketvpn_sdk.{package}")
     found, waiting = [], [RocketVPNError]
     while waiting:

@@ -132,8 +132,7 @@ class Decisions:
         with self.vault.shredding() as transaction:
             ledger = read_ledger(transaction)
             keys = _granted(ledger, purpose, recipient)
-            for key in keys:
-                ledger = end(transaction, ledger, key, "withdrawn", at=self._at(), by=BY_USER)
+            ledger = end(transaction, ledger, keys, "withdrawn", at=self._at(), by=BY_USER)
             if recipient is None:  # a third party's consent has no partitions: what is kept here is not for it
                 destroyed = self._clear(transaction, [purpose], policies)
             self._write(transaction, ledger, keys, device)
@@ -153,8 +152,7 @@ class Decisions:
         """End everything that rests on a consent, and destroy what was kept for it: the user is under age now (M1)."""
         ledger = read_ledger(transaction)
         keys = [key for key, entry in ledger.entries.items() if entry.state == "granted"]
-        for key in keys:
-            ledger = end(transaction, ledger, key, "unset", at=self._at(), by=by)
+        ledger = end(transaction, ledger, keys, "unset", at=self._at(), by=by)
         optional = {part.id for policy in policies for part in policy.document.purpose if part.necessity == "consent"}
         self._clear(transaction, sorted(optional | {parts_of(key)[0] for key in keys if "/" not in key}), policies)
         if keys:
@@ -177,8 +175,7 @@ class Decisions:
         with self.vault.shredding() as transaction:
             ledger = read_ledger(transaction)
             keys = [key for key, entry in ledger.entries.items() if _ran_out(entry, now)]
-            for key in keys:
-                ledger = end(transaction, ledger, key, "expired", at=self._at(), by=BY_TIME)
+            ledger = end(transaction, ledger, keys, "expired", at=self._at(), by=BY_TIME)
             self._clear(transaction, [key for key in keys if "/" not in key], policies)
             self._write(transaction, ledger, keys, device)
 

@@ -24,26 +24,30 @@ from rocketvpn_sdk.vault import Queue
 from rocketvpn_sdk.vault.transaction import Transaction
 
 
-def end(transaction: Transaction, ledger: Ledger, key: str, state: ConsentState, *, at: float, by: str) -> Ledger:
-    """Return the ledger with ``key`` ended; its record gets the event.
+def end(
+    transaction: Transaction, ledger: Ledger, keys: Iterable[str], state: ConsentState, *, at: float, by: str
+) -> Ledger:
+    """Return the ledger with ``keys`` ended; their records get the event.
 
     Args:
         transaction: the one that writes.
         ledger: as it is.
-        key: what ends; it has an entry.
-        state: what it becomes.
+        keys: what ends; each has an entry.
+        state: what they become.
         at: seconds since the epoch.
-        by: who ended it, a DPV term.
+        by: who ended them, a DPV term.
     """
     from rocketvpn_sdk.consent.record import with_event  # not needed for what every start does
 
-    entry = ledger.entries[key]
-    at = entry.next_at(at)
-    document = read_record(transaction, entry.record)
-    if document is not None:
-        write_record(transaction, entry.record, with_event(document, state, at=at, by=by))
-    ended = msgspec.structs.replace(entry, state=state, at=at, until=None, stale=True)
-    return ledger.with_entry(key, ended)
+    for key in keys:
+        entry = ledger.entries[key]
+        since = entry.next_at(at)
+        document = read_record(transaction, entry.record)
+        if document is not None:
+            write_record(transaction, entry.record, with_event(document, state, at=since, by=by))
+        ended = msgspec.structs.replace(entry, state=state, at=since, until=None, stale=True)
+        ledger = ledger.with_entry(key, ended)
+    return ledger
 
 
 def unnotified(ledger: Ledger, device_id: str) -> tuple[str, ...]:
@@ -89,10 +93,8 @@ def unset(transaction: Transaction, keys: Iterable[str], *, at: float, spare: st
         and ledger.entries[key].state == "granted"
         and ledger.entries[key].policy_sha256 != spare
     ]
-    for key in ending:
-        ledger = end(transaction, ledger, key, "unset", at=at, by="dpv:DataController")
     if ending:
-        write_ledger(transaction, ledger)
+        write_ledger(transaction, end(transaction, ledger, ending, "unset", at=at, by="dpv:DataController"))
 
 
 def reworded(transaction: Transaction, before: Policy, after: Policy, *, shown: str = "") -> frozenset[str]:

@@ -30,7 +30,7 @@ class OwnerRights:
     is kept on this device; only that something was sent is, as of every call. Made by ``rights.as_owner``.
     """
 
-    def __init__(self, api: Api, owner: Owner, clock: Clock, files: Callable[[], TrustedFiles] | None) -> None:
+    def __init__(self, api: Api, owner: Owner, clock: Clock, files: Callable[[], TrustedFiles | None]) -> None:
         self._api = api
         self._owner = owner
         self._clock = clock
@@ -94,7 +94,7 @@ class OwnerRights:
             if status.status != "fulfilled":
                 return Server(state="in_progress", request_id=request_id)
             token = self._api.call_as(self._owner, "owner.receipt", answer=str, path=path)
-            keys = fetch_keys(self._api, self._files() if self._files else None)
+            keys = fetch_keys(self._api, self._files())
         except ReceiptInvalid:
             raise
         except RocketVPNError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import httpx
@@ -19,6 +19,7 @@ from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.journal.minimise import minimiser
+from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Field, Operation, Policy, purpose_allowed_all
 from rocketvpn_sdk.policy.decide import SIGNALLED
@@ -105,8 +106,8 @@ class Exchange:
         connections: how it goes.
         clock: the time.
         limits: the bounds.
-        compiled: what minimises a field that is not sent as it is.
-        seen: told the values of personal fields, which must not get into a log.
+        scrubber: scrubs free text before it is sent, and is told the values of personal fields, which must not get
+            into a log; default: one that knows no host as the operator's own.
     """
 
     def __init__(
@@ -118,20 +119,19 @@ class Exchange:
         connections: Connections,
         clock: Clock,
         limits: Limits,
-        compiled: Callable[[Field], Minimiser] = minimiser,
-        seen: Callable[[Iterable[str]], None] = lambda _: None,
+        scrubber: Scrubber | None = None,
     ) -> None:
         self.server = server
         self.permit = permit
         self.clock = clock
         self.limits = limits
-        self.seen = seen
+        self._scrubber = scrubber or Scrubber()
+        self.seen = self._scrubber.known.seen
         self.retries = Retries(clock, limits)
         self.in_flight = InFlight()
         self.answered = 0
         """Answers so far that another try would not better: somebody is there."""
         self._ledger = ledger
-        self._compiled = compiled
         self._connections = connections
         self.host = server.removeprefix("https://")
 
@@ -254,6 +254,9 @@ class Exchange:
             self.answered += 1
             return reply
         raise _Retry(None, failed)
+
+    def _compiled(self, field: Field) -> Minimiser:
+        return minimiser(field, self._scrubber)
 
     def _since(self, began: float) -> int:
         """Return the milliseconds since ``began``, on the monotonic clock."""

@@ -16,7 +16,7 @@ from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.vault import Queue, QueueItem, Vault
 
 if TYPE_CHECKING:
-    from rocketvpn_sdk.identity import Credentials
+    from rocketvpn_sdk.identity import Binding, Credentials
 
 DELETION = "rights.request"
 """The operation of a deletion that waits for the server."""
@@ -36,6 +36,17 @@ class Context(SecretStruct, frozen=True, kw_only=True):
     queue: Queue
     """The requests that wait for the server."""
 
+    def binding(self) -> Binding | None:
+        """Return what this device is bound to; ``None``: nothing.
+
+        Raises:
+            VaultLocked: unlock first.
+        """
+        with loading(self.vault.folder):
+            from rocketvpn_sdk.identity import BINDING, Binding  # brings what reads keys; recording needs none of it
+
+        return self.vault.get(BINDING, Binding)
+
     def credentials(self) -> Credentials | None:
         """Return what this device signs with; ``None``: it is not bound.
 
@@ -43,7 +54,7 @@ class Context(SecretStruct, frozen=True, kw_only=True):
             VaultLocked: unlock first.
         """
         with loading(self.vault.folder):
-            from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
+            from rocketvpn_sdk.identity import CREDENTIALS, Credentials
 
         return self.vault.get(CREDENTIALS, Credentials)
 

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 from support.vaults import open_vault
 
-from rocketvpn_sdk.background import Background, Job
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
@@ -29,6 +28,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.maintenance.worker import Background, Job
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer, deadline

@@ -12,6 +12,7 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation, Policy
@@ -20,7 +21,6 @@ from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
 from rocketvpn_sdk.transport import answers, deadline, idempotency
 from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from rocketvpn_sdk.errors import VaultClosed
-from rocketvpn_sdk.transport.forks import register_fork_aware
+from rocketvpn_sdk.files.forks import register_fork_aware
 
 
 class InFlight:

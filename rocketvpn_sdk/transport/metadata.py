@@ -6,9 +6,9 @@ import threading
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ServerError, ServerTimeout
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.requests import ApiCall, Unsigned
 
 OPERATION = "server.metadata"

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.transport.forks import register_fork_aware
 
 
 class OrderChangePending(MaskedRepr, Notification, frozen=True, kw_only=True):

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from rocketvpn_sdk.errors import EgressBlocked
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.policy import Duration, Policy
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.guard import ApprovedRequest
 from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.tally import BEGUN, ENDED, SentTally, tally

@@ -14,12 +14,12 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, NotBound, ServerTimeout
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
 from rocketvpn_sdk.transport.interfaces import Documents
 from rocketvpn_sdk.transport.owner import Owner, prove_owner

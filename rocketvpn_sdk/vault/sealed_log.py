@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import threading
-import weakref
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultError
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import sealing
 from rocketvpn_sdk.vault.keys import derive
@@ -69,7 +68,7 @@ class SealedLog:
         self._tails: dict[Partition, Tail] = {}
         self._partitions: dict[tuple[str, str], Partition] = {}
         self._pseudonym_keys: dict[Partition, PseudonymKey] = {}
-        _open_logs.add(self)
+        register_fork_aware(self)
 
     # ------------------------------------------------------------ writing
 
@@ -347,7 +346,7 @@ class SealedLog:
             self._pseudonym_keys = {partition: key for partition, key in made.items() if key.key_id not in dead}
             transaction.keys.forget()
 
-    def _leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: what is buffered is the parent's, and its locks may be held by threads not here."""
         self._lock, self._writing = threading.RLock(), threading.RLock()
         self._batch, self._buffers, self.buffered = {}, {}, 0
@@ -397,14 +396,3 @@ class SealedLog:
             end = len(records) if until is None else bisect_left(records, until, key=_time)
             if begin < end:
                 yield records[begin:end]
-
-
-_open_logs: weakref.WeakSet[SealedLog] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for log in list(_open_logs):
-        log._leave_to_parent()  # noqa: SLF001 - our own class
-
-
-platforms.after_fork(_after_fork)

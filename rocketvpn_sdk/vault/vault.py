@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Age, Clock
 from rocketvpn_sdk.errors import (
     SecretStoreError,
@@ -23,6 +21,7 @@ from rocketvpn_sdk.errors import (
     VaultReadOnly,
     VaultTooNew,
 )
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import folder as folders
@@ -95,7 +94,7 @@ class Vault(OneHolder):
         self._keeper = ""
         self.gone = False
         """Whether ``destroy`` came to its end here."""
-        _open_vaults.add(self)
+        register_fork_aware(self)
         logger.info("vault opened")
 
     # ------------------------------------------------------------ open, unlock, close
@@ -180,7 +179,6 @@ class Vault(OneHolder):
 
     def _shut(self, why: str) -> None:
         self._keyed_store.end(why)
-        _open_vaults.discard(self)
         self._store.close()
 
     # ------------------------------------------------------------ reading and writing
@@ -388,25 +386,16 @@ class Vault(OneHolder):
         keeper = CheckedSecrets(secrets).keeper()
         return msgspec.structs.replace(removal, keeps_deleted=keeper)
 
-    def _leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""
         self._lock = PatientLock(self._patience)  # the parent's may be held by a thread that does not exist here
         self._time.reset_after_fork()
         self._forked, self._known = True, None
-        self._keyed_store.end("this process was forked; open it again here")
+        self._keyed_store.end(self._keyed_store.ended or "this process was forked; open it again here")
         _kept_for_parent.append(self._store)
 
     def __repr__(self) -> str:
         return f"Vault({'closed' if self.closed else 'unlocked' if self.unlocked else 'locked'})"
 
 
-_open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
 _kept_for_parent: list[Database] = []
-
-
-def _after_fork() -> None:
-    for vault in list(_open_vaults):
-        vault._leave_to_parent()  # noqa: SLF001 - our own class
-
-
-platforms.after_fork(_after_fork)

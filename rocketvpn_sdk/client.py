@@ -22,8 +22,6 @@ from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.maintenance import Maintenance, Status
 from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.vault import Removal, Vault
-from rocketvpn_sdk.vault import folder as folders
-from rocketvpn_sdk.vault.passphrase import file_names
 from rocketvpn_sdk.waiting import WaitingRequests
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -280,13 +278,10 @@ class RocketVPN(OneHolder):
         """
         with loading(config.folder):
             from rocketvpn_sdk.signed_files.folder import beside, remove
+            from rocketvpn_sdk.vault.resetting import reset_vault
 
         folder, secrets = config.folder, config.resolved_secrets
-        if not folders.holds_vault(folder, file_names(folder, secrets)):
-            return Removal()
-        folders.check(folder)
-        folders.require_ours(folder)
-        return Vault.reset(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
+        return reset_vault(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
 
     def __repr__(self) -> str:
         return f"RocketVPN({self._components.vault.status().state})"

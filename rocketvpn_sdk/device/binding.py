@@ -236,7 +236,7 @@ class Devices:
             raise
         with suppress(RocketVPNError):  # the device is bound; what stays goes when it is unbound
             self._documents.drop(PENDING)
-        self._api.bound_again()
+        self._api.revocation.bound_again()
         return binding
 
     def _undo(self, credentials: Credentials) -> None:

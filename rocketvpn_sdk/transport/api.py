@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
@@ -11,9 +10,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, RocketVPNError, ServerError
-from rocketvpn_sdk.events import EventBus, Notification
-from rocketvpn_sdk.files.forks import register_fork_aware
-from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.policy.members import PARAMETER
@@ -24,16 +21,13 @@ from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned
+from rocketvpn_sdk.transport.revoked import Revocation
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.values import names_somebody
 
 T = TypeVar("T")
 Body = Mapping[str, Any] | msgspec.Struct | None
-
-
-class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):
-    """The server no longer accepts this device; told once for each binding."""
 
 
 class ApiAnswer(MaskedRepr, Generic[T], frozen=True, kw_only=True):
@@ -57,7 +51,7 @@ class Api:
         session: who is calling.
         ledger: what left; ``sent`` here.
         connections: closed with this.
-        events: where ``DeviceRevokedNotice`` goes.
+        events: where ``DeviceRevokedNotice`` and ``OrderChangePending`` go.
     """
 
     def __init__(
@@ -73,15 +67,11 @@ class Api:
         self.sent = ledger
         self._exchange = exchange
         self._connections = connections
-        self._events = events
+        self.server = exchange.server
+        """The origin of the server."""
+        self.limits = exchange.limits
+        self.revocation = Revocation(events)
         self.order_changes = session.grants.order_changes = OrderChanges(events)
-        self._told_revoked = False
-        self.reset_after_fork()
-        register_fork_aware(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the locks in a forked child: threads of the parent may hold them."""
-        self._lock = threading.Lock()
 
     @property
     def answered(self) -> int:
@@ -97,16 +87,6 @@ class Api:
     def policies(self) -> tuple[Policy, ...]:
         """Every version in force, the binding one first: what the user is told is described by that one."""
         return self._exchange.permit.policies
-
-    @property
-    def server(self) -> str:
-        """The origin of the server."""
-        return self._exchange.server
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds."""
-        return self._exchange.limits
 
     def server_time(self) -> float:
         """Return what the server's clock says, as far as it is known, in seconds since the epoch."""
@@ -192,7 +172,7 @@ class Api:
         except DeviceRevoked:
             if self.session.reload():  # another process bound again: it was the old device that was revoked
                 return self._try_and_notify(call, answer, interactive, self._exchange.permit.held())
-            self._notify_revoked()
+            self.revocation.tell()
             raise
 
     def _try_and_notify(
@@ -277,7 +257,7 @@ class Api:
         if reply.status in (403, 404):
             return None
         if reply.status != 200:
-            depth = self._exchange.limits.max_json_depth
+            depth = self.limits.max_json_depth
             raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=depth)
         return answers.file_bytes(operation, reply)
 
@@ -340,7 +320,7 @@ class Api:
         return self.session.signer(operation, interactive=interactive)
 
     def _answer(self, operation: str, reply: HttpReply, kind: type[Any] | None) -> ApiAnswer[Any]:
-        max_depth = self._exchange.limits.max_json_depth
+        max_depth = self.limits.max_json_depth
         if not 200 <= reply.status < 300:
             declared = self.policy.operations.get(operation)  # a version that came meanwhile may lack it
             identity, now = declared.identity if declared else "none", self._exchange.clock.time()
@@ -373,17 +353,6 @@ class Api:
             for field in held.fields
             if field.id in fields and names_somebody(fields[field.id]) and isinstance(field.value, str)
         )
-
-    def _notify_revoked(self) -> None:
-        with self._lock:
-            told, self._told_revoked = self._told_revoked, True
-        if not told:
-            self._events.emit(DeviceRevokedNotice())
-
-    def bound_again(self) -> None:
-        """Say that the device was bound again: a later revocation is news."""
-        with self._lock:
-            self._told_revoked = False
 
 
 def _own(policy: Policy, operation: str) -> Operation:

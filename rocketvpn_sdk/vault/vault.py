@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -19,21 +19,18 @@ from rocketvpn_sdk.errors import (
     VaultError,
     VaultFull,
     VaultReadOnly,
-    VaultTooNew,
 )
 from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.database import Database
-from rocketvpn_sdk.vault.ending import Removal, abandon, end, finish
+from rocketvpn_sdk.vault.ending import Removal, end, finish
 from rocketvpn_sdk.vault.header import FORMAT, OLDEST, read_header
 from rocketvpn_sdk.vault.keyed_store import KeyedStore
 from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.migration import migrate
 from rocketvpn_sdk.vault.moments import Moments
-from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.patience import Patience, PatientLock
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
@@ -360,31 +357,6 @@ class Vault(OneHolder):
             except VaultClosed:  # another process was faster
                 self._store.close()
             self._open_files()
-
-    @classmethod
-    def reset(
-        cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits, also: Callable[[], object] = lambda: None
-    ) -> Removal:
-        """Remove the vault in ``folder``, whatever state it is in; needs no unlock.
-
-        ``also`` removes what else there is, once it is certain that the vault may go; it may be called twice.
-
-        Raises:
-            MadeWithPassphrase, MadeWithoutPassphrase: its key is in another kind of store; nothing was removed.
-            SecretStoreError: the secret store cannot be used now; calling it again goes on.
-        """
-        try:
-            with closing(cls(folder, secrets, clock, limits)) as vault:
-                removal = vault.destroy(resetting=also)
-        except (VaultDamaged, VaultTooNew):
-            own = CheckedSecrets(secrets).beside(folder)
-            if other := wrong_kind(folder, own, None, cause="reset"):
-                raise other from None
-            also()
-            removal = abandon(folder, own)
-            folders.remove(folder)
-        keeper = CheckedSecrets(secrets).keeper()
-        return msgspec.structs.replace(removal, keeps_deleted=keeper)
 
     def reset_after_fork(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""

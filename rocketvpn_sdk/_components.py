@@ -103,10 +103,6 @@ class Components(OneHolder):
             return 0
         return self.journal.unsealed + self.sent.buffered + (self.watch.unsealed if self.watch is not None else 0)
 
-    def deleting(self) -> bool:
-        """Whether a deletion waits for the server."""
-        return bool(self.context.deletions())
-
     # ------------------------------------------------------------ the network
 
     @_LazyAttribute
@@ -200,7 +196,7 @@ class Components(OneHolder):
             api=self.api,
             documents=self.vault,
             clock=self.config.clock,
-            deleting=self.deleting,
+            deleting=lambda: bool(self.context.deletions()),
             notify_again=self._notify_again,
         )
 

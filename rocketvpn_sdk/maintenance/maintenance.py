@@ -119,7 +119,7 @@ class Maintenance:
             RocketVPNError: it is asked again tomorrow.
         """
         components = self._components
-        if components.device_id() is None or components.deleting():
+        if components.device_id() is None or components.context.deletions():
             return
         with loading(components.vault.folder):
             from rocketvpn_sdk.transport.retries import one_try
@@ -151,7 +151,10 @@ class Maintenance:
 
         components = self._components
         components.consent.settle()
-        consent_delivery, deleting = ConsentDelivery(components.consent, components.queue), components.deleting()
+        consent_delivery, deleting = (
+            ConsentDelivery(components.consent, components.queue),
+            components.context.deletions(),
+        )
         if not consent_delivery.prepare() and not deleting:
             return
         handlers = {

@@ -276,7 +276,7 @@ class Deletion:
         path = {"request_id": request_id}
         token = self._api.call("rights.receipt", answer=str, path=path, interactive=interactive).value
         keys = fetch_keys(self._api, self._files())
-        behind = self._api.server_time() - self._clock.time()
+        behind = self._api.session.server_clock.now() - self._clock.time()
         return check_receipt(
             token,
             keys.text,

@@ -76,7 +76,9 @@ class OwnerRights:
         if device_id is not None:
             check_value(self._api.policy.fields["device_id"], "device_id", device_id)
         with self._lock:
-            key, asked_at = self._asked.setdefault((scope, device_id), (str(uuid.uuid4()), self._api.server_time()))
+            key, asked_at = self._asked.setdefault(
+                (scope, device_id), (str(uuid.uuid4()), self._api.session.server_clock.now())
+            )
         body = wire.NewOwnerRequest(exercise="deletion", scope=scope, device_id=device_id)
         with deadline.within(self._api.limits.total_timeout):
             made = self._api.call_as(
@@ -113,6 +115,6 @@ class OwnerRights:
             device_id=device_id,
             scope=scope,
             requested_at=asked_at,
-            now=self._api.server_time(),
+            now=self._api.session.server_clock.now(),
             evidence=keys.evidence,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import msgspec
@@ -70,6 +70,8 @@ class Api:
         self.server = exchange.server
         """The origin of the server."""
         self.limits = exchange.limits
+        self.remember = exchange.seen
+        """Has values taken out of the app's log from now on."""
         self.revocation = Revocation(events)
         self.order_changes = session.grants.order_changes = OrderChanges(events)
 
@@ -87,10 +89,6 @@ class Api:
     def policies(self) -> tuple[Policy, ...]:
         """Every version in force, the binding one first: what the user is told is described by that one."""
         return self._exchange.permit.policies
-
-    def server_time(self) -> float:
-        """Return what the server's clock says, as far as it is known, in seconds since the epoch."""
-        return self.session.server_clock.now()
 
     @overload
     def call(
@@ -296,13 +294,13 @@ class Api:
 
     def network_changed(self) -> None:
         """Make new connections from here on: those that wait belong to a network that may be gone."""
-        self._connections.renew()
+        self._connections.pools.renew(moved=True)
 
     def interrupt(self) -> None:
         """End every call, as the first step of closing: who waits for an answer or in a pause gets ``VaultClosed``."""
         self._exchange.in_flight.close()
         self._exchange.retries.close()
-        self._connections.close()
+        self._connections.pools.close()
 
     def close(self, patience: float = 0.0) -> None:
         """Close every connection and forget the tokens; calls in flight have ``patience`` seconds to end."""
@@ -341,10 +339,6 @@ class Api:
         return ApiAnswer(
             value=value, status=reply.status, etag=answers.entity_tag(reply), date=answers.server_date(reply)
         )
-
-    def remember(self, values: Iterable[str]) -> None:
-        """Have ``values`` taken out of the app's log from now on."""
-        self._exchange.seen(values)
 
     def _remember(self, held: wire.ServerData) -> None:
         fields = self.policy.fields

@@ -49,22 +49,6 @@ def _parsed(url: str) -> httpx.URL:
 class _Draft:
     """A call that may go, ready to be signed; counts its tries."""
 
-    __slots__ = (
-        "approved",
-        "at_most",
-        "body",
-        "forgiven",
-        "held",
-        "nameless",
-        "operation",
-        "outgoing",
-        "parsed",
-        "status",
-        "tries",
-        "unsure",
-        "url",
-    )
-
     def __init__(
         self,
         approved: guard.ApprovedRequest,
@@ -74,12 +58,9 @@ class _Draft:
         call: ApiCall,
         held: PermitSnapshot,
     ) -> None:
-        operation = approved.operation
+        self.approved, self.url, self.body, self.outgoing, self.call = approved, url, body, outgoing, call
         self.held = held
-        self.operation, self.url, self.body, self.outgoing, self.approved = operation, url, body, outgoing, approved
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
-        self.nameless = operation.identity == "none"
-        self.at_most = call.at_most
         self.tries = 0
         self.unsure = False
         """Whether the server may have done it without our having been told."""
@@ -217,35 +198,33 @@ class Exchange:
         return _made_of(last, draft)
 
     def _once(self, draft: _Draft, signer: Signer) -> HttpReply:
-        method = draft.operation.method
-        signed = signer.headers(method, draft.url, draft.body)
-        check_signature(draft.operation, signed)
+        operation = draft.approved.operation
+        signed = signer.headers(operation.method, draft.url, draft.body)
+        check_signature(operation, signed)
         # What held before the wait for a token, a user or a retry may not now.
         now = self.permit.held()
         guard.check_again(draft.held, now, draft.outgoing, draft.approved, self._compiled)
         draft.held = now
         headers = {**draft.outgoing.headers, **signed}
-        request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
+        request = httpx.Request(operation.method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1
         began = self.clock.monotonic()
         try:
             reply = self._connections.exchange(
-                request, operation=draft.operation.id, nameless=draft.nameless, at_most=draft.at_most
+                request, operation=operation.id, nameless=operation.identity == "none", at_most=draft.call.at_most
             )
         except Failure as failure:
-            logger.info(
-                "%s, try %d: %s after %d ms", draft.operation.id, draft.tries, failure.error.code, self._since(began)
-            )
+            logger.info("%s, try %d: %s after %d ms", operation.id, draft.tries, failure.error.code, self._since(began))
             draft.unsure = draft.unsure or failure.sent
             if not failure.retry:
                 raise
             failed = failure
         else:
             logger.debug(
-                "%s, try %d: status %d after %d ms", draft.operation.id, draft.tries, reply.status, self._since(began)
+                "%s, try %d: status %d after %d ms", operation.id, draft.tries, reply.status, self._since(began)
             )
             draft.status = reply.status
-            passing = answers.passing(draft.operation.id, reply, self.limits.max_json_depth)
+            passing = answers.passing(operation.id, reply, self.limits.max_json_depth)
             draft.unsure = _unsure(reply, passing=passing, before=draft.unsure)
             signer.learn(reply)
             if passing:
@@ -294,7 +273,7 @@ def _made_of(retry: _Retry, draft: _Draft) -> HttpReply:
     if retry.failure is not None:
         raise retry.failure
     if retry.reply is None:  # pragma: no cover - a _Retry has one of both
-        raise ServerError(operation=draft.operation.id, status=None, problem="no answer")
+        raise ServerError(operation=draft.approved.operation.id, status=None, problem="no answer")
     return retry.reply
 
 

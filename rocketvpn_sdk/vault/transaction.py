@@ -90,10 +90,6 @@ class Transaction(OneHolder):
         self._heads_touched = False
 
     @property
-    def _vault_id(self) -> bytes:
-        return self.keys.root.vault_id
-
-    @property
     def basis(self) -> bytes:
         """What the transaction began with: it changes with every document, key and mark, and with no record."""
         return self._head.manifest
@@ -124,7 +120,7 @@ class Transaction(OneHolder):
         row = self.db.execute("SELECT version FROM documents WHERE slot = ?", (slot,)).fetchone()
         version = row[0] + 1 if row else 1
         key, key_id = new_key(), new_id()
-        data = sealing.document_data(self._vault_id, key_id, slot, version)
+        data = sealing.document_data(self.keys.root.vault_id, key_id, slot, version)
         sealed = sealing.seal_document(key, data, msgspec.json.encode([name, value]))
         self.db.execute(
             "INSERT OR REPLACE INTO documents (slot, key_id, version, wrapped, sealed) VALUES (?, ?, ?, ?, ?)",

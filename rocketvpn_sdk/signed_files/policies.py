@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.arguments import checks_arguments
@@ -105,8 +106,7 @@ class Policies:
         """
         files = self._trusted()
         files.refresh()
-        text = files.read(POLICY_TARGET).decode("utf-8", "replace")
-        newest = parse_policy(text, path=POLICY_TARGET)
+        newest = _parsed(files.read(POLICY_TARGET))
         before = self._held()
         self._before_binding()
         held = self._versions.offer(newest)
@@ -201,6 +201,11 @@ class Policies:
     def _applied_at_once(self, before: PolicyState) -> PolicyNotice:
         """Return a notice of a version that bound at once, since it takes nothing."""
         return _notice(PolicyState(before.binding, self._held().binding), "en")
+
+
+@lru_cache(maxsize=1)  # the newest version rarely changes between two checks; a policy is a frozen value
+def _parsed(signed: bytes) -> Policy:
+    return parse_policy(signed.decode("utf-8", "replace"), path=POLICY_TARGET)
 
 
 def _notice(held: PolicyState, language: str) -> PolicyNotice:

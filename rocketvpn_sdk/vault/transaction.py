@@ -88,6 +88,8 @@ class Transaction(OneHolder):
         self._moments = moments
         self._manifest_touched = False
         self._heads_touched = False
+        self.changed_documents: set[str] | None = set()
+        """Names of those written or dropped so far; ``None``: it may be any."""
 
     @property
     def basis(self) -> bytes:
@@ -116,6 +118,7 @@ class Transaction(OneHolder):
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name`` under a key of its own, new at every write."""
         self.touch_manifest()
+        self._changes(name)
         slot = self.keys.slot(name)
         row = self.db.execute("SELECT version FROM documents WHERE slot = ?", (slot,)).fetchone()
         version = row[0] + 1 if row else 1
@@ -130,6 +133,7 @@ class Transaction(OneHolder):
     def drop(self, *names: str) -> None:
         """Destroy the keys of documents; names that are not there are fine."""
         self.touch_manifest()
+        self._changes(*names)
         slots = {self.keys.slot(name) for name in names}
         self.db.executemany("DELETE FROM documents WHERE slot = ?", [(slot,) for slot in slots])
         self._require_gone(slots & self._slots())
@@ -137,10 +141,15 @@ class Transaction(OneHolder):
     def drop_all_documents(self, *, keep: Iterable[str] = ()) -> None:
         """Destroy the keys of all documents but those in ``keep``."""
         self.touch_manifest()
+        self.changed_documents = None
         kept = [self.keys.slot(name) for name in keep]
         marks = ", ".join("?" for _ in kept)
         self.db.execute(f"DELETE FROM documents WHERE slot NOT IN ({marks})", kept)  # noqa: S608 - only question marks
         self._require_gone(self._slots() - set(kept))
+
+    def _changes(self, *names: str) -> None:
+        if self.changed_documents is not None:
+            self.changed_documents.update(names)
 
     def _slots(self) -> set[bytes]:
         return {slot for (slot,) in self.db.execute("SELECT slot FROM documents NOT INDEXED")}

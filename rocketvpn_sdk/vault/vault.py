@@ -200,11 +200,23 @@ class Vault(OneHolder):
             yield found
 
     def get(self, name: str, kind: type[T]) -> T | None:
-        """Return the document ``name``, or ``None``.
+        """Return the document ``name``, or ``None``; read from the file where it may have changed since the last time.
+
+        Args:
+            name: of the document.
+            kind: a frozen type, since callers share the value.
 
         Raises:
             VaultDamaged: it is not what was written.
         """
+        with self._lock:
+            known = self._keyed_store.known_documents().setdefault(name, {})
+            if kind not in known:
+                known[kind] = self._read(name, kind)
+            value: T | None = known[kind]
+            return value
+
+    def _read(self, name: str, kind: type[T]) -> T | None:
         with self.read() as (transaction, keys):
             value = read_document(transaction.db, keys, name)
         try:
@@ -296,7 +308,7 @@ class Vault(OneHolder):
 
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
-        before, after = self.age(), self._time.agree(server)
+        before, after = self._time.agree(server)
         if before.vouched is None or before.warned != after.warned or after.highest - before.highest > _WORTH_WRITING:
             with suppress(VaultError):  # then it is written with the rest, within the hour
                 self.save_clock()

@@ -105,7 +105,7 @@ class Devices:
             ServerTimeout: also where another thread binds or unbinds and does not end in time (it may ask the user).
             TransportError, ServerError, RequestRefused, VaultError: as for any call.
         """
-        order_number = checked_order_number(self._api.policy, order_number)
+        order_number = checked_order_number(self._api.permit.policy, order_number)
         with self._alone():
             if self.binding is not None:
                 raise AlreadyBound

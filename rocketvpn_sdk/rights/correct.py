@@ -91,7 +91,7 @@ class Correction:
         return Server(state="in_progress", waits_until=pending.until)
 
     def _check(self, changes: Mapping[str, str | None]) -> None:
-        policy = self._api.policy
+        policy = self._context.permit.policy
         if not changes:
             raise ValueRefused(name="changes", problem="there is nothing in it")
         for field, value in changes.items():
@@ -103,7 +103,9 @@ class Correction:
                 check_value(policy.fields[field], field, value)
 
     def _check_giving(self, field: str) -> None:
-        decision = self._context.permit.field(field, _GIVING, self._api.policy.operations["data.correct"].recipient)
+        decision = self._context.permit.field(
+            field, _GIVING, self._context.permit.policy.operations["data.correct"].recipient
+        )
         if not decision.allowed:
             raise NotAllowed(rule=decision.rule, reason=decision.sentence)
 

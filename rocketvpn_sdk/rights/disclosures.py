@@ -38,7 +38,7 @@ class Disclosure(MaskedRepr, frozen=True, kw_only=True):
 def read_disclosures(api: Api, *, interactive: bool = True) -> tuple[Disclosure, ...]:
     """Ask the server whom it told; see ``Rights.disclosures``. Without ``interactive``, the user is asked nothing."""
     said = api.call("disclosures.read", answer=wire.DisclosureList, interactive=interactive).value.disclosures
-    return tuple(describe(api.policies[0], each) for each in said)
+    return tuple(describe(api.permit.policies[0], each) for each in said)
 
 
 def describe(policy: Policy, said: wire.DisclosureItem) -> Disclosure:

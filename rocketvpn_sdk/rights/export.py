@@ -170,7 +170,7 @@ class Export:
 
     def _write_log(self, into: Archive, steps: _Steps) -> None:
         """Read the log once and write both forms of it, so that they say the same anyone who logs meanwhile."""
-        fields = self._api.policy.fields.values()
+        fields = self._context.permit.policy.fields.values()
         columns = [field.id for field in fields if field.source == _LOGGED and field.id not in _EVERYWHERE]
         rows = Spool()
         encode = msgspec.json.Encoder().encode

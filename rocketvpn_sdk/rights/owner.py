@@ -48,7 +48,7 @@ class OwnerRights:
             TransportError, ServerError, RateLimited, VaultError: as for any call.
         """
         held = self._api.call_as(self._owner, "owner.view", answer=wire.ServerData).fields
-        return Describer(self._api.policies, language).there(held, correctable=False)  # not by this way
+        return Describer(self._api.permit.policies, language).there(held, correctable=False)  # not by this way
 
     def delete(self, scope: Scope = "account", device_id: str | None = None) -> Outcome:
         """Delete at the server (A3): the whole account, or what is about one device. Nothing is deleted here.
@@ -74,7 +74,7 @@ class OwnerRights:
         if (scope == "device") != (device_id is not None):
             raise ValueRefused(name="device_id", problem="it goes with the scope 'device', and only with that")
         if device_id is not None:
-            check_value(self._api.policy.fields["device_id"], "device_id", device_id)
+            check_value(self._api.permit.policy.fields["device_id"], "device_id", device_id)
         with self._lock:
             key, asked_at = self._asked.setdefault(
                 (scope, device_id), (str(uuid.uuid4()), self._api.session.server_clock.now())

@@ -49,7 +49,7 @@ class Planning:
 
     def plan(self, scope: wire.Scope, *, with_code: bool = False) -> DeletionPlan:
         """Return the plan: the logic of ``rights.plan_delete``."""
-        told, policies = self._context.credentials() is not None, self._api.policies
+        told, policies = self._context.credentials() is not None, self._context.permit.policies
         if with_code and scope == "account":
             self._view.verify("devices.list")
         # The server first: asking it leaves traces here, which go as well.
@@ -77,7 +77,7 @@ class Planning:
         try:
             log = self._view.held_in_log()
         except VaultDamaged:  # no reason to keep it: the plan says what may be in it
-            log = allowed_in_log(self._api.policies)
+            log = allowed_in_log(self._context.permit.policies)
         return log if scope == "logs" else log | self._view.held_beside_log()
 
     def _ask_server(self, scope: wire.Scope) -> _Said:

@@ -254,7 +254,7 @@ class Rights:
             RateLimited: too many codes were asked for.
             TransportError, ServerError, VaultError: as for any call; try again.
         """
-        order_number = checked_order_number(self._api.policy, order_number)
+        order_number = checked_order_number(self._context.permit.policy, order_number)
         with self._one_call():
             owner = self._api.session.owner(order_number)
         return OwnerRights(self._api, owner, self._context.clock, self._files)

@@ -67,6 +67,8 @@ class Api:
         self.sent = ledger
         self._exchange = exchange
         self._connections = connections
+        self.permit = exchange.permit
+        """What holds now; what the user is told is described by the binding version, the first of ``policies``."""
         self.server = exchange.server
         """The origin of the server."""
         self.limits = exchange.limits
@@ -79,16 +81,6 @@ class Api:
     def answered(self) -> int:
         """How many answers came so far that another try would not better."""
         return self._exchange.answered
-
-    @property
-    def policy(self) -> Policy:
-        """The policy in force."""
-        return self._exchange.permit.policy
-
-    @property
-    def policies(self) -> tuple[Policy, ...]:
-        """Every version in force, the binding one first: what the user is told is described by that one."""
-        return self._exchange.permit.policies
 
     @overload
     def call(
@@ -160,7 +152,7 @@ class Api:
             headers=headers,
             idempotency_key=idempotency_key,
         )
-        return self._called(call, answer, self._exchange.permit.held(), interactive=interactive)
+        return self._called(call, answer, self.permit.held(), interactive=interactive)
 
     def _called(
         self, call: ApiCall, answer: type[Any] | None, held: PermitSnapshot, *, interactive: bool
@@ -169,7 +161,7 @@ class Api:
             return self._try_and_notify(call, answer, interactive, held)
         except DeviceRevoked:
             if self.session.reload():  # another process bound again: it was the old device that was revoked
-                return self._try_and_notify(call, answer, interactive, self._exchange.permit.held())
+                return self._try_and_notify(call, answer, interactive, self.permit.held())
             self.revocation.tell()
             raise
 
@@ -198,7 +190,7 @@ class Api:
             AuthenticationFailed: the owner's few minutes are over.
             RocketVPNError: whatever ``call`` raises.
         """
-        declared = self.policy.operations.get(operation)
+        declared = self.permit.policy.operations.get(operation)
         if declared is not None and declared.identity != "user":
             raise OperationUndeclared(operation=operation, problem="it is not one that an order's owner may call")
         call = ApiCall(
@@ -247,7 +239,7 @@ class Api:
             ServerError, RateLimited, RequestRefused: there was no file in it.
             VaultError: it cannot be written down, and so does not go.
         """
-        declared = self.policy.operations.get(operation)
+        declared = self.permit.policy.operations.get(operation)
         if declared is not None and (declared.method, declared.identity) != ("GET", "none"):
             raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
         call = ApiCall(operation=operation, parameters=path, accept=", ".join(answers.FILE_TYPES), at_most=at_most)
@@ -272,7 +264,7 @@ class Api:
             ValueRefused: ``idempotency_key`` cannot be one, or the operation takes none.
             RocketVPNError: whatever ``call`` raises.
         """
-        held = self._exchange.permit.held()
+        held = self.permit.held()
         declared = _own(held.policies[-1], operation)
         in_path = set(PARAMETER.findall(declared.path))
         path = {name: str(value) for name, value in fields.items() if name in in_path}
@@ -320,7 +312,7 @@ class Api:
     def _answer(self, operation: str, reply: HttpReply, kind: type[Any] | None) -> ApiAnswer[Any]:
         max_depth = self.limits.max_json_depth
         if not 200 <= reply.status < 300:
-            declared = self.policy.operations.get(operation)  # a version that came meanwhile may lack it
+            declared = self.permit.policy.operations.get(operation)  # a version that came meanwhile may lack it
             identity, now = declared.identity if declared else "none", self._exchange.clock.time()
             raise answers.refusal(operation, reply, now=now, max_depth=max_depth, identity=identity)
         value: Any = None
@@ -341,7 +333,7 @@ class Api:
         )
 
     def _remember(self, held: wire.ServerData) -> None:
-        fields = self.policy.fields
+        fields = self.permit.policy.fields
         self.remember(
             field.value
             for field in held.fields

@@ -12,7 +12,7 @@ from support.vaults import open_vault
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, CurrentConsents
+from rocketvpn_sdk.consent import Consent, CurrentConsents, Permit, PolicyState
 from rocketvpn_sdk.consents import Consents
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
@@ -25,7 +25,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
 )
 from rocketvpn_sdk.events import EventBus
-from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.policy import State, bundled_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer
 from rocketvpn_sdk.vault import Queue, Vault
@@ -44,12 +44,9 @@ class StandIn(Api):
     def __init__(self) -> None:
         self.answers: list[Any] = []
         self.calls: list[tuple[str, Any]] = []
+        self.permit = Permit(lambda: PolicyState(POLICY), State, lambda: 0.0)
 
     answered: Any = 0
-
-    @property
-    def policy(self) -> Policy:
-        return POLICY
 
     def call(self, operation: str, *, body: Any = None, path: Mapping[str, str] = {}, **_: Any) -> Any:
         self.calls.append((operation, dict(path)))

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.masking import HIDDEN, MaskedRepr, OneHolder
+from rocketvpn_sdk.masking import HIDDEN, OneHolder, SecretStruct
 
 DOCUMENTS = ("binding", "credentials", "pending_binding")
 """The vault's documents that say who this device is."""
@@ -48,7 +48,7 @@ say nothing about anybody. In a path such as ``/home/max`` they are taken out al
 _Found = tuple[int, int]
 
 
-class Identifiers(MaskedRepr, frozen=True):
+class Identifiers(SecretStruct, frozen=True):
     """What in those documents is taken out of texts."""
 
     order_number: str = ""

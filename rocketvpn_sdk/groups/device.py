@@ -47,7 +47,6 @@ class Devices:
         api: the calls.
         documents: where the binding and the credentials rest.
         clock: the time.
-        app_id: the app's id; part of the device's number.
         machine_id: returns the machine's own number, or ``None``.
         os_user: returns what the operating system calls the user.
         deleting: whether a deletion still needs the credentials that are here.
@@ -60,7 +59,6 @@ class Devices:
         api: Api,
         documents: Documents,
         clock: Clock,
-        app_id: str,
         machine_id: Callable[[], str | None] = read_machine_id,
         os_user: Callable[[], str] = platforms.os_user,
         deleting: Callable[[], bool] = lambda: False,
@@ -69,7 +67,6 @@ class Devices:
         self._api = api
         self._documents = documents
         self._clock = clock
-        self._app_id = app_id
         self._machine_id = machine_id
         self._os_user = os_user
         self._deleting = deleting
@@ -108,7 +105,7 @@ class Devices:
             ServerTimeout: also where another thread binds or unbinds and does not end in time (it may ask the user).
             TransportError, ServerError, RequestRefused, VaultError: as for any call.
         """
-        order_number = checked_order_number(self._api.policy, order_number)
+        order_number = checked_order_number(self._api.permit.policy, order_number)
         with self._alone():
             if self.binding is not None:
                 raise AlreadyBound
@@ -123,7 +120,8 @@ class Devices:
                 raise
 
     def _own_id(self, order_number: str, machine: str | None) -> str:
-        return device_id(machine, app_id=self._app_id, os_user=self._os_user(), order_number=order_number)
+        app_id = self._api.session.grants.client_id
+        return device_id(machine, app_id=app_id, os_user=self._os_user(), order_number=order_number)
 
     def _by_machine(self, number: str, order_number: str) -> bool:
         machine = self._machine_id()
@@ -238,7 +236,7 @@ class Devices:
             raise
         with suppress(RocketVPNError):  # the device is bound; what stays goes when it is unbound
             self._documents.drop(PENDING)
-        self._api.bound_again()
+        self._api.revocation.bound_again()
         return binding
 
     def _undo(self, credentials: Credentials) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import httpx
 
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.events import EventBus
-from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.permit import Permit
@@ -43,7 +42,6 @@ def open_api(
     transport: httpx.BaseTransport | None = None,
     agree: Callable[[float], object] | None = None,
     trusted_time: Callable[[], float] | None = None,
-    seen: Callable[[Iterable[str]], None] = lambda _: None,
     scrubber: Scrubber | None = None,
 ) -> Api:
     """Return the calls to ``server``; opens no connection.
@@ -63,9 +61,9 @@ def open_api(
         proxy_context: makes the context for TLS to an ``https`` proxy; ``None``: such a proxy is refused.
         transport: in place of real connections, in tests.
         agree: called with the server's time of each answer to an authenticated call, in seconds since the epoch.
-        scrubber: what scrubs free text before it is sent; default: one that knows no host as the operator's own.
+        scrubber: scrubs free text before it is sent, and is told the values of personal fields that calls and answers
+            carry, which must not get into a log; default: one that knows no host as the operator's own.
         trusted_time: returns the time according to the vault, in seconds since the epoch.
-        seen: told the values of personal fields that calls and answers carry, which must not get into a log.
 
     Raises:
         ConfigurationError: ``server`` or ``proxy`` cannot be used.
@@ -93,8 +91,7 @@ def open_api(
         connections=connections,
         clock=clock,
         limits=limits,
-        seen=seen,
-        compiled=lambda field: minimiser(field, scrubber),
+        scrubber=scrubber,
     )
     session = Session(exchange, documents, server_clock, client_id=client_id, authenticator=authenticator)
     return Api(exchange=exchange, session=session, ledger=ledger, connections=connections, events=events)

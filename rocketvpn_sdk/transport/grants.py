@@ -128,6 +128,7 @@ class Grants:
     ) -> None:
         self.client_id = client_id
         self._exchange = exchange
+        self._max_depth = exchange.limits.max_json_depth
         self._nonce = nonce
         self._server_clock = server_clock
         self._authenticator = authenticator
@@ -281,10 +282,6 @@ class Grants:
     def _may_answer_again(self, error: wire.AuthorizationError, given: list[str]) -> bool:
         left = self._exchange.limits.code_answers - len(given)
         return error.error == "invalid_grant" and bool(error.attempts_left) and left > 0
-
-    @property
-    def _max_depth(self) -> int:
-        return self._exchange.limits.max_json_depth
 
 
 def _header_safe(text: str) -> bool:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ServerError, ServerTimeout
+from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.requests import ApiCall, Unsigned
 
 OPERATION = "server.metadata"
@@ -21,18 +19,13 @@ class Endpoints(wire.Wire, frozen=True, kw_only=True):
     token: str
 
 
-class Metadata:
+class Metadata(ForkSafe):
     """Fetches the metadata once and keeps it in memory."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._endpoints: Endpoints | None = None
-        self.reset_after_fork()
-        register_fork_aware(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the lock: a thread of the parent may hold it."""
-        self._lock = threading.Lock()
+        super().__init__()
 
     def endpoints(self) -> Endpoints:
         """Return the endpoints.

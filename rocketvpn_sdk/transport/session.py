@@ -14,12 +14,12 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, NotBound, ServerTimeout
+from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
 from rocketvpn_sdk.transport.interfaces import Documents
 from rocketvpn_sdk.transport.owner import Owner, prove_owner
@@ -56,7 +56,7 @@ class StepUp(msgspec.Struct, frozen=True):
     max_age: int
 
 
-class Session(OneHolder):
+class Session(ForkSafe, OneHolder):
     """Keeps the tokens of the device and signs calls with them.
 
     Args:
@@ -81,8 +81,7 @@ class Session(OneHolder):
         self.nonce = Nonce()
         self.server_clock = server_clock
         self.grants = Grants(exchange, self.nonce, server_clock, client_id=client_id, authenticator=authenticator)
-        self.reset_after_fork()
-        register_fork_aware(self)
+        super().__init__()
         self._device: BoundDevice | None = None
         self._token: _Token | None = None
         self._elevated: _Token | None = None
@@ -90,7 +89,7 @@ class Session(OneHolder):
 
     def reset_after_fork(self) -> None:
         """Replace the locks in a forked child: threads of the parent may hold them."""
-        self._lock = threading.Lock()
+        super().reset_after_fork()
         self._refreshing = threading.Lock()
         self._stepping_up = threading.Lock()
 

@@ -94,10 +94,6 @@ class Transaction(OneHolder):
         """Names of those written or dropped so far; ``None``: it may be any."""
 
     @property
-    def _vault_id(self) -> bytes:
-        return self.keys.root.vault_id
-
-    @property
     def basis(self) -> bytes:
         """What the transaction began with: it changes with every document, key and mark, and with no record."""
         return self._head.manifest
@@ -138,7 +134,7 @@ class Transaction(OneHolder):
             raise VaultDamaged(part=part)
         key = self.keys.root.unwrap(wrapped, part=part)
         payload = sealing.open_document(
-            key, sealing.document_data(self._vault_id, key_id, slot, version), sealed, part=part
+            key, sealing.document_data(self.keys.root.vault_id, key_id, slot, version), sealed, part=part
         )
         written_name, value = msgspec.json.decode(payload)
         if written_name != name:
@@ -156,7 +152,7 @@ class Transaction(OneHolder):
         row = self.db.execute("SELECT version FROM documents WHERE slot = ?", (slot,)).fetchone()
         version = row[0] + 1 if row else 1
         key, key_id = new_key(), new_id()
-        data = sealing.document_data(self._vault_id, key_id, slot, version)
+        data = sealing.document_data(self.keys.root.vault_id, key_id, slot, version)
         sealed = sealing.seal_document(key, data, msgspec.json.encode([name, value]))
         self.db.execute(
             "INSERT OR REPLACE INTO documents (slot, key_id, version, wrapped, sealed) VALUES (?, ?, ?, ?, ?)",

@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Age, Clock
 from rocketvpn_sdk.errors import (
     SecretStoreError,
     VaultBusy,
     VaultClosed,
-    VaultDamaged,
     VaultError,
     VaultFull,
     VaultReadOnly,
-    VaultTooNew,
 )
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.database import Database
-from rocketvpn_sdk.vault.ending import Removal, abandon, end, finish
+from rocketvpn_sdk.vault.ending import Removal, end, finish
 from rocketvpn_sdk.vault.header import FORMAT, OLDEST, read_header
 from rocketvpn_sdk.vault.keyed_store import KeyedStore
 from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.migration import migrate
 from rocketvpn_sdk.vault.moments import Moments
-from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.patience import Patience, PatientLock
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
@@ -95,7 +90,7 @@ class Vault(OneHolder):
         self._keeper = ""
         self.gone = False
         """Whether ``destroy`` came to its end here."""
-        _open_vaults.add(self)
+        register_fork_aware(self)
         logger.info("vault opened")
 
     # ------------------------------------------------------------ open, unlock, close
@@ -180,7 +175,6 @@ class Vault(OneHolder):
 
     def _shut(self, why: str) -> None:
         self._keyed_store.end(why)
-        _open_vaults.discard(self)
         self._store.close()
 
     # ------------------------------------------------------------ reading and writing
@@ -367,50 +361,16 @@ class Vault(OneHolder):
                 self._store.close()
             self._open_files()
 
-    @classmethod
-    def reset(
-        cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits, also: Callable[[], object] = lambda: None
-    ) -> Removal:
-        """Remove the vault in ``folder``, whatever state it is in; needs no unlock.
-
-        ``also`` removes what else there is, once it is certain that the vault may go; it may be called twice.
-
-        Raises:
-            MadeWithPassphrase, MadeWithoutPassphrase: its key is in another kind of store; nothing was removed.
-            SecretStoreError: the secret store cannot be used now; calling it again goes on.
-        """
-        try:
-            with closing(cls(folder, secrets, clock, limits)) as vault:
-                removal = vault.destroy(resetting=also)
-        except (VaultDamaged, VaultTooNew):
-            own = CheckedSecrets(secrets).beside(folder)
-            if other := wrong_kind(folder, own, None, cause="reset"):
-                raise other from None
-            also()
-            removal = abandon(folder, own)
-            folders.remove(folder)
-        keeper = CheckedSecrets(secrets).keeper()
-        return msgspec.structs.replace(removal, keeps_deleted=keeper)
-
-    def _leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""
         self._lock = PatientLock(self._patience)  # the parent's may be held by a thread that does not exist here
         self._time.reset_after_fork()
         self._forked, self._known = True, None
-        self._keyed_store.end("this process was forked; open it again here")
+        self._keyed_store.end(self._keyed_store.ended or "this process was forked; open it again here")
         _kept_for_parent.append(self._store)
 
     def __repr__(self) -> str:
         return f"Vault({'closed' if self.closed else 'unlocked' if self.unlocked else 'locked'})"
 
 
-_open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
 _kept_for_parent: list[Database] = []
-
-
-def _after_fork() -> None:
-    for vault in list(_open_vaults):
-        vault._leave_to_parent()  # noqa: SLF001 - our own class
-
-
-platforms.after_fork(_after_fork)

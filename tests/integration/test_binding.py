@@ -72,7 +72,6 @@ class Machine:
             api=self.api,
             documents=self.documents,
             clock=clock,
-            app_id=APP,
             machine_id=lambda: machine,
             os_user=lambda: "uid:1000",
         )

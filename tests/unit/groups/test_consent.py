@@ -28,7 +28,9 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.queue import WaitingRequests
-from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.permit import Permit
+from rocketvpn_sdk.policy import State, bundled_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer
 from rocketvpn_sdk.transport.delivery import QueueDelivery
@@ -47,12 +49,9 @@ class StandIn(Api):
     def __init__(self) -> None:
         self.answers: list[Any] = []
         self.calls: list[tuple[str, Any]] = []
+        self.permit = Permit(lambda: PolicyState(POLICY), State, lambda: 0.0)
 
     answered: Any = 0
-
-    @property
-    def policy(self) -> Policy:
-        return POLICY
 
     def call(self, operation: str, *, body: Any = None, path: Mapping[str, str] = {}, **_: Any) -> Any:
         self.calls.append((operation, dict(path)))

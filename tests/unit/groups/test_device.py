@@ -41,7 +41,6 @@ class Bench:
             api=self.line.api,
             documents=self.line.documents,
             clock=self.line.clock,
-            app_id="org.example.vpn",
             machine_id=lambda: MACHINE,
             os_user=lambda: "uid:1000",
         )
@@ -218,7 +217,7 @@ def test_binding_has_the_time_of_one_call(bench: Bench) -> None:
 
 def test_unbinding_does_not_wait_without_end_for_a_binding_whose_user_is_asked() -> None:
     line = Line(limits=Limits(total_timeout=0.05))
-    devices = Devices(api=line.api, documents=line.documents, clock=line.clock, app_id="org.example.vpn")
+    devices = Devices(api=line.api, documents=line.documents, clock=line.clock)
     with devices._lock:
         for call in (devices.unbind, lambda: devices.bind(ORDER)):
             with pytest.raises(ServerTimeout):

@@ -637,7 +637,7 @@ def test_a_revoked_device_learns_it_once_and_keeps_its_data(line: Line) -> None:
             read_order(line)
     assert [type(notice) for notice in line.heard] == [DeviceRevokedNotice]
     assert CREDENTIALS in line.documents.stored
-    line.api.bound_again()
+    line.api.revocation.bound_again()
     with pytest.raises(DeviceRevoked):
         read_order(line)
     assert len(line.heard) == 2

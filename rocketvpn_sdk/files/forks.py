@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import Protocol
 
@@ -22,6 +23,18 @@ _parts: weakref.WeakSet[ForkAware] = weakref.WeakSet()
 def register_fork_aware(part: ForkAware) -> None:
     """Call ``part.reset_after_fork()`` in every child that this process forks from now on. Held weakly."""
     _parts.add(part)
+
+
+class ForkSafe:
+    """A base for what holds a lock: a forked child gets a new one, since a thread of the parent may hold the other."""
+
+    def __init__(self) -> None:
+        self.reset_after_fork()
+        register_fork_aware(self)
+
+    def reset_after_fork(self) -> None:
+        """Make this usable in the child; also called when it is made."""
+        self._lock = threading.Lock()
 
 
 def _after_fork() -> None:

@@ -1,7 +1,5 @@
 """``Config(background=True)``: one thread that does what is due, and sleeps in between.
 
-Touches: ``vault``. Start with ``Background``.
-
 It sleeps until the next due time, and never wakes more than once a minute. Due times are the wall clock's, while a
 sleeping thread counts what the monotonic clock counts, which stands still during suspend: so no nap is longer than a
 quarter of an hour, and after a resume there is one more minute for the network to come up.

@@ -34,7 +34,7 @@ class ForkSafe:
 
     def reset_after_fork(self) -> None:
         """Make this usable in the child; also called when it is made."""
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
 
 
 def _after_fork() -> None:

@@ -38,14 +38,14 @@ class Metadata(ForkSafe):
             return self._endpoints
         total = self._exchange.limits.total_timeout
         with deadline.within(total):
-            if not self._lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
+            if not self.lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
                 raise ServerTimeout(host=self._exchange.host, seconds=total, cause="server")
             try:
                 if self._endpoints is None:
                     self._endpoints = self._fetch()
                 return self._endpoints
             finally:
-                self._lock.release()
+                self.lock.release()
 
     def _fetch(self) -> Endpoints:
         reply = self._exchange.send(ApiCall(operation=OPERATION), Unsigned())

@@ -48,7 +48,7 @@ class OrderChanges(ForkSafe):
 
     def tell(self) -> None:
         """Tell the app of what it was not told of yet, unless this device asked for it itself."""
-        with self._lock:
+        with self.lock:
             news = [change for change in self.newest if change.id not in self._told and not change.current]
             self._told |= {change.id for change in news}
         for change in news:

@@ -24,12 +24,12 @@ class Revocation(ForkSafe):
 
     def tell(self) -> None:
         """Tell the app, unless it was told of this binding."""
-        with self._lock:
+        with self.lock:
             told, self._told = self._told, True
         if not told:
             self._events.emit(DeviceRevokedNotice())
 
     def bound_again(self) -> None:
         """Take note that the device was bound again: a later revocation is news."""
-        with self._lock:
+        with self.lock:
             self._told = False

@@ -153,12 +153,12 @@ class SentLedger(ForkSafe):
 
     def forget(self) -> None:
         """Drop from memory the key, and what was ended of the records; anyone who destroys either calls this too."""
-        with self._lock:
+        with self.lock:
             self._key = None
         self._stream.forget_ended()
 
     def _fingerprint_key(self) -> bytes:
-        with self._lock:
+        with self.lock:
             if self._key is None:
                 stored = self._documents.get(SENT_KEY, SentKey)
                 if stored is None:

@@ -108,7 +108,7 @@ class Session(ForkSafe, OneHolder):
 
     def adopt(self, credentials: Credentials, token: wire.TokenResponse) -> None:
         """Take over what a binding brought."""
-        with self._lock:
+        with self.lock:
             self._device = self._load(credentials)
             self._elevated = None
             self._demanding = set()
@@ -116,14 +116,14 @@ class Session(ForkSafe, OneHolder):
 
     def forget(self) -> None:
         """Drop everything about this device from memory; anyone who drops the credentials calls this too."""
-        with self._lock:
+        with self.lock:
             self._device = self._token = self._elevated = None
             self._demanding = set()
 
     def reload(self) -> bool:
         """Take over credentials that another process has put in the place of ours; return whether there were any."""
         stored = self._documents.get(CREDENTIALS, Credentials)
-        with self._lock:
+        with self.lock:
             if stored is None or self._device is None or stored == self._device.credentials:
                 return False
             self._device = self._load(stored)
@@ -137,7 +137,7 @@ class Session(ForkSafe, OneHolder):
         Raises:
             NotBound: there are none.
         """
-        with self._lock:
+        with self.lock:
             if self._device is None:
                 stored = self._documents.get(CREDENTIALS, Credentials)
                 if stored is None:
@@ -165,7 +165,7 @@ class Session(ForkSafe, OneHolder):
 
     def refused(self, value: str) -> None:
         """Drop a token that the server refused, unless another one has taken its place."""
-        with self._lock:
+        with self.lock:
             if self._token is not None and self._token.value == value:
                 self._token = None
             if self._elevated is not None and self._elevated.value == value:
@@ -208,7 +208,7 @@ class Session(ForkSafe, OneHolder):
         token = self.grants.redeem(device.key, code)
         if token.acr not in wanted.acr_values.split():
             raise AuthenticationFailed(reason="insufficient_user_authentication")
-        with self._lock:
+        with self.lock:
             # With a max_age of 0 it is good for the call that asked, which comes at once.
             self._elevated = self._timed(token, at_most=max(wanted.max_age, SHORTEST_STEP_UP))
 
@@ -233,11 +233,11 @@ class Session(ForkSafe, OneHolder):
             stored = self._documents.get(CREDENTIALS, Credentials)
             if stored is None or stored == device.credentials:
                 raise
-            with self._lock:
+            with self.lock:
                 device = self._device = self._load(stored)
             answer = self.grants.refresh(device.key, stored.refresh_token)
         token = self._timed(answer)
-        with self._lock:
+        with self.lock:
             if self._device is device:  # else the device was unbound or bound again meanwhile
                 self._token = token
         return token

@@ -151,7 +151,7 @@ def test_attack_fork_while_a_thread_holds_the_pool() -> None:
     with tls_peer(issued(authority)) as peer, closing(api_for(peer.url, authority)) as api:
         read(api)
         pools = api._connections.pools
-        with pools._lock, api.session._lock, api.session._refreshing, api.revocation._lock:
+        with pools._lock, api.session.lock, api.session._refreshing, api.revocation.lock:
             child = os.fork()
             if child == 0:
                 try:

@@ -133,7 +133,7 @@ def test_waiting_for_another_threads_network_is_this_calls_time() -> None:
     """Else threads that need a token of a silent server wait one after the other, each its whole time."""
     line = Line(limits=Limits(total_timeout=0.05))
     session = line.api.session
-    locks = (session._refreshing, session.grants._metadata._lock)
+    locks = (session._refreshing, session.grants._metadata.lock)
     for lock, ask in zip(locks, (lambda: session.token("order.read"), session.grants._metadata.endpoints), strict=True):
         with lock, deadline.within(0.05):
             with pytest.raises(ServerTimeout):

@@ -153,9 +153,8 @@ class Versions:
 
     def _move(self, now: PolicyState, moved: Policy) -> None:
         """Take the newest version's text with other host names; anyone who agreed to it agreed to this."""
-        state = PolicyState(moved)
-        if now.pending is not None:
-            state = msgspec.structs.replace(now, pending=moved, change=rules.compare(now.binding, moved))
+        # Where hosts move, nothing changes that is compared.
+        state = PolicyState(moved) if now.pending is None else msgspec.structs.replace(now, pending=moved)
         with self._vault.write() as transaction:
             self._expect(transaction, now)
             carry_guardian(transaction, now.newest.sha256, moved.sha256)

@@ -92,9 +92,16 @@ def withdraw(setup: ConsentSetup) -> None:
     setup.consent.withdraw("improvement")
 
 
+def withdraw_guardian(setup: ConsentSetup) -> None:
+    setup.consent.withdraw_guardian()
+
+
 @pytest.mark.parametrize(
     ("decide", "told"),
-    [(ConsentSetup.agree, 0), (confirm, 0), (deny, 1), (withdraw, 1), (expire, 1), (grow_up, 1), (become_a_minor, 1)],
+    [
+        *((ConsentSetup.agree, 0), (confirm, 0), (deny, 1), (withdraw, 1), (expire, 1), (grow_up, 1)),
+        *((become_a_minor, 1), (withdraw_guardian, 1)),
+    ],
 )
 def test_who_holds_records_in_memory_hears_of_each_decision_that_may_end_some(
     adult: ConsentSetup, decide: Callable[[ConsentSetup], None], told: int

@@ -64,7 +64,7 @@ class Components(OneHolder):
     Args:
         config: what the app decides.
         vault: where everything rests.
-        queued: called when something was queued for the server.
+        queued: called when something was queued for the server, where a worker delivers it.
     """
 
     def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
@@ -81,7 +81,7 @@ class Components(OneHolder):
             limits=config.limits,
             events=EventBus(config.dispatch),
             permit=Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp),
-            queue=Queue(vault, queued, worked=config.background),
+            queue=Queue(vault, queued, worked=True) if config.background else Queue(vault),
         )
         self.events, self.permit, self.queue = context.events, context.permit, context.queue
         self.sent = SealedLog(vault, "sent", block_records=32)

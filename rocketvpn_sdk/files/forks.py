@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import ExitStack
 from typing import Protocol
 
 from rocketvpn_sdk import platforms
@@ -38,8 +39,9 @@ class ForkSafe:
 
 
 def _after_fork() -> None:
-    for part in list(_parts):
-        part.reset_after_fork()
+    with ExitStack() as stack:  # it calls all of them, whatever one of them raises
+        for part in list(_parts):
+            stack.callback(part.reset_after_fork)
 
 
 platforms.after_fork(_after_fork)

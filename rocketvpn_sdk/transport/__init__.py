@@ -9,7 +9,6 @@ it late where it is only sometimes needed.
 from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
 from rocketvpn_sdk.transport.api import Api, ApiAnswer
 from rocketvpn_sdk.transport.api_builder import open_api
-from rocketvpn_sdk.transport.grants import Authenticator
 from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.order_changes import OrderChangePending
 from rocketvpn_sdk.transport.owner import Owner
@@ -26,7 +25,6 @@ __all__ = [
     "SENT_KEY",
     "Api",
     "ApiAnswer",
-    "Authenticator",
     "DeviceRevokedNotice",
     "Documents",
     "OrderChangePending",

@@ -8,15 +8,14 @@ from collections.abc import Callable
 import httpx
 
 from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.permit import Permit
-from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.transport.api import Api
 from rocketvpn_sdk.transport.connections import Connections
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.grants import Authenticator
 from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.pools import Proxy
 from rocketvpn_sdk.transport.requests import parse_server
@@ -68,12 +67,8 @@ def open_api(
     Raises:
         ConfigurationError: ``server`` or ``proxy`` cannot be used.
     """
-
-    def policy() -> Policy:
-        return permit.policy
-
     origin = parse_server(server)
-    ledger = SentLedger(stream, documents, policy)
+    ledger = SentLedger(stream, documents, lambda: permit.policy)
     server_clock = ServerClock(clock, trusted_time, agree)
     connections = Connections(
         context=context,

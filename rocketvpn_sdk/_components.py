@@ -23,6 +23,7 @@ from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
     from rocketvpn_sdk.consent.decisions import Decisions
+    from rocketvpn_sdk.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.policy import Policies
@@ -170,6 +171,13 @@ class Components(OneHolder):
             channel=config.channel,
             limits=config.limits,
         )
+
+    @_LazyAttribute
+    def diagnostics(self) -> Diagnostics:
+        """The public group."""
+        from rocketvpn_sdk.diagnostics import Diagnostics
+
+        return Diagnostics(self.context, self.journal, lambda: self.api, lambda: self.files, self.config.app_version)
 
     def _files_if_any(self) -> TrustedFiles | None:
         return None if self.config.resolved_root is None else self.files

@@ -26,6 +26,7 @@ from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
+    from rocketvpn_sdk.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.policy import Policies
@@ -182,6 +183,11 @@ class RocketVPN(OneHolder):
         And ``advice``, which is to be shown before ``device.bind``.
         """
         return self._components.policies
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """Reports that do not say who you are: ``prepare``, ``send``."""
+        return self._components.diagnostics
 
     @property
     def updates(self) -> Updates:

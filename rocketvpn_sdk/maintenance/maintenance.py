@@ -8,6 +8,7 @@ import msgspec
 
 from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.clock import DAY, Age
+from rocketvpn_sdk.consent.reports import RELAYED, REPORTS, SentReports, forget_old
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.maintenance.worker import (
@@ -143,6 +144,16 @@ class Maintenance:
         self._components.journal.purge_daily()
         self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
         self._components.decisions.settle()
+        self._forget_handles()
+
+    def _forget_handles(self) -> None:
+        components = self._components
+        vault, policy = components.vault, components.versions.in_force().binding
+        held = vault.get(REPORTS, SentReports)
+        if held is not None and held.fresh(vault.now(), policy) != held:
+            with vault.write() as transaction:
+                if forget_old(transaction, vault.now(), policy):
+                    transaction.request_rotation(components.config.clock.time())
 
     def _deliver(self, *, ahead: bool) -> None:
         """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
@@ -152,13 +163,15 @@ class Maintenance:
         components = self._components
         components.decisions.settle()
         deleting = components.context.deletions()
-        if not consent_delivery.prepare(components.decisions) and not deleting:
-            return
-        handlers = {
-            **consent_delivery.handlers(components.queue, components.delivery),
-            **(components.deletion.handlers() if deleting else {}),
-        }
-        components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
+        if consent_delivery.prepare(components.decisions) or deleting:
+            handlers = {
+                **consent_delivery.handlers(components.queue, components.delivery),
+                **(components.deletion.handlers() if deleting else {}),
+            }
+            components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
+        if any(item.operation in RELAYED for item in components.queue.items()):
+            # Apart from the rest: a relay that cannot be reached says nothing about the server.
+            components.diagnostics.deliver(components.delivery, ahead=ahead)
 
     def _rotation_due(self) -> float | None:
         return None if self._components.vault.status().rotation_owed_since is None else 0.0

@@ -12,20 +12,15 @@ from rocketvpn_sdk.oblivious.binary_http import (
     encode_response,
 )
 from rocketvpn_sdk.oblivious.encapsulation import (
-    REQUEST_MEDIA,
-    RESPONSE_MEDIA,
     GatewayKey,
     OpenedRequest,
     SealedRequest,
     seal_request,
 )
-from rocketvpn_sdk.oblivious.key_configuration import KEYS_MEDIA, KeyConfiguration
+from rocketvpn_sdk.oblivious.key_configuration import KeyConfiguration, encode_keys, first_key
 from rocketvpn_sdk.oblivious.reading import NotOblivious
 
 __all__ = [
-    "KEYS_MEDIA",
-    "REQUEST_MEDIA",
-    "RESPONSE_MEDIA",
     "BinaryRequest",
     "BinaryResponse",
     "GatewayKey",
@@ -35,7 +30,9 @@ __all__ = [
     "SealedRequest",
     "decode_request",
     "decode_response",
+    "encode_keys",
     "encode_request",
     "encode_response",
+    "first_key",
     "seal_request",
 ]

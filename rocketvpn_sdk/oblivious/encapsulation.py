@@ -21,8 +21,6 @@ from rocketvpn_sdk.oblivious.key_configuration import (
 )
 from rocketvpn_sdk.oblivious.reading import NotOblivious, Reader
 
-REQUEST_MEDIA = "message/ohttp-req"
-RESPONSE_MEDIA = "message/ohttp-res"
 _REQUEST_LABEL = b"message/bhttp request"
 _RESPONSE_LABEL = b"message/bhttp response"
 _HEADER_BYTES = 7

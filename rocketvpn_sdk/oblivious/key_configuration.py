@@ -8,7 +8,6 @@ import msgspec
 
 from rocketvpn_sdk.oblivious.reading import NotOblivious, Reader
 
-KEYS_MEDIA = "application/ohttp-keys"
 X25519 = 0x0020
 """DHKEM(X25519, HKDF-SHA256), the one that this software speaks (RFC 9180, section 7.1)."""
 KEY_BYTES = 32

@@ -6,12 +6,14 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from sqlalchemy import URL
 
 from rocketvpn_sdk.clock import Clock, SystemClock
@@ -28,6 +30,7 @@ from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.sandbox.listener import Listener, listen, uvicorn_config
 from rocketvpn_sdk.sandbox.mail import Outbox
 from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
+from rocketvpn_sdk.sandbox.relayed import LOOPBACK, RELAY_HOSTS, Relayed, running_relay
 from rocketvpn_sdk.sandbox.releases import Releases
 from rocketvpn_sdk.sandbox.reverse_proxy import Front
 from rocketvpn_sdk.sandbox.schedule import ScheduledChanges
@@ -35,6 +38,7 @@ from rocketvpn_sdk.sandbox.seeds import YEAR, add_order
 from rocketvpn_sdk.sandbox.services import ServerConfig, Services
 from rocketvpn_sdk.sandbox.settings import ServerSettings
 from rocketvpn_sdk.sandbox.tuf_repository import POLICY
+from rocketvpn_sdk.wire import OBLIVIOUS_TARGET
 
 HOST = "localhost"
 APP_ID = "org.example.vpn"
@@ -62,7 +66,7 @@ class Sandbox:
     ) -> None:
         self.folder = Path(folder).absolute()
         self._front_proxy = front or Front()
-        self.policy = (policy or bundled_policy()).with_hosts("operator", (self.host,))
+        self.policy = self._with_hosts(policy or bundled_policy())
         self.mail = Outbox()
         self.faults = Faults(self._running)
         self.settings = ServerSettings()
@@ -233,7 +237,7 @@ class Sandbox:
         Returns:
             The policy as it was published.
         """
-        published = policy.with_hosts("operator", (self.host,))
+        published = self._with_hosts(policy)
         self.publish_target(POLICY, published.canonical_json())
         return published
 
@@ -254,7 +258,20 @@ class Sandbox:
         """Replace one of the root's two keys, and the key of each of ``roles`` (``"timestamp"``, ``"targets"``, …)."""
         self._running().repository.rotate_root(*roles)
 
+    @contextmanager
+    def relayed(self, *, relay: str = LOOPBACK, gateway: str = LOOPBACK) -> Iterator[Relayed]:
+        """Run a relay and a gateway, each a process of its own, while the block runs; publish where they are.
+
+        ``relay`` and ``gateway`` are the addresses, of this machine, that each of them listens and calls on.
+        """
+        with running_relay(self.folder, self.local_url, relay, gateway) as running:
+            self.publish_target(OBLIVIOUS_TARGET, msgspec.json.encode(running.target))
+            yield running
+
     # ------------------------------------------------------------ inside
+
+    def _with_hosts(self, policy: Policy) -> Policy:
+        return policy.with_hosts("operator", (self.host,)).with_hosts("relay", RELAY_HOSTS)
 
     def _running(self) -> Services:
         if self._services is None:
@@ -294,6 +311,7 @@ class Sandbox:
             "trust": str(self.ca_file),
             "trusted_root": str(self.trusted_root),
             "hosts": [self.host],
+            "relay_hosts": list(RELAY_HOSTS),
             "app_id": APP_ID,
         }
         # JSON's strings and lists of strings are TOML's, too.

@@ -177,7 +177,7 @@ class Components(OneHolder):
         """The public group."""
         from rocketvpn_sdk.diagnostics import Diagnostics
 
-        return Diagnostics(self.context, self.journal, lambda: self.api, lambda: self.files, self.config.app_version)
+        return Diagnostics(self.context, self.journal, lambda: self.api, self.config.app_version)
 
     def _files_if_any(self) -> TrustedFiles | None:
         return None if self.config.resolved_root is None else self.files

@@ -10,7 +10,15 @@ import msgspec
 from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED, SEND
 from rocketvpn_sdk.diagnostics.otlp import Part, decode, encode
 from rocketvpn_sdk.diagnostics.route import route_from
-from rocketvpn_sdk.errors import RateLimited, RequestRefused, RocketVPNError, ServerError, TransportError, VaultError
+from rocketvpn_sdk.errors import (
+    RateLimited,
+    RequestRefused,
+    RocketVPNError,
+    ServerError,
+    TransportError,
+    UpdateError,
+    VaultError,
+)
 from rocketvpn_sdk.vault import Queue, QueueItem
 
 if TYPE_CHECKING:
@@ -18,7 +26,8 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery
     from rocketvpn_sdk.transport.oblivious import ObliviousCalls, SealedCall
 
-_LATER = (TransportError, ServerError, RateLimited)
+_LATER = (TransportError, ServerError, RateLimited, UpdateError)
+"""Nothing is wrong with the report: it is tried again."""
 
 
 class ReportDelivery:
@@ -51,7 +60,7 @@ class ReportDelivery:
         except RocketVPNError as error:
             if isinstance(error, RequestRefused | ServerError):
                 self._look_for_another_key()
-            waits = isinstance(error, _LATER)
+            waits = isinstance(error, _LATER) or _is_about_the_way(error, item)
             return delivery.postpone(msgspec.structs.replace(item, state="waiting" if waits else "refused"), error)
         self._queue.remove(item)
         return None
@@ -64,6 +73,11 @@ class ReportDelivery:
             raise
         except RocketVPNError:
             return  # what was trusted before stays in force
+
+
+def _is_about_the_way(error: RocketVPNError, item: QueueItem) -> bool:
+    """Whether it was the relay or the gateway that refused, who know nothing of what is in a report."""
+    return isinstance(error, RequestRefused) and error.params.get("operation") == RELAYED[item.operation]
 
 
 def _call(item: QueueItem) -> SealedCall:

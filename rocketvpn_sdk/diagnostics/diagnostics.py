@@ -12,7 +12,6 @@ from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.reports import ERASE, RELAYED, REPORTS, SEND, SentReports, report_item
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.diagnostics.collect import collect, shared
-from rocketvpn_sdk.diagnostics.delivery import ReportDelivery
 from rocketvpn_sdk.diagnostics.otlp import decode, encode
 from rocketvpn_sdk.diagnostics.report import Report, ReportQueued
 from rocketvpn_sdk.errors import OperationUndeclared, ValueRefused
@@ -22,9 +21,7 @@ from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.policy.wording import text_in
 
 if TYPE_CHECKING:
-    from rocketvpn_sdk.signed_files import TrustedFiles
     from rocketvpn_sdk.transport import Api
-    from rocketvpn_sdk.transport.delivery import QueueDelivery
 
 _uniform = secrets.SystemRandom().uniform
 _REPORTED = "its records were reported already; prepare another one"
@@ -39,7 +36,6 @@ class Diagnostics:
         context: the vault, the queue and the limits.
         journal: what was recorded.
         connect: returns the calls; the network is loaded with the first use.
-        files: returns the operator's signed files.
         app_version: of the app; ``None``: it did not say.
     """
 
@@ -48,13 +44,11 @@ class Diagnostics:
         context: Context,
         journal: Journal,
         connect: Callable[[], Api],
-        files: Callable[[], TrustedFiles],
         app_version: str | None,
     ) -> None:
         self._context = context
         self._journal = journal
         self._connect = connect
-        self._files = files
         self._app_version = app_version
 
     def prepare(self, language: str = "en") -> Report | None:
@@ -127,15 +121,6 @@ class Diagnostics:
             transaction.put(REPORTS, sent.with_report(report.handle, report.until, report.taken))
             queue.add(transaction, item)
         return ReportQueued(request_id=item.id, not_before=utc(due_at))
-
-    def deliver(self, delivery: QueueDelivery, *, ahead: bool) -> None:
-        """Take what is due through the relay; of what waits for a random time, nothing goes before it.
-
-        Raises:
-            VaultError: what became of it could not be written; it still waits.
-        """
-        handlers = ReportDelivery(self._context.queue, self._connect().oblivious, self._files).handlers(delivery)
-        delivery.deliver_due(self._context.clock.time(), handlers, ahead=ahead)
 
     # ---------------------------------------------------------------- inside
 

@@ -19,13 +19,18 @@ _UNREADABLE = "the file that names the relay does not follow the contract"
 
 
 def route_from(files: TrustedFiles) -> ObliviousRoute:
-    """Return where sealed messages go, by the signed files that were verified last.
+    """Return where sealed messages go, by the signed files that were verified last; those that are too old are renewed.
 
     Raises:
         UpdateRefused: the operator names no relay (``not-found``), or the file cannot be trusted.
-        RocketVPNError: as ``TrustedFiles.read``.
+        RocketVPNError: as ``TrustedFiles.read`` and ``refresh``.
     """
-    return parse_route(files.read(OBLIVIOUS_TARGET))
+    try:
+        content = files.read(OBLIVIOUS_TARGET)
+    except UpdateRefused:
+        files.refresh()
+        content = files.read(OBLIVIOUS_TARGET)
+    return parse_route(content)
 
 
 def parse_route(content: bytes) -> ObliviousRoute:

@@ -170,8 +170,20 @@ class Maintenance:
             }
             components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
         if any(item.operation in RELAYED for item in components.queue.items()):
-            # Apart from the rest: a relay that cannot be reached says nothing about the server.
-            components.diagnostics.deliver(components.delivery, ahead=ahead)
+            self._deliver_reports(ahead=ahead)
+
+    def _deliver_reports(self, *, ahead: bool) -> None:
+        """Take reports, and the requests to erase them, through the relay; nothing goes before its random time.
+
+        Apart from all else: that the relay is away says nothing about the server.
+        """
+        with loading(self._components.vault.folder):
+            from rocketvpn_sdk.diagnostics.delivery import ReportDelivery
+
+        components = self._components
+        reports = ReportDelivery(components.queue, components.api.oblivious, lambda: components.files)
+        handlers = reports.handlers(components.delivery)
+        components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
 
     def _rotation_due(self) -> float | None:
         return None if self._components.vault.status().rotation_owed_since is None else 0.0

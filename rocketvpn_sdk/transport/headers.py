@@ -83,7 +83,7 @@ def _accept(_operation: Operation, value: str) -> bool:
 
 
 def _media(operation: Operation, value: str) -> bool:
-    """RFC 6749 is spoken in forms; merge patches (RFC 7396 §4) and sealed messages have their types; the rest is JSON."""
+    """RFC 6749 is spoken in forms; merge patches (RFC 7396 §4) and sealed messages have types; the rest is JSON."""
     if operation.identity == "key":
         return value == wire.FORM
     if value == wire.OHTTP_REQUEST:

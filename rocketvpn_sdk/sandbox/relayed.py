@@ -17,8 +17,6 @@ from rocketvpn_sdk.sandbox import server_keys
 from rocketvpn_sdk.sandbox.gateway import KEY_ID
 
 LOOPBACK = "127.0.0.1"
-RELAY_HOSTS = ("localhost", "127.0.0.2")
-"""What the sandbox's policy calls the relay's hosts."""
 _STOP_SECONDS = 5.0
 
 

@@ -30,7 +30,7 @@ from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.sandbox.listener import Listener, listen, uvicorn_config
 from rocketvpn_sdk.sandbox.mail import Outbox
 from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
-from rocketvpn_sdk.sandbox.relayed import LOOPBACK, RELAY_HOSTS, Relayed, running_relay
+from rocketvpn_sdk.sandbox.relayed import LOOPBACK, Relayed, running_relay
 from rocketvpn_sdk.sandbox.releases import Releases
 from rocketvpn_sdk.sandbox.reverse_proxy import Front
 from rocketvpn_sdk.sandbox.schedule import ScheduledChanges
@@ -51,7 +51,8 @@ class Sandbox:
 
     ``port=0`` takes a free one. ``database_url`` is SQLAlchemy's (default: an SQLite file in the folder). ``clock`` and
     ``policy`` default to the machine's clock and the bundled policy. ``front`` says what stands in front of it, if
-    anything does. One object runs once at a time, and can be started again.
+    anything does. ``relay_hosts`` are the names by which clients call the relay (``relayed``). One object runs once at a
+    time, and can be started again.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class Sandbox:
         clock: Clock | None = None,
         policy: Policy | None = None,
         front: Front | None = None,
+        relay_hosts: tuple[str, ...] = (HOST,),
     ) -> None:
+        self.relay_hosts = relay_hosts
         self.folder = Path(folder).absolute()
         self._front_proxy = front or Front()
         self.policy = self._with_hosts(policy or bundled_policy())
@@ -271,7 +274,7 @@ class Sandbox:
     # ------------------------------------------------------------ inside
 
     def _with_hosts(self, policy: Policy) -> Policy:
-        return policy.with_hosts("operator", (self.host,)).with_hosts("relay", RELAY_HOSTS)
+        return policy.with_hosts("operator", (self.host,)).with_hosts("relay", self.relay_hosts)
 
     def _running(self) -> Services:
         if self._services is None:
@@ -311,7 +314,7 @@ class Sandbox:
             "trust": str(self.ca_file),
             "trusted_root": str(self.trusted_root),
             "hosts": [self.host],
-            "relay_hosts": list(RELAY_HOSTS),
+            "relay_hosts": list(self.relay_hosts),
             "app_id": APP_ID,
         }
         # JSON's strings and lists of strings are TOML's, too.

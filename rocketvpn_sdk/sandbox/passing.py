@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import urlsplit
 
 from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context
@@ -97,15 +97,24 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing down: whom a message came from is nobody's business."""
 
 
+class _TlsServer(ThreadingHTTPServer):
+    """One thread a connection; the handshake is its own, so that nobody waits for another's."""
+
+    def __init__(self, address: tuple[str, int], handler: type[_Handler], context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(address, handler)
+
+    def get_request(self) -> tuple[ssl.SSLSocket, Any]:
+        plain, address = super().get_request()
+        return self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False), address
+
+
 def serve(folder: Path, address: str, path: str, media: str, answer: Callable[[bytes], Passed]) -> None:
     """Serve ``answer`` on ``path`` until standard input ends; say the port on standard output first."""
     served = {"answer": staticmethod(answer), "media": media, "path_served": path}
-    server = ThreadingHTTPServer((address, 0), type("Handler", (_Handler,), served))
-    server.daemon_threads = True
     hosts = ("localhost", address) if address == "127.0.0.1" else (address,)
-    server.socket = server_context(load_ca(folder), *hosts).wrap_socket(
-        server.socket, server_side=True, do_handshake_on_connect=False
-    )
+    context = server_context(load_ca(folder), *hosts)
+    server = _TlsServer((address, 0), type("Handler", (_Handler,), served), context)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()

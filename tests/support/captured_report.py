@@ -38,7 +38,7 @@ def main() -> None:
     ):
         subprocess.run(["ip", *command.split()], check=True)
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(seen_of_a_report(Path(folder))))
+        sys.stdout.write(json.dumps(seen_of_a_report(Path(folder))) + "\n")
 
 
 def seen_of_a_report(place: Path) -> dict[str, Any]:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rocketvpn_sdk import Limits, RocketVPN
+from rocketvpn_sdk.consent.reports import ErasureHandle
+from rocketvpn_sdk.diagnostics import Report
+from rocketvpn_sdk.diagnostics.otlp import encode
 from support.app_events import Crashed, SessionConnected
 from support.world import World
 
@@ -24,6 +27,23 @@ def agree(rocket: RocketVPN, consents: Sequence[tuple[str, str | None]] = CONSEN
     rocket.consent.declare_age(True)
     for purpose, recipient in consents:
         rocket.consent.grant(rocket.consent.notice(purpose, recipient=recipient))
+
+
+def prepared_nowhere() -> Report:
+    """Return a report that no device prepared."""
+    body = encode([{"erasure_handle": "0" * 32, "platform": "linux"}, {"recorded_at": 0, "event_name": "app.crashed"}])
+    return Report(
+        body=body,
+        records=1,
+        left_out=(),
+        operator="",
+        relay="",
+        server="https://localhost",
+        handle=ErasureHandle("0" * 32, 0.0),
+        since=0.0,
+        until=0.0,
+        taken=1,
+    )
 
 
 def crash(rocket: RocketVPN, *failures: str) -> None:

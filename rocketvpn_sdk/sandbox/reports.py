@@ -22,6 +22,7 @@ from rocketvpn_sdk.sandbox.services import Services
 from rocketvpn_sdk.sandbox.tables import ReportRow
 
 PATH = "/v1/logs"
+_LONGEST_KEY = 255
 _OPERATION, _HANDLE = "diagnostics.send", "erasure_handle"
 
 
@@ -101,6 +102,6 @@ def _attributes(export: _Export) -> Iterator[_Attribute]:
 
 def _key(request: ServerRequest) -> str:
     keys = request.all("idempotency-key")
-    if len(keys) != 1:
+    if len(keys) != 1 or not 1 <= len(keys[0]) <= _LONGEST_KEY:
         raise Refused("idempotency-key-missing")
     return keys[0]

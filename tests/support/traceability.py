@@ -75,9 +75,9 @@ WHAT: dict[str, Clause] = {
         ("transport/proof.py", "transport/session.py", "identity.py"),
     ),
     "U3": Clause(
-        "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown. Reports "
-        "are seen before they go, go sealed through a relay, and say nobody's name; a withdrawal destroys what was kept, "
-        "drops what waits, and has what was sent erased.",
+        "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown. "
+        "Reports are seen before they go, go sealed through a relay, and say nobody's name; a withdrawal destroys what "
+        "was kept, drops what waits, and has what was sent erased.",
         (
             "policy/decide.py",
             "consent/decisions.py",

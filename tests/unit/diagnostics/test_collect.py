@@ -27,7 +27,7 @@ def entries(minutes: Sequence[int], purpose: str = "improvement") -> list[Entry]
 def test_reports_made_one_after_the_other_have_each_record_once(minutes: list[int], data: st.DataObject) -> None:
     """Times are to the minute, so that more of a minute may come after it was reported."""
     whole, sent, reported = entries(minutes), SentReports(), list[int]()
-    for cut in sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4))) + [len(whole)]:
+    for cut in [*sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=4))), len(whole)]:
         there = [entry for entry in whole[:cut] if entry.at.timestamp() >= sent.until]
         found = collect(there, sent, SEND)
         reported += [record["attempt"] for record in found.records]

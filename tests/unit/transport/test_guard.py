@@ -462,6 +462,8 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "tunnel_public_key": KEY, "region": "de-fra",
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}
+    carried = {field for declared in bundled_policy().operations.values() for field in declared.fields}
+    assert carried <= samples.keys(), f"give each an example above: {carried - samples.keys()}"
     for operation, declared in bundled_policy().operations.items():
         inside = {name: samples[field] for name, field in declared.names.items()}
         inside |= {field: samples[field] for field in declared.fields if field not in declared.names.values()}

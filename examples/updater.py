@@ -8,7 +8,7 @@ Start a server, publish something, and run this with the file that the server wr
 
 What follows ``--`` is started with the path of the file behind it. In an app that is one of:
 
-    Velopack   Update.exe apply --waitPid PID --package    the package is a full .nupkg
+    Velopack   Update.exe apply --package                  the package is a full .nupkg
     Windows    msiexec /i                                  an .msi
     macOS      installer -target CurrentUserHomeDirectory -pkg
 

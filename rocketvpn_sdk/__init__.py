@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rocketvpn_sdk import errors
-    from rocketvpn_sdk.client import RocketVPN, Status
+    from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.config import Config
     from rocketvpn_sdk.journal import Entry, Event
     from rocketvpn_sdk.limits import Limits
+    from rocketvpn_sdk.maintenance import Status
     from rocketvpn_sdk.policy import Policy, load_policy
     from rocketvpn_sdk.rights import DeletionConfirmed, DeletionPlan, Outcome, Receipt, Report
     from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets, SecretStore

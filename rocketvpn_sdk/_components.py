@@ -10,29 +10,32 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.consent import CurrentConsents, Permit, Versions
+from rocketvpn_sdk.consent import CurrentConsents
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.masking import OneHolder
+from rocketvpn_sdk.permit import Permit
+from rocketvpn_sdk.policy_versions import Versions
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
-    from rocketvpn_sdk.consent import Consent
-    from rocketvpn_sdk.consents import Consents
-    from rocketvpn_sdk.device import Devices
+    from rocketvpn_sdk.consent.decisions import Decisions
+    from rocketvpn_sdk.groups.consent import Consents
+    from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
-    from rocketvpn_sdk.signed_files import Policies, TrustedFiles
+    from rocketvpn_sdk.rights.local import LocalData
+    from rocketvpn_sdk.signed_files import TrustedFiles
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.transport.delivery import QueueDelivery
-    from rocketvpn_sdk.updates import Updates
     from rocketvpn_sdk.witness import WitnessRecord
 
 OPERATOR = "operator"
-DELETION = "rights.request"
-"""The operation of a deletion that waits for the server."""
 
 T = TypeVar("T")
 
@@ -62,26 +65,31 @@ class Components(OneHolder):
     Args:
         config: what the app decides.
         vault: where everything rests.
-        queued: called when something was queued for the server.
+        queued: called when something was queued for the server, where a worker delivers it.
     """
 
     def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
         self.opening = threading.RLock()
         self.config = config
         self.vault = vault
-        self.events = EventBus(config.dispatch)
         self.versions = Versions(vault, config.resolved_policy)
         self.current_consents = CurrentConsents(
             vault, collect=config.collect, policies=lambda: self.versions.in_force().policies
         )
-        self.permit = Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp)
-        self.queue = Queue(vault, queued, worked=config.background)
+        self.context = context = Context(
+            vault=vault,
+            clock=config.clock,
+            limits=config.limits,
+            events=EventBus(config.dispatch),
+            permit=Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp),
+            queue=Queue(vault, queued, worked=True) if config.background else Queue(vault),
+        )
+        self.events, self.permit, self.queue = context.events, context.permit, context.queue
         self.sent = SealedLog(vault, "sent", block_records=32)
         self.watch = self._watch() if config.witness else None
         """What notes the app's other connections; ``None``: the witness is off."""
         hosts = config.resolved_policy.recipients[OPERATOR].hosts
-        log = SealedLog(vault, "log")
-        self.journal = Journal(vault, log, self.permit, config.clock, config.limits, own_hosts=hosts)
+        self.journal = Journal(context, SealedLog(vault, "log"), own_hosts=hosts)
 
     def opened(self, name: str) -> Any:
         """Return the component ``name``; ``None``: it was not opened yet."""
@@ -89,10 +97,7 @@ class Components(OneHolder):
 
     def device_id(self) -> str | None:
         """Return the id under which this device is bound, or ``None``."""
-        with loading(self.vault.folder):
-            from rocketvpn_sdk.identity import CREDENTIALS, Credentials  # brings what reads keys
-
-        credentials = self.vault.get(CREDENTIALS, Credentials)
+        credentials = self.context.credentials()
         return credentials.device_id if credentials else None
 
     @property
@@ -101,10 +106,6 @@ class Components(OneHolder):
         if self.vault.closed:
             return 0
         return self.journal.unsealed + self.sent.buffered + (self.watch.unsealed if self.watch is not None else 0)
-
-    def deleting(self) -> bool:
-        """Whether a deletion waits for the server."""
-        return any(item.operation == DELETION for item in self.queue.items())
 
     # ------------------------------------------------------------ the network
 
@@ -129,7 +130,6 @@ class Components(OneHolder):
             proxy_context=lambda: tls_context(trust=config.trust, allow_tls12=config.allow_tls12),
             agree=self.vault.agree,
             trusted_time=lambda: self.vault.age().highest,
-            seen=self.journal.known.seen,
             scrubber=self.journal.scrubber,
         )
 
@@ -159,7 +159,7 @@ class Components(OneHolder):
     @_LazyAttribute
     def updates(self) -> Updates:
         """The public group."""
-        from rocketvpn_sdk.updates import Updates
+        from rocketvpn_sdk.groups.updates import Updates
 
         config = self.config
         return Updates(
@@ -171,20 +171,19 @@ class Components(OneHolder):
             limits=config.limits,
         )
 
-    @property
-    def _files_if_any(self) -> Callable[[], TrustedFiles] | None:
-        return None if self.config.resolved_root is None else lambda: self.files
+    def _files_if_any(self) -> TrustedFiles | None:
+        return None if self.config.resolved_root is None else self.files
 
     # ------------------------------------------------------------ consents and policies
 
     @_LazyAttribute
-    def consent(self) -> Consent:
-        """What decides about consents; recording needs none of it."""
-        from rocketvpn_sdk.consent import Consent
+    def decisions(self) -> Decisions:
+        """What writes decisions about consents; recording needs none of it."""
+        from rocketvpn_sdk.consent.decisions import Decisions
 
-        return Consent(
+        return Decisions(
             self.current_consents,
-            queue=self.queue,
+            self.queue,
             device=self.device_id,
             on_shred=self.journal.shredded,
             before_opening=self.journal.flush,
@@ -193,14 +192,14 @@ class Components(OneHolder):
     @_LazyAttribute
     def consents(self) -> Consents:
         """The public group."""
-        from rocketvpn_sdk.consents import Consents
+        from rocketvpn_sdk.groups.consent import Consents
 
-        return Consents(self.consent, connect=lambda: self.api, queue=self.queue, events=self.events)
+        return Consents(self.decisions, connect=lambda: self.api, delivery=lambda: self.delivery)
 
     @_LazyAttribute
     def policies(self) -> Policies:
         """The public group."""
-        from rocketvpn_sdk.signed_files.policies import Policies
+        from rocketvpn_sdk.groups.policy import Policies
 
         # What waits in memory is sealed before another version binds: it was given under the one that still holds.
         return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
@@ -210,15 +209,13 @@ class Components(OneHolder):
     @_LazyAttribute
     def devices(self) -> Devices:
         """The public group."""
-        from rocketvpn_sdk.device import Devices
+        from rocketvpn_sdk.groups.device import Devices
 
-        config = self.config
         return Devices(
             api=self.api,
             documents=self.vault,
-            clock=config.clock,
-            app_id=config.app_id,
-            deleting=self.deleting,
+            clock=self.config.clock,
+            deleting=lambda: bool(self.context.deletions()),
             notify_again=self._notify_again,
         )
 
@@ -231,70 +228,31 @@ class Components(OneHolder):
 
         return WitnessRecord(self.vault, self.permit)
 
+    @property
+    def _local(self) -> LocalData:
+        from rocketvpn_sdk.rights.local import LocalData
+
+        return LocalData(self.journal, self.consents, self.versions, self.witness)
+
     @_LazyAttribute
     def deletion(self) -> Deletion:
         """What carries deletions through."""
         from rocketvpn_sdk.rights.delete import Deletion
 
-        return Deletion(
-            vault=self.vault,
-            journal=self.journal,
-            api=self.api,
-            queue=self.queue,
-            delivery=self.delivery,
-            clock=self.config.clock,
-            events=self.events,
-            witness=self.witness,
-            files=self._files_if_any,
-            receipts=self.config.receipts,
-        )
+        return Deletion(self.context, self._local, self.api, self.delivery, self._files_if_any, self.config.receipts)
 
     @_LazyAttribute
     def rights(self) -> Rights:
         """The public group."""
         from rocketvpn_sdk.rights import Rights
-        from rocketvpn_sdk.rights.correct import Correction
-        from rocketvpn_sdk.rights.disclosures import Disclosures
-        from rocketvpn_sdk.rights.export import Export
-        from rocketvpn_sdk.rights.planning import Planning
-        from rocketvpn_sdk.rights.requests import DataRequests
         from rocketvpn_sdk.rights.ticket import new_ticket
-        from rocketvpn_sdk.rights.view import View
 
-        config, api, clock, journal, consent = self.config, self.api, self.config.clock, self.journal, self.consent
-        requests, disclosures = DataRequests(vault=self.vault, queue=self.queue, api=api), Disclosures(api)
-        view = View(
-            vault=self.vault,
-            journal=journal,
-            queue=self.queue,
-            consent=consent,
-            versions=self.versions,
-            witness=self.witness,
-            api=api,
-            clock=clock,
-            limits=self.config.limits,
-            disclosures=disclosures,
-            requests=requests,
-        )
+        config = self.config
         return Rights(
-            api=api,
-            view=view,
-            planning=Planning(api, clock, view),
-            correction=Correction(api, self.permit, clock),
-            deletion=self.deletion,
-            witness=self.witness,
-            requests=requests,
-            disclosures=disclosures,
-            export=Export(
-                view=view,
-                journal=journal,
-                consent=consent,
-                requests=requests,
-                ledger=api.sent,
-                witness=self.witness,
-                policy=lambda: api.policy,
-            ),
-            clock=clock,
+            self.context,
+            self._local,
+            self.api,
+            self.deletion,
             files=self._files_if_any,
             new_ticket=lambda scope: new_ticket(config.origin, scope, config.pins, allow_tls12=config.allow_tls12),
         )

@@ -13,30 +13,24 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import msgspec
-
 from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.arguments import checks_arguments
-from rocketvpn_sdk.background import BackgroundStatus
-from rocketvpn_sdk.clock import Age
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.errors import RocketVPNError, VaultClosed, VaultLocked
+from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.files import loading
-from rocketvpn_sdk.maintenance import Maintenance
-from rocketvpn_sdk.masking import OneHolder, mask
-from rocketvpn_sdk.vault import Removal, Vault, VaultStatus
-from rocketvpn_sdk.vault import folder as folders
-from rocketvpn_sdk.vault.passphrase import file_names
-from rocketvpn_sdk.waiting import WaitingRequests
-from rocketvpn_sdk.wire import OrderChange, ServerMetadata
+from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.maintenance import Maintenance, Status
+from rocketvpn_sdk.masking import OneHolder
+from rocketvpn_sdk.vault import Removal, Vault
+from rocketvpn_sdk.wire import ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
-    from rocketvpn_sdk.consents import Consents
-    from rocketvpn_sdk.device import Devices
+    from rocketvpn_sdk.groups.consent import Consents
+    from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
-    from rocketvpn_sdk.signed_files import Policies
-    from rocketvpn_sdk.updates import Updates
     from rocketvpn_sdk.vault.verify import Verified
 
 logger = logging.getLogger(__name__)
@@ -45,26 +39,6 @@ _GRACE = 0.5
 """Seconds for a thread whose wait the deadline ended to put back what it could not write."""
 
 logging.getLogger("rocketvpn_sdk").addHandler(logging.NullHandler())  # our own logs go nowhere by default
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """How things are on this device."""
-
-    vault: VaultStatus
-    bound: bool | None
-    """``None``: the vault is locked, so it cannot be said."""
-    order: str | None
-    """The order number, masked."""
-    policy_version: int
-    waiting: int | None
-    """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
-    age: Age | None
-    """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
-    background: BackgroundStatus | None = None
-    """The worker of ``Config(background=True)``; ``None``: there is none."""
-    order_changes: tuple[OrderChange, ...] = ()
-    """What waits for the order and can be called off here, as the server last said while the app runs: see
-    ``OrderChangePending``."""
 
 
 class Closed(Notification, frozen=True, kw_only=True):
@@ -87,10 +61,9 @@ class RocketVPN(OneHolder):
 
     def __init__(self, config: Config, vault: Vault) -> None:
         """Connect the components; called by ``open``."""
-        self._components = components = Components(config, vault, self._queued)
+        self._components = components = Components(config, vault, lambda: self._maintenance.background.poke())
         self._maintenance = Maintenance(components)
         self._closed: Closed | None = None
-        self._background = self._maintenance.worker() if config.background else None
         self.events = components.events
         self.journal = components.journal
         self.journal.register(config.events)
@@ -136,8 +109,8 @@ class RocketVPN(OneHolder):
         components.journal.unlocked()
         if components.versions.in_force().pending is not None:
             components.policies.announce()
-        if self._background is not None:
-            self._background.start()
+        if components.config.background:
+            self._maintenance.background.start()
 
     def close(self) -> Closed:
         """Flush and close; calling it again is fine.
@@ -154,15 +127,13 @@ class RocketVPN(OneHolder):
         components, limit = self._components, self._components.config.limits.close_timeout
         until = time.monotonic() + limit
         components.vault.end_within(limit)
-        if self._background is not None:
-            self._background.end()
+        self._maintenance.background.end()
         api = components.opened("api")
         if api is not None:
             api.interrupt()
         try:
             components.journal.close(max(0.0, until - time.monotonic()) + _GRACE)
-            if self._background is not None:
-                self._background.join(max(0.0, until - time.monotonic()))
+            self._maintenance.background.join(max(0.0, until - time.monotonic()))
             if api is not None:
                 api.close(max(0.0, until - time.monotonic()))
             with suppress(RocketVPNError):  # what is closing anyway; everything the user did is durable already
@@ -248,30 +219,7 @@ class RocketVPN(OneHolder):
 
         Asks the secret store in one case: when another process replaced the root key meanwhile.
         """
-        components, vault = self._components, self._components.vault.status()
-        bound = order = waiting = None
-        if vault.state == "unlocked":
-            with loading(components.vault.folder):
-                from rocketvpn_sdk.identity import (  # brings what reads keys; recording needs none of it
-                    BINDING,
-                    Binding,
-                )
-
-            with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
-                binding = components.vault.get(BINDING, Binding)
-                bound, waiting = binding is not None, len(components.queue.items())
-                order = mask(binding.order_number) if binding else None
-            vault = components.vault.status()
-        return Status(
-            vault=vault,
-            bound=bound,
-            order=order,
-            policy_version=components.versions.in_force().binding.version,
-            waiting=waiting,
-            age=components.vault.age() if vault.state == "unlocked" else None,
-            background=self._background.status() if self._background else None,
-            order_changes=api.order_changes.newest if (api := components.opened("api")) else (),
-        )
+        return self._maintenance.status()
 
     def verify(self) -> Verified:
         """Open every block and document, walk every chain, check every seal; return how many there are.
@@ -321,11 +269,6 @@ class RocketVPN(OneHolder):
         self._maintenance.all()
         return self.status()
 
-    def _queued(self) -> None:
-        """Wake the worker: something waits for the server."""
-        if self._background is not None:
-            self._background.poke()
-
     @staticmethod
     def reset(config: Config) -> Removal:
         """Remove the vault of ``config``, whatever state it is in, and its secrets; needs no unlock.
@@ -341,13 +284,10 @@ class RocketVPN(OneHolder):
         """
         with loading(config.folder):
             from rocketvpn_sdk.signed_files.folder import beside, remove
+            from rocketvpn_sdk.vault.resetting import reset_vault
 
         folder, secrets = config.folder, config.resolved_secrets
-        if not folders.holds_vault(folder, file_names(folder, secrets)):
-            return Removal()
-        folders.check(folder)
-        folders.require_ours(folder)
-        return Vault.reset(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
+        return reset_vault(folder, secrets, config.clock, config.limits, also=lambda: remove(beside(folder)))
 
     def __repr__(self) -> str:
         return f"RocketVPN({self._components.vault.status().state})"

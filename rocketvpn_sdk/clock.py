@@ -83,12 +83,12 @@ class CheckedClock:
         return self._asked(self._clock.monotonic, _LONGEST_RUN)
 
     def since_boot(self) -> float:
-        """See ``since_boot``.
+        """See ``since_boot_of``.
 
         Raises:
             CallbackFailed: as ``monotonic``.
         """
-        return self._asked(lambda: since_boot(self._clock), _LONGEST_RUN)
+        return self._asked(lambda: since_boot_of(self._clock)(), _LONGEST_RUN)
 
     def boot_id(self) -> str:
         """See ``boot_id``.
@@ -121,14 +121,14 @@ def checked_clock(clock: Clock | None) -> Clock:
     return clock if type(clock) in (SystemClock, CheckedClock) else CheckedClock(clock)
 
 
-def since_boot(clock: Clock) -> float:
-    """Return what ``clock`` counts also while the machine is suspended, where it can tell; else its ``monotonic``."""
+def since_boot_of(clock: Clock) -> Callable[[], float]:
+    """Return how ``clock`` counts also while the machine is suspended, where it can tell; else its ``monotonic``."""
     ask: Callable[[], float] = getattr(clock, "since_boot", clock.monotonic)
-    return ask()
+    return ask
 
 
 def boot_id(clock: Clock) -> str:
-    """Return what names the run of the machine that ``since_boot`` counts; empty where ``clock`` cannot tell."""
+    """Return what names the run of the machine that ``since_boot_of`` counts; empty where ``clock`` cannot tell."""
     ask: Callable[[], str] = getattr(clock, "boot_id", str)
     return ask()
 
@@ -353,3 +353,8 @@ def _moved(age: Age, server: float, word: Word | None) -> Age:
 def utc(seconds: float) -> datetime:
     """Return ``seconds`` since the epoch as an aware ``datetime`` in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def iso_utc(seconds: float) -> str:
+    """Return ``seconds`` since the epoch as people and servers write it, e.g. ``2026-02-15T12:00:00Z``."""
+    return utc(int(seconds)).isoformat().replace("+00:00", "Z")

@@ -19,7 +19,7 @@ import msgspec
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import Unfit, kinds_of
 from rocketvpn_sdk.clock import Clock, SystemClock, checked_clock
-from rocketvpn_sdk.entered import Question
+from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
 from rocketvpn_sdk.files import absolute, path_problem, read_given, why
@@ -28,9 +28,6 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
 from rocketvpn_sdk.vault.folder import ROOM
 from rocketvpn_sdk.vault.secrets import KeyringSecrets, SecretStore
-
-Authenticator = Callable[[Question], str | None]
-"""Asks the user for the code that a challenge names; ``None``: the user cancelled."""
 
 _SERVER = re.compile(r"https://[^\s/?#@\\]+/*")
 _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")

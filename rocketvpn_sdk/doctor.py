@@ -45,8 +45,8 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
 
     check: str
     state: State
-    sentence: str
-    action: str = ""
+    message: str
+    remedy: str = ""
     """What to do about it; empty where there is nothing to do."""
     hint: str = ""
     """What a developer can do about it, in English."""
@@ -125,17 +125,15 @@ def _examine(rocket: RocketVPN, config: Config, *, online: bool) -> Iterator[Dia
 def _keyring(rocket: RocketVPN) -> Diagnosis:
     vault = rocket.status().vault
     if vault.rotation_owed_since is None and vault.keeps_deleted:
-        sentence = f"The key can be read. {vault.keeps_deleted} holds it, and keeps what is deleted from it."
-        return _attention(
-            "keyring", sentence, "Empty its recycle bin after each deletion, or switch the bin off there."
-        )
+        message = f"The key can be read. {vault.keeps_deleted} holds it, and keeps what is deleted from it."
+        return _attention("keyring", message, "Empty its recycle bin after each deletion, or switch the bin off there.")
     if vault.rotation_owed_since is None:
         return _fine("keyring", f"The key can be read from the {vault.secrets}.")
     return Diagnosis(
         check="keyring",
         state="attention",
-        sentence="Something was deleted, and the key above it could not be changed in the secret store since then.",
-        action="It is changed as soon as the store can be written to. Unlock the store and open the app once.",
+        message="Something was deleted, and the key above it could not be changed in the secret store since then.",
+        remedy="It is changed as soon as the store can be written to. Unlock the store and open the app once.",
     )
 
 
@@ -148,26 +146,26 @@ def _content(rocket: RocketVPN) -> Diagnosis:
 def _clock(rocket: RocketVPN, config: Config) -> Diagnosis:
     age, wall = rocket.status().age or Age(), config.clock.time()
     if age.leap_to is not None:
-        sentence = f"The clock leapt to {utc(age.leap_to):%Y-%m-%d}; nothing is destroyed on its word alone."
-        return _attention("clock", sentence, "Check the date of this device.")
+        message = f"The clock leapt to {utc(age.leap_to):%Y-%m-%d}; nothing is destroyed on its word alone."
+        return _attention("clock", message, "Check the date of this device.")
     if age.warned:
-        sentence = (
+        message = (
             f"The server says that it is far later than {utc(wall):%Y-%m-%d}; what would be over by then is hidden."
         )
         return _attention(
-            "clock", sentence, "Check the date of this device; a day later it is destroyed if both say so."
+            "clock", message, "Check the date of this device; a day later it is destroyed if both say so."
         )
     if age.highest - wall > _LARGEST_SKEW:
-        sentence = f"The clock says {utc(wall):%Y-%m-%d %H:%M} UTC, and it was later than that here before."
-        return _attention("clock", sentence, "Check the date and the time zone of this device.")
+        message = f"The clock says {utc(wall):%Y-%m-%d %H:%M} UTC, and it was later than that here before."
+        return _attention("clock", message, "Check the date and the time zone of this device.")
     return _fine("clock", "The clock has not been set back.")
 
 
 def _queue(rocket: RocketVPN) -> Diagnosis:
     waiting = rocket.status().waiting or 0
     if waiting:
-        sentence = f"{waiting} of your requests have not been confirmed by the server yet."
-        return _attention("queue", sentence, "They are delivered with the next connection.")
+        message = f"{waiting} of your requests have not been confirmed by the server yet."
+        return _attention("queue", message, "They are delivered with the next connection.")
     return _fine("queue", "Nothing waits for the server.")
 
 
@@ -188,9 +186,9 @@ def _server(config: Config, date: float | None) -> Diagnosis:
     if abs(skew) <= _LARGEST_SKEW:
         return _fine("server", f"{config.origin} answers, and the clocks agree.")
     side = "ahead of" if skew > 0 else "behind"
-    sentence = f"This device's clock is {round(abs(skew) / 60):,} minutes {side} the server's."
-    action = "Set it: what is signed at the wrong time is refused."
-    return Diagnosis(check="server", state="problem", sentence=sentence, action=action)
+    message = f"This device's clock is {round(abs(skew) / 60):,} minutes {side} the server's."
+    remedy = "Set it: what is signed at the wrong time is refused."
+    return Diagnosis(check="server", state="problem", message=message, remedy=remedy)
 
 
 def _binding(rocket: RocketVPN, config: Config) -> Diagnosis:
@@ -202,12 +200,12 @@ def _binding(rocket: RocketVPN, config: Config) -> Diagnosis:
     if binding is not None and bound_elsewhere(
         binding, app_id=config.app_id, os_user=platforms.os_user(), machine_id=read_machine_id()
     ):
-        sentence = "What is stored here was bound on another machine, or before the system was installed anew."
-        action = (
+        message = "What is stored here was bound on another machine, or before the system was installed anew."
+        remedy = (
             "If it is a copy, remove it with `rocketvpn reset` and bind this machine by itself: both are one device to"
             " the server, and what one deletes is gone for the other."
         )
-        return _attention("binding", sentence, action)
+        return _attention("binding", message, remedy)
     paid = f"The order {rocket.status().order} is {order.state}, paid until {order.paid_until}."
     return _fine("binding", paid)
 
@@ -218,11 +216,11 @@ def _policy(rocket: RocketVPN, config: Config) -> Diagnosis:
     if aside is None or found.state in ("problem", "attention"):
         return found
     name = f"{aside.document.policy_id}, version {aside.version}"
-    sentence = f"{found.sentence} The text that this program came with ({name}) is another one, and is not used."
+    message = f"{found.message} The text that this program came with ({name}) is another one, and is not used."
     if aside.document.policy_id != held.document.policy_id:
-        return msgspec.structs.replace(found, sentence=sentence)  # the app has a policy of its own
+        return msgspec.structs.replace(found, message=message)  # the app has a policy of its own
     return _attention(
-        "policy", sentence, "A text of an app's own needs its own policy_id; each change, a higher version."
+        "policy", message, "A text of an app's own needs its own policy_id; each change, a higher version."
     )
 
 
@@ -232,8 +230,8 @@ def _signed_policy(rocket: RocketVPN, config: Config) -> Diagnosis:
     notice = rocket.policy.check()
     if notice is None or notice.binds_on is not None:
         return _fine("policy", f"Version {rocket.policy.current.version} holds, and the signed files are in order.")
-    sentence = f"Version {notice.version} of the policy is announced and was not shown yet."
-    return _attention("policy", sentence, "Show it: it does not bind before.")
+    message = f"Version {notice.version} of the policy is announced and was not shown yet."
+    return _attention("policy", message, "Show it: it does not bind before.")
 
 
 # ---------------------------------------------------------------- findings
@@ -247,20 +245,20 @@ def _checked(check: str, look: Callable[[], Diagnosis]) -> Diagnosis:
 
 
 def _found(check: str, error: RocketVPNError) -> Diagnosis:
-    said = {"sentence": error.message, "action": error.remedy, "hint": error.hint}
+    said = {"message": error.message, "remedy": error.remedy, "hint": error.hint}
     return Diagnosis(check=check, state="problem", code=error.code, **said)
 
 
-def _fine(check: str, sentence: str) -> Diagnosis:
-    return Diagnosis(check=check, state="ok", sentence=sentence)
+def _fine(check: str, message: str) -> Diagnosis:
+    return Diagnosis(check=check, state="ok", message=message)
 
 
-def _attention(check: str, sentence: str, action: str) -> Diagnosis:
-    return Diagnosis(check=check, state="attention", sentence=sentence, action=action)
+def _attention(check: str, message: str, remedy: str) -> Diagnosis:
+    return Diagnosis(check=check, state="attention", message=message, remedy=remedy)
 
 
-def _skip(check: str, sentence: str) -> Diagnosis:
-    return Diagnosis(check=check, state="skipped", sentence=sentence)
+def _skip(check: str, message: str) -> Diagnosis:
+    return Diagnosis(check=check, state="skipped", message=message)
 
 
 def _skipped(checks: tuple[str, ...], why: str = _FIRST) -> Iterator[Diagnosis]:

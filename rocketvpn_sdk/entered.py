@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 from rocketvpn_sdk import wire
@@ -35,6 +35,10 @@ class Question(wire.Challenge, frozen=True, kw_only=True):
 
     problem: Literal["", "malformed", "wrong"] = ""
     """``malformed``: no code looks like that, so the server was not asked; ``wrong``: the server did not accept it."""
+
+
+Authenticator = Callable[[Question], str | None]
+"""Asks the user for the code that a challenge names; ``None``: the user cancelled."""
 
 
 def plain(text: str) -> str:

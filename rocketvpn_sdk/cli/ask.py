@@ -14,8 +14,7 @@ from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded, other_encoding
-from rocketvpn_sdk.config import Authenticator
-from rocketvpn_sdk.entered import Question
+from rocketvpn_sdk.entered import Authenticator, Question
 from rocketvpn_sdk.errors import AuthenticationFailed, SecretStoreLocked
 from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.passphrase import FILE

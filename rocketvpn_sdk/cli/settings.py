@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from rocketvpn_sdk.config import Authenticator, Config
+from rocketvpn_sdk.config import Config
+from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.files import read_own, why
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy

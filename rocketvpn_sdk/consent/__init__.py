@@ -1,6 +1,6 @@
-"""Who agreed to what on this device, which policy versions hold, and what may be done now.
+"""Who agreed to what on this device: consents, age and guardians.
 
-Touches: ``vault``. Start with ``permit``.
+Touches: ``vault``. Start with ``decisions``.
 
 What every start needs is loaded at once; what decides, shows and records, when it is first used (PEP 562).
 """
@@ -10,36 +10,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.consent.current_consents import CurrentConsents
-from rocketvpn_sdk.consent.permit import Permit, PermitSnapshot
-from rocketvpn_sdk.consent.policy_state import PolicyState
-from rocketvpn_sdk.consent.versions import Versions, policy_documents
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from rocketvpn_sdk.consent.consent import Consent
-    from rocketvpn_sdk.consent.ending import unset
-    from rocketvpn_sdk.consent.guardian import carry_guardian
     from rocketvpn_sdk.consent.notices import ConsentNotice
     from rocketvpn_sdk.consent.outcome import ConsentChange, ConsentStatus, GuardianAsked, PurposeStatus
     from rocketvpn_sdk.consent.record import ConsentReceipt
 
 __all__ = [
-    "Consent",
     "ConsentChange",
     "ConsentNotice",
     "ConsentReceipt",
     "ConsentStatus",
     "CurrentConsents",
     "GuardianAsked",
-    "Permit",
-    "PermitSnapshot",
-    "PolicyState",
     "PurposeStatus",
-    "Versions",
-    "carry_guardian",
-    "policy_documents",
-    "unset",
 ]
 
 
@@ -51,18 +37,6 @@ def __getattr__(name: str) -> Any:
 def _home(name: str) -> ModuleType:
     """Import the module that has ``name``; written out, since PyInstaller and Nuitka look for import statements."""
     match name:
-        case "Consent":
-            from rocketvpn_sdk.consent import consent
-
-            return consent
-        case "unset":
-            from rocketvpn_sdk.consent import ending
-
-            return ending
-        case "carry_guardian":
-            from rocketvpn_sdk.consent import guardian
-
-            return guardian
         case "ConsentNotice":
             from rocketvpn_sdk.consent import notices
 

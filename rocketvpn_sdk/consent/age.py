@@ -7,7 +7,6 @@ import msgspec
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import AgeSettled
 from rocketvpn_sdk.text import translate
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
 
 PERSON = "person"
 """The name of the document."""
@@ -42,9 +41,3 @@ def answered(before: Person | None, adult: bool, *, begins: float, ends: float) 
     if before is not None and adult is before.adult is True:
         return before
     return Person(adult, ends)
-
-
-def read_person(transaction: Transaction) -> Person | None:
-    """Return what is known, as ``transaction`` sees it."""
-    value = read_document(transaction.db, transaction.keys, PERSON)
-    return None if value is None else msgspec.convert(value, Person)

@@ -14,7 +14,7 @@ from rocketvpn_sdk.vault import Vault
 
 
 class CurrentConsents:
-    """The current consents, read from the vault and cached; ``Consent`` changes them. Thread-safe as the vault is.
+    """The current consents, read from the vault; ``Decisions`` changes them. Thread-safe as the vault is.
 
     Args:
         vault: where it rests.
@@ -26,8 +26,6 @@ class CurrentConsents:
         self.vault = vault
         self.policies = policies
         self._nobody = State(collect=collect)
-        self._state = self._nobody
-        self._stamp = -1
         self.changes = 0
         """How often this process changed a consent, the age or the guardian."""
 
@@ -35,13 +33,6 @@ class CurrentConsents:
         """Return what holds now; on a locked vault, that nobody said anything."""
         if not self.vault.unlocked:
             return self._nobody
-        stamp = self.vault.stamp()
-        if stamp != self._stamp:
-            self._state = self._read()
-            self._stamp = stamp
-        return self._state
-
-    def _read(self) -> State:
         person, guardian = self.vault.get(PERSON, Person), self.vault.get(GUARDIAN, Guardian)
         ledger = self.vault.get(LEDGER, Ledger)
         return msgspec.structs.replace(

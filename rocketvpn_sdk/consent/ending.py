@@ -17,45 +17,36 @@ from rocketvpn_sdk.consent.ledger import (
     write_ledger,
     write_record,
 )
-from rocketvpn_sdk.consent.queued import PUT, notice_item
+from rocketvpn_sdk.consent.queued import PUT
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.vault import Queue
 from rocketvpn_sdk.vault.transaction import Transaction
 
 
-def end(transaction: Transaction, ledger: Ledger, key: str, state: ConsentState, *, at: float, by: str) -> Ledger:
-    """Return the ledger with ``key`` ended; its record gets the event.
+def end(
+    transaction: Transaction, ledger: Ledger, keys: Iterable[str], state: ConsentState, *, at: float, by: str
+) -> Ledger:
+    """Return the ledger with ``keys`` ended; their records get the event.
 
     Args:
         transaction: the one that writes.
         ledger: as it is.
-        key: what ends; it has an entry.
-        state: what it becomes.
+        keys: what ends; each has an entry.
+        state: what they become.
         at: seconds since the epoch.
-        by: who ended it, a DPV term.
+        by: who ended them, a DPV term.
     """
     from rocketvpn_sdk.consent.record import with_event  # not needed for what every start does
 
-    entry = ledger.entries[key]
-    at = entry.next_at(at)
-    document = read_record(transaction, entry.record)
-    if document is not None:
-        write_record(transaction, entry.record, with_event(document, state, at=at, by=by))
-    ended = msgspec.structs.replace(entry, state=state, at=at, until=None, stale=True)
-    return ledger.with_entry(key, ended)
-
-
-def queue_notice(
-    transaction: Transaction, queue: Queue, ledger: Ledger, keys: Iterable[str], device_id: str | None, *, now: float
-) -> Ledger:
-    """Return the ledger with the server's notices about ``keys`` queued; nothing where this device is not bound."""
-    if device_id is None:
-        return ledger
     for key in keys:
         entry = ledger.entries[key]
-        queue.add(transaction, notice_item(key, entry, device_id, now))
-        ledger = ledger.with_entry(key, msgspec.structs.replace(entry, told=device_id, stale=False))
+        since = entry.next_at(at)
+        document = read_record(transaction, entry.record)
+        if document is not None:
+            write_record(transaction, entry.record, with_event(document, state, at=since, by=by))
+        ended = msgspec.structs.replace(entry, state=state, at=since, until=None, stale=True)
+        ledger = ledger.with_entry(key, ended)
     return ledger
 
 
@@ -102,10 +93,8 @@ def unset(transaction: Transaction, keys: Iterable[str], *, at: float, spare: st
         and ledger.entries[key].state == "granted"
         and ledger.entries[key].policy_sha256 != spare
     ]
-    for key in ending:
-        ledger = end(transaction, ledger, key, "unset", at=at, by="dpv:DataController")
     if ending:
-        write_ledger(transaction, ledger)
+        write_ledger(transaction, end(transaction, ledger, ending, "unset", at=at, by="dpv:DataController"))
 
 
 def reworded(transaction: Transaction, before: Policy, after: Policy, *, shown: str = "") -> frozenset[str]:

@@ -9,7 +9,7 @@ import msgspec
 
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
+from rocketvpn_sdk.vault.transaction import Transaction
 
 GUARDIAN = "guardian"
 REQUEST = "guardian/request"
@@ -53,17 +53,11 @@ class GuardianRequestState(MaskedRepr, frozen=True, kw_only=True):
     code_digits: int | None = None
 
 
-def read_guardian(transaction: Transaction) -> Guardian | None:
-    """Return the agreement, as ``transaction`` sees it."""
-    value = read_document(transaction.db, transaction.keys, GUARDIAN)
-    return None if value is None else msgspec.convert(value, Guardian)
-
-
 def carry_guardian(transaction: Transaction, old_sha256: str, new_sha256: str) -> None:
     """Let a guardian's agreement to one text count for a later one that takes nothing from the user (X3).
 
     Part of the transaction in which the later version binds; the caller owes the rotation.
     """
-    guardian = read_guardian(transaction)
+    guardian = transaction.get(GUARDIAN, Guardian)
     if guardian is not None and (guardian.carried or guardian.sha256) == old_sha256:
         transaction.put(GUARDIAN, msgspec.structs.replace(guardian, carried=new_sha256))

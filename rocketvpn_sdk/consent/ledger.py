@@ -11,7 +11,7 @@ import msgspec
 
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import ConsentChoice as Held
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
+from rocketvpn_sdk.vault.transaction import Transaction
 
 LEDGER = "consents"
 MOST_RECORDS = 200
@@ -114,9 +114,9 @@ def document_of(record: str) -> str:
 
 def read_ledger(transaction: Transaction) -> Ledger:
     """Return the ledger as ``transaction`` sees it."""
-    value = read_document(transaction.db, transaction.keys, LEDGER)
-    if value is not None:
-        return msgspec.convert(value, Ledger)
+    ledger = transaction.get(LEDGER, Ledger)
+    if ledger is not None:
+        return ledger
     import uuid  # for the first decision alone; every start loads this module
 
     return Ledger(subject=str(uuid.uuid4()))
@@ -134,8 +134,8 @@ def write_ledger(transaction: Transaction, ledger: Ledger) -> None:
 
 def read_record(transaction: Transaction, record: str) -> dict[str, Any] | None:
     """Return a record's document as ``transaction`` sees it."""
-    value = read_document(transaction.db, transaction.keys, document_of(record))
-    return None if value is None else msgspec.convert(value, Record).document
+    held = transaction.get(document_of(record), Record)
+    return None if held is None else held.document
 
 
 def write_record(transaction: Transaction, record: str, document: dict[str, Any]) -> None:

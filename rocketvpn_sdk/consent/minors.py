@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import msgspec
-
-from rocketvpn_sdk.consent.age import PERSON, Person, answered, read_person
-from rocketvpn_sdk.consent.decisions import GUARDIAN as BY_GUARDIAN
-from rocketvpn_sdk.consent.decisions import USER, Decisions
-from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState, read_guardian
-from rocketvpn_sdk.consent.opening import RECORDED
+from rocketvpn_sdk.consent.age import PERSON, Person, answered
+from rocketvpn_sdk.consent.decisions import BY_GUARDIAN, BY_USER, Decisions
+from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState
 from rocketvpn_sdk.consent.queued import guardian_item
 from rocketvpn_sdk.errors import GuardianError
 from rocketvpn_sdk.policy import Policy
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
+from rocketvpn_sdk.vault.partitions import RECORDED
+from rocketvpn_sdk.vault.transaction import Transaction
 
 
 class Minors:
     """Writes who is of age, and what guardians said.
 
     Args:
-        decisions: ends what rests on a consent.
+        decisions: ends what rests on a consent, and tells those who have to know.
     """
 
     def __init__(self, decisions: Decisions) -> None:
@@ -27,29 +24,38 @@ class Minors:
         self._vault = decisions.vault
 
     def declare(self, adult: bool) -> None:
-        """Write the user's answer; one that makes them a minor ends whatever is optional.
+        """Write the user's answer; one that makes them a minor ends whatever is optional, unless a guardian agreed.
 
         Raises:
             AgeSettled: the answer cannot be taken back; nothing was written.
+            VaultLocked: unlock first.
         """
         if adult:
-            with self._vault.write() as transaction:
-                before = self._answer(transaction, adult=True)
-                if before is None or not before.adult:
-                    transaction.mark(RECORDED)
-                if before is not None:
-                    transaction.request_rotation(self._vault.clock.time())
-            return
-        policies, device = self._decisions.policies(), self._decisions.device()
+            self._declare_adult()
+        else:
+            self._declare_minor()
+        self._decisions.shredded()
+
+    def _declare_adult(self) -> None:
+        self._decisions.before_opening()
+        with self._vault.write() as transaction:
+            before = self._answer(transaction, adult=True)
+            if before is None or not before.adult:
+                transaction.mark(RECORDED)
+            if before is not None:
+                transaction.request_rotation(self._vault.clock.time())
+
+    def _declare_minor(self) -> None:
+        policies, device = self._decisions.policies, self._decisions.device()
         with self._vault.shredding() as transaction:
             self._answer(transaction, adult=False)
-            guardian = read_guardian(transaction)
+            guardian = transaction.get(GUARDIAN, Guardian)
             if guardian is None or not guardian.counts(policies):
-                self._decisions.suspend(transaction, policies, device, by=USER)
+                self._decisions.suspend(transaction, policies, device, by=BY_USER)
 
     def _answer(self, transaction: Transaction, *, adult: bool) -> Person | None:
         """Write the answer; return what it replaced."""
-        before = read_person(transaction)
+        before = transaction.get(PERSON, Person)
         age = self._vault.age()
         begins = age.begins(self._vault.clock.time())
         person = answered(before, adult, begins=begins, ends=age.highest)
@@ -85,7 +91,7 @@ class Minors:
                 if self.guardian() is not None
                 else GuardianError(cause="not-asked", rule="M2")
             )
-        newest = self._decisions.policies()[-1]
+        newest = self._decisions.policies[-1]
         if asked.sha256 != newest.sha256:
             self.drop_request()
             raise GuardianError(cause="other-policy", rule="M2", shown=asked.version, newest=newest.version)
@@ -98,10 +104,15 @@ class Minors:
             transaction.request_rotation(self._vault.clock.time())
 
     def confirm(self, asked: GuardianRequestState) -> None:
-        """Write a guardian's answer: an agreement, or that the user is of age."""
+        """Write a guardian's answer, once the server has confirmed it: an agreement, or that the user is of age.
+
+        Raises:
+            GuardianError: nobody asks that any more; nothing was written.
+        """
+        self._decisions.before_opening()
         with self._vault.write() as transaction:
-            held = read_document(transaction.db, transaction.keys, REQUEST)
-            if held is None or msgspec.convert(held, GuardianRequestState).request != asked.request:
+            held = transaction.get(REQUEST, GuardianRequestState)
+            if held is None or held.request != asked.request:
                 # It was withdrawn, or deleted, while the answer was under way.
                 raise GuardianError(cause="not-asked", rule="M2")
             if asked.about == "age":
@@ -114,26 +125,30 @@ class Minors:
             transaction.mark(RECORDED)
             transaction.drop(REQUEST)
             transaction.request_rotation(self._vault.clock.time())
+        self._decisions.changed()
 
     def withdraw(self) -> bool:
         """End a guardian's agreement, and for who is under age whatever is optional; return whether there was one."""
-        policies, device = self._decisions.policies(), self._decisions.device()
         guardian = self.guardian()
-        if guardian is None:
-            if self.asked() is not None:
-                self.drop_request()
-            return False
+        if guardian is not None:
+            self._end(guardian)
+        elif self.asked() is not None:
+            self.drop_request()
+        self._decisions.shredded()
+        return guardian is not None
+
+    def _end(self, guardian: Guardian) -> None:
+        policies, device = self._decisions.policies, self._decisions.device()
         with self._vault.shredding() as transaction:
             transaction.drop(GUARDIAN, REQUEST)
-            person = read_person(transaction)
+            person = transaction.get(PERSON, Person)
             if person is None or not person.adult:
                 self._decisions.suspend(transaction, policies, device, by=BY_GUARDIAN)
             if device is not None:
                 self._decisions.queue.add(
                     transaction, guardian_item(guardian.request, device, self._vault.clock.time())
                 )
-        return True
 
     def newest(self) -> Policy:
         """Return the version that a guardian is shown."""
-        return self._decisions.policies()[-1]
+        return self._decisions.policies[-1]

@@ -13,7 +13,7 @@ import msgspec
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.policy import Field, Policy, wording
+from rocketvpn_sdk.policy import Field, Policy, Recipient, wording
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.text import listed, translate
 
@@ -134,8 +134,8 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
         why=wording.text_in(reason.sentence, spoken),
         fields=tuple(_field(field, spoken) for field in fields),
         how_long=tuple(_lasting(fields)),
-        who=tuple(_receivers(policy, fields, recipient, spoken)),
-        effects=_effects(purpose, recipient),
+        who=tuple(_receiver(part, spoken) for part in receivers_of(policy, purpose, recipient)),
+        effects=(translate(_SIGNAL),) if purpose == SIGNALLED and recipient is None else (),
         withdraw=_withdrawing(purpose, recipient),
         advice=wording.text_in(policy.document.minors.advice, spoken),
         contact=policy.contact,
@@ -189,6 +189,14 @@ def fields_of(policy: Policy, purpose: str, recipient: str | None = None) -> tup
     )
 
 
+def receivers_of(policy: Policy, purpose: str, recipient: str | None) -> tuple[Recipient, ...]:
+    """Return who receives what is used for ``purpose``; a third party is asked about by itself (S1)."""
+    if recipient is not None:
+        return (policy.recipients[recipient],)
+    names = dict.fromkeys(name for field in fields_of(policy, purpose) for name in field.recipients)
+    return tuple(part for part in map(policy.recipients.__getitem__, names) if part.kind != "third_party")
+
+
 def _spoken(policy: Policy, language: str) -> str:
     for tag in (language, language.partition("-")[0]):
         if policy.document.title.get(tag, "").strip():
@@ -224,17 +232,8 @@ def _lasting(fields: Iterable[Field]) -> Iterator[str]:
         yield _said(said, listed(names), here, there)
 
 
-def _receivers(policy: Policy, fields: Iterable[Field], recipient: str | None, language: str) -> Iterable[str]:
-    names = dict.fromkeys(name for field in fields for name in field.recipients)
-    for name in names if recipient is None else (recipient,):
-        part = policy.recipients[name]
-        if recipient is None and part.kind == "third_party":
-            continue  # a third party is asked about by itself (S1)
-        yield f"{wording.text_in(part.sentence, language)} {wording.text_in(part.safeguard, language)}"
-
-
-def _effects(purpose: str, recipient: str | None) -> tuple[str, ...]:
-    return (translate(_SIGNAL),) if purpose == SIGNALLED and recipient is None else ()
+def _receiver(receiver: Recipient, language: str) -> str:
+    return f"{wording.text_in(receiver.sentence, language)} {wording.text_in(receiver.safeguard, language)}"
 
 
 def _withdrawing(purpose: str, recipient: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 
-from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.clock import iso_utc
 from rocketvpn_sdk.consent.ledger import LedgerEntry, parts_of
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import Queue, QueueItem
@@ -26,7 +26,7 @@ def notice_item(key: str, entry: LedgerEntry, device_id: str, created_at: float)
         "state": entry.state,
         "policy_version": entry.policy_version,
         "policy_sha256": entry.policy_sha256,
-        "at": utc(int(entry.at)).isoformat().replace("+00:00", "Z"),
+        "at": iso_utc(entry.at),
     }
     if recipient is not None:
         body["recipient"] = recipient

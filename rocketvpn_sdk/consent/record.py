@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.clock import iso_utc
 from rocketvpn_sdk.consent.ledger import ConsentState
-from rocketvpn_sdk.consent.notices import ConsentNotice, fields_of
+from rocketvpn_sdk.consent.notices import ConsentNotice, fields_of, receivers_of
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Duration, Field, Policy, wording
 from rocketvpn_sdk.policy.values import BOUND
@@ -86,7 +86,8 @@ def new_record(policy: Policy, notice: ConsentNotice, *, record: str, subject: s
         record: the record's id, a UUID.
         subject: stands for the user, a UUID.
     """
-    operator = _entity_id(policy)
+    operators = [part.id for part in policy.document.recipient if part.kind == "operator"]
+    operator = operators[0] if operators else policy.document.recipient[0].id
     return {
         "@context": CONTEXT,
         "@id": f"urn:uuid:{record}",
@@ -116,11 +117,11 @@ def with_event(
     """
     event = {
         "@type": STATUS[state],
-        "dpv:isIndicatedAtTime": _iso(at),
+        "dpv:isIndicatedAtTime": iso_utc(at),
         "dpv:isIndicatedBy": by,
         "dpv:hasDuration": _event_duration(until),
     }
-    return {**document, EVENTS: [*document[EVENTS], event], "dct:modified": _iso(at)}
+    return {**document, EVENTS: [*document[EVENTS], event], "dct:modified": iso_utc(at)}
 
 
 def receipt_of(document: dict[str, Any], *, now: float) -> ConsentReceipt:
@@ -133,7 +134,7 @@ def receipt_of(document: dict[str, Any], *, now: float) -> ConsentReceipt:
         "@type": "dpv:ConsentReceipt",
         "dct:conformsTo": RECEIPT_SCHEMA,  # 9.1.1
         "dpv:hasIdentifier": receipt,  # 9.1.2
-        "dct:created": _iso(now),  # 9.1.4
+        "dct:created": iso_utc(now),  # 9.1.4
         "dpv:hasRecordOfActivity": inner,  # 9.1.3
     }
     purpose = document["dpv:hasProcess"]["dpv:hasPurpose"]["dct:identifier"]
@@ -141,7 +142,7 @@ def receipt_of(document: dict[str, Any], *, now: float) -> ConsentReceipt:
     return ConsentReceipt(
         record_id=document["dct:identifier"],
         purpose=purpose,
-        recipient=None if third is None else _local(third),
+        recipient=None if third is None else third.removeprefix("_:"),
         document=wrapped,
     )
 
@@ -158,7 +159,7 @@ def _notice(policy: Policy, notice: ConsentNotice) -> dict[str, Any]:
         "@id": named_by_hash(digest),
         "@type": "dpv:ConsentNotice",
         "dct:language": notice.language,  # 8.2.2
-        "dct:date": _iso(notice.made_at.timestamp()),
+        "dct:date": iso_utc(notice.made_at.timestamp()),
         "dct:description": text,
         "schema:sha256": digest,
         "dct:isPartOf": {
@@ -174,7 +175,6 @@ def _notice(policy: Policy, notice: ConsentNotice) -> dict[str, Any]:
 def _process(policy: Policy, notice: ConsentNotice, operator: str) -> dict[str, Any]:
     purpose = policy.purposes[notice.purpose]
     fields = fields_of(policy, notice.purpose, notice.recipient)
-    receivers = _receiver_names(policy, notice, fields)
     process: dict[str, Any] = {
         "@type": "dpv:Process",
         "dpv:hasPurpose": {
@@ -185,8 +185,8 @@ def _process(policy: Policy, notice: ConsentNotice, operator: str) -> dict[str, 
         },
         "dpv:hasPersonalData": [_personal_data(field, notice.language) for field in fields],
         "dpv:hasStorageCondition": list(_storage(fields)),
-        "dpv:hasDataController": operator,
-        "dpv:hasRecipient": [_entity(name) for name in receivers],
+        "dpv:hasDataController": _entity(operator),
+        "dpv:hasRecipient": [_entity(part.id) for part in receivers_of(policy, notice.purpose, notice.recipient)],
         "dpv:hasConsentControl": {"@type": "dpv:WithdrawConsent", "dct:description": notice.withdraw},
         # No policy names one; a made-up one would be worse than none.
         "dpv:hasJurisdiction": {"@type": "dpv:Location", "dct:description": "The policy names none."},
@@ -198,13 +198,6 @@ def _process(policy: Policy, notice: ConsentNotice, operator: str) -> dict[str, 
     if notice.recipient is not None:
         process["dpv:hasThirdParty"] = _entity(notice.recipient)
     return process
-
-
-def _receiver_names(policy: Policy, notice: ConsentNotice, fields: tuple[Field, ...]) -> list[str]:
-    if notice.recipient is not None:
-        return [notice.recipient]
-    names = dict.fromkeys(name for field in fields for name in field.recipients)
-    return [name for name in names if policy.recipients[name].kind != "third_party"]
 
 
 def _personal_data(field: Field, language: str) -> dict[str, Any]:
@@ -244,13 +237,12 @@ def _retention(kept: Duration) -> Any:
 def _event_duration(until: float | None) -> dict[str, str]:
     if until is None:
         return {"@type": "dpv:UntilEventDuration", "rdf:value": "Withdrawal"}
-    return {"@type": "dpv:UntilTimeDuration", "rdf:value": _iso(until)}
+    return {"@type": "dpv:UntilTimeDuration", "rdf:value": iso_utc(until)}
 
 
 def _entities(policy: Policy, notice: ConsentNotice, operator: str) -> list[dict[str, Any]]:
-    names = dict.fromkeys(
-        (_local(operator), *_receiver_names(policy, notice, fields_of(policy, notice.purpose, notice.recipient)))
-    )
+    receivers = receivers_of(policy, notice.purpose, notice.recipient)
+    parts = {part.id: part for part in (policy.recipients[operator], *receivers)}
     roles = {"operator": "dpv:DataController", "affiliate": "dpv:Recipient", "third_party": "dpv:ThirdParty"}
     return [
         {
@@ -260,22 +252,9 @@ def _entities(policy: Policy, notice: ConsentNotice, operator: str) -> list[dict
             "dpv:hasName": wording.text_in(part.sentence, notice.language),
             "schema:contactPoint": {"@type": "schema:ContactPoint", "schema:url": policy.contact},
         }
-        for part in (policy.recipients[name] for name in names)
+        for part in parts.values()
     ]
-
-
-def _entity_id(policy: Policy) -> str:
-    operators = [part.id for part in policy.document.recipient if part.kind == "operator"]
-    return _entity(operators[0] if operators else policy.document.recipient[0].id)
 
 
 def _entity(name: str) -> str:
     return f"_:{name}"  # a name within this document (a blank node): a policy has no IRIs for who receives something
-
-
-def _local(entity: str) -> str:
-    return entity.removeprefix("_:")
-
-
-def _iso(at: float) -> str:
-    return utc(int(at)).isoformat().replace("+00:00", "Z")

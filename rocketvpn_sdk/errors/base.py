@@ -106,7 +106,7 @@ class RocketVPNError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (type(self), self.params, self.retry_at)
+        return rebuild, (type(self), self.params, self.retry_at), {"unsure": True} if self.unsure else None
 
 
 def rebuild(kind: type[RocketVPNError], params: dict[str, Any], retry_at: float | None) -> RocketVPNError:

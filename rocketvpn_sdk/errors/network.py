@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from rocketvpn_sdk.errors.base import MORE_FILES, RocketVPNError, rebuild
+from rocketvpn_sdk.errors.base import MORE_FILES, RocketVPNError
 from rocketvpn_sdk.wire import ProblemItem
 
 
@@ -137,7 +137,8 @@ class Conflict(RequestRefused):
         super().__init__(operation=operation, reason=reason, **params)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (type(self), self.params | {"here": self.here, "there": self.there}, self.retry_at)
+        make, (kind, params, *others), state = super().__reduce__()
+        return make, (kind, params | {"here": self.here, "there": self.there}, *others), state
 
 
 class IdempotencyKeyReused(RequestRefused):

@@ -93,9 +93,9 @@ class VaultDamaged(VaultError):
     """A stored byte is not what was written; ``part`` names the piece. Nothing was moved or wiped."""
 
     code = "vault-damaged"
-    MESSAGE = "Your encrypted data is damaged or was tampered with: {part}."
+    MESSAGE = "Your encrypted data is damaged or was tampered with."
     REMEDY = "Put its folder back from a backup, or start again without it."
-    HINT = _RESET
+    HINT = f"What is damaged: {{part}}. {_RESET}"
 
 
 class VaultOutdated(VaultError):

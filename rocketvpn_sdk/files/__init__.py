@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and what an error of the operating system means in words.
+"""Files that are there whole or not at all, locks, what is reset after a fork, and errors of the system in words.
 
 Touches: disk. Start with ``new_file``.
 """
@@ -17,6 +17,7 @@ from rocketvpn_sdk.files.causes import (
 )
 from rocketvpn_sdk.files.new_file import new_file, refuse_place, usable_path
 from rocketvpn_sdk.files.paths import absolute, make_folders, path_problem
+from rocketvpn_sdk.files.private import write_private
 from rocketvpn_sdk.files.reading import read_given, read_own
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "usable_path",
     "what_it_is",
     "why",
+    "write_private",
 ]

@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import PermitSnapshot
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import ON_DEVICE, Duration, EventShape, Field, Policy
 from rocketvpn_sdk.policy.minimise import Minimiser, combined, longest_text
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rocketvpn_sdk.arguments import checked
-from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultBusy, VaultError, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
@@ -26,9 +26,8 @@ from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
 from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_call
 from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import check_events
-from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault import SealedLog
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.journal.handler import JournalHandler
@@ -50,17 +49,13 @@ class Journal:
     """Events and log lines of the app, minimised and sealed. Thread-safe.
 
     Args:
-        vault: where they are kept.
+        context: where they are kept, and whether they may be.
         log: the vault's ``log`` stream.
-        permit: whether an event may be kept now.
-        clock: the time.
-        limits: the bounds.
         own_hosts: the operator's host names, which scrubbing leaves alone.
     """
 
-    def __init__(
-        self, vault: Vault, log: SealedLog, permit: Permit, clock: Clock, limits: Limits, own_hosts: Iterable[str] = ()
-    ) -> None:
+    def __init__(self, context: Context, log: SealedLog, own_hosts: Iterable[str] = ()) -> None:
+        vault, permit, limits = context.vault, context.permit, context.limits
         self.limits = limits
         self.known = Known.of_this_machine()
         """What this device knows of itself, to be taken out of texts."""
@@ -69,7 +64,7 @@ class Journal:
         self._vault = vault
         self._log = log
         self._permit = permit
-        self._time = clock.time
+        self._time = context.clock.time
         self._moment = vault.moments.now
         self._retention = RetentionPurge(vault, log, _STREAM, limits.log_bytes, lambda: permit.policies)
         self._uncapped = 0  # batches

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.masking import HIDDEN, MaskedRepr, OneHolder
+from rocketvpn_sdk.masking import HIDDEN, OneHolder, SecretStruct
 
 DOCUMENTS = ("binding", "credentials", "pending_binding")
 """The vault's documents that say who this device is."""
@@ -48,7 +48,7 @@ say nothing about anybody. In a path such as ``/home/max`` they are taken out al
 _Found = tuple[int, int]
 
 
-class Identifiers(MaskedRepr, frozen=True):
+class Identifiers(SecretStruct, frozen=True):
     """What in those documents is taken out of texts."""
 
     order_number: str = ""
@@ -90,7 +90,8 @@ class Known(OneHolder):
         self._values = frozenset(values)
         self._recent: deque[str] = deque(maxlen=_MOST_RECENT)
         self.changes = 0
-        self._prepare()
+        self._search: _Needles | None = None
+        """``None``: made when a text is looked at next, since calls bring values more often than lines come."""
 
     @classmethod
     def of_this_machine(cls) -> Known:
@@ -103,7 +104,7 @@ class Known(OneHolder):
             wanted = frozenset(values) | (self._values if and_before else frozenset())
             if wanted != self._values:
                 self._values = wanted
-                self._prepare()
+                self._change()
 
     def seen(self, values: Iterable[str]) -> None:
         """Remember ``values`` that a call carried, as far as they could be told from words: a digit or an ``@``."""
@@ -111,18 +112,18 @@ class Known(OneHolder):
             new = [value for value in values if _is_distinct(value) and value not in self._recent]
             self._recent.extend(new)
             if new:
-                self._prepare()
+                self._change()
 
     def forget(self) -> None:
         """Forget all but the machine's names: what this device was bound to is deleted."""
         with self._lock:
             self._values = frozenset()
             self._recent.clear()
-            self._prepare()
+            self._change()
 
     def find(self, text: str) -> list[_Found]:
         """Return where a known value stands in ``text``, as (start, end)."""
-        search = self._search
+        search = self._needles()
         low = text.lower() if text.isascii() else _lower(text)
         for core in search.cores:
             if core in low:
@@ -147,13 +148,25 @@ class Known(OneHolder):
                 for start, end in _places(low, needle, search.whole):
                     yield places[start], places[end]
 
-    def _prepare(self) -> None:
+    def _change(self) -> None:
+        self._search = None
+        self.changes += 1
+
+    def _needles(self) -> _Needles:
+        search = self._search
+        if search is not None:  # nearly always: without the lock
+            return search
+        with self._lock:
+            if self._search is None:
+                self._search = self._prepared()
+            return self._search
+
+    def _prepared(self) -> _Needles:
         names = {form for name in self._names if _is_name(name) for form in _forms(name)}
         values = [value for value in (*self._values, *self._recent) if _SHORTEST <= len(value) <= _LONGEST]
         parts = {form for value in values if _is_distinct(value) for form in _forms(value)}
         words = {form for value in values if not _is_distinct(value) for form in _forms(value)}
-        self._search = _Needles(names | words | parts, frozenset(names | words) - parts)
-        self.changes += 1
+        return _Needles(names | words | parts, frozenset(names | words) - parts)
 
     def __repr__(self) -> str:
         return f"Known({HIDDEN})"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -19,7 +18,7 @@ from rocketvpn_sdk.journal.lifetimes import Lifetimes
 from rocketvpn_sdk.vault import SealedLog, Vault, sealing
 from rocketvpn_sdk.vault.partitions import Partition
 from rocketvpn_sdk.vault.reading import Block, Stored, opened_keys, walk_chain
-from rocketvpn_sdk.vault.transaction import PartitionRow, Transaction, partition_rows, read_document
+from rocketvpn_sdk.vault.transaction import PartitionRow, Transaction, partition_rows
 
 COUNTERS = "journal"
 _WORTH_NOTING = 16
@@ -150,5 +149,4 @@ def _blocks(
 
 def counters(transaction: Transaction) -> Counters:
     """Return what is remembered, as ``transaction`` sees it."""
-    value: Any = read_document(transaction.db, transaction.keys, COUNTERS)
-    return Counters() if value is None else msgspec.convert(value, Counters)
+    return transaction.get(COUNTERS, Counters) or Counters()

@@ -1,6 +1,6 @@
 """The one question: may this field be used for this purpose by this recipient now, how, and until when?
 
-Pure, and no by default. Whatever collects, uses, keeps or sends asks it (through ``consent.permit``).
+Pure, and no by default. Whatever collects, uses, keeps or sends asks it (through ``permit``).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Permit
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     AuthenticationRequired,
@@ -32,15 +32,13 @@ class Correction:
     """Corrects what the server holds; this device keeps no copy of it.
 
     Args:
+        context: says what time it is, and whether a minor may add what was not there.
         api: the calls.
-        permit: whether a minor may add what was not there.
-        clock: the time.
     """
 
-    def __init__(self, api: Api, permit: Permit, clock: Clock) -> None:
+    def __init__(self, context: Context, api: Api) -> None:
+        self._context = context
         self._api = api
-        self._permit = permit
-        self._clock = clock
 
     def correct(self, changes: Mapping[str, str | None], seen: Mapping[str, Any] | Report | None = None) -> Outcome:
         """Correct fields; see ``Rights.correct``."""
@@ -66,12 +64,12 @@ class Correction:
         shown = set(changes) - _withheld(after)
         pending = _pending(after, changes)
         server = self._confirmed(changes, held, shown) if pending else self._read_back(changes, held, shown=shown)
-        return Outcome(here=Here(done=True, at=utc(self._clock.time())), server=server)
+        return Outcome(here=Here(done=True, at=utc(self._context.clock.time())), server=server)
 
     def confirm_address(self) -> Outcome:
         """Have a code sent to the address that waits for one, and give it back; see ``Rights.confirm_address``."""
         self._api.session.confirm_address()
-        return Outcome(here=Here(done=True, at=utc(self._clock.time())), server=self._current_consents())
+        return Outcome(here=Here(done=True, at=utc(self._context.clock.time())), server=self._current_consents())
 
     def _confirmed(
         self, changes: Mapping[str, str | None], before: Mapping[str, Any], shown: AbstractSet[str]
@@ -93,7 +91,7 @@ class Correction:
         return Server(state="in_progress", waits_until=pending.until)
 
     def _check(self, changes: Mapping[str, str | None]) -> None:
-        policy = self._api.policy
+        policy = self._context.permit.policy
         if not changes:
             raise ValueRefused(name="changes", problem="there is nothing in it")
         for field, value in changes.items():
@@ -105,7 +103,9 @@ class Correction:
                 check_value(policy.fields[field], field, value)
 
     def _check_giving(self, field: str) -> None:
-        decision = self._permit.field(field, _GIVING, self._api.policy.operations["data.correct"].recipient)
+        decision = self._context.permit.field(
+            field, _GIVING, self._context.permit.policy.operations["data.correct"].recipient
+        )
         if not decision.allowed:
             raise NotAllowed(rule=decision.rule, reason=decision.sentence)
 

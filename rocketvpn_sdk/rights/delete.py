@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import policy_documents
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import DELETION, Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     ExportFailed,
@@ -23,9 +23,10 @@ from rocketvpn_sdk.errors import (
     VaultBusy,
     VaultError,
 )
-from rocketvpn_sdk.events import EventBus, Notification
-from rocketvpn_sdk.identity import CREDENTIALS, Credentials
-from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.identity import CREDENTIALS
+from rocketvpn_sdk.policy_versions import policy_documents
+from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
 from rocketvpn_sdk.rights.receipt_files import keep_receipt
@@ -34,14 +35,13 @@ from rocketvpn_sdk.signed_files import TrustedFiles
 from rocketvpn_sdk.signed_files.folder import beside, remove
 from rocketvpn_sdk.transport import Api, deadline
 from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery, UserNeeded, problem_code
-from rocketvpn_sdk.vault import Queue, QueueItem, Vault
+from rocketvpn_sdk.vault import QueueItem
 from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.vault import CLOCK
-from rocketvpn_sdk.witness import STREAM, WitnessRecord
+from rocketvpn_sdk.witness import STREAM
 
 logger = logging.getLogger(__name__)
 
-OPERATION = "rights.request"
 RECEIPT_WAITING = "receipt-waiting"
 """The server has deleted and signed it, and nobody was there to take the receipt: ``resume`` brings it."""
 RECEIPT_UNSAVED = "receipt-unsaved"
@@ -68,14 +68,11 @@ class Deletion:
     """Carries a deletion through its states: ``gone_here`` → ``waiting_for_user`` → ``confirmed``.
 
     Args:
-        vault: what is destroyed.
-        journal: told to forget what it buffered.
+        context: has the vault, whose content is destroyed, and the queue, which holds the pending deletion until the
+            server has confirmed it.
+        local: told to forget what is in memory.
         api: the calls.
-        queue: holds the pending deletion until the server has confirmed it.
-        delivery: delivers it.
-        clock: the time.
-        events: where ``DeletionConfirmed`` goes.
-        witness: told to forget what it noted.
+        delivery: delivers pending deletions.
         files: returns the operator's signed files, which hold the keys of receipts; ``None``: there are none, and the
             keys come over TLS.
         receipts: the folder that keeps receipts; ``None``: nobody's but the caller's or a subscriber's hands do.
@@ -83,26 +80,18 @@ class Deletion:
 
     def __init__(
         self,
-        *,
-        vault: Vault,
-        journal: Journal,
+        context: Context,
+        local: LocalData,
         api: Api,
-        queue: Queue,
         delivery: QueueDelivery,
-        clock: Clock,
-        events: EventBus,
-        witness: WitnessRecord,
-        files: Callable[[], TrustedFiles] | None = None,
-        receipts: Path | None = None,
+        files: Callable[[], TrustedFiles | None],
+        receipts: Path | None,
     ) -> None:
-        self._vault = vault
-        self._journal = journal
+        self._context = context
+        self._vault, self._queue, self._clock = context.vault, context.queue, context.clock
+        self._local = local
         self._api = api
-        self._queue = queue
         self._delivery = delivery
-        self._clock = clock
-        self._events = events
-        self._witness = witness
         self._files = files
         self._receipts = receipts
         self._ending = False
@@ -124,10 +113,6 @@ class Deletion:
             kept = self._queue.find(pending.id) or pending
             return Server(state=_STATES[kept.state], problem=error.code, request_id=kept.reference)
 
-    def pending_deletions(self) -> tuple[QueueItem, ...]:
-        """Return the deletions that the server has not confirmed yet."""
-        return tuple(item for item in self._queue.items() if item.operation == OPERATION)
-
     def follow(self, pending: QueueItem, *, interactive: bool) -> Server:
         """Take a deletion as far as it goes now; without ``interactive`` the user is not asked.
 
@@ -141,7 +126,7 @@ class Deletion:
 
     def handlers(self) -> Handlers:
         """Return the queue handlers of deletions, by operation."""
-        return {OPERATION: self._carry}
+        return {DELETION: self._carry}
 
     def _carry(self, pending: QueueItem) -> QueueItem | None:
         try:
@@ -184,7 +169,7 @@ class Deletion:
         if self._ending:
             self._destroy()
             return
-        pending_deletions = self.pending_deletions()
+        pending_deletions = self._context.deletions()
         if any(pending.body["scope"] != "logs" for pending in pending_deletions):
             self._ending = True
             self._destroy()  # the pending deletions go with it
@@ -194,12 +179,12 @@ class Deletion:
 
     def _new_pending(self, scope: wire.Scope) -> QueueItem | None:
         """Return the request to the server; nothing to tell it where this device is not bound."""
-        credentials = self._vault.get(CREDENTIALS, Credentials)
+        credentials = self._context.credentials()
         if credentials is None:
             return None
         return QueueItem(
             id=secrets.token_hex(8),
-            operation=OPERATION,
+            operation=DELETION,
             body={"exercise": "deletion", "scope": scope},
             created_at=self._clock.time(),
             begun_at=self._vault.age().earliest(self._clock.time()),
@@ -220,11 +205,11 @@ class Deletion:
                 transaction.drop_all_documents(keep=(CLOCK, *policy_documents(transaction), *signing))
             if pending is not None:
                 self._queue.add(transaction, pending)
-        self._journal.shredded()
+        self._local.journal.shredded()
         if scope != "logs":
-            self._journal.known.forget()
+            self._local.journal.known.forget()
         self._api.sent.forget()
-        self._witness.forget()
+        self._local.witness.forget()
         logger.info("deletion of %s: %d keys destroyed here", scope, destroyed)
         vault = self._vault.status()
         return Here(
@@ -247,7 +232,7 @@ class Deletion:
             self._delivery.postpone(pending)
             return Server(state="in_progress", request_id=request_id, waits_until=status.waits_until)
         scope: wire.Scope = pending.body["scope"]
-        if scope != "logs" and not (awaited or self._receipts or self._events.heard(DeletionConfirmed)):
+        if scope != "logs" and not (awaited or self._receipts or self._context.events.heard(DeletionConfirmed)):
             return self._leave(pending, request_id, RECEIPT_WAITING)
         receipt = self._receipt(pending, request_id, interactive=interactive)
         logger.info("deletion of %s: the receipt holds", scope)
@@ -261,13 +246,13 @@ class Deletion:
             self._queue.remove(pending)
         else:
             kept = self._end_here()
-        self._events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
+        self._context.events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
         return Server(state="confirmed", problem=kept, request_id=request_id, receipt=receipt)
 
     def _leave(self, pending: QueueItem, request_id: str, problem: str) -> Server:
         """Leave a deletion that the server has carried out as it is: ending it here would throw the receipt away."""
         self._delivery.postpone(msgspec.structs.replace(pending, problem=problem))
-        self._events.emit(UserNeeded(operation=OPERATION, code=problem))
+        self._context.events.emit(UserNeeded(operation=DELETION, code=problem))
         return Server(state="in_progress", problem=problem, request_id=request_id)
 
     def _destroy(self) -> None:
@@ -290,8 +275,8 @@ class Deletion:
     def _receipt(self, pending: QueueItem, request_id: str, *, interactive: bool) -> Receipt:
         path = {"request_id": request_id}
         token = self._api.call("rights.receipt", answer=str, path=path, interactive=interactive).value
-        keys = fetch_keys(self._api, self._files() if self._files else None)
-        behind = self._api.server_time() - self._clock.time()
+        keys = fetch_keys(self._api, self._files())
+        behind = self._api.session.server_clock.now() - self._clock.time()
         return check_receipt(
             token,
             keys.text,

@@ -35,20 +35,10 @@ class Disclosure(MaskedRepr, frozen=True, kw_only=True):
     """Which of ``recipient``, ``kind``, ``basis`` and ``categories`` are not what the policy declares."""
 
 
-class Disclosures:
-    """Asks the server whom it told.
-
-    Args:
-        api: the calls.
-    """
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-
-    def read(self, *, interactive: bool = True) -> tuple[Disclosure, ...]:
-        """Return every disclosure; see ``Rights.disclosures``. Without ``interactive``, the user is asked nothing."""
-        said = self._api.call("disclosures.read", answer=wire.DisclosureList, interactive=interactive).value.disclosures
-        return tuple(describe(self._api.policies[0], each) for each in said)
+def read_disclosures(api: Api, *, interactive: bool = True) -> tuple[Disclosure, ...]:
+    """Ask the server whom it told; see ``Rights.disclosures``. Without ``interactive``, the user is asked nothing."""
+    said = api.call("disclosures.read", answer=wire.DisclosureList, interactive=interactive).value.disclosures
+    return tuple(describe(api.permit.policies[0], each) for each in said)
 
 
 def describe(policy: Policy, said: wire.DisclosureItem) -> Disclosure:

@@ -15,7 +15,6 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import DAY, Clock, checked_clock
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import (
     ConfigurationError,
     ReceiptInvalid,
@@ -28,7 +27,9 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import State, bundled_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.rights.in_memory import InMemoryDocuments, InMemoryStream
 from rocketvpn_sdk.rights.outcome import Receipt
 from rocketvpn_sdk.rights.receipts import ReceiptKeys, check_receipt, fetch_keys

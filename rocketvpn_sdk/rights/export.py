@@ -11,22 +11,22 @@ from typing import Any, BinaryIO
 import msgspec
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, ValueRefused
 from rocketvpn_sdk.files import new_file, refuse_place, usable_path
-from rocketvpn_sdk.journal import Entry, Journal
+from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.journal.compiled import TIME_FIELD
-from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rights import archive, spreadsheet
 from rocketvpn_sdk.rights.archive import Archive, ArchiveMember, Manifest, Spool, pretty
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.export_readme import readme
+from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.report import Report
 from rocketvpn_sdk.rights.requests import DataRequests, RequestList
 from rocketvpn_sdk.rights.view import View
-from rocketvpn_sdk.transport import SentEntry, SentLedger
+from rocketvpn_sdk.transport import Api, SentEntry
 from rocketvpn_sdk.visible import escaped_json
-from rocketvpn_sdk.witness import Witnessed, WitnessRecord
+from rocketvpn_sdk.witness import Witnessed
 
 Progress = Callable[[int, int, str], None]
 """Told how many of how many steps are done, and which member is being written. What it raises ends the export."""
@@ -101,35 +101,23 @@ class Export:
     """Gathers, and writes.
 
     Args:
+        context, local: what this device holds.
+        api: has the ledger of what left, and the policy in force.
         view, requests: the other rights, whose answers go in.
-        journal, consent, ledger, witness: what this device holds, and what left it.
-        policy: returns the policy in force.
     """
 
-    def __init__(
-        self,
-        *,
-        view: View,
-        requests: DataRequests,
-        journal: Journal,
-        consent: Consent,
-        ledger: SentLedger,
-        witness: WitnessRecord,
-        policy: Callable[[], Policy],
-    ) -> None:
+    def __init__(self, context: Context, local: LocalData, api: Api, view: View, requests: DataRequests) -> None:
+        self._context = context
+        self._local = local
+        self._api = api
         self._view = view
         self._requests = requests
-        self._journal = journal
-        self._consent = consent
-        self._ledger = ledger
-        self._witness = witness
-        self._policy = policy
 
     def write(self, path: Path, *, passphrase: str | None, progress: Progress | None, overwrite: bool) -> ExportResult:
         """Write the file; see ``Rights.export``."""
         encrypt = _encryption(passphrase)
         target = _named(path, encrypted=encrypt is not None)
-        if self._view.vault_contains(target):
+        if self._context.vault.contains(target):
             raise ValueRefused(name="path", problem="it is in the vault's own folder")
         refuse_place(target, overwrite=overwrite)
         content = self._gather()
@@ -161,8 +149,8 @@ class Export:
             disclosures=DisclosureFile(
                 disclosures=report.disclosures, server_answered=problem is None, server_problem=problem
             ),
-            consents=[receipt.document for receipt in self._consent.receipts()],
-            witnessed=self._witness.read(),
+            consents=[receipt.document for receipt in self._local.consent.receipts()],
+            witnessed=self._local.witness.read(),
         )
 
     def _fill(self, file: BinaryIO, content: _ExportContent, progress: Progress | None) -> Manifest:
@@ -174,7 +162,7 @@ class Export:
                 steps.reached(name)
                 into.add(name, media_type, data)
             self._write_log(into, steps)
-            _write_sent(into, self._ledger.entries(), steps)
+            _write_sent(into, self._api.sent.entries(), steps)
             return into.close(policy_id=content.report.policy_id, policy_version=content.report.policy_version)
         except BaseException:  # an interrupt too: nothing half written stays
             into.abandon()
@@ -182,14 +170,14 @@ class Export:
 
     def _write_log(self, into: Archive, steps: _Steps) -> None:
         """Read the log once and write both forms of it, so that they say the same anyone who logs meanwhile."""
-        fields = self._policy().fields.values()
+        fields = self._context.permit.policy.fields.values()
         columns = [field.id for field in fields if field.source == _LOGGED and field.id not in _EVERYWHERE]
         rows = Spool()
         encode = msgspec.json.Encoder().encode
         with into.member("log.jsonl", archive.JSON_LINES) as write:
 
             def entries() -> Iterator[Entry]:
-                for number, entry in enumerate(self._journal.read(), 1):
+                for number, entry in enumerate(self._local.journal.read(), 1):
                     write(escaped_json(encode(entry)) + b"\n")
                     if number % _EVERY == 0:
                         steps.reached("log.jsonl", _EVERY)

@@ -30,7 +30,7 @@ class OwnerRights:
     is kept on this device; only that something was sent is, as of every call. Made by ``rights.as_owner``.
     """
 
-    def __init__(self, api: Api, owner: Owner, clock: Clock, files: Callable[[], TrustedFiles] | None) -> None:
+    def __init__(self, api: Api, owner: Owner, clock: Clock, files: Callable[[], TrustedFiles | None]) -> None:
         self._api = api
         self._owner = owner
         self._clock = clock
@@ -48,7 +48,7 @@ class OwnerRights:
             TransportError, ServerError, RateLimited, VaultError: as for any call.
         """
         held = self._api.call_as(self._owner, "owner.view", answer=wire.ServerData).fields
-        return Describer(self._api.policies, language).there(held, correctable=False)  # not by this way
+        return Describer(self._api.permit.policies, language).there(held, correctable=False)  # not by this way
 
     def delete(self, scope: Scope = "account", device_id: str | None = None) -> Outcome:
         """Delete at the server (A3): the whole account, or what is about one device. Nothing is deleted here.
@@ -74,9 +74,11 @@ class OwnerRights:
         if (scope == "device") != (device_id is not None):
             raise ValueRefused(name="device_id", problem="it goes with the scope 'device', and only with that")
         if device_id is not None:
-            check_value(self._api.policy.fields["device_id"], "device_id", device_id)
+            check_value(self._api.permit.policy.fields["device_id"], "device_id", device_id)
         with self._lock:
-            key, asked_at = self._asked.setdefault((scope, device_id), (str(uuid.uuid4()), self._api.server_time()))
+            key, asked_at = self._asked.setdefault(
+                (scope, device_id), (str(uuid.uuid4()), self._api.session.server_clock.now())
+            )
         body = wire.NewOwnerRequest(exercise="deletion", scope=scope, device_id=device_id)
         with deadline.within(self._api.limits.total_timeout):
             made = self._api.call_as(
@@ -94,7 +96,7 @@ class OwnerRights:
             if status.status != "fulfilled":
                 return Server(state="in_progress", request_id=request_id)
             token = self._api.call_as(self._owner, "owner.receipt", answer=str, path=path)
-            keys = fetch_keys(self._api, self._files() if self._files else None)
+            keys = fetch_keys(self._api, self._files())
         except ReceiptInvalid:
             raise
         except RocketVPNError as error:
@@ -113,6 +115,6 @@ class OwnerRights:
             device_id=device_id,
             scope=scope,
             requested_at=asked_at,
-            now=self._api.server_time(),
+            now=self._api.session.server_clock.now(),
             evidence=keys.evidence,
         )

@@ -7,7 +7,8 @@ from datetime import date
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import Clock, utc
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import AuthenticationRequired, RocketVPNError, VaultDamaged, VaultError
 from rocketvpn_sdk.rights.plan import (
     CONSEQUENCES,
@@ -38,17 +39,17 @@ class Planning:
     """Plans deletions.
 
     Args:
+        context: says what time it is, and whether this device is bound.
         api: the calls.
-        clock: the time.
         view: what this device holds.
     """
 
-    def __init__(self, api: Api, clock: Clock, view: View) -> None:
-        self._api, self._clock, self._view = api, clock, view
+    def __init__(self, context: Context, api: Api, view: View) -> None:
+        self._context, self._api, self._view = context, api, view
 
     def plan(self, scope: wire.Scope, *, with_code: bool = False) -> DeletionPlan:
         """Return the plan: the logic of ``rights.plan_delete``."""
-        told, policies = self._view.bound(), self._api.policies
+        told, policies = self._context.credentials() is not None, self._context.permit.policies
         if with_code and scope == "account":
             self._view.verify("devices.list")
         # The server first: asking it leaves traces here, which go as well.
@@ -56,7 +57,7 @@ class Planning:
         goes, stays = divide(policies, scope, here=self._here(scope), there=said.held)
         return DeletionPlan(
             scope=scope,
-            made_at=utc(self._clock.time()),
+            made_at=utc(self._context.clock.time()),
             goes=goes,
             stays=stays,
             other_devices=said.devices,
@@ -76,7 +77,7 @@ class Planning:
         try:
             log = self._view.held_in_log()
         except VaultDamaged:  # no reason to keep it: the plan says what may be in it
-            log = allowed_in_log(self._api.policies)
+            log = allowed_in_log(self._context.permit.policies)
         return log if scope == "logs" else log | self._view.held_beside_log()
 
     def _ask_server(self, scope: wire.Scope) -> _Said:

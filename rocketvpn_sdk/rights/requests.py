@@ -9,14 +9,13 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import NotBound, NotCancellable, RequestRefused, RocketVPNError, ValueRefused, VaultError
-from rocketvpn_sdk.identity import CREDENTIALS, Credentials
+from rocketvpn_sdk.groups.queue import why_not
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.rights.delete import OPERATION
 from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.transport import Api
-from rocketvpn_sdk.vault import Queue, QueueItem, Vault
-from rocketvpn_sdk.waiting import why_not
+from rocketvpn_sdk.vault import QueueItem
 
 RequestStatus = Literal[
     "waiting", "waiting_for_user", "refused", "open", "in_progress", "fulfilled", "revoked", "denied", "expired"
@@ -75,19 +74,17 @@ class DataRequests:
     """Lists, looks up and calls off.
 
     Args:
-        vault: says whether this device is bound.
-        queue: what waits here.
+        context: says whether this device is bound, and what waits here.
         api: the calls.
     """
 
-    def __init__(self, *, vault: Vault, queue: Queue, api: Api) -> None:
-        self._vault = vault
-        self._queue = queue
+    def __init__(self, context: Context, api: Api) -> None:
+        self._context = context
         self._api = api
 
     def all(self) -> RequestList:
         """Return every request; see ``Rights.requests``."""
-        if self._vault.get(CREDENTIALS, Credentials) is None:
+        if self._context.credentials() is None:
             return self.with_waiting((), NotBound.code)
         try:
             return self.with_waiting(self.there(), None)
@@ -102,14 +99,14 @@ class DataRequests:
         Raises:
             NotBound, DeviceRevoked, TransportError, ServerError: as for any call.
         """
-        ours = {item.reference: item for item in self._waiting()}
+        ours = {item.reference: item for item in self._context.deletions()}
         said = self._api.call("rights.list", answer=wire.RightsRequests).value.requests
         return tuple(_there(each, ours.get(each.request_id)) for each in said)
 
     def with_waiting(self, there: tuple[DataRequest, ...], problem: str | None) -> RequestList:
         """Return ``there`` and what waits here; ``problem``: why the server's part is missing."""
         known = {each.id for each in there}
-        found = [*there, *(_here(item) for item in self._waiting() if item.reference not in known)]
+        found = [*there, *(_here(item) for item in self._context.deletions() if item.reference not in known)]
         found.sort(key=_when)
         return RequestList(requests=tuple(found), server_answered=problem is None, server_problem=problem)
 
@@ -131,7 +128,7 @@ class DataRequests:
                 raise NotCancellable(rule="A3", reason=translate(reason))
             done = msgspec.structs.replace(_here(item), status="revoked", problem=None)
         if item is not None:
-            self._queue.remove(item)
+            self._context.queue.remove(item)
         return msgspec.structs.replace(done, waits_here=False)
 
     def _call_off(self, request_id: str, item: QueueItem | None) -> DataRequest:
@@ -154,11 +151,8 @@ class DataRequests:
             raise
         return _there(said, item)
 
-    def _waiting(self) -> tuple[QueueItem, ...]:
-        return tuple(item for item in self._queue.items() if item.operation == OPERATION)
-
     def _item(self, request_id: str) -> QueueItem | None:
-        return next((item for item in self._waiting() if request_id == (item.reference or item.id)), None)
+        return next((item for item in self._context.deletions() if request_id == (item.reference or item.id)), None)
 
 
 def _here(item: QueueItem) -> DataRequest:

@@ -10,11 +10,12 @@ from typing import Any
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checks_arguments
-from rocketvpn_sdk.clock import Clock
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
-from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
+from rocketvpn_sdk.rights.disclosures import Disclosure, read_disclosures
 from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
+from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
 from rocketvpn_sdk.rights.plan import DeletionPlan
@@ -26,7 +27,7 @@ from rocketvpn_sdk.rights.ticket import PanicTicket
 from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.signed_files import TrustedFiles
 from rocketvpn_sdk.transport import Api, SentEntry, checked_order_number, deadline
-from rocketvpn_sdk.witness import Witnessed, WitnessRecord
+from rocketvpn_sdk.witness import Witnessed
 
 
 @checks_arguments
@@ -34,39 +35,31 @@ class Rights:
     """The user's rights over their data (policy clauses A1 to A4, R2).
 
     Args:
+        context, local: what this device holds.
         api: the calls.
-        view, planning, correction, deletion, witness, requests, disclosures, export: the parts.
-        clock: the time.
+        deletion: carries deletions through.
         files: returns the operator's signed files; ``None``: there are none.
         new_ticket: makes a panic ticket for what it erases.
     """
 
     def __init__(
         self,
-        *,
+        context: Context,
+        local: LocalData,
         api: Api,
-        view: View,
-        planning: Planning,
-        correction: Correction,
         deletion: Deletion,
-        witness: WitnessRecord,
-        requests: DataRequests,
-        disclosures: Disclosures,
-        export: Export,
-        clock: Clock,
-        files: Callable[[], TrustedFiles] | None,
+        files: Callable[[], TrustedFiles | None],
         new_ticket: Callable[[wire.TicketScope], PanicTicket],
     ) -> None:
+        self._context = context
+        self._local = local
         self._api = api
-        self._view = view
-        self._planning = planning
-        self._correction = correction
         self._deletion = deletion
-        self._witness = witness
-        self._requests = requests
-        self._disclosures = disclosures
-        self._export = export
-        self._clock = clock
+        self._requests = DataRequests(context, api)
+        self._view = View(context, local, api, self._requests)
+        self._planning = Planning(context, api, self._view)
+        self._correction = Correction(context, api)
+        self._export = Export(context, local, api, self._view, self._requests)
         self._files = files
         self._new_ticket = new_ticket
 
@@ -192,7 +185,7 @@ class Rights:
             ReceiptInvalid: as for ``delete``.
         """
         answers: list[Server] = []
-        for pending in self._deletion.pending_deletions():
+        for pending in self._context.deletions():
             answers.append(self._deletion.follow(pending, interactive=interactive))
             if answers[-1].state == "confirmed" and pending.body["scope"] != "logs":
                 break  # the vault is gone, and with it every narrower request
@@ -242,7 +235,7 @@ class Rights:
             VaultDamaged: it is not what was written.
             VaultLocked: unlock first.
         """
-        return self._witness.read()
+        return self._local.witness.read()
 
     def as_owner(self, order_number: str) -> OwnerRights:
         """Let an order's owner see and delete without a bound device: theirs is lost, or was removed (A1, A3, A4).
@@ -261,10 +254,10 @@ class Rights:
             RateLimited: too many codes were asked for.
             TransportError, ServerError, VaultError: as for any call; try again.
         """
-        order_number = checked_order_number(self._api.policy, order_number)
+        order_number = checked_order_number(self._context.permit.policy, order_number)
         with self._one_call():
             owner = self._api.session.owner(order_number)
-        return OwnerRights(self._api, owner, self._clock, self._files)
+        return OwnerRights(self._api, owner, self._context.clock, self._files)
 
     def disclosures(self) -> tuple[Disclosure, ...]:
         """Return what the server says it gave to others, oldest first.
@@ -277,7 +270,7 @@ class Rights:
             NotBound, DeviceRevoked, AuthenticationError, TransportError, ServerError: as for any call; it cannot be
                 said then.
         """
-        return self._disclosures.read()
+        return read_disclosures(self._api)
 
     def requests(self) -> RequestList:
         """Return every data rights request of this device: those at the server, until it forgets them, and those here.

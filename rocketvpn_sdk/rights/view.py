@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.consent import Consent, PolicyState, Versions
+from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     AuthenticationRequired,
@@ -17,11 +16,10 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultError,
 )
-from rocketvpn_sdk.identity import CREDENTIALS, Credentials
-from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.journal.inventory import Inventory
-from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.rights.disclosures import Disclosure, Disclosures
+from rocketvpn_sdk.policy_versions import PolicyState
+from rocketvpn_sdk.rights.disclosures import Disclosure, read_disclosures
+from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.report import (
     CAVEATS,
     AppliedPolicy,
@@ -36,8 +34,6 @@ from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.requests import DataRequests
 from rocketvpn_sdk.text import speaking, translate
 from rocketvpn_sdk.transport import Api, deadline
-from rocketvpn_sdk.vault import Queue, Vault
-from rocketvpn_sdk.witness import WitnessRecord
 
 _TOLD = "disclosure_record"
 MOST_SAMPLES = 1000
@@ -50,44 +46,17 @@ class View:
     """Puts the report together.
 
     Args:
-        vault, journal, queue, consent, versions, witness: what this device holds.
+        context, local: what this device holds.
         api: the calls, and the ledger of what left.
-        clock: the time.
-        limits: the bounds.
-        disclosures: asks the server to whom it gave something.
         requests: asks the server which requests for access or deletion it knows of.
     """
 
-    def __init__(
-        self,
-        *,
-        vault: Vault,
-        journal: Journal,
-        queue: Queue,
-        consent: Consent,
-        versions: Versions,
-        witness: WitnessRecord,
-        api: Api,
-        clock: Clock,
-        limits: Limits,
-        disclosures: Disclosures,
-        requests: DataRequests,
-    ) -> None:
-        self._vault = vault
-        self._consent = consent
-        self._versions = versions
-        self._witness = witness
-        self._journal = journal
-        self._queue = queue
+    def __init__(self, context: Context, local: LocalData, api: Api, requests: DataRequests) -> None:
+        self._context = context
+        self._vault = context.vault
+        self._local = local
         self._api = api
-        self._clock = clock
-        self._limits = limits
-        self._disclosures = disclosures
         self._requests = requests
-
-    def vault_contains(self, path: Path) -> bool:
-        """Return whether ``path`` is in the vault's folder, also if that was renamed."""
-        return self._vault.contains(path)
 
     def view(self, samples: int = 0, language: str = "en", *, with_code: bool = False) -> Report:
         """Return everything held; see ``Rights.view``."""
@@ -96,7 +65,7 @@ class View:
         if with_code:
             self.verify()
         with speaking(language):
-            return self._view(Describer(self._versions.in_force().policies, language), samples)
+            return self._view(Describer(self._local.versions.in_force().policies, language), samples)
 
     def verify(self, *operations: str) -> None:
         """Have the user enter a code from an e-mail: the report and ``operations`` withhold nothing; offline, go on.
@@ -105,7 +74,7 @@ class View:
             AuthenticationError: they did not.
             VaultError: as for any call.
         """
-        if not self.bound():
+        if self._context.credentials() is None:
             return
         try:
             self._api.verify("data.view", "disclosures.read", *operations)
@@ -120,44 +89,46 @@ class View:
         Raises:
             VaultDamaged: it cannot be read.
         """
-        say, log = self._describer(), self._journal.inventory()
-        return frozenset(value.field for value in (*device.log(say, log), *device.witnessed(say, self._witness.read())))
+        say, log = self._describer(), self._local.journal.inventory()
+        return frozenset(
+            value.field for value in (*device.log(say, log), *device.witnessed(say, self._local.witness.read()))
+        )
 
     def held_beside_log(self) -> frozenset[str]:
         """Return the ids of everything else that this device holds now."""
         say, sent = self._describer(), self._api.sent.tally()
         values = (
             *device.account(say, self._vault),
-            *device.choices(say, self._vault, self._consent),
-            *device.versions(say, self._versions.in_force()),
-            *device.records(say, sent, len(self._queue.items()), self._vault.now()),
+            *device.choices(say, self._vault, self._local.consent),
+            *device.versions(say, self._local.versions.in_force()),
+            *device.records(say, sent, len(self._context.queue.items()), self._vault.now()),
             *device.rollout(say, self._vault),
         )
         return frozenset(value.field for value in values)
 
     def _describer(self) -> Describer:
-        return Describer(self._versions.in_force().policies, "en")
-
-    def bound(self) -> bool:
-        """Return whether this device can ask and tell the server anything in its own name."""
-        return self._vault.get(CREDENTIALS, Credentials) is not None
+        return Describer(self._local.versions.in_force().policies, "en")
 
     def _view(self, say: Describer, samples: int) -> Report:
         # The server first: asking it leaves traces here, and they belong into the report.
-        with deadline.within(self._limits.total_timeout):  # one call's time for all three
+        with deadline.within(self._context.limits.total_timeout):  # one call's time for all three
             there, problem = self._ask(lambda: self._there(say))
             disclosures, disclosures_problem = self._disclosures_or_problem(there)
             requests, requests_problem = self._ask(self._requests.there)
-        held, log, items = self._versions.in_force(), self._journal.inventory(samples), self._queue.items()
-        sent, seen = self._api.sent.tally(), self._witness.read()
+        held, log, items = (
+            self._local.versions.in_force(),
+            self._local.journal.inventory(samples),
+            self._context.queue.items(),
+        )
+        sent, seen = self._api.sent.tally(), self._local.witness.read()
         return Report(
-            made_at=utc(self._clock.time()),
+            made_at=utc(self._context.clock.time()),
             language=say.language,
             policy=_applied(say, held),
             contact=say.policy.contact,
             here=(
                 *device.account(say, self._vault),
-                *device.choices(say, self._vault, self._consent),
+                *device.choices(say, self._vault, self._local.consent),
                 *device.versions(say, held),
                 *device.log(say, log),
                 *device.records(say, sent, len(items), self._vault.now()),
@@ -167,7 +138,7 @@ class View:
             there=there,
             server_answered=problem is None,
             server_problem=problem,
-            consents=stories.consents(say, self._consent.status(), self._consent.receipts()),
+            consents=stories.consents(say, self._local.consent.status(), self._local.consent.receipts()),
             log=_summary(log),
             log_samples=log.samples,
             sent=stories.sent(say, sent),
@@ -185,7 +156,7 @@ class View:
 
     def _ask(self, question: Callable[[], tuple[T, ...]]) -> tuple[tuple[T, ...], str | None]:
         """Return what the server answers, or why it did not."""
-        if not self.bound():
+        if self._context.credentials() is None:
             return (), NotBound.code
         try:
             return question(), None
@@ -198,7 +169,7 @@ class View:
         """Return whom the server told, or why that is missing; it is not asked what it has just withheld."""
         if any(held.field == _TOLD and held.code_needed for held in there):
             return (), AuthenticationRequired.code
-        return self._ask(lambda: self._disclosures.read(interactive=False))
+        return self._ask(lambda: read_disclosures(self._api, interactive=False))
 
     def _there(self, say: Describer) -> tuple[HeldValue, ...]:
         return say.there(self._api.call("data.view", answer=wire.ServerData).value.fields)

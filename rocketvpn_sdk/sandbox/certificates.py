@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import ssl
 from pathlib import Path
 
 import trustme
+
+from rocketvpn_sdk.files import write_private
 
 CA_FILE = "ca.pem"
 _CA_KEY_FILE = "ca-key.pem"
@@ -30,12 +30,3 @@ def server_context(ca: trustme.CA) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
     return context
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only this user can read, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    temporary.replace(path)  # at once: another process may be reading it

@@ -11,7 +11,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox.certificates import write_private
+from rocketvpn_sdk.files import write_private
 
 KEY_FILE = "receipt-key.jwk"
 TYPE = "erasure-receipt+jwt"

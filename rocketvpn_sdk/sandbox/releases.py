@@ -15,8 +15,8 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from rocketvpn_sdk import platforms, wire
+from rocketvpn_sdk.files import write_private
 from rocketvpn_sdk.files.tree import sha256_of, walk
-from rocketvpn_sdk.sandbox.certificates import write_private
 from rocketvpn_sdk.sandbox.http_messages import FileBody, Refused, ServerRequest, ServerResponse
 from rocketvpn_sdk.sandbox.services import Services
 from rocketvpn_sdk.sandbox.tuf_repository import Repository

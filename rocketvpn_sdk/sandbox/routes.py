@@ -13,15 +13,16 @@ from rocketvpn_sdk import wire
 from rocketvpn_sdk.sandbox import (
     consents,
     corrections,
+    devices,
     disclosures,
     guardians,
     owner,
     recovery,
     releases,
-    resources,
     rights,
     tickets,
     tuf_files,
+    tunnels,
 )
 from rocketvpn_sdk.sandbox.accounts import RIGHTS_PATH
 from rocketvpn_sdk.sandbox.authentication import Caller
@@ -106,9 +107,9 @@ ROUTES: tuple[AnyRoute, ...] = (
     PublicRoute("POST", "/v1/authorize-challenge", authorize, identified=True),
     PublicRoute("POST", "/v1/token", token, identified=True),
     PublicRoute("POST", "/v1/erasures", tickets.redeem),
-    AuthenticatedRoute("GET", "/v1/order", resources.order),
-    AuthenticatedRoute("GET", "/v1/devices", resources.devices),
-    AuthenticatedRoute("DELETE", "/v1/devices/{device_id}", resources.unbind),
+    AuthenticatedRoute("GET", "/v1/order", devices.order),
+    AuthenticatedRoute("GET", "/v1/devices", devices.devices),
+    AuthenticatedRoute("DELETE", "/v1/devices/{device_id}", devices.unbind),
     AuthenticatedRoute("GET", corrections.DATA_PATH, corrections.view),
     AuthenticatedRoute("PATCH", corrections.DATA_PATH, corrections.correct),
     AuthenticatedRoute("POST", RIGHTS_PATH, rights.create),
@@ -130,5 +131,5 @@ ROUTES: tuple[AnyRoute, ...] = (
     AuthenticatedRoute("POST", guardians.PATH, guardians.create),
     AuthenticatedRoute("POST", guardians.PATH + "/{request_id}/confirm", guardians.confirm),
     AuthenticatedRoute("DELETE", guardians.PATH + "/{request_id}", guardians.withdraw),
-    AuthenticatedRoute("POST", "/v1/tunnels", resources.tunnel),
+    AuthenticatedRoute("POST", "/v1/tunnels", tunnels.tunnel),
 )

@@ -16,10 +16,11 @@ from sqlalchemy import URL
 
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.files import write_private
 from rocketvpn_sdk.policy import Policy, bundled_policy
 from rocketvpn_sdk.sandbox.accounts import find_order
 from rocketvpn_sdk.sandbox.app import build_app
-from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context, write_private
+from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context
 from rocketvpn_sdk.sandbox.database import ServerDatabase
 from rocketvpn_sdk.sandbox.disclosures import record
 from rocketvpn_sdk.sandbox.faults import Faults

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from rocketvpn_sdk.sandbox.certificates import write_private
+from rocketvpn_sdk.files import write_private
 
 
 def tunnel_key(folder: Path) -> str:

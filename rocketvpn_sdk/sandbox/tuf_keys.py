@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
 
-from rocketvpn_sdk.sandbox.certificates import write_private
+from rocketvpn_sdk.files import write_private
 
 _KEY_ID = re.compile(r"[0-9a-f]{64}")
 

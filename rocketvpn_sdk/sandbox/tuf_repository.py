@@ -29,7 +29,7 @@ from tuf.api.serialization import DeserializationError
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock, utc
-from rocketvpn_sdk.sandbox.certificates import write_private
+from rocketvpn_sdk.files import write_private
 from rocketvpn_sdk.sandbox.tuf_keys import RepositoryKeys
 from rocketvpn_sdk.wire import RELEASES_TARGET
 

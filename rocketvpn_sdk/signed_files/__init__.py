@@ -6,7 +6,6 @@ Importing it brings neither httpx nor python-tuf; the first ``refresh`` or ``rea
 """
 
 from rocketvpn_sdk.signed_files.folder import beside, remove
-from rocketvpn_sdk.signed_files.policies import Policies, PolicyNotice
 from rocketvpn_sdk.signed_files.trust import TrustedFiles
 
-__all__ = ["Policies", "PolicyNotice", "TrustedFiles", "beside", "remove"]
+__all__ = ["TrustedFiles", "beside", "remove"]

@@ -6,10 +6,8 @@ Nothing in it is personal, and nothing in it is believed: what is read from it i
 from __future__ import annotations
 
 import errno
-import os
 import re
 import shutil
-import sqlite3
 import stat
 import tempfile
 from collections.abc import Collection, Iterator
@@ -19,7 +17,8 @@ from urllib.parse import quote
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import RocketVPNError, UpdateBusy, VaultClosed
-from rocketvpn_sdk.files import disk_errors, none_left, read_own, require_file
+from rocketvpn_sdk.files import disk_errors, read_own, write_private
+from rocketvpn_sdk.files.lock import take_lock
 from rocketvpn_sdk.signed_files.metadata import LARGEST, KeptMetadata, from_bytes, to_bytes
 from rocketvpn_sdk.vault.folder import create_lock, is_there, prepare, require_plain_journal
 
@@ -149,15 +148,7 @@ class TrustedFolder:
 
     def _replace(self, path: Path, content: bytes) -> None:
         with disk_errors(self._folder):
-            handle, temporary = tempfile.mkstemp(dir=self._work)  # mode 0600
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                platforms.sync_file(file.fileno())
-            with suppress(FileNotFoundError):
-                require_file(path)
-            Path(temporary).replace(path)
-            platforms.sync_folder(path.parent)
+            write_private(path, content, unfinished=self._work / "unfinished")
 
 
 @contextmanager
@@ -189,21 +180,17 @@ def held(folder: Path, patience: float) -> Iterator[TrustedFolder]:
 
 @contextmanager
 def _locked(folder: Path, patience: float) -> Iterator[None]:
-    """Hold the lock, which is SQLite's: the same on every system, and released by death."""
+    """Hold the lock of ``folder``."""
     path = folder / _LOCK
     require_plain_journal(path)
-    lock = None
+    before, lock = _identity(path), None
     try:
-        before = _identity(path)
         try:
-            lock = sqlite3.connect(path, timeout=patience, isolation_level=None)
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error as error:
+            lock = take_lock(path, patience)
+        finally:
             _require_in_place(path, before)  # the lock of a folder that is gone gives any error
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-                raise UpdateBusy(seconds=patience) from None
-            raise none_left(folder, f"its file {_LOCK} cannot be locked") from None
-        _require_in_place(path, before)
+        if lock is None:
+            raise UpdateBusy(seconds=patience)
         yield
     finally:
         if lock is not None:

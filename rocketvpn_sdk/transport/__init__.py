@@ -7,15 +7,15 @@ it late where it is only sometimes needed.
 """
 
 from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
-from rocketvpn_sdk.transport.api import Api, ApiAnswer, DeviceRevokedNotice
-from rocketvpn_sdk.transport.grants import Authenticator
+from rocketvpn_sdk.transport.api import Api, ApiAnswer
+from rocketvpn_sdk.transport.api_builder import open_api
 from rocketvpn_sdk.transport.interfaces import Documents, Stream
-from rocketvpn_sdk.transport.opening import open_api
 from rocketvpn_sdk.transport.order_changes import OrderChangePending
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
 from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.receiving import Receiver
+from rocketvpn_sdk.transport.revoked import DeviceRevokedNotice
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.tls import tls_context
@@ -26,7 +26,6 @@ __all__ = [
     "SENT_KEY",
     "Api",
     "ApiAnswer",
-    "Authenticator",
     "DeviceRevokedNotice",
     "Documents",
     "OrderChangePending",

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import DeviceRevoked, DownloadFailed, OperationUndeclared, RocketVPNError, ServerError
-from rocketvpn_sdk.events import EventBus, Notification
-from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import Operation, Policy
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
 from rocketvpn_sdk.transport import answers, deadline, idempotency
 from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.receiving import Receiver
 from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned
 from rocketvpn_sdk.transport.retries import full_jitter, one_try
+from rocketvpn_sdk.transport.revoked import Revocation
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.values import names_somebody
@@ -33,10 +31,6 @@ from rocketvpn_sdk.transport.values import names_somebody
 T = TypeVar("T")
 _NOT_SATISFIABLE = 416
 Body = Mapping[str, Any] | msgspec.Struct | None
-
-
-class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):
-    """The server no longer accepts this device; told once for each binding."""
 
 
 class ApiAnswer(MaskedRepr, Generic[T], frozen=True, kw_only=True):
@@ -60,7 +54,7 @@ class Api:
         session: who is calling.
         ledger: what left; ``sent`` here.
         connections: closed with this.
-        events: where ``DeviceRevokedNotice`` goes.
+        events: where ``DeviceRevokedNotice`` and ``OrderChangePending`` go.
     """
 
     def __init__(
@@ -76,44 +70,20 @@ class Api:
         self.sent = ledger
         self._exchange = exchange
         self._connections = connections
-        self._events = events
+        self.permit = exchange.permit
+        """What holds now; what the user is told is described by the binding version, the first of ``policies``."""
+        self.server = exchange.server
+        """The origin of the server."""
+        self.limits = exchange.limits
+        self.remember = exchange.seen
+        """Has values taken out of the app's log from now on."""
+        self.revocation = Revocation(events)
         self.order_changes = session.grants.order_changes = OrderChanges(events)
-        self._told_revoked = False
-        self.reset_after_fork()
-        register_fork_aware(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the locks in a forked child: threads of the parent may hold them."""
-        self._lock = threading.Lock()
 
     @property
     def answered(self) -> int:
         """How many answers came so far that another try would not better."""
         return self._exchange.answered
-
-    @property
-    def policy(self) -> Policy:
-        """The policy in force."""
-        return self._exchange.permit.policy
-
-    @property
-    def policies(self) -> tuple[Policy, ...]:
-        """Every version in force, the binding one first: what the user is told is described by that one."""
-        return self._exchange.permit.policies
-
-    @property
-    def server(self) -> str:
-        """The origin of the server."""
-        return self._exchange.server
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds."""
-        return self._exchange.limits
-
-    def server_time(self) -> float:
-        """Return what the server's clock says, as far as it is known, in seconds since the epoch."""
-        return self.session.server_clock.now()
 
     @overload
     def call(
@@ -185,7 +155,7 @@ class Api:
             headers=headers,
             idempotency_key=idempotency_key,
         )
-        return self._called(call, answer, self._exchange.permit.held(), interactive=interactive)
+        return self._called(call, answer, self.permit.held(), interactive=interactive)
 
     def _called(
         self, call: ApiCall, answer: type[Any] | None, held: PermitSnapshot, *, interactive: bool
@@ -194,8 +164,8 @@ class Api:
             return self._try_and_notify(call, answer, interactive, held)
         except DeviceRevoked:
             if self.session.reload():  # another process bound again: it was the old device that was revoked
-                return self._try_and_notify(call, answer, interactive, self._exchange.permit.held())
-            self._notify_revoked()
+                return self._try_and_notify(call, answer, interactive, self.permit.held())
+            self.revocation.tell()
             raise
 
     def _try_and_notify(
@@ -223,7 +193,7 @@ class Api:
             AuthenticationFailed: the owner's few minutes are over.
             RocketVPNError: whatever ``call`` raises.
         """
-        declared = self.policy.operations.get(operation)
+        declared = self.permit.policy.operations.get(operation)
         if declared is not None and declared.identity != "user":
             raise OperationUndeclared(operation=operation, problem="it is not one that an order's owner may call")
         call = ApiCall(
@@ -322,7 +292,7 @@ class Api:
             ValueRefused: ``idempotency_key`` cannot be one, or the operation takes none.
             RocketVPNError: whatever ``call`` raises.
         """
-        held = self._exchange.permit.held()
+        held = self.permit.held()
         declared = _own(held.policies[-1], operation)
         in_path = set(PARAMETER.findall(declared.path))
         path = {name: str(value) for name, value in fields.items() if name in in_path}
@@ -344,13 +314,13 @@ class Api:
 
     def network_changed(self) -> None:
         """Make new connections from here on: those that wait belong to a network that may be gone."""
-        self._connections.renew()
+        self._connections.pools.renew(moved=True)
 
     def interrupt(self) -> None:
         """End every call, as the first step of closing: who waits for an answer or in a pause gets ``VaultClosed``."""
         self._exchange.in_flight.close()
         self._exchange.retries.close()
-        self._connections.close()
+        self._connections.pools.close()
 
     def close(self, patience: float = 0.0) -> None:
         """Close every connection and forget the tokens; calls in flight have ``patience`` seconds to end."""
@@ -359,7 +329,7 @@ class Api:
         self.session.forget()
 
     def _require_nameless(self, operation: str) -> None:
-        declared = self.policy.operations.get(operation)
+        declared = self.permit.policy.operations.get(operation)
         if declared is not None and (declared.method, declared.identity) != ("GET", "none"):
             raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
 
@@ -367,7 +337,7 @@ class Api:
         if reply.status in (403, 404):
             return False
         if reply.status not in statuses:
-            depth = self._exchange.limits.max_json_depth
+            depth = self.limits.max_json_depth
             raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=depth)
         answers.require_file(operation, reply)
         return True
@@ -382,9 +352,9 @@ class Api:
         return self.session.signer(operation, interactive=interactive)
 
     def _answer(self, operation: str, reply: HttpReply, kind: type[Any] | None) -> ApiAnswer[Any]:
-        max_depth = self._exchange.limits.max_json_depth
+        max_depth = self.limits.max_json_depth
         if not 200 <= reply.status < 300:
-            declared = self.policy.operations.get(operation)  # a version that came meanwhile may lack it
+            declared = self.permit.policy.operations.get(operation)  # a version that came meanwhile may lack it
             identity, now = declared.identity if declared else "none", self._exchange.clock.time()
             raise answers.refusal(operation, reply, now=now, max_depth=max_depth, identity=identity)
         value: Any = None
@@ -404,28 +374,13 @@ class Api:
             value=value, status=reply.status, etag=answers.entity_tag(reply), date=answers.server_date(reply)
         )
 
-    def remember(self, values: Iterable[str]) -> None:
-        """Have ``values`` taken out of the app's log from now on."""
-        self._exchange.seen(values)
-
     def _remember(self, held: wire.ServerData) -> None:
-        fields = self.policy.fields
+        fields = self.permit.policy.fields
         self.remember(
             field.value
             for field in held.fields
             if field.id in fields and names_somebody(fields[field.id]) and isinstance(field.value, str)
         )
-
-    def _notify_revoked(self) -> None:
-        with self._lock:
-            told, self._told_revoked = self._told_revoked, True
-        if not told:
-            self._events.emit(DeviceRevokedNotice())
-
-    def bound_again(self) -> None:
-        """Say that the device was bound again: a later revocation is news."""
-        with self._lock:
-            self._told_revoked = False
 
 
 def _own(policy: Policy, operation: str) -> Operation:

@@ -97,7 +97,8 @@ class Connections(OneHolder):
         self._now = now
         self._trusted_time = trusted_time
         self._context = context
-        self._pools = Pools(context, proxy, proxy_context, transport)
+        self.pools = Pools(context, proxy, proxy_context, transport)
+        """Whose owner renews and closes them."""
 
     def exchange(
         self,
@@ -118,7 +119,7 @@ class Connections(OneHolder):
             VaultClosed: this was closed; nothing was sent.
         """
         request.extensions["timeout"] = self._timeouts()
-        with self._pools.transport(nameless=nameless) as (transport, proxy), watched() as progress:
+        with self.pools.transport(nameless=nameless) as (transport, proxy), watched() as progress:
             try:
                 response = transport.handle_request(request)
                 try:
@@ -131,19 +132,11 @@ class Connections(OneHolder):
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
                 if isinstance(error, _LOST):  # those that wait are as old, and may be as dead
-                    self._pools.renew(moved=False)
+                    self.pools.renew(moved=False)
                 failure = self._failure(error, operation, request.url.host, proxy)
                 failure.sent = failure.sent and not progress.unsent
                 failure.dead_end = failure.retry and progress.met_a_dead_end(error)
         raise failure  # out here: the library's exception holds the request, tokens and all, and must not go along
-
-    def renew(self) -> None:
-        """Make new connections from here on: the device may be in another network."""
-        self._pools.renew(moved=True)
-
-    def close(self) -> None:
-        """Close every connection; a call that still uses one ends with ``VaultClosed``, and closes it."""
-        self._pools.close()
 
     def _timeouts(self) -> dict[str, float]:
         left = deadline.remaining(self._limits.total_timeout)
@@ -195,7 +188,7 @@ class Connections(OneHolder):
             trusted_time=self._trusted_time,
             trusts_nobody=lambda: trusts_nobody(self._context),
         )
-        if self._pools.closed:
+        if self.pools.closed:
             ended = VaultClosed(problem="it was closed while a call waited for its answer")
             return Failure(ended, sent=failures.was_sent(error), retry=False)
         if isinstance(error, httpx.TimeoutException):

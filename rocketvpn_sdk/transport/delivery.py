@@ -199,7 +199,7 @@ class QueueDelivery:
         Raises:
             VaultError: its state could not be written; it is still in the queue.
         """
-        declared = self._api.policy.operations.get(item.operation)
+        declared = self._api.permit.policy.operations.get(item.operation)
         in_path = set(PARAMETER.findall(declared.path)) if declared else set()
         members = {name: value for name, value in item.body.items() if name not in in_path}
         answered = self._api.answered

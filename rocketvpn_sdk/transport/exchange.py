@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import httpx
@@ -15,11 +15,11 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import Permit
-from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError, UpdateError
 from rocketvpn_sdk.journal.minimise import minimiser
+from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit, PermitSnapshot
 from rocketvpn_sdk.policy import Field, Operation, Policy, purpose_allowed_all
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.policy.minimise import Minimiser
@@ -48,23 +48,6 @@ def _parsed(url: str) -> httpx.URL:
 class _Draft:
     """A call that may go, ready to be signed; counts its tries."""
 
-    __slots__ = (
-        "approved",
-        "at_most",
-        "body",
-        "forgiven",
-        "held",
-        "into",
-        "nameless",
-        "operation",
-        "outgoing",
-        "parsed",
-        "status",
-        "tries",
-        "unsure",
-        "url",
-    )
-
     def __init__(
         self,
         approved: guard.ApprovedRequest,
@@ -74,12 +57,9 @@ class _Draft:
         call: ApiCall,
         held: PermitSnapshot,
     ) -> None:
-        operation = approved.operation
+        self.approved, self.url, self.body, self.outgoing, self.call = approved, url, body, outgoing, call
         self.held = held
-        self.operation, self.url, self.body, self.outgoing, self.approved = operation, url, body, outgoing, approved
         self.parsed = httpx.URL(url) if call.parameters else _parsed(url)
-        self.nameless = operation.identity == "none"
-        self.at_most, self.into = call.at_most, call.into
         self.tries = 0
         self.unsure = False
         """Whether the server may have done it without our having been told."""
@@ -106,8 +86,8 @@ class Exchange:
         connections: how it goes.
         clock: the time.
         limits: the bounds.
-        compiled: what minimises a field that is not sent as it is.
-        seen: told the values of personal fields, which must not get into a log.
+        scrubber: scrubs free text before it is sent, and is told the values of personal fields, which must not get
+            into a log; default: one that knows no host as the operator's own.
     """
 
     def __init__(
@@ -119,22 +99,20 @@ class Exchange:
         connections: Connections,
         clock: Clock,
         limits: Limits,
-        compiled: Callable[[Field], Minimiser] = minimiser,
-        seen: Callable[[Iterable[str]], None] = lambda _: None,
+        scrubber: Scrubber | None = None,
     ) -> None:
         self.server = server
         self.permit = permit
         self.clock = clock
         self.limits = limits
-        self.seen = seen
+        self._scrubber = scrubber or Scrubber()
+        self.seen = self._scrubber.known.seen
         self.retries = Retries(clock, limits)
         self.in_flight = InFlight()
         self.answered = 0
         """Answers so far that another try would not better: somebody is there."""
         self._ledger = ledger
-        self._compiled = compiled
         self._connections = connections
-        self.host = server.removeprefix("https://")
 
     def send(self, call: ApiCall, signer: Signer, held: PermitSnapshot | None = None) -> HttpReply:
         """Send ``call`` and return the last answer, whatever its status.
@@ -220,39 +198,37 @@ class Exchange:
         return _made_of(last, draft)
 
     def _once(self, draft: _Draft, signer: Signer) -> HttpReply:
-        method = draft.operation.method
-        signed = signer.headers(method, draft.url, draft.body)
-        check_signature(draft.operation, signed)
+        operation = draft.approved.operation
+        signed = signer.headers(operation.method, draft.url, draft.body)
+        check_signature(operation, signed)
         # What held before the wait for a token, a user or a retry may not now.
         now = self.permit.held()
         guard.check_again(draft.held, now, draft.outgoing, draft.approved, self._compiled)
         draft.held = now
         headers = {**draft.outgoing.headers, **signed}
-        request = httpx.Request(method, draft.parsed, headers=headers, content=draft.body)
+        request = httpx.Request(operation.method, draft.parsed, headers=headers, content=draft.body)
         draft.tries += 1
         began = self.clock.monotonic()
         try:
             reply = self._connections.exchange(
                 request,
-                operation=draft.operation.id,
-                nameless=draft.nameless,
-                at_most=draft.at_most,
-                into=draft.into,
+                operation=operation.id,
+                nameless=operation.identity == "none",
+                at_most=draft.call.at_most,
+                into=draft.call.into,
             )
         except Failure as failure:
-            logger.info(
-                "%s, try %d: %s after %d ms", draft.operation.id, draft.tries, failure.error.code, self._since(began)
-            )
+            logger.info("%s, try %d: %s after %d ms", operation.id, draft.tries, failure.error.code, self._since(began))
             draft.unsure = draft.unsure or failure.sent
             if not failure.retry:
                 raise
             failed = failure
         else:
             logger.debug(
-                "%s, try %d: status %d after %d ms", draft.operation.id, draft.tries, reply.status, self._since(began)
+                "%s, try %d: status %d after %d ms", operation.id, draft.tries, reply.status, self._since(began)
             )
             draft.status = reply.status
-            passing = answers.passing(draft.operation.id, reply, self.limits.max_json_depth)
+            passing = answers.passing(operation.id, reply, self.limits.max_json_depth)
             draft.unsure = _unsure(reply, passing=passing, before=draft.unsure)
             signer.learn(reply)
             if passing:
@@ -261,6 +237,9 @@ class Exchange:
             self.answered += 1
             return reply
         raise _Retry(None, failed)
+
+    def _compiled(self, field: Field) -> Minimiser:
+        return minimiser(field, self._scrubber)
 
     def _since(self, began: float) -> int:
         """Return the milliseconds since ``began``, on the monotonic clock."""
@@ -298,7 +277,7 @@ def _made_of(retry: _Retry, draft: _Draft) -> HttpReply:
     if retry.failure is not None:
         raise retry.failure
     if retry.reply is None:  # pragma: no cover - a _Retry has one of both
-        raise ServerError(operation=draft.operation.id, status=None, problem="no answer")
+        raise ServerError(operation=draft.approved.operation.id, status=None, problem="no answer")
     return retry.reply
 
 

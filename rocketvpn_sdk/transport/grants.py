@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
-from rocketvpn_sdk.entered import Question, code, may_be_code
+from rocketvpn_sdk.entered import Authenticator, Question, code, may_be_code
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     AuthenticationRequired,
@@ -33,9 +33,6 @@ from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.requests import ApiCall
 from rocketvpn_sdk.transport.server_clock import ServerClock
-
-Authenticator = Callable[[Question], str | None]
-"""Asks the user for the code that was sent; ``None``: the user gave none."""
 
 CHALLENGE, TOKEN = "authorize.challenge", "token.issue"
 _MAILED, _RECOVERY = "verification_code", "recovery_code"
@@ -128,6 +125,7 @@ class Grants:
     ) -> None:
         self.client_id = client_id
         self._exchange = exchange
+        self._max_depth = exchange.limits.max_json_depth
         self._nonce = nonce
         self._server_clock = server_clock
         self._authenticator = authenticator
@@ -281,10 +279,6 @@ class Grants:
     def _may_answer_again(self, error: wire.AuthorizationError, given: list[str]) -> bool:
         left = self._exchange.limits.code_answers - len(given)
         return error.error == "invalid_grant" and bool(error.attempts_left) and left > 0
-
-    @property
-    def _max_depth(self) -> int:
-        return self._exchange.limits.max_json_depth
 
 
 def _header_safe(text: str) -> bool:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.masking import SecretStruct
+from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import Decision, Field, Operation, Policy
 from rocketvpn_sdk.policy.identities import rank
 from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, CallMember, call_of, members_of

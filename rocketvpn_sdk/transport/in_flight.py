@@ -7,16 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from rocketvpn_sdk.errors import VaultClosed
-from rocketvpn_sdk.transport.forks import register_fork_aware
+from rocketvpn_sdk.files.forks import ForkSafe
 
 
-class InFlight:
+class InFlight(ForkSafe):
     """Counts the calls in flight, by thread. Thread-safe."""
 
     def __init__(self) -> None:
         self._closed = False
-        self.reset_after_fork()
-        register_fork_aware(self)
+        super().__init__()
 
     def reset_after_fork(self) -> None:
         """Start with no calls and a new lock: the parent's threads do not exist in a forked child."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import ServerError, ServerTimeout
+from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.requests import ApiCall, Unsigned
 
 OPERATION = "server.metadata"
@@ -21,18 +19,13 @@ class Endpoints(wire.Wire, frozen=True, kw_only=True):
     token: str
 
 
-class Metadata:
+class Metadata(ForkSafe):
     """Fetches the metadata once and keeps it in memory."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._endpoints: Endpoints | None = None
-        self.reset_after_fork()
-        register_fork_aware(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the lock: a thread of the parent may hold it."""
-        self._lock = threading.Lock()
+        super().__init__()
 
     def endpoints(self) -> Endpoints:
         """Return the endpoints.
@@ -45,14 +38,14 @@ class Metadata:
             return self._endpoints
         total = self._exchange.limits.total_timeout
         with deadline.within(total):
-            if not self._lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
+            if not self.lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
                 raise ServerTimeout(host=self._exchange.host, seconds=total, cause="server")
             try:
                 if self._endpoints is None:
                     self._endpoints = self._fetch()
                 return self._endpoints
             finally:
-                self._lock.release()
+                self.lock.release()
 
     def _fetch(self) -> Endpoints:
         reply = self._exchange.send(ApiCall(operation=OPERATION), Unsigned())

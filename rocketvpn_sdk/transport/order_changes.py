@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.transport.forks import register_fork_aware
 
 
 class OrderChangePending(MaskedRepr, Notification, frozen=True, kw_only=True):
@@ -30,7 +29,7 @@ class OrderChangePending(MaskedRepr, Notification, frozen=True, kw_only=True):
     """Of an address: the address, masked by the server."""
 
 
-class OrderChanges:
+class OrderChanges(ForkSafe):
     """The newest that the server said of them. Thread-safe.
 
     Args:
@@ -41,12 +40,7 @@ class OrderChanges:
         self._events = events
         self.newest: tuple[wire.OrderChange, ...] = ()
         self._told: frozenset[str] = frozenset()
-        self.reset_after_fork()
-        register_fork_aware(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the locks in a forked child: threads of the parent may hold them."""
-        self._lock = threading.Lock()
+        super().__init__()
 
     def learn(self, changes: Sequence[wire.OrderChange]) -> None:
         """Take what an answer said; nobody is told before ``tell``, since the call that learnt it may hold locks."""
@@ -54,7 +48,7 @@ class OrderChanges:
 
     def tell(self) -> None:
         """Tell the app of what it was not told of yet, unless this device asked for it itself."""
-        with self._lock:
+        with self.lock:
             news = [change for change in self.newest if change.id not in self._told and not change.current]
             self._told |= {change.id for change in news}
         for change in news:

@@ -17,8 +17,8 @@ import httpx
 
 from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
 from rocketvpn_sdk.errors import ConfigurationError, VaultClosed
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.pool_transport import PoolTransport
 from rocketvpn_sdk.transport.socket_backend import SocketBackend
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from rocketvpn_sdk.errors import EgressBlocked
+from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.masking import MaskedRepr, SecretStruct
 from rocketvpn_sdk.policy import Duration, Policy
-from rocketvpn_sdk.transport.forks import register_fork_aware
 from rocketvpn_sdk.transport.guard import ApprovedRequest
 from rocketvpn_sdk.transport.interfaces import Documents, Stream
 from rocketvpn_sdk.transport.tally import BEGUN, ENDED, SentTally, tally
@@ -63,7 +62,7 @@ class SentEntry(MaskedRepr, frozen=True, kw_only=True):
     else; ``Rights.sent_matches`` asks. The key goes with the device's or the account's data, not with the log's."""
 
 
-class SentLedger:
+class SentLedger(ForkSafe):
     """Writes and reads the ledger.
 
     Args:
@@ -76,13 +75,8 @@ class SentLedger:
         self._stream = stream
         self._documents = documents
         self._policy = policy
-        self._lock = threading.Lock()
         self._key: bytes | None = None
-        register_fork_aware(self)
-
-    def reset_after_fork(self) -> None:
-        """Replace the locks in a forked child: threads of the parent may hold them."""
-        self._lock = threading.Lock()
+        super().__init__()
 
     def begin(self, approved: ApprovedRequest, body: bytes, policy: Policy | None = None) -> str:
         """Record that ``body`` is about to go, durably; return the record's id.
@@ -159,12 +153,12 @@ class SentLedger:
 
     def forget(self) -> None:
         """Drop from memory the key, and what was ended of the records; anyone who destroys either calls this too."""
-        with self._lock:
+        with self.lock:
             self._key = None
         self._stream.forget_ended()
 
     def _fingerprint_key(self) -> bytes:
-        with self._lock:
+        with self.lock:
             if self._key is None:
                 stored = self._documents.get(SENT_KEY, SentKey)
                 if stored is None:

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, NotBound, ServerTimeout
+from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import answers, deadline
 from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
-from rocketvpn_sdk.transport.forks import register_fork_aware
-from rocketvpn_sdk.transport.grants import INVALID_PROOF, Authenticator, Grants, Nonce
+from rocketvpn_sdk.transport.grants import INVALID_PROOF, Grants, Nonce
 from rocketvpn_sdk.transport.interfaces import Documents
 from rocketvpn_sdk.transport.owner import Owner, prove_owner
 from rocketvpn_sdk.transport.proof import Prover
@@ -56,7 +57,7 @@ class StepUp(msgspec.Struct, frozen=True):
     max_age: int
 
 
-class Session(OneHolder):
+class Session(ForkSafe, OneHolder):
     """Keeps the tokens of the device and signs calls with them.
 
     Args:
@@ -81,8 +82,7 @@ class Session(OneHolder):
         self.nonce = Nonce()
         self.server_clock = server_clock
         self.grants = Grants(exchange, self.nonce, server_clock, client_id=client_id, authenticator=authenticator)
-        self.reset_after_fork()
-        register_fork_aware(self)
+        super().__init__()
         self._device: BoundDevice | None = None
         self._token: _Token | None = None
         self._elevated: _Token | None = None
@@ -90,7 +90,7 @@ class Session(OneHolder):
 
     def reset_after_fork(self) -> None:
         """Replace the locks in a forked child: threads of the parent may hold them."""
-        self._lock = threading.Lock()
+        super().reset_after_fork()
         self._refreshing = threading.Lock()
         self._stepping_up = threading.Lock()
 
@@ -109,7 +109,7 @@ class Session(OneHolder):
 
     def adopt(self, credentials: Credentials, token: wire.TokenResponse) -> None:
         """Take over what a binding brought."""
-        with self._lock:
+        with self.lock:
             self._device = self._load(credentials)
             self._elevated = None
             self._demanding = set()
@@ -117,14 +117,14 @@ class Session(OneHolder):
 
     def forget(self) -> None:
         """Drop everything about this device from memory; anyone who drops the credentials calls this too."""
-        with self._lock:
+        with self.lock:
             self._device = self._token = self._elevated = None
             self._demanding = set()
 
     def reload(self) -> bool:
         """Take over credentials that another process has put in the place of ours; return whether there were any."""
         stored = self._documents.get(CREDENTIALS, Credentials)
-        with self._lock:
+        with self.lock:
             if stored is None or self._device is None or stored == self._device.credentials:
                 return False
             self._device = self._load(stored)
@@ -138,7 +138,7 @@ class Session(OneHolder):
         Raises:
             NotBound: there are none.
         """
-        with self._lock:
+        with self.lock:
             if self._device is None:
                 stored = self._documents.get(CREDENTIALS, Credentials)
                 if stored is None:
@@ -166,7 +166,7 @@ class Session(OneHolder):
 
     def refused(self, value: str) -> None:
         """Drop a token that the server refused, unless another one has taken its place."""
-        with self._lock:
+        with self.lock:
             if self._token is not None and self._token.value == value:
                 self._token = None
             if self._elevated is not None and self._elevated.value == value:
@@ -209,7 +209,7 @@ class Session(OneHolder):
         token = self.grants.redeem(device.key, code)
         if token.acr not in wanted.acr_values.split():
             raise AuthenticationFailed(reason="insufficient_user_authentication")
-        with self._lock:
+        with self.lock:
             # With a max_age of 0 it is good for the call that asked, which comes at once.
             self._elevated = self._timed(token, at_most=max(wanted.max_age, SHORTEST_STEP_UP))
 
@@ -234,11 +234,11 @@ class Session(OneHolder):
             stored = self._documents.get(CREDENTIALS, Credentials)
             if stored is None or stored == device.credentials:
                 raise
-            with self._lock:
+            with self.lock:
                 device = self._device = self._load(stored)
             answer = self.grants.refresh(device.key, stored.refresh_token)
         token = self._timed(answer)
-        with self._lock:
+        with self.lock:
             if self._device is device:  # else the device was unbound or bound again meanwhile
                 self._token = token
         return token

@@ -125,8 +125,10 @@ class Database:
 
     def data_version(self) -> int:
         """Return a number that changes with whatever another process writes."""
-        with self.errors():
+        try:  # not by ``errors``: it is asked before every use of what was read earlier
             return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise self._translate(error) from None
 
     @property
     def has_tables(self) -> bool:
@@ -286,7 +288,7 @@ class Database:
 
     def _hurry(self, connection: sqlite3.Connection) -> None:
         """Let sqlite's own waits end at the deadline, once there is one."""
-        if self._patience.ending:
+        if self._patience.until is not None:
             connection.execute(f"PRAGMA busy_timeout = {int(self._patience.left() * 1000)}")
 
     def remove_files(self) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from rocketvpn_sdk.errors import SecretCorrupt, SecretStoreError, VaultDamaged
 from rocketvpn_sdk.vault.database import Database
-from rocketvpn_sdk.vault.header import Header, heads, manifest, read_any_header, update_header, vouches
+from rocketvpn_sdk.vault.header import OLDEST, Header, heads, manifest, read_header, update_header, vouches
 from rocketvpn_sdk.vault.keys import RootKey, generation_name, secret_name
 from rocketvpn_sdk.vault.lifecycle import is_ended, is_made, was_begun
 from rocketvpn_sdk.vault.passphrase import is_beside
@@ -55,7 +55,7 @@ def finish(store: Database, secrets: SecretStore) -> None:
         if not is_ended(store):
             return
         with store.snapshot() as db:
-            header, holds = read_any_header(db), db.execute(_HOLDS).fetchone()[0]
+            header, holds = read_header(db, oldest=OLDEST, also_closed=True), db.execute(_HOLDS).fetchone()[0]
         root = open_root(secrets, header)
         with store.snapshot() as db:
             if holds or (root is not None and not vouches(db, root, header)):
@@ -125,7 +125,7 @@ class _Closing(msgspec.Struct, frozen=True):
         be recognised, and nothing can be read with it.
         """
         with self.store.transaction(durable=True) as db:
-            if read_any_header(db) != header:
+            if read_header(db, oldest=OLDEST, also_closed=True) != header:
                 raise VaultDamaged(part="the head of the vault")  # it changed under our lock: none of us did that
             vouched = root is not None and _vouches(db, root, header)
             names = _all_names(header) if vouched else self._proven(db, root)
@@ -151,7 +151,7 @@ class _Closing(msgspec.Struct, frozen=True):
 def _end_secrets(closing: _Closing, *, beside: bool) -> Removal:
     store, secrets = closing.store, closing.secrets
     with store.snapshot() as db:
-        header = read_any_header(db)
+        header = read_header(db, oldest=OLDEST, also_closed=True)
     if beside:  # their file is one of the folder's own, and goes with it like the others: no passphrase is asked for
         closing.close(header, closing.known, evident=False)
         _delete(secrets, _all_names(header))

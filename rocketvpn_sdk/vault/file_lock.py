@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultClosed, VaultError
-from rocketvpn_sdk.files import none_left
+from rocketvpn_sdk.files.lock import take_lock
 from rocketvpn_sdk.vault.folder import DATABASE, create_lock, is_there, remove, require_plain_journal
 
 
@@ -34,7 +33,7 @@ def file_lock(folder: Path, name: str, patience: float) -> Iterator[bool]:
     require_plain_journal(folder / name)
     lock = None
     try:
-        lock = _begun(folder / name, patience)
+        lock = take_lock(folder / name, patience)
         yield lock is not None
     finally:
         if lock is not None:
@@ -42,17 +41,3 @@ def file_lock(folder: Path, name: str, patience: float) -> Iterator[bool]:
             if platforms.keeps_open_files() and not is_there(folder / DATABASE):
                 with suppress(VaultError):  # the vault was removed meanwhile, and had to leave this file; it is empty
                     remove(folder, (name,))
-
-
-def _begun(path: Path, patience: float) -> sqlite3.Connection | None:
-    lock = None
-    try:
-        lock = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
-        if lock is not None:
-            lock.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-            return None
-        raise none_left(path.parent, f"its file {path.name} cannot be locked") from None
-    return lock

@@ -51,7 +51,9 @@ _COVERED = {
         (b"documents", _DOCUMENTS),
     ),
 }
-"""What the manifest covers in each format, in this order."""
+"""What the manifest covers in each format, in this order: a word for each query, and what it finds."""
+_ENDS = ((b"", "SELECT id, next_sequence, link FROM lanes ORDER BY id"),)
+"""What the other MAC covers."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -73,25 +75,18 @@ class Header(msgspec.Struct, frozen=True):
     heads: bytes
 
 
-def read_header(db: sqlite3.Connection, *, oldest: int = FORMAT) -> Header:
-    """Return the header row; ``oldest`` is for who looks before the file is migrated.
+def read_header(db: sqlite3.Connection, *, oldest: int = FORMAT, also_closed: bool = False) -> Header:
+    """Return the header row.
+
+    Args:
+        db: inside a snapshot or a transaction.
+        oldest: the format down to which the caller can read the file.
+        also_closed: return it although the vault says that it was closed.
 
     Raises:
         VaultDamaged: there is none, or it is not what it should be.
         VaultTooNew: a newer version wrote it.
         VaultClosed: the vault was deleted or reset, as far as the file says: it stops anyone who reads it, and no more.
-    """
-    header = read_any_header(db, oldest=oldest)
-    if header.closed:
-        raise VaultClosed(problem="it was deleted")
-    return header
-
-
-def read_any_header(db: sqlite3.Connection, *, oldest: int = OLDEST) -> Header:
-    """Return the header row, also of a vault that says it was closed.
-
-    Raises:
-        VaultDamaged, VaultTooNew: as ``read_header``.
     """
     rows = db.execute(f"SELECT {_COLUMNS} FROM head").fetchmany(2)  # noqa: S608 - a constant
     try:
@@ -103,6 +98,8 @@ def read_any_header(db: sqlite3.Connection, *, oldest: int = OLDEST) -> Header:
         raise VaultTooNew(format=header.format)
     if header.format < oldest:
         raise VaultDamaged(part="the head of the vault")
+    if header.closed and not also_closed:
+        raise VaultClosed(problem="it was deleted")
     return header
 
 
@@ -128,15 +125,12 @@ def check_indexes(db: sqlite3.Connection, *tables: str) -> None:
 def manifest(db: sqlite3.Connection, root: RootKey) -> bytes:
     """Return the MAC over what changes seldom: the header, keys, tombstones, documents, where each partition begins."""
     (written_in,) = db.execute("SELECT format FROM head").fetchone()
-    content = [cell for word, query in _COVERED[written_in] for cell in (word, *_cells(db, query))]
-    return root.mac(b"manifest", root.root_id + _digest(content))
+    return root.mac(b"manifest", root.root_id + _digest(db, _COVERED[written_in]))
 
 
 def heads(db: sqlite3.Connection, root: RootKey) -> bytes:
     """Return the MAC over what every append changes: the newest link of each partition."""
-    return root.mac(
-        b"heads", root.root_id + _digest(_cells(db, "SELECT id, next_sequence, link FROM lanes ORDER BY id"))
-    )
+    return root.mac(b"heads", root.root_id + _digest(db, _ENDS))
 
 
 def check_manifest(db: sqlite3.Connection, root: RootKey, header: Header) -> None:
@@ -172,24 +166,18 @@ def check_heads(db: sqlite3.Connection, root: RootKey, header: Header) -> None:
         raise VaultDamaged(part="a log does not end where it was last written to")
 
 
-def _cells(db: sqlite3.Connection, query: str) -> list[bytes]:
-    """Return each value that ``query`` finds, in a form that says of which type it is."""
-    cells = []
-    for row in db.execute(query):
-        for value in row:  # no function of its own: a transaction covers hundreds of them
-            if isinstance(value, bytes):
-                cells.append(b"b" + hashlib.sha256(value).digest())
-            elif isinstance(value, float):
-                cells.append(b"f" + struct.pack(">d", value))
-            else:
-                cells.append(f"{type(value).__name__[0]}{value}".encode())
-    return cells
-
-
-def _digest(cells: list[bytes]) -> bytes:
-    """Hash the cells, each with its length, so that no two lists share a digest."""
+def _digest(db: sqlite3.Connection, covered: tuple[tuple[bytes, str], ...]) -> bytes:
+    """Hash what the queries find, each value with its type and its length, so that no two contents share a digest."""
     digest = hashlib.sha256()
-    for cell in cells:
-        digest.update(struct.pack(">I", len(cell)))
-        digest.update(cell)
+    for word, query in covered:
+        cells = [word] if word else []
+        for row in db.execute(query):
+            for value in row:  # no function of its own: a transaction covers hundreds of them
+                if isinstance(value, bytes):
+                    cells.append(b"b" + hashlib.sha256(value).digest())
+                elif isinstance(value, float):
+                    cells.append(b"f" + struct.pack(">d", value))
+                else:
+                    cells.append(f"{type(value).__name__[0]}{value}".encode())
+        digest.update(b"".join(struct.pack(">I", len(cell)) + cell for cell in cells))
     return digest.digest()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultDamaged, VaultLocked
 from rocketvpn_sdk.masking import OneHolder
@@ -44,12 +45,15 @@ class KeyedStore(OneHolder):
         """Transactions of this process that wrote more than records at the end of a log."""
         self.ended = ""
         """Why nothing can be used any more, in words."""
+        self._known_documents: dict[str, dict[type, Any]] = {}
+        self._known_version = -1
 
     # ------------------------------------------------------------ who may
 
     def end(self, why: str) -> None:
         """Forget the keys for good."""
         self.keys = None
+        self._known_documents.clear()
         self.ended = why
 
     def require_open(self) -> None:
@@ -67,10 +71,25 @@ class KeyedStore(OneHolder):
         Raises:
             VaultLocked, VaultClosed: unlock first.
         """
-        self.require_open()
-        if self.keys is None:
+        if self.keys is None or self.ended:
+            self.require_open()
             raise VaultLocked
         return self.keys
+
+    def known_documents(self) -> dict[str, dict[type, Any]]:
+        """Return the documents read since another process last wrote, by name and type; the caller adds to them.
+
+        Each transaction of this process takes those out that it changes.
+
+        Raises:
+            VaultLocked, VaultClosed: unlock first.
+        """
+        self.require_keys()
+        version = self._store.data_version()
+        if version != self._known_version:
+            self._known_documents.clear()
+            self._known_version = version
+        return self._known_documents
 
     def fresh_keys(self) -> OpenedKeys:
         """Return the keys of the root in force; another process may have rotated it.
@@ -130,13 +149,20 @@ class KeyedStore(OneHolder):
                     Transaction(db, keys, header, self._moments) if header.root_id == keys.root.root_id else None
                 )
                 if transaction is not None:
-                    yield transaction
-                    transaction.finish()
+                    try:
+                        yield transaction
+                        transaction.finish()
+                    finally:
+                        self._forget(transaction.changed_documents)
             if transaction is not None:
                 self.changes += transaction.beyond_logs
                 return
             self.keys = self.load()  # another process rotated; never fetched inside a transaction
         raise VaultBusy(cause="changing")
+
+    def _forget(self, documents: Collection[str] | None) -> None:
+        for name in list(self._known_documents) if documents is None else documents:
+            self._known_documents.pop(name, None)
 
     @contextmanager
     def read(self, *, checked: bool = True) -> Iterator[tuple[Transaction, OpenedKeys]]:

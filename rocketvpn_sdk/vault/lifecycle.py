@@ -17,7 +17,6 @@ from rocketvpn_sdk.vault.header import (
     Header,
     heads,
     manifest,
-    read_any_header,
     read_header,
     update_header,
 )
@@ -176,7 +175,7 @@ def require_right_kind(store: Database, secrets: SecretStore) -> None:
     if not is_made(store):
         return  # nothing was sealed under its key yet
     with store.snapshot() as db:
-        header = read_any_header(db)
+        header = read_header(db, oldest=OLDEST, also_closed=True)
     other = wrong_kind(store.folder, secrets, header.vault_id, cause="reset")
     if other is not None and not (header.closed and isinstance(other, MadeWithoutPassphrase)):
         raise other  # (of one that is being removed, the file of the passphrase may be gone already)

@@ -47,6 +47,15 @@ class PartitionChoice(msgspec.Struct, frozen=True):
         return self.stream in (None, partition.stream) and self.purpose in (None, partition.purpose)
 
 
+RECORDED = PartitionChoice(stream="log")
+"""What the app records, for every purpose. Whoever writes something that allows more marks it.
+
+What was recorded before that, without leave, must not be kept under it, and another process may still have it in
+memory. So the transaction that allows more ends what waits there, as a deletion does: for every purpose, since a mark
+can be read without the key, and what was agreed to is nobody's business.
+"""
+
+
 @cache
 def _seconds(retention: str) -> float:
     return Duration(retention).seconds

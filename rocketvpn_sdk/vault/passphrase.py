@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +13,6 @@ from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import (
     ConfigurationError,
@@ -25,7 +24,7 @@ from rocketvpn_sdk.errors import (
     SecretStoreLocked,
     SecretStoreUnavailable,
 )
-from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, require_file, why
+from rocketvpn_sdk.files import NotAFile, absolute, path_problem, read_own, why, write_private
 from rocketvpn_sdk.vault.folder import FILES, is_there
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 
@@ -197,26 +196,8 @@ class PassphraseSecrets(SecretStore):
 
     def _write(self, content: _KeyFile) -> None:
         """Replace the file as a whole: a crash leaves the old one or the new one. The vault's lock is held."""
-        unfinished = self._unfinished
         with self._translated("it cannot be written"):
-            unfinished.unlink(missing_ok=True)
-            descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(msgspec.json.encode(content))
-                    file.flush()
-                    platforms.sync_file(file.fileno())
-                self._require_file()
-                unfinished.replace(self._file)
-            except BaseException:  # an interrupt too: nothing half written stays
-                unfinished.unlink(missing_ok=True)
-                raise
-            platforms.sync_folder(self._file.parent)
-
-    def _require_file(self) -> None:
-        """Go on where there is a file, or nothing, to be replaced."""
-        with suppress(FileNotFoundError):
-            require_file(self._file)
+            write_private(self._file, msgspec.json.encode(content), unfinished=self._unfinished)
 
     @contextmanager
     def _translated(self, otherwise: str) -> Iterator[None]:

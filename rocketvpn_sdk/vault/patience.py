@@ -20,20 +20,16 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._until: float | None = None
-
-    @property
-    def ending(self) -> bool:
-        """Whether there is a deadline."""
-        return self._until is not None
+        self.until: float | None = None
+        """The deadline, by the monotonic clock; ``None`` without one."""
 
     def end_within(self, seconds: float) -> None:
         """Let every wait from now on, and those under way, end within ``seconds`` in all."""
-        self._until = time.monotonic() + seconds
+        self.until = time.monotonic() + seconds
 
     def until_end(self) -> float:
         """Return the seconds to the deadline; infinite without one."""
-        return float("inf") if self._until is None else max(0.0, self._until - time.monotonic())
+        return float("inf") if self.until is None else max(0.0, self.until - time.monotonic())
 
     def left(self) -> float:
         """Return how many seconds a wait that begins now may take."""
@@ -49,17 +45,20 @@ class PatientLock:
 
     def acquire(self) -> bool:
         """Take it; return whether that was possible in time."""
-        return self._lock.acquire(timeout=self._patience.until_end()) if self._patience.ending else self._lock.acquire()
+        until = self._patience.until
+        return self._lock.acquire() if until is None else self._lock.acquire(timeout=self._patience.until_end())
 
     def release(self) -> None:
         """Give it back."""
         self._lock.release()
 
     def __enter__(self) -> None:
-        if not self.acquire():
+        if self._patience.until is None:  # nearly always; it is entered at every use of the vault
+            self._lock.acquire()
+        elif not self.acquire():
             raise VaultBusy(seconds=self._patience.seconds)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.release()
+        self._lock.release()

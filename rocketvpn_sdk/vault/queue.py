@@ -12,7 +12,7 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault.due import is_due
 from rocketvpn_sdk.vault.file_lock import file_lock
-from rocketvpn_sdk.vault.transaction import Transaction, read_document
+from rocketvpn_sdk.vault.transaction import Transaction
 from rocketvpn_sdk.vault.vault import Vault
 
 INDEX = "queue"
@@ -205,10 +205,9 @@ class Queue:
         transaction.put(INDEX, _Index(tuple(item.id for item in kept)))
 
     def _ids(self, transaction: Transaction) -> tuple[str, ...]:
-        value = read_document(transaction.db, transaction.keys, INDEX)
-        return msgspec.convert(value, _Index).ids if value is not None else ()
+        index = transaction.get(INDEX, _Index)
+        return index.ids if index is not None else ()
 
 
 def _read(transaction: Transaction, item_id: str) -> QueueItem | None:
-    value = read_document(transaction.db, transaction.keys, f"{INDEX}/{item_id}")
-    return None if value is None else msgspec.convert(value, QueueItem)
+    return transaction.get(f"{INDEX}/{item_id}", QueueItem)

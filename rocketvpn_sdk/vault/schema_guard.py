@@ -126,17 +126,17 @@ class SchemaGuard:
     ) -> int:
         """Allow the statements that we make, as sqlite prepares them; none of them is in a trigger or view."""
         del second, database
-        if inner is None and self._is_ours(action, first or ""):
+        name = first or ""
+        if action == sqlite3.SQLITE_PRAGMA:
+            ours = name in _PRAGMAS
+        elif action in _ROWS:
+            ours = self._making or not name.startswith("sqlite_")
+        else:
+            ours = action in _ALWAYS or (self._making and action in _MAKING)
+        if ours and inner is None:
             return sqlite3.SQLITE_OK
         self._refused += 1
         return sqlite3.SQLITE_DENY
-
-    def _is_ours(self, action: int, first: str) -> bool:
-        if action == sqlite3.SQLITE_PRAGMA:
-            return first in _PRAGMAS
-        if action in _ROWS:
-            return self._making or not first.startswith("sqlite_")
-        return action in _ALWAYS or (self._making and action in _MAKING)
 
     @contextmanager
     def making(self) -> Iterator[None]:

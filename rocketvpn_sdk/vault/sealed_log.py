@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import math
 import threading
-import weakref
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import VaultError
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.policy import Duration
-from rocketvpn_sdk.vault import sealing
+from rocketvpn_sdk.vault.blocks import append_blocks
 from rocketvpn_sdk.vault.keys import derive
 from rocketvpn_sdk.vault.memory import EpochBuffer, PseudonymKey, Tail
 from rocketvpn_sdk.vault.moments import Ended, everything
 from rocketvpn_sdk.vault.partitions import Keeps, Partition, as_made, epoch_dead, epoch_length, epoch_of
 from rocketvpn_sdk.vault.reading import Sift, Stored, as_sealed, merged, open_partition
-from rocketvpn_sdk.vault.transaction import PartitionRow, Transaction, live_keys, partition_rows
+from rocketvpn_sdk.vault.transaction import Transaction, live_keys, partition_rows
 from rocketvpn_sdk.vault.vault import Vault
 
 Record = tuple[float, Any]
@@ -69,7 +68,7 @@ class SealedLog:
         self._tails: dict[Partition, Tail] = {}
         self._partitions: dict[tuple[str, str], Partition] = {}
         self._pseudonym_keys: dict[Partition, PseudonymKey] = {}
-        _open_logs.add(self)
+        register_fork_aware(self)
 
     # ------------------------------------------------------------ writing
 
@@ -231,61 +230,9 @@ class SealedLog:
             if alive:
                 row = transaction.partition(partition)
                 key_id, key = transaction.epoch_key(row, epoch)
-                tails[partition] = self._extend(
-                    transaction, row, tails.get(partition) or self._tails.get(partition), key_id, key, alive
-                )
+                tail = tails.get(partition) or self._tails.get(partition)
+                tails[partition] = append_blocks(transaction, row, tail, key_id, key, alive, self._block_records)
         return tails, dropped
-
-    def _extend(
-        self,
-        transaction: Transaction,
-        row: PartitionRow,
-        tail: Tail | None,
-        key_id: bytes,
-        key: bytes,
-        records: list[Stored],
-    ) -> Tail:
-        """Append ``records``: into the last block where there is room and it is ours, and into new ones."""
-        sequence, previous, start = row.next_sequence, row.link, 0
-        if tail and tail.link == row.link and tail.key_id == key_id and self._fits(tail, records):
-            sequence, previous = tail.sequence, tail.previous
-            records = tail.records + records
-        while True:
-            part = records[start : start + self._block_records]
-            made = self._seal(transaction, row, sequence, previous, key_id, key, part)
-            start += len(part)
-            if start >= len(records):
-                break
-            sequence, previous = sequence + 1, made.link
-        transaction.db.execute(
-            "UPDATE lanes SET next_sequence = ?, link = ? WHERE id = ?", (sequence + 1, made.link, row.id)
-        )
-        return made
-
-    def _fits(self, tail: Tail, records: list[Stored]) -> bool:
-        """Whether a trickle goes on in the last block; a full batch begins a new one rather than be split over two."""
-        return len(tail.records) + len(records) <= self._block_records
-
-    def _seal(
-        self,
-        transaction: Transaction,
-        row: PartitionRow,
-        sequence: int,
-        previous: bytes,
-        key_id: bytes,
-        key: bytes,
-        records: list[Stored],
-    ) -> Tail:
-        data = sealing.block_data(transaction.keys.root.vault_id, key_id, sequence, previous)
-        sealed = sealing.seal_block(key, data, records)
-        digest = sealing.digest(data, sealed)
-        transaction.db.execute(
-            "INSERT INTO blocks (lane, sequence, key_id, digest, sealed) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (lane, sequence) DO UPDATE SET key_id = excluded.key_id, digest = excluded.digest,"
-            " sealed = excluded.sealed",
-            (row.id, sequence, key_id, digest, sealed),
-        )
-        return Tail(sequence, previous, sealing.link(previous, digest), key_id, records)
 
     def put_over(self, transaction: Transaction, partition: Partition, epoch: int, records: list[Stored]) -> None:
         """Append what was stored before, under another key, inside ``transaction``.
@@ -295,7 +242,7 @@ class SealedLog:
         transaction.touch_heads()
         row = transaction.partition(partition)
         key_id, key = transaction.epoch_key(row, epoch)
-        self._extend(transaction, row, None, key_id, key, records)
+        append_blocks(transaction, row, None, key_id, key, records, self._block_records)
 
     def pseudonym_key(self, purpose: str, retention: Duration) -> bytes:
         """Return the key under which today's pseudonyms are made; it is gone with the epoch's key."""
@@ -347,7 +294,7 @@ class SealedLog:
             self._pseudonym_keys = {partition: key for partition, key in made.items() if key.key_id not in dead}
             transaction.keys.forget()
 
-    def _leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: what is buffered is the parent's, and its locks may be held by threads not here."""
         self._lock, self._writing = threading.RLock(), threading.RLock()
         self._batch, self._buffers, self.buffered = {}, {}, 0
@@ -397,14 +344,3 @@ class SealedLog:
             end = len(records) if until is None else bisect_left(records, until, key=_time)
             if begin < end:
                 yield records[begin:end]
-
-
-_open_logs: weakref.WeakSet[SealedLog] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for log in list(_open_logs):
-        log._leave_to_parent()  # noqa: SLF001 - our own class
-
-
-platforms.after_fork(_after_fork)

@@ -6,7 +6,7 @@ import hmac
 import math
 import sqlite3
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from rocketvpn_sdk.vault.header import Header, check_heads, check_manifest, head
 from rocketvpn_sdk.vault.keys import RootKey, new_id, new_key
 from rocketvpn_sdk.vault.moments import Ended, Moments
 from rocketvpn_sdk.vault.partitions import Keeps, Partition, PartitionChoice, as_made, epoch_dead
+
+T = TypeVar("T")
 
 INDEX_PARTITION = 0
 """The ``keys`` row of the key that turns documents' names into slots."""
@@ -88,10 +90,8 @@ class Transaction(OneHolder):
         self._moments = moments
         self._manifest_touched = False
         self._heads_touched = False
-
-    @property
-    def _vault_id(self) -> bytes:
-        return self.keys.root.vault_id
+        self.changed_documents: set[str] | None = set()
+        """Names of those written or dropped so far; ``None``: it may be any."""
 
     @property
     def basis(self) -> bytes:
@@ -117,14 +117,42 @@ class Transaction(OneHolder):
 
     # ------------------------------------------------------------ documents
 
+    def get(self, name: str, kind: type[T]) -> T | None:
+        """Return the document ``name``, or ``None``.
+
+        Raises:
+            VaultDamaged: it is not what was written.
+        """
+        slot = self.keys.slot(name)
+        query = "SELECT key_id, version, wrapped, sealed FROM documents WHERE slot = ?"
+        row = self.db.execute(query, (slot,)).fetchone()
+        if row is None:
+            return None
+        key_id, version, wrapped, sealed = row
+        part = f"the document {name!r}"
+        if not 0 <= version < 1 << 64:
+            raise VaultDamaged(part=part)
+        key = self.keys.root.unwrap(wrapped, part=part)
+        payload = sealing.open_document(
+            key, sealing.document_data(self.keys.root.vault_id, key_id, slot, version), sealed, part=part
+        )
+        written_name, value = msgspec.json.decode(payload)
+        if written_name != name:
+            raise VaultDamaged(part=part)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError:
+            raise VaultDamaged(part=part) from None
+
     def put(self, name: str, value: msgspec.Struct) -> None:
         """Write the document ``name`` under a key of its own, new at every write."""
         self.touch_manifest()
+        self._changes(name)
         slot = self.keys.slot(name)
         row = self.db.execute("SELECT version FROM documents WHERE slot = ?", (slot,)).fetchone()
         version = row[0] + 1 if row else 1
         key, key_id = new_key(), new_id()
-        data = sealing.document_data(self._vault_id, key_id, slot, version)
+        data = sealing.document_data(self.keys.root.vault_id, key_id, slot, version)
         sealed = sealing.seal_document(key, data, msgspec.json.encode([name, value]))
         self.db.execute(
             "INSERT OR REPLACE INTO documents (slot, key_id, version, wrapped, sealed) VALUES (?, ?, ?, ?, ?)",
@@ -134,6 +162,7 @@ class Transaction(OneHolder):
     def drop(self, *names: str) -> None:
         """Destroy the keys of documents; names that are not there are fine."""
         self.touch_manifest()
+        self._changes(*names)
         slots = {self.keys.slot(name) for name in names}
         self.db.executemany("DELETE FROM documents WHERE slot = ?", [(slot,) for slot in slots])
         self._require_gone(slots & self._slots())
@@ -141,10 +170,15 @@ class Transaction(OneHolder):
     def drop_all_documents(self, *, keep: Iterable[str] = ()) -> None:
         """Destroy the keys of all documents but those in ``keep``."""
         self.touch_manifest()
+        self.changed_documents = None
         kept = [self.keys.slot(name) for name in keep]
         marks = ", ".join("?" for _ in kept)
         self.db.execute(f"DELETE FROM documents WHERE slot NOT IN ({marks})", kept)  # noqa: S608 - only question marks
         self._require_gone(self._slots() - set(kept))
+
+    def _changes(self, *names: str) -> None:
+        if self.changed_documents is not None:
+            self.changed_documents.update(names)
 
     def _slots(self) -> set[bytes]:
         return {slot for (slot,) in self.db.execute("SELECT slot FROM documents NOT INDEXED")}
@@ -292,27 +326,3 @@ def _after(moment: float, now: float) -> float:
 
 
 _TOMBSTONE = "UPDATE keys SET wrapped = NULL WHERE wrapped IS NOT NULL AND lane = ?"
-
-
-def read_document(db: sqlite3.Connection, keys: OpenedKeys, name: str) -> Any:
-    """Return the JSON value of the document ``name``, or ``None``.
-
-    Raises:
-        VaultDamaged: it is not what was written.
-    """
-    slot = keys.slot(name)
-    row = db.execute("SELECT key_id, version, wrapped, sealed FROM documents WHERE slot = ?", (slot,)).fetchone()
-    if row is None:
-        return None
-    key_id, version, wrapped, sealed = row
-    part = f"the document {name!r}"
-    if not 0 <= version < 1 << 64:
-        raise VaultDamaged(part=part)
-    key = keys.root.unwrap(wrapped, part=part)
-    payload = sealing.open_document(
-        key, sealing.document_data(keys.root.vault_id, key_id, slot, version), sealed, part=part
-    )
-    written_name, value = msgspec.json.decode(payload)
-    if written_name != name:
-        raise VaultDamaged(part=part)
-    return value

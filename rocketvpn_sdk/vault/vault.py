@@ -3,43 +3,38 @@
 from __future__ import annotations
 
 import logging
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Age, Clock
 from rocketvpn_sdk.errors import (
     SecretStoreError,
     VaultBusy,
     VaultClosed,
-    VaultDamaged,
     VaultError,
     VaultFull,
     VaultReadOnly,
-    VaultTooNew,
 )
+from rocketvpn_sdk.files.forks import register_fork_aware
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.vault import folder as folders
 from rocketvpn_sdk.vault import lifecycle
 from rocketvpn_sdk.vault.database import Database
-from rocketvpn_sdk.vault.ending import Removal, abandon, end, finish
+from rocketvpn_sdk.vault.ending import Removal, end, finish
 from rocketvpn_sdk.vault.header import FORMAT, OLDEST, read_header
 from rocketvpn_sdk.vault.keyed_store import KeyedStore
 from rocketvpn_sdk.vault.keys import RootKey
 from rocketvpn_sdk.vault.migration import migrate
 from rocketvpn_sdk.vault.moments import Moments
-from rocketvpn_sdk.vault.passphrase import wrong_kind
 from rocketvpn_sdk.vault.patience import Patience, PatientLock
 from rocketvpn_sdk.vault.rotation import Rotation
 from rocketvpn_sdk.vault.secrets import CheckedSecrets, SecretStore
 from rocketvpn_sdk.vault.timekeeping import Timekeeper
-from rocketvpn_sdk.vault.transaction import OpenedKeys, Transaction, read_document
+from rocketvpn_sdk.vault.transaction import OpenedKeys, Transaction
 
 logger = logging.getLogger(__name__)  # its lines come once the lock is free: a handler may take one of its own
 
@@ -95,7 +90,7 @@ class Vault(OneHolder):
         self._keeper = ""
         self.gone = False
         """Whether ``destroy`` came to its end here."""
-        _open_vaults.add(self)
+        register_fork_aware(self)
         logger.info("vault opened")
 
     # ------------------------------------------------------------ open, unlock, close
@@ -180,7 +175,6 @@ class Vault(OneHolder):
 
     def _shut(self, why: str) -> None:
         self._keyed_store.end(why)
-        _open_vaults.discard(self)
         self._store.close()
 
     # ------------------------------------------------------------ reading and writing
@@ -205,17 +199,22 @@ class Vault(OneHolder):
             yield found
 
     def get(self, name: str, kind: type[T]) -> T | None:
-        """Return the document ``name``, or ``None``.
+        """Return the document ``name``, or ``None``; read from the file where it may have changed since the last time.
+
+        Args:
+            name: of the document.
+            kind: a frozen type, since callers share the value.
 
         Raises:
             VaultDamaged: it is not what was written.
         """
-        with self.read() as (transaction, keys):
-            value = read_document(transaction.db, keys, name)
-        try:
-            return None if value is None else msgspec.convert(value, kind)
-        except msgspec.ValidationError:
-            raise VaultDamaged(part=f"the document {name!r}") from None
+        with self._lock:
+            known = self._keyed_store.known_documents().setdefault(name, {})
+            if kind not in known:
+                with self.read() as (transaction, _):
+                    known[kind] = transaction.get(name, kind)
+            value: T | None = known[kind]
+            return value
 
     def stamp(self) -> int:
         """Return a number that changes with the documents and keys of the vault: for caches of what was read.
@@ -238,7 +237,7 @@ class Vault(OneHolder):
     def put_all(self, documents: Mapping[str, msgspec.Struct]) -> None:
         """Write several documents, all or none; replaced values make a rotation owed."""
         with self.write() as transaction:
-            replaced = any(read_document(transaction.db, transaction.keys, name) is not None for name in documents)
+            replaced = any(transaction.get(name, object) is not None for name in documents)
             for name, value in documents.items():
                 transaction.put(name, value)
             if replaced:
@@ -301,7 +300,7 @@ class Vault(OneHolder):
 
     def agree(self, server: float) -> None:
         """Take the word of a server that proved who it is for how late it is, in seconds since the epoch."""
-        before, after = self.age(), self._time.agree(server)
+        before, after = self._time.agree(server)
         if before.vouched is None or before.warned != after.warned or after.highest - before.highest > _WORTH_WRITING:
             with suppress(VaultError):  # then it is written with the rest, within the hour
                 self.save_clock()
@@ -309,8 +308,7 @@ class Vault(OneHolder):
     def save_clock(self) -> None:
         """Write how late it is into the vault."""
         with self.write() as transaction:
-            stored = read_document(transaction.db, transaction.keys, CLOCK)
-            transaction.put(CLOCK, self._time.to_store(None if stored is None else msgspec.convert(stored, Age)))
+            transaction.put(CLOCK, self._time.to_store(transaction.get(CLOCK, Age)))
 
     def status(self) -> VaultStatus:
         """Return how the vault is; never touches the secret store."""
@@ -363,50 +361,16 @@ class Vault(OneHolder):
                 self._store.close()
             self._open_files()
 
-    @classmethod
-    def reset(
-        cls, folder: Path, secrets: SecretStore, clock: Clock, limits: Limits, also: Callable[[], object] = lambda: None
-    ) -> Removal:
-        """Remove the vault in ``folder``, whatever state it is in; needs no unlock.
-
-        ``also`` removes what else there is, once it is certain that the vault may go; it may be called twice.
-
-        Raises:
-            MadeWithPassphrase, MadeWithoutPassphrase: its key is in another kind of store; nothing was removed.
-            SecretStoreError: the secret store cannot be used now; calling it again goes on.
-        """
-        try:
-            with closing(cls(folder, secrets, clock, limits)) as vault:
-                removal = vault.destroy(resetting=also)
-        except (VaultDamaged, VaultTooNew):
-            own = CheckedSecrets(secrets).beside(folder)
-            if other := wrong_kind(folder, own, None, cause="reset"):
-                raise other from None
-            also()
-            removal = abandon(folder, own)
-            folders.remove(folder)
-        keeper = CheckedSecrets(secrets).keeper()
-        return msgspec.structs.replace(removal, keeps_deleted=keeper)
-
-    def _leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the parent's connections must be neither used nor closed here."""
         self._lock = PatientLock(self._patience)  # the parent's may be held by a thread that does not exist here
         self._time.reset_after_fork()
         self._forked, self._known = True, None
-        self._keyed_store.end("this process was forked; open it again here")
+        self._keyed_store.end(self._keyed_store.ended or "this process was forked; open it again here")
         _kept_for_parent.append(self._store)
 
     def __repr__(self) -> str:
         return f"Vault({'closed' if self.closed else 'unlocked' if self.unlocked else 'locked'})"
 
 
-_open_vaults: weakref.WeakSet[Vault] = weakref.WeakSet()
 _kept_for_parent: list[Database] = []
-
-
-def _after_fork() -> None:
-    for vault in list(_open_vaults):
-        vault._leave_to_parent()  # noqa: SLF001 - our own class
-
-
-platforms.after_fork(_after_fork)

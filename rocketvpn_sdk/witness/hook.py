@@ -31,8 +31,8 @@ from typing import Any
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.errors import ConfigurationError
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.witness.record import FIELD, Note, WitnessRecord, day_of

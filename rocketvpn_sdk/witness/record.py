@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from rocketvpn_sdk.clock import DAY, utc
-from rocketvpn_sdk.consent import Permit
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.vault import SealedLog, Vault
 

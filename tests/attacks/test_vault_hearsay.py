@@ -34,6 +34,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import Vault
+from rocketvpn_sdk.vault.resetting import reset_vault
 
 HEADS = form(20, 200, 6_000)
 SEED = int(os.environ.get("ROCKETVPN_SEED", "12"))
@@ -120,15 +121,15 @@ def test_attack_hostile_heads(tmp_path: Path, part: int) -> None:
 def _act(act: str, folder: Path, secrets: UnreliableSecrets) -> None:
     clock, limits = FakeClock(), Limits(busy_timeout=0.2)
     if act == "reset":
-        Vault.reset(folder, secrets, clock, limits)
+        reset_vault(folder, secrets, clock, limits)
     elif act == "locked reset":
         secrets.lock()
         try:
             with suppress(RocketVPNError):
-                Vault.reset(folder, secrets, clock, limits)
+                reset_vault(folder, secrets, clock, limits)
         finally:
             secrets.unlock()
-        Vault.reset(folder, secrets, clock, limits)
+        reset_vault(folder, secrets, clock, limits)
     elif act == "destroy":
         with closing(Vault(folder, secrets, clock, limits)) as vault:
             vault.destroy()
@@ -189,13 +190,13 @@ def test_a_mark_that_the_root_does_not_vouch_for_waits_for_a_reset(tmp_path: Pat
     before = dict(secrets._entries)
     secrets.lock()
     with pytest.raises(SecretStoreLocked):
-        Vault.reset(folder, secrets, FakeClock(), Limits())
+        reset_vault(folder, secrets, FakeClock(), Limits())
     assert rows_left(folder) == {"keys": 1, "blocks": 0, "documents": 0}  # the key of the names of documents
     secrets.unlock()
     with pytest.raises(VaultDamaged, match="nothing vouches"):
         open_vault(folder, secrets)
     assert secrets._entries == before
-    assert Vault.reset(folder, secrets, FakeClock(), Limits()).left == ()
+    assert reset_vault(folder, secrets, FakeClock(), Limits()).left == ()
     assert (secrets.names(), folder.exists()) == ((), False)
 
 
@@ -212,7 +213,7 @@ def test_attack_a_second_head_hides_the_root_from_a_reset(
         db.execute(f"INSERT INTO head (id, root_id, {same}) SELECT ?, randomblob(16), {same} FROM head", (place,))
     with pytest.raises(VaultDamaged, match="head"):
         open_vault(folder, secrets)
-    assert not Vault.reset(folder, secrets, FakeClock(), Limits()).unknown
+    assert not reset_vault(folder, secrets, FakeClock(), Limits()).unknown
     assert (secrets.names(), folder.exists()) == ((), False)
 
 
@@ -251,7 +252,7 @@ def test_a_reset_leaves_the_root_of_another_vault_and_says_so(tmp_path: Path, se
     other, entries = head_of(tmp_path / "a"), dict(secrets._entries)
     with attacked(tmp_path / "b" / "vault.db") as db:
         db.execute("UPDATE head SET vault_id = ?, root_id = ?", (other["vault_id"], other["root_id"]))
-    removal = Vault.reset(tmp_path / "b", secrets, FakeClock(), Limits())
+    removal = reset_vault(tmp_path / "b", secrets, FakeClock(), Limits())
     assert set(removal.left) == {name for name in entries if name.startswith(other["vault_id"].hex())}
     assert secrets._entries == entries
     assert not (tmp_path / "b").exists()
@@ -263,7 +264,7 @@ def test_a_reset_of_a_file_with_a_planted_schema_still_removes_its_root(
     made(tmp_path / "v", secrets, "goes")
     with attacked(tmp_path / "v" / "vault.db") as db:
         db.execute("CREATE TRIGGER t BEFORE DELETE ON keys BEGIN SELECT RAISE(IGNORE); END")
-    assert not Vault.reset(tmp_path / "v", secrets, FakeClock(), Limits()).unknown
+    assert not reset_vault(tmp_path / "v", secrets, FakeClock(), Limits()).unknown
     assert secrets.names() == ()
 
 

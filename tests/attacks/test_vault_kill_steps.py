@@ -21,6 +21,7 @@ from support.vaults import Note
 from rocketvpn_sdk.errors import SecretMissing
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault.resetting import reset_vault
 from rocketvpn_sdk.vault.verify import verify
 
 KILLED = -9
@@ -175,7 +176,7 @@ def test_attack_kill_9_while_a_vault_is_made_and_then_it_is_removed(steps: Steps
     if end == "destroy":
         Vault(*place).destroy()
     else:
-        Vault.reset(*place)
+        reset_vault(*place)
     assert shared_secrets(tmp_path).entries() == {}
     assert not (tmp_path / "vault").exists()
 

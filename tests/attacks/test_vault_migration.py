@@ -465,7 +465,7 @@ def format_5(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     monkeypatch.setattr(migration, "LADDER", migration.LADDER | {3: step(3), 4: step(4)})
     for module in (header, migration):
         monkeypatch.setattr(module, "FORMAT", 5)
-    monkeypatch.setattr(header.read_header, "__kwdefaults__", {"oldest": 5})
+    monkeypatch.setattr(header.read_header, "__kwdefaults__", {"oldest": 5, "also_closed": False})
     return taken
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
-from rocketvpn_sdk.background import Background
+from rocketvpn_sdk.maintenance.worker import Background
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
@@ -72,7 +72,7 @@ def _through(
     failed: list[tuple[float, str]],
     checked: tuple[str, ...],
 ) -> Counted:
-    worker, mark = rocket._background, len(sandbox.requests)
+    worker, mark = rocket._maintenance.background, len(sandbox.requests)
     assert worker is not None
     delivered: tuple[str, ...] = ()
 

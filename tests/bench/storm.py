@@ -15,8 +15,8 @@ from math import log10
 from pathlib import Path
 
 from bench.measure import Row
-from rocketvpn_sdk.background import CHECK_AGAIN, SHORTEST, put_off_until
 from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.maintenance.worker import CHECK_AGAIN, SHORTEST, put_off_until
 from rocketvpn_sdk.sandbox.settings import ServerSettings
 from rocketvpn_sdk.transport.delivery import GETS_ON
 from rocketvpn_sdk.transport.session import MARGIN

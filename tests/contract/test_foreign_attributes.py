@@ -439,7 +439,7 @@ def test_python_has_no_stream_where_one_is_closed_and_takes_another() -> None:
 
 
 @canary(
-    ("sandbox/resources.py", "ValueError"),
+    ("sandbox/tunnels.py", "ValueError"),
     public=True,
     breaks="JSON from outside that is malformed raises what nobody catches, in the SDK as in the sandbox",
 )

@@ -30,13 +30,13 @@ def test_what_is_wrong_is_the_exit_code_and_has_a_remedy(bound: CommandLine, san
     assert done.document["sound"] is False
     found = {each["check"]: each for each in done.document["findings"]}
     assert found["server"]["code"] == "server-unreachable"
-    assert found["server"]["action"]
+    assert found["server"]["remedy"]
     assert found["content"]["state"] == "ok"
     assert away.json("doctor", "--data-dir", str(folder), "--offline").code == 0
     folder.chmod(0o770)
     done = bound.json("doctor", "--offline")
     assert done.code == 3
-    assert "--data-dir" in done.document["findings"][0]["action"], "the command line's own remedy"
+    assert "--data-dir" in done.document["findings"][0]["remedy"], "the command line's own remedy"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from rocketvpn_sdk.cli.rehearsal import Rehearsal
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import EgressBlocked, PolicyInvalid, RocketVPNError
 from rocketvpn_sdk.policy import Policy, bundled_policy
-from rocketvpn_sdk.signed_files import PolicyNotice
+from rocketvpn_sdk.policy_versions import PolicyNotice
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 EXACT = ("field", "duration", 'transform = "bucket(', 'transform = "keep"  # "bucket(')

@@ -12,8 +12,6 @@ from support.world import World
 
 from rocketvpn_sdk import RocketVPN, wire
 from rocketvpn_sdk.clock import SystemClock
-from rocketvpn_sdk.consent import Permit, PolicyState
-from rocketvpn_sdk.device import Devices
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
     AuthenticationRequired,
@@ -30,9 +28,12 @@ from rocketvpn_sdk.errors import (
     TransportError,
 )
 from rocketvpn_sdk.events import EventBus
+from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.identity import PENDING, DeviceKey, Pending
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import State
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.sandbox.server import Sandbox
 from rocketvpn_sdk.transport import Api, DeviceRevokedNotice, open_api, tls_context
 
@@ -71,7 +72,6 @@ class Machine:
             api=self.api,
             documents=self.documents,
             clock=clock,
-            app_id=APP,
             machine_id=lambda: machine,
             os_user=lambda: "uid:1000",
         )

@@ -150,8 +150,8 @@ def test_attack_fork_while_a_thread_holds_the_pool() -> None:
     authority = trustme.CA()
     with tls_peer(issued(authority)) as peer, closing(api_for(peer.url, authority)) as api:
         read(api)
-        pools = api._connections._pools
-        with pools._lock, api.session._lock, api.session._refreshing, api._lock:
+        pools = api._connections.pools
+        with pools._lock, api.session.lock, api.session._refreshing, api.revocation.lock:
             child = os.fork()
             if child == 0:
                 try:

@@ -128,6 +128,14 @@ def test_who_agreed_to_the_new_words_is_not_asked_again(rocket: RocketVPN, clock
     assert said(rocket) == "granted"
 
 
+def test_a_consent_to_what_binds_stays_while_versions_to_come_take_each_other_s_place(rocket: RocketVPN) -> None:
+    rocket.consent.grant(rocket.consent.notice("improvement"))
+    for number in (2, 3):
+        rocket._components.versions.offer(version(number, en=NEW_EN, de=DE))
+    assert (rocket.policy.current.version, rocket.policy.pending and rocket.policy.pending.version) == (1, 3)
+    assert said(rocket) == "granted"
+
+
 def test_a_consent_from_before_the_words_were_written_down_is_held_against_the_version_of_then(
     rocket: RocketVPN, clock: FakeClock
 ) -> None:

@@ -16,9 +16,9 @@ import pytest
 from support.app_events import Crashed, NetworkChanged, SessionConnected
 
 from rocketvpn_sdk import Config, RocketVPN
-from rocketvpn_sdk.background import Background
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import ServerUnreachable, VaultBusy
+from rocketvpn_sdk.maintenance.worker import Background
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 DAYS = 18
@@ -54,7 +54,7 @@ def record(rocket: RocketVPN) -> None:
 
 def lives_on(rocket: RocketVPN, clock: FakeClock, days: int, each_day: Callable[[int], None]) -> None:
     """Let the worker work for so many days; ``each_day`` is what the app does at the end of each."""
-    worker, begun, done = rocket._background, clock.time(), 0
+    worker, begun, done = rocket._maintenance.background, clock.time(), 0
     assert worker is not None
 
     def nap(event: threading.Event, seconds: float) -> None:
@@ -194,6 +194,6 @@ def test_a_rotation_that_the_keyring_refused_for_days_is_paid_on_the_day_it_answ
             lives_on(rocket, clock, 5, lambda number: None)
         assert rocket.status().vault.rotation_owed_since is not None
         assert 5 <= len(tried) <= 80  # ever later, and at least once a day
-        rocket._background._stopped = False  # type: ignore[union-attr] # it is there
+        rocket._maintenance.background._stopped = False
         lives_on(rocket, clock, 2, lambda number: None)
         assert rocket.status().vault.rotation_owed_since is None

@@ -78,7 +78,7 @@ def test_a_folder_that_others_may_write_to(config: Config) -> None:
     found = examine(config)
     assert not found.sound
     assert named(found, "vault").code == "vault-unsafe"
-    assert named(found, "vault").action
+    assert named(found, "vault").remedy
     assert states(found)["keyring"] == "skipped"
 
 
@@ -145,8 +145,8 @@ def test_it_says_what_a_call_says(
     check, advice = WENT_WRONG[what]
     said = named(found, check)
     assert (said.state, said.code) == ("problem", caught.value.code)
-    assert (said.sentence, said.action, said.hint) == (caught.value.message, caught.value.remedy, caught.value.hint)
-    assert advice in f"{said.action} {said.hint}"
+    assert (said.message, said.remedy, said.hint) == (caught.value.message, caught.value.remedy, caught.value.hint)
+    assert advice in f"{said.remedy} {said.hint}"
 
 
 @pytest.mark.parametrize(("hours", "side"), [(3, "ahead of"), (-3, "behind")])
@@ -154,7 +154,7 @@ def test_a_clock_that_is_wrong(world: World, config: Config, hours: int, side: s
     clock = FakeClock(time.time() + hours * 3600)
     found = examine(world.config(clock=clock))
     assert named(found, "server").state == "problem"
-    assert f"180 minutes {side} the server" in named(found, "server").sentence
+    assert f"180 minutes {side} the server" in named(found, "server").message
     if hours < 0:
         assert states(found)["clock"] == "attention"
 
@@ -163,7 +163,7 @@ def test_a_clock_that_leapt(world: World, config: Config) -> None:
     clock = FakeClock(time.time() + 500 * 86_400)
     found = examine(world.config(clock=clock), online=False)
     assert states(found)["clock"] == "attention"
-    assert "nothing is destroyed" in named(found, "clock").sentence
+    assert "nothing is destroyed" in named(found, "clock").message
 
 
 def test_a_server_that_says_it_is_far_later(config: Config) -> None:
@@ -171,7 +171,7 @@ def test_a_server_that_says_it_is_far_later(config: Config) -> None:
         rocket._components.vault.agree(time.time() + 40 * 86_400)
     found = examine(config, online=False)
     assert states(found)["clock"] == "attention"
-    assert "far later" in named(found, "clock").sentence
+    assert "far later" in named(found, "clock").message
 
 
 def test_what_waits_for_the_server(world: World, config: Config) -> None:

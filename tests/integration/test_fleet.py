@@ -9,7 +9,7 @@ import pytest
 from bench import storm
 from bench.fleet import count
 
-from rocketvpn_sdk.background import SHORTEST
+from rocketvpn_sdk.maintenance.worker import SHORTEST
 from rocketvpn_sdk.vault.due import FIRST, WIDE
 
 WRITE, TOKEN = "PUT /v1/consents/improvement", "POST /v1/token"

@@ -52,7 +52,7 @@ def test_no_lock_of_ours_is_held_in_a_child_by_a_thread_that_it_does_not_have(tm
         assert rocket._components.delivery
         parts = ours()
         held = [found for part in parts for found in locks_in(part)]
-        assert {"InFlight._changed", "Session._lock", "SealedLog._writing"} <= {name for name, _ in held}
+        assert {"InFlight._changed", "Session.lock", "SealedLog._writing"} <= {name for name, _ in held}
         ready, leave = threading.Event(), threading.Event()
 
         def hold() -> None:

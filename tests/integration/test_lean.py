@@ -113,9 +113,10 @@ with RocketVPN.open(config) as rocket:
     print("\\n".join(sys.modules))
 """
 _NEVER = (
+    *(f"rocketvpn_sdk.groups.{name}" for name in ("consent", "device", "policy")),
     *("httpx", "httpcore", "h11", "ssl", "tuf", "securesystemslib", "keyring", "babel", "jinja2"),
     *("asyncio", "email", "http", "shutil", "tempfile", "tomllib", "xml", "zipfile", "importlib.resources"),
-    *("rocketvpn_sdk.cli", "rocketvpn_sdk.device", "rocketvpn_sdk.rights", "rocketvpn_sdk.sandbox"),
+    *("rocketvpn_sdk.cli", "rocketvpn_sdk.rights", "rocketvpn_sdk.sandbox"),
     *("rocketvpn_sdk.transport", "rocketvpn_sdk.signed_files", "rocketvpn_sdk.witness"),
 )
 """What recording does without; each of them would cost a start milliseconds and memory."""

@@ -19,6 +19,7 @@ from support.world import World, bytes_of, tunnel_key
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.consent.guardian import REQUEST, GuardianRequestState
+from rocketvpn_sdk.consent.minors import Minors
 from rocketvpn_sdk.errors import (
     AgeSettled,
     GuardianError,
@@ -266,16 +267,15 @@ def test_attack_an_answer_to_what_is_asked_no_longer(
 ) -> None:
     """Another thread, or process, takes the request back while the answer is on its way."""
     code = ask(world, minor)
-    consent = minor._components.consent
-    settle = consent.confirm_guardian
+    confirm = Minors.confirm
 
-    def too_late(asked: GuardianRequestState) -> None:
+    def too_late(minors: Minors, asked: GuardianRequestState) -> None:
         minor.consent.withdraw_guardian()
         if meanwhile == "asked for anew":
             ask(world, minor)
-        settle(asked)
+        confirm(minors, asked)
 
-    monkeypatch.setattr(consent, "confirm_guardian", too_late)
+    monkeypatch.setattr(Minors, "confirm", too_late)
     with pytest.raises(GuardianError, match="No guardian was asked"):
         minor.consent.confirm_guardian(code)
     assert not minor.consent.status().guardian

@@ -263,7 +263,7 @@ def test_what_is_wrong_with_a_folder_is_said(
         assert caught.value.cause == cause
         assert caught.value.remedy in VaultReadOnly.REMEDIES.values()
     finding = examine(given, online=False).findings[0]
-    assert (finding.state, said in finding.sentence, finding.action) == ("problem", True, caught.value.remedy)
+    assert (finding.state, said in finding.message, finding.remedy) == ("problem", True, caught.value.remedy)
     assert sorted(tmp_path.iterdir()) == before
 
 

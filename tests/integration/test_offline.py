@@ -17,7 +17,6 @@ from support.walking import LAST, Values, _keywords, calls_of, heard, somewhere
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import Limits, RocketVPN
-from rocketvpn_sdk.background import Job
 from rocketvpn_sdk.errors import (
     NotCancellable,
     RocketVPNError,
@@ -28,6 +27,7 @@ from rocketvpn_sdk.errors import (
     VaultLocked,
 )
 from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.maintenance.worker import Job
 from rocketvpn_sdk.signed_files.folder import beside
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.connections import Connections
@@ -278,7 +278,7 @@ def test_the_worker_delivers_what_waits_and_asks_nobody(bound: World, offline: R
     needed: list[UserNeeded] = []
     with RocketVPN.open(bound.config(background=True)) as rocket:
         rocket.events.subscribe(UserNeeded, needed.append)
-        worker = rocket._background
+        worker = rocket._maintenance.background
         assert worker is not None
         assert rocket.status().background is not None
         assert rocket.status().background.running
@@ -297,10 +297,9 @@ def test_the_worker_delivers_what_waits_and_asks_nobody(bound: World, offline: R
 
 def test_it_does_not_run_before_the_vault_is_unlocked(bound: World) -> None:
     with RocketVPN.open(bound.config(background=True), unlock=False) as rocket:
-        assert rocket._background is not None
-        assert not rocket._background.status().running
+        assert not rocket._maintenance.background.status().running
         rocket.unlock()
-        assert rocket._background.status().running
+        assert rocket._maintenance.background.status().running
     with RocketVPN.open(bound.config()) as rocket:
         assert rocket.status().background is None
 
@@ -308,8 +307,7 @@ def test_it_does_not_run_before_the_vault_is_unlocked(bound: World) -> None:
 def test_closing_does_not_wait_for_a_call_in_flight(bound: World) -> None:
     reached, leave = threading.Event(), threading.Event()
     with RocketVPN.open(bound.config(background=True, limits=Limits(close_timeout=0.3))) as rocket:
-        assert rocket._background is not None
-        worker = rocket._background
+        worker = rocket._maintenance.background
 
         def stuck() -> None:
             reached.set()
@@ -428,8 +426,8 @@ def test_a_call_of_many_requests_has_one_deadline(bound: World, name: str, monke
 
 def test_nothing_of_the_network_is_loaded_for_an_unbound_idle_app(world: World) -> None:
     with RocketVPN.open(world.config(background=True, trusted_root=None)) as rocket:
-        assert rocket._background is not None
-        assert [rocket._background._due(job) for job in rocket._background._jobs if job.name == "queue"] == [None]
+        worker = rocket._maintenance.background
+        assert [worker._due(job) for job in worker._jobs if job.name == "queue"] == [None]
         assert rocket._components.opened("api") is None
 
 

@@ -18,9 +18,9 @@ from support.vaults import UnreliableSecrets
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import Limits, RocketVPN
-from rocketvpn_sdk.background import Background, Job
 from rocketvpn_sdk.errors import SecretStoreUnavailable, TransportError
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials
+from rocketvpn_sdk.maintenance.worker import Background, Job
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rights.delete import DeletionConfirmed
 from rocketvpn_sdk.testing import FakeClock

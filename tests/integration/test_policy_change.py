@@ -16,8 +16,8 @@ from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import ConfigurationError, PolicyOutdated, RocketVPNError, UpdateRefused
 from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.policy_versions import PolicyNotice
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.signed_files import PolicyNotice
 from rocketvpn_sdk.testing import FakeClock
 
 pytestmark = [pytest.mark.clause("X1"), pytest.mark.clause("X2"), pytest.mark.clause("X3")]

@@ -12,9 +12,9 @@ from support.policies import TEXT, edited
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
-from rocketvpn_sdk.consent.policy_state import PolicyState
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.policy import Policy, parse_policy
+from rocketvpn_sdk.policy_versions.state import PolicyState
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport.sent import SENT_KEY
 from rocketvpn_sdk.vault.vault import CLOCK

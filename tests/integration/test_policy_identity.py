@@ -169,9 +169,11 @@ def test_a_guardian_s_agreement_counts_for_the_same_words_on_other_hosts(config:
 def agreed(rocket: RocketVPN, policy: Policy) -> None:
     """Let a guardian agree to ``policy``, as once the server has confirmed it."""
     from rocketvpn_sdk.consent.guardian import GuardianRequestState
+    from rocketvpn_sdk.consent.minors import Minors
 
     asked = GuardianRequestState(
         request="r", about="agreement", version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
     )
-    rocket._components.consent.guardians.note_asked(asked)
-    rocket._components.consent.confirm_guardian(asked)
+    minors = Minors(rocket._components.decisions)
+    minors.note_asked(asked)
+    minors.confirm(asked)

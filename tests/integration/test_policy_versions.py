@@ -13,9 +13,10 @@ from support.policies import TEXT, edited, first_version
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.consent.guardian import GuardianRequestState
+from rocketvpn_sdk.consent.minors import Minors
 from rocketvpn_sdk.errors import EgressBlocked, NotAllowed, PolicyOutdated
+from rocketvpn_sdk.groups.policy import Policies, PolicyNotice
 from rocketvpn_sdk.policy import Policy, parse_policy
-from rocketvpn_sdk.signed_files.policies import Policies, PolicyNotice
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 NOW = 1_800_000_000.0  # 2027-01-15
@@ -487,8 +488,9 @@ def test_what_a_guardian_agreed_to_is_carried_only_to_a_version_that_takes_and_n
     rocket.consent.declare_age(False)
     held = rocket.policy.current
     asked = GuardianRequestState(request="r", about="agreement", version=1, sha256=held.sha256, expires_at=2e9, key="k")
-    rocket._components.consent.guardians.note_asked(asked)
-    rocket._components.consent.confirm_guardian(asked)
+    minors = Minors(rocket._components.decisions)
+    minors.note_asked(asked)
+    minors.confirm(asked)
     rocket.consent.grant(rocket.consent.notice("improvement"))
     policy = offered(rocket, newer)
     notice = policy.notice()

@@ -16,8 +16,7 @@ from support.world import World
 
 from rocketvpn_sdk import Report, RocketVPN, wire
 from rocketvpn_sdk.errors import ServerUnreachable, ValueRefused, VaultLocked
-from rocketvpn_sdk.rights import Disclosure
-from rocketvpn_sdk.rights.disclosures import Disclosures
+from rocketvpn_sdk.rights import Disclosure, view
 from rocketvpn_sdk.rights.report.summary import summary
 from rocketvpn_sdk.transport import Api
 
@@ -160,10 +159,10 @@ def test_whom_the_operator_told_and_what_was_asked_of_it(world: World, rocket: R
 def test_a_part_that_cannot_be_asked_says_why_and_leaves_the_rest(
     rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nobody(_: Disclosures, *, interactive: bool) -> tuple[Disclosure, ...]:
+    def nobody(_: Api, *, interactive: bool) -> tuple[Disclosure, ...]:
         raise ServerUnreachable
 
-    monkeypatch.setattr(Disclosures, "read", nobody)
+    monkeypatch.setattr(view, "read_disclosures", nobody)
     report = rocket.rights.view(with_code=True)
     assert (report.disclosures, report.disclosures_problem) == ((), "server-unreachable")
     assert report.server_answered

@@ -63,7 +63,7 @@ def exchanged(limits: Limits, proxy: str | None = None) -> RocketVPNError:
     request = httpx.Request("GET", "https://localhost:1/")
     with deadline.within(limits.total_timeout), pytest.raises(Failure) as failed:
         connections.exchange(request, operation="server.keys", nameless=True)
-    connections.close()
+    connections.pools.close()
     return failed.value.error
 
 
@@ -104,7 +104,7 @@ def test_closing_ends_a_call_that_waits_for_a_name(monkeypatch: pytest.MonkeyPat
     with ThreadPoolExecutor() as pool:
         call = pool.submit(connections.exchange, request, operation="server.keys", nameless=True)
         assert asked.wait(60)
-        connections.close()
+        connections.pools.close()
         failed = call.exception(60)
         let_go.set()
     assert isinstance(failed, Failure)

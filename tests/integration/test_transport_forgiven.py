@@ -8,8 +8,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def test_so_does_a_write_that_has_a_key_and_the_server_acts_once(
 def ended_for_writing(rocket: RocketVPN, patch: pytest.MonkeyPatch) -> None:
     """Let every connection fail with the first byte that is written, and let the pool not notice before."""
     patch.setattr("httpcore._backends.sync.is_socket_readable", lambda sock: False)
-    for handle in rocket._components.api._connections._pools._backend._handles:
+    for handle in rocket._components.api._connections.pools._backend._handles:
         handle.shutdown(socket.SHUT_WR)
 
 
@@ -146,7 +146,7 @@ def test_it_is_forgiven_once_a_call_and_no_more(over_relay: RocketVPN, monkeypat
 
 
 def test_a_new_connection_that_dies_is_an_outage_and_not_forgiven(ca: trustme.CA, trust: Path) -> None:
-    with tls_peer(issued(ca), serve=ending) as peer, closing(connected(trust)) as connections:
+    with tls_peer(issued(ca), serve=ending) as peer, connected(trust) as connections:
         with pytest.raises(Failure) as caught:
             exchange(connections, peer)
         assert peer.received.startswith(b"GET /v1/order")
@@ -164,8 +164,11 @@ def test_a_dead_route_is_not_forgiven_since_the_server_may_be_at_work(over_relay
 # ---------------------------------------------------------------- what a connection tells about a try
 
 
-def connected(trust: Path, limits: Limits = PATIENT) -> Connections:
-    return Connections(context=tls_context(trust=trust), limits=limits)
+@contextmanager
+def connected(trust: Path, limits: Limits = PATIENT) -> Iterator[Connections]:
+    connections = Connections(context=tls_context(trust=trust), limits=limits)
+    with closing(connections.pools):
+        yield connections
 
 
 def exchange(connections: Connections, peer: Peer) -> None:
@@ -208,7 +211,7 @@ def then(content: bytes | None) -> Serve:
 def test_only_an_end_before_the_first_byte_of_an_answer_is_forgivable(
     ca: trustme.CA, trust: Path, content: bytes | None, limits: Limits, forgivable: bool
 ) -> None:
-    with tls_peer(issued(ca), serve=then(content)) as peer, closing(connected(trust, limits)) as connections:
+    with tls_peer(issued(ca), serve=then(content)) as peer, connected(trust, limits) as connections:
         exchange(connections, peer)
         with pytest.raises(Failure) as caught:
             exchange(connections, peer)

@@ -15,9 +15,10 @@ from support.world import World
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import ConfigurationError, EgressBlocked, OperationUndeclared, UpdateRefused
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import Policy, State, parse_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.signed_files import TrustedFiles, beside, remove
 from rocketvpn_sdk.testing import FakeClock

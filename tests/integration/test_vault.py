@@ -34,6 +34,7 @@ from rocketvpn_sdk.policy import Duration
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import SealedLog, Vault, lifecycle, sealing
 from rocketvpn_sdk.vault.partitions import PartitionChoice
+from rocketvpn_sdk.vault.resetting import reset_vault
 from rocketvpn_sdk.vault.sweeping import stored_bytes, sweep, trim
 from rocketvpn_sdk.vault.verify import verify
 
@@ -629,7 +630,7 @@ def test_a_file_that_is_no_database_is_damage_until_reset(
     (vault.folder / "vault.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
     with pytest.raises(VaultDamaged):
         open_vault(vault.folder, secrets, clock)
-    Vault.reset(vault.folder, secrets, clock, Limits())
+    reset_vault(vault.folder, secrets, clock, Limits())
     assert not vault.folder.exists()
     again = open_vault(vault.folder, secrets, clock)
     assert again.get("note", Note) is None
@@ -801,7 +802,7 @@ def test_a_file_without_its_head_is_damage_until_reset(
         db.execute("DELETE FROM head")
     with pytest.raises(VaultDamaged):
         open_vault(vault.folder, secrets, clock)
-    Vault.reset(vault.folder, secrets, clock, Limits())
+    reset_vault(vault.folder, secrets, clock, Limits())
     assert not vault.folder.exists()
 
 

@@ -14,8 +14,8 @@ from support.world import World
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import AuthenticationFailed, UpdateRefused
+from rocketvpn_sdk.groups.policy import POLICY_TARGET
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.signed_files.policies import POLICY_TARGET
 from rocketvpn_sdk.testing import FakeClock
 
 

@@ -11,11 +11,12 @@ import httpx
 import respx
 
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.identity import CREDENTIALS, Credentials, DeviceKey
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import Policy, State, bundled_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.transport import Api, SentEntry, open_api, tls_context
 from support.memory_vault import MemoryDocuments, MemoryStream
 from support.world import PATIENT

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from rocketvpn_sdk.consent import Consent, CurrentConsents
+from rocketvpn_sdk.consent import CurrentConsents
 from rocketvpn_sdk.consent import ledger as ledgers
+from rocketvpn_sdk.consent.decisions import Decisions
 from rocketvpn_sdk.consent.guardian import GuardianRequestState
+from rocketvpn_sdk.consent.minors import Minors
 from rocketvpn_sdk.consent.record import EVENTS
+from rocketvpn_sdk.errors import ServerUnreachable
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.policy import Duration, Policy
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
@@ -17,6 +21,11 @@ from support.vaults import UnreliableSecrets, open_vault
 
 DEVICE = "A" * 52
 MONTH = Duration("P30D")
+
+
+def offline() -> NoReturn:
+    """Stand in for a server that cannot be reached."""
+    raise ServerUnreachable(host="h", problem="p")
 
 
 class ConsentSetup:
@@ -33,12 +42,15 @@ class ConsentSetup:
         """What held at each call of ``before_opening``."""
         self.queue = Queue(self.vault)
         self.log = SealedLog(self.vault, "log")
-        self.consent = Consent(
+        self.decisions = Decisions(
             CurrentConsents(self.vault, collect=True, policies=lambda: self.policies),
+            self.queue,
             device=lambda: self.device,
             on_shred=self._note,
             before_opening=lambda: self.states_before_opening.append(self.states()),
         )
+        self.minors = Minors(self.decisions)
+        self.consent = Consents(self.decisions, connect=offline, delivery=offline)
 
     def _note(self) -> None:
         self.shredded += 1
@@ -74,9 +86,9 @@ class ConsentSetup:
 
 def confirm(setup: ConsentSetup, *, about: Any = "agreement") -> None:
     policy = setup.policies[-1]
-    setup.consent.guardians.note_asked(
+    setup.minors.note_asked(
         GuardianRequestState(
             request="r", about=about, version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
         )
     )
-    setup.consent.confirm_guardian(setup.consent.guardians.answerable())
+    setup.minors.confirm(setup.minors.answerable())

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rocketvpn_sdk.consent import Consent, CurrentConsents
+from rocketvpn_sdk.consent import CurrentConsents
+from rocketvpn_sdk.consent.decisions import Decisions
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.vault import SealedLog, Vault
+from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 from support import crash_steps
+from support.consent_setup import offline
 from support.crash import FORTNIGHT, Steps, open_shared, start
 
 DEVICE = "A" * 52
@@ -27,10 +30,11 @@ class ConsentSteps(Steps):
         self._helper = start("consent_steps")
 
 
-def consent_on(vault: Vault) -> Consent:
-    """Return the consent state in ``vault``, bound as ``DEVICE``."""
+def consent_on(vault: Vault) -> Consents:
+    """Return the group for ``vault``, bound as ``DEVICE``, whose server cannot be reached."""
     current_consents = CurrentConsents(vault, collect=True, policies=lambda: (bundled_policy(),))
-    return Consent(current_consents, device=lambda: DEVICE)
+    decisions = Decisions(current_consents, Queue(vault), device=lambda: DEVICE)
+    return Consents(decisions, connect=offline, delivery=offline)
 
 
 def agree(folder: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from rocketvpn_sdk import Config, Event, Limits, RocketVPN
 from rocketvpn_sdk.clock import DAY, Clock
 from rocketvpn_sdk.consent.guardian import REQUEST, GuardianRequestState
+from rocketvpn_sdk.consent.minors import Minors
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from support.vault_reader import Reader
 
@@ -175,11 +176,11 @@ class Process:
             key="1",
         )
         components.vault.put(REQUEST, asked)
-        components.consent.confirm_guardian(asked)
+        Minors(components.decisions).confirm(asked)
 
     def disagree(self) -> None:
         assert self.rocket is not None
-        self.rocket._components.consent.withdraw_guardian()
+        Minors(self.rocket._components.decisions).withdraw()
 
     # ------------------------------------------------------------ the end
 

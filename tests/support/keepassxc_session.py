@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     with RocketVPN.open(config) as rocket:
         here = rocket.rights.delete(rocket.rights.plan_delete("logs")).here
         kept, owed = rocket.status().vault.keeps_deleted, rocket.status().vault.rotation_owed_since
-    findings = {found.check: (found.state, found.sentence) for found in examine(config, online=False).findings}
+    findings = {found.check: (found.state, found.message) for found in examine(config, online=False).findings}
     with RocketVPN.open(config) as rocket:
         gone = rocket.rights.delete(rocket.rights.plan_delete("account"))
     said = {"deleted": here.keeps_deleted, "status": kept, "owed": owed, "doctor": findings["keyring"]}

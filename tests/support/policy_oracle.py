@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ConsentChoice, EventShape, Policy, PolicyChange, State, compare
 from rocketvpn_sdk.policy.document import FieldType, Operation
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.transport import OWN_OPERATIONS
 from rocketvpn_sdk.transport.guard import Outgoing, check
 from rocketvpn_sdk.transport.values import flatten

@@ -15,7 +15,7 @@ from rocketvpn_sdk import platforms
 
 def become(patch: pytest.MonkeyPatch, system: str) -> None:
     """Let our code, and no library, believe that it runs on ``system``, as ``sys.platform`` names it."""
-    for module in (platforms, platforms.running):
+    for module in (platforms, platforms.open_files, platforms.running):
         patch.setattr(module, "sys", SimpleNamespace(platform=system))
 
 

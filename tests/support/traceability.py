@@ -55,7 +55,7 @@ WHAT: dict[str, Clause] = {
     ),
     "C1": Clause(
         "Binding sends the order number, a device ID made for this app and order alone, and a public key.",
-        ("device/binding.py", "identity.py", "transport/guard.py"),
+        ("groups/device.py", "identity.py", "transport/guard.py"),
     ),
     "C2": Clause(
         "Only declared fields are recorded, minimised first; cookies are refused, the public address is never looked "
@@ -77,7 +77,7 @@ WHAT: dict[str, Clause] = {
     "U3": Clause(
         "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown; a "
         "withdrawal destroys what was kept for it.",
-        ("policy/decide.py", "consent/permit.py", "consent/consent.py", "transport/guard.py"),
+        ("policy/decide.py", "permit.py", "consent/decisions.py", "transport/guard.py"),
     ),
     "U4": Clause(
         "Releases come from lists that the operator signed; which one fits is decided on the device; a download says"
@@ -154,20 +154,20 @@ WHAT: dict[str, Clause] = {
     "M1": Clause(
         "Age is a yes or a no; unset counts as a minor. Without a guardian nothing optional is kept or sent; "
         "a test walks every public call to show it.",
-        ("consent/age.py", "consent/minors.py", "policy/decide.py", "consents/guardian.py"),
+        ("consent/age.py", "consent/minors.py", "policy/decide.py", "groups/guardians.py"),
         "who holds the guardian's address cannot be verified",
     ),
     "M2": Clause(
         "A guardian's agreement names the policy's version and SHA-256, and counts for that text alone.",
-        ("consent/guardian.py", "consent/minors.py", "consents/guardian.py", "sandbox/guardians.py"),
+        ("consent/guardian.py", "consent/minors.py", "groups/guardians.py", "sandbox/guardians.py"),
     ),
     "M3": Clause(
         "A text for guardians is part of the policy, in each of its languages, and goes with every request to one.",
-        ("policy/rocketvpn.toml", "policy/checks.py", "consents/guardian.py", "sandbox/guardians.py"),
+        ("policy/rocketvpn.toml", "policy/checks.py", "groups/guardians.py", "sandbox/guardians.py"),
     ),
     "X1": Clause(
         "Versions are signed (TUF) and only grow; an older, frozen or altered one is refused; the last good one stays.",
-        ("signed_files/trust.py", "signed_files/folder.py", "consent/versions.py", "policy/canonical.py"),
+        ("signed_files/trust.py", "signed_files/folder.py", "policy_versions/store.py", "policy/canonical.py"),
     ),
     "X2": Clause(
         "What a new version takes is found tuple by tuple, announced, and binds only after it was shown for the days "
@@ -179,13 +179,13 @@ WHAT: dict[str, Clause] = {
             "policy/members.py",
             "policy/findings/fields.py",
             "policy/combined.py",
-            "consent/policy_state.py",
-            "signed_files/policies.py",
+            "policy_versions/state.py",
+            "groups/policy.py",
         ),
     ),
     "X3": Clause(
         "Once shown and due, the new version holds; consents that it widens fall back to unset.",
-        ("consent/policy_state.py", "consent/versions.py", "consent/ending.py", "signed_files/policies.py"),
+        ("policy_versions/state.py", "policy_versions/store.py", "consent/ending.py", "groups/policy.py"),
     ),
 }
 

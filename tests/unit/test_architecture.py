@@ -90,3 +90,16 @@ def test_the_files_that_the_page_names_are_there() -> None:
     assert [
         name for name in named if not (ROOT / name).is_file() and not {"NAME", "de"} & set(re.split(r"[/.]", name))
     ] == []
+
+
+def test_no_constructor_takes_more_than_seven_arguments() -> None:
+    too_many = [
+        f"{path.relative_to(PACKAGE)}: {kind.name}"
+        for path in PACKAGE.rglob("*.py")
+        for kind in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(kind, ast.ClassDef)
+        for made in kind.body
+        if isinstance(made, ast.FunctionDef) and made.name == "__init__"
+        if len([*made.args.posonlyargs, *made.args.args, *made.args.kwonlyargs]) > 1 + 7
+    ]
+    assert too_many == []

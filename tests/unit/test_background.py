@@ -12,10 +12,20 @@ from pathlib import Path
 import pytest
 from support.vaults import open_vault
 
-from rocketvpn_sdk.background import CHECKED, HOUR, LONGEST, SHORTEST, Background, Every, Job, PolicyCheck, _Checked
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import ServerUnreachable, VaultClosed
 from rocketvpn_sdk.journal.flusher import Flusher
+from rocketvpn_sdk.maintenance.worker import (
+    CHECKED,
+    HOUR,
+    LONGEST,
+    SHORTEST,
+    Background,
+    Every,
+    Job,
+    PolicyCheck,
+    _Checked,
+)
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 

@@ -32,7 +32,7 @@ DEVICES = (
 
 def classes() -> list[type[RocketVPNError]]:
     """Return every error class there is, wherever it is written; the command line's own never leave it."""
-    for package in ("policy", "vault", "consent", "journal", "transport", "device", "rights", "client"):
+    for package in ("policy", "vault", "consent", "journal", "transport", "groups.device", "rights", "client"):
         importlib.import_module(f"rocketvpn_sdk.{package}")
     found, waiting = [], [RocketVPNError]
     while waiting:
@@ -160,6 +160,8 @@ def test_every_error_survives_a_pickle_and_a_copy(kind: type[RocketVPNError]):
         assert (str(again), again.params, again.retry_at) == (str(error), error.params, 3.0)
         assert vars(again) == vars(error)
     assert vars(copy.deepcopy(error)) == vars(copy.copy(error)) == vars(error)
+    error.unsure = True
+    assert pickle.loads(pickle.dumps(error)).unsure
 
 
 def test_a_conflict_keeps_both_values_out_of_what_is_logged_and_through_a_pickle():

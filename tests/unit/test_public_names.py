@@ -122,8 +122,8 @@ def test_what_an_app_declares_with_needs_no_network_library(tmp_path: Path, name
 def test_opening_and_recording_loads_nothing_that_decides_about_consents_or_compares_policies(tmp_path: Path):
     components = "print(json.dumps([name for name in sys.modules if name.startswith('rocketvpn_sdk.')])); sys.exit()\n"
     found = loaded(_OPEN + components, tmp_path)
-    late = {"consents", "consents.guardian", "policy.change", "policy.explaining", "policy.labels", "updates"}
-    late |= {f"consent.{name}" for name in ("consent", "decisions", "ending", "minors", "notices", "outcome", "record")}
+    late = {"groups.consent", "groups.guardians", "policy.change", "policy.explaining", "policy.labels", "updates"}
+    late |= {f"consent.{name}" for name in ("decisions", "ending", "minors", "notices", "outcome", "record", "status")}
     assert found & {f"rocketvpn_sdk.{name}" for name in late} == set()
     assert {"rocketvpn_sdk.consent.current_consents", "rocketvpn_sdk.policy.decide"} <= found
 

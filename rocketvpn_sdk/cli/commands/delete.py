@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rocketvpn_sdk._components import DELETION
 from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.commands.delete_owner import delete_as_owner
 from rocketvpn_sdk.cli.commands.delete_shown import REACHES, DeletionScope, code_of, show_plan, show_server
@@ -15,6 +14,7 @@ from rocketvpn_sdk.cli.commands.receipt_file import check_receipt_file, save_rec
 from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
+from rocketvpn_sdk.context import DELETION
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy import Policy
 

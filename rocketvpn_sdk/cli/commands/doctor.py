@@ -39,8 +39,8 @@ def _worded(finding: Diagnosis) -> dict[str, str | None]:
     return {
         "check": finding.check,
         "state": finding.state,
-        "sentence": finding.sentence,
-        "action": problems.remedy(finding.code) or finding.action,
+        "message": finding.message,
+        "remedy": problems.remedy(finding.code) or finding.remedy,
         "hint": finding.hint,
         "code": finding.code,
     }
@@ -58,7 +58,7 @@ def _show(out: Out, examination: Examination, findings: list[dict[str, str | Non
         (
             _MARKS[str(each["state"])],
             each["check"],
-            " ".join(str(part) for part in (each["sentence"], each["action"]) if part),
+            " ".join(str(part) for part in (each["message"], each["remedy"]) if part),
         )
         for each in findings
     ]

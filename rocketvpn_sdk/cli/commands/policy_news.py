@@ -12,7 +12,7 @@ from rocketvpn_sdk.cli import ask
 from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
-from rocketvpn_sdk.signed_files import PolicyNotice
+from rocketvpn_sdk.policy_versions import PolicyNotice
 
 Language = Annotated[str, typer.Option(metavar="TAG", help="The language of the policy's own sentences.")]
 

@@ -12,7 +12,7 @@ from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.errors import ValueRefused
-from rocketvpn_sdk.waiting import Cancelled, WaitingRequest
+from rocketvpn_sdk.groups.queue import Cancelled, WaitingRequest
 
 _STATES = {
     "waiting": "waiting for a connection",

@@ -12,9 +12,9 @@ from rocketvpn_sdk.cli.commands.delete import deletions
 from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
-from rocketvpn_sdk.client import Status
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.errors import RocketVPNError, SecretStoreError
+from rocketvpn_sdk.maintenance import Status
 from rocketvpn_sdk.wire import Device, Order
 
 _BOUND = {True: "yes", False: "no", None: "cannot be said while the vault is locked"}

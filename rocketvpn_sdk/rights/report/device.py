@@ -8,11 +8,13 @@ from datetime import UTC, datetime, time
 from typing import Any
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, PolicyState
 from rocketvpn_sdk.consent.age import PERSON, Person
+from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState
 from rocketvpn_sdk.consent.ledger import key_of
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import Inventory
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.report.model import HeldValue, Place
 from rocketvpn_sdk.text import translate
@@ -49,9 +51,10 @@ def account(say: Describer, vault: Vault) -> Iterator[HeldValue]:
             yield say.held(field, _HERE, value=value, since=since)
 
 
-def choices(say: Describer, vault: Vault, consent: Consent) -> Iterator[HeldValue]:
+def choices(say: Describer, vault: Vault, consent: Consents) -> Iterator[HeldValue]:
     """Yield what the user, and a guardian, decided."""
-    person, guardian, asked = vault.get(PERSON, Person), consent.guardians.guardian(), consent.guardians.asked()
+    person, guardian = vault.get(PERSON, Person), vault.get(GUARDIAN, Guardian)
+    asked = vault.get(REQUEST, GuardianRequestState)
     if person is not None:
         yield say.held("age_flag", _HERE, value=person.adult, since=utc(person.at) if person.at else None)
     if guardian is not None:

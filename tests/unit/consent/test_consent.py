@@ -8,15 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.consent_setup import DEVICE, MONTH, ConsentSetup, confirm
+from support.consent_setup import DEVICE, MONTH, ConsentSetup, confirm, offline
 from support.policies import NEWEST, edited, renumbered, sharing_text
 from support.vaults import open_vault
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import Consent, CurrentConsents, carry_guardian, unset
+from rocketvpn_sdk.consent import CurrentConsents
 from rocketvpn_sdk.consent import ledger as ledgers
 from rocketvpn_sdk.consent.age import ASKED_AGAIN_AFTER, PERSON, Person
-from rocketvpn_sdk.consent.guardian import GuardianRequestState
+from rocketvpn_sdk.consent.decisions import Decisions
+from rocketvpn_sdk.consent.ending import unset
+from rocketvpn_sdk.consent.guardian import GuardianRequestState, carry_guardian
 from rocketvpn_sdk.consent.record import EVENTS
 from rocketvpn_sdk.errors import (
     AgeSettled,
@@ -30,8 +32,9 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultLocked,
 )
+from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.policy import parse_policy
-from rocketvpn_sdk.vault import QueueItem, SealedLog
+from rocketvpn_sdk.vault import Queue, QueueItem, SealedLog
 
 # ---------------------------------------------------------------- granting and refusing
 
@@ -145,7 +148,7 @@ def test_a_time_that_is_not_believed_yet_withholds_and_ends_nothing(adult: Conse
     else:
         adult.vault.agree(adult.clock.time() + ahead)
     assert not adult.consent.state().consents["improvement"].live(adult.vault.now())
-    adult.consent.settle()
+    adult.decisions.settle()
     if said_by == "the clock":
         adult.clock.turn(-ahead)
     adult.vault.agree(adult.clock.time())
@@ -163,12 +166,12 @@ def test_a_consent_can_end_by_itself(adult: ConsentSetup) -> None:
     adult.clock.advance(2 * 86_400)
     assert not adult.consent.state().consents["improvement"].live(adult.vault.now())
     assert adult.consent.status().purposes[0].state == "expired"
-    adult.consent.settle()
+    adult.decisions.settle()
     assert adult.kept() == []
     assert adult.events() == ["Given", "Expired"]
     assert adult.told() == [("improvement", "expired")]
     before = adult.shredded
-    adult.consent.settle()
+    adult.decisions.settle()
     assert adult.shredded == before
 
 
@@ -275,16 +278,16 @@ def test_unbound_nothing_is_queued_until_this_device_is_bound(adult: ConsentSetu
     assert adult.queue.items() == ()
     assert adult.consent.status().purposes[0].server == "not_needed"
     adult.device = DEVICE
-    adult.consent.settle()
+    adult.decisions.settle()
     assert adult.told() == [("improvement", "granted")]  # what never was is not told
-    adult.consent.settle()
+    adult.decisions.settle()
     assert len(adult.told()) == 1
 
 
 def test_another_order_is_told_what_holds(adult: ConsentSetup) -> None:
     adult.agree()
     adult.device = "B" * 52
-    adult.consent.settle()
+    adult.decisions.settle()
     assert [item.device_id for item in adult.queue.items()] == [DEVICE, "B" * 52]
 
 
@@ -381,7 +384,7 @@ def test_a_guardian_s_word_is_carried_to_a_version_that_takes_nothing(setup: Con
     with setup.vault.write() as transaction:
         carry_guardian(transaction, old, newer.sha256)
     assert setup.consent.state().guardian
-    guardian = setup.consent.guardians.guardian()
+    guardian = setup.minors.guardian()
     assert guardian is not None
     assert guardian.version == NEWEST  # what the guardian read stays on record
 
@@ -429,7 +432,7 @@ def test_a_consent_that_a_new_version_widens_falls_back_to_unset_and_is_recorded
         unset(transaction, frozenset({"surveys", "cross_service"}), at=adult.vault.now())
     assert adult.states() == {"improvement": "granted"}
     assert adult.events() == ["Given", "Invalidated"]
-    adult.consent.settle()
+    adult.decisions.settle()
     assert adult.told()[-1] == ("surveys", "unset")
 
 
@@ -450,7 +453,9 @@ def test_a_locked_vault_says_nothing_and_takes_nothing(tmp_path: Path) -> None:
     notice = setup.consent.notice("improvement")
     setup.vault.close()
     setup.vault = open_vault(tmp_path / "vault", setup.secrets, setup.clock, unlock=False)
-    locked = Consent(CurrentConsents(setup.vault, collect=True, policies=lambda: setup.policies))
+    current_consents = CurrentConsents(setup.vault, collect=True, policies=lambda: setup.policies)
+    decisions = Decisions(current_consents, Queue(setup.vault))
+    locked = Consents(decisions, connect=offline, delivery=offline)
     assert locked.state().adult is None
     for call in (
         lambda: locked.grant(locked.notice("improvement")),
@@ -517,14 +522,14 @@ def test_attack_an_answer_to_a_question_that_does_not_stand_any_more(
     asked = GuardianRequestState(
         request="one", about=about, version=policy.version, sha256=policy.sha256, expires_at=2e9, key="k"
     )
-    setup.consent.guardians.note_asked(asked)
+    setup.minors.note_asked(asked)
     if meanwhile == "withdrawn":
-        setup.consent.guardians.drop_request()
+        setup.minors.drop_request()
     else:
-        setup.consent.guardians.note_asked(msgspec.structs.replace(asked, request="another"))
+        setup.minors.note_asked(msgspec.structs.replace(asked, request="another"))
     with pytest.raises(GuardianError, match="No guardian was asked"):
-        setup.consent.confirm_guardian(asked)
-    assert setup.consent.guardians.guardian() is None
+        setup.minors.confirm(asked)
+    assert setup.minors.guardian() is None
     assert (setup.consent.state().guardian, setup.consent.state().adult) == (False, False)
     with pytest.raises(GuardianNeeded):
         setup.agree()

@@ -8,8 +8,7 @@ import pytest
 from support.consent_setup import DEVICE, ConsentSetup
 from support.policies import NEWEST, TEXT, renumbered
 
-from rocketvpn_sdk.consent import unset
-from rocketvpn_sdk.consent.ending import queue_notices_again
+from rocketvpn_sdk.consent.ending import queue_notices_again, unset
 from rocketvpn_sdk.consent.outcome import PurposeStatus
 from rocketvpn_sdk.policy import parse_policy
 from rocketvpn_sdk.vault import QueueItem
@@ -62,7 +61,7 @@ def test_what_changed_since_the_server_was_told_waits(
     change(adult)
     assert adult.told() == []  # it is queued with the next delivery
     assert said(adult).server == "waiting"
-    adult.consent.settle()
+    adult.decisions.settle()
     assert len(adult.told()) == 1
     deliver(adult)
     assert said(adult).server == "told"
@@ -77,7 +76,7 @@ def test_bound_again_only_what_the_server_was_told_is_told_again(adult: ConsentS
         assert not queue_notices_again(transaction, adult.queue)
     adult.agree("surveys")
     bind_again(adult)
-    adult.consent.settle()
+    adult.decisions.settle()
     assert adult.told() == [("surveys", "granted")]
 
 
@@ -103,7 +102,7 @@ def test_a_notice_about_something_else_is_not_waited_for(adult: ConsentSetup) ->
         adult.queue.add(transaction, other)
     assert said(adult).server == "told"
     assert said(adult, "surveys", "acme").server == "waiting"
-    assert [item.id for item in adult.consent.unsent()] == [waiting.id]
+    assert [item.id for item in adult.decisions.unsent()] == [waiting.id]
 
 
 def test_the_status_is_of_the_newest_version_and_keeps_what_older_ones_asked_about(adult: ConsentSetup) -> None:

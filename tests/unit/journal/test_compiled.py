@@ -10,12 +10,12 @@ from support.app_events import Crashed, NetworkChanged, SessionConnected
 from support.policies import TEXT, edited
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import PermitSnapshot
 from rocketvpn_sdk.errors import EventUndeclared
 from rocketvpn_sdk.journal import Event
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.event import LogMessage, shape_of
 from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import ConsentChoice, Policy, State, bundled_policy, parse_policy
 
 NOW = 1_800_000_000.0

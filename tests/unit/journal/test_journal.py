@@ -13,14 +13,17 @@ from support.policies import edited
 from support.vaults import UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import DAY, utc
-from rocketvpn_sdk.consent import Permit, PolicyState
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultLocked
+from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.journal import Event, Journal
 from rocketvpn_sdk.journal.event import LogMessage
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ConsentChoice, Policy, State, bundled_policy, parse_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.vault import SealedLog
+from rocketvpn_sdk.vault import Queue, SealedLog
 from rocketvpn_sdk.vault.partitions import PartitionChoice
 
 START = 1_800_000_000.0
@@ -39,7 +42,15 @@ class Desk:
         permit = Permit(lambda: self.in_force, self._state, self.clock.time, lambda: self.changes)
         self.log = SealedLog(self.vault, "log")
         bounds = Limits(**{"batch_records": 4, "flush_interval": 1e6, "flush_patience": 0.0, **limits})
-        self.journal = Journal(self.vault, self.log, permit, self.clock, bounds)
+        self.context = Context(
+            vault=self.vault,
+            clock=self.clock,
+            limits=bounds,
+            events=EventBus(),
+            permit=permit,
+            queue=Queue(self.vault),
+        )
+        self.journal = Journal(self.context, self.log)
         self.journal.register([SessionConnected, Crashed])
 
     def _state(self) -> State:

@@ -13,11 +13,11 @@ from support.policies import NEWEST, renumbered
 from support.vaults import UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent import PolicyState
-from rocketvpn_sdk.consent.policy_state import Shown
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import FieldCount, Inventory, take_inventory
 from rocketvpn_sdk.policy import bundled_policy, parse_policy
+from rocketvpn_sdk.policy_versions import PolicyState
+from rocketvpn_sdk.policy_versions.state import Shown
 from rocketvpn_sdk.rights.report import device
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.report.model import HeldValue

@@ -245,7 +245,7 @@ def test_an_owner_s_call_answers_a_demand_for_a_nonce_once_and_no_other(
 
 def test_what_the_room_shows_to_others(line: Line) -> None:
     assert line.api.server == "https://api.rocketvpn.example"
-    assert line.api.policy is line.policy
+    assert line.api.permit.policy is line.policy
 
 
 def test_importing_the_package_brings_neither_httpx_nor_this_room() -> None:

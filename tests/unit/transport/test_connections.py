@@ -303,4 +303,4 @@ def test_a_proxy_that_cannot_be_used_is_a_configuration_error(proxy: str) -> Non
 
 
 def test_a_proxy_is_taken() -> None:
-    Connections(context=tls_context(), limits=Limits(), proxy="http://localhost:3128").close()
+    Connections(context=tls_context(), limits=Limits(), proxy="http://localhost:3128").pools.close()

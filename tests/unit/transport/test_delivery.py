@@ -14,7 +14,6 @@ import msgspec
 import pytest
 from support.vaults import open_vault
 
-from rocketvpn_sdk.background import Background, Job
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
@@ -29,7 +28,10 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
-from rocketvpn_sdk.policy import bundled_policy
+from rocketvpn_sdk.maintenance.worker import Background, Job
+from rocketvpn_sdk.permit import Permit
+from rocketvpn_sdk.policy import State, bundled_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.transport import Api, ApiAnswer, deadline
 from rocketvpn_sdk.transport.delivery import GETS_ON, QueueDelivery, problem_code
@@ -49,10 +51,9 @@ class StandIn(Api):
     def __init__(self) -> None:
         self.answers: dict[str, RocketVPNError] = {}
         self.calls: list[str] = []
-        self.policy = bundled_policy()
+        self.permit = Permit(lambda: PolicyState(bundled_policy()), State, lambda: 0.0)
         self.during: Callable[[], None] = lambda: None
 
-    policy: Any = None
     answered: Any = 0
 
     def call(self, operation: str, *, idempotency_key: str | None = None, **_: Any) -> Any:

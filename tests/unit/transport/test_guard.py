@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocketvpn_sdk.consent import Permit, PolicyState
-from rocketvpn_sdk.consent.permit import PermitSnapshot
 from rocketvpn_sdk.errors import EgressBlocked, OperationUndeclared, ValueRefused
+from rocketvpn_sdk.permit import Permit, PermitSnapshot
 from rocketvpn_sdk.policy import ConsentChoice, Field, Policy, State, Transform, bundled_policy, compare
 from rocketvpn_sdk.policy.document import FieldType, Operation, RetentionRules
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.policy.types import fits
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.transport.guard import Outgoing, check
 from rocketvpn_sdk.transport.headers import HEADERS, USER_AGENT, check_signature
 from rocketvpn_sdk.transport.values import check_value, flatten

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import PolicyInvalid, RocketVPNError
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ConsentChoice, Policy, PolicyChange, State, bundled_policy, compare, parse_policy
 from rocketvpn_sdk.policy.document import FieldType
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.transport.guard import Outgoing, check
 from rocketvpn_sdk.transport.values import flatten, rebuilt
 

@@ -133,7 +133,7 @@ def test_waiting_for_another_threads_network_is_this_calls_time() -> None:
     """Else threads that need a token of a silent server wait one after the other, each its whole time."""
     line = Line(limits=Limits(total_timeout=0.05))
     session = line.api.session
-    locks = (session._refreshing, session.grants._metadata._lock)
+    locks = (session._refreshing, session.grants._metadata.lock)
     for lock, ask in zip(locks, (lambda: session.token("order.read"), session.grants._metadata.endpoints), strict=True):
         with lock, deadline.within(0.05):
             with pytest.raises(ServerTimeout):
@@ -637,7 +637,7 @@ def test_a_revoked_device_learns_it_once_and_keeps_its_data(line: Line) -> None:
             read_order(line)
     assert [type(notice) for notice in line.heard] == [DeviceRevokedNotice]
     assert CREDENTIALS in line.documents.stored
-    line.api.bound_again()
+    line.api.revocation.bound_again()
     with pytest.raises(DeviceRevoked):
         read_order(line)
     assert len(line.heard) == 2

@@ -44,13 +44,13 @@ def test_everything_was_ended_and_at_first_nothing() -> None:
 
 def test_without_a_deadline_each_wait_is_as_long_as_was_set() -> None:
     patience = Patience(7.5)
-    assert (patience.ending, patience.until_end(), patience.left()) == (False, math.inf, 7.5)
+    assert (patience.until, patience.until_end(), patience.left()) == (None, math.inf, 7.5)
 
 
 def test_a_deadline_ends_every_wait() -> None:
     patience = Patience(7.5)
     patience.end_within(1e6)
-    assert patience.ending
+    assert patience.until is not None
     assert patience.left() == 7.5  # it is further off
     patience.end_within(0.0)
     assert (patience.until_end(), patience.left()) == (0.0, 0.0)

@@ -12,9 +12,10 @@ from support.policies import TEXT, edited
 from support.vaults import UnreliableSecrets, open_vault
 
 from rocketvpn_sdk.clock import DAY
-from rocketvpn_sdk.consent import Permit, PolicyState
 from rocketvpn_sdk.errors import VaultLocked
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import Policy, State, bundled_policy, parse_policy
+from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.witness.hook import Notes

@@ -1,0 +1,164 @@
+"""What is due: retention, dates of the policy, a pending key rotation and the queue's delivery; and how things are."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from rocketvpn_sdk._components import Components
+from rocketvpn_sdk.clock import DAY, Age
+from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
+from rocketvpn_sdk.files import loading
+from rocketvpn_sdk.maintenance.worker import (
+    CHECK_AGAIN,
+    HOUR,
+    Background,
+    BackgroundStatus,
+    Every,
+    Job,
+    PolicyCheck,
+)
+from rocketvpn_sdk.masking import mask
+from rocketvpn_sdk.vault import VaultStatus
+from rocketvpn_sdk.wire import Order, OrderChange
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How things are on this device."""
+
+    vault: VaultStatus
+    bound: bool | None
+    """``None``: the vault is locked, so it cannot be said."""
+    order: str | None
+    """The order number, masked."""
+    policy_version: int
+    waiting: int | None
+    """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
+    age: Age | None
+    """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
+    background: BackgroundStatus | None = None
+    """The worker of ``Config(background=True)``; ``None``: there is none."""
+    order_changes: tuple[OrderChange, ...] = ()
+    """What waits for the order and can be called off here, as the server last said while the app runs: see
+    ``OrderChangePending``."""
+
+
+class Maintenance:
+    """Does what is due, for ``RocketVPN.sync`` and for the background worker.
+
+    Args:
+        components: those of one vault.
+    """
+
+    def __init__(self, components: Components) -> None:
+        self._components = components
+        self.background = Background(self._jobs(), components.config.clock)
+        """Does the same when it is due, once it is started."""
+
+    def status(self) -> Status:
+        """Return how things are; see ``RocketVPN.status``."""
+        components, vault = self._components, self._components.vault.status()
+        bound = order = waiting = None
+        if vault.state == "unlocked":
+            with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
+                binding = components.context.binding()
+                bound, waiting = binding is not None, len(components.queue.items())
+                order = mask(binding.order_number) if binding else None
+            vault = components.vault.status()
+        return Status(
+            vault=vault,
+            bound=bound,
+            order=order,
+            policy_version=components.versions.in_force().binding.version,
+            waiting=waiting,
+            age=components.vault.age() if vault.state == "unlocked" else None,
+            background=self.background.status() if components.config.background else None,
+            order_changes=api.order_changes.newest if (api := components.opened("api")) else (),
+        )
+
+    def all(self) -> None:
+        """Do everything that is due, and deliver what waits, ahead of its time; see ``RocketVPN.sync``."""
+        components = self._components
+        components.journal.purge_daily()
+        if components.versions.in_force().pending is not None:
+            components.policies.settle()
+        with suppress(SecretStoreError, VaultBusy):  # stays pending, and status() shows it
+            self._complete_rotation()
+        if components.watch is not None:
+            components.watch.save()
+        self._deliver(ahead=True)
+
+    def _jobs(self) -> list[Job]:
+        """Return what the worker does; it also asks once a day for a new version of the policy, and for the order."""
+        components, clock = self._components, self._components.config.clock
+        kept, order = Every(clock, HOUR, self.tidy), Every(clock, DAY, self._look_at_order)
+        jobs = [
+            Job("retention", kept.due, kept.run),
+            Job("policy", lambda: components.versions.in_force().binds_at(), lambda: components.policies.settle()),
+            Job("queue", components.queue.next_due, lambda: self._deliver(ahead=False), paced=True),
+            Job("rotation", self._rotation_due, self._complete_rotation),
+            Job("order", order.due, order.run, least=CHECK_AGAIN),
+        ]
+        if components.config.resolved_root is not None:
+            asked = PolicyCheck(components.vault, self._check)
+            jobs.append(Job("policy-check", asked.due, asked.run, least=CHECK_AGAIN))
+        return jobs
+
+    def _check(self) -> None:
+        with loading(self._components.vault.folder):
+            from rocketvpn_sdk.transport.retries import one_try
+
+        with one_try():
+            self._components.policies.check()
+
+    def _look_at_order(self) -> None:
+        """Learn what waits for the order: an app that makes no call of its own would not.
+
+        Raises:
+            RocketVPNError: it is asked again tomorrow.
+        """
+        components = self._components
+        if components.device_id() is None or components.context.deletions():
+            return
+        with loading(components.vault.folder):
+            from rocketvpn_sdk.transport.retries import one_try
+
+        with one_try():
+            components.api.call("order.read", answer=Order, interactive=False)
+
+    def _complete_rotation(self) -> None:
+        """Replace the root key if a rotation is pending.
+
+        Raises:
+            SecretStoreError, VaultBusy: it stays pending.
+        """
+        vault = self._components.vault
+        vault.settle()
+        if vault.status().rotation_owed_since is not None:
+            vault.rotate()
+
+    def tidy(self) -> None:
+        """Destroy what is past its retention, end the consents that have expired, and write down how late it is."""
+        self._components.journal.purge_daily()
+        self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
+        self._components.decisions.settle()
+
+    def _deliver(self, *, ahead: bool) -> None:
+        """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
+        with loading(self._components.vault.folder):
+            from rocketvpn_sdk.groups import consent_delivery
+
+        components = self._components
+        components.decisions.settle()
+        deleting = components.context.deletions()
+        if not consent_delivery.prepare(components.decisions) and not deleting:
+            return
+        handlers = {
+            **consent_delivery.handlers(components.queue, components.delivery),
+            **(components.deletion.handlers() if deleting else {}),
+        }
+        components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
+
+    def _rotation_due(self) -> float | None:
+        return None if self._components.vault.status().rotation_owed_since is None else 0.0

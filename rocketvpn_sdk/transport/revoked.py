@@ -1,0 +1,35 @@
+"""Tells the app that the server no longer accepts this device: once for each binding."""
+
+from __future__ import annotations
+
+from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.files.forks import ForkSafe
+
+
+class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):
+    """The server no longer accepts this device; told once for each binding."""
+
+
+class Revocation(ForkSafe):
+    """Whether the app was told. Thread-safe.
+
+    Args:
+        events: where ``DeviceRevokedNotice`` goes.
+    """
+
+    def __init__(self, events: EventBus) -> None:
+        self._events = events
+        self._told = False
+        super().__init__()
+
+    def tell(self) -> None:
+        """Tell the app, unless it was told of this binding."""
+        with self.lock:
+            told, self._told = self._told, True
+        if not told:
+            self._events.emit(DeviceRevokedNotice())
+
+    def bound_again(self) -> None:
+        """Take note that the device was bound again: a later revocation is news."""
+        with self.lock:
+            self._told = False

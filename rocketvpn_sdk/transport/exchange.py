@@ -102,6 +102,7 @@ class Exchange:
         scrubber: Scrubber | None = None,
     ) -> None:
         self.server = server
+        self.host = server.removeprefix("https://")
         self.permit = permit
         self.clock = clock
         self.limits = limits

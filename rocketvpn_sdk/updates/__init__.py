@@ -1,6 +1,6 @@
 """Releases of the app: which one fits this device, its download, and the check of what is installed (clause U4).
 
-Touches: disk, ``transport``. Start with ``releases``.
+Touches: disk, ``vault``, ``transport``. Start with ``releases``.
 
 On disk it writes downloads into the folder that the app names, and reads what is to be certified.
 """

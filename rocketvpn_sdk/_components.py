@@ -163,12 +163,11 @@ class Components(OneHolder):
 
         config = self.config
         return Updates(
+            self.context,
             trusted=lambda: self.files,
             connect=lambda: self.api,
-            documents=self.vault,
             version=config.app_version,
             channel=config.channel,
-            limits=config.limits,
         )
 
     def _files_if_any(self) -> TrustedFiles | None:

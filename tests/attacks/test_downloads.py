@@ -6,6 +6,7 @@ leaves nothing behind.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -417,6 +418,18 @@ def test_a_link_in_the_place_of_what_is_not_finished(rocket: RocketVPN, release:
     with pytest.raises(DownloadFailed):
         rocket.updates.download(release, folder)
     assert victim.read_bytes() == b"mine"
+
+
+def test_a_part_that_is_somebody_elses_too(rocket: RocketVPN, release: Release, folder: Path) -> None:
+    """Whoever has another name for it, or owns it, could change it after it was verified."""
+    victim = folder.parent / "victim"
+    victim.write_bytes(b"mine")
+    part = folder / f".{release.name}.{release.sha256[:16]}.part"
+    os.link(victim, part)
+    with pytest.raises(DownloadFailed):
+        rocket.updates.download(release, folder)
+    assert victim.read_bytes() == b"mine"
+    assert list(folder.iterdir()) == []
 
 
 def test_cancelled(rocket: RocketVPN, release: Release, folder: Path) -> None:

@@ -310,6 +310,8 @@ def test_names_that_differ_in_case(world: World, app: Path, monkeypatch: Any) ->
         assert rocket.updates.certify(app).files == 4
     (app / "APP.bin").write_bytes(b"evil")
     assert differs(world, app) == (("APP.bin",), (), ())
+    tree(app, {"APP.bin": b"the app", "app.bin": b"the app"})
+    assert differs(world, app) == ((), (), ("app.bin",))
 
 
 def test_a_hard_link_does_not_make_two_names_one(world: World, app: Path) -> None:

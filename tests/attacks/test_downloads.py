@@ -26,7 +26,6 @@ from rocketvpn_sdk.errors import (
     DownloadFailed,
     EgressBlocked,
     ReleaseRefused,
-    RocketVPNError,
     ServerError,
     ServerTimeout,
     ServerUnreachable,
@@ -450,12 +449,17 @@ def test_an_app_that_fails_meanwhile(rocket: RocketVPN, release: Release, folder
     assert list(folder.iterdir()) == []
 
 
-def test_closed_meanwhile(rocket: RocketVPN, release: Release, folder: Path) -> None:
+def test_closed_meanwhile(hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path) -> None:
+    def stalling(_: Asked, __: Callable[[], Answer]) -> Iterable[bytes]:
+        yield head(0, SIZE) + CONTENT[:600_000]
+        hostile.waited(60)
+
     def close(have: int, _: int) -> None:
         if have:
             rocket.close()
 
-    with pytest.raises((VaultClosed, RocketVPNError)):
+    hostile.behave(PATH, stalling)
+    with pytest.raises(VaultClosed):
         rocket.updates.download(release, folder, close)
     assert not (folder / release.name).exists()
 

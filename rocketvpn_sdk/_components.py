@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
     from rocketvpn_sdk.rights.local import LocalData
@@ -153,6 +154,20 @@ class Components(OneHolder):
             fetch=self.api.fetch,
             now=self.vault.fresh,
             limits=self.config.limits,
+        )
+
+    @_LazyAttribute
+    def updates(self) -> Updates:
+        """The public group."""
+        from rocketvpn_sdk.groups.updates import Updates
+
+        config = self.config
+        return Updates(
+            self.context,
+            trusted=lambda: self.files,
+            connect=lambda: self.api,
+            version=config.app_version,
+            channel=config.channel,
         )
 
     def _files_if_any(self) -> TrustedFiles | None:

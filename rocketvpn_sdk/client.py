@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.vault.verify import Verified
 
@@ -181,6 +182,11 @@ class RocketVPN(OneHolder):
         And ``advice``, which is to be shown before ``device.bind``.
         """
         return self._components.policies
+
+    @property
+    def updates(self) -> Updates:
+        """Releases of the app: ``check``, ``known``, ``download``, ``certify``."""
+        return self._components.updates
 
     def call(self, operation: str, *, idempotency_key: str | None = None, **fields: Any) -> Any:
         """Call one of the app's own operations that the policy declares; guarded, signed and recorded.

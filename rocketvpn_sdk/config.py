@@ -32,6 +32,8 @@ from rocketvpn_sdk.vault.secrets import KeyringSecrets, SecretStore
 _SERVER = re.compile(r"https://[^\s/?#@\\]+/*")
 _APP_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,98}[A-Za-z0-9])?")
 _PROFILE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,3}(-[0-9A-Za-z]{1,20})?")
+_CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _PROXY = re.compile(r"https?://[^\s/?#\\]+/?")
 _NO_PROXY = "proxy must be a URL such as http://proxy.example:3128, or a callable that returns one"
 _NO_HOME = "this user has no home folder: pass data_dir, or set HOME or XDG_DATA_HOME to a folder (from the root on)"
@@ -57,6 +59,8 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     allow_tls12: bool = False
     trusted_root: Path | bytes | None = None
     receipts: Path | None = None
+    app_version: str | None = None
+    channel: str = "stable"
     clock: Clock = msgspec.field(default_factory=SystemClock)
     limits: Limits = msgspec.field(default_factory=Limits)
 
@@ -93,6 +97,8 @@ class Config(_Options, frozen=True):
         receipts: a folder outside the vault's, in which the server's signed receipt of every deletion of this device is
             written before the vault goes. Without it, a deletion of the device or the account that nobody waits for is
             concluded only if the app subscribes to ``DeletionConfirmed``.
+        app_version: the version of the app that is installed, such as ``1.4.2``, for ``rocket.updates``.
+        channel: which of the operator's channels it takes releases from.
         clock: the time, for tests.
         limits: the bounds.
 
@@ -119,6 +125,8 @@ class Config(_Options, frozen=True):
             _check_way("receipts", self.receipts)
             _check(not platforms.is_within(self.receipts, self.folder), _WITHIN)
         _check(self.proxy is None or callable(self.proxy) or _matches(_PROXY, self.proxy), _NO_PROXY)
+        _check(self.app_version is None or _matches(_VERSION, self.app_version), "app_version must look like 1.4.2")
+        _check(_matches(_CHANNEL, self.channel), "channel may have small letters, digits and -, at most 20")
         if self.trust is not None:
             _check_trust(self.trust)
         if isinstance(self.policy, Path):

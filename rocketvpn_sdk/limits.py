@@ -29,6 +29,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     total_timeout: float = 30.0
     """One call, all its tries together."""
     max_response_bytes: int = 1 << 20
+    max_download_bytes: int = 1 << 29
+    """A release of the software; no other answer is so long."""
+    slowest_download: int = 4 << 10
+    """Bytes a second that a download has to bring, over each ``total_timeout``; a slower one has failed."""
     max_json_depth: int = 16
     retry_attempts: int = 3
     retry_share: float = 0.1

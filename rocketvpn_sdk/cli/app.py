@@ -57,7 +57,14 @@ class _Group(NamedTuple):
 
 _COMMANDS: dict[str, _Command | _Group] = {
     "demo": _Command("demo.demo", vault=False),
-    "sandbox": _Command("sandbox.sandbox", vault=False),
+    "sandbox": _Group(
+        None,
+        {
+            "sandbox": _Command("sandbox.sandbox", vault=False, own=True),
+            "publish": _Command("sandbox_publish.publish", vault=False),
+            "revise": _Command("sandbox_publish.revise", vault=False),
+        },
+    ),
     "bind": _Command("binding.bind", code=True),
     "status": _Command("status.status", code=True),
     "log": _Group(
@@ -111,6 +118,14 @@ _COMMANDS: dict[str, _Command | _Group] = {
     "unbind": _Command("binding.unbind", code=True),
     "doctor": _Command("doctor.doctor"),
     "reset": _Command("reset.reset"),
+    "updates": _Group(
+        "Get genuine versions of the app.",
+        {
+            "check": _Command("updates.check"),
+            "download": _Command("updates.download"),
+            "certify": _Command("updates.certify"),
+        },
+    ),
     "policy": _Group(
         "Work with the privacy policy.",
         {

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rocketvpn_sdk.cli import ask, codes, problems, streams, words
 from rocketvpn_sdk.cli.interrupts import behind, interrupts
 from rocketvpn_sdk.cli.output import CommandResult, Out
@@ -57,8 +59,10 @@ class CommandContext:
         return holds_vault(self.config.folder, [DATABASE])
 
     @contextmanager
-    def open(self, *, new: bool = False, unlock: bool = True) -> Iterator[RocketVPN]:
+    def open(self, *, new: bool = False, unlock: bool = True, **instead: Any) -> Iterator[RocketVPN]:
         """Open the vault; where there is none, only ``new`` makes one.
+
+        ``instead`` are values of the configuration that take the place of those in the settings, unless ``None``.
 
         Raises:
             NotBound: there is no vault.
@@ -66,7 +70,8 @@ class CommandContext:
         """
         if not new and not self.vault_exists:
             raise NotBound
-        with RocketVPN.open(self.config, unlock=unlock) as rocket:
+        given = {name: value for name, value in instead.items() if value is not None}
+        with RocketVPN.open(msgspec.structs.replace(self.config, **given), unlock=unlock) as rocket:
             yield rocket
             if not self.out.json:
                 self._warn(rocket)

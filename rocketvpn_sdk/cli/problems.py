@@ -53,6 +53,7 @@ _REMEDIES: dict[str, str] = {
     "made-without-passphrase": "Leave out --passphrase: the keyring opens it. If it was locked with a"
     " passphrase, put the file back.",
     "not-bound": "Bind it with `rocketvpn bind ORDER`.",
+    "release-refused": "See what is offered with `rocketvpn updates check`.",
     "event-undeclared": "Declare it in the policy, or correct its name.",
     "operation-undeclared": "Correct its name, or declare it under [[operation]] in the policy; nothing was sent.",
     "policy-invalid": "Correct the policy document; `rocketvpn policy lint` checks it.",
@@ -75,6 +76,7 @@ _ARGUMENTS = {
     "contact": "ADDRESS",
     "device_id": "ID",
     "event": "--event",
+    "folder": "--into",
     "idempotency_key": "--idempotency-key",
     "order_number": "ORDER",
     "path": "FILE",

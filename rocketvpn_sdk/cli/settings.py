@@ -39,6 +39,9 @@ class SettingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     allow_tls12: bool = False
     policy: str | None = None
     """The file of a policy; by default the one that ships with the SDK."""
+    app_version: str | None = None
+    """The version of the app that is installed."""
+    channel: str = "stable"
     data_dir: str | None = None
     profile: str = "default"
     secrets: Literal["keyring", "passphrase", "memory"] = "keyring"
@@ -137,6 +140,8 @@ def make_config(
             proxy=settings.proxy,
             allow_tls12=settings.allow_tls12,
             policy=_policy(settings, base),
+            app_version=settings.app_version,
+            channel=settings.channel,
             authenticator=authenticator,
         )
 

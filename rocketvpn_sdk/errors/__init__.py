@@ -45,7 +45,11 @@ Touches: nothing. Start with ``base``.
     │   └── Conflict, IdempotencyKeyReused, RateLimited, TicketRefused
     ├── UpdateError                 the operator's signed files
     │   ├── UpdateRefused           … where what came cannot be trusted
-    │   └── UpdateBusy              … where another process is fetching them
+    │   ├── UpdateBusy              … where another process is fetching them
+    │   ├── ReleaseRefused          … a release that may not be downloaded
+    │   ├── DownloadFailed          … a download; ``cause`` says why
+    │   ├── DownloadCancelled       … that the user ended
+    │   └── NotGenuine              … installed files that were not signed
     ├── ExportFailed                the file to take along could not be written
     ├── InstallationIncomplete      a file of the SDK's own is missing
     └── ReceiptInvalid              a receipt that proves nothing
@@ -84,9 +88,13 @@ from rocketvpn_sdk.errors.configuration import (
     PolicyOutdated,
 )
 from rocketvpn_sdk.errors.files import (
+    DownloadCancelled,
+    DownloadFailed,
     ExportFailed,
     InstallationIncomplete,
+    NotGenuine,
     ReceiptInvalid,
+    ReleaseRefused,
     UpdateBusy,
     UpdateError,
     UpdateRefused,
@@ -163,6 +171,8 @@ __all__ = [
     "DeviceExists",
     "DeviceLimitReached",
     "DeviceRevoked",
+    "DownloadCancelled",
+    "DownloadFailed",
     "EgressBlocked",
     "EventUndeclared",
     "ExportFailed",
@@ -176,6 +186,7 @@ __all__ = [
     "NotBound",
     "NotCancellable",
     "NotCorrectable",
+    "NotGenuine",
     "NoticeOutdated",
     "NoticeUnknown",
     "OperationUndeclared",
@@ -187,6 +198,7 @@ __all__ = [
     "PurposeUnknown",
     "RateLimited",
     "ReceiptInvalid",
+    "ReleaseRefused",
     "RequestRefused",
     "RocketVPNError",
     "SecretCorrupt",

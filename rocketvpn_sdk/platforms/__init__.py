@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rocketvpn_sdk.platforms import open_files, running, windows_paths
 from rocketvpn_sdk.platforms.open_files import (
@@ -28,10 +28,12 @@ from rocketvpn_sdk.platforms.open_files import (
     longest_path,
     move_without_replacing,
     open_folder,
+    open_to_continue,
     open_to_read,
     remove_unless_held,
     sync_file,
     sync_folder,
+    try_hold,
 )
 from rocketvpn_sdk.platforms.running import boot_id, process_name, since_boot
 
@@ -53,12 +55,14 @@ __all__ = [
     "is_link",
     "is_within",
     "keeps_open_files",
+    "kind",
     "longest_path",
     "move_without_replacing",
     "network_file_system",
     "never_block",
     "open_files",
     "open_folder",
+    "open_to_continue",
     "open_to_others",
     "open_to_read",
     "os_user",
@@ -71,6 +75,7 @@ __all__ = [
     "sync_file",
     "sync_folder",
     "system",
+    "try_hold",
     "verifies_chains",
     "windows_paths",
 ]
@@ -89,6 +94,15 @@ def system() -> str:
 
 
 # ---------------------------------------------------------------- users and processes
+
+
+def kind() -> Literal["linux", "macos", "windows", "other"]:
+    """Return what people call this system."""
+    if sys.platform == "darwin":
+        return "macos"
+    if sys.platform == "win32":
+        return "windows"
+    return "linux" if sys.platform == "linux" else "other"
 
 
 def os_user() -> str:

@@ -8,6 +8,8 @@ import stat
 import sys
 from pathlib import Path
 
+_FAR = 0x7FFF0000
+
 
 def open_to_read(path: Path, *, follow: bool) -> int:
     """Open a file without waiting for anyone who writes into a pipe; return its handle.
@@ -22,6 +24,18 @@ def open_to_read(path: Path, *, follow: bool) -> int:
     if sys.platform == "win32":
         return os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     return os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+
+
+def open_to_continue(path: Path) -> int:
+    """Open a file to read what it has and to write behind it, or make it, for this user alone; return its handle.
+
+    Raises:
+        OSError: it is a link, or cannot be opened.
+    """
+    flags = os.O_CREAT | os.O_RDWR
+    if sys.platform == "win32":
+        return os.open(path, flags | getattr(os, "O_BINARY", 0), 0o600)
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def open_folder(folder: Path) -> int | None:
@@ -111,6 +125,28 @@ def hold(handle: int) -> None:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX)
+
+
+def try_hold(handle: int) -> bool:
+    """Hold a file as ``hold`` does if nobody does already; return whether it is held now."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, _FAR, os.SEEK_SET)  # a byte that is never written: Windows locks against writing, too
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(handle, 0, os.SEEK_SET)
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def remove_unless_held(path: Path) -> None:

@@ -51,9 +51,13 @@ OWN_OPERATIONS = frozenset(
         "token.issue",
         "tuf.metadata",
         "tuf.target",
+        "updates.download",
     }
 )
 """The SDK's own: each has a typed call of its own, and none is open to ``rocket.call``."""
+
+_PUBLIC_FILES = {"updates.download": frozenset({"platform", "app_version"})}
+"""Calls that fetch a file which is the same for everybody, and the fields that its address may name."""
 
 
 def call_cell(operation: Operation) -> tuple[str, str, str]:
@@ -68,7 +72,8 @@ def follows(old: Policy, operation: Operation) -> bool:
     recipient for the same purpose, under as many names; every member of the protocol is of a type that such a call has
     under the same name; nothing goes more exactly, and it says no more about who calls.
     """
-    before = old.operations.get(operation.id, operation)
+    known = old.operations.get(operation.id)
+    before = known or operation
     if operation.id not in OWN_OPERATIONS or not {before.purpose, operation.purpose} <= FOLLOWING:
         return False
     own = [each for each in old.document.operation if each.id in OWN_OPERATIONS]
@@ -82,10 +87,33 @@ def follows(old: Policy, operation: Operation) -> bool:
         operation.purpose in old.purposes
         and operation.recipient in old.recipients
         and before.recipient == operation.recipient
-        and _names(operation) <= present
-        and set(operation.exact) <= set(before.exact if before is not operation else ())
+        and (_names_public_file(old, operation) or _carries_no_more(operation, known, present))
         and _words_known(old, own, operation)
         and rank(operation) <= max(limits, default=-1)
+    )
+
+
+def _carries_no_more(operation: Operation, known: Operation | None, present: Counter[str]) -> bool:
+    exact = set(known.exact if known else ())
+    return _names(operation) <= present and set(operation.exact) <= exact
+
+
+def _names_public_file(old: Policy, operation: Operation) -> bool:
+    """Whether ``operation`` is new, and what it carries is the name of a file that anybody may fetch.
+
+    Nobody says who asks, and the values come from the operator's signed list, not from this device. ``old`` lets the
+    same fields go to the same recipient for the same purpose, and lets ``tuf.target`` name files by any such text.
+    """
+    named = _PUBLIC_FILES.get(operation.id, frozenset())
+    fields = [old.fields.get(name) for name in operation.fields]
+    return (
+        operation.id not in old.operations
+        and (operation.method, operation.identity) == ("GET", "none")
+        and named.issuperset(operation.fields)
+        and all(
+            field is not None and operation.purpose in field.purposes and operation.recipient in field.recipients
+            for field in fields
+        )
     )
 
 

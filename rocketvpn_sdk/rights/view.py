@@ -102,6 +102,7 @@ class View:
             *device.choices(say, self._vault, self._local.consent),
             *device.versions(say, self._local.versions.in_force()),
             *device.records(say, sent, len(self._context.queue.items()), self._vault.now()),
+            *device.rollout(say, self._vault),
         )
         return frozenset(value.field for value in values)
 
@@ -131,6 +132,7 @@ class View:
                 *device.versions(say, held),
                 *device.log(say, log),
                 *device.records(say, sent, len(items), self._vault.now()),
+                *device.rollout(say, self._vault),
                 *device.witnessed(say, seen),
             ),
             there=there,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from rocketvpn_sdk.sandbox import idempotency, oauth
@@ -26,6 +26,7 @@ from rocketvpn_sdk.sandbox.authentication import (
 )
 from rocketvpn_sdk.sandbox.database import OutcomeUnknown, connection_lost, described
 from rocketvpn_sdk.sandbox.http_messages import (
+    FileBody,
     OAuthRefused,
     Refused,
     ServerRequest,
@@ -39,6 +40,8 @@ from rocketvpn_sdk.sandbox.services import Services
 logger = logging.getLogger(__name__)
 
 _LONGEST_PATH = 200
+_BLOCK = 1 << 18
+"""Bytes of a file that are in memory at once."""
 BODY = "rocketvpn.body"
 """Where the middleware leaves a request's body in the ASGI scope."""
 
@@ -197,7 +200,19 @@ def _response(services: Services, response: ServerResponse, *, identified: bool)
         headers["DPoP-Nonce"] = services.nonces.current(services.clock.time())  # RFC 9449 §8.2
     if response.body or response.status != 204:
         headers["Content-Type"] = response.media_type
+    if response.file is not None:
+        headers["Content-Length"] = str(response.file.length)
+        return StreamingResponse(_read(response.file), response.status, headers)
     return Response(response.body, response.status, headers)
+
+
+def _read(file: FileBody) -> Iterator[bytes]:
+    with file.path.open("rb") as content:
+        content.seek(file.first)
+        left = file.length
+        while left and (block := content.read(min(_BLOCK, left))):
+            left -= len(block)
+            yield block
 
 
 def _http_problem(services: Services, incoming: Request, error: Exception) -> ServerResponse:

@@ -7,6 +7,7 @@ import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -17,6 +18,7 @@ from rocketvpn_sdk.sandbox.mail import Message
 Headers = tuple[tuple[str, str], ...]
 """Names and values."""
 HEX_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{1,15})?")
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -72,12 +74,43 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A part of a file, which is read while it is sent."""
+
+    path: Path
+    first: int
+    length: int
+
+    @classmethod
+    def response(cls, path: Path, size: int, wanted: str) -> ServerResponse:
+        """Return the answer to a GET of the file, with the header ``Range`` that came with it.
+
+        One range is served; of several, or in another form, the whole file (RFC 9110 §14.2 allows it).
+
+        Raises:
+            Refused: the range begins behind the end of the file.
+        """
+        found = _RANGE.fullmatch(wanted)
+        headers = (("Accept-Ranges", "bytes"),)
+        if found is None:
+            return ServerResponse(file=cls(path, 0, size), media_type=wire.BYTES, headers=headers)
+        first, last = int(found[1]), min(int(found[2] or size), size - 1)
+        if first > last:
+            raise Refused("range-not-satisfiable", headers=(("Content-Range", f"bytes */{size}"),))
+        part = ("Content-Range", f"bytes {first}-{last}/{size}")
+        body = cls(path, first, last - first + 1)
+        return ServerResponse(status=206, file=body, media_type=wire.BYTES, headers=(*headers, part))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerResponse:
     """An answer."""
 
     status: int = 200
     body: bytes = b""
+    file: FileBody | None = None
+    """In place of ``body``."""
     media_type: str = wire.JSON
     headers: Headers = ()
     replay_for: int | None = None

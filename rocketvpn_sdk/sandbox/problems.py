@@ -47,6 +47,7 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "guardian-code-expired": (410, "The code is no longer valid", "Ask for a new one."),
     "precondition-failed": (412, "The data was changed elsewhere", "Read it again; If-Match names another version."),
     "content-too-large": (413, "The body is too large", "At most 64 KiB."),
+    "range-not-satisfiable": (416, "The range is not in the file", "The Content-Range header says how long it is."),
     "unsupported-media-type": (415, "The media type is not supported", "The Accept header lists what is taken."),
     "validation-failed": (422, "A value cannot be used", "The errors member says which one and why."),
     "guardian-code-wrong": (422, "That is not the code", "The errors member says how many tries are left."),

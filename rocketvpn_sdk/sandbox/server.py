@@ -28,6 +28,7 @@ from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.sandbox.listener import Listener, listen, uvicorn_config
 from rocketvpn_sdk.sandbox.mail import Outbox
 from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
+from rocketvpn_sdk.sandbox.releases import Releases
 from rocketvpn_sdk.sandbox.reverse_proxy import Front
 from rocketvpn_sdk.sandbox.schedule import ScheduledChanges
 from rocketvpn_sdk.sandbox.seeds import YEAR, add_order
@@ -243,6 +244,11 @@ class Sandbox:
             ValueError: the path has another form, or the file more than 16 MiB.
         """
         self._running().repository.publish({path: content})
+
+    @property
+    def releases(self) -> Releases:
+        """Publishes releases of the software, withdraws them, and says how many devices have them."""
+        return Releases(self._running().repository)
 
     def rotate_root(self, *roles: str) -> None:
         """Replace one of the root's two keys, and the key of each of ``roles`` (``"timestamp"``, ``"targets"``, …)."""

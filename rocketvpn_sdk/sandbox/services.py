@@ -57,6 +57,7 @@ class Services:
         schedule: ScheduledChanges,
     ) -> None:
         self.base, self.local_url, self.front = config.base, config.local_url, config.front
+        self.folder = folder
         self.settings, self.policy, self.clock = config.settings, config.policy, config.clock
         self.database, self.mail, self.faults, self.schedule = database, mail, faults, schedule
         with database.alone() as db:

@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from securesystemslib.exceptions import StorageError
-from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
 from tuf.api.serialization import DeserializationError
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.clock import Clock, utc
 from rocketvpn_sdk.files import write_private
 from rocketvpn_sdk.sandbox.tuf_keys import RepositoryKeys
+from rocketvpn_sdk.wire import RELEASES_TARGET
 
 T = TypeVar("T", Root, Targets, Snapshot, Timestamp)
 
@@ -30,6 +41,8 @@ POLICY = "policy/policy.json"
 """Where the policy is published, in its canonical form."""
 RECEIPT_KEYS = "keys/receipts.json"
 """Where the keys are that sign receipts (RFC 7517 §5)."""
+RELEASES_ROLE = "releases"
+"""Signs the list of releases, and nothing else."""
 ROOT_KEYS = 2
 """As many must sign each root, so that one that is stolen or lost decides nothing."""
 LARGEST = 16 << 20
@@ -62,6 +75,7 @@ class Repository:
         self._lock = threading.RLock()
         self._keys = RepositoryKeys(folder / "keys")
         self._metadata, self._served = folder / "metadata", folder / "targets"
+        self._releases: Metadata[Targets] | None = None
         if self.trusted_root.exists():
             self._load()
         else:
@@ -99,12 +113,39 @@ class Repository:
             for path, content in files.items():
                 target = TargetFile.from_data(path, content, [_HASH])
                 changed = changed or self._targets.signed.targets.get(path) != target
-                folder, _, file = path.partition("/")
-                (self._served / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-                write_private(self._served / folder / f"{target.hashes[_HASH]}.{file}", content)
+                self._serve_target(target, content)
                 self._targets.signed.targets[path] = target
             if changed:
                 self._sign_from(Targets.type)
+
+    def target(self, path: str) -> bytes | None:
+        """Return the newest content of the signed file ``path``; ``None``: there is none."""
+        with self._changing():
+            return self._target(path)
+
+    def publish_releases(self, change: Callable[[bytes | None], bytes]) -> bytes:
+        """Publish what ``change`` makes of the list of releases; two keys of its own role sign it."""
+        with self._changing():
+            content = change(self._target(RELEASES_TARGET))
+            new = self._releases is None
+            releases = self._releases or self._delegate_releases()
+            target = TargetFile.from_data(RELEASES_TARGET, content, [_HASH])
+            self._serve_target(target, content)
+            releases.signed.targets[RELEASES_TARGET] = target
+            self._sign_releases()
+            self._sign_from(Targets.type if new else Snapshot.type)
+        return content
+
+    def rotate_release_key(self) -> None:
+        """Let a new key sign releases in place of the older of the two."""
+        with self._changing():
+            releases = self._releases or self._delegate_releases()
+            oldest = self._release_keys()[0]
+            self._targets.signed.add_key(self._keys.new().public_key, RELEASES_ROLE)
+            self._targets.signed.revoke_key(oldest, RELEASES_ROLE)
+            self._releases = releases
+            self._sign_releases()
+            self._sign_from(Targets.type)
 
     def renew(self) -> None:
         """Sign anew whatever has less than half of its lifetime left, as an operator's cron does."""
@@ -114,6 +155,9 @@ class Repository:
             now = utc(self._clock.time())
             if _is_due(self._root.signed, now):
                 self._sign_root(self._root.signed.roles[Root.type].keyids)
+            if self._releases is not None and _is_due(self._releases.signed, now):
+                self._sign_releases()
+                self._sign_from(Snapshot.type)
             for role in (self._targets, self._snapshot, self._timestamp):
                 if _is_due(role.signed, now):
                     self._sign_from(role.signed.type)
@@ -136,6 +180,14 @@ class Repository:
                 self._sign_from(next(role for role in _ONLINE if role in roles))
 
     # ---------------------------------------------------------------- inside
+
+    def _target(self, path: str) -> bytes | None:
+        for role in (self._targets, self._releases):
+            found = None if role is None else role.signed.targets.get(path)
+            if found is not None:
+                folder, _, file = path.partition("/")
+                return self.read("targets", folder, f"{found.hashes[_HASH]}.{file}")
+        return None
 
     def _make(self) -> None:
         expires = utc(int(self._clock.time()))
@@ -170,9 +222,8 @@ class Repository:
     def _due(self) -> bool:
         now = utc(self._clock.time())
         with self._lock:
-            return any(
-                _is_due(role.signed, now) for role in (self._root, self._targets, self._snapshot, self._timestamp)
-            )
+            roles = (self._root, self._targets, self._snapshot, self._timestamp, self._releases)
+            return any(role is not None and _is_due(role.signed, now) for role in roles)
 
     def _load(self) -> None:
         roots = [int(found[1]) for path in self._metadata.iterdir() if (found := _VERSIONED_ROOT.fullmatch(path.name))]
@@ -182,6 +233,36 @@ class Repository:
         self._snapshot = Metadata[Snapshot].from_file(str(self._metadata / f"{version}.snapshot.json"))
         version = self._snapshot.signed.meta["targets.json"].version
         self._targets = Metadata[Targets].from_file(str(self._metadata / f"{version}.targets.json"))
+        listed = self._snapshot.signed.meta.get(f"{RELEASES_ROLE}.json")
+        if listed is not None:
+            path = self._metadata / f"{listed.version}.{RELEASES_ROLE}.json"
+            self._releases = Metadata[Targets].from_file(str(path))
+
+    def _delegate_releases(self) -> Metadata[Targets]:
+        """Let a role of its own say what the releases are, which two keys sign (§4.5)."""
+        role = DelegatedRole(RELEASES_ROLE, [], ROOT_KEYS, True, [RELEASES_TARGET])
+        self._targets.signed.delegations = Delegations({}, {RELEASES_ROLE: role})
+        for _ in range(ROOT_KEYS):
+            self._targets.signed.add_key(self._keys.new().public_key, RELEASES_ROLE)
+        self._releases = Metadata(Targets(expires=self._targets.signed.expires))
+        return self._releases
+
+    def _release_keys(self) -> list[str]:
+        delegations = self._targets.signed.delegations
+        roles = (delegations.roles if delegations else None) or {}
+        return list(roles[RELEASES_ROLE].keyids)
+
+    def _sign_releases(self) -> None:
+        if self._releases is not None:
+            content = self._sign(self._releases, self._release_keys())
+            version = self._releases.signed.version
+            write_private(self._metadata / f"{version}.{RELEASES_ROLE}.json", content)
+            self._snapshot.signed.meta[f"{RELEASES_ROLE}.json"] = MetaFile.from_data(version, content, [_HASH])
+
+    def _serve_target(self, target: TargetFile, content: bytes) -> None:
+        folder, _, file = target.path.partition("/")
+        (self._served / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self._served / folder / f"{target.hashes[_HASH]}.{file}", content)
 
     def _sign_root(self, key_ids: Iterable[str]) -> None:
         content = self._sign(self._root, key_ids)

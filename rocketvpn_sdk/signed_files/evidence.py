@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -38,6 +39,21 @@ def evidence_of(roots: Mapping[str, bytes], metadata: Mapping[str, bytes]) -> Ev
         roots={name: content.decode() for name, content in roots.items()},
         metadata={name: content.decode() for name, content in metadata.items()},
     )
+
+
+def good_until(evidence: Evidence) -> float:
+    """Return when the first of the metadata expires, in seconds since the epoch; ``evidence`` was verified before."""
+    newest = max(evidence.roots, key=lambda name: int(name.partition(".")[0]))
+    texts = [evidence.roots[newest], *evidence.metadata.values()]
+    return min(msgspec.json.decode(text, type=_Metadata).signed.expires.timestamp() for text in texts)
+
+
+class _Signed(msgspec.Struct):
+    expires: datetime
+
+
+class _Metadata(msgspec.Struct):
+    signed: _Signed
 
 
 def verify(content: bytes, evidence: Evidence, *, path: str, root: bytes, at: float) -> None:

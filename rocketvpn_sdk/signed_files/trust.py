@@ -77,12 +77,20 @@ class TrustedFiles:
                 (``oversize``), what came is not it (``tampered``), or the metadata has ``expired``.
             RocketVPNError: as ``refresh``.
         """
+        return self.known(path).content
+
+    def known(self, path: str) -> Vouched:
+        """Return what ``read`` returns, and what it rests on: ``evidence.good_until`` says how long that holds.
+
+        Raises:
+            RocketVPNError: as ``read``.
+        """
         _check_path(path)
         with held(self._folder, self._limits.total_timeout) as place:
             kept = place.load()
             if not kept.good.keys() >= TOP_LEVEL:
                 kept = self._refresh(place)
-            return self._read(place, kept, path).content
+            return self._read(place, kept, path)
 
     def vouched(self, path: str) -> Vouched:
         """Refresh, and return the signed file ``path`` with what shows later, without a network, that it is one.

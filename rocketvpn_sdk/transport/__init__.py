@@ -14,6 +14,7 @@ from rocketvpn_sdk.transport.order_changes import OrderChangePending
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
 from rocketvpn_sdk.transport.proof import Prover
+from rocketvpn_sdk.transport.receiving import Receiver
 from rocketvpn_sdk.transport.revoked import DeviceRevokedNotice
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
@@ -30,6 +31,7 @@ __all__ = [
     "OrderChangePending",
     "Owner",
     "Prover",
+    "Receiver",
     "SentEntry",
     "SentLedger",
     "Session",

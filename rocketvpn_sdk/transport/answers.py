@@ -110,15 +110,14 @@ def decode_text(operation: str, reply: HttpReply, *, media: str = wire.JWT) -> s
     return reply.body.decode("ascii").strip()
 
 
-def file_bytes(operation: str, reply: HttpReply) -> bytes:
-    """Return the body of ``reply``, a file, as it came; anyone who asked for it checks what it says.
+def require_file(operation: str, reply: HttpReply) -> None:
+    """Check that ``reply`` is a file; anyone who asked for it checks what it says.
 
     Raises:
         ServerError: another content type, such as the page of a network that wants its user to sign in.
     """
     if reply.media not in FILE_TYPES:
         raise _useless(operation, reply, f"it is {_kind(reply)}, not {' or '.join(FILE_TYPES)}")
-    return reply.body
 
 
 def check_depth(operation: str, reply: HttpReply, max_depth: int) -> None:

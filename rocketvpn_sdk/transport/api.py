@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar, overload
 import msgspec
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.errors import DeviceRevoked, OperationUndeclared, RocketVPNError, ServerError
+from rocketvpn_sdk.errors import DeviceRevoked, DownloadFailed, OperationUndeclared, RocketVPNError, ServerError
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.permit import PermitSnapshot
@@ -20,13 +20,16 @@ from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
 from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
+from rocketvpn_sdk.transport.receiving import Receiver
 from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned
+from rocketvpn_sdk.transport.retries import full_jitter, one_try
 from rocketvpn_sdk.transport.revoked import Revocation
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.values import names_somebody
 
 T = TypeVar("T")
+_NOT_SATISFIABLE = 416
 Body = Mapping[str, Any] | msgspec.Struct | None
 
 
@@ -239,17 +242,42 @@ class Api:
             ServerError, RateLimited, RequestRefused: there was no file in it.
             VaultError: it cannot be written down, and so does not go.
         """
-        declared = self.permit.policy.operations.get(operation)
-        if declared is not None and (declared.method, declared.identity) != ("GET", "none"):
-            raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
+        self._require_nameless(operation)
         call = ApiCall(operation=operation, parameters=path, accept=", ".join(answers.FILE_TYPES), at_most=at_most)
         reply = self._exchange.send(call, Unsigned())
-        if reply.status in (403, 404):
+        if not self._has_file(operation, reply, statuses=(200,)):
             return None
-        if reply.status != 200:
-            depth = self.limits.max_json_depth
-            raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=depth)
-        return answers.file_bytes(operation, reply)
+        return reply.body
+
+    def download(self, operation: str, *, path: Mapping[str, str], into: Receiver, server: str | None = None) -> bool:
+        """Fetch (the rest of) a file into ``into``, in one try; nobody says who is asking.
+
+        Args:
+            operation: its id; of identity ``none``.
+            path: the parameters of the path.
+            into: takes the file as it comes.
+            server: the origin of a mirror, one of the recipient's hosts; ``None``: the server itself.
+
+        Returns:
+            Whether the server has it (else 404, or 403 as some file servers say).
+
+        Raises:
+            DownloadFailed: the answer is not the rest of this file.
+            RocketVPNError: whatever ``fetch`` or ``into`` raises.
+        """
+        self._require_nameless(operation)
+        call = ApiCall(
+            operation=operation, parameters=path, accept=wire.BYTES, headers=into.headers, into=into, server=server
+        )
+        with one_try():  # the next one has to begin where this one ends
+            reply = self._exchange.send(call, Unsigned())
+        if reply.status == _NOT_SATISFIABLE:
+            raise DownloadFailed(cause="length")
+        return self._has_file(operation, reply, statuses=(200, 206))
+
+    def pause(self, failures: int) -> None:
+        """Wait before a failed download goes on: longer after each of ``failures``; closing ends it."""
+        self._exchange.retries.pause(full_jitter(failures))
 
     def invoke(self, operation: str, fields: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
         """Call one of the app's own operations: the logic of ``rocket.call``.
@@ -299,6 +327,20 @@ class Api:
         self.interrupt()
         self._exchange.in_flight.wait(patience)
         self.session.forget()
+
+    def _require_nameless(self, operation: str) -> None:
+        declared = self.permit.policy.operations.get(operation)
+        if declared is not None and (declared.method, declared.identity) != ("GET", "none"):
+            raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
+
+    def _has_file(self, operation: str, reply: HttpReply, *, statuses: tuple[int, ...]) -> bool:
+        if reply.status in (403, 404):
+            return False
+        if reply.status not in statuses:
+            depth = self.limits.max_json_depth
+            raise answers.refusal(operation, reply, now=self._exchange.clock.time(), max_depth=depth)
+        answers.require_file(operation, reply)
+        return True
 
     def _signer(self, operation: str, interactive: bool, policy: Policy) -> Signer:
         declared = policy.operations.get(operation)

@@ -20,6 +20,7 @@ from rocketvpn_sdk.transport import deadline, failures
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pools import Pools, Proxy
 from rocketvpn_sdk.transport.progress import watched
+from rocketvpn_sdk.transport.receiving import Receiver
 from rocketvpn_sdk.transport.tls import trusts_nobody
 
 _KEPT_HEADERS = frozenset(
@@ -27,6 +28,7 @@ _KEPT_HEADERS = frozenset(
         b"age",
         b"content-encoding",
         b"content-length",
+        b"content-range",
         b"content-type",
         b"date",
         b"dpop-nonce",
@@ -99,9 +101,17 @@ class Connections(OneHolder):
         """Whose owner renews and closes them."""
 
     def exchange(
-        self, request: httpx.Request, *, operation: str, nameless: bool, at_most: int | None = None
+        self,
+        request: httpx.Request,
+        *,
+        operation: str,
+        nameless: bool,
+        at_most: int | None = None,
+        into: Receiver | None = None,
     ) -> HttpReply:
         """Send ``request`` and read the whole answer, ``at_most`` so many bytes where it is a success.
+
+        ``into`` takes the body where that is a file; the reply then has none.
 
         Raises:
             Failure: there was none that can be used.
@@ -115,7 +125,7 @@ class Connections(OneHolder):
                 try:
                     if _arrived_early(response):
                         raise _early(operation, response.status_code)
-                    return self._read(response, operation, at_most)
+                    return self._read(response, operation, at_most, into)
                 finally:
                     response.close()
             except Failure:
@@ -137,7 +147,7 @@ class Connections(OneHolder):
             "pool": left,
         }
 
-    def _read(self, response: httpx.Response, operation: str, at_most: int | None) -> HttpReply:
+    def _read(self, response: httpx.Response, operation: str, at_most: int | None, into: Receiver | None) -> HttpReply:
         status, most = response.status_code, self._limits.max_response_bytes
         if response.extensions.get("http_version", _SPOKEN[0]) not in _SPOKEN:
             raise self._useless(operation, None, "it is in another version of HTTP")
@@ -146,12 +156,16 @@ class Connections(OneHolder):
         headers = _looked_at(response.headers)
         if headers.get("content-encoding", "identity") != "identity":
             raise self._useless(operation, status, "it is encoded, though that was not asked for")
+        # The bare stream: response.iter_raw() counts and clocks, and would refuse an answer made in memory.
+        stream = cast(httpx.SyncByteStream, response.stream)
+        if into is not None and into.takes(status, headers):
+            into.receive(status, headers, stream)
+            return HttpReply(status, headers, b"")
         announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced[:12]) > most:
             raise _too_large(operation, status, most)
         body = bytearray()
-        # The bare stream: response.iter_raw() counts and clocks, and would refuse an answer made in memory.
-        for chunk in cast(httpx.SyncByteStream, response.stream):
+        for chunk in stream:
             body += chunk
             if len(body) > most:
                 raise _too_large(operation, status, most)

@@ -15,7 +15,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock
-from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError
+from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError, UpdateError
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.limits import Limits
@@ -28,7 +28,7 @@ from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.headers import USER_AGENT, check_signature
 from rocketvpn_sdk.transport.in_flight import InFlight
-from rocketvpn_sdk.transport.requests import ApiCall, Signer, encode
+from rocketvpn_sdk.transport.requests import ApiCall, Signer, encode, parse_server
 from rocketvpn_sdk.transport.retries import Retries, Retry
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.values import flatten, names_somebody, plain, rebuilt
@@ -102,6 +102,7 @@ class Exchange:
         scrubber: Scrubber | None = None,
     ) -> None:
         self.server = server
+        self.host = server.removeprefix("https://")
         self.permit = permit
         self.clock = clock
         self.limits = limits
@@ -113,7 +114,6 @@ class Exchange:
         """Answers so far that another try would not better: somebody is there."""
         self._ledger = ledger
         self._connections = connections
-        self.host = server.removeprefix("https://")
 
     def send(self, call: ApiCall, signer: Signer, held: PermitSnapshot | None = None) -> HttpReply:
         """Send ``call`` and return the last answer, whatever its status.
@@ -130,7 +130,8 @@ class Exchange:
             VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
         """
         draft = self._draft(call, held or self.permit.held())
-        with self.in_flight.one(), deadline.within(self.limits.total_timeout):
+        seconds = self.limits.total_timeout if call.into is None else call.into.seconds
+        with self.in_flight.one(), deadline.within(seconds):
             record = self._ledger.begin(draft.approved, draft.body or b"", draft.held.policies[-1])
             outcome = "interrupted"
             try:
@@ -156,10 +157,11 @@ class Exchange:
             raise OperationUndeclared(operation=call.operation, problem="a GET carries nothing but its path")
         members = None if call.members is None else plain(call.members)
         headers = _headers(call, held, declared, writes=not reads)
+        server = self.server if call.server is None else parse_server(call.server)
         outgoing = guard.Outgoing(
             operation=call.operation,
             scheme="https",
-            host=self.host,
+            host=server.removeprefix("https://"),
             members=flatten(call.operation, members or {}),
             carries=call.members is not None and not reads,
             parameters=call.parameters,
@@ -169,7 +171,7 @@ class Exchange:
         approved = guard.check(held, outgoing, self._compiled)
         self.seen(_personal(policy, approved.operation, outgoing))
         body = None if reads else encode(rebuilt(members, approved.changed), call.media)
-        return _Draft(approved, self.server + approved.path, body, outgoing, call, held)
+        return _Draft(approved, server + approved.path, body, outgoing, call, held)
 
     def _rounds(self, draft: _Draft, signer: Signer) -> HttpReply:
         reply = self._tries(draft, signer)
@@ -210,7 +212,11 @@ class Exchange:
         began = self.clock.monotonic()
         try:
             reply = self._connections.exchange(
-                request, operation=operation.id, nameless=operation.identity == "none", at_most=draft.call.at_most
+                request,
+                operation=operation.id,
+                nameless=operation.identity == "none",
+                at_most=draft.call.at_most,
+                into=draft.call.into,
             )
         except Failure as failure:
             logger.info("%s, try %d: %s after %d ms", operation.id, draft.tries, failure.error.code, self._since(began))
@@ -286,6 +292,8 @@ def _unsure(reply: HttpReply, *, passing: bool, before: bool) -> bool:
 def _how_it_failed(failure: Failure) -> str:
     if isinstance(failure.error, ServerError):
         return "unusable answer"
+    if isinstance(failure.error, UpdateError):
+        return "answer not taken"
     return "no answer" if failure.sent else "not delivered"
 
 

@@ -30,6 +30,7 @@ _SIGNED: Mapping[str, frozenset[str]] = {
 }
 """What a signature adds, by identity (RFC 9449 §5 and §7.1)."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,128}"')
+_RANGE = re.compile(r"bytes=[1-9][0-9]{0,14}-")
 _UUID = re.compile(r'"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"')
 
 
@@ -95,12 +96,18 @@ def _if_match(operation: Operation, value: str) -> bool:
     return operation.method in _WRITES and operation.identity != "none" and _ETAG.fullmatch(value) is not None
 
 
+def _range(operation: Operation, value: str) -> bool:
+    """What is missing of a file (RFC 9110 §14.2): how far an earlier try came, and nothing else."""
+    return (operation.method, operation.identity) == ("GET", "none") and _RANGE.fullmatch(value) is not None
+
+
 _RULES: Mapping[str, Callable[[Operation, str], bool]] = {
     "accept": _accept,
     "accept-encoding": _is("identity"),
     "content-type": _media,
     "idempotency-key": _idempotency,
     "if-match": _if_match,
+    "range": _range,
     "sec-gpc": _is("1"),
     "user-agent": _is(USER_AGENT),
 }

@@ -17,6 +17,7 @@ from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport.connections import HttpReply
 from rocketvpn_sdk.transport.hosts import canonical
+from rocketvpn_sdk.transport.receiving import Receiver
 
 _json = msgspec.json.Encoder().encode
 
@@ -55,7 +56,7 @@ class Unsigned:
 class ApiCall(SecretStruct, frozen=True, kw_only=True):
     """What a caller wants to send."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key")
+    __masked__: ClassVar[tuple[str, ...]] = ("members", "parameters", "headers", "path", "idempotency_key", "into")
 
     operation: str
     members: Mapping[str, Any] | None = None
@@ -70,6 +71,10 @@ class ApiCall(SecretStruct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
     at_most: int | None = None
     """The longest answer to take, in bytes; ``None``: ``Limits.max_response_bytes``, which refusals always have."""
+    into: Receiver | None = None
+    """What takes the answer's body where that is a file; it also says how long the call may take."""
+    server: str | None = None
+    """The origin to ask in place of the usual one; the guard holds its host against the recipient's."""
 
 
 def parse_server(server: str) -> str:

@@ -121,9 +121,7 @@ def _consent(line: Line) -> None:
 
 
 def _consent_later(line: Line, _: Any) -> None:
-    until(
-        lambda: line.calm.consent.deliver() == 0
-    )  # the server may be busy with the first try
+    until(lambda: line.calm.consent.deliver() == 0)  # the server may be busy with the first try
     held = line.sandbox.rows()["consents"]
     assert [(row["record_id"], row["state"]) for row in held] == [
         (line.calm.consent.receipts()[-1].record_id, "granted")

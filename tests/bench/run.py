@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # for `bench` and `support`
 
-from bench import calling, deleting, idle, journal, starting, storm, viewing  # noqa: E402 - the path is set above
+from bench import calling, deleting, downloads, idle, journal, starting, storm, viewing  # noqa: E402 - the path is set above
 from bench.measure import Row  # noqa: E402 - the path is set above
 
 NOTES = HERE / "notes.md"
@@ -41,6 +41,7 @@ def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "B9": lambda: viewing.viewing(size * 2, size // 5),
         "B10": lambda: calling.deciding(200_000),
         "B11": lambda: idle.idle(10 if quick else 180),
+        "B12": lambda: downloads.downloading(20 if quick else 200, rounds),
         "SANDBOX": lambda: starting.sandbox(3 if quick else 9),
         "STORM": lambda: storm.storm(2_000 if quick else 100_000, draw=not quick),
     }

@@ -15,6 +15,7 @@ from openapi_core.exceptions import OpenAPIError
 from support.codes import other_than
 from support.contract import Contract
 from support.policies import edited
+from support.releases import publish
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import RocketVPN
@@ -47,9 +48,14 @@ class Judged:
     statuses: set[int] = field(default_factory=set)
     last: httpx.Response | None = None
 
+    def _away(self, operation: str) -> bytes:
+        return b"a file that was written away" if operation == "updates.download" else b""
+
     def judge(self, operation: str, request: httpx.Request, reply: HttpReply) -> None:
         assert self.last is not None
-        answer = httpx.Response(reply.status, headers=self.last.headers, content=reply.body, request=request)
+        answer = httpx.Response(
+            reply.status, headers=self.last.headers, content=reply.body or self._away(operation), request=request
+        )
         sent = tuple((name.lower(), value) for name, value in request.headers.items())
         path = request.url.raw_path.decode()
         self.contract.check_request(
@@ -113,7 +119,8 @@ def without_a_device(world: World, judged: Judged) -> None:
 
 def test_a_life_keeps_to_the_contract(world: World, judged: Judged) -> None:
     order = world.sandbox.order()
-    with RocketVPN.open(world.config()) as rocket, RocketVPN.open(world.neighbour(world.folder / "2").config()) as two:
+    config = world.config(app_version="1.0")
+    with RocketVPN.open(config) as rocket, RocketVPN.open(world.neighbour(world.folder / "2").config()) as two:
         rocket.device.bind(order)
         two.device.bind(order)
         rocket.device.order()
@@ -130,6 +137,10 @@ def test_a_life_keeps_to_the_contract(world: World, judged: Judged) -> None:
             rocket.device.unbind("A" * 52)
         rocket.rights.correct({"language": "de", "contact_email": "new@example.org"})
         rocket.rights.make_recovery_code()
+        publish(world.sandbox, "1.1")
+        release = rocket.updates.check().release
+        assert release is not None
+        rocket.updates.download(release, world.folder.parent)
         newer = edited("", "", f"version = {world.sandbox.policy.version}", "version = 99")
         world.sandbox.publish(parse_policy(newer))
         assert rocket.policy.check() is not None

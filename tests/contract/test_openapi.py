@@ -87,6 +87,7 @@ def test_the_doors_without_a_token_are_those_that_must_be() -> None:
         "/v1/erasures",
         "/tuf/metadata/{file}",
         "/tuf/targets/{folder}/{file}",
+        "/releases/{platform}/{app_version}/{file}",
     }
     assert proof_only == {"/v1/authorize-challenge", "/v1/token"}
 

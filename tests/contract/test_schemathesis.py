@@ -120,6 +120,7 @@ REFUSED_ALL_THE_SAME = {
     "GET /tuf/metadata/{file}",
     "GET /tuf/targets/{folder}/{file}",
     "GET /problems/{code}",
+    "GET /releases/{platform}/{app_version}/{file}",
     "POST /v1/authorize-challenge",
     "POST /v1/guardian-requests/{request_id}/confirm",
     "POST /v1/recovery-codes",

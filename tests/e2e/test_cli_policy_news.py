@@ -24,7 +24,7 @@ def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
 
 
 def publish(sandbox: Sandbox, text: str = edited("field", "region", "P30D", "P90D", text=TEXT)) -> None:
-    document = msgspec.structs.replace(parse_policy(text).document, version=4, effective=date(2027, 2, 1))
+    document = msgspec.structs.replace(parse_policy(text).document, version=5, effective=date(2027, 2, 1))
     sandbox.publish(Policy(document).with_hosts("operator", sandbox.policy.recipients["operator"].hosts))
 
 
@@ -41,7 +41,7 @@ def test_a_wider_version_is_told_and_counts_as_shown_only_where_somebody_saw_it(
     publish(sandbox)
     told = cli.run("policy", "check", "--json")
     assert told.code == 0
-    assert (told.document["current"], told.document["pending"]) == (3, 4)
+    assert (told.document["current"], told.document["pending"]) == (4, 5)
     assert told.document["notice"]["takes"]
     assert told.document["notice"]["binds_on"] is None
     with cli.terminal("policy", "check") as terminal:
@@ -68,7 +68,7 @@ def test_deleting_and_who_was_told_while_a_version_with_a_new_field_is_announced
     sandbox: Sandbox, cli: CommandLine
 ) -> None:
     publish(sandbox, with_new_field())
-    assert cli.run("policy", "check", "--json").document["pending"] == 4
+    assert cli.run("policy", "check", "--json").document["pending"] == 5
     planned = cli.run("delete", "--plan")
     assert (planned.code, planned.err) == (0, "")
     assert "bound on" in planned.out

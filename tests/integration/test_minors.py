@@ -13,6 +13,7 @@ import pytest
 from support.app_events import Crashed, SessionConnected
 from support.codes import other_than
 from support.policies import NEWEST, renumbered
+from support.releases import made_up
 from support.walking import UnknownParameter, Values, calls_of, heard, somewhere, walk
 from support.world import World, bytes_of, tunnel_key
 
@@ -444,6 +445,7 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "policy.shown.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "policy.accept.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": lambda rocket: [item.id for item in rocket.queue.items()] or ["none"],
+        "release": lambda _: [made_up()],
         "path": somewhere(folder),
         "folder": somewhere(folder),
     }

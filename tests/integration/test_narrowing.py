@@ -122,7 +122,7 @@ def test_what_was_purged_does_not_come_back_with_a_longer_time(rocket: RocketVPN
     rocket._components.versions.offer(narrower())
     rocket.journal.purge()
     rocket._components.versions.offer(
-        Policy(msgspec.structs.replace(bundled_policy().document, version=4, effective=date(2027, 3, 1)))
+        Policy(msgspec.structs.replace(bundled_policy().document, version=5, effective=date(2027, 3, 1)))
     )
     notice = rocket.policy.notice()
     assert notice is not None

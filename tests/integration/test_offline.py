@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from support.app_events import SessionConnected
+from support.releases import made_up
 from support.walking import LAST, Values, _keywords, calls_of, heard, somewhere
 from support.world import World, tunnel_key
 
@@ -125,6 +126,7 @@ def values(folder: Path) -> Values:
         "ticket_id": lambda _: ["0" * 64],
         "notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": waiting,
+        "release": lambda _: [made_up()],
         "path": somewhere(folder),
         "folder": somewhere(folder),
     }
@@ -169,6 +171,10 @@ def test_no_public_call_takes_longer_than_its_time(
         "rights.request",
         "rights.revoke_ticket",
         "rights.tickets",
+        "updates.certify",
+        "updates.check",
+        "updates.download",
+        "updates.known",
     }
     assert set(LAST) <= set(walked)
     assert {"consent.grant", "consent.withdraw", "rights.view", "rights.delete", "sync", "queue.items"} <= set(walked)

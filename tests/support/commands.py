@@ -9,6 +9,7 @@ COMMANDS = (
     "guardian request", "guardian confirm", "guardian withdraw", "ticket make", "ticket list", "ticket revoke",
     "unbind", "doctor", "reset",
     "policy check", "policy accept", "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
+    "updates check", "updates download", "updates certify", "sandbox publish", "sandbox revise",
 )  # fmt: skip
 ARGUMENTS = {
     "bind": ["RV-2026-0001"],
@@ -25,6 +26,9 @@ ARGUMENTS = {
     "policy explain": ["contact_email"],
     "policy diff": ["old.toml", "new.toml"],
     "policy lint": ["policy.toml"],
+    "updates certify": ["app"],
+    "sandbox publish": ["app.bin", "1.2", "--folder", "sandbox"],
+    "sandbox revise": ["1.2", "--folder", "sandbox"],
 }
 
 

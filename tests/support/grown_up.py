@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.events import Notification
 from support.app_events import Crashed, SessionConnected
+from support.releases import made_up, publish
 from support.walking import Values, heard, somewhere
 from support.world import World, tunnel_key
 
@@ -22,6 +25,14 @@ UNPASSABLE = {"policy.shown", "policy.accept"}
 def values(world: World, folder: Path) -> Values:
     """Return what can be passed, by the names of parameters."""
     kinds = [SessionConnected(region="de-fra", protocol="wireguard", duration=12), Crashed(failure="timeout")]
+
+    if not world.sandbox.releases.listed().channels:
+        publish(world.sandbox, "1.1", b"a release")
+
+    def offered(rocket: RocketVPN) -> list[Any]:
+        with suppress(RocketVPNError):
+            return [release for release in (rocket.updates.check().release,) if release]
+        return []
 
     def notices(rocket: RocketVPN) -> list[Any]:
         return [rocket.consent.notice(part.purpose) for part in rocket.consent.status().purposes]
@@ -64,6 +75,8 @@ def values(world: World, folder: Path) -> Values:
         "body": lambda _: [b""],
         "policy.shown.notice": lambda _: [],
         "policy.accept.notice": lambda _: [],
+        "release": lambda rocket: [made_up(), *offered(rocket)],
+        "updates.download.folder": lambda _: [folder],
         "path": somewhere(folder),
         "folder": somewhere(folder),
     }

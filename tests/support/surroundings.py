@@ -29,6 +29,7 @@ from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport.retries import Retries
 from support.app_events import Crashed, SessionConnected
 from support.forms import GATE, form
+from support.releases import made_up
 from support.walking import LAST, Values, _groups, _keywords, _use, calls_of, heard, somewhere
 
 PASSPHRASE = "correct horse"
@@ -122,6 +123,7 @@ def values(machine: Machine) -> Values:
         "body": lambda _: [b""],
         "policy.shown.notice": lambda rocket: [rocket.policy.notice()],
         "policy.accept.notice": lambda rocket: [rocket.policy.notice()],
+        "release": lambda _: [made_up()],
         "path": somewhere(machine.out),
         "folder": somewhere(machine.out),
     }

@@ -80,9 +80,16 @@ WHAT: dict[str, Clause] = {
         ("policy/decide.py", "permit.py", "consent/decisions.py", "transport/guard.py"),
     ),
     "U4": Clause(
-        "The purpose `software` is declared, with the fields it may use.",
-        ("policy/rocketvpn.toml", "policy/decide.py"),
-        "checking, downloading and certifying updates",
+        "Releases come from lists that the operator signed; which one fits is decided on the device; a download says"
+        " which version and platform, and not who asks; what is installed is compared with what was signed.",
+        (
+            "policy/rocketvpn.toml",
+            "signed_files/trust.py",
+            "updates/releases.py",
+            "updates/download.py",
+            "updates/certify.py",
+            "transport/receiving.py",
+        ),
     ),
     "U5": Clause(
         "The purpose `surveys` does nothing without a consent that lives.",

@@ -38,6 +38,7 @@ class World:
             "policy": self.sandbox.policy,
             "events": [SessionConnected],
             "authenticator": self.read_mail,
+            "app_version": "1.0",
         }
         server = changes.pop("server", self.sandbox.url)
         return Config(server, self.app_id, **(arguments | changes))

@@ -16,6 +16,7 @@ from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.groups.policy import Policies
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.policy.values import _ARGUMENTS as TRANSFORMS
 from rocketvpn_sdk.rights import Rights
 
@@ -40,6 +41,7 @@ def rows(page: str, heading: str) -> str:
         ("`policy`", "policy", Policies),
         ("`queue`", "queue", WaitingRequests),
         ("`rights`", "rights", Rights),
+        ("`updates`", "updates", Updates),
     ],
 )
 def test_every_call_of_a_group_is_in_the_table_of_calls(heading: str, prefix: str, kind: type):
@@ -49,7 +51,7 @@ def test_every_call_of_a_group_is_in_the_table_of_calls(heading: str, prefix: st
 
 def test_every_call_of_the_front_door_is_in_the_table_of_calls():
     listed = set(re.findall(r"^\| `(?:RocketVPN\.)?(\w+)\(", rows("calls.md", "The whole"), re.MULTILINE))
-    groups = {"consent", "device", "journal", "policy", "rights"}
+    groups = {"consent", "device", "journal", "policy", "rights", "updates"}
     assert listed == public(RocketVPN) - groups
 
 

@@ -57,6 +57,20 @@ REQUEST = wire.RightsRequest(
     waits_until=AT,
     asked_by="another_device",
 )
+SIGNED = wire.SignedFile(length=5, sha256="0" * 64)
+PLATFORM_FILES = wire.PlatformFiles(name="app.bin", package=SIGNED, manifest=SIGNED)
+RELEASE = wire.ListedRelease(
+    version="1.4.2",
+    published=DAY,
+    vault_format=3,
+    files={"linux": PLATFORM_FILES},
+    rollout=5,
+    withdrawn=True,
+    roll_back=True,
+    notes="https://rocketv.org/notes",
+)
+CHANNEL = wire.Channel(releases=(RELEASE,), minimum="1.2")
+MANIFEST_FILE = wire.ManifestFile(path="lib/one.so", length=3, sha256="0" * 64, link="one.so.1")
 DISCLOSURE = wire.DisclosureItem(recipient=SECRET, kind="authority", basis=SECRET, categories=[SECRET], day=DAY)
 TICKET = wire.ErasureTicket(ticket_id="a" * 64, scope="device", made_on=date(2026, 11, 22), current=True)
 EXAMPLES: list[Wire] = [
@@ -152,6 +166,13 @@ EXAMPLES: list[Wire] = [
         allowed_ips=["0.0.0.0/0"],
         keepalive=25,
     ),
+    SIGNED,
+    PLATFORM_FILES,
+    RELEASE,
+    CHANNEL,
+    wire.ReleaseList(channels={"stable": CHANNEL}, mirrors=("https://mirror.example",)),
+    MANIFEST_FILE,
+    wire.Manifest(version="1.4.2", platform="linux", files=(MANIFEST_FILE,), ignored=("logs",)),
 ]
 every = pytest.mark.parametrize("value", EXAMPLES, ids=lambda value: type(value).__name__)
 SECRETS = {

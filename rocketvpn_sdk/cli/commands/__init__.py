@@ -28,8 +28,10 @@ def _import_all() -> None:
         requests,
         reset,
         sandbox,
+        sandbox_publish,
         sent,
         status,
         ticket,
+        updates,
         view,
     )

@@ -19,6 +19,7 @@ from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.report.model import HeldValue, Place
 from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.transport.tally import SentTally
+from rocketvpn_sdk.updates.rollout import ROLLOUT, RolloutNumber
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.witness import Witnessed
 
@@ -100,6 +101,13 @@ def records(say: Describer, sent: SentTally, waiting: int, now: float) -> Iterat
     if waiting:
         yield say.held("queue_item", _HERE, value=None, count=waiting)
     yield say.held("clock_mark", _HERE, value=utc(now))
+
+
+def rollout(say: Describer, vault: Vault) -> Iterator[HeldValue]:
+    """Yield the number by which this device decides when it takes an update."""
+    held = vault.get(ROLLOUT, RolloutNumber)
+    if held is not None:
+        yield say.held("rollout_number", _HERE, value=held.number)
 
 
 def witnessed(say: Describer, seen: Witnessed) -> Iterator[HeldValue]:

@@ -95,3 +95,48 @@ def test_what_only_the_apps_own_calls_carry_does_not_count():
     policy = Policy(msgspec.structs.replace(OLD.document, operation=(*OLD.document.operation, moved)))
     field = next(iter(tunnel.names.values()), next(iter(tunnel.fields)))
     assert not follows(policy, changed(VIEW, fields=(*VIEW.fields, field)))
+
+
+DOWNLOAD = OLD.operations["updates.download"]
+
+
+def not_for_software(field: str) -> Policy:
+    """Return the policy before there were downloads, in which ``field`` is not there for them."""
+    policy = without(DOWNLOAD.id)
+    fields = tuple(
+        msgspec.structs.replace(each, purposes=("service",)) if each.id == field else each
+        for each in policy.document.field
+    )
+    return Policy(msgspec.structs.replace(policy.document, field=fields))
+
+
+@pytest.mark.clause("X2", "U4")
+def test_a_new_call_may_name_the_public_file_that_it_fetches():
+    """The earlier version lets the same fields go to the operator for that, and ``tuf.target`` name any file."""
+    assert follows(without(DOWNLOAD.id), DOWNLOAD)
+    assert follows(OLD, DOWNLOAD)
+
+
+@pytest.mark.clause("X2", "U4")
+@pytest.mark.parametrize(
+    "operation",
+    [
+        renamed(DOWNLOAD, "updates.upload"),
+        renamed(DOWNLOAD, "tuf.target"),
+        changed(DOWNLOAD, fields=(*DOWNLOAD.fields, "platform_version")),
+        changed(DOWNLOAD, fields=(*DOWNLOAD.fields, "device_id")),
+        changed(DOWNLOAD, identity="key"),
+        changed(DOWNLOAD, method="POST"),
+        changed(DOWNLOAD, purpose="service"),
+        changed(DOWNLOAD, protocol={"file": OLD.fields["message"].type}),
+    ],
+    ids=["not ours", "another of ours", "field", "device", "identity", "method", "purpose", "word"],
+)
+def test_and_nothing_else_than_a_public_file(operation: Operation):
+    assert not follows(without(DOWNLOAD.id, "tuf.target"), operation)
+
+
+@pytest.mark.clause("X2", "U4")
+@pytest.mark.parametrize("field", DOWNLOAD.fields)
+def test_not_by_a_field_that_was_not_there_for_it(field: str):
+    assert not follows(not_for_software(field), DOWNLOAD)

@@ -401,6 +401,18 @@ def test_no_call_sets_what_others_set(name: str) -> None:
         check(permit(), out("order.read", headers={name: "1"}))
 
 
+@pytest.mark.clause("U4", "C2")
+def test_a_range_goes_with_the_fetch_of_a_file_and_says_how_far_it_came() -> None:
+    parameters = {"file": "timestamp.json"}
+    assert check(permit(), out("tuf.metadata", parameters=parameters, headers={"Range": "bytes=5-"}))
+    for wrong in ("bytes=0-", "bytes=5-9", "bytes=5-,7-", "lines=5-", "bytes=-5", "5"):
+        with pytest.raises(EgressBlocked, match="not of the form"):
+            check(permit(), out("tuf.metadata", parameters=parameters, headers={"Range": wrong}))
+    for operation in ("order.read", "data.correct"):
+        with pytest.raises(EgressBlocked, match="not of the form"):
+            check(permit(), out(operation, headers={"Range": "bytes=5-"}))
+
+
 def test_an_entity_tag_never_goes_where_nobody_says_who_is_asking() -> None:
     policy = changed("data.correct", identity="none")
     with pytest.raises(EgressBlocked, match="not of the form"):
@@ -431,7 +443,11 @@ def test_in_collect_mode_off_every_necessary_call_remains(operation_bodies: dict
     policy = bundled_policy()
     remaining = set()
     for operation, declared in policy.operations.items():
-        parameters = {name: operation_bodies[operation].pop(name, "x") for name in PARAMETER.findall(declared.path)}
+        words = {name: kind.values[0] for name, kind in declared.protocol_types.items() if kind and kind.values}
+        given = words | operation_bodies[operation]
+        parameters = {name: given.get(name, "x") for name in PARAMETER.findall(declared.path)}
+        for name in parameters:
+            operation_bodies[operation].pop(name, None)
         if check(permit(collect=False), out(operation, operation_bodies[operation], parameters=parameters)):
             remaining.add(operation)
     assert remaining == {name for name, part in policy.operations.items() if part.purpose != "improvement"}
@@ -459,7 +475,7 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "contact_email": "kim@example.org", "language": "en", "rights_request": "deletion", "consent_record": "granted",
         "guardian_contact": "mum@example.org", "guardian_confirmation": "agreement", "guardian_code": "123456",
         "erasure_ticket": "A" * 40, "recovery_code": "A" * 32,
-        "tunnel_public_key": KEY, "region": "de-fra",
+        "tunnel_public_key": KEY, "region": "de-fra", "platform": "linux", "app_version": "1.4.2",
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}
     carried = {field for declared in bundled_policy().operations.values() for field in declared.fields}

@@ -16,7 +16,7 @@ from rocketvpn_sdk.masking import MaskedRepr
 
 SHOWN: dict[str, set[str]] = {
     "ApiAnswer": {"status", "etag", "date"},
-    "ApiCall": {"operation", "media", "accept", "at_most"},
+    "ApiCall": {"operation", "server", "media", "accept", "at_most"},
     "BoundDevice": set(),
     "DeviceRevokedNotice": set(),
     "Endpoints": {"challenge", "token"},

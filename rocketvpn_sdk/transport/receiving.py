@@ -1,0 +1,113 @@
+"""The body of a download: written away piece by piece, and continued where an earlier try ended."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import httpx
+
+from rocketvpn_sdk import wire
+from rocketvpn_sdk.errors import DownloadFailed, RocketVPNError
+from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.transport.failures import Failure
+
+_RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)")
+"""``Content-Range`` (RFC 9110 §14.4)."""
+_PARTIAL = 206
+_BUFFER = 1 << 18
+"""Bytes that are written at once: TLS gives them in records of 16 KiB at most, and each write has its price."""
+
+
+class Receiver:
+    """Takes the body of one answer, which is (the rest of) a file.
+
+    Args:
+        first: bytes of the file that are here already: the answer has to begin behind them.
+        size: bytes of the whole file.
+        write: takes the bytes, a part of them at a time, which it may not keep; what it raises ends the answer.
+        limits: ``slowest_download`` bytes a second have to come, in every ``total_timeout`` seconds.
+    """
+
+    def __init__(self, *, first: int, size: int, write: Callable[[memoryview], object], limits: Limits) -> None:
+        self._first = first
+        self._left = size - first
+        self._size = size
+        self._write = write
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._held = 0
+        self._window = limits.total_timeout
+        self._least = int(limits.slowest_download * limits.total_timeout)
+        self.seconds = limits.total_timeout + self._left / max(limits.slowest_download, 1)
+        """The longest time that the whole answer may take."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What asks for the rest of the file (RFC 9110 §14.2); nothing where all of it is wanted."""
+        return {"Range": f"bytes={self._first}-"} if self._first else {}
+
+    def takes(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether an answer is a file at all: no refusal, and no page of a network that wants its user to sign in."""
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        return status in (200, _PARTIAL) and media == wire.BYTES
+
+    def receive(self, status: int, headers: Mapping[str, str], body: Iterable[bytes]) -> None:
+        """Write the body away.
+
+        Raises:
+            Failure: the answer is not (the rest of) this file, or ``write`` raised an error of ours.
+            httpx.TransportError: the answer ended early, or comes too slowly.
+        """
+        try:
+            self._check(status, headers)
+            self._take(body)
+        except RocketVPNError as error:
+            raise Failure(error, sent=True, retry=False) from None
+
+    def _check(self, status: int, headers: Mapping[str, str]) -> None:
+        if status == _PARTIAL:
+            found = _RANGE.fullmatch(headers.get("content-range", ""))
+            if found is None or int(found[1]) != self._first:
+                raise DownloadFailed(cause="ranges")
+            if int(found[2]) != self._size - 1 or found[3] not in ("*", str(self._size)):
+                raise DownloadFailed(cause="length")
+        elif self._first:
+            raise DownloadFailed(cause="ranges")
+        announced = headers.get("content-length", "")
+        if announced and announced != str(self._left):
+            raise DownloadFailed(cause="length")
+
+    def _take(self, body: Iterable[bytes]) -> None:
+        began, came = time.monotonic(), 0
+        try:
+            for piece in body:
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise DownloadFailed(cause="length")
+                self._hold(piece)
+                came += len(piece)
+                now = time.monotonic()
+                if now - began >= self._window:
+                    if came < self._least:
+                        raise httpx.ReadTimeout("too slow")
+                    began, came = now, 0
+        finally:  # also what came before the line was cut
+            self._flush()
+        if self._left:
+            raise httpx.RemoteProtocolError("peer closed connection")
+
+    def _hold(self, piece: bytes) -> None:
+        if self._held + len(piece) > _BUFFER:
+            self._flush()
+        if len(piece) > _BUFFER:
+            self._write(memoryview(piece))
+            return
+        end = self._held + len(piece)
+        self._buffer[self._held : end] = piece
+        self._held = end
+
+    def _flush(self) -> None:
+        held, self._held = self._held, 0
+        if held:
+            self._write(self._buffer[:held])

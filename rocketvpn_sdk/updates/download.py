@@ -1,0 +1,167 @@
+"""A download into a folder: continued where it ended, verified before it gets its name, without a trace if it fails."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rocketvpn_sdk import platforms
+from rocketvpn_sdk.errors import CallbackFailed, DownloadCancelled, DownloadFailed
+from rocketvpn_sdk.files import require_file, why
+from rocketvpn_sdk.updates.remote import RemoteFile, Sink
+
+Progress = Callable[[int, int], object]
+"""Called with the bytes that are here and with all of them; if it returns ``False``, the download ends."""
+
+_BLOCK = 1 << 20
+
+
+def to_file(file: RemoteFile, path: Path, progress: Progress | None) -> None:
+    """Download ``file`` to ``path``; if it is there already, nothing is fetched.
+
+    What an interrupted download left beside ``path`` is completed.
+
+    Raises:
+        DownloadFailed, DownloadCancelled, CallbackFailed: nothing of it is left.
+        RocketVPNError: the servers cannot be reached; what is here stays for the next try.
+    """
+    with _folder_errors(path.parent):
+        if _is_there(path, file):
+            _tell(progress, file.signed.length, file.signed.length)
+            return
+        part = path.with_name(f".{path.name}.{file.signed.sha256[:16]}.part")
+        with _discarded_on_error(part):
+            with _opened(part) as handle:
+                _fill(file, handle, path.parent, progress)
+                platforms.sync_file(handle)
+                if not platforms.keeps_open_files():  # while it is held
+                    part.replace(path)
+            if platforms.keeps_open_files():
+                part.replace(path)
+        platforms.sync_folder(path.parent)
+
+
+def _fill(file: RemoteFile, handle: int, folder: Path, progress: Progress | None) -> None:
+    sink = _FileSink(handle, folder, file.signed.length, progress)
+    sink.read()
+    needed, free = file.signed.length - sink.have, shutil.disk_usage(folder).free
+    if free < needed:
+        raise DownloadFailed(cause="full", folder=str(folder), needed=needed, free=free)
+    file.complete(sink)
+
+
+class _FileSink(Sink):
+    """An open file."""
+
+    def __init__(self, handle: int, folder: Path, length: int, progress: Progress | None) -> None:
+        super().__init__()
+        self._handle = handle
+        self._folder = folder
+        self._length = length
+        self._progress = progress
+
+    def read(self) -> None:
+        """Count what an earlier download left."""
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        while block := os.read(self._handle, _BLOCK):
+            self.count(block)
+        if self.have > self._length:
+            self.begin_again()
+        _tell(self._progress, self.have, self._length)
+
+    def write(self, piece: memoryview) -> None:
+        rest = piece
+        try:
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        except OSError as error:  # in here: those who call this would take it for an error of the network
+            raise _failed(error, self._folder) from None
+        self.count(piece)
+        _tell(self._progress, self.have, self._length)
+
+    def begin_again(self) -> None:
+        super().begin_again()
+        os.ftruncate(self._handle, 0)
+        os.lseek(self._handle, 0, os.SEEK_SET)
+
+
+def _tell(progress: Progress | None, have: int, length: int) -> None:
+    if progress is None:
+        return
+    try:
+        goes_on = progress(have, length)
+    except Exception as error:
+        raise CallbackFailed(name="progress", problem=type(error).__name__) from error
+    if goes_on is False:
+        raise DownloadCancelled
+
+
+@contextmanager
+def _opened(part: Path) -> Iterator[int]:
+    """Open what there is of the file, or begin it, and hold it against other processes."""
+    handle = platforms.open_to_continue(part)
+    try:
+        if not platforms.try_hold(handle) or not _is_still(part, handle):
+            raise DownloadFailed(cause="busy")
+        found = os.fstat(handle)
+        if platforms.is_anothers(found) or found.st_nlink > 1:  # others could change it once it was verified
+            raise PermissionError(errno.EACCES, "")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _is_still(part: Path, handle: int) -> bool:
+    """Whether the open file still has its name: another process may have finished it while this one opened it."""
+    try:
+        return os.path.samestat(require_file(part), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _discarded_on_error(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except (DownloadFailed, DownloadCancelled, CallbackFailed, OSError) as error:
+        if getattr(error, "cause", "") != "busy":
+            with suppress(OSError):
+                part.unlink()
+        raise
+
+
+def _is_there(path: Path, file: RemoteFile) -> bool:
+    """Whether the file is there already, whole.
+
+    Raises:
+        OSError: something else has its name.
+    """
+    try:
+        found = require_file(path)
+    except FileNotFoundError:
+        return False
+    if found.st_size == file.signed.length:
+        with path.open("rb") as content:
+            if hashlib.file_digest(content, "sha256").hexdigest() == file.signed.sha256:
+                return True
+    raise FileExistsError(errno.EEXIST, "another file has its name already")
+
+
+@contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _failed(error, folder) from None
+
+
+def _failed(error: OSError, folder: Path) -> DownloadFailed:
+    cause, problem = why(error)
+    if isinstance(error, FileExistsError):
+        problem = "another file has its name already"
+    return DownloadFailed(cause="full" if cause == "full" else "folder", folder=str(folder), problem=problem)

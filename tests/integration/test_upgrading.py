@@ -31,7 +31,7 @@ Never change a line: whoever has that version takes no other text for it. A chan
 a line, and puts the text that was and a client of it into tests/data (``make_client``), before the change. On the
 branch that adds a line it still follows the text.
 """
-TAKEN: dict[int, tuple[str, frozenset[str]]] = {1: ("nothing", frozenset()), 2: ("nothing", frozenset())}
+TAKEN: dict[int, tuple[str, frozenset[str]]] = dict.fromkeys((1, 2, 3), ("nothing", frozenset()))
 """By older version, what the newest one takes after its notice, as docs/policy.md has it, and the consents that end.
 
 Change a line once you have decided that users are to lose that.

@@ -23,17 +23,17 @@ from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
     from rocketvpn_sdk.consent.decisions import Decisions
-    from rocketvpn_sdk.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
     from rocketvpn_sdk.rights.local import LocalData
     from rocketvpn_sdk.signed_files import TrustedFiles
     from rocketvpn_sdk.transport import Api
     from rocketvpn_sdk.transport.delivery import QueueDelivery
-    from rocketvpn_sdk.updates import Updates
     from rocketvpn_sdk.witness import WitnessRecord
 
 OPERATOR = "operator"
@@ -160,22 +160,21 @@ class Components(OneHolder):
     @_LazyAttribute
     def updates(self) -> Updates:
         """The public group."""
-        from rocketvpn_sdk.updates import Updates
+        from rocketvpn_sdk.groups.updates import Updates
 
         config = self.config
         return Updates(
+            self.context,
             trusted=lambda: self.files,
             connect=lambda: self.api,
-            documents=self.vault,
             version=config.app_version,
             channel=config.channel,
-            limits=config.limits,
         )
 
     @_LazyAttribute
     def diagnostics(self) -> Diagnostics:
         """The public group."""
-        from rocketvpn_sdk.diagnostics import Diagnostics
+        from rocketvpn_sdk.groups.diagnostics import Diagnostics
 
         return Diagnostics(self.context, self.journal, lambda: self.api, self.config.app_version)
 

@@ -26,12 +26,12 @@ from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
-    from rocketvpn_sdk.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
-    from rocketvpn_sdk.updates import Updates
     from rocketvpn_sdk.vault.verify import Verified
 
 logger = logging.getLogger(__name__)

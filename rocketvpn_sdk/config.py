@@ -22,7 +22,7 @@ from rocketvpn_sdk.clock import Clock, SystemClock, checked_clock
 from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.events import Dispatch, call_directly
-from rocketvpn_sdk.files import absolute, path_problem, read_given, why
+from rocketvpn_sdk.files import absolute, path_problem, read_root, why
 from rocketvpn_sdk.journal.event import Event
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.policy import Policy, bundled_policy, load_policy
@@ -39,7 +39,6 @@ _NO_PROXY = "proxy must be a URL such as http://proxy.example:3128, or a callabl
 _NO_HOME = "this user has no home folder: pass data_dir, or set HOME or XDG_DATA_HOME to a folder (from the root on)"
 _TRUST = "the file of CA certificates (trust)"
 _WITHIN = "receipts must be outside the vault's folder, which goes with a deletion"
-_LARGEST_ROOT = 128 << 10
 _PIN = re.compile(r"sha256/[A-Za-z0-9+/]{43}=")
 
 
@@ -133,7 +132,7 @@ class Config(_Options, frozen=True):
         if isinstance(self.policy, Path):
             msgspec.structs.force_setattr(self, "policy", load_policy(self.policy))
         if isinstance(self.trusted_root, Path):
-            msgspec.structs.force_setattr(self, "trusted_root", _read_root(self.trusted_root))
+            msgspec.structs.force_setattr(self, "trusted_root", read_root(self.trusted_root))
 
     @property
     def origin(self) -> str:
@@ -186,15 +185,6 @@ class Config(_Options, frozen=True):
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """Say the same to Rich, which asks a struct for its values: a proxy's may be a password."""
         return [("server", self.server), ("app_id", self.app_id), ("profile", self.profile)]
-
-
-def _read_root(path: Path) -> bytes:
-    try:
-        content = read_given(path, _LARGEST_ROOT)
-    except OSError as error:
-        raise ConfigurationError(problem=f"the file of the TUF root (trusted_root): {_unread(error)}") from None
-    _check(len(content) <= _LARGEST_ROOT, "the file of the TUF root (trusted_root) is too long")
-    return content
 
 
 def _unread(error: OSError) -> str:

@@ -11,7 +11,7 @@ from rocketvpn_sdk.cli.output import Out
 _OURS = "rocketvpn_sdk"
 
 
-class _Steps(logging.Handler):
+class _StepHandler(logging.Handler):
     """Prints each line, after its level and the module that logged it."""
 
     def __init__(self, out: Out) -> None:
@@ -29,7 +29,7 @@ def steps_shown(out: Out, *, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    ours, steps = logging.getLogger(_OURS), _Steps(out)
+    ours, steps = logging.getLogger(_OURS), _StepHandler(out)
     level = ours.level
     ours.addHandler(steps)
     ours.setLevel(logging.DEBUG)

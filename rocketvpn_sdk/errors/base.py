@@ -24,7 +24,7 @@ class _Unknown:
         return f"<{self._name}>"
 
 
-class _Named(dict[str, Any]):
+class _Values(dict[str, Any]):
     """The values of a sentence, by name: an error says what it can, and is never an error to make."""
 
     def __missing__(self, name: str) -> _Unknown:
@@ -68,18 +68,18 @@ class RocketVPNError(Exception):
     @property
     def message(self) -> str:
         """What happened, in a sentence for the user."""
-        return translate(self.MESSAGES.get(self.cause, self.MESSAGE)).format_map(_Named(self.params))
+        return translate(self.MESSAGES.get(self.cause, self.MESSAGE)).format_map(_Values(self.params))
 
     @property
     def remedy(self) -> str:
         """What the user can do about it, in a sentence; empty if nothing."""
-        return translate(self.REMEDIES.get(self.cause, self.REMEDY)).format_map(_Named(self.params))
+        return translate(self.REMEDIES.get(self.cause, self.REMEDY)).format_map(_Values(self.params))
 
     @property
     def hint(self) -> str:
         """What a developer can do about it, in English; empty if ``remedy`` says it all."""
         template = self.HINTS.get(self.cause, self.HINT)
-        hint = str(self.params.get("hint") or template.format_map(_Named(self.params)))
+        hint = str(self.params.get("hint") or template.format_map(_Values(self.params)))
         if self.idempotency_key is None:
             return hint
         again = (

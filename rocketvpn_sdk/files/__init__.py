@@ -19,6 +19,7 @@ from rocketvpn_sdk.files.new_file import new_file, refuse_place, usable_path
 from rocketvpn_sdk.files.paths import absolute, make_folders, path_problem
 from rocketvpn_sdk.files.private import write_private
 from rocketvpn_sdk.files.reading import read_given, read_own
+from rocketvpn_sdk.files.trusted_root import read_root
 
 __all__ = [
     "NONE_LEFT",
@@ -34,6 +35,7 @@ __all__ = [
     "path_problem",
     "read_given",
     "read_own",
+    "read_root",
     "refuse_place",
     "require_file",
     "usable_path",

@@ -11,7 +11,7 @@ from pathlib import Path
 from rocketvpn_sdk import platforms
 
 
-def walk(folder: Path, ignored: Callable[[str], bool], below: str = "") -> Iterator[tuple[str, os.stat_result]]:
+def walk(folder: Path, ignored: Callable[[str], bool]) -> Iterator[tuple[str, os.stat_result]]:
     """Yield everything below ``folder`` but folders: its path from there on, with ``/``, and what ``lstat`` finds.
 
     A link to a folder is a link. What ``ignored`` names is left out, with everything in it.
@@ -19,16 +19,18 @@ def walk(folder: Path, ignored: Callable[[str], bool], below: str = "") -> Itera
     Raises:
         OSError: a folder cannot be read.
     """
-    with os.scandir(folder / below) as found:
-        entries = sorted((entry.name, entry.stat(follow_symlinks=False)) for entry in found)
-    for name, facts in entries:
-        path = f"{below}/{name}" if below else name
-        if ignored(path):
-            continue
-        if stat.S_ISDIR(facts.st_mode) and not platforms.is_link(facts):
-            yield from walk(folder, ignored, path)
-        else:
-            yield path, facts
+    waiting = [""]
+    while waiting:  # no recursion: folders can be nested deeper than Python's calls
+        below = waiting.pop()
+        with os.scandir(folder / below) as found:
+            entries = [(f"{below}{entry.name}", entry.stat(follow_symlinks=False)) for entry in found]
+        for path, facts in sorted(entries):
+            if ignored(path):
+                continue
+            if stat.S_ISDIR(facts.st_mode) and not platforms.is_link(facts):
+                waiting.append(f"{path}/")
+            else:
+                yield path, facts
 
 
 def sha256_of(path: Path) -> str:

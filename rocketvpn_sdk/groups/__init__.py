@@ -1,4 +1,4 @@
-"""The public groups ``rocket.consent``, ``rocket.device``, ``rocket.policy`` and ``rocket.queue``, thin.
+"""The public groups ``consent``, ``device``, ``diagnostics``, ``policy``, ``queue``, ``updates``: thin.
 
 Touches: ``vault``, ``transport``. Start with ``consent``.
 

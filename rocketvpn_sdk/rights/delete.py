@@ -1,4 +1,19 @@
-"""Deletion: gone here at once, offline too; the server is told as soon as it can be, until it has confirmed."""
+"""Deletion: gone here at once, offline too; the server is told as soon as it can be, until it has confirmed.
+
+The steps, and what a process leaves that dies in between:
+
+1. ``_destroy_here``: one durable transaction destroys the keys of what is in scope and queues the request. Then the
+   root key is replaced, and what is in memory goes. Before the commit nothing is deleted; after it, the next opening
+   replaces the root.
+2. ``_follow``: the request goes to the server, which gives it an id (``QueueItem.reference``). It stays in the queue to
+   the end. Without that id it is sent again, by the same idempotency key; with it, the server is asked how far it is.
+3. ``_conclude``: the server says that it is done. Its receipt is fetched, checked and kept; all that can be repeated.
+4. ``_remove_vault``, unless it was the log alone: the vault is marked as ended, and its keys, secrets and files go. The
+   next opening goes on with that.
+
+``delete`` and ``Rights.resume`` take a deletion through 2 to 4 while the user is there (``follow``); the queue does so
+without the user (``_carry``): ``RocketVPN.sync`` and the background worker deliver it.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +80,7 @@ class DeletionConfirmed(Notification, frozen=True, kw_only=True):
 
 
 class Deletion:
-    """Carries a deletion through its states: ``gone_here`` → ``waiting_for_user`` → ``confirmed``.
+    """Carries a deletion from the keys on this device to the server's receipt; see the module for its steps.
 
     Args:
         context: has the vault, whose content is destroyed, and the queue, which holds the pending deletion until the
@@ -94,14 +109,15 @@ class Deletion:
         self._delivery = delivery
         self._files = files
         self._receipts = receipts
-        self._ending = False
+        self._removing = False
+        """Whether the vault's removal has begun: its queue cannot be read any more."""
 
     def delete(self, plan: DeletionPlan) -> Outcome:
-        """Do what ``plan`` says; see ``Rights.delete``."""
+        """Delete what is in the scope of ``plan``, also what came after it was made; see ``Rights.delete``."""
         pending = self._new_pending(plan.scope)
         here = self._destroy_here(plan.scope, pending)
         if pending is None:
-            problem = None if plan.scope == "logs" else self._end_here()
+            problem = None if plan.scope == "logs" else self._try_to_remove_vault()
             return Outcome(here=here, server=Server(state="not_needed", problem=problem))
         return Outcome(here=here, server=self._deliver_now(pending))
 
@@ -129,13 +145,18 @@ class Deletion:
         return {DELETION: self._carry}
 
     def _carry(self, pending: QueueItem) -> QueueItem | None:
+        """Take a deletion further for the queue, under its delivery lock; ``None``: it is confirmed."""
         try:
-            server = self._follow(pending, interactive=False, awaited=False)
+            server = self._follow(pending, interactive=False, caller_takes_receipt=False)
         except NotBound as error:
             return self._delivery.postpone(msgspec.structs.replace(pending, state="refused"), error)
         return None if server.state == "confirmed" else self._queue.find(pending.id)
 
-    def _follow(self, pending: QueueItem, *, interactive: bool, awaited: bool = True) -> Server:
+    def _follow(self, pending: QueueItem, *, interactive: bool, caller_takes_receipt: bool = True) -> Server:
+        """Tell the server where it does not know yet, then ask it how far it is.
+
+        ``caller_takes_receipt``: the receipt is returned to the app, so that it is not lost when the vault goes.
+        """
         if self._api.session.device().credentials.device_id != pending.device_id:
             raise NotBound  # the device was bound again: the new binding must not be deleted for the old one
         if pending.reference is None:
@@ -144,18 +165,20 @@ class Deletion:
                 return Server(state=_STATES[pending.state], problem=pending.problem)
             pending = msgspec.structs.replace(pending, reference=answer.value.request_id)
             self._queue.update(pending)
-        taken = pending
-        if pending.state == "waiting_for_user":  # the server took it; what lacked came after that
-            taken = msgspec.structs.replace(pending, state="accepted")
+        told = pending
+        if pending.state == "waiting_for_user":  # the server has it already; the user was needed after that
+            told = msgspec.structs.replace(pending, state="accepted")
         try:
-            return self._conclude(taken, pending.reference or "", interactive=interactive, awaited=awaited)
+            return self._conclude(
+                told, pending.reference or "", interactive=interactive, caller_takes_receipt=caller_takes_receipt
+            )
         except AuthenticationError as error:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
-                self._delivery.ask_for_user(taken, error)
+                self._delivery.ask_for_user(told, error)
             return Server(state="waiting_for_user", problem=error.code, request_id=pending.reference)
         except RocketVPNError as error:
             with suppress(VaultError):
-                self._delivery.postpone(taken, error)
+                self._delivery.postpone(told, error)
             if isinstance(error, ReceiptInvalid):
                 raise
             return Server(state="in_progress", problem=problem_code(error), request_id=pending.reference)
@@ -166,13 +189,13 @@ class Deletion:
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.
         """
-        if self._ending:
-            self._destroy()
+        if self._removing:
+            self._remove_vault()
             return
         pending_deletions = self._context.deletions()
         if any(pending.body["scope"] != "logs" for pending in pending_deletions):
-            self._ending = True
-            self._destroy()  # the pending deletions go with it
+            self._removing = True
+            self._remove_vault()  # the pending deletions go with it
             return
         for pending in pending_deletions:
             self._queue.remove(pending)
@@ -220,7 +243,10 @@ class Deletion:
             keeps_deleted=vault.keeps_deleted,
         )
 
-    def _conclude(self, pending: QueueItem, request_id: str, *, interactive: bool, awaited: bool) -> Server:
+    def _conclude(
+        self, pending: QueueItem, request_id: str, *, interactive: bool, caller_takes_receipt: bool
+    ) -> Server:
+        """Ask the server how far it is; once it is done, keep its receipt and end the deletion here."""
         path = {"request_id": request_id}
         status = self._api.call("rights.status", answer=wire.RightsRequest, path=path, interactive=interactive).value
         logger.info("deletion of %s: the server says %s", pending.body["scope"], status.status)
@@ -232,42 +258,44 @@ class Deletion:
             self._delivery.postpone(pending)
             return Server(state="in_progress", request_id=request_id, waits_until=status.waits_until)
         scope: wire.Scope = pending.body["scope"]
-        if scope != "logs" and not (awaited or self._receipts or self._context.events.heard(DeletionConfirmed)):
-            return self._leave(pending, request_id, RECEIPT_WAITING)
+        taken = caller_takes_receipt or self._receipts or self._context.events.heard(DeletionConfirmed)
+        if scope != "logs" and not taken:
+            return self._wait_for_taker(pending, request_id, RECEIPT_WAITING)
         receipt = self._receipt(pending, request_id, interactive=interactive)
         logger.info("deletion of %s: the receipt holds", scope)
         try:  # first: once the vault is gone nothing here can ask for it again
             if self._receipts is not None:
                 keep_receipt(receipt, self._receipts)
         except ExportFailed:
-            return self._leave(pending, request_id, RECEIPT_UNSAVED)
+            return self._wait_for_taker(pending, request_id, RECEIPT_UNSAVED)
         kept = None
         if scope == "logs":
             self._queue.remove(pending)
         else:
-            kept = self._end_here()
+            kept = self._try_to_remove_vault()
         self._context.events.emit(DeletionConfirmed(scope=scope, receipt=receipt))
         return Server(state="confirmed", problem=kept, request_id=request_id, receipt=receipt)
 
-    def _leave(self, pending: QueueItem, request_id: str, problem: str) -> Server:
+    def _wait_for_taker(self, pending: QueueItem, request_id: str, problem: str) -> Server:
         """Leave a deletion that the server has carried out as it is: ending it here would throw the receipt away."""
         self._delivery.postpone(msgspec.structs.replace(pending, problem=problem))
         self._context.events.emit(UserNeeded(operation=DELETION, code=problem))
         return Server(state="in_progress", problem=problem, request_id=request_id)
 
-    def _destroy(self) -> None:
+    def _remove_vault(self) -> None:
+        """Remove the operator's signed files, then the vault: its keys, its secrets and its files."""
         with suppress(RocketVPNError):  # the operator's signed files are nothing personal, and must hold nothing up
             remove(beside(self._vault.folder))
         self._vault.destroy()
 
-    def _end_here(self) -> str | None:
+    def _try_to_remove_vault(self) -> str | None:
         """Remove folder and secrets; return the code of what kept something from being removed, if anything did.
 
         What the user had here is gone all the same. ``forget_now`` or the next opening goes on.
         """
-        self._ending = True
+        self._removing = True
         try:
-            self._destroy()
+            self._remove_vault()
         except VaultError as error:
             return error.code
         return None

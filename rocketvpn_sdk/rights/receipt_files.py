@@ -11,8 +11,8 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import Clock, checked_clock
-from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
-from rocketvpn_sdk.files import make_folders, new_file, read_given, why
+from rocketvpn_sdk.errors import ExportFailed, ReceiptInvalid, UpdateRefused, ValueRefused
+from rocketvpn_sdk.files import make_folders, new_file, read_given, read_root, why
 from rocketvpn_sdk.rights.outcome import Receipt
 from rocketvpn_sdk.rights.receipts import RECEIPT_KEYS, SKEW, verified
 from rocketvpn_sdk.signed_files.evidence import Evidence, verify
@@ -20,7 +20,6 @@ from rocketvpn_sdk.visible import escaped_json
 
 _NAME = 16
 _LARGEST = 4 << 20
-_LARGEST_ROOT = 128 << 10
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,7 +89,7 @@ def check_receipt_file(
         ReceiptInvalid: it proves nothing; ``problem`` says why.
         ConfigurationError: ``trusted_root`` is not root metadata.
     """
-    root = trusted_root if isinstance(trusted_root, bytes) else _root(trusted_root)
+    root = trusted_root if isinstance(trusted_root, bytes) else read_root(trusted_root)
     try:
         content = read_given(path, _LARGEST)
     except OSError as error:
@@ -127,14 +126,3 @@ def _decoded(content: bytes) -> _File:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             pass  # what a library says of it would repeat values
     raise ReceiptInvalid(problem="its file is not one that this software wrote, or is damaged")
-
-
-def _root(path: Path) -> bytes:
-    try:
-        return read_given(path, _LARGEST_ROOT)
-    except OSError as error:
-        problem = f"the file of the TUF root (trusted_root) cannot be read ({why(error, reading=True)[1]})"
-        raise ConfigurationError(problem=problem) from None
-    except ValueError:
-        problem = "the file of the TUF root (trusted_root) cannot be read (no file can have that name)"
-        raise ConfigurationError(problem=problem) from None

@@ -168,9 +168,11 @@ class Rights:
     def delete(self, plan: DeletionPlan) -> Outcome:
         """Delete (A3): everything in scope is destroyed here at once, offline too; then the server is told.
 
-        Until the server has confirmed, a sealed erasure ticket stays (the request and what signs it). ``sync()`` takes
-        it further; ``forget_now()`` drops it. Once ``account`` or ``device`` is confirmed, the vault is gone: folder
-        and secrets.
+        Of ``plan`` only the scope counts: what came after it was made goes as well. On this device ``device`` and
+        ``account`` destroy the same; they differ at the server.
+
+        Until the server has confirmed, the sealed request and what signs it stay. ``sync()`` takes it further;
+        ``forget_now()`` drops it. Once ``account`` or ``device`` is confirmed, the vault is gone: folder and secrets.
 
         Raises:
             VaultError: nothing was deleted. (Where only the server could not be told, ``server.problem`` says why.)
@@ -192,7 +194,9 @@ class Rights:
         return tuple(answers)
 
     def forget_now(self) -> None:
-        """Drop the erasure ticket of a deletion without waiting for the server; nothing is left here then.
+        """Drop every deletion that the server has not confirmed yet, without waiting for it.
+
+        Where more than the log was deleted, nothing is left here then.
 
         Raises:
             SecretStoreError: the secret store cannot be used now; calling it again goes on.

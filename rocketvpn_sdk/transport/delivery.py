@@ -23,7 +23,7 @@ from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.api import Api, ApiAnswer
 from rocketvpn_sdk.transport.retries import one_try
 from rocketvpn_sdk.vault import Queue, QueueItem
-from rocketvpn_sdk.vault.due import LONGEST, jitter, next_due, phase_of
+from rocketvpn_sdk.vault.due import LONGEST, asked_for, jitter, next_due, phase_of
 from rocketvpn_sdk.vault.queue import ItemState
 
 logger = logging.getLogger(__name__)
@@ -226,16 +226,16 @@ class QueueDelivery:
         """Write down that ``item`` was tried, in the state that it has, and when that is done again; return it."""
         if isinstance(error, _FOR_ALL):
             self._for_all = error
-        now, asked = self._vault.clock.time(), error.retry_at if error else None
+        now, asked = self._vault.clock.time(), (error.retry_at if error else None) or 0.0
         due = self._due(item, error)
         # Also where a 429 names no time: else somebody who asks for it now never gets to what comes after it.
-        held = item.state == "refused" or isinstance(error, RateLimited) or (asked is not None and asked > now)
+        held = item.state == "refused" or (isinstance(error, RateLimited) and asked <= now)
         later = msgspec.structs.replace(
             item,
             problem=problem_code(error) if error else item.problem,
             attempts=item.attempts + 1,
             due_at=due,
-            not_before=due if held else 0.0,
+            not_before=due if held else now + asked_for(min(asked - now, LONGEST)) if asked > now else 0.0,
         )
         self._queue.update(later)
         logger.info(

@@ -102,6 +102,7 @@ class Exchange:
         scrubber: Scrubber | None = None,
     ) -> None:
         self.server = server
+        self.host = server.removeprefix("https://")
         self.permit = permit
         self.clock = clock
         self.limits = limits
@@ -113,7 +114,6 @@ class Exchange:
         """Answers so far that another try would not better: somebody is there."""
         self._ledger = ledger
         self._connections = connections
-        self.host = server.removeprefix("https://")
 
     def send(self, call: ApiCall, signer: Signer, held: PermitSnapshot | None = None) -> HttpReply:
         """Send ``call`` and return the last answer, whatever its status.

@@ -24,6 +24,9 @@ from rocketvpn_sdk.transport.certificate_dates import dated
 from rocketvpn_sdk.transport.pins import parse_pins
 from rocketvpn_sdk.transport.proven import Unproven, certificates_in, inside, plain_context, prove, require_made_by
 
+_RECORD = 1 << 14
+"""Bytes of TLS's longest record (RFC 8446 §5.1): OpenSSL gives one at a time, however much is asked for."""
+
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
     """Return the context for connections to the operator.
@@ -111,6 +114,9 @@ def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
             _check_deadline()
             try:
                 data: bytes = self.proven.read(buflen)
+                if len(data) == _RECORD:  # a long answer: take along what is here of it, which costs less
+                    super().settimeout(0)  # the next read sets its own
+                    data = _with_what_is_here(data, self.proven, buflen)
             except ssl.SSLEOFError:  # cut, without a farewell; HTTP tells whether something is missing
                 data = b""
             self.heard = True
@@ -145,6 +151,21 @@ def _object_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
             return data
 
     return Object
+
+
+def _with_what_is_here(data: bytes, proven: Any, most: int) -> bytes:
+    """Return ``data`` and the records behind it that have arrived, ``most`` bytes in all."""
+    parts, size = [data], len(data)
+    try:
+        while size < most:
+            more = proven.read(most - size)
+            if not more:
+                break
+            parts.append(more)
+            size += len(more)
+    except (ssl.SSLWantReadError, ssl.SSLEOFError):  # the next read waits for it, or meets the end
+        pass
+    return b"".join(parts)
 
 
 def _is_proven(end: Any) -> bool:

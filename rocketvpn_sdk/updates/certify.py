@@ -67,7 +67,7 @@ def certify_folder(folder: Path, manifest: Manifest) -> int:
     differences, seen = Differences(), set[str]()
     for path, found in walk(folder, lambda name: same(name) in ignored):
         entry = signed.get(same(path))
-        if entry is None:
+        if entry is None or same(path) in seen:
             differences.extra.append(path)
             continue
         seen.add(same(path))
@@ -96,14 +96,10 @@ def _is_as_signed(path: Path, found: os.stat_result, entry: ManifestFile) -> boo
 
 def _ignores_case(folder: Path) -> bool:
     """Whether the file system takes names that differ in case for one: tried with names that are there."""
-    with os.scandir(folder) as found:
-        entries = [entry for entry in found if entry.name.swapcase() != entry.name]
-    for entry in entries[:1]:
-        try:
-            return os.path.samestat((folder / entry.name.swapcase()).lstat(), entry.stat(follow_symlinks=False))
-        except FileNotFoundError:
-            return False
-    return False
+    names = {path.name for path in folder.iterdir()}
+    other = next((name.swapcase() for name in sorted(names) if name.swapcase() != name), None)
+    # Two entries are two names, also if they are hard links of one file.
+    return other is not None and other not in names and os.path.lexists(folder / other)
 
 
 def _folded(name: str) -> str:

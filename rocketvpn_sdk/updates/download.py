@@ -108,6 +108,9 @@ def _opened(part: Path) -> Iterator[int]:
     try:
         if not platforms.try_hold(handle) or not _is_still(part, handle):
             raise DownloadFailed(cause="busy")
+        found = os.fstat(handle)
+        if platforms.is_anothers(found) or found.st_nlink > 1:  # others could change it once it was verified
+            raise PermissionError(errno.EACCES, "")
         yield handle
     finally:
         os.close(handle)

@@ -7,11 +7,13 @@ import secrets
 
 import msgspec
 
+from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.transport.interfaces import Documents
 
 ROLLOUT = "rollout"
 """The name of the document that holds the number."""
 PLACES = 100
+_FIELD, _PURPOSE = "rollout_number", "software"
 
 
 class RolloutNumber(msgspec.Struct, frozen=True):
@@ -20,8 +22,10 @@ class RolloutNumber(msgspec.Struct, frozen=True):
     number: int
 
 
-def rollout_number(documents: Documents) -> int:
-    """Return this device's number; drawn the first time."""
+def rollout_number(documents: Documents, permit: Permit) -> int:
+    """Return this device's number; drawn the first time. Where the policy lets none be kept, it is the last one."""
+    if not permit.field(_FIELD, _PURPOSE).allowed:
+        return PLACES - 1
     held = documents.get(ROLLOUT, RolloutNumber)
     if held is None:
         documents.put(ROLLOUT, RolloutNumber(secrets.randbelow(PLACES)))

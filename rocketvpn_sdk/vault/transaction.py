@@ -235,10 +235,10 @@ class Transaction(OneHolder):
         self.touch_manifest()
         self.db.execute("UPDATE keys SET wrapped = NULL WHERE key_id = ?", (key_id,))
 
-    def shred(self, which: PartitionChoice | Iterable[PartitionChoice], _age: float = 0.0) -> int:
+    def shred(self, which: PartitionChoice | Iterable[PartitionChoice]) -> int:
         """Destroy every key of the partitions in ``which``, and let nothing recorded before now come into them.
 
-        Returns how many keys that were. ``_age`` has no say: it is there for callers of before marks were moments.
+        Returns how many keys that were.
         """
         choices = (which,) if isinstance(which, PartitionChoice) else tuple(which)
         self.touch_manifest()

@@ -6,6 +6,7 @@ leaves nothing behind.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +26,6 @@ from rocketvpn_sdk.errors import (
     DownloadFailed,
     EgressBlocked,
     ReleaseRefused,
-    RocketVPNError,
     ServerError,
     ServerTimeout,
     ServerUnreachable,
@@ -419,6 +419,18 @@ def test_a_link_in_the_place_of_what_is_not_finished(rocket: RocketVPN, release:
     assert victim.read_bytes() == b"mine"
 
 
+def test_a_part_that_is_somebody_elses_too(rocket: RocketVPN, release: Release, folder: Path) -> None:
+    """Whoever has another name for it, or owns it, could change it after it was verified."""
+    victim = folder.parent / "victim"
+    victim.write_bytes(b"mine")
+    part = folder / f".{release.name}.{release.sha256[:16]}.part"
+    os.link(victim, part)
+    with pytest.raises(DownloadFailed):
+        rocket.updates.download(release, folder)
+    assert victim.read_bytes() == b"mine"
+    assert list(folder.iterdir()) == []
+
+
 def test_cancelled(rocket: RocketVPN, release: Release, folder: Path) -> None:
     with pytest.raises(DownloadCancelled):
         rocket.updates.download(release, folder, lambda have, _: have < 300_000)
@@ -437,12 +449,17 @@ def test_an_app_that_fails_meanwhile(rocket: RocketVPN, release: Release, folder
     assert list(folder.iterdir()) == []
 
 
-def test_closed_meanwhile(rocket: RocketVPN, release: Release, folder: Path) -> None:
+def test_closed_meanwhile(hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path) -> None:
+    def stalling(_: Asked, __: Callable[[], Answer]) -> Iterable[bytes]:
+        yield head(0, SIZE) + CONTENT[:600_000]
+        hostile.waited(60)
+
     def close(have: int, _: int) -> None:
         if have:
             rocket.close()
 
-    with pytest.raises((VaultClosed, RocketVPNError)):
+    hostile.behave(PATH, stalling)
+    with pytest.raises(VaultClosed):
         rocket.updates.download(release, folder, close)
     assert not (folder / release.name).exists()
 

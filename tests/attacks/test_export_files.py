@@ -49,7 +49,7 @@ def long_log(rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch, length: int) ->
             fields = {"level": "INFO", "logger": "app", "message": rng.randbytes(40).hex()}
             yield Entry(at, "log.message", "service", fields)
 
-    monkeypatch.setattr(rocket.rights._export._journal, "read", read)
+    monkeypatch.setattr(rocket.rights._export._local.journal, "read", read)
 
 
 @pytest.mark.component("tmpfs")

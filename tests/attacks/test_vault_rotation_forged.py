@@ -61,7 +61,7 @@ def vault(tmp_path: Path, secrets: UnreliableSecrets):
             log.append(purpose, retention, number)
             log.commit()
     with vault.write() as transaction:
-        transaction.shred(PartitionChoice(stream="other"), vault.age().highest)
+        transaction.shred(PartitionChoice(stream="other"))
         transaction.request_rotation(vault.clock.time())
     yield vault
     vault.close()
@@ -82,7 +82,7 @@ def rotates(vault: Vault) -> None:
 
 def shreds(vault: Vault) -> None:
     with vault.shredding() as transaction:
-        transaction.shred(PartitionChoice(stream="log", purpose="improvement"), vault.age().highest)
+        transaction.shred(PartitionChoice(stream="log", purpose="improvement"))
 
 
 @pytest.mark.clause("T1")

@@ -34,6 +34,7 @@ EXPECTED = {
     "copy-opens-with-the-key", "deleted-here", "code-went-to-the-corrected-address", "server-confirmed",
     "folder-is-gone", "keys-are-gone", "copy-stays-shut", "server-forgot", "kept-as-announced",
     "receipt-verifies", "forged-receipt-is-refused", "nothing-is-left", "page-is-quiet", "export-is-whole",
+    "update-is-genuine", "update-names-nobody", "changed-update-is-refused",
 }  # fmt: skip
 VALUES = {"e-mail": "kim@example.org", "order": "RV-2026-0001", "umlaut": "Jörg Müller", "short": "abcdef"}
 
@@ -119,6 +120,15 @@ def test_a_vault_that_stays_makes_it_fail(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert code == codes.REFUSED
     assert {"folder-is-gone", "keys-are-gone"} <= failed
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.usefixtures("no_keyring")
+@pytest.mark.clause("U4")
+def test_an_update_that_is_not_verified_makes_it_fail(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("rocketvpn_sdk.updates.remote.Sink.require", lambda self, sha256: None)
+    code, failed = failing(Out(json=True))
+    assert code == codes.REFUSED
+    assert failed == {"changed-update-is-refused"}
 
 
 @pytest.mark.usefixtures("no_keyring")

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 from support.policies import edited
+from support.releases import publish
 from support.world import World
 
 import rocketvpn_sdk
@@ -37,6 +38,34 @@ EMBEDDING = CODE.findall((ROOT / "docs" / "embedding.md").read_text("utf-8"))
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     with running_sandbox(tmp_path / "sandbox") as sandbox:
         yield sandbox
+
+
+@pytest.mark.clause("U4")
+def test_the_updater_hands_over_a_verified_file_and_no_other(sandbox: Sandbox, tmp_path: Path):
+    program = "import sys, pathlib; print('installed', pathlib.Path(sys.argv[1]).read_text())"
+
+    def run(version: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "examples" / "updater.py"), str(sandbox.client_file), version]
+        return subprocess.run(
+            [*command, "--", sys.executable, "-c", program],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    publish(sandbox, "1.1", b"the new app")
+    done = run("1.0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "installed the new app" in done.stdout
+    assert "nothing newer" in run("1.1").stdout
+    publish(sandbox, "1.2", b"the next app")
+    for package in (sandbox.folder / "releases").rglob("1.2/package"):
+        package.write_bytes(b"the evil app")
+    refused = run("1.0")
+    assert refused.returncode == 1
+    assert "not what the operator signed" in refused.stderr
+    assert "installed" not in refused.stdout
 
 
 @pytest.mark.clause("A1", "A2", "A3")

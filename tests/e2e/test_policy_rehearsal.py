@@ -159,7 +159,7 @@ def test_a_wider_policy_is_rehearsed_from_writing_the_file_to_binding(
 
     clock.advance(1.5 * DAY)
     rocket.sync()
-    assert (rocket.policy.current.version, rocket.policy.pending) == (5, None)
+    assert (rocket.policy.current.version, rocket.policy.pending) == (NEWEST + 1, None)
     assert recorded(rocket) == 77
     with pytest.raises(RocketVPNError) as refused:  # by the server: its clock did not go on with ours
         register()

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.app_events import SessionConnected
-from support.policies import TEXT, edited, with_new_field
+from support.policies import NEWEST, TEXT, edited, with_new_field
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
@@ -69,10 +69,10 @@ def test_a_wider_policy_is_announced_and_binds_only_when_shown_and_due(
     rocket.events.subscribe(PolicyNotice, heard.append)
     assert rocket.policy.check() is None
     assert recorded(rocket) == 60
-    sandbox.publish(version(sandbox, 5, EXACT, LONGER))
+    sandbox.publish(version(sandbox, NEWEST + 1, EXACT, LONGER))
     notice = rocket.policy.check()
     assert notice is not None
-    assert [one.version for one in heard] == [5]
+    assert [one.version for one in heard] == [NEWEST + 1]
     assert notice.reduces_rights
     assert notice.binds_on is None
     assert len(notice.takes) == 2
@@ -84,28 +84,28 @@ def test_a_wider_policy_is_announced_and_binds_only_when_shown_and_due(
     assert recorded(rocket) == 60
     clock.advance(1.5 * DAY)
     rocket.sync()
-    assert rocket.policy.current.version == 5
+    assert rocket.policy.current.version == NEWEST + 1
     assert recorded(rocket) == 77  # and now the new one
     assert len(heard) == 1
     assert rocket.policy.check() is None
 
 
 def test_a_narrower_policy_holds_at_once(sandbox: Sandbox, rocket: RocketVPN) -> None:
-    sandbox.publish(version(sandbox, 5, ("field", "region", "P30D", "P7D")))
+    sandbox.publish(version(sandbox, NEWEST + 1, ("field", "region", "P30D", "P7D")))
     notice = rocket.policy.check()
     assert notice is not None
     assert not notice.reduces_rights
     assert notice.gives
-    assert (rocket.policy.current.version, rocket.policy.pending) == (5, None)
+    assert (rocket.policy.current.version, rocket.policy.pending) == (NEWEST + 1, None)
 
 
 def test_an_older_policy_signed_anew_is_refused_and_the_known_one_stays(sandbox: Sandbox, rocket: RocketVPN) -> None:
-    sandbox.publish(version(sandbox, 6, ("field", "region", "P30D", "P7D")))
+    sandbox.publish(version(sandbox, NEWEST + 2, ("field", "region", "P30D", "P7D")))
     rocket.policy.check()
-    sandbox.publish(version(sandbox, 5))
+    sandbox.publish(version(sandbox, NEWEST + 1))
     with pytest.raises(PolicyOutdated):
         rocket.policy.check()
-    assert rocket.policy.current.version == 6
+    assert rocket.policy.current.version == NEWEST + 2
 
 
 def test_without_a_server_the_known_policy_stays(world: World, rocket: RocketVPN, clock: FakeClock) -> None:
@@ -114,11 +114,11 @@ def test_without_a_server_the_known_policy_stays(world: World, rocket: RocketVPN
     clock.advance(40 * DAY)
     with pytest.raises(UpdateRefused):
         rocket.policy.check()
-    assert rocket.policy.current.version == 4
+    assert rocket.policy.current.version == NEWEST
     with RocketVPN.open(world.config(clock=clock, server="https://localhost:9")) as other:
         with pytest.raises(RocketVPNError):
             other.policy.check()
-        assert other.policy.current.version == 4
+        assert other.policy.current.version == NEWEST
 
 
 def test_an_app_without_a_trusted_root_is_told_so(world: World, clock: FakeClock) -> None:
@@ -151,7 +151,7 @@ def test_while_a_longer_version_is_announced_the_report_quotes_the_one_that_appl
     longer = ("field", "sent_record", 'device = "P90D"', 'device = "P180D"')
     shorter = ("field", "clock_mark", "sentence.en = ", 'sentence.en = "CHANGED" # ')
     rocket.device.bind("RV-2026-0001")
-    sandbox.publish(version(sandbox, 5, longer, shorter))
+    sandbox.publish(version(sandbox, NEWEST + 1, longer, shorter))
     rocket.policy.check()
     report = rocket.rights.view()
     assert report.policy.pending is not None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.app_events import SessionConnected
 from support.releases import CONTENT, installed, publish, tree
@@ -29,6 +31,7 @@ from rocketvpn_sdk.sandbox import RecordedRequest
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.updates import ROLLOUT, RolloutNumber
+from rocketvpn_sdk.updates.rollout import place
 
 pytestmark = [pytest.mark.clause("U4"), pytest.mark.usefixtures("no_pauses")]
 
@@ -307,6 +310,42 @@ def test_names_that_differ_in_case(world: World, app: Path, monkeypatch: Any) ->
         assert rocket.updates.certify(app).files == 4
     (app / "APP.bin").write_bytes(b"evil")
     assert differs(world, app) == (("APP.bin",), (), ())
+    tree(app, {"APP.bin": b"the app", "app.bin": b"the app"})
+    assert differs(world, app) == ((), (), ("app.bin",))
+
+
+def test_a_hard_link_does_not_make_two_names_one(world: World, app: Path) -> None:
+    os.link(app / "app.bin", app / "APP.BIN")
+    assert differs(world, app) == ((), (), ("APP.BIN",))
+
+
+def test_folders_nested_deeper_than_calls_can_be(world: World, app: Path) -> None:
+    handle = os.open(app, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=handle)
+        inner = os.open("d", os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = inner
+    os.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    os.close(handle)
+    try:
+        (_, _, extra) = differs(world, app)
+    finally:
+        subprocess.run(["rm", "-r", app / "d"], check=True)  # Python's own removal cannot
+    assert [len(path) for path in extra] == [3001]
+
+
+def test_where_the_policy_keeps_no_number_the_device_comes_last(world: World) -> None:
+    """An app's own policy may not declare it: then nothing is drawn, and nothing is kept."""
+    document = world.sandbox.policy.document
+    fields = tuple(field for field in document.field if field.id != "rollout_number")
+    policy = Policy(msgspec.structs.replace(document, field=fields, policy_id="another"))
+    number = next(number for number in range(1, 5000) if place(99, f"1.{number}") == 99)
+    publish(world.sandbox, f"1.{number}", rollout=99)
+    with installed(world, policy=policy) as rocket:
+        found = rocket.updates.check()
+        assert (found.release, found.staged) == (None, True)
+        assert rocket._components.vault.get(ROLLOUT, RolloutNumber) is None
 
 
 def test_one_file(world: World, app: Path, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_every_request_of_every_public_call_is_in_the_ledger_as_it_was(world: Wo
     # All that the policy declares, but for what this user has no use for: the next test's user has. Keys of receipts
     # come signed here and not over TLS, and a ticket is redeemed where there is no vault, and so no ledger.
     elsewhere = {"consents.read", "server.keys", "erasure.redeem"}
-    assert set(policy.operations) - compared == {*elsewhere, *FOR_OTHERS}
+    assert set(policy.operations) - compared == {*elsewhere, *FOR_OTHERS}, "call it (support.grown_up), or name it here"
 
 
 FOR_OTHERS = {"devices.unbind", "guardian.confirm", "guardian.withdraw"}
@@ -218,9 +218,7 @@ def test_deleting_the_device_or_the_account_destroys_the_ledgers_key(world: Worl
         rocket.call("tunnel.register", public_key=tunnel_key(), region="de-fra")
         body, entry = world.sandbox.requests[-1].body, list(rocket.rights.sent())[-1]
         before = rocket._components.vault.get(SENT_KEY, SentKey)
-        world.sandbox.faults.fail(
-            50, status=503, retry_after=None
-        )  # so that the erasure ticket waits, and the vault stays
+        world.sandbox.faults.fail(50, status=503, retry_after=None)  # so that the request waits, and the vault stays
         rocket.rights.delete(rocket.rights.plan_delete(scope))
         assert not rocket.rights.sent_matches(entry, body)
         assert rocket._components.vault.get(SENT_KEY, SentKey) != before

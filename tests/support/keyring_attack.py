@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +33,7 @@ from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import KeyringSecrets, Vault
 from rocketvpn_sdk.vault.verify import verify
+from support.until import until
 from support.vaults import Note
 
 PASSWORD = b"throw-away"  # run_secret_service.sh's own
@@ -126,14 +126,6 @@ def collection() -> Iterator[secretstorage.Collection]:
         yield secretstorage.get_default_collection(connection)
     finally:
         connection.close()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Ask until it is so (each question is a process of its own, which takes its time); a minute at most."""
-    end = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it did not happen")
 
 
 # ---------------------------------------------------------------- the vault

@@ -9,7 +9,10 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
+from difflib import unified_diff
 from pathlib import Path
+
+import pytest
 
 from support.command_line import ROOT, CommandLine
 
@@ -72,11 +75,16 @@ class Transcript:
         return text
 
     def check(self, story: str) -> None:
-        """Compare it with the file of ``story``."""
-        file = FOLDER / f"{story}.txt"
+        """Compare it with the file of ``story``; where they differ, say in which lines and what to do."""
+        file, now = FOLDER / f"{story}.txt", self.text() + "\n"
         if _RENEW in os.environ:
-            file.write_text(self.text() + "\n", "utf-8")
-        assert self.text() + "\n" == file.read_text("utf-8")
+            file.write_text(now, "utf-8")
+        read = file.read_text("utf-8")
+        if now != read:
+            names = str(file.relative_to(ROOT)), "printed now"
+            lines = unified_diff(read.splitlines(), now.splitlines(), *names, n=1, lineterm="")
+            how = f"If it is right: {_RENEW}=1 pytest tests/e2e/test_transcripts.py"
+            pytest.fail("\n".join([*lines, how]), pytrace=False)
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -73,7 +73,7 @@ def _operation(frame: FrameType | None) -> str:
         frame = sys._current_frames()[threading.main_thread().ident or 0]
     while frame is not None:
         if frame.f_code is exchange.Exchange._once.__code__:
-            return str(frame.f_locals["draft"].operation.id)
+            return str(frame.f_locals["draft"].approved.operation.id)
         lines.append(f"{frame.f_globals.get('__name__')}:{frame.f_lineno}")
         frame = frame.f_back
     return "nobody's: " + " < ".join(lines[:12])

@@ -16,9 +16,9 @@ from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.groups.policy import Policies
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.policy.values import _ARGUMENTS as TRANSFORMS
 from rocketvpn_sdk.rights import Rights
-from rocketvpn_sdk.updates import Updates
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

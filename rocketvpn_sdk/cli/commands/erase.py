@@ -16,13 +16,12 @@ from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.plain import clean
-from rocketvpn_sdk.errors import ConfigurationError, ExportFailed, RocketVPNError, ValueRefused
-from rocketvpn_sdk.files import read_given, why
+from rocketvpn_sdk.errors import ExportFailed, RocketVPNError, ValueRefused
+from rocketvpn_sdk.files import read_root
 
 if TYPE_CHECKING:  # brings httpx
     from rocketvpn_sdk.rights import ErasureOutcome
 
-_LONGEST_ROOT = 128 << 10
 _ON_DEVICES = (
     "A device of yours still has what is on it: it learns at its next call that it was removed, and the app can delete"
     " the rest there."
@@ -70,7 +69,7 @@ def erase(
     context.out.say(f"{known.server} will erase {REACHES[TicketScope(known.scope)]}.")
     if not yes:
         ask.confirm("erase", "This cannot be undone.", context.out)
-    trusted = _root(root)
+    trusted = None if root is None else read_root(root, setting="--root")
     try:
         done = erase_with_ticket(
             known,
@@ -144,16 +143,3 @@ def _text(out: Out, given: str | None) -> str:
         return sys.stdin.read(ask.LONGEST_LINE)
     out.error("Other users of this machine may see what stands on a command line; - reads the ticket instead.")
     return given
-
-
-def _root(path: Path | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        content = read_given(path, _LONGEST_ROOT)
-    except OSError as error:
-        problem = f"the file of the TUF root (--root) cannot be read ({why(error, reading=True)[1]})"
-        raise ConfigurationError(problem=problem) from None
-    if len(content) > _LONGEST_ROOT:
-        raise ValueRefused(name="--root", problem="the file is too long to be a TUF root")
-    return content

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.demo import acts, ending, exported
+from rocketvpn_sdk.cli.demo import acts, ending, exported, updating
 from rocketvpn_sdk.cli.demo.checks import Check, Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.stage import Stage, set_up
@@ -74,6 +74,7 @@ def _acts(stage: Stage) -> None:
         acts.record(stage, rocket)
         acts.see(stage, rocket)
         acts.correct(stage, rocket)
+        updating.update(stage, rocket)
         exported.take_along(stage, rocket)
         ending.search_before(stage)
         ending.take_copy(stage)

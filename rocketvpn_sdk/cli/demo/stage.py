@@ -23,6 +23,8 @@ from rocketvpn_sdk.wire import Challenge
 ORDER = "RV-2026-0001"
 OLD_EMAIL = "kim@example.org"
 NEW_EMAIL = "kim.berger@mail.example.net"
+INSTALLED = "1.0"
+"""The version of the app that the demo plays."""
 _APP_ID = "org.example.vpn"
 
 
@@ -86,6 +88,7 @@ class Stage:
             policy=self.sandbox.policy,
             events=(SessionConnected, SessionDisconnected),
             authenticator=self._read_mail,
+            app_version=INSTALLED,
         )
 
     @property

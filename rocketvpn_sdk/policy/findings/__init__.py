@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from rocketvpn_sdk.policy.document import Policy
 from rocketvpn_sdk.policy.findings.calls import calls
 from rocketvpn_sdk.policy.findings.fields import uses
-from rocketvpn_sdk.policy.findings.finding import NECESSARY, OPPOSITE, Finding, Kind, affected
+from rocketvpn_sdk.policy.findings.finding import Finding, affected
 from rocketvpn_sdk.policy.findings.promises import promises
+from rocketvpn_sdk.policy.findings.rows import NECESSARY, OPPOSITE, Kind
 
 __all__ = ["NECESSARY", "OPPOSITE", "Finding", "Kind", "affected", "widenings"]
 

@@ -8,7 +8,8 @@ from collections.abc import Set as AbstractSet
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.document import FieldType, Operation, Policy
 from rocketvpn_sdk.policy.findings.fields import necessary_in_both, trusted_in_both
-from rocketvpn_sdk.policy.findings.finding import Finding, Kind, cells
+from rocketvpn_sdk.policy.findings.finding import Finding, cells
+from rocketvpn_sdk.policy.findings.rows import Kind
 from rocketvpn_sdk.policy.identities import IDENTITIES, rank, says_more
 from rocketvpn_sdk.policy.members import KEEP, CallMember, call_of, members_of
 from rocketvpn_sdk.policy.own_calls import follows

@@ -8,7 +8,8 @@ from typing import TypeVar
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.policy.decide import ON_DEVICE
 from rocketvpn_sdk.policy.document import Field, Policy, Purpose, Recipient
-from rocketvpn_sdk.policy.findings.finding import Cell, Finding, Kind, cells
+from rocketvpn_sdk.policy.findings.finding import Cell, Finding, cells
+from rocketvpn_sdk.policy.findings.rows import Kind
 from rocketvpn_sdk.policy.members import KEEP
 from rocketvpn_sdk.policy.transform_order import at_least_as_strong, takes_no_more
 

@@ -1,56 +1,13 @@
-"""What one difference is, before it is put together with others and told."""
+"""What one difference is, before it is put together with others and described."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from rocketvpn_sdk.policy.decide import ON_DEVICE
 from rocketvpn_sdk.policy.document import Field, Policy
-
-Kind = Literal[
-    "call_added", "call_carries_less", "call_carries_more", "call_carries_other", "call_necessary",
-    "call_purpose_changed", "call_recipient_changed", "call_removed", "consent_asked", "consent_no_longer_asked",
-    "correctable_added", "deleted_with_device", "deleted_with_order", "field_added",
-    "field_removed", "identity_added", "identity_removed", "kept_longer",
-    "kept_longer_on_server", "kept_shorter", "kept_shorter_on_server", "language_added", "language_removed",
-    "meaning_changed", "minimised_less", "minimised_more", "minimised_otherwise", "minor_age_lowered",
-    "minor_age_raised", "newly_necessary", "no_longer_correctable", "no_longer_optional", "notice_longer",
-    "notice_shorter", "optional_added", "purpose_added", "purpose_removed", "purpose_reworded", "recipient_added",
-    "recipient_removed", "recipient_stronger", "recipient_weaker", "right_added", "right_removed",
-    "safeguard_changed", "sent_anew", "sent_exactly", "sent_minimised", "sent_no_more", "source_changed",
-    "step_up_added", "step_up_removed",
-]  # fmt: skip
-
-OPPOSITE: dict[Kind, Kind] = {
-    "call_added": "call_removed",
-    "call_carries_more": "call_carries_less",
-    "call_necessary": "call_removed",
-    "consent_no_longer_asked": "consent_asked",
-    "deleted_with_order": "deleted_with_device",
-    "field_added": "field_removed",
-    "identity_added": "identity_removed",
-    "kept_longer": "kept_shorter",
-    "kept_longer_on_server": "kept_shorter_on_server",
-    "language_removed": "language_added",
-    "minimised_less": "minimised_more",
-    "minor_age_lowered": "minor_age_raised",
-    "newly_necessary": "field_removed",
-    "no_longer_correctable": "correctable_added",
-    "no_longer_optional": "optional_added",
-    "notice_shorter": "notice_longer",
-    "purpose_added": "purpose_removed",
-    "recipient_added": "recipient_removed",
-    "recipient_weaker": "recipient_stronger",
-    "right_removed": "right_added",
-    "sent_anew": "sent_no_more",
-    "sent_exactly": "sent_minimised",
-    "step_up_removed": "step_up_added",
-}
-"""What it is called when it goes the other way. What is missing here has no better direction."""
-
-NECESSARY: frozenset[Kind] = frozenset({"call_necessary", "newly_necessary"})
-"""What the user may accept at once."""
+from rocketvpn_sdk.policy.findings.rows import About, Kind
 
 
 class Finding(NamedTuple):
@@ -64,6 +21,13 @@ class Finding(NamedTuple):
     before: str = ""
     after: str = ""
     operation: str = ""
+
+    @property
+    def about(self) -> About:
+        """What it is about, as far as it says."""
+        if self.field:
+            return "field"
+        return "call" if self.operation else "purpose" if self.purpose else "recipient" if self.recipient else "promise"
 
 
 Cell = tuple[str, str]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import date
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.requests import DataRequest
 from rocketvpn_sdk.text import marked
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Moment = wire.Moment
 """RFC 3339, in UTC."""
 Place = Literal["device", "server"]
 

@@ -396,3 +396,49 @@ def test_what_the_system_calls_its_user_and_machine(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     assert platforms.personal_names() == ("lena.meier", "lenas-laptop.home.example", "lenas-laptop")
+
+
+# ---------------------------------------------------------------- a file that is gone on with
+
+
+@pytest.mark.parametrize(
+    ("system", "name"), [("linux", "linux"), ("darwin", "macos"), ("win32", "windows"), ("freebsd14", "other")]
+)
+def test_a_system_has_the_name_that_the_policy_gives_it(
+    system: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become(monkeypatch, system)
+    assert platforms.kind() == name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks are others there")
+def test_a_file_is_held_by_one_at_a_time_and_through_no_link(tmp_path: Path) -> None:
+    place = tmp_path / "part"
+    one, other = platforms.open_to_continue(place), platforms.open_to_continue(place)
+    assert platforms.try_hold(one)
+    assert not platforms.try_hold(other)
+    os.close(one)
+    assert platforms.try_hold(other)
+    os.close(other)
+    assert place.stat().st_mode & 0o777 == 0o600
+    (tmp_path / "link").symlink_to(place)
+    with pytest.raises(OSError, match="link"):
+        platforms.open_to_continue(tmp_path / "link")
+
+
+def test_on_windows_a_byte_far_behind_the_file_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    become(monkeypatch, "win32")
+    locked: list[int] = []
+
+    def locking(handle: int, _mode: int, _size: int) -> None:
+        if locked:
+            raise PermissionError
+        locked.append(os.lseek(handle, 0, os.SEEK_CUR))
+
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
+    handle = platforms.open_to_continue(tmp_path / "part")
+    assert platforms.try_hold(handle)
+    assert not platforms.try_hold(handle)
+    assert locked[0] > 1 << 30
+    assert os.lseek(handle, 0, os.SEEK_CUR) == 0
+    os.close(handle)

@@ -132,8 +132,8 @@ def test_the_order_of_members_makes_no_difference(value: dict[str, None]):
 
 @pytest.mark.clause("X2")
 def test_what_ships_is_the_text_that_people_read():
-    # If this fails: PYTHONPATH=.:tests python tests/support/bundled_form.py
-    assert (bundled_form.FOLDER / "rocketvpn.json").read_bytes() == bundled_form.form()
+    renewed = (bundled_form.FOLDER / "rocketvpn.json").read_bytes() == bundled_form.form()
+    assert renewed, "run `python tests/support/bundled_form.py`"
     assert bundled_policy().canonical_json() == bundled_form.form()
 
 

@@ -11,6 +11,8 @@ from support.policies import EFFECTIVE, VERSION, edited, sharing_text, span
 
 from rocketvpn_sdk.policy import Policy, PolicyChange, bundled_policy, compare, parse_policy
 from rocketvpn_sdk.policy.findings import OPPOSITE, Kind
+from rocketvpn_sdk.policy.findings.rows import ROWS as TABLE
+from rocketvpn_sdk.policy.findings.rows import SENTENCES
 
 BEAT = """
 [[operation]]
@@ -757,3 +759,10 @@ def test_two_parts_of_one_kind_are_two_sentences():
     change = compare(bundled_policy(), OLD)
     alone = [each.recipients for each in change.widened if each.kind == "recipient_added" and not each.field]
     assert alone == [("acme",), ("sister",)]
+
+
+def test_every_kind_of_difference_has_a_row_and_every_row_its_sentences() -> None:
+    named = {row.wider for row in TABLE} | {row.narrower for row in TABLE if row.narrower is not None}
+    assert named == set(get_args(Kind))
+    assert len({(row.about, row.wider) for row in TABLE}) == len(TABLE)
+    assert all(SENTENCES.values())

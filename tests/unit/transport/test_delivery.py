@@ -318,6 +318,18 @@ def test_whoever_asks_for_it_now_does_not_wait_but_for_what_the_server_put_off(p
     assert post.deliver(ahead=True) == ["a1"]
 
 
+def test_whoever_asks_for_it_now_waits_no_longer_than_the_server_asks(post: Post) -> None:
+    """The pauses of our own, which grow, are for what goes by itself."""
+    post.add("a1")
+    again = post.clock.time() + 1
+    post.server.answers = {"a1": ServerError(operation="x", status=503, problem="p", retry_at=again)}
+    assert post.deliver(ahead=True) == ["a1"]
+    assert post.deliver(ahead=True) == []
+    post.clock.advance(1.5)
+    assert post.deliver() == []
+    assert post.deliver(ahead=True) == ["a1"]
+
+
 def test_a_clock_that_was_wrong_puts_nothing_off(post: Post) -> None:
     post.add("a1")
     post.server.answers["a1"] = NO_ANSWER

@@ -401,6 +401,18 @@ def test_no_call_sets_what_others_set(name: str) -> None:
         check(permit(), out("order.read", headers={name: "1"}))
 
 
+@pytest.mark.clause("U4", "C2")
+def test_a_range_goes_with_the_fetch_of_a_file_and_says_how_far_it_came() -> None:
+    parameters = {"file": "timestamp.json"}
+    assert check(permit(), out("tuf.metadata", parameters=parameters, headers={"Range": "bytes=5-"}))
+    for wrong in ("bytes=0-", "bytes=5-9", "bytes=5-,7-", "lines=5-", "bytes=-5", "5"):
+        with pytest.raises(EgressBlocked, match="not of the form"):
+            check(permit(), out("tuf.metadata", parameters=parameters, headers={"Range": wrong}))
+    for operation in ("order.read", "data.correct"):
+        with pytest.raises(EgressBlocked, match="not of the form"):
+            check(permit(), out(operation, headers={"Range": "bytes=5-"}))
+
+
 def test_an_entity_tag_never_goes_where_nobody_says_who_is_asking() -> None:
     policy = changed("data.correct", identity="none")
     with pytest.raises(EgressBlocked, match="not of the form"):
@@ -472,6 +484,8 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "erasure_handle": "0" * 32,
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}
+    carried = {field for declared in bundled_policy().operations.values() for field in declared.fields}
+    assert carried <= samples.keys(), f"give each an example above: {carried - samples.keys()}"
     for operation, declared in bundled_policy().operations.items():
         if declared.purpose == "improvement" or declared.recipient != "operator":
             continue

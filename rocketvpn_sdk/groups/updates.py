@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ConfigurationError, ReleaseRefused, ValueRefused
 from rocketvpn_sdk.files import absolute, path_problem, require_file, why
 from rocketvpn_sdk.files.tree import sha256_of
-from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.signed_files.evidence import good_until
 from rocketvpn_sdk.updates.certify import Certified, Differences, certify_folder
 from rocketvpn_sdk.updates.download import Progress, to_file
@@ -33,9 +33,10 @@ from rocketvpn_sdk.wire import RELEASES_TARGET, Channel, FilePart, ListedRelease
 if TYPE_CHECKING:
     from rocketvpn_sdk.signed_files import TrustedFiles
     from rocketvpn_sdk.transport import Api
-    from rocketvpn_sdk.transport.interfaces import Documents
 
 _NO_VERSION = "updates need app_version, the version of the app that is installed (Config(app_version=...))"
+_ROOM = 32
+"""Characters that the name of an unfinished download has more."""
 _LARGEST_MANIFEST = 16 << 20
 
 
@@ -44,30 +45,27 @@ class Updates:
     """Releases of the app. Thread-safe; what is fetched says nothing about the user, and every call is in the ledger.
 
     Args:
+        context: what the components share.
         trusted: returns the operator's signed files.
         connect: returns the calls.
-        documents: where this device's number rests.
         version: of the installed app; ``None``: the app did not say.
         channel: which releases it takes.
-        limits: the bounds.
     """
 
     def __init__(
         self,
+        context: Context,
         *,
         trusted: Callable[[], TrustedFiles],
         connect: Callable[[], Api],
-        documents: Documents,
         version: str | None,
         channel: str,
-        limits: Limits,
     ) -> None:
+        self._context = context
         self._trusted = trusted
         self._connect = connect
-        self._documents = documents
         self._version = version
         self._channel = channel
-        self._limits = limits
 
     def check(self) -> UpdateCheck:
         """Fetch the signed list of releases, and return what it offers to this device.
@@ -93,7 +91,7 @@ class Updates:
         """
         app = self._app()
         listed, until = self._listed()
-        return offers(listed, app, rollout_number(self._documents), utc(until))
+        return offers(listed, app, rollout_number(self._context.vault, self._context.permit), utc(until))
 
     def download(self, release: Release, folder: Path, progress: Progress | None = None) -> Path:
         """Download ``release`` into ``folder``, and return the file, which is what the operator signed.
@@ -108,6 +106,7 @@ class Updates:
 
         Raises:
             ReleaseRefused: it is not one that the operator offers for this device.
+            UpdateRefused: the signatures have ``expired``: ``check`` first.
             DownloadFailed: there is no room, or what came is not what was signed; ``cause`` says which.
             DownloadCancelled: ``progress`` ended it.
             TransportError, ServerError, RateLimited: the servers cannot be reached; call again to go on.
@@ -116,9 +115,9 @@ class Updates:
         app = self._app()
         listed, _ = self._listed()
         entry = require_offered(release, listed, app)
-        place = _usable(folder, "folder") / release.name
+        place = _usable(folder / entry.files[app.platform].name, "folder")
         signed = entry.files[app.platform].package
-        if signed.length > self._limits.max_download_bytes:
+        if signed.length > self._context.limits.max_download_bytes:
             raise ReleaseRefused(version=release.version, cause="length")
         to_file(self._remote(listed, entry, "package", signed), place, progress)
         return place
@@ -198,7 +197,7 @@ def _certified(entry: ListedRelease, files: int) -> Certified:
 
 
 def _usable(path: Path, name: str) -> Path:
-    problem = path_problem(path)
+    problem = path_problem(path, room=_ROOM)
     if problem:
         raise ValueRefused(name=name, problem=problem)
     try:

@@ -25,11 +25,13 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
-    return CommandLine(settings(tmp_path, sandbox.client_file))
+    cli = CommandLine(settings(tmp_path, sandbox.client_file))
+    assert cli.run("bind", sandbox.order()).code == 0
+    return cli
 
 
 def agree(cli: CommandLine) -> None:
-    cli.run("age", "adult")
+    cli.run("age", "--adult")
     for consent in (("improvement",), ("improvement", "--recipient", "relay"), ("rights", "--recipient", "relay")):
         assert cli.run("consent", "grant", *consent, "--yes").code == 0
 

@@ -481,7 +481,7 @@ def test_what_was_agreed_to_before_is_no_way_round_either(world: World, tmp_path
         rocket.device.bind(order)
         rocket.consent.declare_age(adult=True)
         for part in rocket.consent.status().purposes:
-            grant(rocket, part.purpose)
+            rocket.consent.grant(rocket.consent.notice(part.purpose, recipient=part.recipient))
         rocket.journal.record(Crashed(failure="timeout"))
         rocket.journal.flush()
         kept = rocket.consent.notice("improvement")

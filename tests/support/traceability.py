@@ -82,7 +82,7 @@ WHAT: dict[str, Clause] = {
             "policy/decide.py",
             "consent/decisions.py",
             "consent/reports.py",
-            "diagnostics/diagnostics.py",
+            "groups/diagnostics.py",
             "diagnostics/delivery.py",
             "oblivious/encapsulation.py",
             "transport/guard.py",

@@ -19,7 +19,7 @@ from rocketvpn_sdk.oblivious import (
     encode_response,
 )
 from rocketvpn_sdk.sandbox import reports, server_keys
-from rocketvpn_sdk.sandbox.passing import Caller, Passed, problem, serve
+from rocketvpn_sdk.sandbox.passing import Caller, Passed, PassingServer, listen, problem, serve
 
 KEY_ID = 1
 OTHER_KEY = "https://iana.org/assignments/http-problem-types#ohttp-key"
@@ -77,8 +77,12 @@ class Gateway:
             return False
 
 
-def main(folder: str, address: str, server: str) -> None:
+def server(folder: Path, address: str, target: str) -> PassingServer:
+    """Return a gateway that listens at ``address`` and calls the origin ``target``."""
+    key = GatewayKey(KEY_ID, server_keys.gateway_key(folder))
+    return listen(folder, address, "/", wire.OHTTP_REQUEST, Gateway(key, Caller(target, folder, address)).answer)
+
+
+def main(folder: str, address: str, target: str) -> None:
     """Serve until standard input ends."""
-    key = GatewayKey(KEY_ID, server_keys.gateway_key(Path(folder)))
-    gateway = Gateway(key, Caller(server, Path(folder), address))
-    serve(Path(folder), address, "/", wire.OHTTP_REQUEST, gateway.answer)
+    serve(server(Path(folder), address, target))

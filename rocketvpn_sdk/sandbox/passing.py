@@ -97,26 +97,36 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing down: whom a message came from is nobody's business."""
 
 
-class _TlsServer(ThreadingHTTPServer):
+class PassingServer(ThreadingHTTPServer):
     """One thread a connection; the handshake is its own, so that nobody waits for another's."""
 
     def __init__(self, address: tuple[str, int], handler: type[_Handler], context: ssl.SSLContext) -> None:
         self._context = context
         super().__init__(address, handler)
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.server_address[1])
+
     def get_request(self) -> tuple[ssl.SSLSocket, Any]:
+        """Wait for a connection; called by the base."""
         plain, address = super().get_request()
         return self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False), address
 
 
-def serve(folder: Path, address: str, path: str, media: str, answer: Callable[[bytes], Passed]) -> None:
-    """Serve ``answer`` on ``path`` until standard input ends; say the port on standard output first."""
+def listen(folder: Path, address: str, path: str, media: str, answer: Callable[[bytes], Passed]) -> PassingServer:
+    """Return a server of ``answer`` on ``path``, which takes messages of the type ``media``; it does not serve yet."""
     served = {"answer": staticmethod(answer), "media": media, "path_served": path}
     hosts = ("localhost", address) if address == "127.0.0.1" else (address,)
     context = server_context(load_ca(folder), *hosts)
-    server = _TlsServer((address, 0), type("Handler", (_Handler,), served), context)
+    return PassingServer((address, 0), type("Handler", (_Handler,), served), context)
+
+
+def serve(server: PassingServer) -> None:
+    """Serve until standard input ends; say the port on standard output first."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"{server.server_address[1]}\n")
+    sys.stdout.write(f"{server.port}\n")
     sys.stdout.flush()
     sys.stdin.read()
     server.shutdown()

@@ -8,16 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.sandbox.passing import Caller, Passed, serve
+from rocketvpn_sdk.sandbox.passing import Caller, Passed, PassingServer, listen, serve
 
 PATH = "/oblivious"
 
 
-def main(folder: str, address: str, gateway: str) -> None:
-    """Serve until standard input ends."""
-    caller = Caller(gateway, Path(folder), address)
+def server(folder: Path, address: str, gateway: str) -> PassingServer:
+    """Return a relay that listens at ``address`` and passes on to the origin ``gateway``."""
+    caller = Caller(gateway, folder, address)
 
     def answer(message: bytes) -> Passed:
         return caller.post("/", {"Content-Type": wire.OHTTP_REQUEST}, message)
 
-    serve(Path(folder), address, PATH, wire.OHTTP_REQUEST, answer)
+    return listen(folder, address, PATH, wire.OHTTP_REQUEST, answer)
+
+
+def main(folder: str, address: str, gateway: str) -> None:
+    """Serve until standard input ends."""
+    serve(server(Path(folder), address, gateway))

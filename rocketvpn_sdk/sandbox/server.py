@@ -267,7 +267,7 @@ class Sandbox:
 
         ``relay`` and ``gateway`` are the addresses, of this machine, that each of them listens and calls on.
         """
-        with running_relay(self.folder, self.local_url, relay, gateway) as running:
+        with running_relay(self.folder, self.local_url, (relay, gateway)) as running:
             self.publish_target(OBLIVIOUS_TARGET, msgspec.json.encode(running.target))
             yield running
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,3 +240,19 @@ def test_a_report_goes_once_and_nothing_else_goes(user: World) -> None:
         following = prepared(rocket)
         assert following.records == 1
         assert following.body.count(b'"dns"') == 0
+
+
+def test_relay_and_gateway_are_processes_of_their_own_and_threads_in_a_frozen_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Sandbox(tmp_path / "sandbox") as sandbox:
+        with sandbox.relayed() as apart:
+            assert len({os.getpid(), *apart.pids}) == 3
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+        with sandbox.relayed() as together, reporting(World(sandbox, tmp_path / "client")) as rocket:
+            assert set(together.pids) == {os.getpid()}
+            agree(rocket)
+            crash(rocket)
+            rocket.diagnostics.send(prepared(rocket))
+            rocket.sync()
+            assert rocket.status().waiting == 0

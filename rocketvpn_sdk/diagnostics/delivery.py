@@ -11,6 +11,7 @@ from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED, SEND
 from rocketvpn_sdk.diagnostics.otlp import Part, decode, encode
 from rocketvpn_sdk.diagnostics.route import route_from
 from rocketvpn_sdk.errors import (
+    NotAllowed,
     RateLimited,
     RequestRefused,
     RocketVPNError,
@@ -58,12 +59,22 @@ class ReportDelivery:
         except VaultError:
             raise
         except RocketVPNError as error:
+            if isinstance(error, NotAllowed) and item.operation == SEND and not self._may_be_reported():
+                self._queue.remove(item)  # nobody agrees to it any more, and no right is lost with it
+                return None
             if isinstance(error, RequestRefused | ServerError):
                 self._look_for_another_key()
             waits = isinstance(error, _LATER) or _is_about_the_way(error, item)
             return delivery.postpone(msgspec.structs.replace(item, state="waiting" if waits else "refused"), error)
         self._queue.remove(item)
         return None
+
+    def _may_be_reported(self) -> bool:
+        try:
+            self._calls.require_allowed(SEND, RELAYED[SEND])
+        except NotAllowed:
+            return False
+        return True
 
     def _look_for_another_key(self) -> None:
         """Fetch the signed files anew: the gateway may have replaced its key. The next try goes by what they say."""

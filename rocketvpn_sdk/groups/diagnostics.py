@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.consent.reports import ERASE, RELAYED, REPORTS, SEND, SentReports, report_item
+from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED, REPORTS, SEND, SentReports, report_item
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.diagnostics.collect import collect, shared
 from rocketvpn_sdk.diagnostics.otlp import decode, encode
@@ -107,10 +107,7 @@ class Diagnostics:
         """
         calls = self._connect().oblivious
         calls.require_allowed(SEND, RELAYED[SEND], ERASE, RELAYED[ERASE])
-        try:
-            decode(report.body)
-        except (ValueError, KeyError):
-            raise ValueRefused(name="report", problem=_NONE) from None
+        _require_prepared(report)
         vault, queue, now = self._context.vault, self._context.queue, self._context.clock.time()
         due_at = now + _uniform(0.0, self._context.limits.report_delay)
         item = report_item(report.body.decode(), due_at, now)
@@ -137,3 +134,13 @@ class Diagnostics:
 
     def _entries(self, sent: SentReports) -> Iterator[Entry]:
         return self._journal.read(since=utc(sent.until) if sent.until else None)
+
+
+def _require_prepared(report: Report) -> None:
+    """Check that the body of ``report`` is one that ``prepare`` makes, and can be erased by the report's handle."""
+    try:
+        shared = decode(report.body)[0]
+    except ValueError:
+        shared = {}
+    if shared.get(FIELD) != report.handle.value:
+        raise ValueRefused(name="report", problem=_NONE)

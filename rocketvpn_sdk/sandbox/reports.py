@@ -77,19 +77,36 @@ def take(services: Services, request: ServerRequest) -> ServerResponse:
         expires_at=services.kept_until("recorded_at"),
     )
     with services.database.begin() as db:
-        if one(db, ReportRow, id_hash=row.id_hash) is None:
+        erased = one(db, ReportRow, id_hash=_mark(handle)) is not None
+        if not erased and one(db, ReportRow, id_hash=row.id_hash) is None:
             add(db, row)
     return json_response({})
 
 
 def erase(services: Services, request: ServerRequest) -> ServerResponse:
-    """Serve ``POST /v1/logs/erasures``; the answer is the same whether there was anything."""
+    """Serve ``POST /v1/logs/erasures``; the answer is the same whether there was anything.
+
+    A mark stays for as long as a report would: a relay may hold one back, and pass it on after its erasure.
+    """
     wanted = read_body(request, wire.ReportErasure)
     with services.database.begin() as db:
         found = every(db, ReportRow, handle_hash=digest(wanted.erasure_handle))
         for row in found:
             remove(db, ReportRow, id_hash=row.id_hash)
+        mark = ReportRow(
+            id_hash=_mark(wanted.erasure_handle),
+            handle_hash=digest(wanted.erasure_handle),
+            body="",
+            received_on=services.today(),
+            expires_at=services.kept_until("recorded_at"),
+        )
+        add(db, mark)
     return ServerResponse(status=204, erased=bool(found))
+
+
+def _mark(handle: str) -> str:
+    """Return the id of the row that says that ``handle`` was erased."""
+    return digest(f"erased {handle}")
 
 
 def _attributes(export: _Export) -> Iterator[_Attribute]:

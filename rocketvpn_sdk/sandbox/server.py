@@ -192,6 +192,11 @@ class Sandbox:
         """Return everything the database holds, by table."""
         return self._running().database.rows()
 
+    @property
+    def reports(self) -> list[str]:
+        """The reports of how apps run that are held, each as it came."""
+        return [row["body"] for row in self.rows()["reports"] if row["body"]]
+
     def order(
         self,
         number: str | None = None,

@@ -84,7 +84,7 @@ class ObliviousCalls:
             OperationUndeclared, EgressBlocked, ValueRefused: one of them may not go.
         """
         held = self._exchange.permit.held()
-        return [record for record, _ in self._judge(operation, parts, held)]
+        return [record for record, _ in self._judge(operation, parts, held, {})]
 
     def require_allowed(self, *operations: str) -> None:
         """Check that each of ``operations`` may be made now, whatever it carries.
@@ -111,7 +111,7 @@ class ObliviousCalls:
             VaultError: it cannot be written down, and so does not go.
         """
         held = self._exchange.permit.held()
-        judged = self._judge(call.operation, call.parts, held)
+        judged = self._judge(call.operation, call.parts, held, _headers(call.idempotency_key))
         if call.encode([record for record, _ in judged]) != call.body:
             raise EgressBlocked(operation=call.operation, rule="X2", reason=_CHANGED)
         approved = _together([each for _, each in judged])
@@ -130,7 +130,7 @@ class ObliviousCalls:
     # ---------------------------------------------------------------- inside
 
     def _judge(
-        self, operation: str, parts: Iterable[Record], held: PermitSnapshot
+        self, operation: str, parts: Iterable[Record], held: PermitSnapshot, headers: Mapping[str, str]
     ) -> list[tuple[Record, guard.ApprovedRequest]]:
         declared = held.policies[-1].operations.get(operation)
         if declared is not None and declared.identity != "none":
@@ -144,7 +144,7 @@ class ObliviousCalls:
                 host=self._exchange.host,
                 members=flatten(operation, members),
                 carries=True,
-                headers={"content-type": wire.JSON, "accept": _ACCEPT},
+                headers=headers,
             )
             approved = guard.check(held, outgoing, self._exchange.compiled)
             done.append((rebuilt(members, approved.changed), approved))
@@ -170,11 +170,7 @@ class ObliviousCalls:
     def _sealed(self, call: SealedCall, path: str, route: ObliviousRoute) -> SealedRequest:
         from rocketvpn_sdk.oblivious import BinaryRequest, NotOblivious, encode_request, seal_request
 
-        headers = (
-            ("content-type", wire.JSON),
-            ("accept", _ACCEPT),
-            ("idempotency-key", f'"{call.idempotency_key}"'),
-        )
+        headers = tuple(_headers(call.idempotency_key).items())
         request = BinaryRequest(
             method="POST", authority=self._exchange.host, path=path, headers=headers, body=call.body
         )
@@ -188,6 +184,11 @@ class ObliviousCalls:
         if not 200 <= reply.status < 300:
             now, depth = self._exchange.clock.time(), self._exchange.limits.max_json_depth
             raise answers.refusal(operation, reply, now=now, max_depth=depth)
+
+
+def _headers(idempotency_key: str) -> dict[str, str]:
+    """Return all the headers of a sealed request; their names are in lower case there (RFC 9292 §3.6)."""
+    return {"content-type": wire.JSON, "accept": _ACCEPT, "idempotency-key": f'"{idempotency_key}"'}
 
 
 def _together(approved: Sequence[guard.ApprovedRequest]) -> guard.ApprovedRequest:

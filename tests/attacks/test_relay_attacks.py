@@ -148,18 +148,18 @@ def test_no_lie_of_the_relay_passes_for_the_operators_word(
     outcomes = {each.operation: each.outcome for each in rocket.rights.sent()}
     assert outcomes["diagnostics.send"].startswith("no answer: ")
     assert rocket.verify().blocks
-    before = len(sandbox.rows()["reports"])
+    before = len(sandbox.reports)
     relay.behave = genuine(sandbox)
     put_ahead(rocket)
     assert rocket.status().waiting == 0
-    assert len(sandbox.rows()["reports"]) == before + 1
+    assert len(sandbox.reports) == before + 1
 
 
 def test_what_the_relay_alters_is_neither_opened_nor_taken(sandbox: Sandbox, relay: Hostile, rocket: RocketVPN) -> None:
-    opens, before = genuine(sandbox), len(sandbox.rows()["reports"])
+    opens, before = genuine(sandbox), len(sandbox.reports)
     relay.behave = lambda message: opens(message[:-1] + bytes([message[-1] ^ 1]))
     rocket.sync()
-    assert len(sandbox.rows()["reports"]) == before
+    assert len(sandbox.reports) == before
     assert rocket.status().waiting == 1
     relay.behave = lambda message: altered(opens(message))  # the answer, this time: the operator has it, unheard
     put_ahead(rocket)
@@ -167,11 +167,11 @@ def test_what_the_relay_alters_is_neither_opened_nor_taken(sandbox: Sandbox, rel
     relay.behave = opens
     put_ahead(rocket)
     assert rocket.status().waiting == 0
-    assert len(sandbox.rows()["reports"]) == before + 1  # by its key it counts once
+    assert len(sandbox.reports) == before + 1  # by its key it counts once
 
 
 def test_a_replayed_message_is_refused_and_counts_once(sandbox: Sandbox, relay: Hostile, rocket: RocketVPN) -> None:
-    before, answers = len(sandbox.rows()["reports"]), []
+    before, answers = len(sandbox.reports), []
     opens = genuine(sandbox)
 
     def twice(message: bytes) -> Answer:
@@ -181,8 +181,24 @@ def test_a_replayed_message_is_refused_and_counts_once(sandbox: Sandbox, relay: 
     relay.behave = twice
     rocket.sync()
     assert [status for status, _, _ in answers] == [200, 400, 200]
-    assert len(sandbox.rows()["reports"]) == before + 1
+    assert len(sandbox.reports) == before + 1
     assert rocket.status().waiting == 0
+
+
+def test_a_message_that_is_held_back_until_it_was_erased_is_not_kept(
+    sandbox: Sandbox, relay: Hostile, rocket: RocketVPN
+) -> None:
+    relay.behave = LIES["away"]
+    rocket.sync()
+    (held,) = relay.messages
+    relay.behave = genuine(sandbox)
+    put_ahead(rocket)
+    report = sandbox.reports[-1]
+    rocket.consent.withdraw("improvement")
+    rocket.sync()
+    assert rocket.status().waiting == 0
+    assert genuine(sandbox)(held)[0] == 200
+    assert report not in sandbox.reports
 
 
 def test_each_try_is_another_message(sandbox: Sandbox, relay: Hostile, rocket: RocketVPN) -> None:
@@ -210,10 +226,10 @@ def test_an_answer_to_another_message_is_none(sandbox: Sandbox, relay: Hostile, 
 
 def test_a_gateway_with_another_key_reads_nothing(sandbox: Sandbox, relay: Hostile, rocket: RocketVPN) -> None:
     other = Gateway(GatewayKey(KEY_ID, bytes(range(32))), Caller(sandbox.local_url, sandbox.folder, "127.0.0.1"))
-    before = len(sandbox.rows()["reports"])
+    before = len(sandbox.reports)
     relay.behave = lambda message: tuple(other.answer(message))  # type: ignore[return-value]
     rocket.sync()
-    assert len(sandbox.rows()["reports"]) == before
+    assert len(sandbox.reports) == before
     assert [item.state for item in rocket.queue.items()] == ["waiting"]
 
 

@@ -66,7 +66,7 @@ def test_show_save_and_send(cli: CommandLine, sandbox: Sandbox, tmp_path: Path) 
     assert cli.json("diagnostics", "show").document == {"report": None}
     assert cli.json("diagnostics", "send", "--yes").document == {"report": None, "queued": None}
     assert cli.run("queue", "cancel", item["id"]).code == 0
-    assert sandbox.rows()["reports"] == []
+    assert sandbox.reports == []
 
 
 def test_saving_nothing_writes_nothing(cli: CommandLine, tmp_path: Path) -> None:

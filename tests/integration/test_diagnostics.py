@@ -34,10 +34,6 @@ def user(relayed: Sandbox, tmp_path: Path) -> World:
     return World(relayed, tmp_path / "client")
 
 
-def reports(sandbox: Sandbox) -> list[str]:
-    return [row["body"] for row in sandbox.rows()["reports"]]
-
-
 def prepared(rocket: RocketVPN) -> Report:
     report = rocket.diagnostics.prepare()
     assert report is not None
@@ -57,7 +53,7 @@ def test_what_is_shown_is_what_arrives_and_says_nobodys_name(user: World) -> Non
         rocket.diagnostics.send(report)
         rocket.sync()
         assert rocket.status().waiting == 0
-        assert report.body.decode() in reports(user.sandbox)
+        assert report.body.decode() in user.sandbox.reports
         inner, outer = [entry for entry in rocket.rights.sent() if entry.operation.startswith("diagnostics.")]
         assert (inner.operation, inner.recipient, inner.identity, inner.outcome) == (
             "diagnostics.send",
@@ -115,11 +111,11 @@ def test_nothing_goes_without_each_consent(user: World, missing: int) -> None:
         crash(rocket)
         report = prepared(rocket)
         rocket.consent.withdraw(*CONSENTS[missing])
-        there = len(reports(user.sandbox))
+        there = len(user.sandbox.reports)
         with pytest.raises(EgressBlocked):
             rocket.diagnostics.send(report)
         rocket.sync()
-        assert len(reports(user.sandbox)) == there
+        assert len(user.sandbox.reports) == there
         assert "diagnostics.send" not in [item.operation for item in rocket.queue.items()]
     assert len(given) == 2
 
@@ -146,7 +142,7 @@ def test_a_withdrawal_erases_what_waits_and_what_was_sent(user: World) -> None:
         crash(rocket, "timeout")
         second = prepared(rocket)
         rocket.diagnostics.send(second)
-        assert first.body.decode() in reports(user.sandbox)
+        assert first.body.decode() in user.sandbox.reports
         assert [held.field for held in rocket.rights.view().here].count("erasure_handle") == 1
         rocket.consent.withdraw("improvement")
         waiting = rocket.queue.items()
@@ -155,7 +151,7 @@ def test_a_withdrawal_erases_what_waits_and_what_was_sent(user: World) -> None:
             rocket.queue.cancel(waiting[0].id)
         rocket.sync()
         assert rocket.status().waiting == 0
-        assert not {first.body.decode(), second.body.decode()} & set(reports(user.sandbox))
+        assert not {first.body.decode(), second.body.decode()} & set(user.sandbox.reports)
         assert first.handle.value not in str(user.sandbox.rows())
         assert "erasure_handle" not in [held.field for held in rocket.rights.view().here]
         outer = [entry for entry in rocket.rights.sent() if entry.operation.startswith("diagnostics.")]
@@ -178,10 +174,10 @@ def test_the_handle_is_another_one_each_week_and_all_of_them_are_erased(user: Wo
                 handles.append(report.handle.value)
                 clock.advance(4 * 86400)
             assert handles[0] == handles[1] != handles[2]
-            assert len(reports(sandbox)) == 3
+            assert len(sandbox.reports) == 3
             rocket.consent.withdraw("improvement")
             rocket.sync()
-            assert reports(sandbox) == []
+            assert sandbox.reports == []
 
 
 @pytest.mark.clause("U3", "R1")
@@ -196,14 +192,14 @@ def test_handles_are_forgotten_in_time_and_reports_expire(user: World) -> None:
         crash(rocket)
         rocket.diagnostics.send(prepared(rocket))
         rocket.sync()
-        assert len(reports(sandbox)) == 1
+        assert len(sandbox.reports) == 1
         clock.advance(91 * 86400)
         rocket._maintenance.tidy()
         held = rocket._components.vault.get(REPORTS, SentReports)
         assert held is not None
         assert held.handles == ()
         rocket.ask_server()
-        assert reports(sandbox) == []
+        assert sandbox.reports == []
 
 
 @pytest.mark.clause("U3")
@@ -218,9 +214,9 @@ def test_a_report_waits_for_a_random_time_and_can_be_cancelled(user: World) -> N
             waits.add(queued.not_before)
             assert 0 <= queued.not_before.timestamp() - clock.time() <= 6 * 3600
         assert len(waits) == 3
-        there = len(reports(user.sandbox))
+        there = len(user.sandbox.reports)
         rocket.sync()
-        assert len(reports(user.sandbox)) == there
+        assert len(user.sandbox.reports) == there
         for item in rocket.queue.items():
             rocket.queue.cancel(item.id)
         assert rocket.status().waiting == 0

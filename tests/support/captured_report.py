@@ -60,11 +60,11 @@ def seen_of_a_report(place: Path) -> dict[str, Any]:
                 assert report is not None
                 rocket.diagnostics.send(report)
                 rocket.sync()
-                there = [row["body"] for row in sandbox.rows()["reports"]]
+                there = sandbox.reports
                 rocket.consent.withdraw("improvement")
                 rocket.sync()
                 waiting = rocket.status().waiting
-            left = len(sandbox.rows()["reports"])
+            left = len(sandbox.reports)
     wire = b"".join(packet.content for packet in capture.packets)
     return {
         "shown": report.body.decode(),

@@ -23,7 +23,7 @@ def report(stage: Stage, rocket: RocketVPN) -> None:
         rocket.sync()
         stage.checks.add(
             "report-is-erased",
-            not stage.sandbox.rows()["reports"] and not rocket.status().waiting,
+            not stage.sandbox.reports and not rocket.status().waiting,
             "You took your agreement back, and the server erased the report, by a random number and not by your name.",
         )
 
@@ -37,7 +37,7 @@ def _send(stage: Stage, rocket: RocketVPN) -> None:
     if prepared is not None:
         rocket.diagnostics.send(prepared)
         rocket.sync()
-    there = [row["body"] for row in stage.sandbox.rows()["reports"]]
+    there = stage.sandbox.reports
     stage.checks.add(
         "report-is-what-was-shown",
         prepared is not None and there == [prepared.body.decode()] and shown.endswith(there[0]),

@@ -18,6 +18,7 @@ from rocketvpn_sdk.errors import (
     ServerError,
     TransportError,
     UpdateError,
+    ValueRefused,
     VaultError,
 )
 from rocketvpn_sdk.vault import Queue, QueueItem
@@ -97,7 +98,10 @@ def _call(item: QueueItem) -> SealedCall:
     parts: Sequence[Part]
     if item.operation == SEND:
         body = str(item.body["body"]).encode()
-        parts, write = decode(body), encode
+        try:
+            parts, write = decode(body), encode
+        except ValueError:
+            raise ValueRefused(name="report", problem="it is not as reports are written") from None
     else:
         parts, write = [{FIELD: item.body[FIELD]}], _erasure
         body = write(parts)

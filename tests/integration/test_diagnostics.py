@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -236,6 +237,33 @@ def test_a_report_goes_once_and_nothing_else_goes(user: World) -> None:
         following = prepared(rocket)
         assert following.records == 1
         assert following.body.count(b'"dns"') == 0
+
+
+@pytest.mark.clause("U3", "U7", "C2")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"stringValue": "1.0"', '"stringValue": "1.0.7"'),  # minimised, it would be another text
+        ('"stringValue": "dns"', '"stringValue": "kim@example.org"'),  # no value of the field
+        ('"key": "failure"', '"key": "contact_email"'),  # a field that no report carries
+        ('"key": "failure"', '"key": "nickname"'),  # no field at all
+        ("resourceLogs", "resource_logs"),  # not as it is written here
+        ('"eventName": "app.crashed"', '"eventName": "kim.example.org"'),  # not what an event is called, once scrubbed
+    ],
+)
+def test_what_waits_is_judged_once_more_before_it_goes(user: World, old: str, new: str) -> None:
+    with reporting(user) as rocket:
+        agree(rocket)
+        crash(rocket, "dns")
+        rocket.diagnostics.send(prepared(rocket))
+        queue, there = rocket._components.queue, len(user.sandbox.reports)
+        (item,) = queue.items()
+        assert old in item.body["body"]
+        queue.update(msgspec.structs.replace(item, body={"body": item.body["body"].replace(old, new)}))
+        rocket.sync()
+        assert len(user.sandbox.reports) == there
+        assert not [each for each in rocket.rights.sent() if each.operation.startswith("diagnostics.")]
+        assert [each.state for each in rocket.queue.items()] == ["refused"]
 
 
 def test_relay_and_gateway_are_processes_of_their_own_and_threads_in_a_frozen_program(

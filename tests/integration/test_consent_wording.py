@@ -79,7 +79,9 @@ def bound(rocket: RocketVPN, clock: FakeClock, policy: Policy) -> None:
 
 
 def said(rocket: RocketVPN) -> str:
-    (part,) = (part for part in rocket.consent.status().purposes if part.purpose == "improvement")
+    (part,) = (
+        part for part in rocket.consent.status().purposes if (part.purpose, part.recipient) == ("improvement", None)
+    )
     assert part.effective == (part.state == "granted")
     return part.state
 

@@ -484,7 +484,8 @@ def operation_bodies() -> dict[str, dict[str, Any]]:
         "erasure_handle": "0" * 32,
     }  # fmt: skip
     bodies: dict[str, dict[str, Any]] = {}
-    carried = {field for declared in bundled_policy().operations.values() for field in declared.fields}
+    asked = [each for each in bundled_policy().operations.values() if each.purpose != "improvement"]
+    carried = {field for declared in asked if declared.recipient == "operator" for field in declared.fields}
     assert carried <= samples.keys(), f"give each an example above: {carried - samples.keys()}"
     for operation, declared in bundled_policy().operations.items():
         if declared.purpose == "improvement" or declared.recipient != "operator":

@@ -35,7 +35,7 @@ def version(world: World, number: int, *edits: tuple[str, str, str, str]) -> Pol
 
 @pytest.fixture
 def config(world: World) -> Config:
-    """A device on which one version after the newest binds, and one more was shown; it cannot reach its server any more."""
+    """A device on which a version binds and a newer one was shown; it cannot reach its server any more."""
     clock = FakeClock(time.time())
     with RocketVPN.open(world.config(clock=clock)) as rocket:
         rocket.device.bind(world.sandbox.order())

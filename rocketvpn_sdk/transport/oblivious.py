@@ -163,8 +163,6 @@ class ObliviousCalls:
         with one_try():  # the same message again could be told to be the same
             reply = self._exchange.send(outer, Unsigned(), held)
         self._require_taken(call.through, reply)
-        if reply.media != wire.OHTTP_RESPONSE:
-            raise _useless(call.through, "it is no sealed answer")
         return _reply(_opened(call.through, sealed, reply.body))
 
     def _sealed(self, call: SealedCall, path: str, route: ObliviousRoute) -> SealedRequest:

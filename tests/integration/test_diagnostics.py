@@ -121,6 +121,19 @@ def test_nothing_goes_without_each_consent(user: World, missing: int) -> None:
     assert len(given) == 2
 
 
+@pytest.mark.clause("U3", "S1")
+@pytest.mark.parametrize(("consent", "left"), [(CONSENTS[0], ["diagnostics.erase"]), (CONSENTS[1], [])])
+def test_a_report_that_waits_goes_with_each_consent_that_it_needs(
+    user: World, consent: tuple[str, str | None], left: list[str]
+) -> None:
+    with reporting(user) as rocket:
+        agree(rocket)
+        crash(rocket)
+        rocket.diagnostics.send(prepared(rocket))
+        rocket.consent.withdraw(*consent)
+        assert [item.operation for item in rocket.queue.items()] == left
+
+
 @pytest.mark.clause("U3")
 def test_without_a_consent_there_is_nothing_to_report(user: World) -> None:
     with reporting(user) as rocket:

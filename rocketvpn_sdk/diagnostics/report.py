@@ -11,8 +11,11 @@ from rocketvpn_sdk.consent.reports import ErasureHandle
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.text import listed, translate
 
-_HEAD = "A report of how the app runs, with {records} records. It does not say who you are."
-_WAY = "{operator} gets it at {server}. It goes sealed, through {relay}"
+_HEAD = (
+    "A report of how the app runs. Records in it: {}. It does not say who you are, and its times are cut to the hour."
+)
+_WHO = "Who gets it, at {server}: {operator}"
+_RELAY = "It goes sealed. Who passes it on: {}"
 _LEFT_OUT = "Not in it, though it is kept here for the same purpose: {fields}."
 _WHOLE = "This is all of it, byte for byte:"
 
@@ -46,8 +49,9 @@ class Report(MaskedRepr, frozen=True, kw_only=True):
     def to_text(self) -> str:
         """Return all of it for the user to read: what it is, where it goes, and every byte of it."""
         lines = [
-            translate(_HEAD).format(records=self.records),
-            translate(_WAY).format(operator=self.operator, server=self.server, relay=self.relay),
+            translate(_HEAD).format(self.records),
+            translate(_WHO).format(server=self.server, operator=self.operator),
+            translate(_RELAY).format(self.relay),
         ]
         if self.left_out:
             lines.append(translate(_LEFT_OUT).format(fields=listed(self.left_out)))

@@ -310,6 +310,41 @@ def test_a_relay_that_the_policy_does_not_name_gets_nothing(
         published(sandbox, relay, key(sandbox))
 
 
+def test_a_relay_that_cannot_prove_its_name_gets_nothing(
+    sandbox: Sandbox, relay: Hostile, rocket: RocketVPN, tmp_path: Path
+) -> None:
+    (tmp_path / "another").mkdir()
+    stranger = Hostile(tmp_path / "another")  # its certificate is of another authority
+    published(sandbox, stranger, key(sandbox))
+    try:
+        rocket.sync()
+        assert stranger.messages == []
+        (item,) = rocket.queue.items()
+        assert (item.state, item.problem) == ("waiting", "certificate-untrusted")
+    finally:
+        stranger.server.shutdown()
+        stranger.server.server_close()
+        published(sandbox, relay, key(sandbox))
+
+
+def test_a_relay_that_is_away_holds_up_nothing_else(sandbox: Sandbox, relay: Hostile, rocket: RocketVPN) -> None:
+    rocket.device.bind(sandbox.order())
+    away = ObliviousGateway(
+        relay="https://localhost:9", keys=b64encode(encode_keys([key(sandbox).configuration])).decode()
+    )
+    sandbox.publish_target(OBLIVIOUS_TARGET, msgspec.json.encode(away))
+    sandbox.faults.fail(9, status=503, retry_after=None)
+    rocket.consent.deny(rocket.consent.notice("surveys"))
+    sandbox.faults.clear()
+    try:
+        assert "consents.put" in [item.operation for item in rocket.queue.items()]
+        put_ahead(rocket)
+        (item,) = rocket.queue.items()
+        assert (item.operation, item.problem) == ("diagnostics.send", "server-unreachable")
+    finally:
+        published(sandbox, relay, key(sandbox))
+
+
 def test_the_gateway_calls_nobody_but_its_server(sandbox: Sandbox) -> None:
     from rocketvpn_sdk.oblivious import BinaryRequest, decode_response, encode_request
 

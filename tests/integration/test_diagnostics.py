@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from support.contract import Contract
 from support.reporting import CONSENTS, agree, crash, reporting
 from support.world import World
 
@@ -76,6 +77,7 @@ def test_what_is_shown_is_what_arrives_and_says_nobodys_name(user: World) -> Non
         assert rocket.diagnostics.prepare() is None
     (arrived,) = [each for each in user.sandbox.requests[before:] if each.path == "/v1/logs"]
     assert arrived.body == report.body
+    Contract().check_request(arrived)
     assert {name for name, _ in arrived.headers} == {
         "host", "accept-encoding", "content-length", "content-type", "accept", "idempotency-key",
     }  # fmt: skip
@@ -168,6 +170,9 @@ def test_a_withdrawal_erases_what_waits_and_what_was_sent(user: World) -> None:
         assert not {first.body.decode(), second.body.decode()} & set(user.sandbox.reports)
         assert first.handle.value not in str(user.sandbox.rows())
         assert "erasure_handle" not in [held.field for held in rocket.rights.view().here]
+        erasure = user.sandbox.requests[-1]
+        assert erasure.path == "/v1/logs/erasures"
+        Contract().check_request(erasure)
         outer = [entry for entry in rocket.rights.sent() if entry.operation.startswith("diagnostics.")]
         assert [entry.operation for entry in outer][-2:] == ["diagnostics.erase", "diagnostics.relay_erasure"]
 

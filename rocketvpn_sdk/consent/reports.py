@@ -72,16 +72,24 @@ def report_item(body: str, due_at: float, created_at: float) -> QueueItem:
 def end_reports(
     transaction: Transaction, queue: Queue, purpose: str, policies: tuple[Policy, ...], created_at: float
 ) -> None:
-    """Queue the requests to erase every report, if reports are sent for ``purpose``: the consent to it ended."""
+    """Erase every report, if reports are sent for ``purpose``: the consent to it ended."""
     known = (policy.operations.get(SEND) for policy in policies)
-    if not any(operation is not None and operation.purpose == purpose for operation in known):
-        return
+    if any(operation is not None and operation.purpose == purpose for operation in known):
+        erase_reports(transaction, queue, created_at)
+
+
+def erase_reports(transaction: Transaction, queue: Queue, created_at: float) -> None:
+    """Drop the reports that wait, and queue the requests to erase those that were sent.
+
+    What they were made of is destroyed in the same transaction, so that the next report begins from nothing.
+    """
+    queue.drop(transaction, lambda item: item.operation == SEND)
     sent = transaction.get(REPORTS, SentReports)
     if sent is None:
         return
     for handle in sent.handles:
         queue.add(transaction, _item(ERASE, {FIELD: handle.value}, created_at))
-    transaction.put(REPORTS, msgspec.structs.replace(sent, handles=()))
+    transaction.drop(REPORTS)
 
 
 def drop_relayed(

@@ -177,6 +177,29 @@ def test_a_withdrawal_erases_what_waits_and_what_was_sent(user: World) -> None:
         assert [entry.operation for entry in outer][-2:] == ["diagnostics.erase", "diagnostics.relay_erasure"]
 
 
+@pytest.mark.clause("U3", "A3")
+def test_deleting_the_log_takes_along_what_was_made_of_it(user: World) -> None:
+    with reporting(user) as rocket:
+        rocket.device.bind(user.sandbox.order())
+        agree(rocket)
+        crash(rocket, "dns")
+        first = prepared(rocket)
+        rocket.diagnostics.send(first)
+        rocket.sync()
+        crash(rocket, "timeout")
+        rocket.diagnostics.send(prepared(rocket))
+        assert first.body.decode() in user.sandbox.reports
+        rocket.rights.delete(rocket.rights.plan_delete("logs"))
+        assert [item.operation for item in rocket.queue.items()] == ["diagnostics.erase"]
+        rocket.sync()
+        assert rocket.status().waiting == 0
+        assert first.body.decode() not in user.sandbox.reports
+        crash(rocket, "server")
+        again = prepared(rocket)
+        assert again.handle.value != first.handle.value
+        assert again.records == 1
+
+
 @pytest.mark.clause("U3")
 def test_the_handle_is_another_one_each_week_and_all_of_them_are_erased(user: World) -> None:
     clock = FakeClock(time.time())

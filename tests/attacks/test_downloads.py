@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from random import Random
@@ -302,6 +303,37 @@ def test_slow_retrieval(hostile: Hostile, tmp_path: Path, folder: Path) -> None:
     with installed(world, limits=limits) as rocket, pytest.raises(ServerTimeout):
         rocket.updates.download(release, folder)
     assert len(hostile.asked_for(PATH)) < 20
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        (b"HTTP/1.1 200 -\r\nX: ", b"x"),
+        (b"", b"HTTP/1.1 103 -\r\n\r\n"),
+        (b"HTTP/1.1 200 -\r\nContent-Type: text/html\r\nContent-Length: 90000\r\n\r\n", b"x"),
+        (head(0, SIZE, Content_Length="", Transfer_Encoding="chunked") + b"1;", b"x"),
+    ],
+    ids=["headers", "early answers", "a page", "the length of a piece"],
+)
+def test_what_is_slow_and_no_byte_of_the_file(
+    hostile: Hostile, tmp_path: Path, folder: Path, slow: tuple[bytes, bytes]
+) -> None:
+    """A large file may take hours, and everything around it no longer than in any other call."""
+
+    def dripping(_: Asked, __: Callable[[], Answer]) -> Iterable[bytes]:
+        yield slow[0]
+        while hostile.waited(0.02):
+            yield slow[1]
+
+    limits = Limits(total_timeout=0.5, read_timeout=60, slowest_download=4 << 10, retry_attempts=2)
+    world = World(hostile.sandbox, tmp_path / "vault")
+    with installed(world) as patient:
+        release = offered(patient)
+    hostile.behave(PATH, dripping)
+    began = time.monotonic()
+    with installed(world, limits=limits) as rocket, pytest.raises(ServerTimeout):
+        rocket.updates.download(release, folder)
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(

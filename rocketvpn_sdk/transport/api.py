@@ -27,6 +27,7 @@ from rocketvpn_sdk.transport.revoked import Revocation
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.values import names_somebody
+from rocketvpn_sdk.vault.due import asked_for
 
 T = TypeVar("T")
 _NOT_SATISFIABLE = 416
@@ -275,9 +276,17 @@ class Api:
             raise DownloadFailed(cause="length")
         return self._has_file(operation, reply, statuses=(200, 206))
 
-    def pause(self, failures: int) -> None:
-        """Wait before a failed download goes on: longer after each of ``failures``; closing ends it."""
-        self._exchange.retries.pause(full_jitter(failures))
+    def pause(self, failures: int, until: float | None) -> bool:
+        """Wait before a failed download goes on: longer after each of ``failures``; closing ends it.
+
+        Returns:
+            Whether it may go on: the server may ask to wait ``until`` a time that is too far away.
+        """
+        asked = max(0.0, (until or 0.0) - self._exchange.clock.time())
+        if asked > self.limits.total_timeout:
+            return False
+        self._exchange.retries.pause(asked_for(asked) + full_jitter(failures))
+        return True
 
     def invoke(self, operation: str, fields: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
         """Call one of the app's own operations: the logic of ``rocket.call``.

@@ -78,7 +78,7 @@ class RemoteFile:
             TransportError, ServerError, RateLimited: no server can be reached; what is there can be completed later.
             OperationUndeclared, EgressBlocked, VaultError: the calls may not go.
         """
-        problem: RocketVPNError | None = None
+        problems: list[RocketVPNError] = []
         for server in self._servers:
             try:
                 self._fetch(server, sink)
@@ -86,15 +86,14 @@ class RemoteFile:
             except DownloadFailed as error:
                 if error.cause not in _THIS_SERVERS:
                     raise
-                problem = error
+                problems.append(error)
                 if error.cause != "missing":
                     sink.begin_again()
             except _UNREACHABLE as error:
-                problem = error
+                problems.append(error)
             else:
                 return
-        if problem is not None:  # pragma: no branch - there is a server, and it gave the file or a problem
-            raise problem
+        raise max(reversed(problems), key=_weight)  # there is a server, and it gave the file or a problem
 
     def _fetch(self, server: str | None, sink: Sink) -> None:
         """Fetch from one server, again and again, as long as the calls bring enough."""
@@ -107,8 +106,14 @@ class RemoteFile:
             try:
                 if not self._api.download(DOWNLOAD, path=self._path, into=into, server=server):
                     raise DownloadFailed(cause="missing")
-            except _UNREACHABLE:
+            except _UNREACHABLE as error:
                 failures = 1 if sink.have - first >= enough else failures + 1
-                if failures >= limits.retry_attempts:
+                if failures >= limits.retry_attempts or not self._api.pause(failures, error.retry_at):
                     raise
-                self._api.pause(failures)
+
+
+def _weight(error: RocketVPNError) -> int:
+    """Return what of several servers' problems counts: a changed file is told, and what can go on later is kept."""
+    if isinstance(error, DownloadFailed):
+        return {"missing": 0, "changed": 3}.get(error.cause, 2)
+    return 1

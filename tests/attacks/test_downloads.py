@@ -20,12 +20,13 @@ from support.hostile_server import Answer, Asked, Behaviour, Hostile, hostile_se
 from support.releases import CONTENT, installed, publish
 from support.world import World
 
-from rocketvpn_sdk import Limits, RocketVPN
+from rocketvpn_sdk import Limits, RocketVPN, platforms
 from rocketvpn_sdk.errors import (
     CallbackFailed,
     DownloadCancelled,
     DownloadFailed,
     EgressBlocked,
+    RateLimited,
     ReleaseRefused,
     ServerError,
     ServerTimeout,
@@ -383,6 +384,39 @@ def test_what_one_server_cannot_give_a_mirror_does(
     hostile.behave(PATH, behaviour)
     assert rocket.updates.download(release, folder).read_bytes() == CONTENT
     assert [path.name for path in folder.iterdir()] == [release.name]
+
+
+def test_a_mirror_without_the_file_does_not_end_what_can_be_completed_later(
+    hostile: Hostile, mirror: str, rocket: RocketVPN, folder: Path
+) -> None:
+    release = offered(rocket)
+    (hostile.sandbox.folder.parent / "mirror" / "releases").unlink()
+    hostile.behave(PATH, cutting(CONTENT, [400_000, *[0] * 20]))
+    with pytest.raises(ServerUnreachable):
+        rocket.updates.download(release, folder)
+    (part,) = folder.iterdir()
+    assert part.read_bytes() == CONTENT[: part.stat().st_size] != b""
+
+
+def test_that_someone_changes_it_is_said_also_if_the_mirror_cannot_be_reached(
+    hostile: Hostile, rocket: RocketVPN, folder: Path
+) -> None:
+    hostile.sandbox.releases.mirrored(["https://localhost:9"])
+    release = offered(rocket)
+    hostile.behave(PATH, answering(head(0, SIZE), CONTENT[::-1]))
+    fails(rocket, release, folder, "changed")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_to_wait_is_not_asked_again_at_once(
+    hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path, status: int
+) -> None:
+    refusal = f"HTTP/1.1 {status} -\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
+    hostile.behave(PATH, answering(refusal.encode()))
+    with pytest.raises((RateLimited, ServerError)) as caught:
+        rocket.updates.download(release, folder)
+    assert caught.value.retry_at is not None
+    assert len(hostile.asked_for(PATH)) == 1
 
 
 def test_a_mirror_that_the_policy_does_not_name_is_not_asked(hostile: Hostile, rocket: RocketVPN, folder: Path) -> None:

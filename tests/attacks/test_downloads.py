@@ -497,6 +497,65 @@ def test_a_part_that_is_somebody_elses_too(rocket: RocketVPN, release: Release, 
     assert list(folder.iterdir()) == []
 
 
+def test_a_process_that_was_killed_when_the_file_had_both_names(
+    rocket: RocketVPN, release: Release, folder: Path
+) -> None:
+    place = rocket.updates.download(release, folder)
+    os.link(place, folder / f".{release.name}.{release.sha256[:16]}.part")
+    assert rocket.updates.download(release, folder) == place
+    assert list(folder.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("owner", ["another's", "writable"])
+def test_what_is_there_already_and_others_can_change(
+    rocket: RocketVPN, release: Release, folder: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the right bytes until it was looked at, and others the moment after."""
+    place = folder / release.name
+    place.write_bytes(CONTENT)
+    place.chmod(0o666 if owner == "writable" else 0o644)
+    if owner == "another's":
+        anothers = platforms.is_anothers
+        monkeypatch.setattr(platforms, "is_anothers", lambda found: found.st_size == SIZE or anothers(found))
+    with pytest.raises(DownloadFailed) as caught:
+        rocket.updates.download(release, folder)
+    assert caught.value.cause == "folder"
+    assert "other users can change" in caught.value.message
+    assert place.read_bytes() == CONTENT
+
+
+def test_what_gets_the_name_meanwhile_is_not_replaced(rocket: RocketVPN, release: Release, folder: Path) -> None:
+    place = folder / release.name
+
+    def write(have: int, length: int) -> None:
+        if have == length:
+            place.write_bytes(b"mine")
+
+    fails_beside(rocket, release, folder, write, "another file has its name already")
+    assert place.read_bytes() == b"mine"
+    assert list(folder.iterdir()) == [place]
+
+
+def test_another_file_in_the_place_of_what_was_verified(rocket: RocketVPN, release: Release, folder: Path) -> None:
+    def exchange(have: int, length: int) -> None:
+        if have == length:
+            (part,) = folder.iterdir()
+            (folder.parent / "evil").write_bytes(b"evil")
+            (folder.parent / "evil").replace(part)
+
+    fails_beside(rocket, release, folder, exchange, "another file took the place")
+    assert not (folder / release.name).exists()
+
+
+def fails_beside(
+    rocket: RocketVPN, release: Release, folder: Path, progress: Callable[[int, int], object], said: str
+) -> None:
+    with pytest.raises(DownloadFailed) as caught:
+        rocket.updates.download(release, folder, progress)
+    assert caught.value.cause == "folder"
+    assert said in caught.value.message
+
+
 def test_cancelled(rocket: RocketVPN, release: Release, folder: Path) -> None:
     with pytest.raises(DownloadCancelled):
         rocket.updates.download(release, folder, lambda have, _: have < 300_000)

@@ -85,7 +85,7 @@ class Updates:
     def known(self) -> UpdateCheck:
         """Return what the signed list that was fetched last offers; without a connection, until its signatures expire.
 
-        It is fetched if the device knows that a newer one is out, from ``policy.check`` or from a ``check`` that was cut.
+        It is fetched if the device knows of a newer one, from ``policy.check`` or from a ``check`` that was cut.
 
         Raises:
             UpdateRefused: they have ``expired``: ``check`` first.

@@ -234,7 +234,7 @@ class Api:
             at_most: the longest file to take, in bytes.
 
         Returns:
-            The file; ``None`` where the server has none (404, or 403 as some file servers say).
+            The file; ``None`` where the server has none (404, 410, or 403 as some file servers say).
 
         Raises:
             OperationUndeclared, EgressBlocked, ValueRefused: it may not go; nothing was sent.
@@ -260,7 +260,7 @@ class Api:
             server: the origin of a mirror, one of the recipient's hosts; ``None``: the server itself.
 
         Returns:
-            Whether the server has it (else 404, or 403 as some file servers say).
+            Whether the server has it (else 404, 410, or 403 as some file servers say).
 
         Raises:
             DownloadFailed: the answer is not the rest of this file.
@@ -343,7 +343,7 @@ class Api:
             raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
 
     def _has_file(self, operation: str, reply: HttpReply, *, statuses: tuple[int, ...]) -> bool:
-        if reply.status in (403, 404):
+        if reply.status in (403, 404, 410):
             return False
         if reply.status not in statuses:
             depth = self.limits.max_json_depth

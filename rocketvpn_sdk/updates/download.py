@@ -11,7 +11,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import CallbackFailed, DownloadCancelled, DownloadFailed
+from rocketvpn_sdk.errors import CallbackFailed, DownloadCancelled, DownloadFailed, RocketVPNError
 from rocketvpn_sdk.files import require_file, why
 from rocketvpn_sdk.updates.remote import RemoteFile, Sink
 
@@ -20,6 +20,8 @@ Progress = Callable[[int, int], object]
 
 _BLOCK = 1 << 20
 _TAKEN = "another file has its name already"
+_FINAL = (DownloadFailed, DownloadCancelled, CallbackFailed, OSError)
+"""After these, nothing is left to go on with."""
 _WRITABLE = 0o022
 """The mode bits by which other users can change a file."""
 
@@ -134,8 +136,8 @@ def _is_still(part: Path, handle: int) -> bool:
 def _discarded_on_error(part: Path) -> Iterator[None]:
     try:
         yield
-    except (DownloadFailed, DownloadCancelled, CallbackFailed, OSError) as error:
-        if getattr(error, "cause", "") != "busy":
+    except (RocketVPNError, OSError) as error:
+        if getattr(error, "cause", "") != "busy" and (isinstance(error, _FINAL) or _is_empty(part)):
             _remove(part)
         raise
 
@@ -147,6 +149,13 @@ def _give_name(part: Path, path: Path) -> None:
     except FileExistsError:
         raise FileExistsError(errno.EEXIST, _TAKEN) from None
     _remove(part)
+
+
+def _is_empty(part: Path) -> bool:
+    try:
+        return part.lstat().st_size == 0
+    except OSError:
+        return False
 
 
 def _remove(part: Path) -> None:

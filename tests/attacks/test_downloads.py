@@ -281,8 +281,11 @@ def test_a_changed_file(hostile: Hostile, rocket: RocketVPN, release: Release, f
     assert "Someone may be changing" in error.remedy
 
 
-def test_a_file_that_is_not_there(hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path) -> None:
-    hostile.behave(PATH, answering(b"HTTP/1.1 404 -\r\nContent-Length: 0\r\n\r\n"))
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_file_that_is_not_there(
+    hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path, status: int
+) -> None:
+    hostile.behave(PATH, answering(f"HTTP/1.1 {status} -\r\nContent-Length: 0\r\n\r\n".encode()))
     fails(rocket, release, folder, "missing")
 
 
@@ -352,7 +355,7 @@ def test_what_is_not_the_file_at_all(
     hostile.behave(PATH, answering(answer))
     with pytest.raises(ServerError):
         rocket.updates.download(release, folder)
-    assert all(path.stat().st_size == 0 for path in folder.iterdir())
+    assert list(folder.iterdir()) == [], "there is nothing to go on with"
 
 
 # ---------------------------------------------------------------- mirrors

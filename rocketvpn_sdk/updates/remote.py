@@ -80,20 +80,29 @@ class RemoteFile:
         """
         problems: list[RocketVPNError] = []
         for server in self._servers:
-            try:
-                self._fetch(server, sink)
-                sink.require(self.signed.sha256)
-            except DownloadFailed as error:
-                if error.cause not in _THIS_SERVERS:
-                    raise
-                problems.append(error)
-                if error.cause != "missing":
-                    sink.begin_again()
-            except _UNREACHABLE as error:
-                problems.append(error)
-            else:
+            continued = server is not None and sink.have > 0
+            problem = self._try(server, sink)
+            if continued and isinstance(problem, DownloadFailed) and not sink.have:  # the other server's part was wrong
+                problem = self._try(server, sink)
+            if problem is None:
                 return
-        raise max(reversed(problems), key=_weight)  # there is a server, and it gave the file or a problem
+            problems.append(problem)
+        raise max(reversed(problems), key=_weight)
+
+    def _try(self, server: str | None, sink: Sink) -> RocketVPNError | None:
+        """Fetch from one server and verify the whole; return what is the matter with the server, if anything is."""
+        try:
+            self._fetch(server, sink)
+            sink.require(self.signed.sha256)
+        except DownloadFailed as error:
+            if error.cause not in _THIS_SERVERS:
+                raise
+            if error.cause != "missing":
+                sink.begin_again()
+            return error
+        except _UNREACHABLE as error:
+            return error
+        return None
 
     def _fetch(self, server: str | None, sink: Sink) -> None:
         """Fetch from one server, again and again, as long as the calls bring enough."""

@@ -389,6 +389,14 @@ def test_what_one_server_cannot_give_a_mirror_does(
     assert [path.name for path in folder.iterdir()] == [release.name]
 
 
+def test_what_a_server_spoiled_before_it_was_cut_does_not_spoil_the_mirror(
+    hostile: Hostile, mirror: str, rocket: RocketVPN, folder: Path
+) -> None:
+    release = offered(rocket)
+    hostile.behave(PATH, cutting(CONTENT[::-1], [300_000, *[0] * 20]))
+    assert rocket.updates.download(release, folder).read_bytes() == CONTENT
+
+
 def test_a_mirror_without_the_file_does_not_end_what_can_be_completed_later(
     hostile: Hostile, mirror: str, rocket: RocketVPN, folder: Path
 ) -> None:

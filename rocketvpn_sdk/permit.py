@@ -51,7 +51,7 @@ class PermitSnapshot(NamedTuple):
 
 
 class Permit:
-    """Binds the rules to today's state. Holds no state of its own.
+    """Binds the rules to today's state, which it reads again when its stamp has changed.
 
     Args:
         in_force: returns the versions of the policy that hold.

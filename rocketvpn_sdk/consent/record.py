@@ -143,7 +143,7 @@ def receipt_of(document: dict[str, Any], *, now: float) -> ConsentReceipt:
         record_id=document["dct:identifier"],
         purpose=purpose,
         recipient=None if third is None else third.removeprefix("_:"),
-        document=wrapped,
+        document=msgspec.to_builtins(wrapped),  # a copy in all its parts: callers share the record
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections import deque
 from collections.abc import Container, Iterable, Iterator
 
 from rocketvpn_sdk import platforms
@@ -59,9 +58,11 @@ class Identifiers(SecretStruct, frozen=True):
 class _Needles(OneHolder):
     """What is looked for now."""
 
-    __slots__ = ("cores", "needles", "whole")
+    __slots__ = ("as_of", "cores", "needles", "whole")
 
-    def __init__(self, needles: Iterable[str], whole: frozenset[str]) -> None:
+    def __init__(self, needles: Iterable[str], whole: frozenset[str], as_of: int) -> None:
+        self.as_of = as_of
+        """``Known.changes`` from before they were made."""
         self.needles = tuple(needles)
         self.whole = whole
         """Those that count as whole words only."""
@@ -85,10 +86,10 @@ class Known(OneHolder):
     __slots__ = ("_lock", "_names", "_recent", "_search", "_values", "changes")
 
     def __init__(self, values: Iterable[str] = (), *, names: Iterable[str] = ()) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come while it is held
         self._names = frozenset(names)
         self._values = frozenset(values)
-        self._recent: deque[str] = deque(maxlen=_MOST_RECENT)
+        self._recent: tuple[str, ...] = ()
         self.changes = 0
         self._search: _Needles | None = None
         """``None``: made when a text is looked at next, since calls bring values more often than lines come."""
@@ -110,15 +111,14 @@ class Known(OneHolder):
         """Remember ``values`` that a call carried, as far as they could be told from words: a digit or an ``@``."""
         with self._lock:
             new = [value for value in values if _is_distinct(value) and value not in self._recent]
-            self._recent.extend(new)
             if new:
+                self._recent = (*self._recent, *new)[-_MOST_RECENT:]
                 self._change()
 
     def forget(self) -> None:
         """Forget all but the machine's names: what this device was bound to is deleted."""
         with self._lock:
-            self._values = frozenset()
-            self._recent.clear()
+            self._values, self._recent = frozenset(), ()
             self._change()
 
     def find(self, text: str) -> list[_Found]:
@@ -149,24 +149,23 @@ class Known(OneHolder):
                     yield places[start], places[end]
 
     def _change(self) -> None:
-        self._search = None
         self.changes += 1
+        self._search = None
 
     def _needles(self) -> _Needles:
-        search = self._search
-        if search is not None:  # nearly always: without the lock
-            return search
-        with self._lock:
-            if self._search is None:
-                self._search = self._prepared()
-            return self._search
+        """Return what is looked for now. Takes no lock: this very thread may hold it, below a signal handler."""
+        while True:
+            search = self._search
+            if search is not None and search.as_of == self.changes:
+                return search
+            self._search = self._prepared(self.changes)
 
-    def _prepared(self) -> _Needles:
+    def _prepared(self, as_of: int) -> _Needles:
         names = {form for name in self._names if _is_name(name) for form in _forms(name)}
         values = [value for value in (*self._values, *self._recent) if _SHORTEST <= len(value) <= _LONGEST]
         parts = {form for value in values if _is_distinct(value) for form in _forms(value)}
         words = {form for value in values if not _is_distinct(value) for form in _forms(value)}
-        return _Needles(names | words | parts, frozenset(names | words) - parts)
+        return _Needles(names | words | parts, frozenset(names | words) - parts, as_of)
 
     def __repr__(self) -> str:
         return f"Known({HIDDEN})"

@@ -32,7 +32,11 @@ class Lifetimes:
         self._shapes: dict[tuple[Any, ...], tuple[frozenset[str], float, Partition]] = {}
 
     def partition(self, partition: Partition) -> float:
-        """Return for how many seconds the keys of ``partition`` live at most: no longer than it was made for."""
+        """Return for how many seconds the keys of ``partition`` live at most: no longer than it was made for.
+
+        A version that narrows does so at once, also for what is stored already. One that no longer has the purpose, or
+        keeps nothing for it, leaves it no time at all.
+        """
         return self._of(partition)[0] if partition.stream == self._stream else partition.seconds
 
     def fits(self, partition: Partition, records: list[Stored]) -> bool:

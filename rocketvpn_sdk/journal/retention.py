@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 
@@ -12,21 +12,11 @@ from rocketvpn_sdk.journal.lifetimes import Lifetimes
 from rocketvpn_sdk.journal.repartitioning import COUNTERS, Counters, Repartitioning, counters
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.vault import SealedLog, Vault
-from rocketvpn_sdk.vault.partitions import Keeps
 from rocketvpn_sdk.vault.sweeping import is_due, stored_bytes, sweep, trim
 from rocketvpn_sdk.vault.transaction import partition_rows
 
 _SWEEP_BYTES = 1 << 20
 """One transaction removes at most this much, so that no caller waits for long."""
-
-
-def kept_by(policies: Sequence[Policy], stream: str) -> Keeps:
-    """Return how long the keys of partitions are kept: those of ``stream`` no longer than each of ``policies`` allows.
-
-    A version that narrows does so at once, also for what is stored already. One that no longer has the purpose, or
-    keeps nothing for it, leaves it no time at all.
-    """
-    return Lifetimes(policies, stream).partition
 
 
 class RetentionPurge:

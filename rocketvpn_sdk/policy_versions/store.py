@@ -29,10 +29,11 @@ logger = logging.getLogger(__name__)
 POLICY_STATE = "policy"
 
 _TRIES = 3
+_PLACE = "the policy in the vault"
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """The vault's document: small, since it is read again whenever something was written; the texts lie beside it."""
+    """The vault's document: small, since it is written at every notice shown; the texts lie beside it."""
 
     binding: str
     """The SHA-256 of a version's text, under which that lies in the vault."""
@@ -41,6 +42,11 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     shown: tuple[Shown, ...] = ()
     accepted: frozenset[Cell] = frozenset()
     """What is newly necessary in the newest version and was accepted ahead of its date."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The SHA-256 of each version's text."""
+        return (self.binding, self.newest) if self.newest else (self.binding,)
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -82,22 +88,25 @@ class Versions:
 
     def _read(self, kept: _Kept) -> PolicyState:
         """Return ``kept`` as policies; what is known already is not read again."""
-        now = self._now
-        binding = self._known(kept.binding)
-        pending = self._known(kept.newest) if kept.newest else None
+        now, known = self._now, {policy.sha256: policy for policy in (self._given, *self._now.policies)}
+        if not known.keys() >= set(kept.texts):
+            kept, texts = self._kept_with_texts()
+            known = {name: known.get(name) or parse_policy(text, path=_PLACE) for name, text in texts.items()}
+        binding, pending = known[kept.binding], known[kept.newest] if kept.newest else None
         if (binding, pending, kept.shown, kept.accepted) == (now.binding, now.pending, now.shown, now.accepted):
             return now
         change = rules.compare(binding, pending) if pending else None
         return PolicyState(binding, pending, change, kept.shown, kept.accepted)
 
-    def _known(self, sha256: str) -> Policy:
-        for policy in (*self._now.policies, self._given):
-            if policy.sha256 == sha256:
-                return policy
-        stored = self._vault.get(_text_name(sha256), _Text)
-        if stored is None:
+    def _kept_with_texts(self) -> tuple[_Kept, dict[str, str]]:
+        """Return what is kept and the texts, by SHA-256, of one moment: another process may replace them together."""
+        with self._vault.read() as (transaction, _):
+            kept = transaction.get(POLICY_STATE, _Kept)
+            found = {name: transaction.get(_text_name(name), _Text) for name in kept.texts} if kept else {}
+        texts = {name: stored.text for name, stored in found.items() if stored is not None}
+        if kept is None or len(texts) < len(found):
             raise VaultDamaged(part="a version of the policy")
-        return parse_policy(stored.text, path="the policy in the vault")
+        return kept, texts
 
     def set_aside(self) -> Policy | None:
         """Return the version that came with the app if what is known here is another text, and not just a newer one.
@@ -268,7 +277,7 @@ def policy_documents(transaction: Transaction) -> tuple[str, ...]:
     kept = transaction.get(POLICY_STATE, _Kept)
     if kept is None:
         return ()
-    return (POLICY_STATE, *(_text_name(sha256) for sha256 in (kept.binding, kept.newest) if sha256))
+    return (POLICY_STATE, *map(_text_name, kept.texts))
 
 
 def _kept(state: PolicyState) -> _Kept:

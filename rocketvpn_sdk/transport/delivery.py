@@ -235,7 +235,7 @@ class QueueDelivery:
             problem=problem_code(error) if error else item.problem,
             attempts=item.attempts + 1,
             due_at=due,
-            not_before=due if held else now + asked_for(min(asked - now, LONGEST)) if asked > now else 0.0,
+            not_before=due if held else min(due, now + asked_for(min(asked - now, LONGEST))) if asked > now else 0.0,
         )
         self._queue.update(later)
         logger.info(

@@ -75,7 +75,6 @@ class SentLedger(ForkSafe):
         self._stream = stream
         self._documents = documents
         self._policy = policy
-        self._key: bytes | None = None
         super().__init__()
 
     def begin(self, approved: ApprovedRequest, body: bytes, policy: Policy | None = None) -> str:
@@ -152,22 +151,19 @@ class SentLedger(ForkSafe):
         return tally(self._stream.read())
 
     def forget(self) -> None:
-        """Drop from memory the key, and what was ended of the records; anyone who destroys either calls this too."""
-        with self.lock:
-            self._key = None
+        """Drop from memory what was ended of the records; anyone who destroys them calls this too."""
         self._stream.forget_ended()
 
     def _fingerprint_key(self) -> bytes:
+        """Return the key that rests in the vault, each time: another process may have destroyed the one of before."""
         with self.lock:
-            if self._key is None:
-                stored = self._documents.get(SENT_KEY, SentKey)
-                if stored is None:
-                    made = SentKey(secrets.token_bytes(32))
-                    self._documents.put(SENT_KEY, made)
-                    # Another process may have made one at the same moment: the one that rests in the vault counts.
-                    stored = self._documents.get(SENT_KEY, SentKey) or made
-                self._key = stored.key
-            return self._key
+            stored = self._documents.get(SENT_KEY, SentKey)
+            if stored is None:
+                made = SentKey(secrets.token_bytes(32))
+                self._documents.put(SENT_KEY, made)
+                # Another process may have made one at the same moment: the one that rests in the vault counts.
+                stored = self._documents.get(SENT_KEY, SentKey) or made
+            return stored.key
 
 
 def _retention(policy: Policy) -> Duration:

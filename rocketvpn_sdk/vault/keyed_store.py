@@ -42,7 +42,7 @@ class KeyedStore(OneHolder):
         self.keys: OpenedKeys | None = None
         """``None``: locked."""
         self.changes = 0
-        """Transactions of this process that wrote more than records at the end of a log."""
+        """Transactions of this process that wrote more than records at the end of a log, also if they failed."""
         self.ended = ""
         """Why nothing can be used any more, in words."""
         self._known_documents: dict[str, dict[type, Any]] = {}
@@ -79,12 +79,14 @@ class KeyedStore(OneHolder):
     def known_documents(self) -> dict[str, dict[type, Any]]:
         """Return the documents read since another process last wrote, by name and type; the caller adds to them.
 
-        Each transaction of this process takes those out that it changes.
+        Each transaction of this process takes those out that it changes. Inside one, none is known: it is to be asked.
 
         Raises:
             VaultLocked, VaultClosed: unlock first.
         """
         self.require_keys()
+        if self._store.db.in_transaction:
+            return {}
         version = self._store.data_version()
         if version != self._known_version:
             self._known_documents.clear()
@@ -152,10 +154,10 @@ class KeyedStore(OneHolder):
                     try:
                         yield transaction
                         transaction.finish()
-                    finally:
+                    finally:  # before the commit: an interrupt just after it must leave nothing that is out of date
                         self._forget(transaction.changed_documents)
+                        self.changes += transaction.beyond_logs
             if transaction is not None:
-                self.changes += transaction.beyond_logs
                 return
             self.keys = self.load()  # another process rotated; never fetched inside a transaction
         raise VaultBusy(cause="changing")

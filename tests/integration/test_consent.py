@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.app_events import Crashed, SessionConnected
@@ -63,6 +64,36 @@ def recorded(rocket: RocketVPN) -> list[str]:
     rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=12))
     rocket.journal.flush()
     return [entry.purpose for entry in rocket.journal.read()]
+
+
+class Interrupted:
+    """A connection whose user presses Ctrl-C when the next transaction is just written."""
+
+    def __init__(self, db: Any) -> None:
+        self._db = db
+        self._pressed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def execute(self, statement: str, *values: Any) -> Any:
+        done = self._db.execute(statement, *values)
+        if statement == "COMMIT" and not self._pressed:
+            self._pressed = True
+            raise KeyboardInterrupt
+        return done
+
+
+@pytest.mark.clause("U3")
+def test_a_withdrawal_that_is_interrupted_when_it_is_written_counts_at_once(rocket: RocketVPN) -> None:
+    agree(rocket)
+    assert "improvement" in recorded(rocket)
+    store = rocket._components.vault._store
+    store._db = Interrupted(store._db)
+    with pytest.raises(KeyboardInterrupt):
+        rocket.consent.withdraw("improvement")
+    assert rocket.consent.status().purposes[0].state == "withdrawn"
+    assert "improvement" not in recorded(rocket)
 
 
 @pytest.mark.clause("U3")

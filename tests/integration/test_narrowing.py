@@ -16,7 +16,7 @@ from support.vaults import open_vault
 from rocketvpn_sdk import Config, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import VaultFull
-from rocketvpn_sdk.journal.retention import kept_by
+from rocketvpn_sdk.journal.lifetimes import Lifetimes
 from rocketvpn_sdk.policy import Duration, Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.vault import SealedLog, sealing
@@ -202,7 +202,7 @@ def test_only_the_log_is_meant(tmp_path: Path, clock: FakeClock) -> None:
         log.append("service", Duration("P90D"), stream)
         log.commit()
     clock.advance(40 * DAY)
-    kept = kept_by((bundled_policy(),), "log")
+    kept = Lifetimes((bundled_policy(),), "log").partition
     with vault.write() as transaction:
         assert {row.partition.stream: kept(row.partition) / DAY for row in partition_rows(transaction.db)} == {
             "log": 30,
@@ -214,7 +214,7 @@ def test_only_the_log_is_meant(tmp_path: Path, clock: FakeClock) -> None:
 
 
 def test_a_partition_is_never_kept_longer_than_it_was_made_for() -> None:
-    kept = kept_by((bundled_policy(),), "log")
+    kept = Lifetimes((bundled_policy(),), "log").partition
     assert kept(Partition("log", "service", "P1D")) == DAY
     assert kept(Partition("log", "service", "bound")) == 30 * DAY
     assert kept(Partition("log", "nothing", "P1D")) == 0

@@ -430,6 +430,18 @@ def test_forget_now_drops_the_ticket_of_a_user_who_does_not_care_to_wait(world: 
 
 
 @pytest.mark.clause("A3")
+def test_an_app_that_changes_a_report_changes_no_request(world: World, rocket: RocketVPN) -> None:
+    rocket.close()
+    with RocketVPN.open(world.config(server="https://localhost:9")) as offline:
+        offline.rights.delete(offline.rights.plan_delete("account"))
+        (waiting,) = offline.rights.view().waiting
+        waiting.content["scope"] = "logs"
+        assert offline.rights.view().waiting[0].content == {"exercise": "deletion", "scope": "account"}
+        offline.rights.forget_now()  # as the request says: all that is here
+    assert not world.folder.exists()
+
+
+@pytest.mark.clause("A3")
 def test_attack_forged_altered_replayed_or_foreign_receipt(world: World, rocket: RocketVPN, order: str) -> None:
     outcome = rocket.rights.delete(rocket.rights.plan_delete("device"))
     receipt = outcome.server.receipt

@@ -7,10 +7,12 @@ from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.vaults import Note, UnreliableSecrets, open_vault
 
+from rocketvpn_sdk.errors import VaultError
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.vault import Vault
 
@@ -51,6 +53,21 @@ def take(vault: Vault, step: Step, name: str, held: dict[str, Note], text: str) 
             vault.rotate()
         case "look":
             assert vault.get(name, Note) == held.get(name)
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+def test_inside_a_transaction_only_the_transaction_is_asked(tmp_path: Path, read_before: bool) -> None:
+    """What is remembered is from before it: an answer must not depend on who asked earlier."""
+    with closing(open_vault(tmp_path / "vault", UnreliableSecrets())) as vault:
+        vault.put("one", Note("before"))
+        if read_before:
+            assert vault.get("one", Note) == Note("before")
+        with vault.write() as transaction:
+            transaction.put("one", Note("after"))
+            with pytest.raises(VaultError):
+                vault.get("one", Note)
+            assert transaction.get("one", Note) == Note("after")
+        assert vault.get("one", Note) == Note("after")
 
 
 @given(STEPS)

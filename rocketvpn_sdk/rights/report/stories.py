@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent import ConsentReceipt, ConsentStatus, PurposeStatus
 from rocketvpn_sdk.consent.ledger import ConsentState, key_of
@@ -93,7 +95,7 @@ def waiting(say: Describer, items: Iterable[QueueItem]) -> tuple[Waiting, ...]:
             since=utc(item.created_at),
             state=item.state,
             problem=item.problem,
-            content=item.body,
+            content=msgspec.to_builtins(item.body),  # a copy: the body itself is what the server is told
         )
         for item in items
     )

@@ -267,6 +267,24 @@ def test_a_later_no_is_never_older_than_a_yes_however_the_clock_is_turned(adult:
     assert ledger.entries["improvement"].state == "withdrawn"
 
 
+def test_a_receipt_is_a_copy_that_its_holder_can_change(adult: ConsentSetup) -> None:
+    """What was read of a record is remembered: a change of one receipt must not reach the next."""
+    adult.agree()
+    adult.consent.withdraw("improvement")
+    before = adult.consent.receipts()[-1].document
+    record = adult.consent.receipts()[-1].document["dpv:hasRecordOfActivity"]
+    record[EVENTS].clear()
+    record["dpv:hasProcess"].clear()
+    context = adult.consent.receipts()[-1].document["@context"]
+    context.clear()
+    after = adult.consent.receipts()[-1].document
+    assert (after["dpv:hasRecordOfActivity"], after["@context"]) == (
+        before["dpv:hasRecordOfActivity"],
+        before["@context"],
+    )
+    assert len(after["dpv:hasRecordOfActivity"][EVENTS]) == 2
+
+
 # ---------------------------------------------------------------- the server's notices
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import unicodedata
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, Pending
+from rocketvpn_sdk.journal import known as known_values
 from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
 from rocketvpn_sdk.journal.scrub import REMOVED, Scrubber
 from rocketvpn_sdk.platforms import personal_names
@@ -104,6 +106,33 @@ def test_only_the_newest_values_of_calls_are_remembered() -> None:
     known.seen([f"code-{number:06}" for number in range(60)])
     assert known.find("code-000000") == []
     assert known.find("code-000059")
+
+
+@pytest.mark.parametrize("meanwhile", ["find", "seen", "forget"])
+def test_a_signal_handler_that_comes_while_it_is_prepared_neither_waits_nor_gets_lost(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    known, forms = Known(["RV-OLD-1111"]), known_values._forms
+    handlers = [
+        {"find": lambda: known.find("x"), "seen": lambda: known.seen(["RV-NEW-2222"]), "forget": known.forget}[
+            meanwhile
+        ]
+    ]
+
+    def interrupted(value: str) -> set[str]:
+        while handlers:
+            handlers.pop()()
+        return forms(value)
+
+    monkeypatch.setattr(known_values, "_forms", interrupted)
+    found: list[bool] = []
+    text = "rv-old-1111 rv-new-2222"
+    thread = threading.Thread(target=lambda: found.append(bool(known.find(text))), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert len(found) == 1
+    places = sorted(text[start:end] for start, end in known.find(text))
+    assert places == {"find": ["rv-old-1111"], "seen": ["rv-new-2222", "rv-old-1111"], "forget": []}[meanwhile]
 
 
 @given(st.text(), st.text(min_size=3, max_size=30))

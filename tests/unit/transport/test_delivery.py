@@ -330,6 +330,17 @@ def test_whoever_asks_for_it_now_waits_no_longer_than_the_server_asks(post: Post
     assert post.deliver(ahead=True) == ["a1"]
 
 
+@pytest.mark.parametrize("seconds", [1, 1000, 2 * DAY])
+def test_what_is_due_by_itself_goes_as_well_when_somebody_asks_for_it(post: Post, seconds: float) -> None:
+    """What the server asks for is spread at random, once for each of the two: the second is never the later one."""
+    post.add(*[f"{letter}1" for letter in "abcdefghijklmnop"], subject="")
+    again = post.clock.time() + seconds
+    for each in post.queue.items():
+        put_off = post.delivery.postpone(each, ServerError(operation="x", status=503, problem="p", retry_at=again))
+        assert put_off.not_before <= put_off.due_at
+        assert put_off.not_before >= min(again, post.clock.time() + DAY)
+
+
 def test_a_clock_that_was_wrong_puts_nothing_off(post: Post) -> None:
     post.add("a1")
     post.server.answers["a1"] = NO_ANSWER

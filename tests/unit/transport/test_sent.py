@@ -2,16 +2,22 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import pytest
 from support.memory_vault import MemoryDocuments, MemoryStream
+from support.vaults import open_vault
 
 from rocketvpn_sdk.errors import EgressBlocked, VaultFull
 from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.testing import MemorySecrets
 from rocketvpn_sdk.transport import SENT_KEY, SentLedger
 from rocketvpn_sdk.transport.guard import ApprovedRequest
 from rocketvpn_sdk.transport.sent import SentKey
+from rocketvpn_sdk.vault import SealedLog
+from rocketvpn_sdk.vault.partitions import PartitionChoice
 
 PASSED = ApprovedRequest(bundled_policy().operations["tunnel.register"], ("tunnel_public_key", "region"))
 BODY = b'{"public_key":"planted-value"}'
@@ -70,6 +76,25 @@ def test_outcomes_find_their_beginnings(ledger: SentLedger) -> None:
         (1, "not delivered: server-unreachable"),
         (2, "409 conflict"),
     ]
+
+
+@pytest.mark.clause("A3")
+def test_a_key_that_another_process_deleted_is_used_no_more(tmp_path: Path) -> None:
+    secrets = MemorySecrets()
+    with (
+        closing(open_vault(tmp_path / "vault", secrets)) as here,
+        closing(open_vault(tmp_path / "vault", secrets)) as there,
+    ):
+        ledger = SentLedger(SealedLog(here, "sent"), here, bundled_policy)
+        ledger.begin(PASSED, BODY)
+        with there.shredding() as transaction:  # as a deletion of the device does
+            transaction.shred(PartitionChoice())
+            transaction.drop_all_documents()
+        ledger.begin(PASSED, BODY)
+        (entry,) = ledger.entries()
+        assert ledger.matches(entry, BODY)
+        other = SentLedger(SealedLog(there, "sent"), there, bundled_policy)
+        assert other.matches(entry, BODY)
 
 
 def test_since_is_handed_on(documents: MemoryDocuments) -> None:

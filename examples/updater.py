@@ -61,7 +61,10 @@ def update(rocket: RocketVPN, folder: Path, installer: list[str]) -> int:
     file = rocket.updates.download(found.release, folder, show)
     print(f"\nVersion {found.release.version}: {file.name}")
     # Once more, right before it runs: since the download, others may have had access to the folder.
-    rocket.updates.certify(file)
+    # The version counts as well: a package of an older one, which has a hole by now, was signed too.
+    if rocket.updates.certify(file).version != found.release.version:
+        print("Another version took the place of the download: nothing was started.", file=sys.stderr)
+        return 1
     return subprocess.run([*installer, str(file)], check=False).returncode  # noqa: S603 - what the app named
 
 

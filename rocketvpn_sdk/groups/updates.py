@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.signed_files import TrustedFiles
     from rocketvpn_sdk.transport import Api
 
-_NO_VERSION = "updates need app_version, the version of the app that is installed (Config(app_version=...))"
+_NO_VERSION = "updates need app_version, the version of the app that is installed"
 _ROOM = 32
 """Characters that the name of an unfinished download has more."""
 _LARGEST_MANIFEST = 16 << 20
@@ -84,6 +84,8 @@ class Updates:
 
     def known(self) -> UpdateCheck:
         """Return what the signed list that was fetched last offers; without a connection, until its signatures expire.
+
+        It is fetched if the device knows of a newer one, from ``policy.check`` or from a ``check`` that was cut.
 
         Raises:
             UpdateRefused: they have ``expired``: ``check`` first.

@@ -105,8 +105,9 @@ def _carries_no_more(operation: Operation, known: Operation | None, present: Cou
 def _names_public_file(old: Policy, operation: Operation) -> bool:
     """Whether ``operation`` is new, and what it carries is the name of a file that anybody may fetch.
 
-    Nobody says who asks, and the values come from the operator's signed list, not from this device. ``old`` lets the
-    same fields go to the same recipient for the same purpose, and lets ``tuf.target`` name files by any such text.
+    Nobody says who asks, and the values stand in the operator's signed list; where installed files are certified, the
+    version is that of this device. ``old`` lets the same fields go to the same recipient for the same purpose, and
+    lets ``tuf.target`` name files by any such text.
     """
     named = _PUBLIC_FILES.get(operation.id, frozenset())
     fields = [old.fields.get(name) for name in operation.fields]

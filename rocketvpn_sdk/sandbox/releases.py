@@ -1,10 +1,12 @@
 """Releases of the software as an operator publishes them: a signed list, and the files that it names (U4).
 
-Two keys sign the list, for a role of its own: neither the server nor one stolen key can offer a release.
+Two keys sign the list, for a role of its own: neither the server nor one of the two can offer a release. The key of
+``targets`` says which two they are.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import stat
 from collections.abc import Callable, Sequence
@@ -23,6 +25,8 @@ from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
 PATH = "/releases/{platform}/{app_version}/{file}"
 _FOLDER = "releases"
+_PLACE = re.compile(r"(\w+)`$")
+"""Ends what msgspec says: the last part of a path, which is the name of a value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ class Releases:
         def change(listed: wire.ReleaseList) -> wire.ReleaseList:
             channel = listed.channels.get(new.channel, wire.Channel())
             before = next((each for each in channel.releases if each.version == new.version), None)
-            if before is not None and before.files.get(new.platform, files) != files:
+            published = (each for other in listed.channels.values() for each in other.releases)
+            if any(each.version == new.version and each.files.get(new.platform, files) != files for each in published):
                 raise ValueError("this version was published with other files; a changed file needs a new version")
             release = wire.ListedRelease(
                 version=new.version,
@@ -81,6 +86,7 @@ class Releases:
                 vault_format=new.vault_format,
                 files={**(before.files if before else {}), new.platform: files},
                 rollout=new.rollout,
+                withdrawn=before is not None and before.withdrawn,
                 roll_back=new.roll_back,
             )
             others = (each for each in channel.releases if each.version != new.version)
@@ -201,5 +207,7 @@ def _encoded(value: msgspec.Struct, kind: type[msgspec.Struct]) -> bytes:
     try:
         msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise ValueError(f"a value cannot be published: {error}") from None
+        place = _PLACE.search(str(error))
+        what = place[1] if place else "a value"
+        raise ValueError(f"{what!r} cannot be published: it has characters, or a size, that it may not have") from None
     return content

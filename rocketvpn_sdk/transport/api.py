@@ -29,6 +29,7 @@ from rocketvpn_sdk.transport.revoked import Revocation
 from rocketvpn_sdk.transport.sent import SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.values import names_somebody
+from rocketvpn_sdk.vault.due import asked_for
 
 T = TypeVar("T")
 _NOT_SATISFIABLE = 416
@@ -235,7 +236,7 @@ class Api:
             at_most: the longest file to take, in bytes.
 
         Returns:
-            The file; ``None`` where the server has none (404, or 403 as some file servers say).
+            The file; ``None`` where the server has none (404, 410, or 403 as some file servers say).
 
         Raises:
             OperationUndeclared, EgressBlocked, ValueRefused: it may not go; nothing was sent.
@@ -261,7 +262,7 @@ class Api:
             server: the origin of a mirror, one of the recipient's hosts; ``None``: the server itself.
 
         Returns:
-            Whether the server has it (else 404, or 403 as some file servers say).
+            Whether the server has it (else 404, 410, or 403 as some file servers say).
 
         Raises:
             DownloadFailed: the answer is not the rest of this file.
@@ -277,9 +278,17 @@ class Api:
             raise DownloadFailed(cause="length")
         return self._has_file(operation, reply, statuses=(200, 206))
 
-    def pause(self, failures: int) -> None:
-        """Wait before a failed download goes on: longer after each of ``failures``; closing ends it."""
-        self._exchange.retries.pause(full_jitter(failures))
+    def pause(self, failures: int, until: float | None) -> bool:
+        """Wait before a failed download goes on: longer after each of ``failures``; closing ends it.
+
+        Returns:
+            Whether it may go on: the server may ask to wait ``until`` a time that is too far away.
+        """
+        asked = max(0.0, (until or 0.0) - self._exchange.clock.time())
+        if asked > self.limits.total_timeout:
+            return False
+        self._exchange.retries.pause(asked_for(asked) + full_jitter(failures))
+        return True
 
     def invoke(self, operation: str, fields: Mapping[str, Any], idempotency_key: str | None = None) -> Any:
         """Call one of the app's own operations: the logic of ``rocket.call``.
@@ -341,7 +350,7 @@ class Api:
             raise OperationUndeclared(operation=operation, problem="files are fetched without saying who asks")
 
     def _has_file(self, operation: str, reply: HttpReply, *, statuses: tuple[int, ...]) -> bool:
-        if reply.status in (403, 404):
+        if reply.status in (403, 404, 410):
             return False
         if reply.status not in statuses:
             depth = self.limits.max_json_depth

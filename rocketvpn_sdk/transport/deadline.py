@@ -39,6 +39,13 @@ def within(seconds: float) -> Iterator[None]:
         _current.reset(token)
 
 
+def begin_again(seconds: float) -> None:
+    """Give the call in progress ``seconds`` from now on: it is a long one, and brought enough until now."""
+    deadline = _current.get()
+    if deadline is not None:
+        deadline.end = time.monotonic() + seconds
+
+
 @contextmanager
 def paused() -> Iterator[None]:
     """Stop the clock: a person is being asked, who may take as long as it takes."""

@@ -130,8 +130,7 @@ class Exchange:
             VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
         """
         draft = self._draft(call, held or self.permit.held())
-        seconds = self.limits.total_timeout if call.into is None else call.into.seconds
-        with self.in_flight.one(), deadline.within(seconds):
+        with self.in_flight.one(), deadline.within(self.limits.total_timeout):
             record = self._ledger.begin(draft.approved, draft.body or b"", draft.held.policies[-1])
             outcome = "interrupted"
             try:

@@ -11,6 +11,7 @@ import httpx
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.errors import DownloadFailed, RocketVPNError
 from rocketvpn_sdk.limits import Limits
+from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.failures import Failure
 
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)")
@@ -39,8 +40,6 @@ class Receiver:
         self._held = 0
         self._window = limits.total_timeout
         self._least = int(limits.slowest_download * limits.total_timeout)
-        self.seconds = limits.total_timeout + self._left / max(limits.slowest_download, 1)
-        """The longest time that the whole answer may take."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -80,6 +79,7 @@ class Receiver:
 
     def _take(self, body: Iterable[bytes]) -> None:
         began, came = time.monotonic(), 0
+        deadline.begin_again(2 * self._window)  # the body may be long; what came before it had the time of any call
         try:
             for piece in body:
                 self._left -= len(piece)
@@ -92,6 +92,7 @@ class Receiver:
                     if came < self._least:
                         raise httpx.ReadTimeout("too slow")
                     began, came = now, 0
+                    deadline.begin_again(2 * self._window)
         finally:  # also what came before the line was cut
             self._flush()
         if self._left:

@@ -74,7 +74,7 @@ class ApiCall(SecretStruct, frozen=True, kw_only=True):
     at_most: int | None = None
     """The longest answer to take, in bytes; ``None``: ``Limits.max_response_bytes``, which refusals always have."""
     into: Receiver | None = None
-    """What takes the answer's body where that is a file; it also says how long the call may take."""
+    """What takes the answer's body where that is a file; it gives the call more time as long as enough of it comes."""
     server: str | None = None
     """The origin to ask in place of the usual one; the guard holds its host against the recipient's."""
 

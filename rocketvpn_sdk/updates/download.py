@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import file_digest
 from pathlib import Path
 
 from rocketvpn_sdk import platforms
-from rocketvpn_sdk.errors import CallbackFailed, DownloadCancelled, DownloadFailed
+from rocketvpn_sdk.errors import CallbackFailed, DownloadCancelled, DownloadFailed, RocketVPNError
 from rocketvpn_sdk.files import require_file, why
 from rocketvpn_sdk.updates.remote import RemoteFile, Sink
 
@@ -19,6 +19,11 @@ Progress = Callable[[int, int], object]
 """Called with the bytes that are here and with all of them; if it returns ``False``, the download ends."""
 
 _BLOCK = 1 << 20
+_TAKEN = "another file has its name already"
+_FINAL = (DownloadFailed, DownloadCancelled, CallbackFailed, OSError)
+"""After these, nothing is left to go on with."""
+_WRITABLE = 0o022
+"""The mode bits by which other users can change a file."""
 
 
 def to_file(file: RemoteFile, path: Path, progress: Progress | None) -> None:
@@ -31,18 +36,21 @@ def to_file(file: RemoteFile, path: Path, progress: Progress | None) -> None:
         RocketVPNError: the servers cannot be reached; what is here stays for the next try.
     """
     with _folder_errors(path.parent):
+        part = path.with_name(f".{path.name}.{file.signed.sha256[:16]}.part")
         if _is_there(path, file):
+            _remove(part)  # of a process that was killed when it had both names
             _tell(progress, file.signed.length, file.signed.length)
             return
-        part = path.with_name(f".{path.name}.{file.signed.sha256[:16]}.part")
         with _discarded_on_error(part):
             with _opened(part) as handle:
                 _fill(file, handle, path.parent, progress)
                 platforms.sync_file(handle)
                 if not platforms.keeps_open_files():  # while it is held
-                    part.replace(path)
+                    if not _is_still(part, handle):
+                        raise OSError(0, "another file took the place of the download")
+                    _give_name(part, path)
             if platforms.keeps_open_files():
-                part.replace(path)
+                _give_name(part, path)
         platforms.sync_folder(path.parent)
 
 
@@ -128,11 +136,31 @@ def _is_still(part: Path, handle: int) -> bool:
 def _discarded_on_error(part: Path) -> Iterator[None]:
     try:
         yield
-    except (DownloadFailed, DownloadCancelled, CallbackFailed, OSError) as error:
-        if getattr(error, "cause", "") != "busy":
-            with suppress(OSError):
-                part.unlink()
+    except (RocketVPNError, OSError) as error:
+        if getattr(error, "cause", "") != "busy" and (isinstance(error, _FINAL) or _is_empty(part)):
+            _remove(part)
         raise
+
+
+def _give_name(part: Path, path: Path) -> None:
+    """Give the verified file its name, which nothing else must have got meanwhile."""
+    try:
+        platforms.move_without_replacing(part, path)
+    except FileExistsError:
+        raise FileExistsError(errno.EEXIST, _TAKEN) from None
+    _remove(part)
+
+
+def _is_empty(part: Path) -> bool:
+    try:
+        return part.lstat().st_size == 0
+    except OSError:
+        return False
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
 
 
 def _is_there(path: Path, file: RemoteFile) -> bool:
@@ -142,14 +170,16 @@ def _is_there(path: Path, file: RemoteFile) -> bool:
         OSError: something else has its name.
     """
     try:
-        found = require_file(path)
+        require_file(path)
     except FileNotFoundError:
         return False
-    if found.st_size == file.signed.length:
-        with path.open("rb") as content:
-            if hashlib.file_digest(content, "sha256").hexdigest() == file.signed.sha256:
-                return True
-    raise FileExistsError(errno.EEXIST, "another file has its name already")
+    with os.fdopen(platforms.open_to_read(path, follow=False), "rb") as content:
+        found = os.fstat(content.fileno())
+        if found.st_size != file.signed.length or file_digest(content, "sha256").hexdigest() != file.signed.sha256:
+            raise FileExistsError(errno.EEXIST, _TAKEN)
+        if platforms.is_anothers(found) or platforms.open_to_others(found) & _WRITABLE:
+            raise FileExistsError(errno.EEXIST, "a file that other users can change has its name already")
+    return True
 
 
 @contextmanager
@@ -162,6 +192,4 @@ def _folder_errors(folder: Path) -> Iterator[None]:
 
 def _failed(error: OSError, folder: Path) -> DownloadFailed:
     cause, problem = why(error)
-    if isinstance(error, FileExistsError):
-        problem = "another file has its name already"
     return DownloadFailed(cause="full" if cause == "full" else "folder", folder=str(folder), problem=problem)

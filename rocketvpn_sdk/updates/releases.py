@@ -109,7 +109,7 @@ def offers(listed: ReleaseList, app: InstalledApp, number: int, trusted_until: d
     usable = sorted(_usable(channel, app), key=lambda release: order(release.version), reverse=True)
     newer = [release for release in usable if order(release.version) > order(app.version)]
     due = [release for release in newer if place(number, release.version) < release.rollout]
-    withdrawn = any(release.withdrawn and release.version == app.version for release in channel.releases)
+    withdrawn = any(release.withdrawn and order(release.version) == order(app.version) for release in channel.releases)
     required = withdrawn or order(app.version) < order(channel.minimum)
     if required and not any(order(release.version) >= order(channel.minimum) for release in due):
         due = [release for release in newer if release.rollout]

@@ -78,23 +78,31 @@ class RemoteFile:
             TransportError, ServerError, RateLimited: no server can be reached; what is there can be completed later.
             OperationUndeclared, EgressBlocked, VaultError: the calls may not go.
         """
-        problem: RocketVPNError | None = None
+        problems: list[RocketVPNError] = []
         for server in self._servers:
-            try:
-                self._fetch(server, sink)
-                sink.require(self.signed.sha256)
-            except DownloadFailed as error:
-                if error.cause not in _THIS_SERVERS:
-                    raise
-                problem = error
-                if error.cause != "missing":
-                    sink.begin_again()
-            except _UNREACHABLE as error:
-                problem = error
-            else:
+            continued = server is not None and sink.have > 0
+            problem = self._try(server, sink)
+            if continued and isinstance(problem, DownloadFailed) and not sink.have:  # the other server's part was wrong
+                problem = self._try(server, sink)
+            if problem is None:
                 return
-        if problem is not None:  # pragma: no branch - there is a server, and it gave the file or a problem
-            raise problem
+            problems.append(problem)
+        raise max(reversed(problems), key=_weight)
+
+    def _try(self, server: str | None, sink: Sink) -> RocketVPNError | None:
+        """Fetch from one server and verify the whole; return what is the matter with the server, if anything is."""
+        try:
+            self._fetch(server, sink)
+            sink.require(self.signed.sha256)
+        except DownloadFailed as error:
+            if error.cause not in _THIS_SERVERS:
+                raise
+            if error.cause != "missing":
+                sink.begin_again()
+            return error
+        except _UNREACHABLE as error:
+            return error
+        return None
 
     def _fetch(self, server: str | None, sink: Sink) -> None:
         """Fetch from one server, again and again, as long as the calls bring enough."""
@@ -107,8 +115,14 @@ class RemoteFile:
             try:
                 if not self._api.download(DOWNLOAD, path=self._path, into=into, server=server):
                     raise DownloadFailed(cause="missing")
-            except _UNREACHABLE:
+            except _UNREACHABLE as error:
                 failures = 1 if sink.have - first >= enough else failures + 1
-                if failures >= limits.retry_attempts:
+                if failures >= limits.retry_attempts or not self._api.pause(failures, error.retry_at):
                     raise
-                self._api.pause(failures)
+
+
+def _weight(error: RocketVPNError) -> int:
+    """Return what of several servers' problems counts: a changed file is told, and what can go on later is kept."""
+    if isinstance(error, DownloadFailed):
+        return {"missing": 0, "changed": 3}.get(error.cause, 2)
+    return 1

@@ -19,12 +19,13 @@ from support.hostile_server import Answer, Asked, Behaviour, Hostile, hostile_se
 from support.releases import CONTENT, installed, publish
 from support.world import World
 
-from rocketvpn_sdk import Limits, RocketVPN
+from rocketvpn_sdk import Limits, RocketVPN, platforms
 from rocketvpn_sdk.errors import (
     CallbackFailed,
     DownloadCancelled,
     DownloadFailed,
     EgressBlocked,
+    RateLimited,
     ReleaseRefused,
     ServerError,
     ServerTimeout,
@@ -279,8 +280,11 @@ def test_a_changed_file(hostile: Hostile, rocket: RocketVPN, release: Release, f
     assert "Someone may be changing" in error.remedy
 
 
-def test_a_file_that_is_not_there(hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path) -> None:
-    hostile.behave(PATH, answering(b"HTTP/1.1 404 -\r\nContent-Length: 0\r\n\r\n"))
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_file_that_is_not_there(
+    hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path, status: int
+) -> None:
+    hostile.behave(PATH, answering(f"HTTP/1.1 {status} -\r\nContent-Length: 0\r\n\r\n".encode()))
     fails(rocket, release, folder, "missing")
 
 
@@ -305,6 +309,39 @@ def test_slow_retrieval(hostile: Hostile, tmp_path: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "slow",
+    [
+        (b"HTTP/1.1 200 -\r\nX: ", b"x"),
+        (b"", b"HTTP/1.1 103 -\r\n\r\n"),
+        (b"HTTP/1.1 200 -\r\nContent-Type: text/html\r\nContent-Length: 90000\r\n\r\n", b"x"),
+        (head(0, SIZE, Content_Length="", Transfer_Encoding="chunked") + b"1;", b"x"),
+    ],
+    ids=["headers", "early answers", "a page", "the length of a piece"],
+)
+def test_what_is_slow_and_no_byte_of_the_file(
+    hostile: Hostile, tmp_path: Path, folder: Path, slow: tuple[bytes, bytes]
+) -> None:
+    """A large file may take hours, and everything around it no longer than in any other call."""
+    drops = 0
+
+    def dripping(_: Asked, __: Callable[[], Answer]) -> Iterable[bytes]:
+        nonlocal drops
+        yield slow[0]
+        while hostile.waited(0.02):
+            yield slow[1]
+            drops += 1
+
+    limits = Limits(total_timeout=0.5, read_timeout=60, slowest_download=64 << 10, retry_attempts=2)
+    world = World(hostile.sandbox, tmp_path / "vault")
+    with installed(world) as patient:
+        release = offered(patient)
+    hostile.behave(PATH, dripping)
+    with installed(world, limits=limits) as rocket, pytest.raises(ServerTimeout):
+        rocket.updates.download(release, folder)
+    assert drops < 500
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         b"HTTP/1.1 200 -\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<p>Hi</p>",
@@ -319,7 +356,7 @@ def test_what_is_not_the_file_at_all(
     hostile.behave(PATH, answering(answer))
     with pytest.raises(ServerError):
         rocket.updates.download(release, folder)
-    assert all(path.stat().st_size == 0 for path in folder.iterdir())
+    assert list(folder.iterdir()) == [], "there is nothing to go on with"
 
 
 # ---------------------------------------------------------------- mirrors
@@ -351,6 +388,47 @@ def test_what_one_server_cannot_give_a_mirror_does(
     hostile.behave(PATH, behaviour)
     assert rocket.updates.download(release, folder).read_bytes() == CONTENT
     assert [path.name for path in folder.iterdir()] == [release.name]
+
+
+def test_what_a_server_spoiled_before_it_was_cut_does_not_spoil_the_mirror(
+    hostile: Hostile, mirror: str, rocket: RocketVPN, folder: Path
+) -> None:
+    release = offered(rocket)
+    hostile.behave(PATH, cutting(CONTENT[::-1], [300_000, *[0] * 20]))
+    assert rocket.updates.download(release, folder).read_bytes() == CONTENT
+
+
+def test_a_mirror_without_the_file_does_not_end_what_can_be_completed_later(
+    hostile: Hostile, mirror: str, rocket: RocketVPN, folder: Path
+) -> None:
+    release = offered(rocket)
+    (hostile.sandbox.folder.parent / "mirror" / "releases").unlink()
+    hostile.behave(PATH, cutting(CONTENT, [400_000, *[0] * 20]))
+    with pytest.raises(ServerUnreachable):
+        rocket.updates.download(release, folder)
+    (part,) = folder.iterdir()
+    assert part.read_bytes() == CONTENT[: part.stat().st_size] != b""
+
+
+def test_that_someone_changes_it_is_said_also_if_the_mirror_cannot_be_reached(
+    hostile: Hostile, rocket: RocketVPN, folder: Path
+) -> None:
+    hostile.sandbox.releases.mirrored(["https://localhost:9"])
+    release = offered(rocket)
+    hostile.behave(PATH, answering(head(0, SIZE), CONTENT[::-1]))
+    fails(rocket, release, folder, "changed")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_to_wait_is_not_asked_again_at_once(
+    hostile: Hostile, rocket: RocketVPN, release: Release, folder: Path, status: int
+) -> None:
+    refusal = f"HTTP/1.1 {status} -\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
+    hostile.behave(PATH, answering(refusal.encode()))
+    with pytest.raises((RateLimited, ServerError)) as caught:
+        rocket.updates.download(release, folder)
+    assert caught.value.retry_at is not None
+    assert len(hostile.asked_for(PATH)) == 1
 
 
 def test_a_mirror_that_the_policy_does_not_name_is_not_asked(hostile: Hostile, rocket: RocketVPN, folder: Path) -> None:
@@ -429,6 +507,65 @@ def test_a_part_that_is_somebody_elses_too(rocket: RocketVPN, release: Release, 
         rocket.updates.download(release, folder)
     assert victim.read_bytes() == b"mine"
     assert list(folder.iterdir()) == []
+
+
+def test_a_process_that_was_killed_when_the_file_had_both_names(
+    rocket: RocketVPN, release: Release, folder: Path
+) -> None:
+    place = rocket.updates.download(release, folder)
+    os.link(place, folder / f".{release.name}.{release.sha256[:16]}.part")
+    assert rocket.updates.download(release, folder) == place
+    assert list(folder.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("owner", ["another's", "writable"])
+def test_what_is_there_already_and_others_can_change(
+    rocket: RocketVPN, release: Release, folder: Path, owner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the right bytes until it was looked at, and others the moment after."""
+    place = folder / release.name
+    place.write_bytes(CONTENT)
+    place.chmod(0o666 if owner == "writable" else 0o644)
+    if owner == "another's":
+        anothers = platforms.is_anothers
+        monkeypatch.setattr(platforms, "is_anothers", lambda found: found.st_size == SIZE or anothers(found))
+    with pytest.raises(DownloadFailed) as caught:
+        rocket.updates.download(release, folder)
+    assert caught.value.cause == "folder"
+    assert "other users can change" in caught.value.message
+    assert place.read_bytes() == CONTENT
+
+
+def test_what_gets_the_name_meanwhile_is_not_replaced(rocket: RocketVPN, release: Release, folder: Path) -> None:
+    place = folder / release.name
+
+    def write(have: int, length: int) -> None:
+        if have == length:
+            place.write_bytes(b"mine")
+
+    fails_beside(rocket, release, folder, write, "another file has its name already")
+    assert place.read_bytes() == b"mine"
+    assert list(folder.iterdir()) == [place]
+
+
+def test_another_file_in_the_place_of_what_was_verified(rocket: RocketVPN, release: Release, folder: Path) -> None:
+    def exchange(have: int, length: int) -> None:
+        if have == length:
+            (part,) = folder.iterdir()
+            (folder.parent / "evil").write_bytes(b"evil")
+            (folder.parent / "evil").replace(part)
+
+    fails_beside(rocket, release, folder, exchange, "another file took the place")
+    assert not (folder / release.name).exists()
+
+
+def fails_beside(
+    rocket: RocketVPN, release: Release, folder: Path, progress: Callable[[int, int], object], said: str
+) -> None:
+    with pytest.raises(DownloadFailed) as caught:
+        rocket.updates.download(release, folder, progress)
+    assert caught.value.cause == "folder"
+    assert said in caught.value.message
 
 
 def test_cancelled(rocket: RocketVPN, release: Release, folder: Path) -> None:

@@ -90,10 +90,12 @@ def release_keys(repository: Path) -> list[CryptoSigner]:
     return [CryptoSigner(load_pem_private_key(pem, password=None)) for pem in pems]
 
 
-def forge(repository: Path, *signers: CryptoSigner, meta: MetaFile | None = None) -> None:
+def forge(
+    repository: Path, *signers: CryptoSigner, meta: MetaFile | None = None, targets: MetaFile | None = None
+) -> None:
     """Serve a list that offers version 9, signed by ``signers``; with the stolen keys of snapshot and timestamp.
 
-    ``meta``: what the snapshot says of the role in place of that.
+    ``meta``: what the snapshot says of the role in place of that; ``targets``: what it says of other targets metadata.
     """
     version = role_version(repository) + 1
     signed: Targets = load(repository, f"{version - 1}.{ROLE}.json").signed
@@ -105,14 +107,15 @@ def forge(repository: Path, *signers: CryptoSigner, meta: MetaFile | None = None
     signed.targets[RELEASES_TARGET] = target
     signed.version = version
     content = put(repository, f"{version}.{ROLE}.json", signed, *signers)
-    serve_snapshot(repository, meta or MetaFile.from_data(version, content, ["sha256"]))
+    serve_snapshot(repository, meta or MetaFile.from_data(version, content, ["sha256"]), targets)
 
 
-def serve_snapshot(repository: Path, meta: MetaFile) -> None:
+def serve_snapshot(repository: Path, meta: MetaFile, targets: MetaFile | None = None) -> None:
     version = version_of(repository, "snapshot") + 1
     snapshot = load(repository, f"{version - 1}.snapshot.json").signed
     snapshot.version = version
     snapshot.meta[f"{ROLE}.json"] = meta
+    snapshot.meta["targets.json"] = targets or snapshot.meta["targets.json"]
     content = put(repository, f"{version}.snapshot.json", snapshot, thief(repository, "snapshot"))
     timestamp = load(repository, "timestamp.json").signed
     timestamp.version += 1
@@ -216,6 +219,21 @@ def test_wrong_keys(rocket: RocketVPN, repository: Path, who: str) -> None:
 
 def test_both_keys_stolen_is_what_it_takes(rocket: RocketVPN, repository: Path) -> None:
     forge(repository, *release_keys(repository))
+    assert offered(rocket.updates.check()).version == "9.9"
+
+
+def test_the_key_of_targets_says_whose_two_keys_count(rocket: RocketVPN, repository: Path) -> None:
+    """docs/publishing.md says so: it is kept as well as those two, or in two hands as well."""
+    mine = [CryptoSigner.generate_ed25519(), CryptoSigner.generate_ed25519()]
+    version = version_of(repository, "targets") + 1
+    targets: Targets = load(repository, f"{version - 1}.targets.json").signed
+    for old in list(targets.delegations.roles[ROLE].keyids):
+        targets.revoke_key(old, ROLE)
+    for signer in mine:
+        targets.add_key(signer.public_key, ROLE)
+    targets.version = version
+    content = put(repository, f"{version}.targets.json", targets, thief(repository, "targets"))
+    forge(repository, *mine, targets=MetaFile.from_data(version, content, ["sha256"]))
     assert offered(rocket.updates.check()).version == "9.9"
 
 

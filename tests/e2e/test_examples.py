@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -23,6 +24,7 @@ from support.world import World
 
 import rocketvpn_sdk
 from rocketvpn_sdk import Config, RocketVPN, rights
+from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing.sandbox import running_sandbox
@@ -66,6 +68,26 @@ def test_the_updater_hands_over_a_verified_file_and_no_other(sandbox: Sandbox, t
     assert refused.returncode == 1
     assert "not what the operator signed" in refused.stderr
     assert "installed" not in refused.stdout
+
+
+@pytest.mark.clause("U4")
+def test_the_updater_starts_no_genuine_package_of_an_older_version(sandbox: Sandbox, tmp_path: Path, monkeypatch):
+    """Somebody who can write to the folder puts one there: it was signed as well, and has a hole, say."""
+    updater = runpy.run_path(str(ROOT / "examples" / "updater.py"))
+    publish(sandbox, "1.1", b"the app with a hole")
+    publish(sandbox, "1.2", b"the app")
+    download = Updates.download
+
+    def exchanged(self, *arguments):
+        file = download(self, *arguments)
+        file.write_bytes(b"the app with a hole")
+        return file
+
+    monkeypatch.setattr(Updates, "download", exchanged)
+    started = tmp_path / "started"
+    with RocketVPN.open(updater["configure"](sandbox.client_file, "1.0", tmp_path)) as rocket:
+        assert updater["update"](rocket, tmp_path, ["touch", str(started)]) == 1
+    assert not started.exists()
 
 
 @pytest.mark.clause("A1", "A2", "A3")

@@ -388,12 +388,32 @@ def test_a_version_is_never_published_with_other_bytes(world: World) -> None:
     assert release.files.keys() == {platforms.kind(), "other"}
 
 
+def test_nor_in_another_channel_whose_files_are_the_same_ones(world: World, folder: Path) -> None:
+    publish(world.sandbox, "1.1")
+    publish(world.sandbox, "1.1", channel="beta")
+    with pytest.raises(ValueError, match="new version"):
+        publish(world.sandbox, "1.1", b"other bytes", channel="gamma")
+    with installed(world) as rocket:
+        release = rocket.updates.check().release
+        assert release is not None
+        assert rocket.updates.download(release, folder).read_bytes() == CONTENT
+
+
+def test_one_more_platform_does_not_bring_back_what_was_withdrawn(world: World) -> None:
+    publish(world.sandbox, "1.1")
+    world.sandbox.releases.revise("1.1", withdrawn=True)
+    publish(world.sandbox, "1.1", b"for another system", platform="other")
+    with installed(world) as rocket:
+        assert rocket.updates.check().release is None
+
+
 @pytest.mark.parametrize(
     "wrong", [{"version": "1.x"}, {"channel": "Beta"}, {"rollout": 101}, {"name": "a/b"}, {"platform": "amiga"}]
 )
 def test_what_no_device_could_read_is_not_published(world: World, wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="cannot be published"):
+    with pytest.raises(ValueError, match="cannot be published") as caught:
         publish(world.sandbox, **({"version": "1.1"} | wrong))
+    assert "$" not in str(caught.value), "no pattern, and no path of a parser"
     assert world.sandbox.releases.listed().channels == {}
 
 

@@ -67,7 +67,7 @@ def publish(
     try:
         listed = releases.publish(new)
     except ValueError as error:
-        raise CommandError(f"It cannot be published: {error}.", exit_code=codes.USAGE) from None
+        raise CommandError(f"It is not published: {error}.", exit_code=codes.USAGE) from None
     except OSError as error:
         problem = f"A file cannot be read or written: {error.strerror or type(error).__name__}."
         raise CommandError(problem, exit_code=codes.USAGE) from None

@@ -39,7 +39,9 @@ def check(
     context: CommandContext,
     installed: Installed = None,
     channel: ChannelName = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing.")] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Go by the list fetched last, if it is the newest known.")
+    ] = False,
 ) -> CommandResult:
     with context.open(new=True, app_version=installed, channel=channel) as rocket:
         found = rocket.updates.known() if offline else rocket.updates.check()

@@ -93,6 +93,12 @@ def test_a_version_that_must_not_be_used_any_more_does_not_wait_for_its_turn() -
     assert version(asked(listed(release("1.2", rollout=0), minimum="1.1"), late)) is None
 
 
+@pytest.mark.parametrize("installed", ["1.0", "1", "1.0.0", "01.0"])
+def test_a_withdrawn_version_is_known_however_the_app_writes_its_number(installed: str) -> None:
+    found = asked(listed(release("1.0", withdrawn=True)), version=installed)
+    assert (found.withdrawn, found.required) == (True, True)
+
+
 def test_a_way_back_is_listed_readable_and_not_below_the_minimum() -> None:
     found = asked(
         listed(

@@ -169,6 +169,8 @@ class Maintenance:
                 **(components.deletion.handlers() if deleting else {}),
             }
             components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
+        if components.vault.closed:  # a deletion came to its end
+            return
         if any(item.operation in RELAYED for item in components.queue.items()):
             self._deliver_reports(ahead=ahead)
 

@@ -17,8 +17,6 @@ from rocketvpn_sdk.transport.failures import Failure
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)")
 """``Content-Range`` (RFC 9110 §14.4)."""
 _PARTIAL = 206
-_BUFFER = 1 << 18
-"""Bytes that are written at once: TLS gives them in records of 16 KiB at most, and each write has its price."""
 
 
 class Receiver:
@@ -27,17 +25,15 @@ class Receiver:
     Args:
         first: bytes of the file that are here already: the answer has to begin behind them.
         size: bytes of the whole file.
-        write: takes the bytes, a part of them at a time, which it may not keep; what it raises ends the answer.
+        write: takes the bytes, a part of them at a time; what it raises ends the answer.
         limits: ``slowest_download`` bytes a second have to come, in every ``total_timeout`` seconds.
     """
 
-    def __init__(self, *, first: int, size: int, write: Callable[[memoryview], object], limits: Limits) -> None:
+    def __init__(self, *, first: int, size: int, write: Callable[[bytes], object], limits: Limits) -> None:
         self._first = first
         self._left = size - first
         self._size = size
         self._write = write
-        self._buffer = memoryview(bytearray(_BUFFER))
-        self._held = 0
         self._window = limits.total_timeout
         self._least = int(limits.slowest_download * limits.total_timeout)
 
@@ -80,35 +76,17 @@ class Receiver:
     def _take(self, body: Iterable[bytes]) -> None:
         began, came = time.monotonic(), 0
         deadline.begin_again(2 * self._window)  # the body may be long; what came before it had the time of any call
-        try:
-            for piece in body:
-                self._left -= len(piece)
-                if self._left < 0:
-                    raise DownloadFailed(cause="length")
-                self._hold(piece)
-                came += len(piece)
-                now = time.monotonic()
-                if now - began >= self._window:
-                    if came < self._least:
-                        raise httpx.ReadTimeout("too slow")
-                    began, came = now, 0
-                    deadline.begin_again(2 * self._window)
-        finally:  # also what came before the line was cut
-            self._flush()
+        for piece in body:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise DownloadFailed(cause="length")
+            self._write(piece)
+            came += len(piece)
+            now = time.monotonic()
+            if now - began >= self._window:
+                if came < self._least:
+                    raise httpx.ReadTimeout("too slow")
+                began, came = now, 0
+                deadline.begin_again(2 * self._window)
         if self._left:
             raise httpx.RemoteProtocolError("peer closed connection")
-
-    def _hold(self, piece: bytes) -> None:
-        if self._held + len(piece) > _BUFFER:
-            self._flush()
-        if len(piece) > _BUFFER:
-            self._write(memoryview(piece))
-            return
-        end = self._held + len(piece)
-        self._buffer[self._held : end] = piece
-        self._held = end
-
-    def _flush(self) -> None:
-        held, self._held = self._held, 0
-        if held:
-            self._write(self._buffer[:held])

@@ -82,7 +82,7 @@ class _FileSink(Sink):
             self.begin_again()
         _tell(self._progress, self.have, self._length)
 
-    def write(self, piece: memoryview) -> None:
+    def write(self, piece: bytes) -> None:
         rest = piece
         try:
             while rest:

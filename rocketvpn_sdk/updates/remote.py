@@ -29,12 +29,12 @@ class Sink:
         self.have = 0
         self._hash = hashlib.sha256()
 
-    def write(self, piece: memoryview) -> None:
+    def write(self, piece: bytes) -> None:
         """Add ``piece``."""
         self.content += piece
         self.count(piece)
 
-    def count(self, piece: bytes | memoryview) -> None:
+    def count(self, piece: bytes) -> None:
         """Add ``piece``, which is stored, to what is verified in the end."""
         self._hash.update(piece)
         self.have += len(piece)

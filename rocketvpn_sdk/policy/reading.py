@@ -154,7 +154,8 @@ class _Json:
 
     def refuse_at(self, where: str, unknown: str, problem: str) -> NoReturn:
         del unknown  # the problem names it
-        parts = re.findall(r"\.(\w+)|\[(\d+)\]", where)
+        named = where.partition("[...]")[0]  # which member of a table it is, msgspec does not say
+        parts = re.findall(r"\.(\w+)|\[(\d+)\]", named)
         self._refuse("".join(f"/{name or index}" for name, index in parts), problem)
 
     def refuse_in(self, table: str, index: int, key: str, problem: str) -> NoReturn:

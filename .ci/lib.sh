@@ -9,11 +9,11 @@ step=starting
 begun=$SECONDS
 found_from_home=${PYENV_ROOT:-$HOME/.pyenv}
 
-PACKAGES=(git make python3 python3-venv gnome-keyring dbus dbus-x11 libsecret-tools strace e2fsprogs chromium age debootstrap)
+PACKAGES=(git make python3 python3-venv gnome-keyring dbus dbus-x11 libsecret-tools strace e2fsprogs chromium age debootstrap iproute2)
 PACKAGES+=(keepassxc nginx-light postgresql)
 # What freezing needs besides: the interpreter as a library, and `objdump`.
 PACKAGES+=(libpython3.11 binutils)
-COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump keepassxc nginx)
+COMMANDS=(git make gnome-keyring-daemon dbus-daemon dbus-launch secret-tool strace mkfs.ext4 chromium age debootstrap objdump keepassxc nginx ip unshare)
 
 finish() {
     local status=$?

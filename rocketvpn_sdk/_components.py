@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.consent.decisions import Decisions
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.policy import Policies
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
@@ -169,6 +170,13 @@ class Components(OneHolder):
             version=config.app_version,
             channel=config.channel,
         )
+
+    @_LazyAttribute
+    def diagnostics(self) -> Diagnostics:
+        """The public group."""
+        from rocketvpn_sdk.groups.diagnostics import Diagnostics
+
+        return Diagnostics(self.context, self.journal, lambda: self.api, self.config.app_version)
 
     def _files_if_any(self) -> TrustedFiles | None:
         return None if self.config.resolved_root is None else self.files

@@ -28,6 +28,7 @@ from rocketvpn_sdk.wire import ServerMetadata
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
+    from rocketvpn_sdk.groups.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.policy import Policies
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
@@ -182,6 +183,11 @@ class RocketVPN(OneHolder):
         And ``advice``, which is to be shown before ``device.bind``.
         """
         return self._components.policies
+
+    @property
+    def diagnostics(self) -> Diagnostics:
+        """Reports that do not say who you are: ``prepare``, ``send``."""
+        return self._components.diagnostics
 
     @property
     def updates(self) -> Updates:

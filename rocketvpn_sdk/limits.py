@@ -43,6 +43,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     code_answers: int = 5
     """Answers that the user is asked for to one challenge, those that cannot be right included."""
 
+    report_delay: float = 6 * 3600.0
+    """The longest that a report waits before it goes; for how long is random."""
+
     # The journal.
     batch_records: int = 256
     flush_interval: float = 1.0

@@ -118,6 +118,14 @@ _COMMANDS: dict[str, _Command | _Group] = {
     "unbind": _Command("binding.unbind", code=True),
     "doctor": _Command("doctor.doctor"),
     "reset": _Command("reset.reset"),
+    "diagnostics": _Group(
+        "Report how the app runs, without saying who you are.",
+        {
+            "show": _Command("diagnostics.show"),
+            "send": _Command("diagnostics.send"),
+            "save": _Command("diagnostics.save"),
+        },
+    ),
     "updates": _Group(
         "Get genuine versions of the app.",
         {

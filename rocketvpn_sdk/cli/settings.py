@@ -29,6 +29,8 @@ class SettingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     app_id: str
     hosts: tuple[str, ...] = ()
     """The operator's host names, in the place of those in the policy: for a sandbox or a server of one's own."""
+    relay_hosts: tuple[str, ...] = ()
+    """The same, of the relay that passes reports on."""
     trust: str | None = None
     """A file of CA certificates."""
     trusted_root: str | None = None
@@ -156,7 +158,9 @@ def make_config(
 def _policy(settings: SettingsFile, base: Path) -> Policy:
     file = place(base, settings.policy)
     policy = load_policy(file) if file else bundled_policy()
-    return policy.with_hosts("operator", settings.hosts) if settings.hosts else policy
+    for recipient, hosts in (("operator", settings.hosts), ("relay", settings.relay_hosts)):
+        policy = policy.with_hosts(recipient, hosts) if hosts else policy
+    return policy
 
 
 def _reworded(message: str) -> str:

@@ -26,6 +26,7 @@ from rocketvpn_sdk.consent.notices import ConsentNotice, check_asked
 from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import OPERATIONS, drop_purpose, notice_item
 from rocketvpn_sdk.consent.record import new_record, with_event
+from rocketvpn_sdk.consent.reports import drop_relayed, end_reports
 from rocketvpn_sdk.errors import AgeUnknown, GuardianNeeded
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.text import translate
@@ -135,6 +136,8 @@ class Decisions:
             ledger = end(transaction, ledger, keys, "withdrawn", at=self._at(), by=BY_USER)
             if recipient is None:  # a third party's consent has no partitions: what is kept here is not for it
                 destroyed = self._clear(transaction, [purpose], policies)
+            else:
+                drop_relayed(transaction, self.queue, purpose, recipient, policies)
             self._write(transaction, ledger, keys, device)
         return ConsentChange(
             purpose=purpose,
@@ -259,6 +262,7 @@ class Decisions:
         ended = tuple(purposes)
         for purpose in ended:
             drop_purpose(transaction, self.queue, purpose, policies)
+            end_reports(transaction, self.queue, purpose, policies, self.vault.clock.time())
         return transaction.shred(PartitionChoice(purpose=purpose) for purpose in ended)
 
     def _write(self, transaction: Transaction, ledger: Ledger, keys: Iterable[str], device: str | None) -> None:

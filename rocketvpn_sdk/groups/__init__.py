@@ -1,4 +1,4 @@
-"""The public groups ``consent``, ``device``, ``policy``, ``queue`` and ``updates`` of ``RocketVPN``, thin.
+"""The public groups ``consent``, ``device``, ``diagnostics``, ``policy``, ``queue``, ``updates``: thin.
 
 Touches: ``vault``, ``transport``. Start with ``consent``.
 

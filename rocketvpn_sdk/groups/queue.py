@@ -10,6 +10,7 @@ import msgspec
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.queued import GUARDIAN_WITHDRAW, PUT
+from rocketvpn_sdk.consent.reports import ERASE
 from rocketvpn_sdk.errors import NotCancellable, ValueRefused, VaultBusy
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.text import translate
@@ -23,6 +24,7 @@ _SENTENCE = "The server is not told. What was done on this device stays done."
 _NO_HAS_TO_BE_HEARD = "you said no, and the server has to hear that"
 _GUARDIAN = "a guardian's agreement ended, and the server has to hear that"
 _WITHDRAW_INSTEAD = "it says what you agreed to; take the consent back instead, and the server hears that"
+_REPORTS = "without it nobody could ask the server to erase what was reported"
 _ACCEPTED = "the server has it already"
 _LAST_WORD = "without it nobody could ask the server again; rights.forget_now() drops it, and all that is left here"
 
@@ -120,6 +122,8 @@ def why_not(item: QueueItem) -> str:
         return _WITHDRAW_INSTEAD if item.body["state"] == "granted" else _NO_HAS_TO_BE_HEARD
     if item.operation == GUARDIAN_WITHDRAW:
         return _GUARDIAN
+    if item.operation == ERASE:
+        return _REPORTS
     if item.state == "accepted" or (item.reference is not None and item.state != "refused"):
         return _ACCEPTED
     return "" if item.body.get("scope", "logs") == "logs" else _LAST_WORD

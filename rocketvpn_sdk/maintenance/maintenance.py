@@ -8,6 +8,7 @@ import msgspec
 
 from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.clock import DAY, Age
+from rocketvpn_sdk.consent.reports import RELAYED, REPORTS, SentReports, forget_old
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.maintenance.worker import (
@@ -143,6 +144,16 @@ class Maintenance:
         self._components.journal.purge_daily()
         self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
         self._components.decisions.settle()
+        self._forget_handles()
+
+    def _forget_handles(self) -> None:
+        components = self._components
+        vault, policy = components.vault, components.versions.in_force().binding
+        held = vault.get(REPORTS, SentReports)
+        if held is not None and held.fresh(vault.now(), policy) != held:
+            with vault.write() as transaction:
+                if forget_old(transaction, vault.now(), policy):
+                    transaction.request_rotation(components.config.clock.time())
 
     def _deliver(self, *, ahead: bool) -> None:
         """Take what waits for the server to it; ``ahead`` of its time where somebody asks for that."""
@@ -152,12 +163,28 @@ class Maintenance:
         components = self._components
         components.decisions.settle()
         deleting = components.context.deletions()
-        if not consent_delivery.prepare(components.decisions) and not deleting:
+        if consent_delivery.prepare(components.decisions) or deleting:
+            handlers = {
+                **consent_delivery.handlers(components.queue, components.delivery),
+                **(components.deletion.handlers() if deleting else {}),
+            }
+            components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
+        if components.vault.closed:  # a deletion came to its end
             return
-        handlers = {
-            **consent_delivery.handlers(components.queue, components.delivery),
-            **(components.deletion.handlers() if deleting else {}),
-        }
+        if any(item.operation in RELAYED for item in components.queue.items()):
+            self._deliver_reports(ahead=ahead)
+
+    def _deliver_reports(self, *, ahead: bool) -> None:
+        """Take reports, and the requests to erase them, through the relay; nothing goes before its random time.
+
+        Apart from all else: that the relay is away says nothing about the server.
+        """
+        with loading(self._components.vault.folder):
+            from rocketvpn_sdk.diagnostics.delivery import ReportDelivery
+
+        components = self._components
+        reports = ReportDelivery(components.queue, components.api.oblivious, lambda: components.files)
+        handlers = reports.handlers(components.delivery)
         components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
 
     def _rotation_due(self) -> float | None:

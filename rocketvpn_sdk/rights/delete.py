@@ -28,6 +28,7 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
+from rocketvpn_sdk.consent.reports import erase_reports
 from rocketvpn_sdk.context import DELETION, Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
@@ -221,6 +222,7 @@ class Deletion:
         with self._vault.shredding() as transaction:
             if scope == "logs":
                 destroyed = transaction.shred((PartitionChoice(stream="log"), PartitionChoice(stream=STREAM)))
+                erase_reports(transaction, self._queue, self._clock.time())  # they are made of the log
             else:
                 destroyed = transaction.shred(PartitionChoice())
                 # Until the server has confirmed it there stays what signs the request and which policy holds: no more.

@@ -103,6 +103,7 @@ class View:
             *device.versions(say, self._local.versions.in_force()),
             *device.records(say, sent, len(self._context.queue.items()), self._vault.now()),
             *device.rollout(say, self._vault),
+            *device.reports(say, self._vault),
         )
         return frozenset(value.field for value in values)
 
@@ -133,6 +134,7 @@ class View:
                 *device.log(say, log),
                 *device.records(say, sent, len(items), self._vault.now()),
                 *device.rollout(say, self._vault),
+                *device.reports(say, self._vault),
                 *device.witnessed(say, seen),
             ),
             there=there,

@@ -24,9 +24,9 @@ def load_ca(folder: Path) -> trustme.CA:
     return ca
 
 
-def server_context(ca: trustme.CA) -> ssl.SSLContext:
-    """Return a TLS 1.3 context with a certificate for ``localhost`` and ``127.0.0.1``."""
+def server_context(ca: trustme.CA, *hosts: str) -> ssl.SSLContext:
+    """Return a TLS 1.3 context with a certificate for ``hosts``; else for ``localhost`` and ``127.0.0.1``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    ca.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    ca.issue_cert(*(hosts or ("localhost", "127.0.0.1"))).configure_cert(context)
     return context

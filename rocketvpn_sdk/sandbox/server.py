@@ -6,12 +6,14 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from sqlalchemy import URL
 
 from rocketvpn_sdk.clock import Clock, SystemClock
@@ -28,6 +30,7 @@ from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.sandbox.listener import Listener, listen, uvicorn_config
 from rocketvpn_sdk.sandbox.mail import Outbox
 from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
+from rocketvpn_sdk.sandbox.relayed import LOOPBACK, Relayed, running_relay
 from rocketvpn_sdk.sandbox.releases import Releases
 from rocketvpn_sdk.sandbox.reverse_proxy import Front
 from rocketvpn_sdk.sandbox.schedule import ScheduledChanges
@@ -35,6 +38,7 @@ from rocketvpn_sdk.sandbox.seeds import YEAR, add_order
 from rocketvpn_sdk.sandbox.services import ServerConfig, Services
 from rocketvpn_sdk.sandbox.settings import ServerSettings
 from rocketvpn_sdk.sandbox.tuf_repository import POLICY
+from rocketvpn_sdk.wire import OBLIVIOUS_TARGET
 
 HOST = "localhost"
 APP_ID = "org.example.vpn"
@@ -47,7 +51,8 @@ class Sandbox:
 
     ``port=0`` takes a free one. ``database_url`` is SQLAlchemy's (default: an SQLite file in the folder). ``clock`` and
     ``policy`` default to the machine's clock and the bundled policy. ``front`` says what stands in front of it, if
-    anything does. One object runs once at a time, and can be started again.
+    anything does. ``relay_hosts`` are the names by which clients call the relay (``relayed``). One object runs once at
+    a time, and can be started again.
     """
 
     def __init__(
@@ -59,10 +64,12 @@ class Sandbox:
         clock: Clock | None = None,
         policy: Policy | None = None,
         front: Front | None = None,
+        relay_hosts: tuple[str, ...] = (HOST,),
     ) -> None:
+        self.relay_hosts = relay_hosts
         self.folder = Path(folder).absolute()
         self._front_proxy = front or Front()
-        self.policy = (policy or bundled_policy()).with_hosts("operator", (self.host,))
+        self.policy = self._with_hosts(policy or bundled_policy())
         self.mail = Outbox()
         self.faults = Faults(self._running)
         self.settings = ServerSettings()
@@ -185,6 +192,11 @@ class Sandbox:
         """Return everything the database holds, by table."""
         return self._running().database.rows()
 
+    @property
+    def reports(self) -> list[str]:
+        """The reports of how apps run that are held, each as it came."""
+        return [row["body"] for row in self.rows()["reports"] if row["body"]]
+
     def order(
         self,
         number: str | None = None,
@@ -233,7 +245,7 @@ class Sandbox:
         Returns:
             The policy as it was published.
         """
-        published = policy.with_hosts("operator", (self.host,))
+        published = self._with_hosts(policy)
         self.publish_target(POLICY, published.canonical_json())
         return published
 
@@ -254,7 +266,20 @@ class Sandbox:
         """Replace one of the root's two keys, and the key of each of ``roles`` (``"timestamp"``, ``"targets"``, …)."""
         self._running().repository.rotate_root(*roles)
 
+    @contextmanager
+    def relayed(self, *, relay: str = LOOPBACK, gateway: str = LOOPBACK) -> Iterator[Relayed]:
+        """Run a relay and a gateway, each a process of its own, while the block runs; publish where they are.
+
+        ``relay`` and ``gateway`` are the addresses, of this machine, that each of them listens and calls on.
+        """
+        with running_relay(self.folder, self.local_url, (relay, gateway)) as running:
+            self.publish_target(OBLIVIOUS_TARGET, msgspec.json.encode(running.target))
+            yield running
+
     # ------------------------------------------------------------ inside
+
+    def _with_hosts(self, policy: Policy) -> Policy:
+        return policy.with_hosts("operator", (self.host,)).with_hosts("relay", self.relay_hosts)
 
     def _running(self) -> Services:
         if self._services is None:
@@ -294,6 +319,7 @@ class Sandbox:
             "trust": str(self.ca_file),
             "trusted_root": str(self.trusted_root),
             "hosts": [self.host],
+            "relay_hosts": list(self.relay_hosts),
             "app_id": APP_ID,
         }
         # JSON's strings and lists of strings are TOML's, too.

@@ -22,6 +22,11 @@ def code_key(folder: Path) -> bytes:
     return _kept(folder / "code-key")
 
 
+def gateway_key(folder: Path) -> bytes:
+    """Return the secret key that opens sealed messages (RFC 9458 §3)."""
+    return _kept(folder / "gateway-key")
+
+
 def _kept(path: Path) -> bytes:
     """Return 32 random bytes, the same at every start. An X25519 key is no more than that (RFC 7748 §5)."""
     if not path.exists():

@@ -284,6 +284,17 @@ class GuardianConfirmationRow(KeyedByDevice, frozen=True, kw_only=True):
     confirmed_at: Seconds
 
 
+@stored_in("reports")
+class ReportRow(TableRow, frozen=True, kw_only=True):
+    """A report of how an app ran; it belongs to nobody that this database knows."""
+
+    id_hash: Annotated[Digest, KEY]  # of its idempotency key: the same report counts once
+    handle_hash: Annotated[Digest, INDEX]
+    body: str
+    received_on: date
+    expires_at: Seconds
+
+
 @stored_in("idempotency", with_device())
 class IdempotencyRow(OfDeviceIfAny, frozen=True, kw_only=True):
     """An idempotency key, deleted with what its answer is about: an order, a device, or a rights request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 import msgspec
@@ -18,6 +19,7 @@ from rocketvpn_sdk.policy.own_calls import OWN_OPERATIONS
 from rocketvpn_sdk.transport import answers, deadline, idempotency
 from rocketvpn_sdk.transport.connections import Connections, HttpReply
 from rocketvpn_sdk.transport.exchange import Exchange
+from rocketvpn_sdk.transport.oblivious import ObliviousCalls
 from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.receiving import Receiver
@@ -320,6 +322,11 @@ class Api:
             if error.unsure and key is not None:
                 error.repeat_with(key)
             raise
+
+    @cached_property
+    def oblivious(self) -> ObliviousCalls:
+        """The calls that go sealed through a relay."""
+        return ObliviousCalls(self._exchange, self.sent)
 
     def network_changed(self) -> None:
         """Make new connections from here on: those that wait belong to a network that may be gone."""

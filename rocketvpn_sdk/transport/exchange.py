@@ -167,7 +167,7 @@ class Exchange:
             endpoint=call.path,
             headers=headers,
         )
-        approved = guard.check(held, outgoing, self._compiled)
+        approved = guard.check(held, outgoing, self.compiled)
         self.seen(_personal(policy, approved.operation, outgoing))
         body = None if reads else encode(rebuilt(members, approved.changed), call.media)
         return _Draft(approved, server + approved.path, body, outgoing, call, held)
@@ -203,7 +203,7 @@ class Exchange:
         check_signature(operation, signed)
         # What held before the wait for a token, a user or a retry may not now.
         now = self.permit.held()
-        guard.check_again(draft.held, now, draft.outgoing, draft.approved, self._compiled)
+        guard.check_again(draft.held, now, draft.outgoing, draft.approved, self.compiled)
         draft.held = now
         headers = {**draft.outgoing.headers, **signed}
         request = httpx.Request(operation.method, draft.parsed, headers=headers, content=draft.body)
@@ -238,7 +238,8 @@ class Exchange:
             return reply
         raise _Retry(None, failed)
 
-    def _compiled(self, field: Field) -> Minimiser:
+    def compiled(self, field: Field) -> Minimiser:
+        """Return what minimises ``field`` before it is sent."""
         return minimiser(field, self._scrubber)
 
     def _since(self, began: float) -> int:

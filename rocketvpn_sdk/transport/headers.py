@@ -17,8 +17,11 @@ from rocketvpn_sdk.policy import Operation
 USER_AGENT = f"rocketvpn-sdk/{__version__}"
 """And nothing about the machine."""
 
-ACCEPTED = frozenset({wire.BYTES, wire.JSON, wire.JWT, wire.PROBLEM_JSON})
+ACCEPTED = frozenset({wire.BYTES, wire.JSON, wire.JWT, wire.OHTTP_RESPONSE, wire.PROBLEM_JSON})
 """Every content type that is asked for."""
+
+SEALED = "sealed_message"
+"""The field that a call to a relay carries, and nothing else."""
 
 _WRITES = frozenset({"DELETE", "PATCH", "POST", "PUT"})
 _CARRYING = frozenset({"PATCH", "POST", "PUT"})
@@ -80,9 +83,11 @@ def _accept(_operation: Operation, value: str) -> bool:
 
 
 def _media(operation: Operation, value: str) -> bool:
-    """RFC 6749 is spoken in forms, a merge patch has a type of its own (RFC 7396 §4), all else is JSON."""
+    """RFC 6749 is spoken in forms; merge patches (RFC 7396 §4) and sealed messages have types; the rest is JSON."""
     if operation.identity == "key":
         return value == wire.FORM
+    if value == wire.OHTTP_REQUEST:
+        return operation.identity == "none" and operation.fields == (SEALED,)
     return value == wire.JSON or (operation.method == "PATCH" and value == wire.MERGE_PATCH_JSON)
 
 

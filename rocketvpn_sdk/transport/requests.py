@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 from urllib.parse import quote, urlencode
@@ -16,6 +17,7 @@ from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.policy import Operation
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport.connections import HttpReply
+from rocketvpn_sdk.transport.headers import SEALED
 from rocketvpn_sdk.transport.hosts import canonical
 from rocketvpn_sdk.transport.receiving import Receiver
 
@@ -115,4 +117,6 @@ def encode(members: Mapping[str, Any] | None, media: str) -> bytes:
         return b""
     if media == wire.FORM:
         return urlencode({name: str(value) for name, value in members.items()}).encode()
+    if media == wire.OHTTP_REQUEST:
+        return urlsafe_b64decode(members[SEALED] + "==")
     return _json(members)

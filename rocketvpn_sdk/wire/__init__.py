@@ -27,6 +27,8 @@ from rocketvpn_sdk.wire.base import (
     JWT,
     MERGE_PATCH_JSON,
     METADATA_PATH,
+    OHTTP_REQUEST,
+    OHTTP_RESPONSE,
     PROBLEM_JSON,
     Moment,
     Wire,
@@ -43,6 +45,7 @@ from rocketvpn_sdk.wire.consents import (
     NewGuardianRequest,
 )
 from rocketvpn_sdk.wire.data import DisclosureItem, DisclosureList, HeldField, Hold, PendingValue, ServerData
+from rocketvpn_sdk.wire.diagnostics import OBLIVIOUS_TARGET, ObliviousGateway, ReportErasure
 from rocketvpn_sdk.wire.order import Device, DeviceList, Order, OrderChange
 from rocketvpn_sdk.wire.problems import Problem, ProblemItem
 from rocketvpn_sdk.wire.recovery import RECOVERY_LABEL, NewRecoveryCode, RecoveryCodeMade
@@ -84,6 +87,9 @@ __all__ = [
     "JWT",
     "MERGE_PATCH_JSON",
     "METADATA_PATH",
+    "OBLIVIOUS_TARGET",
+    "OHTTP_REQUEST",
+    "OHTTP_RESPONSE",
     "PROBLEM_JSON",
     "RECOVERY_LABEL",
     "RELEASES_TARGET",
@@ -119,6 +125,7 @@ __all__ = [
     "NewOwnerRequest",
     "NewRecoveryCode",
     "NewRightsRequest",
+    "ObliviousGateway",
     "Order",
     "OrderChange",
     "PendingValue",
@@ -129,6 +136,7 @@ __all__ = [
     "ReceiptClaims",
     "RecoveryCodeMade",
     "ReleaseList",
+    "ReportErasure",
     "RightsRequest",
     "RightsRequests",
     "RightsStatus",

@@ -16,6 +16,8 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 JWT = "application/jwt"
 BYTES = "application/octet-stream"
+OHTTP_REQUEST, OHTTP_RESPONSE = "message/ohttp-req", "message/ohttp-res"
+"""Sealed messages (RFC 9458 §6)."""
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 """RFC 8414 §3."""

@@ -89,6 +89,8 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "transport/pools.py": ({"httpcore"}, "makes the pools of those connections"),
     "transport/pool_transport.py": ({"httpcore"}, "sends requests through those pools"),
     "transport/failures.py": ({"socket"}, "the class of a failed look-up, to say whose fault it is"),
+    "sandbox/passing.py": ({"http", "ssl"}, "the relay and the gateway of the sandbox, no part of an app"),
+    "sandbox/relayed.py": ({"subprocess"}, "starts those two"),
     "sandbox/": ({"asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),
     "platforms/__init__.py": ({"socket"}, "names of options, for a socket that it is given"),
     "platforms/running.py": ({"ctypes"}, "asks macOS for the name of the machine's run"),

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.clause("A4", "R1")
 CLOCK = FakeClock()
 OPERATIONS = operations()
 FOR_ALL = {"/.well-known/oauth-authorization-server", "/problems/{code}", "/v1/keys", "/tuf/metadata/{file}"}
-FOR_ALL |= {"/tuf/targets/{folder}/{file}"}
+FOR_ALL |= {"/tuf/targets/{folder}/{file}", "/v1/logs", "/v1/logs/erasures"}
 """What says the same to everybody."""
 SAME_FOR_ALL = {("DELETE", "/v1/guardian-requests/{request_id}")}
 """What has ended and what never was are answered alike, with success; the rows are judged all the same."""

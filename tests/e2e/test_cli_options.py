@@ -42,7 +42,7 @@ VALUES = {
 
 
 def test_the_walk_knows_every_command() -> None:
-    assert len(COMMANDS) == 45
+    assert len(COMMANDS) == 48
     assert set(COMMANDS) >= NO_VAULT | CODES
 
 

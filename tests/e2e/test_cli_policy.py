@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import ROOT, CommandLine
-from support.policies import TEXT, VERSION, edited, sharing_text
+from support.policies import TEXT, VERSION, edited, sharing_text, without_reports
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.app import run
@@ -180,16 +180,20 @@ def test_diff_tells_what_a_change_takes_and_gives(cli: CommandLine, longer: str,
 
 
 @pytest.mark.clause("X2")
-def test_diff_of_a_change_that_takes_nothing(cli: CommandLine, sharing: str, capsys: pytest.CaptureFixture):
+def test_diff_of_a_change_that_takes_nothing(
+    cli: CommandLine, sharing: str, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    plain = str(tmp_path / "plain.toml")
+    Path(plain).write_text(without_reports(TEXT), "utf-8")
     same = cli.json("policy", "diff", BUNDLED, BUNDLED)
     assert (same.code, same.document["reduces_rights"]) == (codes.DONE, False)
-    fewer = cli.json("policy", "diff", sharing, BUNDLED)
+    fewer = cli.json("policy", "diff", sharing, plain)
     assert (fewer.code, fewer.document["widened"]) == (codes.DONE, [])
     assert fewer.document["narrowed"]
-    _, text = run_here(capsys, "diff", sharing, BUNDLED)
+    _, text = run_here(capsys, "diff", sharing, plain)
     assert "It takes" not in text
     assert "It reduces no right." in text
-    assert cli.json("policy", "diff", BUNDLED, sharing).code == codes.REFUSED
+    assert cli.json("policy", "diff", plain, sharing).code == codes.REFUSED
 
 
 def test_diff_lists_what_is_newly_necessary(cli: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from support.command_line import CommandLine, answered, settings
-from support.policies import TEXT, edited, with_new_field
+from support.policies import NEWEST, TEXT, edited, with_new_field
 
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
@@ -24,7 +24,7 @@ def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
 
 
 def publish(sandbox: Sandbox, text: str = edited("field", "region", "P30D", "P90D", text=TEXT)) -> None:
-    document = msgspec.structs.replace(parse_policy(text).document, version=5, effective=date(2027, 2, 1))
+    document = msgspec.structs.replace(parse_policy(text).document, version=NEWEST + 1, effective=date(2027, 2, 1))
     sandbox.publish(Policy(document).with_hosts("operator", sandbox.policy.recipients["operator"].hosts))
 
 
@@ -41,7 +41,7 @@ def test_a_wider_version_is_told_and_counts_as_shown_only_where_somebody_saw_it(
     publish(sandbox)
     told = cli.run("policy", "check", "--json")
     assert told.code == 0
-    assert (told.document["current"], told.document["pending"]) == (4, 5)
+    assert (told.document["current"], told.document["pending"]) == (NEWEST, NEWEST + 1)
     assert told.document["notice"]["takes"]
     assert told.document["notice"]["binds_on"] is None
     with cli.terminal("policy", "check") as terminal:
@@ -68,7 +68,7 @@ def test_deleting_and_who_was_told_while_a_version_with_a_new_field_is_announced
     sandbox: Sandbox, cli: CommandLine
 ) -> None:
     publish(sandbox, with_new_field())
-    assert cli.run("policy", "check", "--json").document["pending"] == 5
+    assert cli.run("policy", "check", "--json").document["pending"] == NEWEST + 1
     planned = cli.run("delete", "--plan")
     assert (planned.code, planned.err) == (0, "")
     assert "bound on" in planned.out

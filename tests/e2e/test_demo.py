@@ -35,6 +35,7 @@ EXPECTED = {
     "folder-is-gone", "keys-are-gone", "copy-stays-shut", "server-forgot", "kept-as-announced",
     "receipt-verifies", "forged-receipt-is-refused", "nothing-is-left", "page-is-quiet", "export-is-whole",
     "update-is-genuine", "update-names-nobody", "changed-update-is-refused",
+    "report-is-what-was-shown", "report-names-nobody", "report-is-erased",
 }  # fmt: skip
 VALUES = {"e-mail": "kim@example.org", "order": "RV-2026-0001", "umlaut": "Jörg Müller", "short": "abcdef"}
 

@@ -103,7 +103,7 @@ def rocket(tmp_path: Path, running: Running, clock: FakeClock) -> Iterator[Rocke
         "org.example.vpn",
         trust=Path(ready["trust"]),
         trusted_root=tmp_path / "server" / "tuf" / "root.json",
-        policy=bundled_policy().with_hosts("operator", ("localhost",)),
+        policy=bundled_policy().with_hosts("operator", ("localhost",)).with_hosts("relay", ("localhost",)),
         events=[SessionConnected],
         data_dir=tmp_path / "device",
         secrets=MemorySecrets(),

@@ -157,10 +157,10 @@ def test_the_privacy_signal_goes_with_every_request_until_the_user_agrees_otherw
 def test_what_the_policy_uses_nothing_for_cannot_be_agreed_to(world: World, rocket: RocketVPN) -> None:
     with pytest.raises(NotAllowed, match=r"\(U6\): The policy uses nothing for cross_service"):
         rocket.consent.notice("cross_service")
-    listed = [part.purpose for part in rocket.consent.status().purposes]
-    assert listed == ["improvement", "surveys"]
-    for purpose in listed:  # what is listed can be asked about
-        assert rocket.consent.notice(purpose).fields
+    listed = [(part.purpose, part.recipient) for part in rocket.consent.status().purposes]
+    assert listed == [("improvement", None), ("surveys", None), ("improvement", "relay"), ("rights", "relay")]
+    for purpose, recipient in listed:  # what is listed can be asked about
+        assert rocket.consent.notice(purpose, recipient=recipient).fields
     rocket.device.order()
     assert world.sandbox.requests[-1].header("sec-gpc") == "1"
 

@@ -79,7 +79,9 @@ def bound(rocket: RocketVPN, clock: FakeClock, policy: Policy) -> None:
 
 
 def said(rocket: RocketVPN) -> str:
-    (part,) = (part for part in rocket.consent.status().purposes if part.purpose == "improvement")
+    (part,) = (
+        part for part in rocket.consent.status().purposes if (part.purpose, part.recipient) == ("improvement", None)
+    )
     assert part.effective == (part.state == "granted")
     return part.state
 
@@ -116,7 +118,8 @@ def test_the_words_come_back_after_the_purpose_was_gone_for_a_version(rocket: Ro
         if (left := tuple(name for name in field.purposes if name != "improvement"))
     )
     purposes = tuple(part for part in document.purpose if part.id != "improvement")
-    bound(rocket, clock, Policy(msgspec.structs.replace(document, field=fields, purpose=purposes)))
+    calls = tuple(call for call in document.operation if call.purpose != "improvement")
+    bound(rocket, clock, Policy(msgspec.structs.replace(document, field=fields, purpose=purposes, operation=calls)))
     bound(rocket, clock, version(3, en=NEW_EN, de=DE))
     assert said(rocket) == "unset"
 
@@ -159,7 +162,7 @@ def test_the_report_is_in_the_language_that_was_asked_for(
 ) -> None:
     rocket.consent.grant(rocket.consent.notice("improvement", "it"))
     report = rocket.rights.view(language=language)
-    (story,) = [story for story in report.consents if story.purpose == "improvement"]
+    (story,) = [each for each in report.consents if (each.purpose, each.recipient) == ("improvement", None)]
     said = repr(msgspec.to_builtins(story, enc_hook=str))
     assert there in said
     assert missing not in said

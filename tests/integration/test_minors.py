@@ -14,6 +14,7 @@ from support.app_events import Crashed, SessionConnected
 from support.codes import other_than
 from support.policies import NEWEST, renumbered
 from support.releases import made_up
+from support.reporting import prepared_nowhere
 from support.walking import UnknownParameter, Values, calls_of, heard, somewhere, walk
 from support.world import World, bytes_of, tunnel_key
 
@@ -323,7 +324,7 @@ def test_attack_an_expired_code(own: tuple[World, FakeClock]) -> None:
 def test_attack_a_code_for_another_version_of_the_policy(world: World, minor: RocketVPN) -> None:
     code = ask(world, minor)
     text = renumbered(NEWEST + 1)
-    newer = parse_policy(text).with_hosts("operator", ("localhost",))
+    newer = parse_policy(text).with_hosts("operator", ("localhost",)).with_hosts("relay", ("localhost",))
     minor._components.versions.offer(newer)
     with pytest.raises(GuardianError, match=f"version {NEWEST} of the policy, and version {NEWEST + 1} is there now"):
         minor.consent.confirm_guardian(code)
@@ -402,7 +403,8 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
     kinds = [SessionConnected(region="de-fra", protocol="wireguard", duration=12), Crashed(failure="timeout")]
 
     def notices(rocket: RocketVPN) -> list[Any]:
-        return [rocket.consent.notice(part.purpose) for part in rocket.consent.status().purposes]
+        asked = rocket.consent.status().purposes
+        return [rocket.consent.notice(part.purpose, recipient=part.recipient) for part in asked]
 
     def operations(rocket: RocketVPN) -> list[Any]:
         return [*rocket.policy.current.operations, "no.such"]
@@ -446,6 +448,7 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "policy.accept.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": lambda rocket: [item.id for item in rocket.queue.items()] or ["none"],
         "release": lambda _: [made_up()],
+        "report": lambda _: [prepared_nowhere()],
         "path": somewhere(folder),
         "folder": somewhere(folder),
     }
@@ -478,7 +481,7 @@ def test_what_was_agreed_to_before_is_no_way_round_either(world: World, tmp_path
         rocket.device.bind(order)
         rocket.consent.declare_age(adult=True)
         for part in rocket.consent.status().purposes:
-            grant(rocket, part.purpose)
+            rocket.consent.grant(rocket.consent.notice(part.purpose, recipient=part.recipient))
         rocket.journal.record(Crashed(failure="timeout"))
         rocket.journal.flush()
         kept = rocket.consent.notice("improvement")

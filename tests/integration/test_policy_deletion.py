@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from support.app_events import SessionConnected
-from support.policies import TEXT, edited
+from support.policies import NEWEST, TEXT, edited
 from support.world import World
 
 from rocketvpn_sdk import Config, RocketVPN
@@ -35,14 +35,14 @@ def version(world: World, number: int, *edits: tuple[str, str, str, str]) -> Pol
 
 @pytest.fixture
 def config(world: World) -> Config:
-    """A device on which version 5 binds, and 6 was shown; it cannot reach its server any more."""
+    """A device on which a version binds and a newer one was shown; it cannot reach its server any more."""
     clock = FakeClock(time.time())
     with RocketVPN.open(world.config(clock=clock)) as rocket:
         rocket.device.bind(world.sandbox.order())
         rocket.consent.declare_age(True)
         rocket.consent.grant(rocket.consent.notice("improvement"))
-        rocket._components.versions.offer(version(world, 5, SHORTER))
-        rocket._components.versions.offer(version(world, 6, SHORTER, LONGER))
+        rocket._components.versions.offer(version(world, NEWEST + 1, SHORTER))
+        rocket._components.versions.offer(version(world, NEWEST + 2, SHORTER, LONGER))
         notice = rocket.policy.notice("en")
         assert notice is not None
         rocket.policy.shown(notice)
@@ -66,7 +66,7 @@ def test_which_versions_hold_and_what_was_shown_stays_until_the_server_has_confi
     config: Config, rocket: RocketVPN, scope: str
 ) -> None:
     before = facts(rocket._components.versions.in_force())
-    assert [policy.version for policy in rocket._components.versions.in_force().policies] == [5, 6]
+    assert [policy.version for policy in rocket._components.versions.in_force().policies] == [NEWEST + 1, NEWEST + 2]
     outcome = rocket.rights.delete(rocket.rights.plan_delete(scope))
     assert outcome.server.state == "waiting_for_connection"
     assert facts(rocket._components.versions.in_force()) == before

@@ -77,6 +77,7 @@ def test_its_folder_is_private_and_says_how_to_reach_it(sandbox: Sandbox) -> Non
         "trust": str(sandbox.ca_file),
         "trusted_root": str(sandbox.trusted_root),
         "hosts": ["localhost"],
+        "relay_hosts": ["localhost"],
         "app_id": "org.example.vpn",
     }
     assert stat.S_IMODE(sandbox.folder.stat().st_mode) == 0o700

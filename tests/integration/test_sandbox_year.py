@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.dpop_client import Peer
 from support.forms import form
+from support.operations import REPORT
 from support.server_rows import all_rows
 
 from rocketvpn_sdk.policy import bundled_policy
@@ -40,6 +41,7 @@ LIVES: dict[str, tuple[int | None, str, str | None]] = {
     "auth_sessions": (15 * MINUTE, "15 minutes", "verification_code"),
     "auth_codes": (MINUTE, "1 minute", None),
     "code_budgets": (7 * DAY, "7 days", None),
+    "reports": (30 * DAY, "30 days", "recorded_at"),
     "proofs": (2 * MINUTE, "2 minutes", None),
     "access_tokens": (15 * MINUTE, "15 minutes", None),
     "tunnels": (7 * DAY, "7 days", "tunnel_address"),
@@ -128,6 +130,8 @@ class House:
         """Let one device be used, for the one thing or the other."""
         device = self.devices[day % len(self.devices)]
         device.access_token = device.refresh().json()["access_token"]
+        key = {"Idempotency-Key": f'"{uuid.uuid4()}"'}
+        assert device.http.post("/v1/logs", json=REPORT, headers=key).status_code == 200
         assert device.call("GET", "/v1/data").status_code == 200
         acts = (
             self._tunnel, self._consent, self._step_up, self._guardian, self._ticket, self._ask, self._correct,

@@ -24,6 +24,7 @@ SHIPPED = {
     2: "ee49d369f5a0552ea031a139b13b1b54d96376b95fef6a40725eca904e8844f1",
     3: "407ca9e4df693f5d45e9fdd2eda1db38ac42097ff30498bc91947d6120e1a1ab",
     4: "6ac1c6b9b5be38ca074dfb24951777857fbaa465ce3e98074e7aa9b0641cfc5d",
+    5: "7c8f0c5b8247d474d51e40d7aa95b96a615d67149bdc37570f57eee785e129fd",
 }
 """``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
 
@@ -31,7 +32,15 @@ Never change a line: whoever has that version takes no other text for it. A chan
 a line, and puts the text that was and a client of it into tests/data (``make_client``), before the change. On the
 branch that adds a line it still follows the text.
 """
-TAKEN: dict[int, tuple[str, frozenset[str]]] = dict.fromkeys((1, 2, 3), ("nothing", frozenset()))
+TAKEN: dict[int, tuple[str, frozenset[str]]] = dict.fromkeys(
+    (1, 2, 3, 4),
+    (
+        "`call_added`: diagnostics.erase, diagnostics.relay, diagnostics.relay_erasure, diagnostics.send;"
+        " `field_added`: relay_address, sealed_message; `recipient_added`: relay;"
+        " `sent_anew`: diagnostics.erase, diagnostics.send",
+        frozenset({"improvement", "improvement/relay", "rights/relay"}),
+    ),
+)
 """By older version, what the newest one takes after its notice, as docs/policy.md has it, and the consents that end.
 
 Change a line once you have decided that users are to lose that.
@@ -80,7 +89,7 @@ def told(differences: tuple[Difference, ...]) -> str:
     """Return a cell of the page's table: each kind of difference, with what it is about."""
     about: dict[str, set[str]] = {}
     for each in differences:
-        names = each.operations or ((each.field,) if each.field else each.purposes)
+        names = each.operations or ((each.field,) if each.field else each.purposes or each.recipients)
         about.setdefault(each.kind, set()).update(names or (each.after or each.before,))
     return "; ".join(f"`{kind}`: {', '.join(sorted(names))}" for kind, names in sorted(about.items())) or "nothing"
 
@@ -128,7 +137,11 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
             rocket.sync()
             assert rocket.status().waiting == 0
 
-            states = {part.purpose: (part.state, part.effective) for part in rocket.consent.status().purposes}
+            states = {
+                part.purpose: (part.state, part.effective)
+                for part in rocket.consent.status().purposes
+                if part.recipient is None
+            }
             assert states["improvement"] == ("granted", True)
             # What version 1 let users agree to, and later ones use nothing for.
             assert states.get("cross_service") == (("granted", True) if made["policy"] == 1 else None)
@@ -159,6 +172,22 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
         assert not world.folder.exists()
         assert not world.secrets.names()
         assert made["order"] not in str(world.sandbox.rows()["devices"])
+
+
+@pytest.mark.clause("U3", "X2", "X3")
+def test_who_had_agreed_to_improvement_is_asked_again_before_anything_is_reported(tmp_path: Path) -> None:
+    with earlier(CLIENTS[-1], "client", tmp_path) as (world, clock, _), opened(world, clock) as rocket:
+        with pytest.raises(EgressBlocked, match="'relay'"):
+            rocket.diagnostics.prepare()
+        notice = rocket.policy.notice()
+        assert notice is not None
+        rocket.policy.shown(notice)
+        clock.advance(31 * 86400)
+        rocket.sync()
+        assert rocket.policy.current.version == bundled_policy().version
+        states = {(part.purpose, part.recipient): part.state for part in rocket.consent.status().purposes}
+        for purpose, recipient in (("improvement", None), ("improvement", "relay"), ("rights", "relay")):
+            assert states[purpose, recipient] == "unset"
 
 
 @pytest.mark.clause("A3")

@@ -9,6 +9,7 @@ COMMANDS = (
     "guardian request", "guardian confirm", "guardian withdraw", "ticket make", "ticket list", "ticket revoke",
     "unbind", "doctor", "reset",
     "policy check", "policy accept", "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
+    "diagnostics show", "diagnostics send", "diagnostics save",
     "updates check", "updates download", "updates certify", "sandbox publish", "sandbox revise",
 )  # fmt: skip
 ARGUMENTS = {
@@ -26,6 +27,7 @@ ARGUMENTS = {
     "policy explain": ["contact_email"],
     "policy diff": ["old.toml", "new.toml"],
     "policy lint": ["policy.toml"],
+    "diagnostics save": ["report.json"],
     "updates certify": ["app"],
     "sandbox publish": ["app.bin", "1.2", "--folder", "sandbox"],
     "sandbox revise": ["1.2", "--folder", "sandbox"],

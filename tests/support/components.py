@@ -101,6 +101,13 @@ def _nginx() -> str:
     return nginx.missing()
 
 
+def _own_network() -> str:
+    if not (shutil.which("unshare") and shutil.which("ip")):
+        return "unshare or ip is not installed (Debian: apt-get install iproute2)"
+    capture = "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW)"
+    return _probe(["unshare", "-n", "ip", "link", "set", "lo", "up"]) or _probe([sys.executable, "-c", capture])
+
+
 _PROBES: dict[str, Callable[[], str]] = {
     "age": _age,
     "keepassxc": _keepassxc,
@@ -111,6 +118,7 @@ _PROBES: dict[str, Callable[[], str]] = {
     "ext4": _ext4,
     "browser": _browser,
     "nginx": _nginx,
+    "own-network": _own_network,
 }
 
 NAMES = frozenset(_PROBES)

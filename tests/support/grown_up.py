@@ -13,6 +13,7 @@ from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.events import Notification
 from support.app_events import Crashed, SessionConnected
 from support.releases import made_up, publish
+from support.reporting import prepared_nowhere
 from support.walking import Values, heard, somewhere
 from support.world import World, tunnel_key
 
@@ -35,7 +36,8 @@ def values(world: World, folder: Path) -> Values:
         return []
 
     def notices(rocket: RocketVPN) -> list[Any]:
-        return [rocket.consent.notice(part.purpose) for part in rocket.consent.status().purposes]
+        asked = rocket.consent.status().purposes
+        return [rocket.consent.notice(part.purpose, recipient=part.recipient) for part in asked]
 
     return {
         "call": lambda _: [
@@ -76,6 +78,7 @@ def values(world: World, folder: Path) -> Values:
         "policy.shown.notice": lambda _: [],
         "policy.accept.notice": lambda _: [],
         "release": lambda rocket: [made_up(), *offered(rocket)],
+        "report": lambda _: [prepared_nowhere()],
         "updates.download.folder": lambda _: [folder],
         "path": somewhere(folder),
         "folder": somewhere(folder),

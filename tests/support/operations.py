@@ -55,12 +55,22 @@ def operations() -> list[Operation]:
     ]
 
 
+REPORT = {
+    "resourceLogs": [
+        {
+            "resource": {"attributes": [{"key": "erasure_handle", "value": {"stringValue": "0" * 32}}]},
+            "scopeLogs": [{"logRecords": [{"timeUnixNano": "1796058000000000000", "eventName": "app.crashed"}]}],
+        }
+    ]
+}
 BODIES: dict[tuple[str, str], Callable[[Names], Any]] = {
     ("PATCH", "/v1/data"): lambda names: {"language": "en"},
     ("POST", "/v1/data-rights-requests"): lambda names: {"exercise": "deletion", "scope": names["scope"]},
     ("POST", "/v1/owner/data-rights-requests"): lambda names: {"exercise": "deletion", "scope": names["scope"]},
     ("POST", "/v1/erasure-tickets"): lambda names: {"ticket_id": uuid.uuid4().hex * 2, "scope": "device"},
     ("POST", "/v1/recovery-codes"): lambda names: {"fingerprint": uuid.uuid4().hex * 2},
+    ("POST", "/v1/logs"): lambda names: REPORT,
+    ("POST", "/v1/logs/erasures"): lambda names: {"erasure_handle": uuid.uuid4().hex},
     ("POST", "/v1/erasures"): lambda names: {"ticket": "A" * 40},
     ("PUT", "/v1/consents/{purpose}"): lambda names: {
         "record_id": str(uuid.uuid4()),

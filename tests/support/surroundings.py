@@ -30,6 +30,7 @@ from rocketvpn_sdk.transport.retries import Retries
 from support.app_events import Crashed, SessionConnected
 from support.forms import GATE, form
 from support.releases import made_up
+from support.reporting import prepared_nowhere
 from support.walking import LAST, Values, _groups, _keywords, _use, calls_of, heard, somewhere
 
 PASSPHRASE = "correct horse"
@@ -88,7 +89,8 @@ def values(machine: Machine) -> Values:
     kinds = [SessionConnected(region="de-fra", protocol="wireguard", duration=12), Crashed(failure="timeout")]
 
     def notices(rocket: RocketVPN) -> list[Any]:
-        return [rocket.consent.notice(part.purpose) for part in rocket.consent.status().purposes]
+        asked = rocket.consent.status().purposes
+        return [rocket.consent.notice(part.purpose, recipient=part.recipient) for part in asked]
 
     return {
         "call": lambda _: [{"operation": "data.view"}, {"operation": "no.such"}],
@@ -124,6 +126,7 @@ def values(machine: Machine) -> Values:
         "policy.shown.notice": lambda rocket: [rocket.policy.notice()],
         "policy.accept.notice": lambda rocket: [rocket.policy.notice()],
         "release": lambda _: [made_up()],
+        "report": lambda _: [prepared_nowhere()],
         "path": somewhere(machine.out),
         "folder": somewhere(machine.out),
     }

@@ -75,9 +75,19 @@ WHAT: dict[str, Clause] = {
         ("transport/proof.py", "transport/session.py", "identity.py"),
     ),
     "U3": Clause(
-        "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown; a "
-        "withdrawal destroys what was kept for it.",
-        ("policy/decide.py", "permit.py", "consent/decisions.py", "transport/guard.py"),
+        "The purpose `improvement` does nothing without a consent that lives, given to a notice that was shown. "
+        "Reports are seen before they go, go sealed through a relay, and say nobody's name; a withdrawal destroys what "
+        "was kept, drops what waits, and has what was sent erased.",
+        (
+            "policy/decide.py",
+            "consent/decisions.py",
+            "consent/reports.py",
+            "groups/diagnostics.py",
+            "diagnostics/delivery.py",
+            "oblivious/encapsulation.py",
+            "transport/guard.py",
+            "transport/oblivious.py",
+        ),
     ),
     "U4": Clause(
         "Releases come from lists that the operator signed; which one fits is decided on the device; a download says"

@@ -14,6 +14,7 @@ from rocketvpn_sdk import RocketVPN, errors
 from rocketvpn_sdk.client import Status
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
+from rocketvpn_sdk.groups.diagnostics import Diagnostics
 from rocketvpn_sdk.groups.policy import Policies
 from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.groups.updates import Updates
@@ -38,6 +39,7 @@ def rows(page: str, heading: str) -> str:
     [
         ("`consent`", "consent", Consents),
         ("`device`", "device", Devices),
+        ("`diagnostics`", "diagnostics", Diagnostics),
         ("`policy`", "policy", Policies),
         ("`queue`", "queue", WaitingRequests),
         ("`rights`", "rights", Rights),
@@ -51,7 +53,7 @@ def test_every_call_of_a_group_is_in_the_table_of_calls(heading: str, prefix: st
 
 def test_every_call_of_the_front_door_is_in_the_table_of_calls():
     listed = set(re.findall(r"^\| `(?:RocketVPN\.)?(\w+)\(", rows("calls.md", "The whole"), re.MULTILINE))
-    groups = {"consent", "device", "journal", "policy", "rights", "updates"}
+    groups = {"consent", "device", "diagnostics", "journal", "policy", "rights", "updates"}
     assert listed == public(RocketVPN) - groups
 
 

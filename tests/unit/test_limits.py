@@ -34,7 +34,7 @@ def test_the_defaults_suit_a_desktop_app() -> None:
     assert msgspec.structs.asdict(Limits()) == {
         "connect_timeout": 5.0, "read_timeout": 10.0, "write_timeout": 10.0, "total_timeout": 30.0,
         "max_response_bytes": 1024 * 1024, "max_download_bytes": 512 * 1024 * 1024, "slowest_download": 4096,
-            "max_json_depth": 16, "retry_attempts": 3, "retry_share": 0.1,
+        "report_delay": 21600.0, "max_json_depth": 16, "retry_attempts": 3, "retry_share": 0.1,
         "retry_burst": 10.0, "code_answers": 5, "batch_records": 256, "flush_interval": 1.0, "flush_patience": 0.25,
         "locked_records": 1000, "log_bytes": 16 * 1024 * 1024, "secret_timeout": 60.0, "busy_timeout": 10.0,
         "keyring_settle": 15.0, "close_timeout": 5.0,

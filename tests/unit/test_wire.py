@@ -170,6 +170,8 @@ EXAMPLES: list[Wire] = [
     PLATFORM_FILES,
     RELEASE,
     CHANNEL,
+    wire.ObliviousGateway(relay="https://relay.example:8443", keys="AC0BACAx"),
+    wire.ReportErasure(erasure_handle="0123456789abcdef0123456789abcdef"),
     wire.ReleaseList(channels={"stable": CHANNEL}, mirrors=("https://mirror.example",)),
     MANIFEST_FILE,
     wire.Manifest(version="1.4.2", platform="linux", files=(MANIFEST_FILE,), ignored=("logs",)),

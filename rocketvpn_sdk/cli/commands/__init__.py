@@ -10,6 +10,7 @@ def _import_all() -> None:
         correct,
         delete,
         demo,
+        diagnostics,
         disclosures,
         doctor,
         erase,

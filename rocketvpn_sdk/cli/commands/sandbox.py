@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,6 +62,9 @@ def sandbox(
     proxy_header: Annotated[
         str, typer.Option(metavar="NAME", help="In which it says so: x-forwarded-for or forwarded.")
     ] = "x-forwarded-for",
+    relay: Annotated[
+        bool, typer.Option("--relay", help="Run a relay and a gateway, too: reports and their erasure go through them.")
+    ] = False,
 ) -> CommandResult | None:
     import_sandbox()
     from rocketvpn_sdk.sandbox import Front, Sandbox
@@ -70,7 +73,9 @@ def sandbox(
     if folder is not None:
         files.refuse_vault(folder, name="--folder")
     with stopping_on_signals(), _folder(folder) as place:
-        _serve(context.out, Sandbox(place, port=port, database_url=database_url, front=front), policy)
+        server = Sandbox(place, port=port, database_url=database_url, front=front)
+        with ExitStack() as beside:
+            _serve(context.out, server, policy, lambda: beside.enter_context(server.relayed()) if relay else None)
     context.out.say("Stopped.")
     return None
 
@@ -113,13 +118,13 @@ def _folder(folder: Path | None) -> Iterator[Path]:
         yield Path(temporary)
 
 
-def _serve(out: Out, server: Sandbox, policy: Path | None) -> None:
+def _serve(out: Out, server: Sandbox, policy: Path | None, first: Callable[[], object]) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     server.mail.subscribe(lambda message: _mailed(out, message))
     try:
         with _rehearsing(out, server, policy) as begin:
-            server.serve_forever(lambda running: _begin(out, running, begin))
+            server.serve_forever(lambda running: _begin(out, running, first, begin))
     except KeyboardInterrupt:  # how it is meant to end
         interrupts.taken()
     except (SQLAlchemyError, ModuleNotFoundError) as error:
@@ -149,7 +154,8 @@ def _rehearsing(out: Out, server: Sandbox, policy: Path | None) -> Iterator[Call
         rehearsal.stop()
 
 
-def _begin(out: Out, server: Sandbox, rehearse: Callable[[], None]) -> None:
+def _begin(out: Out, server: Sandbox, first: Callable[[], object], rehearse: Callable[[], None]) -> None:
+    first()
     _ready(out, server)
     rehearse()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rocketvpn_sdk.cli import codes
-from rocketvpn_sdk.cli.demo import acts, ending, exported, updating
+from rocketvpn_sdk.cli.demo import acts, ending, exported, reporting, updating
 from rocketvpn_sdk.cli.demo.checks import Check, Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.stage import Stage, set_up
@@ -75,6 +75,7 @@ def _acts(stage: Stage) -> None:
         acts.see(stage, rocket)
         acts.correct(stage, rocket)
         updating.update(stage, rocket)
+        reporting.report(stage, rocket)
         exported.take_along(stage, rocket)
         ending.search_before(stage)
         ending.take_copy(stage)

@@ -17,6 +17,7 @@ from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.journal import Event
+from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.wire import Challenge
 
@@ -42,6 +43,12 @@ class SessionDisconnected(Event, name="session.disconnected", purpose="service")
     region: str
     duration: int
     traffic: int
+
+
+class AppFailed(Event, name="app.failed", purpose="improvement"):
+    """Something did not work."""
+
+    failure: str
 
 
 @dataclass
@@ -86,9 +93,10 @@ class Stage:
             trust=self.sandbox.ca_file,
             trusted_root=self.sandbox.trusted_root,
             policy=self.sandbox.policy,
-            events=(SessionConnected, SessionDisconnected),
+            events=(SessionConnected, SessionDisconnected, AppFailed),
             authenticator=self._read_mail,
             app_version=INSTALLED,
+            limits=Limits(report_delay=0.0),  # nobody wants to wait for hours here
         )
 
     @property

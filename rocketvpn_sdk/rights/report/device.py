@@ -11,6 +11,7 @@ from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState
 from rocketvpn_sdk.consent.ledger import key_of
+from rocketvpn_sdk.consent.reports import FIELD, REPORTS, SentReports
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import Inventory
@@ -108,6 +109,15 @@ def rollout(say: Describer, vault: Vault) -> Iterator[HeldValue]:
     held = vault.get(ROLLOUT, RolloutNumber)
     if held is not None:
         yield say.held("rollout_number", _HERE, value=held.number)
+
+
+def reports(say: Describer, vault: Vault) -> Iterator[HeldValue]:
+    """Yield the random numbers that went with reports without a name."""
+    held = vault.get(REPORTS, SentReports)
+    for handle in held.handles if held is not None else ():
+        kept = say.kept(FIELD, _HERE)
+        until = utc(handle.since + kept.seconds) if kept and math.isfinite(kept.seconds) else None
+        yield say.held(FIELD, _HERE, value=handle.value, since=utc(handle.since), until=until)
 
 
 def witnessed(say: Describer, seen: Witnessed) -> Iterator[HeldValue]:

@@ -49,7 +49,7 @@ def test_a_language_that_the_policy_lacks_falls_back_to_english_and_the_notice_s
 
 @pytest.mark.clause("U7")
 def test_a_purpose_that_the_policy_does_not_know_cannot_be_asked_about():
-    with pytest.raises(PurposeUnknown, match="improvement and surveys") as error:
+    with pytest.raises(PurposeUnknown, match="improvement, surveys, improvement/relay and rights/relay") as error:
         notice("advertising")
     assert error.value.params["purpose"] == "advertising"
 

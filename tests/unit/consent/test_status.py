@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from support.consent_setup import DEVICE, ConsentSetup
-from support.policies import NEWEST, TEXT, renumbered
+from support.policies import NEWEST, TEXT, renumbered, without_reports
 
 from rocketvpn_sdk.consent.ending import queue_notices_again, unset
 from rocketvpn_sdk.consent.outcome import PurposeStatus
@@ -110,7 +110,7 @@ def test_the_status_is_of_the_newest_version_and_keeps_what_older_ones_asked_abo
     adult.agree("service", "acme")
     with adult.vault.write() as transaction:
         unset(transaction, {"service/acme"}, at=adult.vault.now())
-    newer = parse_policy(renumbered(NEWEST + 1, TEXT))  # it gives no third party anything
+    newer = parse_policy(renumbered(NEWEST + 1, without_reports(TEXT)))  # it gives no third party anything
     adult.policies = (*adult.policies, newer)
     status = adult.consent.status()
     assert status.policy_version == NEWEST + 1

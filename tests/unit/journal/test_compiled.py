@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.app_events import Crashed, NetworkChanged, SessionConnected
-from support.policies import TEXT, edited
+from support.policies import TEXT as SHIPPED
+from support.policies import edited, without_reports
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import EventUndeclared
@@ -20,6 +21,8 @@ from rocketvpn_sdk.policy import ConsentChoice, Policy, State, bundled_policy, p
 
 NOW = 1_800_000_000.0
 MINUTES = ("field", "recorded_at", "coarsen_time(minute)", "coarsen_time(day)")
+
+TEXT = without_reports(SHIPPED)
 
 
 def policy(*edits: tuple[str, str, str, str]) -> Policy:

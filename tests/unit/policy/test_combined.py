@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.policies import TEXT, edited
+from support.policies import TEXT as SHIPPED
+from support.policies import edited, without_reports
 
 from rocketvpn_sdk.policy import (
     ON_DEVICE,
@@ -27,6 +28,8 @@ NOW = 1_800_000_000.0
 DAY = 86_400.0
 OLD = bundled_policy()
 STATE = State(adult=True, consents={"improvement": ConsentChoice("granted")})
+
+TEXT = without_reports(SHIPPED)
 
 
 def new(*edits: tuple[str, str, str, str]) -> Policy:

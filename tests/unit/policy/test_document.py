@@ -134,11 +134,15 @@ def test_what_no_right_and_no_scope_is_cannot_be_asked_for(demand: str):
 
 
 @pytest.mark.clause("S1", "S2")
-def test_the_only_recipient_is_the_operator_and_it_has_a_safeguard():
-    (operator,) = POLICY.document.recipient
-    assert (operator.id, operator.kind) == ("operator", "operator")
-    assert operator.safeguard["en"]
-    assert {name for field in POLICY.document.field for name in field.recipients} == {"operator"}
+def test_besides_the_operator_a_relay_receives_what_it_cannot_read_and_both_have_a_safeguard():
+    assert {each.id: each.kind for each in POLICY.document.recipient} == {
+        "operator": "operator",
+        "relay": "third_party",
+    }
+    assert all(each.safeguard["en"] for each in POLICY.document.recipient)
+    relayed = {field.id for field in POLICY.document.field if "relay" in field.recipients}
+    assert relayed == {"sealed_message", "relay_address"}
+    assert {name for field in POLICY.document.field for name in field.recipients} == {"operator", "relay"}
 
 
 @pytest.mark.clause("R1")

@@ -117,7 +117,7 @@ def test_every_part_of_a_duration_is_said(text: str, words: str):
     ("term", "what", "fields"),
     [
         ("keep", "What is stored: as it is.", None),
-        ("drop", "What is stored: nothing.", ("browser_cookie", "public_address")),
+        ("drop", "What is stored: nothing.", ("browser_cookie", "public_address", "relay_address")),
         ("truncate_ip",
          "What is stored: the network alone, without the part that tells one device from another.", ("local_address",)),
         ("coarsen_time", "What is stored: the time, cut to the minute, the hour or the day.",

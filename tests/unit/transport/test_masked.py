@@ -21,11 +21,13 @@ SHOWN: dict[str, set[str]] = {
     "DeviceRevokedNotice": set(),
     "Endpoints": {"challenge", "token"},
     "OperationTally": {"purpose", "recipient", "fields", "times", "not_delivered", "first", "last"},
+    "ObliviousRoute": {"relay", "key"},
     "OrderChangePending": {"kind", "id", "asked_at", "takes_effect_at"},
     "Outgoing": {"operation", "scheme", "host", "carries", "endpoint"},
     "ApprovedRequest": {"operation", "fields", "protocol"},
     "HttpReply": {"status", "unsure"},
     "FailureContext": {"host", "seconds", "proxied", "now", "trusted_time", "named", "trusts_nobody"},
+    "SealedCall": {"operation", "through", "encode", "idempotency_key"},
     "SentEntry": {
         "at", "operation", "purpose", "recipient", "identity", "fields", "protocol", "size", "outcome", "tries",
     },

@@ -1,0 +1,119 @@
+"""Takes reports, and the requests to erase them, through the relay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED, SEND
+from rocketvpn_sdk.diagnostics.otlp import Part, decode, encode
+from rocketvpn_sdk.diagnostics.route import route_from
+from rocketvpn_sdk.errors import (
+    NotAllowed,
+    RateLimited,
+    RequestRefused,
+    RocketVPNError,
+    ServerError,
+    TransportError,
+    UpdateError,
+    ValueRefused,
+    VaultError,
+)
+from rocketvpn_sdk.vault import Queue, QueueItem
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.signed_files import TrustedFiles
+    from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery
+    from rocketvpn_sdk.transport.oblivious import ObliviousCalls, SealedCall
+
+_LATER = (TransportError, ServerError, RateLimited, UpdateError)
+"""Nothing is wrong with the report: it is tried again."""
+
+
+class ReportDelivery:
+    """What to do with queued reports and erasures.
+
+    Args:
+        queue: where they wait.
+        calls: makes sealed calls.
+        files: the operator's signed files.
+    """
+
+    def __init__(self, queue: Queue, calls: ObliviousCalls, files: Callable[[], TrustedFiles]) -> None:
+        self._queue = queue
+        self._calls = calls
+        self._files = files
+
+    def handlers(self, delivery: QueueDelivery) -> Handlers:
+        """Return what takes an item further, by its operation."""
+
+        def handle(item: QueueItem) -> QueueItem | None:
+            return self._send(item, delivery)
+
+        return {SEND: handle, ERASE: handle}
+
+    def _send(self, item: QueueItem, delivery: QueueDelivery) -> QueueItem | None:
+        try:
+            self._calls.send(_call(item), route_from(self._files()))
+        except VaultError:
+            raise
+        except RocketVPNError as error:
+            if isinstance(error, NotAllowed) and item.operation == SEND and not self._may_be_reported():
+                self._queue.remove(item)  # nobody agrees to it any more, and no right is lost with it
+                return None
+            if isinstance(error, RequestRefused | ServerError):
+                self._look_for_another_key()
+            waits = isinstance(error, _LATER) or _is_about_the_way(error, item)
+            return delivery.postpone(msgspec.structs.replace(item, state="waiting" if waits else "refused"), error)
+        self._queue.remove(item)
+        return None
+
+    def _may_be_reported(self) -> bool:
+        try:
+            self._calls.require_allowed(SEND, RELAYED[SEND])
+        except NotAllowed:
+            return False
+        return True
+
+    def _look_for_another_key(self) -> None:
+        """Fetch the signed files anew: the gateway may have replaced its key. The next try goes by what they say."""
+        try:
+            self._files().refresh()
+        except VaultError:
+            raise
+        except RocketVPNError:
+            return  # what was trusted before stays in force
+
+
+def _is_about_the_way(error: RocketVPNError, item: QueueItem) -> bool:
+    """Whether it was the relay or the gateway that refused, who know nothing of what is in a report."""
+    return isinstance(error, RequestRefused) and error.params.get("operation") == RELAYED[item.operation]
+
+
+def _call(item: QueueItem) -> SealedCall:
+    from rocketvpn_sdk.transport.oblivious import SealedCall
+
+    parts: Sequence[Part]
+    if item.operation == SEND:
+        body = str(item.body["body"]).encode()
+        try:
+            parts, write = decode(body), encode
+        except ValueError:
+            raise ValueRefused(name="report", problem="it is not as reports are written") from None
+    else:
+        parts, write = [{FIELD: item.body[FIELD]}], _erasure
+        body = write(parts)
+    return SealedCall(
+        operation=item.operation,
+        through=RELAYED[item.operation],
+        parts=parts,
+        body=body,
+        encode=write,
+        idempotency_key=item.idempotency_key,
+    )
+
+
+def _erasure(parts: Sequence[Part]) -> bytes:
+    return msgspec.json.encode(parts[0])

@@ -227,7 +227,7 @@ def test_an_answer_to_another_message_is_none(sandbox: Sandbox, relay: Hostile, 
 def test_a_gateway_with_another_key_reads_nothing(sandbox: Sandbox, relay: Hostile, rocket: RocketVPN) -> None:
     other = Gateway(GatewayKey(KEY_ID, bytes(range(32))), Caller(sandbox.local_url, sandbox.folder, "127.0.0.1"))
     before = len(sandbox.reports)
-    relay.behave = lambda message: tuple(other.answer(message))  # type: ignore[return-value]
+    relay.behave = lambda message: tuple(other.answer(message))  # type: ignore[return-value]  # a pair, as asked for
     rocket.sync()
     assert len(sandbox.reports) == before
     assert [item.state for item in rocket.queue.items()] == ["waiting"]
@@ -238,7 +238,7 @@ def test_a_new_key_of_the_gateway_is_taken_from_the_signed_files(
 ) -> None:
     new = GatewayKey(2, bytes(range(1, 33)))
     opens = Gateway(new, Caller(sandbox.local_url, sandbox.folder, "127.0.0.1"))
-    relay.behave = lambda message: tuple(opens.answer(message))  # type: ignore[return-value]
+    relay.behave = lambda message: tuple(opens.answer(message))  # type: ignore[return-value]  # a pair, as asked for
     rocket.sync()
     assert rocket.status().waiting == 1
     published(sandbox, relay, new)

@@ -45,7 +45,7 @@ def main(name: str, file: str, folder: str, address: str, calls: str) -> None:
 
     original = handler.do_POST
     handler.do_POST = do_post  # type: ignore[method-assign]  # that is the point
-    gateway.Gateway._served = served  # type: ignore[method-assign]
+    gateway.Gateway._served = served  # type: ignore[method-assign]  # as above
     import_module(f"rocketvpn_sdk.sandbox.{name}").main(folder, address, calls)
 
 

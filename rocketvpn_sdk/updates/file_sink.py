@@ -110,7 +110,7 @@ class FileSink(Sink):
                 rest = memoryview(piece)
                 while rest:
                     rest = rest[self._file.write(rest) :]
-                self._hash.update(piece)
+                self.hashed.update(piece)
         except OSError as error:
             self._problem = error
         except ValueError:  # the file was closed meanwhile: an interrupt of the wait for this

@@ -10,7 +10,7 @@ import pytest
 from support.memory_vault import MemoryDocuments, MemoryStream
 from support.world import World
 
-from rocketvpn_sdk import RocketVPN, wire
+from rocketvpn_sdk import Challenge, RocketVPN, wire
 from rocketvpn_sdk.clock import SystemClock
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
@@ -50,7 +50,7 @@ class Machine:
         sandbox: Sandbox,
         *,
         machine: str = MACHINES[0],
-        authenticator: Callable[[wire.Challenge], str | None] | None = None,
+        authenticator: Callable[[Challenge], str | None] | None = None,
         pins: tuple[str, ...] = (),
     ) -> None:
         clock = SystemClock()
@@ -294,9 +294,9 @@ def test_a_token_that_the_server_forgot(sandbox: Sandbox, machine: Callable[...,
 
 @pytest.mark.clause("A4")
 def test_a_deletion_asks_for_the_mailed_code_once(sandbox: Sandbox, machine: Callable[..., Machine]) -> None:
-    asked: list[wire.Challenge] = []
+    asked: list[Challenge] = []
 
-    def authenticator(challenge: wire.Challenge) -> str:
+    def authenticator(challenge: Challenge) -> str:
         asked.append(challenge)
         return sandbox.mail.last_code()
 

@@ -391,7 +391,7 @@ def test_a_user_who_cancels_the_code_can_go_on_later(world: World, rocket: Rocke
     rocket.close()
     with RocketVPN.open(world.config(authenticator=lambda challenge: None)) as cancelling:
         outcome = cancelling.rights.delete(cancelling.rights.plan_delete("account"))
-        assert (outcome.server.state, outcome.server.problem) == ("waiting_for_user", "authentication-required")
+        assert (outcome.server.state, outcome.server.problem) == ("waiting_for_user", "authentication-cancelled")
         assert cancelling.status().bound is False
     with RocketVPN.open(world.config()) as later:
         (server,) = later.rights.resume()

@@ -35,7 +35,7 @@ from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import State
 from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.sandbox.server import Sandbox
-from rocketvpn_sdk.transport import Api, DeviceRevokedNotice, open_api, tls_context
+from rocketvpn_sdk.transport import Api, BindingRevoked, open_api, tls_context
 
 APP = "org.example.vpn"
 PUBLIC_KEY = "A" * 43 + "="
@@ -122,8 +122,8 @@ def test_a_second_machine_and_the_limit(sandbox: Sandbox, machine: Callable[...,
     assert second.device.binding is None
     second.device.bind(number, replace=listed.id)
     assert [device.current for device in second.device.list()] == [True]
-    heard: list[DeviceRevokedNotice] = []
-    first.events.subscribe(DeviceRevokedNotice, heard.append)
+    heard: list[BindingRevoked] = []
+    first.events.subscribe(BindingRevoked, heard.append)
     with pytest.raises(DeviceRevoked):
         first.device.order()
     assert len(heard) == 1

@@ -14,6 +14,7 @@ from support.app_events import SessionConnected
 from support.world import World, bytes_of, tunnel_key
 
 from rocketvpn_sdk import DeletionConfirmed, Report, RocketVPN
+from rocketvpn_sdk.changes import UserNeeded
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     Conflict,
@@ -32,7 +33,6 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.sandbox import rights as sandbox_rights
 from rocketvpn_sdk.testing import MemorySecrets
-from rocketvpn_sdk.transport.delivery import UserNeeded
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.transport import DeviceRevokedNotice, deadline
+from rocketvpn_sdk.transport import BindingRevoked, deadline
 
 ORDER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
 CHALLENGE: dict[str, Any] = {
@@ -646,7 +646,7 @@ def test_a_revoked_device_learns_it_once_and_keeps_its_data(line: Line) -> None:
     for _ in range(2):
         with pytest.raises(DeviceRevoked):
             read_order(line)
-    assert [type(notice) for notice in line.heard] == [DeviceRevokedNotice]
+    assert [type(notice) for notice in line.heard] == [BindingRevoked]
     assert CREDENTIALS in line.documents.stored
     line.api.revocation.bound_again()
     with pytest.raises(DeviceRevoked):

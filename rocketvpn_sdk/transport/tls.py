@@ -10,8 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import ssl
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from rocketvpn_sdk.transport.proven import Unproven, certificates_in, inside, pl
 _RECORD = 1 << 14
 """Bytes of TLS's longest record (RFC 8446 §5.1): OpenSSL gives one at a time, however much is asked for."""
 _ROOM = 1 << 19
-"""Bytes of a long answer that are taken at once."""
+"""Bytes of a file that are taken at once."""
 
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
@@ -114,7 +114,7 @@ def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
             return int(self.proven.write(data))
 
         def recv(self, buflen: int = 1024, flags: int = 0) -> bytes | memoryview:  # noqa: ARG002 - as above
-            """Return what is here, more than ``buflen`` bytes of a long answer; it holds until the next call."""
+            """Return what is here: ``buflen`` bytes at most, or what ``room`` holds, until the next call."""
             _refuse_unproven(self)
             _check_deadline()
             try:
@@ -126,8 +126,7 @@ def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
                 return data
             # A long answer: take along what is here of it, which costs less.
             super().settimeout(0)  # the next read sets its own
-            self.room = self.room or memoryview(bytearray(_ROOM))
-            return _with_what_is_here(data, self.proven, self.room)
+            return _with_what_is_here(data, self.proven, self.room or memoryview(bytearray(buflen)))
 
     return Socket
 
@@ -158,6 +157,19 @@ def _object_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
             return data
 
     return Object
+
+
+@contextmanager
+def in_large_pieces(end: Any) -> Iterator[None]:
+    """Have a connection of ``tls_context`` give more at once than is asked for; only where a body alone is to come."""
+    if not hasattr(end, "room"):  # no connection at all, in tests
+        yield
+        return
+    end.room = memoryview(bytearray(_ROOM))
+    try:
+        yield
+    finally:
+        end.room = None
 
 
 def _with_what_is_here(data: bytes, proven: Any, room: memoryview) -> memoryview:

@@ -9,7 +9,10 @@ from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.policy.decide import blocked_recipients
 from rocketvpn_sdk.text import translate
 
-_SAID = "Nothing is sent to {} any more: the operator was to review its contract by {} and has not said that it did. You need not do anything. What needs it works again once a new version of the privacy policy says so."
+_SAID = (
+    "Nothing is sent to {} any more: the operator was to review its contract by {} and has not said that it did. You"
+    " need not do anything: what needs it works again once a new version of the privacy policy says so."
+)
 
 
 class SafeguardExpired(Notification, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The tables of what the policy promises: what works without which choice, and what binds those who receive something."""
+"""The tables of what works and what would make it work, and of what binds those who receive something."""
 
 from __future__ import annotations
 

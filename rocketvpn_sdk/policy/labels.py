@@ -206,17 +206,23 @@ def _yes(value: bool) -> str:
 
 
 def _sent(policy: Policy) -> list[Field]:
-    """Return the fields that leave this device, each with the purposes and recipients for which some call carries it.
+    """Return the fields that leave this device, each with the recipients that it reaches and what it is for there.
 
-    Even those that this software drops: a server sees an address.
+    Even those that this software drops: a server sees an address. What a call carries without a name is for that call's
+    purpose alone; what is tied to the order, the operator may use for every necessary purpose of the field.
     """
     sent = [use for use in uses(policy) if use.recipient != ON_DEVICE]
-    purposes, recipients = {(use.field, use.purpose) for use in sent}, {(use.field, use.recipient) for use in sent}
+    carried, reached = {(use.field, use.purpose) for use in sent}, {(use.field, use.recipient) for use in sent}
     return [
         msgspec.structs.replace(
             field,
-            purposes=tuple(name for name in field.purposes if (field.id, name) in purposes),
-            recipients=tuple(name for name in field.recipients if (field.id, name) in recipients),
+            purposes=tuple(
+                name
+                for name in field.purposes
+                if (field.id, name) in carried
+                or (policy.purposes[name].necessity == "necessary" and _linked(policy, field))
+            ),
+            recipients=tuple(name for name in field.recipients if (field.id, name) in reached),
         )
         for field in policy.document.field
         if any(use.field == field.id for use in sent)

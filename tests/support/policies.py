@@ -19,6 +19,8 @@ id = "acme"
 kind = "third_party"
 hosts = ["acme.example"]
 safeguard.en = "A contract."
+contract = { sha256 = "HASH", signed = 2026-10-01, review_by = 2036-10-01 }
+country = "DE"
 sentence.en = "A company that helps."
 
 [[recipient]]
@@ -34,7 +36,7 @@ _IN_USE = """
 [[event]]
 id = "app.used"
 purpose = "improvement"
-fields = ["region", "level", "duration"]
+fields = ["region", "duration"]
 sentence.en = "Something was used."
 
 [[operation]]
@@ -54,7 +56,7 @@ path = "/v1/usage"
 purpose = "improvement"
 recipient = "operator"
 identity = "none"
-fields = ["region", "level"]
+fields = ["region"]
 sentence.en = "Tell how the service is used."
 
 """
@@ -62,7 +64,12 @@ sentence.en = "Tell how the service is used."
 
 def without_reports(text: str) -> str:
     """Return a policy's text without the reports that go through a relay: nothing carries what a test changes then."""
-    parts = [("recipient", "relay"), ("field", "sealed_message"), ("field", "relay_address"), ("feature", "diagnostics")]
+    parts = [
+        ("recipient", "relay"),
+        ("feature", "diagnostics"),
+        ("field", "sealed_message"),
+        ("field", "relay_address"),
+    ]
     calls = ("diagnostics.send", "diagnostics.relay", "diagnostics.erase", "diagnostics.relay_erasure")
     for table, part in (*parts, *(("operation", call) for call in calls)):
         begin, end = span(text, table, part)
@@ -112,8 +119,10 @@ def first_version() -> Policy:
 
 
 def sharing_text() -> str:
-    """Return a policy's text with a third party and an affiliate that receive three of its fields, each for some use."""
-    text = without_reports(TEXT).replace("[[recipient]]", _ACME.strip() + "\n\n[[recipient]]", 1)
+    """Return a policy's text with a third party and an affiliate that receive three of its fields, for some use."""
+    text = without_reports(TEXT).replace(
+        "[[recipient]]", _ACME.strip().replace("HASH", "00aa" * 16) + "\n\n[[recipient]]", 1
+    )
     for field in ("region", "contact_email", "level"):
         text = edited("field", field, '["operator"]', '["operator", "acme", "sister"]', text=text)
     text = edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)

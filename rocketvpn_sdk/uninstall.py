@@ -1,6 +1,6 @@
 """What an uninstaller does: find every vault of an app, of this user or of all, and remove each with its keys.
 
-Touches: disk, keyring. Start with ``find``.
+Touches: disk, ``vault``. Start with ``find``.
 
 Each user's vaults are looked for and removed by a process of that user: nobody can plant a link by which the
 uninstaller's rights remove something else.

@@ -34,6 +34,7 @@ def _import_all() -> None:
         sent,
         status,
         ticket,
+        uninstall,
         updates,
         view,
     )

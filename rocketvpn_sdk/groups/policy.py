@@ -158,11 +158,11 @@ class Policies:
 
     def announce(self) -> None:
         """Tell the app of a pending version of which something was not shown yet, now and if it subscribes later."""
+        self._events.renew(PolicyNotice, self._not_shown)
+
+    def _not_shown(self) -> dict[str, PolicyNotice]:
         held = self._versions.in_force()
-        if held.pending is not None and held.shown_since() is None:
-            self._events.stand(notice_of(held, "en"))
-        else:
-            self._events.settle(PolicyNotice)
+        return {"": notice_of(held, "en")} if held.pending is not None and held.shown_since() is None else {}
 
     def _matching(self, notice: PolicyNotice) -> PolicyState:
         held = self._versions.in_force()

@@ -252,7 +252,7 @@ def test_attack_a_home_that_an_administrator_may_not_look_into(monkeypatch: pyte
         return real(path, **given)
 
     monkeypatch.setattr(Path, "stat", stat)
-    assert [user.name for user in users.users()][0] == "hidden"
+    assert next(user.name for user in users.users()) == "hidden"
 
 
 def test_whoever_cannot_be_reached_is_named(people: dict[str, users.User]) -> None:

@@ -39,9 +39,7 @@ def uninstall(
         ask.confirm("uninstall", "This cannot be undone.", context.out, stopped="Nothing was removed.")
     done = uninstaller.remove(app_id, everyone) if found.vaults else found
     code = codes.REFUSED if done.left else codes.DONE
-    return CommandResult(
-        {"removed": done}, lambda out: _show(out, done, "Removed:", "Nothing was removed."), code
-    )
+    return CommandResult({"removed": done}, lambda out: _show(out, done, "Removed:", "Nothing was removed."), code)
 
 
 def _show(out: Out, found: Installations, some: str, none: str) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from support.policies import sharing_policy
 from support.small_policies import policies
 
-from rocketvpn_sdk.journal.compiled import NAME_FIELD, TIME_FIELD
 from rocketvpn_sdk.consent.notices import asked_about, make_notice
 from rocketvpn_sdk.errors import PurposeUnused
+from rocketvpn_sdk.journal.compiled import NAME_FIELD, TIME_FIELD
 from rocketvpn_sdk.policy import ON_DEVICE, EventShape, Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.policy.in_use import RECORDED_WITH_EACH, Use, in_use, used_fields, uses
 

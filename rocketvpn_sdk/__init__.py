@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rocketvpn_sdk import errors
+    from rocketvpn_sdk.cancelling import CancelToken
     from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.config import Config
     from rocketvpn_sdk.journal import Entry, Event
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets, SecretStore
 
 __all__ = [
+    "CancelToken",
     "Config",
     "DeletionConfirmed",
     "DeletionPlan",
@@ -56,6 +58,10 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import client
 
             return client
+        case "CancelToken":
+            from rocketvpn_sdk import cancelling
+
+            return cancelling
         case "Config":
             from rocketvpn_sdk import config
 

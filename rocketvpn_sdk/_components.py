@@ -67,9 +67,12 @@ class Components(OneHolder):
         config: what the app decides.
         vault: where everything rests.
         queued: called when something was queued for the server, where a worker delivers it.
+        events: those of the vault before this one, whose subscribers stay; ``None``: there was none.
     """
 
-    def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, vault: Vault, queued: Callable[[], None], events: EventBus | None = None
+    ) -> None:
         self.opening = threading.RLock()
         self.config = config
         self.vault = vault
@@ -81,7 +84,7 @@ class Components(OneHolder):
             vault=vault,
             clock=config.clock,
             limits=config.limits,
-            events=EventBus(config.dispatch),
+            events=events or EventBus(config.dispatch),
             permit=Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp),
             queue=Queue(vault, queued, worked=True) if config.background else Queue(vault),
         )

@@ -17,7 +17,7 @@ from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError
-from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.maintenance import Maintenance, Status
@@ -62,12 +62,16 @@ class RocketVPN(OneHolder):
 
     def __init__(self, config: Config, vault: Vault) -> None:
         """Connect the components; called by ``open``."""
-        self._components = components = Components(config, vault, lambda: self._maintenance.background.poke())
+        self._connect(config, vault)
+
+    def _connect(self, config: Config, vault: Vault, events: EventBus | None = None) -> None:
+        components = Components(config, vault, lambda: self._maintenance.background.poke(), events)
+        components.journal.register(config.events)
+        self._components = components
         self._maintenance = Maintenance(components)
         self._closed: Closed | None = None
         self.events = components.events
         self.journal = components.journal
-        self.journal.register(config.events)
         self.queue = WaitingRequests(components.queue, lambda: components.versions.in_force().newest)
         _open.add(self)
 
@@ -86,7 +90,7 @@ class RocketVPN(OneHolder):
                 MadeWithoutPassphrase: the root key cannot be had.
             VaultError: the folder cannot be used; see the subclass.
         """
-        vault = Vault(config.folder, config.resolved_secrets, config.clock, config.limits)
+        vault = _vault(config)
         try:
             rocket = cls(config, vault)
             if unlock:
@@ -150,6 +154,33 @@ class RocketVPN(OneHolder):
             logger.warning("closed, and %d records could not be written", closed.unsealed)
             self.events.emit(closed)
         return closed
+
+    def reopen(self, unlock: bool = True) -> None:
+        """Open the vault again after ``close``, or make a new one after it was deleted; an open one stays as it is.
+
+        Subscriptions to events stay, and log handlers record into it. What the app recorded in between is lost, and
+        counted in ``journal.stats().dropped``. A group or a journal that the app keeps in a variable is the former
+        vault's: take it from here again.
+
+        Args:
+            unlock: as for ``open``.
+
+        Raises:
+            SecretStoreError, VaultError: as for ``open``; calling it again is fine.
+        """
+        before = self._components
+        if before.vault.status().state != "closed":
+            return
+        self.close()
+        vault = _vault(before.config)
+        try:
+            self._connect(before.config, vault, before.events)
+        except BaseException:  # an interrupt too: no file stays open
+            vault.close()
+            raise
+        self.journal.continue_from(before.journal)
+        if unlock:
+            self.unlock()
 
     def __enter__(self) -> Self:
         return self
@@ -297,6 +328,10 @@ class RocketVPN(OneHolder):
 
     def __repr__(self) -> str:
         return f"RocketVPN({self._components.vault.status().state})"
+
+
+def _vault(config: Config) -> Vault:
+    return Vault(config.folder, config.resolved_secrets, config.clock, config.limits)
 
 
 _open: weakref.WeakSet[RocketVPN] = weakref.WeakSet()

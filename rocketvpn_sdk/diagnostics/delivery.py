@@ -11,6 +11,7 @@ from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED, SEND
 from rocketvpn_sdk.diagnostics.otlp import Part, decode, encode
 from rocketvpn_sdk.diagnostics.route import route_from
 from rocketvpn_sdk.errors import (
+    CallCancelled,
     NotAllowed,
     RateLimited,
     RequestRefused,
@@ -57,7 +58,7 @@ class ReportDelivery:
     def _send(self, item: QueueItem, delivery: QueueDelivery) -> QueueItem | None:
         try:
             self._calls.send(_call(item), route_from(self._files()))
-        except VaultError:
+        except (VaultError, CallCancelled):
             raise
         except RocketVPNError as error:
             if isinstance(error, NotAllowed) and item.operation == SEND and not self._may_be_reported():

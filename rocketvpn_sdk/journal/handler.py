@@ -36,9 +36,12 @@ class JournalHandler(logging.Handler):
 
     def __init__(self, journal: Journal, level: int | str = logging.NOTSET) -> None:
         super().__init__(level)
-        self._journal = journal
-        self._compiled = journal.compiled(LogMessage)
+        self.attach(journal)
         self.failed = 0
+
+    def attach(self, journal: Journal) -> None:
+        """Record in ``journal`` from now on."""
+        self._compiled, self._journal = journal.compiled(LogMessage), journal
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter ``record`` and record it, without holding this handler's lock.

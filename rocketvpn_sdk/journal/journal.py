@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -76,6 +77,9 @@ class Journal:
         self._events: dict[type[Event], CompiledEvent] = {}
         self._dropped = self._given_up = 0
         self._refused = 0
+        self._lost = 0
+        """Records that came after the vault was closed or deleted."""
+        self._handlers: weakref.WeakSet[JournalHandler] = weakref.WeakSet()
 
     # ------------------------------------------------------------ recording
 
@@ -124,7 +128,10 @@ class Journal:
         known = compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE and (
             compiled.changes == self._permit.changes()
         )
-        if (known and not compiled.allowed) or self._vault.closed:
+        if self._vault.closed:
+            self._lost += 1
+            return False
+        if known and not compiled.allowed:
             self._refused += 1
             return False
         waiting = self._backlog.given() or self._log.buffered
@@ -241,9 +248,18 @@ class Journal:
             from rocketvpn_sdk.journal.handler import JournalHandler
 
         try:
-            return JournalHandler(self, level)
+            handler = JournalHandler(self, level)
         except ValueError:
             raise ValueRefused(name="level", problem="it must be a number, or one of logging's names") from None
+        self._handlers.add(handler)
+        return handler
+
+    def continue_from(self, before: Journal) -> None:
+        """Take over the handlers of a journal whose vault is gone, and count what was lost since that."""
+        for handler in list(before._handlers):
+            handler.attach(self)
+            self._handlers.add(handler)
+        self._dropped += before._lost
 
     # ------------------------------------------------------------ reading
 

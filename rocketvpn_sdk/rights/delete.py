@@ -32,6 +32,8 @@ from rocketvpn_sdk.consent.reports import erase_reports
 from rocketvpn_sdk.context import DELETION, Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
+    CallbackFailed,
+    CallCancelled,
     ExportFailed,
     NotBound,
     ReceiptInvalid,
@@ -42,6 +44,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.policy_versions import policy_documents
+from rocketvpn_sdk.progress import Progress, Steps
 from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
@@ -62,6 +65,8 @@ RECEIPT_WAITING = "receipt-waiting"
 """The server has deleted and signed it, and nobody was there to take the receipt: ``resume`` brings it."""
 RECEIPT_UNSAVED = "receipt-unsaved"
 """The same, and the folder of ``Config(receipts=…)`` did not take it."""
+_STEPS = 2
+"""Of a deletion: here, and at the server."""
 _STATES: dict[str, ServerState] = {
     "waiting": "waiting_for_connection",
     "waiting_for_user": "waiting_for_user",
@@ -113,20 +118,28 @@ class Deletion:
         self._removing = False
         """Whether the vault's removal has begun: its queue cannot be read any more."""
 
-    def delete(self, plan: DeletionPlan) -> Outcome:
+    def delete(self, plan: DeletionPlan, progress: Progress | None = None) -> Outcome:
         """Delete what is in the scope of ``plan``, also what came after it was made; see ``Rights.delete``."""
+        steps = Steps(progress, _STEPS)
+        steps.reached("here", 0)
         pending = self._new_pending(plan.scope)
         here = self._destroy_here(plan.scope, pending)
+        with suppress(CallbackFailed, CallCancelled):  # what is destroyed cannot be called off
+            steps.reached("server")
         if pending is None:
             problem = None if plan.scope == "logs" else self._try_to_remove_vault()
-            return Outcome(here=here, server=Server(state="not_needed", problem=problem))
-        return Outcome(here=here, server=self._deliver_now(pending))
+            server = Server(state="not_needed", problem=problem)
+        else:
+            server = self._deliver_now(pending)
+        with suppress(CallbackFailed, CallCancelled):
+            steps.reached("server")
+        return Outcome(here=here, server=server)
 
     def _deliver_now(self, pending: QueueItem) -> Server:
         """Ask the server now. An error of the vault does not raise: the data on this device is destroyed already."""
         try:
             return self.follow(pending, interactive=True)
-        except VaultError as error:
+        except (VaultError, CallCancelled) as error:
             kept = self._queue.find(pending.id) or pending
             return Server(state=_STATES[kept.state], problem=error.code, request_id=kept.reference)
 
@@ -177,6 +190,8 @@ class Deletion:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
                 self._delivery.ask_for_user(told, error)
             return Server(state="waiting_for_user", problem=error.code, request_id=pending.reference)
+        except CallCancelled:  # nothing went wrong: it waits as before
+            raise
         except RocketVPNError as error:
             with suppress(VaultError):
                 self._delivery.postpone(told, error)

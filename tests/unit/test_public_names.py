@@ -10,6 +10,7 @@ import pytest
 import rocketvpn_sdk
 
 NAMES = [
+    "CancelToken",
     "Config",
     "DeletionConfirmed",
     "DeletionPlan",

@@ -144,6 +144,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "diff": _Command("policy_diff.diff", vault=False),
             "labels": _Command("policy_labels.policy_labels", vault=False),
             "lint": _Command("policy.lint", vault=False),
+            "stubs": _Command("policy_stubs.policy_stubs", vault=False),
         },
     ),
 }

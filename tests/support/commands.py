@@ -9,6 +9,7 @@ COMMANDS = (
     "guardian request", "guardian confirm", "guardian withdraw", "ticket make", "ticket list", "ticket revoke",
     "unbind", "doctor", "reset",
     "policy check", "policy accept", "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
+    "policy stubs",
     "diagnostics show", "diagnostics send", "diagnostics save",
     "updates check", "updates download", "updates certify", "sandbox publish", "sandbox revise",
 )  # fmt: skip
@@ -27,6 +28,7 @@ ARGUMENTS = {
     "policy explain": ["contact_email"],
     "policy diff": ["old.toml", "new.toml"],
     "policy lint": ["policy.toml"],
+    "policy stubs": ["app_policy.py"],
     "diagnostics save": ["report.json"],
     "updates certify": ["app"],
     "sandbox publish": ["app.bin", "1.2", "--folder", "sandbox"],

@@ -58,9 +58,10 @@ def stubs(policy: Policy) -> str:
     document = policy.document
     events = [event for event in document.event if event.id not in _SDK_EVENTS]
     calls = [operation for operation in document.operation if operation.id not in OWN_OPERATIONS]
-    carried = {name for part in (*events, *calls) for name in part.fields}
+    carried = {name for event in events for name in event.fields} | {name for call in calls for name in call.fields}
     values = [field for field in document.field if field.type.kind == "enum" and field.id in carried]
-    classes = [_class_name(part.id) for part in (*values, *events)] + ["AsyncCalls", "Calls"]
+    ids = [field.id for field in values] + [event.id for event in events]
+    classes = [*map(_class_name, ids), "AsyncCalls", "Calls"]
     _require_different(policy, classes)
     _require_different(policy, [_name(operation.id) for operation in calls])
     names = "\n".join(_wrapped("__all__ = [", [f'"{name}"' for name in sorted(classes)], "]"))
@@ -74,7 +75,9 @@ def stubs(policy: Policy) -> str:
 def _require_different(policy: Policy, names: list[str]) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise PolicyInvalid(path=policy.document.policy_id, problem=f"two of its parts would be {twice!r} in Python")
+        raise PolicyInvalid(
+            path=policy.document.policy_id, line=0, problem=f"two of its parts would be {twice!r} in Python"
+        )
 
 
 def _values(field: Field) -> str:
@@ -187,5 +190,5 @@ def _argument(policy: Policy, operation: Operation, name: str) -> str:
     """
     if name in _TAKEN:
         problem = f"the member {name!r} of {operation.id!r} has the name of an argument of rocket.call"
-        raise PolicyInvalid(path=policy.document.policy_id, problem=problem)
+        raise PolicyInvalid(path=policy.document.policy_id, line=0, problem=problem)
     return name if name.isidentifier() and not keyword.iskeyword(name) else _name(name)

@@ -1,6 +1,6 @@
 """Fakes, a server and a pytest plug-in for the tests of an app that embeds the SDK; the fakes are real implementations.
 
-Touches: ``vault``, ``sandbox``. Start with ``plugin``.
+Touches: ``vault``, ``transport``, ``sandbox``. Start with ``plugin``.
 
 With pytest, the fixtures of ``plugin`` are there by themselves. What needs an extra is imported from its own module:
 

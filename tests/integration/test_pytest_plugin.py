@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from rocketvpn_sdk.policy import bundled_policy
+from rocketvpn_sdk.policy.stubs import stubs
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
-APP = """
-import asyncio
-
-import pytest
-
-from rocketvpn_sdk import Event
-from rocketvpn_sdk.aio import AsyncRocketVPN
-
-class SessionConnected(Event, name="session.connected", purpose="service"):
-    region: str
-
-@pytest.fixture
-def rocketvpn_options():
-    return {"events": [SessionConnected]}
-
-def test_binding(rocketvpn, rocketvpn_sandbox):
+PAGE = (ROOT / "docs" / "app-tests.md").read_text("utf-8")
+APP = next(code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "def test_" in code)
+"""The tests that the page shows, over the types that the command writes."""
+MORE = """
+def test_a_code_is_typed_in(rocketvpn, rocketvpn_sandbox):
     rocketvpn.device.bind(rocketvpn_sandbox.order())
-    assert rocketvpn.device.order().devices_used == 1
     assert not rocketvpn.rights.view(with_code=True).withheld
-
-def test_what_is_past_its_time_is_gone(rocketvpn, rocketvpn_clock):
-    rocketvpn.journal.record(SessionConnected(region="de-fra"))
-    assert len(list(rocketvpn.journal.read())) == 1
-    rocketvpn_clock.advance(40 * 86400)
-    assert list(rocketvpn.journal.read()) == []
-
-def test_awaited(rocketvpn_config, rocketvpn_sandbox):
-    async def bind():
-        async with await AsyncRocketVPN.open(rocketvpn_config) as rocket:
-            return await rocket.device.bind(rocketvpn_sandbox.order())
-    assert asyncio.run(bind()).device_id
 
 def test_each_test_has_a_server_of_its_own(rocketvpn, rocketvpn_sandbox):
     assert rocketvpn_sandbox.requests == []
@@ -77,8 +57,8 @@ def installed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyt
 
 
 def test_an_app_s_tests_run_with_it(installed: pytest.Pytester) -> None:
-    installed.makepyfile(APP)
-    installed.runpytest_subprocess("-W", "error", "-p", "no:xdist").assert_outcomes(passed=4)
+    installed.makepyfile(APP + MORE, app_policy=stubs(bundled_policy()))
+    installed.runpytest_subprocess("-W", "error", "-p", "no:xdist").assert_outcomes(passed=5)
 
 
 def test_an_app_brings_its_own_policy(installed: pytest.Pytester) -> None:

@@ -23,6 +23,7 @@ def _import_all() -> None:
         policy_labels,
         policy_news,
         policy_show,
+        policy_stubs,
         queue,
         receipt,
         recovery,

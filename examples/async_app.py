@@ -18,7 +18,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from rocketvpn_sdk import Config, Event
+from rocketvpn_sdk import Challenge, Config, Event
 from rocketvpn_sdk.aio import AsyncRocketVPN
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.rights import DeletionConfirmed
@@ -47,10 +47,9 @@ def configure(client_file: Path, folder: Path) -> Config:
     )
 
 
-async def ask(challenge: object) -> str:
+async def ask(challenge: Challenge) -> str:
     """Ask the user for the code; the loop goes on meanwhile."""
-    hint = getattr(challenge, "hint", "you")
-    return await asyncio.to_thread(input, f"The code that was sent to {hint}: ")
+    return await asyncio.to_thread(input, f"The code that was sent to {challenge.hint}: ")
 
 
 async def use(rocket: AsyncRocketVPN, folder: Path) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.cancelling import CancelToken
     from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.config import Config
+    from rocketvpn_sdk.entered import Challenge
     from rocketvpn_sdk.journal import Entry, Event
     from rocketvpn_sdk.limits import Limits
     from rocketvpn_sdk.maintenance import Status
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CancelToken",
+    "Challenge",
     "Config",
     "DeletionConfirmed",
     "DeletionPlan",
@@ -62,6 +64,10 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import cancelling
 
             return cancelling
+        case "Challenge":
+            from rocketvpn_sdk import entered
+
+            return entered
         case "Config":
             from rocketvpn_sdk import config
 

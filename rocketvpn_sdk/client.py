@@ -22,6 +22,7 @@ from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.maintenance import Maintenance, Status
 from rocketvpn_sdk.masking import OneHolder
+from rocketvpn_sdk.policy_versions import PolicyNotice
 from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -114,6 +115,7 @@ class RocketVPN(OneHolder):
         components.journal.unlocked()
         if components.versions.in_force().pending is not None:
             components.policies.announce()
+        components.changes.vault()
         if components.config.background:
             self._maintenance.background.start()
 
@@ -150,6 +152,8 @@ class RocketVPN(OneHolder):
             first, closed = self._closed is None, self._closed or Closed(unsealed=components.unsealed)
             self._closed = closed
             components.vault.close()
+        if first:
+            components.changes.vault()
         if first and closed.unsealed:
             logger.warning("closed, and %d records could not be written", closed.unsealed)
             self.events.emit(closed)
@@ -172,13 +176,16 @@ class RocketVPN(OneHolder):
         if before.vault.status().state != "closed":
             return
         self.close()
+        if (api := before.opened("api")) is not None:
+            api.revocation.bound_again()  # what held of the former vault is not told any more
+        before.events.settle(PolicyNotice)
         vault = _vault(before.config)
         try:
             self._connect(before.config, vault, before.events)
         except BaseException:  # an interrupt too: no file stays open
             vault.close()
             raise
-        self.journal.continue_from(before.journal)
+        self.journal._continue_from(before.journal)  # noqa: SLF001 - no call for apps
         if unlock:
             self.unlock()
 

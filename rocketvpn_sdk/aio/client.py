@@ -13,7 +13,7 @@ import msgspec
 from rocketvpn_sdk.aio.running import AsyncGroup, Runner, awaited, on_loop
 from rocketvpn_sdk.client import Closed, RocketVPN
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.entered import Question
+from rocketvpn_sdk.entered import Challenge
 from rocketvpn_sdk.events import EventBus, call_directly
 from rocketvpn_sdk.vault import Removal
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # these are loaded on the thread that opens; most bring httpx
         AsyncUpdates,
     )
 
-AsyncAuthenticator = Callable[[Question], Awaitable[str | None]]
+AsyncAuthenticator = Callable[[Challenge], Awaitable[str | None]]
 """Asks the user for a code on the loop; it is cancelled with the call that needs the code."""
 
 
@@ -173,8 +173,8 @@ def _opened(config: Config, unlock: bool) -> RocketVPN:
     return RocketVPN.open(config, unlock)
 
 
-def _coroutine(ask: AsyncAuthenticator) -> Callable[[Question], Any]:
-    async def call(question: Question) -> str | None:
-        return await ask(question)
+def _coroutine(ask: AsyncAuthenticator) -> Callable[[Challenge], Any]:
+    async def call(challenge: Challenge) -> str | None:
+        return await ask(challenge)
 
     return call

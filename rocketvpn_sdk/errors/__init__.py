@@ -35,6 +35,7 @@ Touches: nothing. Start with ``base``.
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceExists, DeviceRevoked
     ├── AuthenticationError
     │   ├── AuthenticationRequired
+    │   │   ├── AuthenticationCancelled  … and the user entered none
     │   │   └── AuthenticatorFailed  … and the app could not ask the user
     │   └── AuthenticationFailed, BrowserRequired
     ├── TransportError              between here and the server
@@ -63,6 +64,7 @@ If an error can have several causes, ``cause`` names the one that it had.
 
 from rocketvpn_sdk.errors.account import (
     AlreadyBound,
+    AuthenticationCancelled,
     AuthenticationError,
     AuthenticationFailed,
     AuthenticationRequired,
@@ -157,6 +159,7 @@ __all__ = [
     "AgeUnknown",
     "AlreadyBound",
     "AnswerTooLarge",
+    "AuthenticationCancelled",
     "AuthenticationError",
     "AuthenticationFailed",
     "AuthenticationRequired",

@@ -254,7 +254,7 @@ class Journal:
         self._handlers.add(handler)
         return handler
 
-    def continue_from(self, before: Journal) -> None:
+    def _continue_from(self, before: Journal) -> None:
         """Take over the handlers of a journal whose vault is gone, and count what was lost since that."""
         for handler in list(before._handlers):
             handler.attach(self)

@@ -32,7 +32,7 @@ PAIRS = {
 }
 GROUPS = {"consent", "device", "diagnostics", "journal", "policy", "queue", "rights", "updates"}
 NOT_AWAITED = {"network_changed", "record", "handler", "changes"} | GROUPS | {"events"}
-INSIDE = {"compiled", "continue_from", "inventory", "keep", "known", "limits", "narrowed", "purge_daily", "register"}
+INSIDE = {"compiled", "inventory", "keep", "known", "limits", "narrowed", "purge_daily", "register"}
 INSIDE |= {"reentrancy", "scrubber", "shredded", "unlocked", "unsealed", "flush_soon", "close"}
 """What a journal has for the rest of the SDK."""
 

@@ -11,6 +11,7 @@ import rocketvpn_sdk
 
 NAMES = [
     "CancelToken",
+    "Challenge",
     "Config",
     "DeletionConfirmed",
     "DeletionPlan",

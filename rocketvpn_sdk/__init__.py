@@ -68,7 +68,7 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import entered
 
             return entered
-        case "Config":
+        case "Config" | "Limits":
             from rocketvpn_sdk import config
 
             return config
@@ -76,10 +76,6 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import journal
 
             return journal
-        case "Limits":
-            from rocketvpn_sdk import limits
-
-            return limits
         case "Policy" | "load_policy":
             from rocketvpn_sdk import policy
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
 import time
 import weakref
 from contextlib import suppress
@@ -63,6 +64,7 @@ class RocketVPN(OneHolder):
 
     def __init__(self, config: Config, vault: Vault) -> None:
         """Connect the components; called by ``open``."""
+        self._reopening = threading.Lock()
         self._connect(config, vault)
 
     def _connect(self, config: Config, vault: Vault, events: EventBus | None = None) -> None:
@@ -160,7 +162,7 @@ class RocketVPN(OneHolder):
         return closed
 
     def reopen(self, unlock: bool = True) -> None:
-        """Open the vault again after ``close``, or make a new one after it was deleted; an open one stays as it is.
+        """Open the vault again after ``close``, or make a new one after it was deleted; one that is open stays so.
 
         Subscriptions to events stay, and log handlers record into it. What the app recorded in between is lost, and
         counted in ``journal.stats().dropped``. A group or a journal that the app keeps in a variable is the former
@@ -172,9 +174,14 @@ class RocketVPN(OneHolder):
         Raises:
             SecretStoreError, VaultError: as for ``open``; calling it again is fine.
         """
-        before = self._components
-        if before.vault.status().state != "closed":
-            return
+        with self._reopening:
+            before = self._components
+            if before.vault.status().state == "closed":
+                self._open_again(before)
+        if unlock:
+            self.unlock()
+
+    def _open_again(self, before: Components) -> None:
         self.close()
         if (api := before.opened("api")) is not None:
             api.revocation.bound_again()  # what held of the former vault is not told any more
@@ -186,8 +193,6 @@ class RocketVPN(OneHolder):
             vault.close()
             raise
         self.journal._continue_from(before.journal)  # noqa: SLF001 - no call for apps
-        if unlock:
-            self.unlock()
 
     def __enter__(self) -> Self:
         return self

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from rocketvpn_sdk.aio.running import AsyncGroup, Runner, awaited, on_loop
+from rocketvpn_sdk.aio.running import AsyncGroup, Runner, awaited, on_loop, on_thread
 from rocketvpn_sdk.client import Closed, RocketVPN
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.entered import Challenge
@@ -65,8 +65,14 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
             changes["dispatch"] = loop.call_soon_threadsafe
         if authenticator is not None:
             changes["authenticator"] = on_loop(loop, _coroutine(authenticator))
-        rocket = await runner.run(lambda: _opened(msgspec.structs.replace(config, **changes), unlock))
-        return cls(runner, lambda: rocket)
+        opened = list[RocketVPN]()
+        try:
+            await runner.run(lambda: opened.append(_opened(msgspec.structs.replace(config, **changes), unlock)))
+        except asyncio.CancelledError:
+            for rocket in opened:  # at the last moment: nobody gets it
+                await on_thread(rocket.close)
+            raise
+        return cls(runner, lambda: opened[0])
 
     unlock = awaited(RocketVPN.unlock)
     reopen = awaited(RocketVPN.reopen)
@@ -81,7 +87,7 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
 
     async def close(self) -> Closed:
         """Flush and close; see ``RocketVPN.close``. Calls of other tasks end with ``VaultClosed``."""
-        return await self._run(RocketVPN.close)
+        return await on_thread(self._group().close)  # not in turn: it is what ends calls that take long
 
     def network_changed(self) -> None:
         """Say that the device's network is another one now; never waits."""
@@ -90,7 +96,7 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
     @staticmethod
     async def reset(config: Config) -> Removal:
         """Remove the vault of ``config`` and its secrets; see ``RocketVPN.reset``."""
-        return await Runner().run(lambda: RocketVPN.reset(config))
+        return await on_thread(lambda: RocketVPN.reset(config))
 
     async def __aenter__(self) -> Self:
         return self

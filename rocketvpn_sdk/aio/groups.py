@@ -5,7 +5,7 @@ What touches neither disk nor network nor keyring is not awaited, such as ``jour
 
 from __future__ import annotations
 
-import logging
+from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.aio.running import AsyncGroup, awaited, iterated
 from rocketvpn_sdk.groups.consent import Consents
@@ -19,6 +19,9 @@ from rocketvpn_sdk.journal import Event, Journal
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rights import Rights
 from rocketvpn_sdk.rights.owner import OwnerRights
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.journal.handler import JournalHandler
 
 
 class AsyncConsents(AsyncGroup[Consents]):
@@ -70,7 +73,7 @@ class AsyncJournal(AsyncGroup[Journal]):
         """Record ``event``; never waits."""
         self._group().record(event)
 
-    def handler(self, level: int | str = 0) -> logging.Handler:
+    def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
         return self._group().handler(level)
 

@@ -9,6 +9,7 @@ from concurrent import futures
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial, wraps
+from inspect import signature
 from itertools import islice
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -21,6 +22,7 @@ G = TypeVar("G")
 
 THREADS = 32
 """Calls of one client at the same time; others wait for their turn."""
+_PROGRESS = "progress"
 _BATCH = 256
 """Records that an iteration takes along at a time."""
 
@@ -32,34 +34,39 @@ class Runner:
         self._places = asyncio.Semaphore(THREADS)
 
     async def run(self, work: Callable[[], R]) -> R:
-        """Return what ``work`` returns on another thread.
-
-        When the task is cancelled, ``work`` is: it ends at its next step, and a wait for the network at once. The
-        ``CancelledError`` comes after that, with the error by which it ended as its cause.
-
-        Raises:
-            asyncio.CancelledError: the task was cancelled.
-            RocketVPNError: whatever ``work`` raises.
-        """
+        """Return what ``work`` returns; see ``on_thread``."""
         async with self._places:
-            token, loop = CancelToken(), asyncio.get_running_loop()
-            done: asyncio.Future[R] = loop.create_future()
-            arguments = work, token, loop, done
-            thread = threading.Thread(target=copy_context().run, args=(_work, *arguments), name="rocketvpn-call")
-            thread.daemon = True  # one that waits for the app's own code must not keep the process from ending
-            thread.start()
-            cancelled = None
-            while not done.done():
-                try:
-                    await asyncio.wait([done])
-                except asyncio.CancelledError as error:
-                    cancelled = error
-                    token.cancel()
-            thread.join()
-            if cancelled is None:
-                return done.result()
-            raised = done.exception()
-            raise cancelled from (raised if isinstance(raised, RocketVPNError) else None)
+            return await on_thread(work)
+
+
+async def on_thread(work: Callable[[], R]) -> R:
+    """Return what ``work`` returns on a thread of its own.
+
+    When the task is cancelled, ``work`` is: it ends at its next step, and a wait for the network at once. The
+    ``CancelledError`` comes after that, with the error by which it ended as its cause.
+
+    Raises:
+        asyncio.CancelledError: the task was cancelled.
+        RocketVPNError: whatever ``work`` raises.
+    """
+    token, loop = CancelToken(), asyncio.get_running_loop()
+    done: asyncio.Future[R] = loop.create_future()
+    arguments = work, token, loop, done
+    thread = threading.Thread(target=copy_context().run, args=(_work, *arguments), name="rocketvpn-call")
+    thread.daemon = True  # one that waits for the app's own code must not keep the process from ending
+    thread.start()
+    cancelled = None
+    while not done.done():
+        try:
+            await asyncio.wait([done])
+        except asyncio.CancelledError as error:  # it may come again; the thread is waited for all the same
+            cancelled = error
+            token.cancel()
+    thread.join()
+    if cancelled is None:
+        return done.result()
+    raised = done.exception()
+    raise cancelled from (raised if isinstance(raised, RocketVPNError) else None)
 
 
 def _work(work: Callable[[], R], token: CancelToken, loop: asyncio.AbstractEventLoop, done: asyncio.Future[R]) -> None:
@@ -107,14 +114,22 @@ def awaited(
     method: Callable[Concatenate[G, P], R],
 ) -> Callable[Concatenate[AsyncGroup[G], P], Coroutine[Any, Any, R]]:
     """Return the awaited form of a group's method; ``progress`` is called on the loop's thread."""
+    names = list(signature(method).parameters)[1:]
+    place = names.index(_PROGRESS) if _PROGRESS in names else len(names)
 
     @wraps(method)
     async def call(self: AsyncGroup[G], /, *arguments: P.args, **named: P.kwargs) -> R:
-        if callable(progress := named.get("progress")):
-            named["progress"] = on_loop(asyncio.get_running_loop(), _awaitable(progress))
-        return await self._run(lambda group: method(group, *arguments, **named))
+        given: Any = list(arguments)
+        given[place : place + 1] = map(_told_on_loop, given[place : place + 1])
+        if _PROGRESS in named:
+            named[_PROGRESS] = _told_on_loop(named[_PROGRESS])
+        return await self._run(lambda group: method(group, *given, **named))
 
     return call
+
+
+def _told_on_loop(progress: Any) -> Any:
+    return on_loop(asyncio.get_running_loop(), _awaitable(progress)) if callable(progress) else progress
 
 
 def _awaitable(function: Callable[..., R]) -> Callable[..., Coroutine[Any, Any, R]]:

@@ -27,6 +27,7 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.cancelling import check
 from rocketvpn_sdk.changes import RECEIPT_UNSAVED, RECEIPT_WAITING
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.reports import erase_reports
@@ -148,6 +149,7 @@ class Deletion:
         total = self._vault.limits.total_timeout
         with deadline.within(total), self._queue.delivery_lock(total) as ours:
             if not ours:  # another process is on it, and may be asking the user
+                check()
                 return Server(state=_STATES[pending.state], problem=VaultBusy.code, request_id=pending.reference)
             return self._follow(pending, interactive=interactive)
 

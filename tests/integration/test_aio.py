@@ -21,12 +21,12 @@ from support.world import World, tunnel_key
 
 from rocketvpn_sdk import Config, Limits
 from rocketvpn_sdk.aio import AsyncRocketVPN
-from rocketvpn_sdk.errors import CallbackFailed, CallCancelled, NotBound, VaultClosed
+from rocketvpn_sdk.errors import CallbackFailed, CallCancelled, DeviceRevoked, NotBound, VaultClosed
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.rights import DeletionConfirmed
 from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.testing.sandbox import running_sandbox
-from rocketvpn_sdk.transport import SentEntry
+from rocketvpn_sdk.transport import BindingRevoked, SentEntry
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.clause("A1")]
 
@@ -214,6 +214,35 @@ def test_closing_ends_the_calls_of_other_tasks(world: World) -> None:
     with_rocket(world, use)
 
 
+def test_closing_does_not_wait_for_its_turn(world: World) -> None:
+    async def use(rocket: AsyncRocketVPN) -> None:
+        with held_back(world.sandbox) as gate:
+            tasks = [asyncio.create_task(rocket.device.order()) for _ in range(50)]
+            while not gate.arrived.acquire(blocking=False):
+                await asyncio.sleep(0)
+            await rocket.close()
+            assert {type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)} == {VaultClosed}
+
+    with_rocket(world, use)
+
+
+def test_opening_that_is_cancelled_leaves_nothing_open(world: World) -> None:
+    async def main() -> None:
+        task = asyncio.create_task(AsyncRocketVPN.open(world.config()))
+        await asyncio.sleep(0)
+        while not threads_of_calls():
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    threads = set(threading.enumerate())
+    asyncio.run(main())
+    assert set(threading.enumerate()) <= threads
+    asyncio.run(AsyncRocketVPN.reset(world.config()))
+    assert not world.folder.exists()
+
+
 def test_what_waits_for_its_turn_is_cancelled_without_a_trace(world: World) -> None:
     async def use(rocket: AsyncRocketVPN) -> None:
         with held_back(world.sandbox) as gate:
@@ -338,8 +367,30 @@ def test_what_is_open_stays_as_it_is(world: World) -> None:
         await rocket.close()
         await rocket.reopen(unlock=False)
         assert (await rocket.status()).vault.state == "locked"
-        await rocket.unlock()
+        await rocket.reopen()
         assert (await rocket.status()).bound
+
+    with_rocket(world, use)
+
+
+def test_what_held_of_the_former_vault_is_not_told_any_more(world: World) -> None:
+    async def use(rocket: AsyncRocketVPN) -> None:
+        binding = await rocket.device.binding()
+        assert binding is not None
+        world.sandbox.faults.revoke_device(binding.device_id)
+        with pytest.raises(DeviceRevoked):
+            await rocket.device.order()
+        told = list[BindingRevoked]()
+        rocket.events.subscribe(BindingRevoked, told.append)
+        await asyncio.sleep(0)
+        assert len(told) == 1
+        await rocket.rights.forget_now()
+        await rocket.rights.delete(await rocket.rights.plan_delete("device"))
+        await rocket.rights.forget_now()
+        await rocket.reopen()
+        rocket.events.subscribe(BindingRevoked, told.append)
+        await asyncio.sleep(0)
+        assert len(told) == 1
 
     with_rocket(world, use)
 
@@ -361,7 +412,7 @@ def test_a_download_tells_its_progress_on_the_loop_and_can_be_cancelled(tmp_path
                     begun.set()
                     task.cancel()
 
-            task = asyncio.create_task(rocket.updates.download(release, folder, progress=told))
+            task = asyncio.create_task(rocket.updates.download(release, folder, told))
             await begun.wait()
             with pytest.raises(asyncio.CancelledError):
                 await task

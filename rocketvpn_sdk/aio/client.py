@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -16,18 +15,6 @@ from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.entered import Challenge
 from rocketvpn_sdk.events import EventBus, call_directly
 from rocketvpn_sdk.vault import Removal
-
-if TYPE_CHECKING:  # these are loaded on the thread that opens; most bring httpx
-    from rocketvpn_sdk.aio.groups import (
-        AsyncConsents,
-        AsyncDevices,
-        AsyncDiagnostics,
-        AsyncJournal,
-        AsyncPolicies,
-        AsyncQueue,
-        AsyncRights,
-        AsyncUpdates,
-    )
 
 AsyncAuthenticator = Callable[[Challenge], Awaitable[str | None]]
 """Asks the user for a code on the loop; it is cancelled with the call that needs the code."""
@@ -45,6 +32,21 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
     ends at its next step, a wait for the network at once, and its task goes on when the thread has ended. What had left
     the device until then is in the ledger.
     """
+
+    def __init__(self, runner: Runner, rocket: Callable[[], RocketVPN]) -> None:
+        """Make the awaited form of each group; called by ``open``."""
+        from rocketvpn_sdk.aio import groups  # they bring httpx: ``open`` has loaded them on its thread
+
+        super().__init__(runner, rocket)
+        self.consent = groups.AsyncConsents(runner, lambda: rocket().consent)
+        self.device = groups.AsyncDevices(runner, lambda: rocket().device)
+        self.diagnostics = groups.AsyncDiagnostics(runner, lambda: rocket().diagnostics)
+        self.features = groups.AsyncFeatures(runner, lambda: rocket().features)
+        self.journal = groups.AsyncJournal(runner, lambda: rocket().journal)
+        self.policy = groups.AsyncPolicies(runner, lambda: rocket().policy)
+        self.queue = groups.AsyncQueue(runner, lambda: rocket().queue)
+        self.rights = groups.AsyncRights(runner, lambda: rocket().rights)
+        self.updates = groups.AsyncUpdates(runner, lambda: rocket().updates)
 
     @classmethod
     async def open(
@@ -106,68 +108,10 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
     ) -> None:
         await self.close()
 
-    # ------------------------------------------------------------ the groups
-
     @property
     def events(self) -> EventBus:
         """What the SDK tells the app."""
         return self._group().events
-
-    @cached_property
-    def journal(self) -> AsyncJournal:
-        """What the app records."""
-        from rocketvpn_sdk.aio.groups import AsyncJournal
-
-        return AsyncJournal(self._runner, lambda: self._group().journal)
-
-    @cached_property
-    def queue(self) -> AsyncQueue:
-        """What waits for the server."""
-        from rocketvpn_sdk.aio.groups import AsyncQueue
-
-        return AsyncQueue(self._runner, lambda: self._group().queue)
-
-    @cached_property
-    def consent(self) -> AsyncConsents:
-        """What is optional, age and guardians."""
-        from rocketvpn_sdk.aio.groups import AsyncConsents
-
-        return AsyncConsents(self._runner, lambda: self._group().consent)
-
-    @cached_property
-    def device(self) -> AsyncDevices:
-        """Order number ↔ device."""
-        from rocketvpn_sdk.aio.groups import AsyncDevices
-
-        return AsyncDevices(self._runner, lambda: self._group().device)
-
-    @cached_property
-    def rights(self) -> AsyncRights:
-        """See, correct, take along, delete."""
-        from rocketvpn_sdk.aio.groups import AsyncRights
-
-        return AsyncRights(self._runner, lambda: self._group().rights)
-
-    @cached_property
-    def policy(self) -> AsyncPolicies:
-        """The policy in force, and the one to come."""
-        from rocketvpn_sdk.aio.groups import AsyncPolicies
-
-        return AsyncPolicies(self._runner, lambda: self._group().policy)
-
-    @cached_property
-    def diagnostics(self) -> AsyncDiagnostics:
-        """Reports that do not say who you are."""
-        from rocketvpn_sdk.aio.groups import AsyncDiagnostics
-
-        return AsyncDiagnostics(self._runner, lambda: self._group().diagnostics)
-
-    @cached_property
-    def updates(self) -> AsyncUpdates:
-        """Releases of the app."""
-        from rocketvpn_sdk.aio.groups import AsyncUpdates
-
-        return AsyncUpdates(self._runner, lambda: self._group().updates)
 
     def __repr__(self) -> str:
         return f"Async{self._group()!r}"

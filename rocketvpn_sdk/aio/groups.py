@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.aio.running import AsyncGroup, awaited, iterated
+from rocketvpn_sdk.features import Features
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.groups.diagnostics import Diagnostics
@@ -64,6 +65,12 @@ class AsyncDiagnostics(AsyncGroup[Diagnostics]):
 
     prepare = awaited(Diagnostics.prepare)
     send = awaited(Diagnostics.send)
+
+
+class AsyncFeatures(AsyncGroup[Features]):
+    """``rocket.features``."""
+
+    status = awaited(Features.status)
 
 
 class AsyncJournal(AsyncGroup[Journal]):

@@ -5,6 +5,7 @@ Touches: nothing. Start with ``base``.
 ::
 
     RocketVPNError
+    ├── AdministratorNeeded         other users' data are out of reach
     ├── ConfigurationError          what the app passed in cannot work
     │   ├── PolicyInvalid           the policy document, with the line
     │   ├── EventUndeclared         an event class or its field is not in the policy
@@ -19,7 +20,7 @@ Touches: nothing. Start with ``base``.
     │   ├── AgeSettled              … to taking back that one is under age
     │   ├── ConsentError            … to a consent
     │   │   ├── AgeUnknown, GuardianNeeded
-    │   │   └── ConsentNotNeeded, NoticeUnknown, NoticeOutdated
+    │   │   └── ConsentNotNeeded, PurposeUnused, NoticeUnknown, NoticeOutdated
     │   └── GuardianError           … to a guardian's agreement; ``cause`` says why
     ├── ValueRefused                a value that the call cannot take
     │   ├── TermUnknown             … a term that the policy does not have
@@ -83,6 +84,7 @@ from rocketvpn_sdk.errors.base import (
     RocketVPNError,
 )
 from rocketvpn_sdk.errors.configuration import (
+    AdministratorNeeded,
     CallbackFailed,
     CallCancelled,
     ConfigurationError,
@@ -131,6 +133,7 @@ from rocketvpn_sdk.errors.rules import (
     NoticeOutdated,
     NoticeUnknown,
     PurposeUnknown,
+    PurposeUnused,
     TermUnknown,
     ValueRefused,
 )
@@ -155,6 +158,7 @@ from rocketvpn_sdk.errors.storage import (
 )
 
 __all__ = [
+    "AdministratorNeeded",
     "AgeSettled",
     "AgeUnknown",
     "AlreadyBound",
@@ -202,6 +206,7 @@ __all__ = [
     "PolicyInvalid",
     "PolicyOutdated",
     "PurposeUnknown",
+    "PurposeUnused",
     "RateLimited",
     "ReceiptInvalid",
     "ReleaseRefused",

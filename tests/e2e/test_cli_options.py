@@ -24,7 +24,7 @@ from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.cli.settings import Chosen
 
 NO_VAULT = {
-    "demo", "sandbox", "sandbox publish", "sandbox revise", "erase", "receipt",
+    "demo", "sandbox", "sandbox publish", "sandbox revise", "erase", "receipt", "uninstall",
     "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
     "policy stubs",
 }  # fmt: skip

@@ -15,6 +15,7 @@ def _import_all() -> None:
         doctor,
         erase,
         export,
+        features,
         guardian,
         journal,
         own_call,
@@ -34,6 +35,7 @@ def _import_all() -> None:
         sent,
         status,
         ticket,
+        uninstall,
         updates,
         view,
     )

@@ -22,7 +22,7 @@ from support.world import World, tunnel_key
 from rocketvpn_sdk import CancelToken, Limits, RocketVPN
 from rocketvpn_sdk.errors import CallbackFailed, CallCancelled, ValueRefused
 from rocketvpn_sdk.testing.sandbox import running_sandbox
-from rocketvpn_sdk.transport import SentEntry
+from rocketvpn_sdk.transport import SentEntry, retries
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.clause("A1")]
 
@@ -103,6 +103,19 @@ def test_a_pause_before_another_try_ends_at_once(world: World, rocket: RocketVPN
     token.cancel()
     assert isinstance(call.end(), CallCancelled)
     assert (last(rocket).outcome, last(rocket).tries) == ("503 call-cancelled", 1)
+
+
+def test_a_lost_answer_is_not_said_to_be_undelivered(
+    world: World, rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "full_jitter", lambda failures: 1000.0)
+    world.sandbox.faults.lose_answers()
+    token = CancelToken()
+    call = Beside(lambda: rocket.rights.view(cancel=token))
+    until(lambda: bool(rocket._components.api._exchange.retries._pauses))
+    token.cancel()
+    assert isinstance(call.end(), CallCancelled)
+    assert (last(rocket).outcome, last(rocket).tries) == ("no answer: call-cancelled", 1)
 
 
 def test_a_call_that_waits_for_a_free_connection_ends_at_once_and_the_others_go_on(

@@ -50,6 +50,7 @@ class CancelToken:
 
     @contextmanager
     def _waking(self, wake: Callable[[], None]) -> Iterator[None]:
+        """See ``waking``."""
         key = object()
         with self._lock:
             self._wakes[key] = wake

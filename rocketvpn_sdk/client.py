@@ -21,6 +21,7 @@ from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.journal.journal import hand_over
 from rocketvpn_sdk.maintenance import Maintenance, Status
 from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.policy_versions import PolicyNotice
@@ -193,7 +194,7 @@ class RocketVPN(OneHolder):
         except BaseException:  # an interrupt too: no file stays open
             vault.close()
             raise
-        self.journal._continue_from(before.journal)  # noqa: SLF001 - no call for apps
+        hand_over(before.journal, self.journal)
 
     def __enter__(self) -> Self:
         return self

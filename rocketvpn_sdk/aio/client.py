@@ -85,15 +85,15 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
 
     async def call(self, operation: str, *, idempotency_key: str | None = None, **fields: Any) -> Any:
         """Call one of the app's own operations that the policy declares; see ``RocketVPN.call``."""
-        return await self._run(lambda rocket: rocket.call(operation, idempotency_key=idempotency_key, **fields))
+        return await self.run(lambda rocket: rocket.call(operation, idempotency_key=idempotency_key, **fields))
 
     async def close(self) -> Closed:
         """Flush and close; see ``RocketVPN.close``. Calls of other tasks end with ``VaultClosed``."""
-        return await on_thread(self._group().close)  # not in turn: it is what ends calls that take long
+        return await on_thread(self.plain().close)  # not in turn: it is what ends calls that take long
 
     def network_changed(self) -> None:
         """Say that the device's network is another one now; never waits."""
-        self._group().network_changed()
+        self.plain().network_changed()
 
     @staticmethod
     async def reset(config: Config) -> Removal:
@@ -111,10 +111,10 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
     @property
     def events(self) -> EventBus:
         """What the SDK tells the app."""
-        return self._group().events
+        return self.plain().events
 
     def __repr__(self) -> str:
-        return f"Async{self._group()!r}"
+        return f"Async{self.plain()!r}"
 
 
 def _opened(config: Config, unlock: bool) -> RocketVPN:

@@ -31,7 +31,7 @@ class AsyncConsents(AsyncGroup[Consents]):
     @property
     def changes(self) -> int:
         """How often this process changed what holds."""
-        return self._group().changes
+        return self.plain().changes
 
     state = awaited(Consents.state)
     status = awaited(Consents.status)
@@ -52,7 +52,7 @@ class AsyncDevices(AsyncGroup[Devices]):
 
     async def binding(self) -> Binding | None:
         """Return what this device is bound to."""
-        return await self._run(lambda group: group.binding)
+        return await self.run(lambda group: group.binding)
 
     bind = awaited(Devices.bind)
     order = awaited(Devices.order)
@@ -78,11 +78,11 @@ class AsyncJournal(AsyncGroup[Journal]):
 
     def record(self, event: Event) -> None:
         """Record ``event``; never waits."""
-        self._group().record(event)
+        self.plain().record(event)
 
     def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
-        return self._group().handler(level)
+        return self.plain().handler(level)
 
     read = iterated(Journal.read)
     flush = awaited(Journal.flush)
@@ -95,15 +95,15 @@ class AsyncPolicies(AsyncGroup[Policies]):
 
     async def current(self) -> Policy:
         """Return the version that binds."""
-        return await self._run(lambda group: group.current)
+        return await self.run(lambda group: group.current)
 
     async def pending(self) -> Policy | None:
         """Return the version that is to bind next."""
-        return await self._run(lambda group: group.pending)
+        return await self.run(lambda group: group.pending)
 
     async def set_aside(self) -> Policy | None:
         """Return the version that is known, and can never bind here."""
-        return await self._run(lambda group: group.set_aside)
+        return await self.run(lambda group: group.set_aside)
 
     check = awaited(Policies.check)
     changes = awaited(Policies.changes)
@@ -144,8 +144,8 @@ class AsyncRights(AsyncGroup[Rights]):
 
     async def as_owner(self, order_number: str) -> AsyncOwnerRights:
         """Let an order's owner see and delete without a bound device; see ``Rights.as_owner``."""
-        owner = await self._run(lambda group: group.as_owner(order_number))
-        return AsyncOwnerRights(self._runner, lambda: owner)
+        owner = await self.run(lambda group: group.as_owner(order_number))
+        return AsyncOwnerRights(self.runner, lambda: owner)
 
     view = awaited(Rights.view)
     correct = awaited(Rights.correct)

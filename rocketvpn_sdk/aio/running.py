@@ -52,8 +52,8 @@ async def on_thread(work: Callable[[], R]) -> R:
     token, loop = CancelToken(), asyncio.get_running_loop()
     done: asyncio.Future[R] = loop.create_future()
     arguments = work, token, loop, done
-    thread = threading.Thread(target=copy_context().run, args=(_work, *arguments), name="rocketvpn-call")
-    thread.daemon = True  # one that waits for the app's own code must not keep the process from ending
+    # A daemon: one that waits for the app's own code must not keep the process from ending.
+    thread = threading.Thread(target=copy_context().run, args=(_work, *arguments), name="rocketvpn-call", daemon=True)
     thread.start()
     cancelled = None
     while not done.done():
@@ -100,14 +100,15 @@ class AsyncGroup(Generic[G]):
 
     Args:
         runner: runs its calls.
-        group: returns the group; called on the thread of each call, since making it may read files.
+        plain: returns the group; called on the thread of each call, since making it may read files.
     """
 
-    def __init__(self, runner: Runner, group: Callable[[], G]) -> None:
-        self._runner, self._group = runner, group
+    def __init__(self, runner: Runner, plain: Callable[[], G]) -> None:
+        self.runner, self.plain = runner, plain
 
-    async def _run(self, work: Callable[[G], R]) -> R:
-        return await self._runner.run(lambda: work(self._group()))
+    async def run(self, work: Callable[[G], R]) -> R:
+        """Return what ``work`` returns, which gets the group, on a thread."""
+        return await self.runner.run(lambda: work(self.plain()))
 
 
 def awaited(
@@ -123,7 +124,7 @@ def awaited(
         given[place : place + 1] = map(_told_on_loop, given[place : place + 1])
         if _PROGRESS in named:
             named[_PROGRESS] = _told_on_loop(named[_PROGRESS])
-        return await self._run(lambda group: method(group, *given, **named))
+        return await self.run(lambda group: method(group, *given, **named))
 
     return call
 
@@ -146,8 +147,8 @@ def iterated(
 
     @wraps(method)
     async def call(self: AsyncGroup[G], /, *arguments: P.args, **named: P.kwargs) -> AsyncGenerator[R, None]:
-        records = await self._run(lambda group: method(group, *arguments, **named))
-        while batch := await self._run(lambda _: list(islice(records, _BATCH))):
+        records = await self.run(lambda group: method(group, *arguments, **named))
+        while batch := await self.run(lambda _: list(islice(records, _BATCH))):
             for record in batch:
                 yield record
 

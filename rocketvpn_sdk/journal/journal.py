@@ -77,9 +77,9 @@ class Journal:
         self._events: dict[type[Event], CompiledEvent] = {}
         self._dropped = self._given_up = 0
         self._refused = 0
-        self._lost = 0
-        """Records that came after the vault was closed or deleted."""
-        self._handlers: weakref.WeakSet[JournalHandler] = weakref.WeakSet()
+        self.lost = self.lost_before = 0
+        """Records that came after the vault was closed or deleted: this one, and the one before it."""
+        self.handlers: weakref.WeakSet[JournalHandler] = weakref.WeakSet()
 
     # ------------------------------------------------------------ recording
 
@@ -129,7 +129,7 @@ class Journal:
             compiled.changes == self._permit.changes()
         )
         if self._vault.closed:
-            self._lost += 1
+            self.lost += 1
             return False
         if known and not compiled.allowed:
             self._refused += 1
@@ -251,15 +251,8 @@ class Journal:
             handler = JournalHandler(self, level)
         except ValueError:
             raise ValueRefused(name="level", problem="it must be a number, or one of logging's names") from None
-        self._handlers.add(handler)
+        self.handlers.add(handler)
         return handler
-
-    def _continue_from(self, before: Journal) -> None:
-        """Take over the handlers of a journal whose vault is gone, and count what was lost since that."""
-        for handler in list(before._handlers):
-            handler.attach(self)
-            self._handlers.add(handler)
-        self._dropped += before._lost
 
     # ------------------------------------------------------------ reading
 
@@ -366,7 +359,7 @@ class Journal:
             bytes=self._retention.size(),
             next_purge=None if next_purge is None else utc(next_purge),
             waiting=len(self._backlog) + self._log.buffered,
-            dropped=self._dropped + self._backlog.dropped + self._log.dropped,
+            dropped=self.lost_before + self._dropped + self._backlog.dropped + self._log.dropped,
             capped=capped,
             refused=self._refused + self._backlog.refused,
         )
@@ -403,3 +396,11 @@ class Journal:
     def unsealed(self) -> int:
         """How many records are in memory alone, or were given up while this was closed."""
         return len(self._backlog) + self._log.buffered + self._given_up
+
+
+def hand_over(before: Journal, after: Journal) -> None:
+    """Let ``after`` have the handlers of a journal whose vault is gone, and count what was lost since that."""
+    for handler in list(before.handlers):
+        handler.attach(after)
+        after.handlers.add(handler)
+    after.lost_before = before.lost

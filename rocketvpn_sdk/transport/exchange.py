@@ -140,7 +140,7 @@ class Exchange:
                 outcome = answers.describe(call.operation, reply, self.limits.max_json_depth)
                 return msgspec.structs.replace(reply, unsure=True) if draft.unsure else reply
             except Failure as failure:
-                outcome = f"{_how_it_failed(failure)}: {failure.error.code}"
+                outcome = f"{_how_it_failed(failure, draft)}: {failure.error.code}"
                 error: RocketVPNError = failure.error
             except RocketVPNError as raised:
                 lost = "no answer" if draft.unsure else "not delivered"
@@ -293,12 +293,12 @@ def _unsure(reply: HttpReply, *, passing: bool, before: bool) -> bool:
     return passing or reply.status >= 500
 
 
-def _how_it_failed(failure: Failure) -> str:
+def _how_it_failed(failure: Failure, draft: _Draft) -> str:
     if isinstance(failure.error, ServerError):
         return "unusable answer"
     if isinstance(failure.error, UpdateError):
         return "answer not taken"
-    return "no answer" if failure.sent else "not delivered"
+    return "no answer" if draft.unsure else "not delivered"
 
 
 def _forgive(failure: Failure | None, draft: _Draft) -> bool:

@@ -23,6 +23,7 @@ class Slots:
         with waking(self._wake), self._changed:
             self._changed.wait_for(lambda: self._free > 0 or cancelled(), timeout=seconds)
             if self._free == 0 or cancelled():
+                self._changed.notify()  # that a place is free may have been told to this call alone
                 return False
             self._free -= 1
             return True

@@ -1,0 +1,235 @@
+"""Works through the table of patterns: what each finds in a text is replaced by its placeholder.
+
+A pattern with names is tried at the places where one of them stands; any other, if the text has what it needs. Scrubbing
+never raises: a text that it cannot work through is not stored.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from rocketvpn_sdk.journal.known import Known
+from rocketvpn_sdk.journal.layers import layers
+from rocketvpn_sdk.journal.scrub.pattern import DIGITS, FEWEST_DIGITS, keys, named
+from rocketvpn_sdk.journal.scrub.table import PATTERNS
+from rocketvpn_sdk.journal.scrub.validators import Judge
+from rocketvpn_sdk.masking import OneHolder
+
+UNREADABLE = "[unreadable]"
+REMOVED = "[removed]"
+"""Stands where one of a scrubber's known values was, unless a pattern says which kind of value it is."""
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
+_CAMEL = re.compile(r"[a-z][A-Z]")
+_IN_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+# For `bytes.translate`, the quickest way to see what a line is made of. Bytes from 128 on count as letters.
+_LETTERS = bytes(byte if byte >= 128 or chr(byte).isalpha() else 32 for byte in range(256))
+_NO_DIGITS = bytes(byte for byte in range(256) if not 48 <= byte < 58)
+_NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or chr(byte).isspace())
+_MOST_MARKS = 64
+_KNOWN = len(PATTERNS)
+"""Takes the place of a pattern's number in findings of known values."""
+
+_Finding = tuple[int, int, int]
+"""Start of a match, the number of its pattern, and its end; a pattern without a placeholder marks harmless text."""
+
+
+class _Search(NamedTuple):
+    """A compiled pattern."""
+
+    pattern: int
+    expression: re.Pattern[str]
+    judge: Judge | None
+    marked: bool
+    """Whether its first group stands where the personal part begins; else that is where the match begins."""
+
+
+@cache
+def _search(number: int, key: str = "") -> _Search:
+    """Compile pattern ``number``, with those of its names that go with ``key``: at its first use, not at import."""
+    pattern = PATTERNS[number]
+    names = [name for name in pattern.after if key in keys(name)]
+    expression = re.compile((named(names) if names else "") + pattern.regex)
+    return _Search(number, expression, pattern.judge, expression.groups == 1)
+
+
+@cache
+def _searches(key: bytes) -> tuple[_Search, ...]:
+    """Return the patterns to try where ``key`` stands."""
+    name = key.decode()
+    return tuple(_search(number, name) for number, pattern in enumerate(PATTERNS) if name in _keys_of(pattern.after))
+
+
+@lru_cache(maxsize=4096)
+def _unnamed(marks: bytes, many_digits: bool) -> tuple[tuple[_Search, tuple[str, ...]], ...]:
+    """Return the patterns without names that a text with ``marks`` may match, each with pieces, one of which it needs.
+
+    ``marks`` are its characters but letters, digits and spaces. Without pieces, a pattern is tried in any case.
+    """
+    found: list[tuple[_Search, tuple[str, ...]]] = []
+    for number, pattern in enumerate(PATTERNS):
+        pieces = [piece for piece in pattern.needs if piece != DIGITS and not _marks(piece.encode()).strip(marks)]
+        if pieces or (DIGITS in pattern.needs and many_digits):
+            certain = any(len(piece) < 2 for piece in pieces) or not pieces
+            found.append((_search(number), () if certain else tuple(pieces)))
+    return tuple(found)
+
+
+def _marks(text: bytes) -> bytes:
+    return text.translate(None, _NO_MARKS)
+
+
+def _keys_of(names: Iterable[str]) -> set[str]:
+    return {key for name in names for key in keys(name)}
+
+
+_KEYS = frozenset(key.encode() for pattern in PATTERNS for key in _keys_of(pattern.after))
+_KEPT = frozenset(number for number, pattern in enumerate(PATTERNS) if not pattern.placeholder)
+_ALWAYS = frozenset({_KNOWN, *(number for number, pattern in enumerate(PATTERNS) if pattern.after)})
+_PLACEHOLDERS = (*(pattern.placeholder for pattern in PATTERNS), REMOVED)
+
+
+class Scrubber(OneHolder):
+    """Takes what is personal out of texts. Made once; thread-safe.
+
+    Args:
+        own_hosts: the operator's host names, which stay.
+        known: values to take out wherever they stand, such as the order number, the device id, the e-mail address; or
+            where they are kept up to date.
+    """
+
+    __slots__ = ("_own", "known")
+
+    def __init__(self, own_hosts: frozenset[str] = frozenset(), known: Iterable[str] | Known = ()) -> None:
+        self._own = frozenset(host.lower().rstrip(".") for host in own_hosts)
+        self.known = known if isinstance(known, Known) else Known(known)
+
+    def scrub(self, text: str) -> str:
+        """Return ``text`` with a placeholder, such as ``[ip]``, for everything personal in it; never raises."""
+        try:
+            if not text.isascii() or "\x1b" in text:
+                text = _plain(text)
+            findings = [(start, _KNOWN, end) for start, end in self.known.find(text)]
+            for layer, places in layers(text):
+                found = self._findings(layer)
+                if places is not None:
+                    found = [(places[start], number, places[end]) for start, number, end in found]
+                findings += found
+            return _replaced(text, findings) if findings else text
+        except Exception:  # noqa: BLE001  (whatever went wrong, the text must not be kept, nor the app's call fail)
+            return UNREADABLE
+
+    def _findings(self, text: str) -> list[_Finding]:
+        findings: list[_Finding] = []
+        low = text.lower()
+        data = low.encode()
+        words = set(data.translate(_LETTERS).split())
+        if _CAMEL.search(text):
+            words.update(word.lower().encode() for word in _IN_CAMEL.findall(text))
+        for key in _KEYS.intersection(words):
+            self._add_named(text, low, key, findings)
+        marks = _marks(data)
+        if len(marks) > _MOST_MARKS:
+            marks = bytes(sorted(set(marks)))
+        many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
+        for search, pieces in _unnamed(marks, many_digits):
+            if not pieces or any(piece in low for piece in pieces):
+                for match in search.expression.finditer(text):
+                    self._judge(text, match, search, findings)
+        return findings
+
+    def _add_named(self, text: str, low: str, key: bytes, findings: list[_Finding]) -> None:
+        """Add what the patterns of ``key`` find where it stands in ``text``; ``low`` is that in lower case."""
+        name = key.decode()
+        place = low.find(name)
+        while place >= 0:
+            end = place + len(name)
+            if _begins_word(text, place):
+                for search in _searches(key):
+                    match = search.expression.match(text, place)
+                    if match and self._judge(text, match, search, findings):
+                        end = match.end()
+                        break
+            place = low.find(name, end)
+
+    def _judge(self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding]) -> bool:
+        """Add ``match`` to ``findings``, unless it is found to be nothing personal."""
+        start, end = match.end(1) if search.marked else match.start(), match.end()
+        if search.judge is not None and not search.judge(text[start:end], text[start - 1 : start], self._own):
+            return False
+        findings.append((start, search.pattern, end))
+        return True
+
+
+def _begins_word(text: str, place: int) -> bool:
+    before, first = text[place - 1 : place], text[place]
+    return first.isupper() and not before.isupper() if before.isalnum() else before != "!"
+
+
+class _Alike(dict[int, str | None]):
+    """For ``str.translate``: what each character looks like. Remembers it by the character, which alone decides."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        kind = unicodedata.category(character)
+        alike: str | None = character
+        if kind == "Cf" or code in _UNSEEN:
+            alike = None
+        elif kind == "Zs":
+            alike = " "
+        elif kind == "Nd":
+            alike = str(unicodedata.decimal(character))
+        elif kind == "Cs":
+            alike = "?"
+        elif 0xFF01 <= code <= 0xFF5E or 0x1D400 <= code <= 0x1D7FF:
+            alike = unicodedata.normalize("NFKC", character)
+        self[code] = alike
+        return alike
+
+
+# Letters and marks without a shape of their own: joiners, fillers, variation selectors.
+_UNSEEN = frozenset({0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)})
+# Full stops and dashes of other scripts; line breaks; and the one letter whose lower case is longer than itself, since
+# positions must be the same in both.
+_ALIKE = _Alike(
+    {0x3002: ".", 0xFF61: ".", 0x2024: ".", 0x2010: "-", 0x2011: "-", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x130: "I"}
+)
+
+
+def _plain(text: str) -> str:
+    """Return ``text`` without terminal colours and unseen marks, and with look-alike letters as what they look like."""
+    return _ESCAPES.sub("", text).translate(_ALIKE)
+
+
+def _replaced(text: str, findings: list[_Finding]) -> str:
+    """Return ``text`` with placeholders for ``findings``; where they overlap, the first one's stands for all.
+
+    What lies in a text that only looks personal stays, unless a name before it, or a known value, says otherwise.
+    """
+    findings.sort()
+    parts: list[str] = []
+    done = kept_until = 0
+    for start, pattern, end in findings:
+        if pattern in _KEPT:
+            kept_until = max(kept_until, end)
+        elif end > kept_until or pattern in _ALWAYS:
+            if start >= done:
+                parts += text[done:start], _PLACEHOLDERS[pattern]
+            if end > done:
+                done = end
+    parts.append(text[done:])
+    return "".join(parts)
+
+
+@lru_cache(maxsize=16)
+def _scrubber(own_hosts: frozenset[str]) -> Scrubber:
+    return Scrubber(own_hosts)
+
+
+def scrub(text: str, *, own_hosts: frozenset[str] = frozenset()) -> str:
+    """Return ``text`` without what is personal in it; ``own_hosts`` are the operator's, and stay. Never raises."""
+    return _scrubber(own_hosts).scrub(text)

@@ -1,0 +1,249 @@
+"""Decides what a pattern alone cannot: is a dotted name a host, a run of characters a key, a row of digits a card?
+
+These are pure functions over the text that a pattern found. In doubt they decide for privacy: what could be a host is a
+host, since the sites that someone visits are the most personal thing a VPN client can log (C2).
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from base64 import b64decode
+from collections.abc import Callable, Container
+
+from rocketvpn_sdk.journal.scrub.domains import TLDS
+
+Judge = Callable[[str, str, Container[str]], bool]
+"""Takes what was found, the character in front of it, and the host names (in lower case) that may stay."""
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
+
+# Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
+_FILES = _set("cc in la map md ml mm pl pm ps pub rs sh so zip")
+# Files that are named after a host: `example.com.conf` says as much as `example.com`.
+_NAMED_AFTER = _set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
+_SECOND_LEVEL = _set("com coop edu gov mil net org una")
+# Dotted names of Python, .NET and documents that would pass for hosts.
+_NO_HOSTS = _set(
+    """
+    asp.net asyncio.run changelog.md contributing.md license.md logger.info logging.info os.name readme.md
+    security.md self.name system.io system.net threading.local
+    """
+)
+_CODE = _set(
+    """
+    app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
+    item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
+    msg net network node obj object options package params peer process props proxy qt record request res response
+    result row self server service session settings socket state status store syslog system task test this thread tun
+    tunnel ui user util utils value vpn wg widget window worker
+    """
+)
+"""What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
+_STATES = _set(
+    """
+    absent accepted active anonymous auto bad blank blocked cached censored changed changing cleared closed connected
+    connecting created dead default deleted denied dhcp directly disabled disconnected down dropped email empty
+    enabled env error errors exceeded expired expires expiring fail failed failing fails failure false file forbidden
+    found generated hidden idle ignored inactive incorrect invalid keyring loaded localsystem locked logged login masked
+    match matches mismatch mismatched missing needed needs negotiated nil no nobody none not ntlm null off offline ok okay
+    omitted on online opened password pending phone present private prompt protected provided public ready received
+    redacted refreshed refreshing refused rejected released removed renewed renewing request requested required reset
+    restored revoked root rotated running saved sending sent set skipped some specified started stdin stopped stored
+    success successful suspended system timeout timed token true unauthorized unavailable unchanged undef undefined
+    unknown unlocked unreachable unset unspecified up updated updating user username using valid verified waiting was
+    wrong yes
+    """
+)
+"""What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
+_ARTICLES = _set("a all an and any are as at by for from has in is it its of or over than that the this to via was with your")
+_DNS_WORDS = _set(
+    """
+    a aaaa address addresses again api cache cname configuration dns domain domains endpoint endpoints gateway gateways
+    host hostname hostnames hosts ip ipv4 ipv6 local lookup mx name names ns ptr proxy query region relay relays remote
+    rr s server servers slow soa srv succeeded successfully system table took txt unreachable via
+    """
+)
+_WORDS = _STATES | _ARTICLES | _DNS_WORDS
+_MASK = re.compile(r"[xX]{3,}|[<\[({]+[\w .:*/-]{0,24}[>\])}]+|\$\{?\w+\}?|%\w+%?|\{\w*\}|[^\w]+")
+"""Stands where a program took something out, or where something is still to be put in."""
+_MACHINERY = re.compile(r"(?:wg|tun|tap|utun|eth|wlan|en|ppp|ipsec|lo|br)-?\d+|wired connection \d+|ethernet \d*|lo")
+"""Names that the system gives to networks and interfaces."""
+_EVERYBODY = re.compile(
+    r"(?i)4d36e97[0-9a-f]-e325-11ce-bfc1-08002be10318|(?:0{8}|f{8})-?(?:0{4}-?|f{4}-?){3}(?:0{12}|f{12})"
+)
+"""GUIDs that are the same on every device: Windows' classes of hardware, none, and all."""
+_AUTHORITIES = re.compile(
+    r"(?i)let'?s encrypt|isrg|internet security research|digicert|globalsign|sectigo|comodo|usertrust|entrust|amazon"
+    r"|google trust|gts |cloudflare|microsoft|apple |verisign|godaddy|starfield|certum|buypass|zerossl|[er]\d{1,2}$"
+)
+_NO_MAILBOX = re.compile(r"(?i)(?:0x)?(?=[a-f]*\d)[0-9a-f]{6,16}|0x[0-9a-f]+|v?\d+\.\d+(?:\.\d+)?(?:-.*|[a-z].*)?|.*\.(?:service|socket|timer|target|mount|slice|scope|path|device)")
+"""What stands behind an `@` that is no mailbox's: an object's address, a package's version, a unit of systemd."""
+
+_CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
+_LONGEST_ENCODED = 8192
+_KEY_OPENINGS = (
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "sk_",
+    "xox",
+)
+_BASE64 = re.compile(
+    r"(?=(?:[A-Za-z+/]{0,30}[0-9]){3})(?=(?:[a-z0-9+/]{0,12}[A-Z]){6})(?=(?:[A-Z0-9+/]{0,12}[a-z]){6})[A-Za-z0-9+/]{40}"
+)
+_UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
+_EVERYWHERE = re.compile(
+    r"(?:127|0)(?:\.\d{1,3}){3}|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+)
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b")
+_NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
+
+
+def is_host(name: str, before: str, own: Container[str]) -> bool:
+    """Judge a dotted ``name``: whether its ending makes it a host that is not the operator's ``own``.
+
+    A module that this process has imported is no host; the character ``before`` says whether it is part of a path.
+    """
+    plain = name.lower().replace("[.]", ".").rstrip(".-_")
+    stem, _, ending = plain.rpartition(".")
+    if plain in own or plain in LOOPBACK or plain in _NO_HOSTS or name in sys.modules or _is_code(name, stem):
+        return False
+    if ending in _NAMED_AFTER:
+        return "." in stem and stem.rpartition(".")[2] in TLDS
+    if ending == "py":
+        return stem.rpartition(".")[2] in _SECOND_LEVEL
+    if ending in _FILES and (before in ("/", "\\") or ending in ("so", "zip") or stem.startswith("lib") or "_" in stem):
+        return ending == "so" and before not in ("/", "\\") and "." in stem
+    return ending in TLDS or not ending.isascii() or ending.startswith("xn--")
+
+
+def _is_code(name: str, stem: str) -> bool:
+    """Whether a dotted name is a program's: `kern.info`, `app.App`, `proton.vpn.app.gtk.app`, `Tunnelblick.app`."""
+    labels = stem.split(".")
+    if len(labels) == 1:
+        first, _, last = name.partition(".")
+        return stem in _CODE or (last == "app" and first[:1].isupper()) or (first.islower() and last[:1].isupper() and last[1:].islower())
+    return len(labels) > 2 and len(_CODE.intersection(labels)) > 1
+
+
+def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
+    """Judge the ``value`` of `host=`, `SNI` or `resolving`: anything but our own hosts, numbers and plain words."""
+    plain = value.lower().strip("'\"[]().,:;<>")
+    host = plain.partition(":")[0] if plain.count(":") == 1 else plain
+    if not host or host in own or host in LOOPBACK or host in _WORDS or host in _NO_HOSTS or host.split()[0] in _WORDS:
+        return False
+    return not (_NUMERIC.fullmatch(host) or _MASK.fullmatch(value) or _CONSTANT.match(value) or _MACHINERY.fullmatch(host))
+
+
+def is_said(value: str, _before: str, _own: Container[str]) -> bool:
+    """Judge the ``value`` after a name such as `password`: whether it is one, and no state, mask or placeholder."""
+    plain = value.strip("\"'\\‘’“”„«» \t").rstrip(".,;:!")
+    words = plain.lower().split()
+    if not words or words[0].strip(".,;:()") in _STATES or _MASK.fullmatch(plain):
+        return False
+    return not (plain.isdigit() and len(plain) < 3)
+
+
+def is_account(value: str, before: str, own: Container[str]) -> bool:
+    """Judge who somebody is said to be: the numbers of the system's own accounts, up to 999, are nobody's."""
+    plain = value.strip("\"'., ")
+    return is_said(value, before, own) and not (plain.isdigit() and len(plain) < 4) and not _CONSTANT.match(plain)
+
+
+def is_network(value: str, before: str, own: Container[str]) -> bool:
+    """Judge the name of a network or profile: that of an interface says nothing."""
+    return is_said(value, before, own) and _MACHINERY.fullmatch(value.strip("\"'‘’“” ").lower()) is None
+
+
+def is_peer_identity(value: str, before: str, own: Container[str]) -> bool:
+    """Judge what stands in brackets behind an address: a tag such as `IKE` or `ip` is nobody."""
+    return is_network(value, before, own) and not value.isupper() and value.partition("=")[0] not in ("C", "O", "CN")
+
+
+def is_subject(value: str, before: str, own: Container[str]) -> bool:
+    """Judge a name in a certificate: those of well-known authorities are public."""
+    return is_said(value, before, own) and _AUTHORITIES.match(value) is None
+
+
+def is_mailbox(address: str, _before: str, _own: Container[str]) -> bool:
+    """Judge an ``address`` with an `@`: objects, packages and units of systemd are written so, too."""
+    return _NO_MAILBOX.fullmatch(address.rpartition("@")[2]) is None
+
+
+def is_hardware(address: str, _before: str, _own: Container[str]) -> bool:
+    """Judge a MAC ``address``: six single digits are a ratio, a port or a version."""
+    return len(address) > 11
+
+
+def is_uuid(value: str, _before: str, _own: Container[str]) -> bool:
+    """Judge a ``value`` in the form of a UUID: some are the same everywhere."""
+    return _EVERYBODY.fullmatch(value) is None
+
+
+def is_foreign_url(url: str, _before: str, own: Container[str]) -> bool:
+    """Judge a ``url``: foreign unless it goes to this device or to an ``own`` host, with no user or password in it."""
+    scheme, _, rest = url.partition("://")
+    server = re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
+    host = server[: server.find("]") + 1] if server.startswith("[") else server.partition(":")[0]
+    if not host:  # `file:///…`: what is personal in a path is found by itself
+        return scheme.lower() != "file"
+    return "@" in server or not (host.rstrip(".") in own or host.strip("[]") in LOOPBACK or host.startswith("127."))
+
+
+def is_personal_ip(address: str, _before: str, _own: Container[str]) -> bool:
+    """Judge an ``address``: loopback, masks and multicast are the same everywhere; 31.0.15.362 is a version."""
+    numbers = address.replace("[.]", ".").split(".")
+    if len(numbers) == 4 and any(number.isdigit() and int(number) > 255 for number in numbers):
+        return False
+    return _EVERYWHERE.fullmatch(address) is None
+
+
+def is_key(run: str, _before: str, _own: Container[str]) -> bool:
+    """Judge a long ``run`` of letters, digits and joiners: random text changes class far more often than words do."""
+    if run.startswith(_KEY_OPENINGS) or (run.endswith("=") and len(run) >= 32):
+        return True
+    if _is_encoded_text(run):
+        return True
+    if len(run) < 24:
+        return False
+    if "/" in run:  # a path, unless it changes class all along; its parts may still be keys
+        return _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
+    return _is_random(run)
+
+
+def _is_encoded_text(run: str) -> bool:
+    """Whether a ``run`` of characters is a text in base64: almost nothing else decodes to one by chance."""
+    if (len(run) < 16 and run[-1] != "=") or run.islower() or len(run) > _LONGEST_ENCODED:
+        return False
+    text = run.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return b64decode(text + "=" * (-len(text) % 4)).decode("utf-8").isprintable()
+    except ValueError:
+        return False
+
+
+def _is_random(run: str) -> bool:
+    return len(run) >= 24 and (_UNBROKEN.search(run) is not None or len(_CLASSES.findall(run)) >= 0.4 * len(run))
+
+
+def is_card(digits: str, _before: str, _own: Container[str]) -> bool:
+    """Check the Luhn digit of a pattern of ``digits``, spaces and dashes aside."""
+    numbers = [int(digit) for digit in reversed(digits) if digit.isdigit()]
+    if not 13 <= len(numbers) <= 19:
+        return False
+    doubled = (number * 2 - 9 if number > 4 else number * 2 for number in numbers[1::2])
+    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0

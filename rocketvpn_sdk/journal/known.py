@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Container, Iterable, Iterator
 
 from rocketvpn_sdk import platforms
+from rocketvpn_sdk.journal.layers import layers
 from rocketvpn_sdk.masking import HIDDEN, OneHolder, SecretStruct
 
 DOCUMENTS = ("binding", "credentials", "pending_binding")
@@ -24,9 +25,6 @@ _SHORTEST_VALUE = 6
 _LONGEST = 4096
 _MOST_RECENT = 48
 """Values of calls that are remembered: codes, tokens, addresses. Old ones are worth nothing by then."""
-_MOST_LAYERS = 3
-"""Percent-encoding inside percent-encoding is undone so many times."""
-_ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 # Every dash of Unicode as that of ASCII; and the one letter that would become two in lower case.
 _LIKE = dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63, 0xFF0D), "-") | {0x0130: "I"}
 _WORD = re.compile(r"[a-z0-9]+")
@@ -122,31 +120,20 @@ class Known(OneHolder):
             self._change()
 
     def find(self, text: str) -> list[_Found]:
-        """Return where a known value stands in ``text``, as (start, end)."""
+        """Return where a known value stands in ``text``, also where it is encoded, as (start, end)."""
         search = self._needles()
-        low = text.lower() if text.isascii() else _lower(text)
-        for core in search.cores:
-            if core in low:
-                break
-        else:
-            if "%" not in low:
-                return []
-        found = [place for needle in search.needles for place in _places(low, needle, search.whole)]
-        if "%" in text:
-            found += self._find_encoded(text, search)
-        return found
-
-    def _find_encoded(self, text: str, search: _Needles) -> Iterator[_Found]:
-        places, layer = list(range(len(text) + 1)), text
-        for _ in range(_MOST_LAYERS):
-            decoded, inner = _decoded(layer)
-            if decoded == layer:
-                return
-            places, layer = [places[place] for place in inner], decoded
-            low = _lower(layer)
+        found: set[_Found] = set()
+        for layer, places in layers(text):
+            low = layer.lower() if layer.isascii() else _lower(layer)
+            for core in search.cores:
+                if core in low:
+                    break
+            else:
+                continue
             for needle in search.needles:
                 for start, end in _places(low, needle, search.whole):
-                    yield places[start], places[end]
+                    found.add((start, end) if places is None else (places[start], places[end]))
+        return sorted(found)
 
     def _change(self) -> None:
         self.changes += 1
@@ -208,22 +195,3 @@ def _places(low: str, needle: str, whole: Container[str]) -> Iterator[_Found]:
         if needle not in whole or not (low[start - 1 : start].isalnum() or low[end : end + 1].isalnum()):
             yield start, end
         start = low.find(needle, start + 1)
-
-
-def _decoded(text: str) -> tuple[str, list[int]]:
-    """Return ``text`` without its percent-encoding, and where each of its characters began; last, the text's end."""
-    parts: list[str] = []
-    places: list[int] = []
-    done = 0
-    for match in _ESCAPED.finditer(text):
-        parts.append(text[done : match.start()])
-        places += range(done, match.start())
-        at = match.start()
-        for character in bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogateescape"):
-            parts.append(character)
-            places.append(at)
-            at += 3 * len(character.encode("utf-8", "surrogateescape"))
-        done = match.end()
-    parts.append(text[done:])
-    places += range(done, len(text) + 1)
-    return "".join(parts), places

@@ -21,13 +21,10 @@ def layers(text: str) -> Iterator[tuple[str, list[int] | None]]:
     yield text, None
     places: list[int] | None = None
     for _ in range(_MOST_LAYERS):
-        if "%" not in text and "&" not in text and "\\" not in text:
+        if not ("%" in text or "&" in text or "\\" in text) or not _ESCAPED.search(text):
             return
-        decoded, inner = _decoded(text)
-        if decoded == text:
-            return
+        text, inner = _decoded(text)
         places = inner if places is None else [places[place] for place in inner]
-        text = decoded
         yield text, places
 
 

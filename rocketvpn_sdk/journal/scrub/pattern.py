@@ -27,7 +27,7 @@ GROUP = rf"{HEX}{{1,4}}"
 WRAPPER = r"""(?:&?[A-Za-z]{1,12}\((?=&?[A-Za-z("'\\]))?(?:&?[A-Za-z]{1,12}\((?=["'\\]))?"""
 """What Rust and others put around a value: `Some("x")`, `Ok(Some("x"))`, `String("x")`."""
 EQUALS = (
-    r"""(?:\\?["'])?\]?(?:[ \t]{0,4}(?:(?<!-)>(?=[^\s<>=])|:=|=>|==|[=:：])\s{0,8}|\t\s{0,4}"""
+    r"""(?:\\?["'])?\]?(?:[ \t]{0,4}(?:(?<!-)>(?=[^\s<>=])|:=|=>|==|[=:])(?:\s{1,8}+(?!\w{1,24}=[^\s=])|(?!\s))|\t\s{0,4}"""
     r"""|(?<=["']),\s?(?=\\?["'])|,\s?\\?["']?value\\?["']?\s?[=:]\s?)"""
     rf"{WRAPPER}"
 )
@@ -36,7 +36,7 @@ EQUALS = (
 In ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'``, ``["a"] = "b"``, ``('a', 'b')``, ``<a>b</a>``, ``name="a", value="b"``,
 with a tab, or with the value on the next line.
 """
-BETWEEN = r"""(?:\\?["'],?\s{0,4}\\?["']|[ \t]{1,8}\\?["']?|=\\?["']?)"""
+BETWEEN = r"""(?:\\?["'],?\s{0,4}\\?["']|[ \t]{1,8}\\?["']?)"""
 """Between the words of a command line, also where a program prints it as a list."""
 ARGUMENT = r"""(?:(?<=["'])[^"'\\\r\n]++|[^\s"'\\]++)"""
 
@@ -70,7 +70,10 @@ class Pattern(NamedTuple):
     after: tuple[str, ...] = ()
     """The names that stand before ``regex``, in any case; a space is a space, ``_``, ``-`` or nothing."""
     needs: tuple[str, ...] = ()
-    """Pieces in lower case, or ``DIGITS``: a text with none of them holds nothing for this pattern, which has no names."""
+    """For a pattern without names: a text with none of these pieces, in lower case, holds nothing for it.
+
+    A piece of marks alone stands for as many of them anywhere in the text, and ``DIGITS`` for many digits.
+    """
     judge: Judge | None = None
     """Looks at the personal part, and may find that it is none."""
 

@@ -20,7 +20,7 @@ from rocketvpn_sdk.journal.scrub.pattern import (
 
 _GROUPS6 = rf"(?:{GROUP}:)"
 _LAST6 = rf"(?:\d{{1,3}}{THREE_OCTETS}|{GROUP})"
-_LOCAL = r"\w.+'’!#$%&*/=?^`{|}~-"
+_LOCAL = r"\w.+'’!#$%&*/?^`{|}~-"
 _COUNTED = "".join(f"(?<!{word}.)" for word in ("rx ", "tx ", "pid ", "size ", "sizes ", "took ", "bytes ", "offset ", "blk_", "seq "))
 _NO_UNIT = r"(?! ?(?:ms|s|of|bytes|[kMG]?i?B)\b)"
 
@@ -54,7 +54,7 @@ NETWORKS: tuple[Pattern, ...] = (
         "[host]", "A host after its name needs no dot to be one.", judge=validators.is_named_host,
         after=("host", "host name", "server name", "server host", "sni", "domain", "peer name", "authority", "qname",
                "computer name", "machine name", "device name", "device host", "dns name", "dest host", "node name",
-               "target host", "remote host", "proxy host", "domain name", "workgroup", "rhost", "rechnername",
+               "target host", "remote host", "proxy host", "domain name", "workgroup", "rhost", "cert name", "host exception", "rechnername",
                "rechner", "computername", "gerätename", "hôte", "nom d'hôte", "equipo", "nombre del equipo", "хост",
                "имя компьютера", "имя хоста", "устройство", "主机", "主机名", "主機名稱", "设备名", "计算机名"),
         found=(("host='nas', port=1", "host='[host]', port=1"), ('host: &str("nas")', 'host: &str("[host]")'),
@@ -66,6 +66,10 @@ NETWORKS: tuple[Pattern, ...] = (
         "[host]", "Hosts inside sentences.", judge=validators.is_named_host, after=("host",),
         found=(("Cannot connect to host nas:80 ssl", "Cannot connect to host [host] ssl"),),
         kept=("no route to host", "connect to host localhost:80")),
+    Pattern("host_set", r" [<\"']?()[\w.-]++",
+        "[host]", "The name that a machine gives itself.", judge=validators.is_named_host,
+        after=("host name is", "retrying with", "system hostname", "hostname set to", "setting hostname to"),
+        found=(("Host name is lena-pc.", "Host name is [host]"),)),
     Pattern("host_asked",
         r"[ (:]{1,2}(?:(?i:host(?:name)?|name|domain|address(?:es)?|of|for)[ :]{1,2}){0,3}[\"']?()[\w.-]++",
         "[host]", "What DNS is asked for.", judge=validators.is_named_host,
@@ -109,17 +113,17 @@ NETWORKS: tuple[Pattern, ...] = (
                ("id 5ad1c2f790b34a0e8a6c3f7be9a1c044", "id [uuid]")),
         kept=("{4D36E972-E325-11CE-BFC1-08002BE10318}",)),
     Pattern("fingerprint", rf"{HEX}{FIRST_IN_HEX}{HEX}(?::{HEX}{{2}}){{9,}}{ENDS}",
-        "[key]", "Fingerprints of keys and certificates.", needs=(":",),
+        "[key]", "Fingerprints of keys and certificates.", needs=(":::::::::",),
         found=(("SHA1 " + ":".join(["AB"] * 20), "SHA1 [key]"),)),
     Pattern("mac", rf"{HEX}{FIRST_IN_HEX}{HEX}?(?::{HEX}{{1,2}}){{5}}(?:(?::{HEX}{{2}}){{2}})?(?![:\w])",
-        "[mac]", "Hardware addresses, of this device and of the routers around it.", needs=(":",),
+        "[mac]", "Hardware addresses, of this device and of the routers around it.", needs=(":::::",),
         judge=validators.is_hardware,
         found=(("3c:a6:2f:0b:9e:d1", "[mac]"), ("0:1b:44:11:3a:b7", "[mac]")),
         kept=("12:34:56", "2026-11-22 21:42:13", "ratio 1:2:3:4:5:6")),
     Pattern("mac_dashed", rf"{HEX}{FIRST_IN_HEX}{HEX}(?:-{HEX}{{2}}){{5}}(?![-\w])",
-        "[mac]", "The same with dashes.", needs=("-",), found=(("3C-A6-2F-0B-9E-D1", "[mac]"),)),
+        "[mac]", "The same with dashes.", needs=("-----",), found=(("3C-A6-2F-0B-9E-D1", "[mac]"),)),
     Pattern("mac_dotted", rf"{HEX}{FIRST_IN_HEX}{HEX}{{3}}\.{HEX}{{4}}\.{HEX}{{4}}(?![.\w])",
-        "[mac]", "The same with dots.", needs=(".",), found=(("3ca6.2f0b.9ed1", "[mac]"),)),
+        "[mac]", "The same with dots.", needs=("..",), found=(("3ca6.2f0b.9ed1", "[mac]"),)),
     Pattern("mac_bare", rf"(?:[ =:]{{1,3}}|{EQUALS})[\"']?(?:\dx)?(){HEX}{{12}}{ENDS}",
         "[mac]", "The same without separators, after its name.",
         after=("mac", "mac addr", "mac address", "hwaddr", "lladdr", "bssid", "ether", "address"),
@@ -128,14 +132,14 @@ NETWORKS: tuple[Pattern, ...] = (
         rf"(?:(?:{GROUP}:){{6}}{GROUP}|(?:{GROUP}:){{5}}\d{{1,3}}{THREE_OCTETS}|(?:{GROUP}:){{0,6}}:"
         rf"(?:{_GROUPS6}{{0,6}}{_LAST6})?))"
         r"(?![0-9A-Za-z])(?:%[\w.-]++)?",
-        "[ip]", "IPv6 in every form, with its zone.", needs=(":",), judge=validators.is_personal_ip,
+        "[ip]", "IPv6 in every form, with its zone.", needs=("::",), judge=validators.is_personal_ip,
         found=(("fe80::1%en0", "[ip]"), ("[2001:db8::1]:443", "[[ip]]:443"), ("::ffff:203.0.113.9", "[ip]"),
                ("2001:db8::/32", "[ip]/32"), ("2001:db8:0:0:0:0:0:1", "[ip]")),
         kept=("12:34:56", "[::1]:51820", "[::]:51820", "::/0", "std::vector", "rocketvpn::tunnel::open")),
     Pattern("ipv4",
         rf"\d{FIRST_IN_NUMBER}(?:\d{{0,2}}{THREE_OCTETS}|(?<=0)[xX]{HEX}{{1,2}}(?:\.0[xX]{HEX}{{1,2}}){{3}})(?!\d)"
         r"(?:\.\d{1,5})?(?!\.?\d)",
-        "[ip]", "IPv4 in every form; five numbers are an address and a port.", needs=(".",),
+        "[ip]", "IPv4 in every form; five numbers are an address and a port.", needs=("...",),
         judge=validators.is_personal_ip,
         found=(("tcp:203.0.113.9:443", "tcp:[ip]:443"), ("10.0.0.0/8", "[ip]/8"), ("203[.]0[.]113[.]9", "[ip]"),
                ("IP 203.0.113.9.443 > x", "IP [ip] > x"), ("203%2E0%2E113%2E9 x", "[ip] x")),
@@ -145,7 +149,7 @@ NETWORKS: tuple[Pattern, ...] = (
         "[host]", "Clouds name machines by their address.", needs=("ip-",),
         found=(("ip-203-0-113-9 up", "[host] up"),)),
     # ------------------------------------------------------------------ keys
-    Pattern("key", r"[A-Za-z0-9+/_-](?<![A-Za-z0-9+/_-].)[A-Za-z0-9+/_-]{7,}+={0,2}",
+    Pattern("key", r"[A-Za-z0-9+/_-](?<![A-Za-z0-9+/_-].)[A-Za-z0-9+/_-]{5,}+(?:={1,2}|(?<=[A-Za-z0-9+/_-]{16}))",
         "[key]",
         "Long runs that read like no words: hex, base32, base64, device ids, the keys of services; and texts in base64.",
         needs=("",), judge=validators.is_key,
@@ -179,7 +183,7 @@ NETWORKS: tuple[Pattern, ...] = (
                "telefon", "handy", "téléphone", "teléfono", "móvil", "телефон", "电话", "手机", "手机号", "電話"),
         found=(("phone: 0555 010 44", "phone: [phone]"), ("Телефон: 8 912 3456789", "Телефон: [phone]"))),
     Pattern("phone",
-        r"[+(\d](?<!\d.)(?:(?<=\+)[1-9](?:[ .)(/-]{0,2}\d){7,14}|(?<![\w.:/-].)"
+        r"[+(\d](?<!\d.)(?:(?<=\+)[1-9](?:[ .)(/-]{0,2}\d){7,14}|(?<![\w.:/+-].)"
         rf"{_COUNTED}(?:(?<=\()\d{{2,5}}\) ?\d{{3,4}}[ -]?\d{{3,5}}|(?<=\d)\d{{2}}[-. ]\d{{3}}[-. ]\d{{4}}"
         rf"|(?<=0)\d{{1,4}}[ /-]\d{{3,8}}(?:[ -]\d{{2,5}}){{0,4}}))(?![.:-]?\d){_NO_UNIT}",
         "[phone]", "Phone numbers in groups.", needs=(DIGITS,),

@@ -68,15 +68,21 @@ def _searches(key: bytes) -> tuple[_Search, ...]:
 def _unnamed(marks: bytes, many_digits: bool) -> tuple[tuple[_Search, tuple[str, ...]], ...]:
     """Return the patterns without names that a text with ``marks`` may match, each with pieces, one of which it needs.
 
-    ``marks`` are its characters but letters, digits and spaces. Without pieces, a pattern is tried in any case.
+    ``marks`` are its characters but letters, digits and spaces; if they are too many, many of each.
     """
     found: list[tuple[_Search, tuple[str, ...]]] = []
     for number, pattern in enumerate(PATTERNS):
-        pieces = [piece for piece in pattern.needs if piece != DIGITS and not _marks(piece.encode()).strip(marks)]
-        if pieces or (DIGITS in pattern.needs and many_digits):
-            certain = any(len(piece) < 2 for piece in pieces) or not pieces
-            found.append((_search(number), () if certain else tuple(pieces)))
+        pieces = [piece for piece in pattern.needs if _may_have(marks, many_digits, piece)]
+        if pieces:
+            certain = any(piece == DIGITS or _marks(piece.encode()) == piece.encode() for piece in pieces)
+            found.append((_search(number), ("",) if certain else tuple(pieces)))
     return tuple(found)
+
+
+def _may_have(marks: bytes, many_digits: bool, piece: str) -> bool:
+    if piece == DIGITS:
+        return many_digits
+    return all(marks.count(mark) >= piece.count(chr(mark)) for mark in _marks(piece.encode()))
 
 
 def _marks(text: bytes) -> bytes:
@@ -134,12 +140,14 @@ class Scrubber(OneHolder):
             self._add_named(text, low, key, findings)
         marks = _marks(data)
         if len(marks) > _MOST_MARKS:
-            marks = bytes(sorted(set(marks)))
+            marks = bytes(sorted([*set(marks)] * _MOST_MARKS))
         many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
         for search, pieces in _unnamed(marks, many_digits):
-            if not pieces or any(piece in low for piece in pieces):
-                for match in search.expression.finditer(text):
-                    self._judge(text, match, search, findings)
+            for piece in pieces:
+                if piece in low:
+                    for match in search.expression.finditer(text):
+                        self._judge(text, match, search, findings)
+                    break
         return findings
 
     def _add_named(self, text: str, low: str, key: bytes, findings: list[_Finding]) -> None:
@@ -152,8 +160,7 @@ class Scrubber(OneHolder):
                 for search in _searches(key):
                     match = search.expression.match(text, place)
                     if match and self._judge(text, match, search, findings):
-                        end = match.end()
-                        break
+                        end = max(end, match.end())
             place = low.find(name, end)
 
     def _judge(self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding]) -> bool:

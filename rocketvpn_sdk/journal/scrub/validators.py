@@ -56,7 +56,7 @@ _STATES = _set(
     redacted refreshed refreshing refused rejected released removed renewed renewing request requested required reset
     restored revoked root rotated running saved sending sent set skipped some specified started stdin stopped stored
     success successful suspended system timeout timed token true unauthorized unavailable unchanged undef undefined
-    unknown unlocked unreachable unset unspecified up updated updating user username using valid verified waiting was
+    unknown unlocked unreachable unset unspecified verification up updated updating user username using valid verified waiting was
     wrong yes
     """
 )
@@ -64,9 +64,9 @@ _STATES = _set(
 _ARTICLES = _set("a all an and any are as at by for from has in is it its of or over than that the this to via was with your")
 _DNS_WORDS = _set(
     """
-    a aaaa address addresses again api cache cname configuration dns domain domains endpoint endpoints gateway gateways
+    a aaaa address addresses again class count data id list object section size source type api cache cname configuration dns domain domains endpoint endpoints gateway gateways
     host hostname hostnames hosts ip ipv4 ipv6 local lookup mx name names ns ptr proxy query region relay relays remote
-    rr s server servers slow soa srv succeeded successfully system table took txt unreachable via
+    pretty rr s server servers slow soa srv static transient succeeded successfully system table took txt unreachable via
     """
 )
 _WORDS = _STATES | _ARTICLES | _DNS_WORDS
@@ -82,7 +82,7 @@ _AUTHORITIES = re.compile(
     r"(?i)let'?s encrypt|isrg|internet security research|digicert|globalsign|sectigo|comodo|usertrust|entrust|amazon"
     r"|google trust|gts |cloudflare|microsoft|apple |verisign|godaddy|starfield|certum|buypass|zerossl|[er]\d{1,2}$"
 )
-_NO_MAILBOX = re.compile(r"(?i)(?:0x)?(?=[a-f]*\d)[0-9a-f]{6,16}|0x[0-9a-f]+|v?\d+\.\d+(?:\.\d+)?(?:-.*|[a-z].*)?|.*\.(?:service|socket|timer|target|mount|slice|scope|path|device)")
+_NO_MAILBOX = re.compile(r"(?i)\d+|(?:0x)?(?=[a-f]*\d)[0-9a-f]{6,16}|0x[0-9a-f]+|v?\d+\.\d+(?:\.\d+)?(?:-.*|[a-z].*)?|.*\.(?:service|socket|timer|target|mount|slice|scope|path|device)")
 """What stands behind an `@` that is no mailbox's: an object's address, a package's version, a unit of systemd."""
 
 _CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
@@ -107,9 +107,11 @@ _BASE64 = re.compile(
 )
 _UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
 _EVERYWHERE = re.compile(
-    r"(?:127|0)(?:\.\d{1,3}){3}|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+    r"127(?:\.\d{1,3}){3}|0\.0\.0\.0|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
 )
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b")
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|[a-z]+(?:[A-Z][a-z]+)+:")
+_REVERSED = re.compile(r"(?:com|org|net|io|dev)\.[a-z][\w-]*\.")
+"""How programs are named: `com.apple.security`."""
 _NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
 
 
@@ -146,6 +148,8 @@ def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
     host = plain.partition(":")[0] if plain.count(":") == 1 else plain
     if not host or host in own or host in LOOPBACK or host in _WORDS or host in _NO_HOSTS or host.split()[0] in _WORDS:
         return False
+    if host.count(":") > 1 or (_REVERSED.match(host) and host.rpartition(".")[2] not in TLDS):
+        return False
     return not (_NUMERIC.fullmatch(host) or _MASK.fullmatch(value) or _CONSTANT.match(value) or _MACHINERY.fullmatch(host))
 
 
@@ -153,15 +157,17 @@ def is_said(value: str, _before: str, _own: Container[str]) -> bool:
     """Judge the ``value`` after a name such as `password`: whether it is one, and no state, mask or placeholder."""
     plain = value.strip("\"'\\‘’“”„«» \t").rstrip(".,;:!")
     words = plain.lower().split()
-    if not words or words[0].strip(".,;:()") in _STATES or _MASK.fullmatch(plain):
+    if not words or words[0].strip(".,;:()") in _STATES or plain.startswith("--") or _MASK.fullmatch(plain):
         return False
     return not (plain.isdigit() and len(plain) < 3)
 
 
 def is_account(value: str, before: str, own: Container[str]) -> bool:
-    """Judge who somebody is said to be: the numbers of the system's own accounts, up to 999, are nobody's."""
+    """Judge who somebody is said to be: the numbers of the system's own accounts, up to 9999, are nobody's."""
     plain = value.strip("\"'., ")
-    return is_said(value, before, own) and not (plain.isdigit() and len(plain) < 4) and not _CONSTANT.match(plain)
+    if (plain.isdigit() and len(plain) < 5) or plain.endswith("=") or _CONSTANT.match(plain):
+        return False
+    return is_said(value, before, own)
 
 
 def is_network(value: str, before: str, own: Container[str]) -> bool:
@@ -172,6 +178,11 @@ def is_network(value: str, before: str, own: Container[str]) -> bool:
 def is_peer_identity(value: str, before: str, own: Container[str]) -> bool:
     """Judge what stands in brackets behind an address: a tag such as `IKE` or `ip` is nobody."""
     return is_network(value, before, own) and not value.isupper() and value.partition("=")[0] not in ("C", "O", "CN")
+
+
+def is_client(value: str, _before: str, _own: Container[str]) -> bool:
+    """Judge what stands before a slash and an address: a protocol is no client."""
+    return value.lower() not in ("dns", "http", "https", "icmp", "inet", "inet6", "ip", "tcp", "udp", "tls", "quic")
 
 
 def is_subject(value: str, before: str, own: Container[str]) -> bool:
@@ -237,6 +248,8 @@ def _is_encoded_text(run: str) -> bool:
 
 
 def _is_random(run: str) -> bool:
+    if run.isalpha() and len(run) >= 3 * sum(map(str.isupper, run)):
+        return False  # words in camel case
     return len(run) >= 24 and (_UNBROKEN.search(run) is not None or len(_CLASSES.findall(run)) >= 0.4 * len(run))
 
 

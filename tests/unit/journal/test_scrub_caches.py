@@ -18,7 +18,7 @@ from rocketvpn_sdk import journal
 from rocketvpn_sdk.journal import scrub
 from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.minimise import minimiser
-from rocketvpn_sdk.journal.patterns import PATTERNS
+from rocketvpn_sdk.journal.scrub.table import PATTERNS
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import bundled_policy
 

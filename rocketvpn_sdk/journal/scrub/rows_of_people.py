@@ -168,7 +168,7 @@ PEOPLE: tuple[Pattern, ...] = (
     Pattern("network_scan", r" ()\S++$",
         "[ssid]", "Networks that are looked for.", after=("scan ssid",), judge=validators.is_network,
         found=(("Scan SSID sommar", "Scan SSID [ssid]"),)),
-    Pattern("network_quoted", rf" (?:up |down |id |to |from |named |called )?(?=[\"'‘“„])(){QUOTED}",
+    Pattern("network_quoted", rf":? (?:up |down |id |to |from |named |called )?(?=[\"'‘“„])(){QUOTED}",
         "[ssid]", "The same where people name connections.", judge=validators.is_network,
         after=("connection", "network", "profile", "verbindung", "netzwerk", "profil", "connexion", "conexión", "сеть",
                "tunnel", "vpn", "dialed a connection named", "named", "set", "window", "title"),
@@ -184,7 +184,7 @@ PEOPLE: tuple[Pattern, ...] = (
         "[name]", "The same in an audit record.", after=("uuid",),
         found=(('uuid="x" name="Hotel A" pid=1', 'uuid="x" name=[name] pid=1'),)),
     Pattern("apps", rf"(?: by)?:? ()[a-z]\w*(?:\.\w++)+(?:, ?\w++(?:\.\w++)+)*",
-        "[name]", "The apps somebody uses.", after=("vpn apps", "established", "package", "packages", "excluded apps"),
+        "[name]", "The apps somebody uses.", after=("vpn apps", "established", "establish", "package", "packages", "excluded apps"),
         found=(("Disallowed VPN apps: com.a.dating, org.b", "Disallowed VPN apps: [name]"),)),
     Pattern("app_file", r"[\\/](?:Programs|Applications)[\\/]{1,2}()(?!(?i:rocketvpn))[^\\/\r\n]{1,64}[\\/]{1,2}"
         r"[^\\/\r\n\"']{1,64}\.(?:exe|app)\b",

@@ -47,14 +47,14 @@ _CODE = _set(
 """What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
 _STATES = _set(
     """
-    absent accepted active anonymous auto bad blank blocked cached censored changed changing cleared closed connected
+    absent accepted account active anonymous auth auto bad blank blocked cached censored changed changing cleared closed connected
     connecting created dead default deleted denied dhcp directly disabled disconnected down dropped email empty
     enabled env error errors exceeded expired expires expiring fail failed failing fails failure false file forbidden
     found generated hidden idle ignored inactive incorrect invalid keyring loaded localsystem locked logged login masked
     match matches mismatch mismatched missing needed needs negotiated nil no nobody none not ntlm null off offline ok okay
     omitted on online opened password pending phone present private prompt protected provided public ready received
     redacted refreshed refreshing refused rejected released removed renewed renewing request requested required reset
-    restored revoked root rotated running saved sending sent set skipped some specified started stdin stopped stored
+    restored revoked root rotated running saved sending sent session set skipped some specified started state stdin stopped stored
     success successful suspended system timeout timed token true unauthorized unavailable unchanged undef undefined
     unknown unlocked unreachable unset unspecified verification up updated updating user username using valid verified waiting was
     wrong yes
@@ -72,6 +72,9 @@ _DNS_WORDS = _set(
 _WORDS = _STATES | _ARTICLES | _DNS_WORDS
 _MASK = re.compile(r"[xX]{3,}|[<\[({]+[\w .:*/-]{0,24}[>\])}]+|\$\{?\w+\}?|%\w+%?|\{\w*\}|[^\w]+")
 """Stands where a program took something out, or where something is still to be put in."""
+_ALGORITHM = re.compile(
+    r"(?i)(?:sha\d*|md5|aes|chacha\d*|d?tls|eap|pap|(?:ms)?chap|wpa\d?|rsa|ecdsa|ed25519|x25519|hmac)(?:[-_ ][\w. -]*)?"
+)
 _MACHINERY = re.compile(r"(?:wg|tun|tap|utun|eth|wlan|en|ppp|ipsec|lo|br)-?\d+|wired connection \d+|ethernet \d*|lo")
 """Names that the system gives to networks and interfaces."""
 _EVERYBODY = re.compile(
@@ -109,7 +112,7 @@ _UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23
 _EVERYWHERE = re.compile(
     r"127(?:\.\d{1,3}){3}|0\.0\.0\.0|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
 )
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|[a-z]+(?:[A-Z][a-z]+)+:")
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|E[A-Z]{4,}$|[a-z]+(?:[A-Z][a-z]+)+:")
 _REVERSED = re.compile(r"(?:com|org|net|io|dev)\.[a-z][\w-]*\.")
 """How programs are named: `com.apple.security`."""
 _NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
@@ -138,7 +141,7 @@ def _is_code(name: str, stem: str) -> bool:
     labels = stem.split(".")
     if len(labels) == 1:
         first, _, last = name.partition(".")
-        return stem in _CODE or (last == "app" and first[:1].isupper()) or (first.islower() and last[:1].isupper() and last[1:].islower())
+        return stem in _CODE or stem == "com" or (last == "app" and first[:1].isupper()) or (first.islower() and last[:1].isupper() and last[1:].islower())
     return len(labels) > 2 and len(_CODE.intersection(labels)) > 1
 
 
@@ -157,7 +160,7 @@ def is_said(value: str, _before: str, _own: Container[str]) -> bool:
     """Judge the ``value`` after a name such as `password`: whether it is one, and no state, mask or placeholder."""
     plain = value.strip("\"'\\‘’“”„«» \t").rstrip(".,;:!")
     words = plain.lower().split()
-    if not words or words[0].strip(".,;:()") in _STATES or plain.startswith("--") or _MASK.fullmatch(plain):
+    if not words or words[0].strip(".,;:()") in _STATES or plain.startswith("--") or _MASK.fullmatch(plain) or _ALGORITHM.fullmatch(plain):
         return False
     return not (plain.isdigit() and len(plain) < 3)
 
@@ -242,7 +245,7 @@ def _is_encoded_text(run: str) -> bool:
         return False
     text = run.rstrip("=").replace("-", "+").replace("_", "/")
     try:
-        return b64decode(text + "=" * (-len(text) % 4)).decode("utf-8").isprintable()
+        return b64decode(text + "=" * (-len(text) % 4)).decode("utf-8").replace("\0", " ").isprintable()
     except ValueError:
         return False
 

@@ -1,7 +1,7 @@
 """Log lines in which what is personal is marked ``⟦kind:text⟧``, and how much of it a scrubber takes out.
 
 A file has parts, `## title`; a line `# known: a, b` in a part lists what the device of that part knows of itself.
-Marks of the kind ``maybe`` count nowhere.
+Marks of the kind ``maybe`` count nowhere. ``⇥`` and ``⏎`` stand for a tab and a line break.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def labelled(path: Path) -> Iterator[Labelled]:
         if line.startswith("# known:"):
             known = tuple(name.strip() for name in line.removeprefix("# known:").split(",") if name.strip())
         elif line and not line.startswith(("# ", "## ")):
+            line = line.replace("⇥", "\t").replace("⏎", "\n")
             text, spans = "", []
             done = 0
             for mark in _MARK.finditer(line):

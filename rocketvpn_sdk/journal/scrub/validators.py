@@ -57,7 +57,7 @@ _STATES = _set(
     restored revoked root rotated running saved sending sent session set skipped some specified started state stdin stopped stored
     success successful suspended system timeout timed token true unauthorized unavailable unchanged undef undefined
     unknown unlocked unreachable unset unspecified verification up updated updating user username using valid verified waiting was
-    wrong yes
+    wrong yes family free paid plus premium pro trial upgrade user-name
     """
 )
 """What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
@@ -110,7 +110,7 @@ _BASE64 = re.compile(
 )
 _UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
 _EVERYWHERE = re.compile(
-    r"127(?:\.\d{1,3}){3}|0\.0\.0\.0|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+    r"(?:0|127)(?:\.\d{1,3}){3}|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
 )
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|E[A-Z]{4,}$|[a-z]+(?:[A-Z][a-z]+)+:")
 _REVERSED = re.compile(r"(?:com|org|net|io|dev)\.[a-z][\w-]*\.")
@@ -165,12 +165,17 @@ def is_said(value: str, _before: str, _own: Container[str]) -> bool:
     return not (plain.isdigit() and len(plain) < 3)
 
 
+def is_argument(value: str, before: str, own: Container[str]) -> bool:
+    """Judge the ``value`` behind a name without a sign between them: an article is none."""
+    return value.lower() not in _ARTICLES and is_said(value, before, own)
+
+
 def is_account(value: str, before: str, own: Container[str]) -> bool:
     """Judge who somebody is said to be: the numbers of the system's own accounts, up to 9999, are nobody's."""
     plain = value.strip("\"'., ")
     if (plain.isdigit() and len(plain) < 5) or plain.endswith("=") or _CONSTANT.match(plain):
         return False
-    return is_said(value, before, own)
+    return is_argument(plain, before, own)
 
 
 def is_network(value: str, before: str, own: Container[str]) -> bool:

@@ -140,7 +140,7 @@ def test_a_url_is_foreign_unless_it_stays_here_or_goes_to_us(url: str, foreign: 
         ("127.255.0.3", False),
         ("126.0.0.1", True),
         ("0.0.0.0", False),
-        ("0.0.0.1", True),
+        ("0.0.0.1", False),
         ("255.255.255.0", False),
         ("255.255.240.0", False),
         ("255.255.255.255", False),

@@ -163,4 +163,4 @@ def test_lines_are_held_against_what_was_known_when_they_were_written_and_after(
         finally:
             logger.removeHandler(handler)
     assert number[:20] not in entry.fields["message"]
-    assert repr(rocket.journal.known) == "Known(…)"
+    assert repr(rocket.journal.own_values) == "Known(…)"

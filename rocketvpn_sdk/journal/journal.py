@@ -237,7 +237,6 @@ class Journal:
             compiled.prepared += 1  # what was scrubbed while it was locked is scrubbed again: now more is known
         self._bring_in()
 
-    @checked
     def known(self, *values: str) -> None:
         """Take ``values`` out of every text that is recorded from here on, wherever they stand.
 
@@ -248,7 +247,9 @@ class Journal:
         Raises:
             ValueRefused: one of them is no text.
         """
-        self.own_values.handed(values)
+        if not all(issubclass(type(value), str) for value in values):
+            raise ValueRefused(name="values", problem="each must be a text")
+        self.own_values.handed(map(str.__str__, values))
 
     @checked
     def handler(self, level: int | str = 0) -> JournalHandler:

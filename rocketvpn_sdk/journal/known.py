@@ -155,7 +155,13 @@ class Known(OneHolder):
             for needle in search.needles:
                 for start, end in _places(low, needle, search.whole):
                     found.add((start, end) if places is None else (places[start], places[end]))
-        return sorted(found)
+        merged: list[_Found] = []
+        for start, end in sorted(found):
+            if merged and start < merged[-1][1]:
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
+        return merged
 
     def _change(self) -> None:
         self.changes += 1

@@ -42,7 +42,7 @@ NETWORKS: tuple[Pattern, ...] = (
         "[path]", "The same after its name.",
         after=("url", "uri", "location", "referer", "referrer", "href", "endpoint"),
         found=(("with url: /oncology (Caused", "with url: [path] (Caused"),)),
-    Pattern("unc", r"\\(?<![\w\\:)]\\)\\{1,3}()(?![?.\\])[\w.$-]++(?=\\)",
+    Pattern("unc", r"\\(?<![\w\\:)\]]\\)\\{1,3}()(?![?.\\])[\w.$-]++(?=\\)",
         "[host]", "A machine on the user's network.", needs=("\\\\",),
         found=(("\\\\NAS-LENA\\backup gone", "\\\\[host]\\backup gone"),)),
     Pattern("share", r"/(?<![:/\w]/)/()[\w.$-]++(?=/)",

@@ -7,6 +7,7 @@ never raises: a text that it cannot work through is not stored.
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -31,6 +32,7 @@ _LETTERS = bytes(byte if byte >= 128 or chr(byte).isalpha() else 32 for byte in 
 _NO_DIGITS = bytes(byte for byte in range(256) if not 48 <= byte < 58)
 _NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or chr(byte).isspace())
 _MOST_MARKS = 64
+_LONGEST_JUDGED = 256
 _KNOWN = len(PATTERNS)
 """Takes the place of a pattern's number in findings of known values."""
 
@@ -97,6 +99,7 @@ _KEYS = frozenset(key.encode() for pattern in PATTERNS for key in _keys_of(patte
 _KEPT = frozenset(number for number, pattern in enumerate(PATTERNS) if not pattern.placeholder)
 _ALWAYS = frozenset({_KNOWN, *(number for number, pattern in enumerate(PATTERNS) if pattern.after)})
 _PLACEHOLDERS = (*(pattern.placeholder for pattern in PATTERNS), REMOVED)
+_PLACED = re.compile(rf"(?:{'|'.join(map(re.escape, filter(None, sorted(set(_PLACEHOLDERS)))))})(?![\w-])")
 
 
 class Scrubber(OneHolder):
@@ -156,18 +159,24 @@ class Scrubber(OneHolder):
         place = low.find(name)
         while place >= 0:
             end = place + len(name)
-            if _begins_word(text, place):
+            if _begins_word(text, place) and not (place and _PLACED.match(text, place - 1)):
                 for search in _searches(key):
                     match = search.expression.match(text, place)
-                    if match and self._judge(text, match, search, findings):
+                    # No state and no mask is long. A long value is not looked at, so that its inside is not tried again.
+                    if match and self._judge(text, match, search, findings, _LONGEST_JUDGED):
                         end = max(end, match.end())
             place = low.find(name, end)
 
-    def _judge(self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding]) -> bool:
-        """Add ``match`` to ``findings``, unless it is found to be nothing personal."""
+    def _judge(
+        self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding], longest: int = sys.maxsize
+    ) -> bool:
+        """Add ``match`` to ``findings``, unless it is found to be nothing personal, which is no longer than ``longest``."""
         start, end = match.end(1) if search.marked else match.start(), match.end()
-        if search.judge is not None and not search.judge(text[start:end], text[start - 1 : start], self._own):
-            return False
+        if end - start <= longest:
+            if text.startswith("[", start) and _PLACED.match(text, start):  # it was scrubbed before
+                return False
+            if search.judge is not None and not search.judge(text[start:end], text[start - 1 : start], self._own):
+                return False
         findings.append((start, search.pattern, end))
         return True
 

@@ -89,6 +89,7 @@ _NO_MAILBOX = re.compile(r"(?i)\d+|(?:0x)?(?=[a-f]*\d)[0-9a-f]{6,16}|0x[0-9a-f]+
 """What stands behind an `@` that is no mailbox's: an object's address, a package's version, a unit of systemd."""
 
 _CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
+_LETTERS_A_WORD = 4.2
 _LONGEST_ENCODED = 8192
 _KEY_OPENINGS = (
     "AKIA",
@@ -141,7 +142,7 @@ def _is_code(name: str, stem: str) -> bool:
     labels = stem.split(".")
     if len(labels) == 1:
         first, _, last = name.partition(".")
-        return stem in _CODE or stem == "com" or (last == "app" and first[:1].isupper()) or (first.islower() and last[:1].isupper() and last[1:].islower())
+        return stem in _CODE or (stem == "com" and last != "py") or (last == "app" and first[:1].isupper()) or (first.islower() and last[:1].isupper() and last[1:].islower())
     return len(labels) > 2 and len(_CODE.intersection(labels)) > 1
 
 
@@ -151,7 +152,7 @@ def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
     host = plain.partition(":")[0] if plain.count(":") == 1 else plain
     if not host or host in own or host in LOOPBACK or host in _WORDS or host in _NO_HOSTS or host.split()[0] in _WORDS:
         return False
-    if host.count(":") > 1 or (_REVERSED.match(host) and host.rpartition(".")[2] not in TLDS):
+    if _REVERSED.match(host) and host.rpartition(".")[2] not in TLDS:
         return False
     return not (_NUMERIC.fullmatch(host) or _MASK.fullmatch(value) or _CONSTANT.match(value) or _MACHINERY.fullmatch(host))
 
@@ -256,7 +257,7 @@ def _is_encoded_text(run: str) -> bool:
 
 
 def _is_random(run: str) -> bool:
-    if run.isalpha() and len(run) >= 3 * sum(map(str.isupper, run)):
+    if run.isalpha() and len(run) > _LETTERS_A_WORD * sum(map(str.isupper, run)):
         return False  # words in camel case
     return len(run) >= 24 and (_UNBROKEN.search(run) is not None or len(_CLASSES.findall(run)) >= 0.4 * len(run))
 

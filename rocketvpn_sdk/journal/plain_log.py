@@ -1,4 +1,4 @@
-"""Reads the plain log files that an app wrote before it had this journal: what is one entry, and how bad it was. Pure."""
+"""Reads plain log files, as apps wrote them before they had this journal: what is one entry, how bad it was. Pure."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ def _time(text: str) -> datetime | None:
     if found is None:
         return None
     try:
-        return datetime(*map(int, found.groups()), tzinfo=UTC)
+        year, month, day, hour, minute = map(int, found.groups())
+        return datetime(year, month, day, hour, minute, tzinfo=UTC)
     except ValueError:
         return None

@@ -89,7 +89,7 @@ pytestmark = pytest.mark.clause("C2")
         ("password\\u003dhunter2", "hunter2"),
         ("name='password', value='hunter2'", "hunter2"),
         ("Password(value='hunter2')", "hunter2"),
-        ("password: Some(\"hunter2\")", "hunter2"),
+        ('password: Some("hunter2")', "hunter2"),
         ("PGPASSWORD=hunter2", "hunter2"),
         ("203%2E0%2E113%2E9", "113"),
         ("lena%2540post.example", "lena"),

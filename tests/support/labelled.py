@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 _MARK = re.compile(r"⟦([a-z]+):([^⟧]*)⟧")
-_PLACEHOLDER = re.compile(r"\[(?:card|email|host|ip|key|mac|name|order|path|phone|removed|secret|ssid|token|url|user|uuid)\]")
-PROMISED = frozenset("ip mac email host url userpath token key secret uuid order phone card".split())
+_PLACEHOLDER = re.compile(
+    r"\[(?:card|email|host|ip|key|mac|name|order|path|phone|removed|secret|ssid|token|url|user|uuid)\]"
+)
+PROMISED = frozenset(
+    ("ip", "mac", "email", "host", "url", "userpath", "token", "key", "secret", "uuid", "order", "phone", "card")
+)
 """Kinds that scrubbing finds by itself; of the others it finds what it is told, and what stands behind a name."""
 
 

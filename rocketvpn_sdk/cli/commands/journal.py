@@ -29,7 +29,9 @@ _LATE = timedelta(minutes=2)
 Event = Annotated[str | None, typer.Option(metavar="NAME", help="Only this kind, e.g. session.connected.")]
 Level = Annotated[str | None, typer.Option(metavar="LEVEL", help="Only lines of this level and above: WARNING.")]
 Logger = Annotated[str | None, typer.Option(metavar="NAME", help="Only lines of this logger and those below it.")]
-Having = Annotated[str | None, typer.Option("--text", metavar="TEXT", help="Only lines with this in them, in any case.")]
+Having = Annotated[
+    str | None, typer.Option("--text", metavar="TEXT", help="Only lines with this in them, in any case.")
+]
 Since = Annotated[
     str | None, typer.Option(metavar="TIME", help="Only what is newer: 2026-11-22, or 90m, 24h, 7d, 2w ago.")
 ]

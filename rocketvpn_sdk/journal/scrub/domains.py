@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+
+def word_set(words: str) -> frozenset[str]:
+    """Return the words in a text."""
+    return frozenset(words.split())
+
+
 # The top-level domains of the DNS root zone (ASCII; a label in another script always counts as one), and the names that
 # are never in it but name machines all the same (RFC 2606, 6762, 7686; .lan, .corp, .home).
-TLDS = frozenset(
+TLDS = word_set(
     """
 aaa aarp abb abbott abbvie abc able abogado abudhabi ac academy accenture accountant accountants aco actor ad ads
 adult ae aeg aero aetna af afl africa ag agakhan agency ai aig airbus airforce airtel akdn al alibaba alipay allfinanz
@@ -73,5 +79,5 @@ wanggou watch watches weather weatherchannel webcam weber website wed wedding we
 williamhill win windows wine winners wme wolterskluwer woodside work works world wow ws wtc wtf xbox xerox xihuan xin
 xxx xyz yachts yahoo yamaxun yandex ye yodobashi yoga yokohama you youtube yt yun za zappos zara zero zip zm zone
 zuerich zw
-""".split()
+"""
 )

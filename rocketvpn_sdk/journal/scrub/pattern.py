@@ -27,14 +27,15 @@ GROUP = rf"{HEX}{{1,4}}"
 WRAPPER = r"""(?:&?[A-Za-z]{1,12}\((?=&?[A-Za-z("'\\]))?(?:&?[A-Za-z]{1,12}\((?=["'\\]))?"""
 """What Rust and others put around a value: `Some("x")`, `Ok(Some("x"))`, `String("x")`."""
 EQUALS = (
-    r"""(?:\\?["'])?\]?(?:[ \t]{0,4}(?:(?<!-)>(?=[^\s<>=])|:=|=>|==|[=:])(?:\s{1,8}+(?!\w{1,24}=[^\s=])|(?!\s))|\t\s{0,4}"""
+    r"""(?:\\?["'])?\]?(?:[ \t]{0,4}"""
+    r"""(?:(?<!-)>(?=[^\s<>=])|:=|=>|==|[=:])(?:\s{1,8}+(?!\w{1,24}=[^\s=])|(?!\s))|\t\s{0,4}"""
     r"""|(?<=["']),\s?(?=\\?["'])|,\s?\\?["']?value\\?["']?\s?[=:]\s?)"""
     rf"{WRAPPER}"
 )
 """Between a name and its value.
 
-In ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'``, ``["a"] = "b"``, ``('a', 'b')``, ``<a>b</a>``, ``name="a", value="b"``,
-with a tab, or with the value on the next line.
+In ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'``, ``["a"] = "b"``, ``('a', 'b')``, ``<a>b</a>`` and ``name="a",
+value="b"``; with a tab, or with the value on the next line.
 """
 BETWEEN = r"""(?:\\?["'],?\s{0,4}\\?["']|[ \t]{1,8}\\?["']?)"""
 """Between the words of a command line, also where a program prints it as a list."""

@@ -21,7 +21,9 @@ from rocketvpn_sdk.journal.scrub.pattern import (
 _GROUPS6 = rf"(?:{GROUP}:)"
 _LAST6 = rf"(?:\d{{1,3}}{THREE_OCTETS}|{GROUP})"
 _LOCAL = r"\w.+'’!#$%&*/?^`{|}~-"
-_COUNTED = "".join(f"(?<!{word}.)" for word in ("rx ", "tx ", "pid ", "size ", "sizes ", "took ", "bytes ", "offset ", "blk_", "seq "))
+_COUNTED = "".join(
+    f"(?<!{word}.)" for word in ("rx ", "tx ", "pid ", "size ", "sizes ", "took ", "bytes ", "offset ", "blk_", "seq ")
+)
 _NO_UNIT = r"(?! ?(?:ms|s|of|bytes|[kMG]?i?B)\b)"
 
 # fmt: off
@@ -54,7 +56,8 @@ NETWORKS: tuple[Pattern, ...] = (
         "[host]", "A host after its name needs no dot to be one.", judge=validators.is_named_host,
         after=("host", "host name", "server name", "server host", "sni", "domain", "peer name", "authority", "qname",
                "computer name", "machine name", "device name", "device host", "dns name", "dest host", "node name",
-               "target host", "remote host", "proxy host", "domain name", "workgroup", "rhost", "dev name", "cert name", "host exception", "rechnername",
+               "target host", "remote host", "proxy host", "domain name", "workgroup", "rhost", "dev name",
+               "cert name", "host exception", "rechnername",
                "rechner", "computername", "gerätename", "hôte", "nom d'hôte", "equipo", "nombre del equipo", "хост",
                "имя компьютера", "имя хоста", "устройство", "主机", "主机名", "主機名稱", "设备名", "计算机名"),
         found=(("host='nas', port=1", "host='[host]', port=1"), ('host: &str("nas")', 'host: &str("[host]")'),
@@ -71,7 +74,8 @@ NETWORKS: tuple[Pattern, ...] = (
         after=("host name is", "retrying with", "system hostname", "hostname set to", "setting hostname to"),
         found=(("Host name is lena-pc.", "Host name is [host]"),)),
     Pattern("host_asked",
-        r"[ (:]{1,2}(?:E[A-Z]{3,} )?(?:(?i:host(?:name)?|name|domain|address(?:es)?|of|for)[ :]{1,2}){0,3}[\"']?()[\w.-]++",
+        r"[ (:]{1,2}(?:E[A-Z]{3,} )?(?:(?i:host(?:name)?|name|domain|address(?:es)?|of|for)[ :]{1,2}){0,3}"
+        r"[\"']?()[\w.-]++",
         "[host]", "What DNS is asked for.", judge=validators.is_named_host,
         after=("resolve", "resolved", "resolves", "resolving", "looking up", "lookup", "look up", "sni", "query for",
                "question", "getaddrinfo", "gethostbyname", "nslookup"),
@@ -151,7 +155,7 @@ NETWORKS: tuple[Pattern, ...] = (
     # ------------------------------------------------------------------ keys
     Pattern("key", r"[A-Za-z0-9+/_-](?<![A-Za-z0-9+/_-].)[A-Za-z0-9+/_-]{5,}+(?:={1,2}|(?<=[A-Za-z0-9+/_-]{16}))",
         "[key]",
-        "Long runs that read like no words: hex, base32, base64, device ids, the keys of services; and texts in base64.",
+        "Long runs that read like no words: hex, base32, base64, device ids, keys of services; texts in base64.",
         needs=("",), judge=validators.is_key,
         found=(("yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "[key]"),
                ("k3Jd9/fQ2mVx8Lw1Zr5Tq7Np0/Yb4Hc6Gs2Ae9Ku3Wi5Xo", "[key]"),
@@ -161,9 +165,11 @@ NETWORKS: tuple[Pattern, ...] = (
                ("QY3TMC5LXH2RPGN7WZKD4VJ6EAF5SBUI2OYQX7TKMCLHRPGN3WZD", "[key]")),
         kept=("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "NSURLErrorFailingURLStringErrorKey",
               "usr/lib/python3/dist-packages")),
-    Pattern("hex_number", rf"(?=[a-f]{{0,15}}\d)(?=\d{{0,15}}[a-f])(?!0000|ffff)[0-9a-f](?<![\w/.@:-].)[0-9a-f]{{15}}(?![\w/.-])",
+    Pattern("hex_number",
+        r"(?=[a-f]{0,15}\d)(?=\d{0,15}[a-f])(?!0000|ffff)[0-9a-f](?<![\w/.@:-].)[0-9a-f]{15}(?![\w/.-])",
         "[key]", "Sessions, nodes and keys by a number; an address in memory has many zeros in front.", needs=(DIGITS,),
-        found=(("Session 4f1b22d09ac77e81 ended", "Session [key] ended"),), kept=("at 0x00007f9a1c000700", "v1/6640a10bf6d84eee")),
+        found=(("Session 4f1b22d09ac77e81 ended", "Session [key] ended"),), kept=("at 0x00007f9a1c000700",
+               "v1/6640a10bf6d84eee")),
     Pattern("hex_groups", rf"{HEX}(?<![\w/.-].){HEX}{{7}}(?: {HEX}{{8}}){{3,15}}(?!\w)",
         "[key]", "The same in groups.", needs=(DIGITS,),
         found=(("8c2f6e10 77aa3b9d 0e1f2a3b 4c5d6e7f", "[key]"),)),
@@ -176,21 +182,26 @@ NETWORKS: tuple[Pattern, ...] = (
         kept=("app.net.tunnel", "config.json", "libssl.so.3", "tunnel.py:88", "requests.exceptions.ConnectionError",
               "1.5s.", "daemon.info dnsmasq", "Tunnelblick.app", "Plugin pppol2tp.so loaded")),
     # ------------------------------------------------------------------ numbers in groups
-    Pattern("card", rf"[2-6](?<![\d.].){_COUNTED}(?:(?<=2)[2-7]|(?<=3)[04-9]|(?<=[456])\d)\d{{2}}(?:[ -]?\d){{9,15}}(?!\.?\d|\w){_NO_UNIT}",
+    Pattern("card",
+        rf"[2-6](?<![\d.].){_COUNTED}(?:(?<=2)[2-7]|(?<=3)[04-9]|(?<=[456])\d)\d{{2}}"
+        rf"(?:[ -]?\d){{9,15}}(?!\.?\d|\w){_NO_UNIT}",
         "[card]", "Card numbers, by their check digit.", needs=(DIGITS,), judge=validators.is_card,
         found=(("4539 1488 0343 6467", "[card]"), ("4539148803436467", "[card]")),
         kept=("4539148803436466", "1772439201443", "bytes 4539148803436467")),
     Pattern("four_groups", r"\d(?<![\w.:-].)\d{3}(?:[ -]\d{4}){3}(?![\w.:-])",
         "[order]", "Numbers of accounts and cards are written in groups of four.", needs=(DIGITS,),
         found=(("for 4412 8830 1957 2264 now", "for [order] now"),)),
-    Pattern("phone_named", rf"(?:[ _-]?(?i:number|no|nr|nummer))?(?:{EQUALS}|[\"']?[ ]?)[\"']?()\+?[\d(][\d )(./-]{{5,24}}\d",
+    Pattern("phone_named",
+        rf"(?:[ _-]?(?i:number|no|nr|nummer))?(?:{EQUALS}|[\"']?[ ]?)[\"']?()\+?[\d(][\d )(./-]{{5,24}}\d",
         "[phone]", "Phone numbers after their name, in six languages.",
-        after=("phone", "tel", "telephone", "mobile", "msisdn", "fax", "cell", "sms", "imsi", "imei", "iccid", "subscriber", "whatsapp",
+        after=("phone", "tel", "telephone", "mobile", "msisdn", "fax", "cell", "sms", "imsi", "imei", "iccid",
+               "subscriber", "whatsapp",
                "telefon", "handy", "téléphone", "teléfono", "móvil", "телефон", "电话", "手机", "手机号", "電話"),
         found=(("phone: 0555 010 44", "phone: [phone]"), ("Телефон: 8 912 3456789", "Телефон: [phone]"))),
     Pattern("phone",
         r"[+(\d](?<!\d.)(?:(?<=\+)[1-9](?:[ .)(/-]{0,2}\d){7,14}|(?<![\w.:/+-].)"
-        rf"{_COUNTED}(?!00[. ]\d00)(?:(?<=\()\d{{2,5}}\) ?\d{{3,4}}[ -]?\d{{3,5}}|(?<=\d)\d{{2}}[-. ]\d{{3}}[-. ]\d{{4}}"
+        rf"{_COUNTED}(?!00[. ]\d00)(?:(?<=\()\d{{2,5}}\) ?\d{{3,4}}[ -]?\d{{3,5}}"
+        r"|(?<=\d)\d{2}[-. ]\d{3}[-. ]\d{4}"
         rf"|(?<=0)\d{{1,4}}[ /-]\d{{3,8}}(?:[ -]\d{{2,5}}){{0,4}}))(?![.:-]?\d){_NO_UNIT}",
         "[phone]", "Phone numbers in groups.", needs=(DIGITS,),
         found=(("+46 70 123 45 67", "[phone]"), ("(555) 010-4477", "[phone]"), ("555-010-4477", "[phone]"),

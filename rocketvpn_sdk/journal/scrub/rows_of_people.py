@@ -28,7 +28,7 @@ PEOPLE: tuple[Pattern, ...] = (
         found=(("account data for 4412 8830 1957 2264", "account data for [order]"),
                ("account 4412883019572264", "account [order]"))),
     Pattern("certificate_name", r"(?:(?:(?<=, )|(?<=[/,\"'=(]))(?:OU?|L|GN|SN|emailAddress|street|postalCode|title)"
-        r"|(?<![.\w])CN) ?= ?()(?!\s)(?:[^,/\r\n'\"\])>]|'(?=[a-z]))++",
+        r"|(?<![.\w])CN) ?= ?()(?!\s)[^,/\r\n'\"\])>]++(?:'[a-z][^,/\r\n'\"\])>]*+)?",
         "[name]", "Certificates name their owner, a firm, a town.", needs=("=",), judge=validators.is_subject,
         found=(("depth=0, O=X AB, CN=Lena Fischer, C=SE", "depth=0, O=[name], CN=[name], C=SE"),),
         kept=("C=US, O=Let's Encrypt, CN=E6",)),
@@ -67,7 +67,7 @@ PEOPLE: tuple[Pattern, ...] = (
     Pattern("user_said",
         r"(?:(?i:(?<=for user)|(?<=by user)|(?<=as user)|(?<=from user)|(?<=of user)|(?<=invalid user)"
         r"|(?<=unknown user)|(?<=illegal user))|(?= [\"'‘“])) ()"
-        rf"{_NOBODY}(?:{QUOTED}|[\w+$@\\-]++(?:\.[\w+$@\\-]++)*+(?=[.,;:!)]?(?:\s|$)))",
+        rf"{_NOBODY}(?:{QUOTED}|[\w+$@\\-]++(?:\.[\w+$@\\-]++){0,8}(?=[.,;:!)]?(?:\s|$)))",
         "[user]", "User names inside sentences.", after=("user",), judge=validators.is_account,
         found=(("started by user lena", "started by user [user]"), ("User 'lena f' left", "User [user] left"),
                ("Invalid user lena from x", "Invalid user [user] from x"),
@@ -79,15 +79,20 @@ PEOPLE: tuple[Pattern, ...] = (
         found=(("Wrong password for lena.fischer", "Wrong password for [user]"),
                ("authentication of 'pelle' with EAP", "authentication of [user] with EAP")),
         kept=("authentication for the tunnel",)),
-    Pattern("who", r"(?::? )()(?!\[)(?:[A-ZÀ-Þ][\w’'-]+(?: [A-ZÀ-Þ][\w’'-]+){1,2}|[a-zß-ÿ]+(?:[._-]\w+)+|[a-z]\w*\d\w*)",
+    Pattern("who",
+        r"(?::? )()(?!\[)(?:[A-ZÀ-Þ][\w’'-]+(?: [A-ZÀ-Þ][\w’'-]+){1,2}|[a-zß-ÿ]+(?:[._-]\w+)+|[a-z]\w*\d\w*)",
         "[user]", "Who somebody is said to be.",
-        after=("activated for", "issued to", "licensed to", "registered to", "welcome", "welcome back", "hello", "login as",
-               "logged in as", "logged on as", "signed in as", "sign in as", "authenticated as", "belongs to", "connected as",
+        after=("activated for", "issued to", "licensed to", "registered to", "welcome", "welcome back", "hello",
+               "login as",
+               "logged in as", "logged on as", "signed in as", "sign in as", "authenticated as", "belongs to",
+               "connected as",
                "angemeldet als", "connecté en tant que"),
-        found=(("activated for Amina Yusuf, ok", "activated for [user], ok"), ("Login as katta.s (", "Login as [user] (")),
+        found=(("activated for Amina Yusuf, ok", "activated for [user], ok"), ("Login as katta.s (",
+               "Login as [user] (")),
         kept=("login as root", "welcome to RocketVPN")),
     Pattern("user_word", r" ()(?=[A-Za-z._-]{0,40}\d)[A-Za-z][\w.-]{3,64}+",
-        "[user]", "A word with digits after the name of a name.", after=("username", "user name", "account name", "login"),
+        "[user]", "A word with digits after the name of a name.", after=("username", "user name", "account name",
+        "login"),
         judge=validators.is_account, found=(("with username p4471902 ok", "with username [user] ok"),)),
     Pattern("login", r"[^\[\r\n]{0,80}\[()[^\]\r\n]++",
         "[user]", "Who FreeRADIUS lets in, and with what.", after=("login ok", "login incorrect"),
@@ -123,8 +128,8 @@ PEOPLE: tuple[Pattern, ...] = (
         found=(("The user CONTOSO\\lena dialed", "The user [user] dialed"),),
         kept=("HKLM\\Software", "NT AUTHORITY\\SYSTEM", "FAILED\\nTraceback")),
     Pattern("home",
-        rf"[/\\](?i:home|users|profiles|documents and settings|dokumente und einstellungen|benutzer|utilisateurs|usuarios"
-        rf"|usuários|utenti|gebruikers|användare|пользователи|用户|media|volumes|var/mail|var/folders){SLASH}()"
+        rf"[/\\](?i:home|users|profiles|documents and settings|dokumente und einstellungen|benutzer|utilisateurs"
+        rf"|usuarios|usuários|utenti|gebruikers|användare|пользователи|用户|media|volumes|var/mail|var/folders){SLASH}()"
         rf"(?!(?i:shared|public|default|all users|öffentlich|cdrom|usb\d*|rocketvpn|macintosh hd|data|system|user)\b)"
         rf"{NAME_IN_PATH}",
         "[user]", "Home folders of three systems are named after their owner.", needs=("/", "\\"),
@@ -136,7 +141,8 @@ PEOPLE: tuple[Pattern, ...] = (
     Pattern("tilde", r"~()[a-z][\w.-]*+(?=[/\\])",
         "[user]", "A home folder, as shells write it.", needs=("~",),
         found=(("open ~lena/x", "open ~[user]/x"),), kept=("~/.config",)),
-    Pattern("profile_file", r"[^\s/\\:\"'<>|=,;(]{3,64}(?=\.(?:ovpn|nmconnection|tblk|mobileconfig|conf\.dpapi|pcf|wgconf)\b)",
+    Pattern("profile_file",
+        r"[^\s/\\:\"'<>|=,;(]{3,64}(?=\.(?:ovpn|nmconnection|tblk|mobileconfig|conf\.dpapi|pcf|wgconf)\b)",
         "[name]", "People name their profiles after a person, a firm or a place.",
         needs=(".ovpn", ".nmco", ".tblk", ".mobilec", ".dpapi", ".pcf", ".wgco"),
         found=(("--config klinik.ovpn", "--config [name].ovpn"),), kept=("/etc/openvpn/client/se.ovpn",)),
@@ -149,10 +155,12 @@ PEOPLE: tuple[Pattern, ...] = (
         found=(("on DESKTOP-7K2QX1B now", "on [host] now"),)),
     Pattern("machine_owned",
         rf"(?:[\w’'-]{{1,40}}[-_](?:{_BRANDS})|\w{{1,30}}[’']s (?:{_BRANDS})(?: Pro| Air| mini| [A-Z]?\d+)*"
-        rf"|(?:{_BRANDS})(?: Pro| Air)? (?:von|de|di|van|от) \w++|(?:{_BRANDS})(?:[-_]\w{{1,20}}){{0,3}}[-_](?=[A-ZÀ-Þ])\w++)"
+        rf"|(?:{_BRANDS})(?: Pro| Air)? (?:von|de|di|van|от) \w++"
+        rf"|(?:{_BRANDS})(?:[-_]\w{{1,20}}){{0,3}}[-_](?=[A-ZÀ-Þ])\w++)"
         r"(?:-[A-Za-z0-9]++)*(?:\.local)?",
         "[host]", "Devices are named after their owner.",
-        needs=("mac", "iphone", "ipad", "galaxy", "pixel", "oneplus", "xperia", "redmi", "thinkpad", "surface", "laptop",
+        needs=("mac", "iphone", "ipad", "galaxy", "pixel", "oneplus", "xperia", "redmi", "thinkpad", "surface",
+        "laptop",
                "desktop"),
         found=(("Lenas-MacBook-Pro.local up", "[host] up"), ("iPhone von Lena up", "[host] up"),
                ("Lena’s iPhone up", "[host] up"), ("OnePlus_6_Leila", "[host]")), kept=("a Pixel 6a, Android",)),
@@ -164,7 +172,8 @@ PEOPLE: tuple[Pattern, ...] = (
         rf"(?:{QUOTED}|[^\s,;()\[\]\"'<]++(?: (?!\w++[=:])[^\s,;()\[\]\"'<]++)*)",
         "[ssid]", "The names of networks say where somebody is.", judge=validators.is_network,
         after=("ssid", "bssid", "essid", "wifi", "wi fi", "wifi network", "wi-fi network", "wireless network",
-               "network name", "profile name", "network added", "network name changed", "access point", "hotspot", "wlan", "netzwerkname", "nom du réseau", "réseau", "red wifi",
+               "network name", "profile name", "network added", "network name changed", "access point", "hotspot",
+               "wlan", "netzwerkname", "nom du réseau", "réseau", "red wifi",
                "имя сети", "网络名称", "无线网络"),
         found=(("SSID=Cafe Kronan, ch 6", "SSID=[ssid], ch 6"),
                ("added 'ssid' value 'My Net'", "added 'ssid' value [ssid]")), kept=("wifi: off", "SSID: [hidden]")),
@@ -189,8 +198,9 @@ PEOPLE: tuple[Pattern, ...] = (
     Pattern("connection_named", rf"=\"[^\"]{{1,64}}\" name=(){QUOTED}",
         "[name]", "The same in an audit record.", after=("uuid",),
         found=(('uuid="x" name="Hotel A" pid=1', 'uuid="x" name=[name] pid=1'),)),
-    Pattern("apps", rf"(?: by)?:? ()[a-z]\w*(?:\.\w++)+(?:, ?\w++(?:\.\w++)+)*",
-        "[name]", "The apps somebody uses.", after=("vpn apps", "established", "establish", "package", "packages", "excluded apps"),
+    Pattern("apps", r"(?: by)?:? ()[a-z]\w*(?:\.\w++)+(?:, ?\w++(?:\.\w++)+)*",
+        "[name]", "The apps somebody uses.", after=("vpn apps", "established", "establish", "package", "packages",
+        "excluded apps"),
         found=(("Disallowed VPN apps: com.a.dating, org.b", "Disallowed VPN apps: [name]"),)),
     Pattern("app_file", r"[\\/](?:Programs|Applications)[\\/]{1,2}()(?!(?i:rocketvpn))[^\\/\r\n]{1,64}[\\/]{1,2}"
         r"[^\\/\r\n\"']{1,64}\.(?:exe|app)\b",
@@ -199,9 +209,11 @@ PEOPLE: tuple[Pattern, ...] = (
     # ------------------------------------------------------------------ places
     Pattern("place", rf"{EQUALS}(){VALUE}",
         "[name]", "Where somebody is.", judge=validators.is_said,
-        after=("city", "isp", "as org", "street", "postal code", "zip code", "postcode", "stadt", "wohnort", "straße", "plz",
+        after=("city", "isp", "as org", "street", "postal code", "zip code", "postcode", "stadt", "wohnort", "straße",
+               "plz",
                "ville", "rue", "ciudad", "calle", "город", "улица", "城市", "地址", "lac", "cell id", "cid", "eci"),
-        found=(('city: Some("Lund")', "city: Some([name])"), ("Stadt: Lund", "Stadt: [name]")), kept=("city: unknown",)),
+        found=(('city: Some("Lund")', "city: Some([name])"), ("Stadt: Lund", "Stadt: [name]")), kept=("city: unknown",
+               )),
     Pattern("place_of_address", r" \S{7,45} \(()[^()\r\n]++",
         "[name]", "Where an address is.", after=("ip address is", "ip is"),
         found=(("Public IP address is 203.0.113.9 (Norway, Oslo)", "Public IP address is [ip] ([name])"),)),

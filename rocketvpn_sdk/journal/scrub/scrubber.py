@@ -1,7 +1,7 @@
 """Works through the table of patterns: what each finds in a text is replaced by its placeholder.
 
-A pattern with names is tried at the places where one of them stands; any other, if the text has what it needs. Scrubbing
-never raises: a text that it cannot work through is not stored.
+A pattern with names is tried at the places where one of them stands; any other, if the text has what it needs.
+Scrubbing never raises: a text that it cannot work through is not stored.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ class Scrubber(OneHolder):
             if _begins_word(text, place) and not (place and _PLACED.match(text, place - 1)):
                 for search in _searches(key):
                     match = search.expression.match(text, place)
-                    # No state and no mask is long. A long value is not looked at, so that its inside is not tried again.
+                    # No state and no mask is long: a long value is taken as one, and its inside is not tried again.
                     if match and self._judge(text, match, search, findings, _LONGEST_JUDGED):
                         end = max(end, match.end())
             place = low.find(name, end)
@@ -170,7 +170,7 @@ class Scrubber(OneHolder):
     def _judge(
         self, text: str, match: re.Match[str], search: _Search, findings: list[_Finding], longest: int = sys.maxsize
     ) -> bool:
-        """Add ``match`` to ``findings``, unless it is found to be nothing personal, which is no longer than ``longest``."""
+        """Add ``match`` to ``findings``, unless it is found to be nothing personal; what is longer is not judged."""
         start, end = match.end(1) if search.marked else match.start(), match.end()
         if end - start <= longest:
             if text.startswith("[", start) and _PLACED.match(text, start):  # it was scrubbed before
@@ -208,11 +208,23 @@ class _Alike(dict[int, str | None]):
 
 
 # Letters and marks without a shape of their own: joiners, fillers, variation selectors.
-_UNSEEN = frozenset({0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)})
+_UNSEEN = frozenset(
+    {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+)
 # Full stops and dashes of other scripts; line breaks; and the one letter whose lower case is longer than itself, since
 # positions must be the same in both.
 _ALIKE = _Alike(
-    {0x3002: ".", 0xFF61: ".", 0x2024: ".", 0x2010: "-", 0x2011: "-", 0x2028: "\n", 0x2029: "\n", 0x85: "\n", 0x130: "I"}
+    {
+        0x3002: ".",
+        0xFF61: ".",
+        0x2024: ".",
+        0x2010: "-",
+        0x2011: "-",
+        0x2028: "\n",
+        0x2029: "\n",
+        0x85: "\n",
+        0x130: "I",
+    }
 )
 
 

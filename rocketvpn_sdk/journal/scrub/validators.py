@@ -11,31 +11,27 @@ import sys
 from base64 import b64decode
 from collections.abc import Callable, Container
 
-from rocketvpn_sdk.journal.scrub.domains import TLDS
+from rocketvpn_sdk.journal.scrub.domains import TLDS, word_set
 
 Judge = Callable[[str, str, Container[str]], bool]
 """Takes what was found, the character in front of it, and the host names (in lower case) that may stay."""
 
 
-def _set(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
 LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
 
 # Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
-_FILES = _set("cc in la map md ml mm pl pm ps pub rs sh so zip")
+_FILES = word_set("cc in la map md ml mm pl pm ps pub rs sh so zip")
 # Files that are named after a host: `example.com.conf` says as much as `example.com`.
-_NAMED_AFTER = _set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
-_SECOND_LEVEL = _set("com coop edu gov mil net org una")
+_NAMED_AFTER = word_set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
+_SECOND_LEVEL = word_set("com coop edu gov mil net org una")
 # Dotted names of Python, .NET and documents that would pass for hosts.
-_NO_HOSTS = _set(
+_NO_HOSTS = word_set(
     """
     asp.net asyncio.run changelog.md contributing.md license.md logger.info logging.info os.name readme.md
     security.md self.name system.io system.net threading.local
     """
 )
-_CODE = _set(
+_CODE = word_set(
     """
     app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
     item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
@@ -45,28 +41,32 @@ _CODE = _set(
     """
 )
 """What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
-_STATES = _set(
+_STATES = word_set(
     """
-    absent accepted account active anonymous auth auto bad blank blocked cached censored changed changing cleared closed connected
-    connecting created dead default deleted denied dhcp directly disabled disconnected down dropped email empty
-    enabled env error errors exceeded expired expires expiring fail failed failing fails failure false file forbidden
-    found generated hidden idle ignored inactive incorrect invalid keyring loaded localsystem locked logged login masked
-    match matches mismatch mismatched missing needed needs negotiated nil no nobody none not ntlm null off offline ok okay
-    omitted on online opened password pending phone present private prompt protected provided public ready received
-    redacted refreshed refreshing refused rejected released removed renewed renewing request requested required reset
-    restored revoked root rotated running saved sending sent session set skipped some specified started state stdin stopped stored
-    success successful suspended system timeout timed token true unauthorized unavailable unchanged undef undefined
-    unknown unlocked unreachable unset unspecified verification up updated updating user username using valid verified waiting was
-    wrong yes family free paid plus premium pro trial upgrade user-name
+    absent accepted account active anonymous auth auto bad blank blocked cached censored changed changing cleared
+    closed connected connecting created dead default deleted denied dhcp directly disabled disconnected down dropped
+    email empty enabled env error errors exceeded expired expires expiring fail failed failing fails failure false
+    family file forbidden found free generated hidden idle ignored inactive incorrect invalid keyring loaded
+    localsystem locked logged login masked match matches mismatch mismatched missing needed needs negotiated nil no
+    nobody none not ntlm null off offline ok okay omitted on online opened paid password pending phone plus premium
+    present private pro prompt protected provided public ready received redacted refreshed refreshing refused rejected
+    released removed renewed renewing request requested required reset restored revoked root rotated running saved
+    sending sent session set skipped some specified started state stdin stopped stored success successful suspended
+    system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
+    unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
+    verified waiting was wrong yes
     """
 )
 """What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
-_ARTICLES = _set("a all an and any are as at by for from has in is it its of or over than that the this to via was with your")
-_DNS_WORDS = _set(
+_ARTICLES = word_set(
+    "a all an and any are as at by for from has in is it its of or over than that the this to via was with your"
+)
+_DNS_WORDS = word_set(
     """
-    a aaaa address addresses again class count data id list object section size source type api cache cname configuration dns domain domains endpoint endpoints gateway gateways
-    host hostname hostnames hosts ip ipv4 ipv6 local lookup mx name names ns ptr proxy query region relay relays remote
-    pretty rr s server servers slow soa srv static transient succeeded successfully system table took txt unreachable via
+    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
+    endpoints gateway gateways host hostname hostnames hosts id ip ipv4 ipv6 list local lookup mx name names ns object
+    pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
+    succeeded successfully system table took transient txt type unreachable via
     """
 )
 _WORDS = _STATES | _ARTICLES | _DNS_WORDS
@@ -85,7 +85,10 @@ _AUTHORITIES = re.compile(
     r"(?i)let'?s encrypt|isrg|internet security research|digicert|globalsign|sectigo|comodo|usertrust|entrust|amazon"
     r"|google trust|gts |cloudflare|microsoft|apple |verisign|godaddy|starfield|certum|buypass|zerossl|[er]\d{1,2}$"
 )
-_NO_MAILBOX = re.compile(r"(?i)\d+|(?:0x)?(?=[a-f]*\d)[0-9a-f]{6,16}|0x[0-9a-f]+|v?\d+\.\d+(?:\.\d+)?(?:-.*|[a-z].*)?|.*\.(?:service|socket|timer|target|mount|slice|scope|path|device)")
+_NO_MAILBOX = re.compile(
+    r"(?i)\d+|(?:0x)?(?=[a-f]*\d)[0-9a-f]{6,16}|0x[0-9a-f]+|v?\d+\.\d+(?:\.\d+)?(?:-.*|[a-z].*)?"
+    r"|.*\.(?:service|socket|timer|target|mount|slice|scope|path|device)"
+)
 """What stands behind an `@` that is no mailbox's: an object's address, a package's version, a unit of systemd."""
 
 _CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
@@ -111,7 +114,8 @@ _BASE64 = re.compile(
 )
 _UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
 _EVERYWHERE = re.compile(
-    r"(?:0|127)(?:\.\d{1,3}){3}|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
+    r"(?:0|127)(?:\.\d{1,3}){3}|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d"
+    r"|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
 )
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|E[A-Z]{4,}$|[a-z]+(?:[A-Z][a-z]+)+:")
 _REVERSED = re.compile(r"(?:com|org|net|io|dev)\.[a-z][\w-]*\.")
@@ -142,7 +146,12 @@ def _is_code(name: str, stem: str) -> bool:
     labels = stem.split(".")
     if len(labels) == 1:
         first, _, last = name.partition(".")
-        return stem in _CODE or (stem == "com" and last != "py") or (last == "app" and first[:1].isupper()) or (first.islower() and last[:1].isupper() and last[1:].islower())
+        return (
+            stem in _CODE
+            or (stem == "com" and last != "py")
+            or (last == "app" and first[:1].isupper())
+            or (first.islower() and last[:1].isupper() and last[1:].islower())
+        )
     return len(labels) > 2 and len(_CODE.intersection(labels)) > 1
 
 
@@ -154,14 +163,22 @@ def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
         return False
     if _REVERSED.match(host) and host.rpartition(".")[2] not in TLDS:
         return False
-    return not (_NUMERIC.fullmatch(host) or _MASK.fullmatch(value) or _CONSTANT.match(value) or _MACHINERY.fullmatch(host))
+    return not (
+        _NUMERIC.fullmatch(host) or _MASK.fullmatch(value) or _CONSTANT.match(value) or _MACHINERY.fullmatch(host)
+    )
 
 
 def is_said(value: str, _before: str, _own: Container[str]) -> bool:
     """Judge the ``value`` after a name such as `password`: whether it is one, and no state, mask or placeholder."""
     plain = value.strip("\"'\\‘’“”„«» \t").rstrip(".,;:!")
     words = plain.lower().split()
-    if not words or words[0].strip(".,;:()") in _STATES or plain.startswith("--") or _MASK.fullmatch(plain) or _ALGORITHM.fullmatch(plain):
+    if (
+        not words
+        or words[0].strip(".,;:()") in _STATES
+        or plain.startswith("--")
+        or _MASK.fullmatch(plain)
+        or _ALGORITHM.fullmatch(plain)
+    ):
         return False
     return not (plain.isdigit() and len(plain) < 3)
 

@@ -175,7 +175,13 @@ def test_the_addresses_of_its_interfaces_go_in_every_form() -> None:
     known = Known()
     known.here(["3c:a6:2f:0b:9e:d1", "192.0.2.77", "fe80::3ea6:2fff:fe0b:9ed1"])
     scrubber = Scrubber(known=known)
-    for text in ("id 3CA62F0B9ED1 ok", "x-3c-a6-2f-0b-9e-d1-y", "3ca6.2f0b.9ed1", "version 192.0.2.77", "fe80::3ea6:2fff:fe0b:9ed1"):
+    for text in (
+        "id 3CA62F0B9ED1 ok",
+        "x-3c-a6-2f-0b-9e-d1-y",
+        "3ca6.2f0b.9ed1",
+        "version 192.0.2.77",
+        "fe80::3ea6:2fff:fe0b:9ed1",
+    ):
         assert "9ed1" not in scrubber.scrub(text).lower().replace("-", "")
         assert "192" not in scrubber.scrub(text)
     assert known.find("1192.0.2.77 and 192.0.2.771") == []
@@ -212,7 +218,8 @@ def test_what_stands_before_the_at_sign_is_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{&quot;u&quot;:&quot;M&#252;ller&quot;}", '{"u":"M\\u00fcller"}', "M%C3%BCller", "M%25C3%25BCller", "M\\xfcller"]
+    "text",
+    ["{&quot;u&quot;:&quot;M&#252;ller&quot;}", '{"u":"M\\u00fcller"}', "M%C3%BCller", "M%25C3%25BCller", "M\\xfcller"],
 )
 def test_a_name_is_found_through_the_encodings_of_the_web(text: str) -> None:
     assert "ller" not in Scrubber(known=Known(names=["Müller"])).scrub(text)

@@ -219,7 +219,8 @@ def test_import_is_light() -> None:
 
     code = (
         "import sys, types; package = types.ModuleType('rocketvpn_sdk.journal'); import rocketvpn_sdk;"
-        f"package.__path__ = [{str(Path(scrub.__file__).parent.parent)!r}]; sys.modules['rocketvpn_sdk.journal'] = package;"
+        f"package.__path__ = [{str(Path(scrub.__file__).parent.parent)!r}];"
+        "sys.modules['rocketvpn_sdk.journal'] = package;"
         "import rocketvpn_sdk.journal.scrub, rocketvpn_sdk.journal.minimise;"
         "print(sorted({'cryptography', 'httpx', 'keyring'} & set(sys.modules)))"
     )

@@ -1,4 +1,4 @@
-"""Scrubbing, on labelled lines in the shapes of many programs: what it finds, what it takes in vain, what is left (C2)."""
+"""Scrubbing, on labelled lines in the shapes of many programs: what it finds, and what it takes in vain (C2)."""
 
 from __future__ import annotations
 

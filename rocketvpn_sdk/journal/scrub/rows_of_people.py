@@ -67,7 +67,7 @@ PEOPLE: tuple[Pattern, ...] = (
     Pattern("user_said",
         r"(?:(?i:(?<=for user)|(?<=by user)|(?<=as user)|(?<=from user)|(?<=of user)|(?<=invalid user)"
         r"|(?<=unknown user)|(?<=illegal user))|(?= [\"'‘“])) ()"
-        rf"{_NOBODY}(?:{QUOTED}|[\w+$@\\-]++(?:\.[\w+$@\\-]++){0,8}(?=[.,;:!)]?(?:\s|$)))",
+        rf"{_NOBODY}(?:{QUOTED}|[\w+$@\\-]++(?:\.[\w+$@\\-]++){{0,8}}(?=[.,;:!)]?(?:\s|$)))",
         "[user]", "User names inside sentences.", after=("user",), judge=validators.is_account,
         found=(("started by user lena", "started by user [user]"), ("User 'lena f' left", "User [user] left"),
                ("Invalid user lena from x", "Invalid user [user] from x"),

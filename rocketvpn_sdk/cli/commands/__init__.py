@@ -17,6 +17,8 @@ def _import_all() -> None:
         export,
         guardian,
         journal,
+        log_export,
+        log_import,
         own_call,
         policy,
         policy_diff,

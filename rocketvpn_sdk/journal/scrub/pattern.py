@@ -50,9 +50,9 @@ SECRET = rf"""(?:{QUOTED}|(?:[^\s&<]++|&(?!\w++=)|<(?!/))+)"""
 NAME_IN_PATH = r"""(?:[^\s/\\:*?"<>|%]{1,64}(?: [^\s/\\:*?"<>|%]{1,64}){0,3}(?=[/\\])|[^\s/\\:*?"'<>|,;)\]}%]++)"""
 SLASH = r"[/\\]{1,4}"
 
-DIGITS = "\0digits"
-FEWEST_DIGITS = 7
-"""A text with fewer digits than this has no phone or card number, and is without ``DIGITS``."""
+DIGIT = "\0"
+FEW_DIGITS, CARD_DIGITS, ACCOUNT_DIGITS = DIGIT * 7, DIGIT * 13, DIGIT * 16
+"""So many digits have to be in a text, anywhere."""
 
 
 class Pattern(NamedTuple):
@@ -73,8 +73,10 @@ class Pattern(NamedTuple):
     needs: tuple[str, ...] = ()
     """For a pattern without names: a text with none of these pieces, in lower case, holds nothing for it.
 
-    A piece of marks alone stands for as many of them anywhere in the text, and ``DIGITS`` for many digits.
+    A piece of marks alone, or of ``DIGIT``, stands for as many of them anywhere in the text.
     """
+    words: tuple[str, ...] = ()
+    """The same in place of ``needs``: one of these words, in lower case."""
     judge: Judge | None = None
     """Looks at the personal part, and may find that it is none."""
 

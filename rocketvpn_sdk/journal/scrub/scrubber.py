@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.layers import layers
-from rocketvpn_sdk.journal.scrub.pattern import DIGITS, FEWEST_DIGITS, keys, named
+from rocketvpn_sdk.journal.scrub.pattern import ACCOUNT_DIGITS, DIGIT, keys, named
 from rocketvpn_sdk.journal.scrub.table import PATTERNS
 from rocketvpn_sdk.journal.scrub.validators import Judge
 from rocketvpn_sdk.masking import OneHolder
@@ -25,6 +25,7 @@ REMOVED = "[removed]"
 """Stands where one of a scrubber's known values was, unless a pattern says which kind of value it is."""
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
+_LETTER = re.compile(r"[\w\s]")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _IN_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # For `bytes.translate`, the quickest way to see what a line is made of. Bytes from 128 on count as letters.
@@ -67,23 +68,26 @@ def _searches(key: bytes) -> tuple[_Search, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _unnamed(marks: bytes, many_digits: bool) -> tuple[tuple[_Search, tuple[str, ...]], ...]:
-    """Return the patterns without names that a text with ``marks`` may match, each with pieces, one of which it needs.
+def _unnamed(marks: bytes, digits: int, words: frozenset[bytes]) -> tuple[tuple[_Search, tuple[str, ...]], ...]:
+    """Return the patterns without names that a text may match, each with pieces, one of which it needs.
 
-    ``marks`` are its characters but letters, digits and spaces; if they are too many, many of each.
+    Args:
+        marks: the characters of the text but letters, digits and spaces; if they are too many, many of each.
+        digits: how many there are; no pattern needs more than ``_MOST_DIGITS``.
+        words: those of the needed words that are in it.
     """
     found: list[tuple[_Search, tuple[str, ...]]] = []
     for number, pattern in enumerate(PATTERNS):
-        pieces = [piece for piece in pattern.needs if _may_have(marks, many_digits, piece)]
-        if pieces:
-            certain = any(piece == DIGITS or _marks(piece.encode()) == piece.encode() for piece in pieces)
+        pieces = [piece for piece in pattern.needs if _may_have(marks, digits, piece)]
+        if pieces or any(word.encode() in words for word in pattern.words):
+            certain = not pieces or any(piece.startswith(DIGIT) or not _LETTER.search(piece) for piece in pieces)
             found.append((_search(number), ("",) if certain else tuple(pieces)))
     return tuple(found)
 
 
-def _may_have(marks: bytes, many_digits: bool, piece: str) -> bool:
-    if piece == DIGITS:
-        return many_digits
+def _may_have(marks: bytes, digits: int, piece: str) -> bool:
+    if piece.startswith(DIGIT):
+        return digits >= len(piece)
     return all(marks.count(mark) >= piece.count(chr(mark)) for mark in _marks(piece.encode()))
 
 
@@ -96,6 +100,8 @@ def _keys_of(names: Iterable[str]) -> set[str]:
 
 
 _KEYS = frozenset(key.encode() for pattern in PATTERNS for key in _keys_of(pattern.after))
+_NEEDED_WORDS = frozenset(word.encode() for pattern in PATTERNS for word in pattern.words)
+_MOST_DIGITS = len(ACCOUNT_DIGITS)
 _KEPT = frozenset(number for number, pattern in enumerate(PATTERNS) if not pattern.placeholder)
 _ALWAYS = frozenset({_KNOWN, *(number for number, pattern in enumerate(PATTERNS) if pattern.after)})
 _PLACEHOLDERS = (*(pattern.placeholder for pattern in PATTERNS), REMOVED)
@@ -144,8 +150,8 @@ class Scrubber(OneHolder):
         marks = _marks(data)
         if len(marks) > _MOST_MARKS:
             marks = bytes(sorted([*set(marks)] * _MOST_MARKS))
-        many_digits = len(data.translate(None, _NO_DIGITS)) >= FEWEST_DIGITS
-        for search, pieces in _unnamed(marks, many_digits):
+        digits = min(len(data.translate(None, _NO_DIGITS)), _MOST_DIGITS)
+        for search, pieces in _unnamed(marks, digits, _NEEDED_WORDS.intersection(words)):
             for piece in pieces:
                 if piece in low:
                     for match in search.expression.finditer(text):

@@ -109,6 +109,9 @@ _KEY_OPENINGS = (
     "sk_",
     "xox",
 )
+_PART_OF_PATH = ("/", "\\", ".", "@", ":", "-")
+# The number of a session or a node; an address in memory has many zeros or `f` in front.
+_NUMBER_IN_HEX = re.compile(r"(?=[a-f]*\d)(?=\d*[a-f])(?!0000|ffff)[0-9a-f]{16}")
 _BASE64 = re.compile(
     r"(?=(?:[A-Za-z+/]{0,30}[0-9]){3})(?=(?:[a-z0-9+/]{0,12}[A-Z]){6})(?=(?:[A-Z0-9+/]{0,12}[a-z]){6})[A-Za-z0-9+/]{40}"
 )
@@ -249,14 +252,14 @@ def is_personal_ip(address: str, _before: str, _own: Container[str]) -> bool:
     return _EVERYWHERE.fullmatch(address) is None
 
 
-def is_key(run: str, _before: str, _own: Container[str]) -> bool:
+def is_key(run: str, before: str, _own: Container[str]) -> bool:
     """Judge a long ``run`` of letters, digits and joiners: random text changes class far more often than words do."""
     if run.startswith(_KEY_OPENINGS) or (run.endswith("=") and len(run) >= 32):
         return True
     if _is_encoded_text(run):
         return True
     if len(run) < 24:
-        return False
+        return before not in _PART_OF_PATH and _NUMBER_IN_HEX.fullmatch(run) is not None
     if "/" in run:  # a path, unless it changes class all along; its parts may still be keys
         return _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
     return _is_random(run)

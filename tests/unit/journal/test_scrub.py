@@ -73,7 +73,7 @@ def test_every_row_is_complete() -> None:
     for pattern in PATTERNS:
         assert pattern.why.endswith("."), pattern.name
         assert pattern.found or not pattern.placeholder, pattern.name
-        assert bool(pattern.after) != bool(pattern.needs), pattern.name
+        assert [bool(pattern.after), bool(pattern.needs), bool(pattern.words)].count(True) == 1, pattern.name
         assert re.compile(pattern.regex).groups <= 1, pattern.name
         assert re.fullmatch(r"\[[a-z]+\]|", pattern.placeholder), pattern.name
 

@@ -50,10 +50,6 @@ SECRET = rf"""(?:{QUOTED}|(?:[^\s&<]++|&(?!\w++=)|<(?!/))+)"""
 NAME_IN_PATH = r"""(?:[^\s/\\:*?"<>|%]{1,64}(?: [^\s/\\:*?"<>|%]{1,64}){0,3}(?=[/\\])|[^\s/\\:*?"'<>|,;)\]}%]++)"""
 SLASH = r"[/\\]{1,4}"
 
-DIGIT = "\0"
-FEW_DIGITS, CARD_DIGITS, ACCOUNT_DIGITS = DIGIT * 7, DIGIT * 13, DIGIT * 16
-"""So many digits have to be in a text, anywhere."""
-
 
 class Pattern(NamedTuple):
     """How one kind of personal text is found, and what replaces it."""
@@ -73,7 +69,8 @@ class Pattern(NamedTuple):
     needs: tuple[str, ...] = ()
     """For a pattern without names: a text with none of these pieces, in lower case, holds nothing for it.
 
-    A piece of marks alone, or of ``DIGIT``, stands for as many of them anywhere in the text.
+    In a piece ``D`` stands for a digit, ``L`` for a letter, and ``R`` for either or one of ``+/_-``. A piece of marks
+    alone stands for as many of them anywhere in the text.
     """
     words: tuple[str, ...] = ()
     """The same in place of ``needs``: one of these words, in lower case."""

@@ -29,7 +29,7 @@ PEOPLE: tuple[Pattern, ...] = (
                ("account 4412883019572264", "account [order]"))),
     Pattern("certificate_name", r"(?:(?:(?<=, )|(?<=[/,\"'=(]))(?:OU?|L|GN|SN|emailAddress|street|postalCode|title)"
         r"|(?<![.\w])CN) ?= ?()(?!\s)[^,/\r\n'\"\])>]++(?:'[a-z][^,/\r\n'\"\])>]*+)?",
-        "[name]", "Certificates name their owner, a firm, a town.", needs=("=",), judge=validators.is_subject,
+        "[name]", "Certificates name their owner, a firm, a town.", needs=("L=", "L ="), judge=validators.is_subject,
         found=(("depth=0, O=X AB, CN=Lena Fischer, C=SE", "depth=0, O=[name], CN=[name], C=SE"),),
         kept=("C=US, O=Let's Encrypt, CN=E6",)),
     Pattern("certificate_word", rf"{EQUALS}()[^,/\r\n'\"\])]++",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.layers import layers
-from rocketvpn_sdk.journal.scrub.pattern import ACCOUNT_DIGITS, DIGIT, keys, named
+from rocketvpn_sdk.journal.scrub.pattern import keys, named
 from rocketvpn_sdk.journal.scrub.table import PATTERNS
 from rocketvpn_sdk.journal.scrub.validators import Judge
 from rocketvpn_sdk.masking import OneHolder
@@ -30,7 +30,12 @@ _CAMEL = re.compile(r"[a-z][A-Z]")
 _IN_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # For `bytes.translate`, the quickest way to see what a line is made of. Bytes from 128 on count as letters.
 _LETTERS = bytes(byte if byte >= 128 or chr(byte).isalpha() else 32 for byte in range(256))
-_NO_DIGITS = bytes(byte for byte in range(256) if not 48 <= byte < 58)
+_OUTLINE = bytes(
+    ord("D") if 48 <= byte < 58 else ord("L") if letter != 32 else byte for byte, letter in enumerate(_LETTERS)
+)
+_RUNS = bytes(
+    ord("R") if byte < 128 and (chr(byte).isalnum() or chr(byte) in "+/_-") else min(byte, 126) for byte in range(256)
+)
 _NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or chr(byte).isspace())
 _MOST_MARKS = 64
 _LONGEST_JUDGED = 256
@@ -68,27 +73,24 @@ def _searches(key: bytes) -> tuple[_Search, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _unnamed(marks: bytes, digits: int, words: frozenset[bytes]) -> tuple[tuple[_Search, tuple[str, ...]], ...]:
+def _unnamed(marks: bytes, words: frozenset[bytes]) -> tuple[tuple[_Search, tuple[str, ...]], ...]:
     """Return the patterns without names that a text may match, each with pieces, one of which it needs.
 
     Args:
         marks: the characters of the text but letters, digits and spaces; if they are too many, many of each.
-        digits: how many there are; no pattern needs more than ``_MOST_DIGITS``.
         words: those of the needed words that are in it.
     """
     found: list[tuple[_Search, tuple[str, ...]]] = []
     for number, pattern in enumerate(PATTERNS):
-        pieces = [piece for piece in pattern.needs if _may_have(marks, digits, piece)]
+        pieces = [
+            piece
+            for piece in pattern.needs
+            if all(marks.count(each) >= piece.count(chr(each)) for each in _marks(piece.encode()))
+        ]
         if pieces or any(word.encode() in words for word in pattern.words):
-            certain = not pieces or any(piece.startswith(DIGIT) or not _LETTER.search(piece) for piece in pieces)
+            certain = not pieces or any(not _LETTER.search(piece) for piece in pieces)
             found.append((_search(number), ("",) if certain else tuple(pieces)))
     return tuple(found)
-
-
-def _may_have(marks: bytes, digits: int, piece: str) -> bool:
-    if piece.startswith(DIGIT):
-        return digits >= len(piece)
-    return all(marks.count(mark) >= piece.count(chr(mark)) for mark in _marks(piece.encode()))
 
 
 def _marks(text: bytes) -> bytes:
@@ -101,7 +103,6 @@ def _keys_of(names: Iterable[str]) -> set[str]:
 
 _KEYS = frozenset(key.encode() for pattern in PATTERNS for key in _keys_of(pattern.after))
 _NEEDED_WORDS = frozenset(word.encode() for pattern in PATTERNS for word in pattern.words)
-_MOST_DIGITS = len(ACCOUNT_DIGITS)
 _KEPT = frozenset(number for number, pattern in enumerate(PATTERNS) if not pattern.placeholder)
 _ALWAYS = frozenset({_KNOWN, *(number for number, pattern in enumerate(PATTERNS) if pattern.after)})
 _PLACEHOLDERS = (*(pattern.placeholder for pattern in PATTERNS), REMOVED)
@@ -150,10 +151,10 @@ class Scrubber(OneHolder):
         marks = _marks(data)
         if len(marks) > _MOST_MARKS:
             marks = bytes(sorted([*set(marks)] * _MOST_MARKS))
-        digits = min(len(data.translate(None, _NO_DIGITS)), _MOST_DIGITS)
-        for search, pieces in _unnamed(marks, digits, _NEEDED_WORDS.intersection(words)):
+        seen = f"{low}\n{data.translate(_OUTLINE).decode()}\n{data.translate(_RUNS).decode()}"
+        for search, pieces in _unnamed(marks, _NEEDED_WORDS.intersection(words)):
             for piece in pieces:
-                if piece in low:
+                if piece in seen:
                     for match in search.expression.finditer(text):
                         self._judge(text, match, search, findings)
                     break

@@ -20,7 +20,8 @@ Judge = Callable[[str, str, Container[str]], bool]
 LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
 
 # Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
-_FILES = word_set("cc in la map md ml mm pl pm ps pub rs sh so zip")
+_FILES = word_set("cc in la map md ml mm pl pm ps pub rs sh zip")
+_IN_PATH = ("/", "\\")
 # Files that are named after a host: `example.com.conf` says as much as `example.com`.
 _NAMED_AFTER = word_set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
 _SECOND_LEVEL = word_set("com coop edu gov mil net org una")
@@ -123,6 +124,8 @@ _EVERYWHERE = re.compile(
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|E[A-Z]{4,}$|[a-z]+(?:[A-Z][a-z]+)+:")
 _REVERSED = re.compile(r"(?:com|org|net|io|dev)\.[a-z][\w-]*\.")
 """How programs are named: `com.apple.security`."""
+_VERSION = re.compile(r"(?:\d{1,3}\.){0,3}(?:25[6-9]|2[6-9]\d|[3-9]\d\d)(?![:\w])")
+"""Begins as an address of four numbers, of which one is too large."""
 _NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
 
 
@@ -133,15 +136,18 @@ def is_host(name: str, before: str, own: Container[str]) -> bool:
     """
     plain = name.lower().replace("[.]", ".").rstrip(".-_")
     stem, _, ending = plain.rpartition(".")
+    named_after = ending in _NAMED_AFTER
+    if not (named_after or ending in TLDS or ending == "py" or not ending.isascii() or ending.startswith("xn--")):
+        return False
     if plain in own or plain in LOOPBACK or plain in _NO_HOSTS or name in sys.modules or _is_code(name, stem):
         return False
-    if ending in _NAMED_AFTER:
+    if named_after:
         return "." in stem and stem.rpartition(".")[2] in TLDS
     if ending == "py":
         return stem.rpartition(".")[2] in _SECOND_LEVEL
-    if ending in _FILES and (before in ("/", "\\") or ending in ("so", "zip") or stem.startswith("lib") or "_" in stem):
-        return ending == "so" and before not in ("/", "\\") and "." in stem
-    return ending in TLDS or not ending.isascii() or ending.startswith("xn--")
+    if ending == "so":
+        return "." in stem and before not in _IN_PATH
+    return not (ending in _FILES and (before in _IN_PATH or ending == "zip" or stem.startswith("lib") or "_" in stem))
 
 
 def _is_code(name: str, stem: str) -> bool:
@@ -246,23 +252,21 @@ def is_foreign_url(url: str, _before: str, own: Container[str]) -> bool:
 
 def is_personal_ip(address: str, _before: str, _own: Container[str]) -> bool:
     """Judge an ``address``: loopback, masks and multicast are the same everywhere; 31.0.15.362 is a version."""
-    numbers = address.replace("[.]", ".").split(".")
-    if len(numbers) == 4 and any(number.isdigit() and int(number) > 255 for number in numbers):
-        return False
-    return _EVERYWHERE.fullmatch(address) is None
+    return _EVERYWHERE.fullmatch(address) is None and _VERSION.match(address) is None
 
 
 def is_key(run: str, before: str, _own: Container[str]) -> bool:
     """Judge a long ``run`` of letters, digits and joiners: random text changes class far more often than words do."""
     if run.startswith(_KEY_OPENINGS) or (run.endswith("=") and len(run) >= 32):
         return True
-    if _is_encoded_text(run):
-        return True
     if len(run) < 24:
-        return before not in _PART_OF_PATH and _NUMBER_IN_HEX.fullmatch(run) is not None
+        number = before not in _PART_OF_PATH and _NUMBER_IN_HEX.fullmatch(run) is not None
+        return number or _is_encoded_text(run)
     if "/" in run:  # a path, unless it changes class all along; its parts may still be keys
-        return _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
-    return _is_random(run)
+        random = _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
+    else:
+        random = _is_random(run)
+    return random or _is_encoded_text(run)
 
 
 def _is_encoded_text(run: str) -> bool:

@@ -144,7 +144,7 @@ def test_the_names_of_the_user_and_the_machine_are_not_kept(world: World, monkey
             first, second = [entry.fields["message"] for entry in rocket.journal.read()]
         finally:
             logger.removeHandler(handler)
-    assert first == "started on [removed] by [removed]; mail spool [removed].lock, hello [removed]"
+    assert first == "started on [removed] by [removed]; mail spool [removed].lock, hello [user]"
     assert second == "max 3 tries in the vm; fischer is a trade; /srv/[removed]%2Fx and [removed]"
 
 

@@ -83,7 +83,8 @@ SECRETS: tuple[Pattern, ...] = (
         "[secret]", "The same at the end of a longer word.", judge=validators.is_said,
         needs=("password", "passwd", "passphrase", "secret", "token", "apikey"),
         found=(("PGPASSWORD=abc psql", "PGPASSWORD=[secret] psql"),), kept=("vpnpassword: null",)),
-    Pattern("option", rf"--?(?:\w++-)?(?:password|passwd|pass|passwort|passphrase|token|secret|psk|pin|cookie|authkey|"
+    Pattern("option", rf"-(?<![\w-].)-?(?:\w++-)?(?:password|passwd|pass|passwort|passphrase|token|secret|psk"
+        rf"|pin|cookie|authkey|"
         rf"authcode|otp|key|user|username|login|account|host|hostname|server|license|authgroup|email)"
         rf"(?:{BETWEEN}|=[\"']?)()(?![-/]){ARGUMENT}",
         "[secret]", "Secrets and names on a command line, also where it is printed as a list.",

@@ -137,7 +137,7 @@ def is_host(name: str, before: str, own: Container[str]) -> bool:
     plain = name.lower().replace("[.]", ".").rstrip(".-_")
     stem, _, ending = plain.rpartition(".")
     named_after = ending in _NAMED_AFTER
-    if not (named_after or ending in TLDS or ending == "py" or not ending.isascii() or ending.startswith("xn--")):
+    if not (named_after or ending in TLDS or ending == "py" or _is_foreign(ending)):
         return False
     if plain in own or plain in LOOPBACK or plain in _NO_HOSTS or name in sys.modules or _is_code(name, stem):
         return False
@@ -148,6 +148,11 @@ def is_host(name: str, before: str, own: Container[str]) -> bool:
     if ending == "so":
         return "." in stem and before not in _IN_PATH
     return not (ending in _FILES and (before in _IN_PATH or ending == "zip" or stem.startswith("lib") or "_" in stem))
+
+
+def _is_foreign(ending: str) -> bool:
+    """Whether a top-level domain is one of another script, which is not in our list; none begins with a digit."""
+    return ending.startswith("xn--") or (not ending.isascii() and ending[0].isalpha())
 
 
 def _is_code(name: str, stem: str) -> bool:

@@ -7,7 +7,10 @@ from rocketvpn_sdk.journal.scrub.pattern import EQUALS, HEX, NAME_IN_PATH, QUOTE
 
 # What follows "for user" and "password for" when nobody is named.
 _NOBODY = r"(?!\[|(?i:user|the|this|your|account|key|peer|server|input|interaction|action|consent|approval|session)\b)"
-_BRANDS = r"MacBook|iMac|Mac-?mini|iPhone|iPad|Galaxy|Pixel|OnePlus|Xperia|Redmi|ThinkPad|Surface|Laptop|Desktop|laptop"
+_BRANDS = (
+    r"(?<![A-Za-z])(?:MacBook|iMac|Mac-?mini|iPhone|iPad|Galaxy|Pixel|OnePlus|Xperia|Redmi|ThinkPad|Surface|[Ll]aptop|Desktop)"
+    r"(?![a-z])"
+)
 
 # fmt: off
 PEOPLE: tuple[Pattern, ...] = (
@@ -154,9 +157,9 @@ PEOPLE: tuple[Pattern, ...] = (
         "[host]", "Names that Windows gives to machines.", needs=("top-", "win-"),
         found=(("on DESKTOP-7K2QX1B now", "on [host] now"),)),
     Pattern("machine_owned",
-        rf"(?:[\w’'-]{{1,40}}[-_](?:{_BRANDS})|\w{{1,30}}[’']s (?:{_BRANDS})(?: Pro| Air| mini| [A-Z]?\d+)*"
-        rf"|(?:{_BRANDS})(?: Pro| Air)? (?:von|de|di|van|от) \w++"
-        rf"|(?:{_BRANDS})(?:[-_]\w{{1,20}}){{0,3}}[-_](?=[A-ZÀ-Þ])\w++)"
+        rf"(?:[\w’'-]{{1,40}}[-_]{_BRANDS}|\w{{1,30}}[’']s {_BRANDS}(?: Pro| Air| mini| [A-Z]?\d+)*"
+        rf"|{_BRANDS}(?: Pro| Air)? (?:von|de|di|van|от) \w++"
+        rf"|{_BRANDS}(?:[-_]\w{{1,20}}){{0,3}}[-_](?=[A-ZÀ-Þ])\w++)"
         r"(?:-[A-Za-z0-9]++)*(?:\.local)?",
         "[host]", "Devices are named after their owner.",
         words=("macbook", "mac", "imac", "iphone", "ipad", "galaxy", "pixel", "oneplus", "xperia", "redmi", "thinkpad",

@@ -1,16 +1,65 @@
-"""A text as it is written and as it reads: without percent-encoding, HTML entities and escapes of JSON (C2)."""
+"""A text as it reads: without what nobody sees, percent-encoding, HTML entities and escapes of JSON (C2)."""
 
 from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator
 
+_COLOURS = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
 _MOST_LAYERS = 3
 """An encoding inside an encoding is undone so many times."""
 _ESCAPED = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+|&(?:quot|apos|amp|lt|gt|#\d{2,6}|#x[0-9A-Fa-f]{2,5});|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}"
 )
+
+
+class _Alike(dict[int, str | None]):
+    """For ``str.translate``: what each character looks like. Remembers it by the character, which alone decides."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        kind = unicodedata.category(character)
+        alike: str | None = character
+        if kind == "Cf" or code in _UNSEEN:
+            alike = None
+        elif kind == "Zs":
+            alike = " "
+        elif kind == "Nd":
+            alike = str(unicodedata.decimal(character))
+        elif kind == "Cs":
+            alike = "?"
+        elif 0xFF01 <= code <= 0xFF5E or 0x1D400 <= code <= 0x1D7FF:
+            alike = unicodedata.normalize("NFKC", character)
+        self[code] = alike
+        return alike
+
+
+# Letters and marks without a shape of their own: joiners, fillers, variation selectors.
+_UNSEEN = frozenset(
+    {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+)
+# Full stops and dashes of other scripts; line breaks; and the one letter whose lower case is longer than itself, since
+# positions must be the same in both.
+_ALIKE = _Alike(
+    {
+        0x3002: ".",
+        0xFF61: ".",
+        0x2024: ".",
+        0x2010: "-",
+        0x2011: "-",
+        0x2028: "\n",
+        0x2029: "\n",
+        0x85: "\n",
+        0x130: "I",
+    }
+)
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without terminal colours and unseen marks, and with look-alike letters as what they look like."""
+    return _COLOURS.sub("", text).translate(_ALIKE)
 
 
 def layers(text: str) -> Iterator[tuple[str, list[int] | None]]:
@@ -38,14 +87,15 @@ def _decoded(text: str) -> tuple[str, list[int]]:
         places += range(done, match.start())
         at, written = match.start(), match[0]
         if written[0] == "%":
-            for character in bytes.fromhex(written.replace("%", "")).decode("utf-8", "surrogateescape"):
-                parts.append(character)
-                places.append(at)
-                at += 3 * len(character.encode("utf-8", "surrogateescape"))
+            read = bytes.fromhex(written.replace("%", "")).decode("utf-8", "surrogateescape")
         else:
             read = html.unescape(written)[:1] if written[0] == "&" else chr(int(written[2:], 16))
-            parts.append(read)
-            places += [at] * len(read)
+        for character in read:
+            alike = _ALIKE[ord(character)] or ""
+            parts.append(alike)
+            places += [at] * len(alike)
+            if written[0] == "%":
+                at += 3 * len(character.encode("utf-8", "surrogateescape"))
         done = match.end()
     parts.append(text[done:])
     places += range(done, len(text) + 1)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from rocketvpn_sdk.journal.known import Known
-from rocketvpn_sdk.journal.layers import layers
+from rocketvpn_sdk.journal.layers import layers, plain
 from rocketvpn_sdk.journal.scrub.pattern import keys, named
 from rocketvpn_sdk.journal.scrub.table import PATTERNS
 from rocketvpn_sdk.journal.scrub.validators import Judge
@@ -24,7 +23,6 @@ UNREADABLE = "[unreadable]"
 REMOVED = "[removed]"
 """Stands where one of a scrubber's known values was, unless a pattern says which kind of value it is."""
 
-_ESCAPES = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
 _LETTER = re.compile(r"[\w\s]")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _IN_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
@@ -128,7 +126,7 @@ class Scrubber(OneHolder):
         """Return ``text`` with a placeholder, such as ``[ip]``, for everything personal in it; never raises."""
         try:
             if not text.isascii() or "\x1b" in text:
-                text = _plain(text)
+                text = plain(text)
             findings = [(start, _KNOWN, end) for start, end in self.known.find(text)]
             for layer, places in layers(text):
                 found = self._findings(layer)
@@ -191,53 +189,6 @@ class Scrubber(OneHolder):
 def _begins_word(text: str, place: int) -> bool:
     before, first = text[place - 1 : place], text[place]
     return first.isupper() and not before.isupper() if before.isalnum() else before != "!"
-
-
-class _Alike(dict[int, str | None]):
-    """For ``str.translate``: what each character looks like. Remembers it by the character, which alone decides."""
-
-    def __missing__(self, code: int) -> str | None:
-        character = chr(code)
-        kind = unicodedata.category(character)
-        alike: str | None = character
-        if kind == "Cf" or code in _UNSEEN:
-            alike = None
-        elif kind == "Zs":
-            alike = " "
-        elif kind == "Nd":
-            alike = str(unicodedata.decimal(character))
-        elif kind == "Cs":
-            alike = "?"
-        elif 0xFF01 <= code <= 0xFF5E or 0x1D400 <= code <= 0x1D7FF:
-            alike = unicodedata.normalize("NFKC", character)
-        self[code] = alike
-        return alike
-
-
-# Letters and marks without a shape of their own: joiners, fillers, variation selectors.
-_UNSEEN = frozenset(
-    {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
-)
-# Full stops and dashes of other scripts; line breaks; and the one letter whose lower case is longer than itself, since
-# positions must be the same in both.
-_ALIKE = _Alike(
-    {
-        0x3002: ".",
-        0xFF61: ".",
-        0x2024: ".",
-        0x2010: "-",
-        0x2011: "-",
-        0x2028: "\n",
-        0x2029: "\n",
-        0x85: "\n",
-        0x130: "I",
-    }
-)
-
-
-def _plain(text: str) -> str:
-    """Return ``text`` without terminal colours and unseen marks, and with look-alike letters as what they look like."""
-    return _ESCAPES.sub("", text).translate(_ALIKE)
 
 
 def _replaced(text: str, findings: list[_Finding]) -> str:

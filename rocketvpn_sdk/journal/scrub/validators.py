@@ -71,7 +71,11 @@ _DNS_WORDS = word_set(
     """
 )
 _WORDS = _STATES | _ARTICLES | _DNS_WORDS
-_MASK = re.compile(r"[xX]{3,}|[<\[({]+[\w .:*/-]{0,24}[>\])}]+|\$\{?\w+\}?|%\w+%?|\{\w*\}|[^\w]+")
+_MASK = re.compile(
+    r"\W{1,2}|\*+|•+|●+|\.+|…+|_+|#+|-+|\?+|[xX]{3,}|[\[\](){}<>]+|\$\{\w+\}|\$[A-Z_]+|%[A-Z_]+%|%[srd]|\{[a-z_]*\}"
+    r"|[<\[({]+(?:\W{0,4}|(?i:[a-z ]*(?:hidden|redact|remov|mask|filter|set|secret|password|censor|suppress|omit|nul"
+    r"|none|nil|empty|undef|protect|private|sensitive|encrypt|placeholder|object|native code)[\w :]*))[>\])}]+"
+)
 """Stands where a program took something out, or where something is still to be put in."""
 _ALGORITHM = re.compile(
     r"(?i)(?:sha\d*|md5|aes|chacha\d*|d?tls|eap|pap|(?:ms)?chap|wpa\d?|rsa|ecdsa|ed25519|x25519|hmac)(?:[-_ ][\w. -]*)?"
@@ -121,7 +125,10 @@ _EVERYWHERE = re.compile(
     r"(?:0|127)(?:\.\d{1,3}){3}|128\.0\.0\.0|22[4-9]\.0\.0\.\d{1,3}|239\.255\.255\.250|169\.254\.0\.0|192\.0\.0\.\d"
     r"|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
 )
-_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]\w+Domain\b|E[A-Z]{4,}$|[a-z]+(?:[A-Z][a-z]+)+:")
+_CONSTANT = re.compile(
+    r"E[A-Z]{4,}$|(?:EAI|ERR|WSA|DNS|SSL|CERT)[A-Z]*_[A-Z_]+|NXDOMAIN|SERVFAIL|[A-Z]\w+Domain\b|[a-z]+(?:[A-Z][a-z]+)+:"
+)
+"""Names of errors, and of what programs call in Objective-C."""
 _REVERSED = re.compile(r"(?:com|org|net|io|dev)\.[a-z][\w-]*\.")
 """How programs are named: `com.apple.security`."""
 _VERSION = re.compile(r"(?:\d{1,3}\.){0,3}(?:25[6-9]|2[6-9]\d|[3-9]\d\d)(?![:\w])")
@@ -205,7 +212,7 @@ def is_argument(value: str, before: str, own: Container[str]) -> bool:
 def is_account(value: str, before: str, own: Container[str]) -> bool:
     """Judge who somebody is said to be: the numbers of the system's own accounts, up to 9999, are nobody's."""
     plain = value.strip("\"'., ")
-    if (plain.isdigit() and len(plain) < 5) or plain.endswith("=") or _CONSTANT.match(plain):
+    if (plain.isdigit() and len(plain) < 5) or plain.endswith("="):
         return False
     return is_argument(plain, before, own)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from support.forms import GATE
 
 from rocketvpn_sdk import journal
+from rocketvpn_sdk.journal import layers
 from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber, scrubber
@@ -83,19 +84,19 @@ def forget_everything() -> None:
         for value in vars(module).values():
             if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == module.__name__:
                 value.cache_clear()
-    for code in [code for code in scrubber._ALIKE if code > 127]:
-        del scrubber._ALIKE[code]
-    scrubber._ALIKE.update(ALIKE)
+    for code in [code for code in layers._ALIKE if code > 127]:
+        del layers._ALIKE[code]
+    layers._ALIKE.update(ALIKE)
 
 
-ALIKE = dict(scrubber._ALIKE)
+ALIKE = dict(layers._ALIKE)
 
 
 def fresh(text: str, known: tuple[str, ...] = KNOWN) -> str:
     """Scrub ``text`` with nothing seen before. What is compiled once, by the numbers of rows, stays compiled."""
     scrubber._unnamed.cache_clear()
-    scrubber._ALIKE.clear()
-    scrubber._ALIKE.update(ALIKE)
+    layers._ALIKE.clear()
+    layers._ALIKE.update(ALIKE)
     return Scrubber(OWN, known).scrub(text)
 
 
@@ -151,7 +152,7 @@ def test_only_one_table_is_filled_by_texts_beside_the_caches_cleared_here() -> N
     for text in (*PIECES, *SPACES, *(f"{first}={second}" for first in PIECES for second in PIECES[::7])):
         Scrubber(OWN, KNOWN).scrub(text)
     filled = {name for name in kept if _size(name) != before[name]}
-    assert filled == {f"{scrubber.__name__}:_ALIKE"}
+    assert filled == {f"{layers.__name__}:_ALIKE"}
 
 
 def _size(name: str) -> int:

@@ -11,66 +11,24 @@ import sys
 from base64 import b64decode
 from collections.abc import Callable, Container
 
-from rocketvpn_sdk.journal.scrub.domains import TLDS, word_set
+from rocketvpn_sdk.journal.scrub.words import (
+    ARTICLES,
+    CODE,
+    FILES,
+    IN_PATH,
+    LOOPBACK,
+    NAMED_AFTER,
+    NO_HOSTS,
+    SECOND_LEVEL,
+    STATES,
+    TLDS,
+    WORDS,
+)
 
 Judge = Callable[[str, str, Container[str]], bool]
 """Takes what was found, the character in front of it, and the host names (in lower case) that may stay."""
 
 
-LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
-
-# Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
-_FILES = word_set("cc in la map md ml mm pl pm ps pub rs sh zip")
-_IN_PATH = ("/", "\\")
-# Files that are named after a host: `example.com.conf` says as much as `example.com`.
-_NAMED_AFTER = word_set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
-_SECOND_LEVEL = word_set("com coop edu gov mil net org una")
-# Dotted names of Python, .NET and documents that would pass for hosts.
-_NO_HOSTS = word_set(
-    """
-    asp.net asyncio.run changelog.md contributing.md license.md logger.info logging.info os.name readme.md
-    security.md self.name system.io system.net threading.local
-    """
-)
-_CODE = word_set(
-    """
-    app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
-    item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
-    msg net network node obj object options package params peer process props proxy qt record request res response
-    result row self server service session settings socket state status store syslog system task test this thread tun
-    tunnel ui user util utils value vpn wg widget window worker
-    """
-)
-"""What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
-_STATES = word_set(
-    """
-    absent accepted account active anonymous auth auto bad blank blocked cached censored changed changing cleared
-    closed connected connecting created dead default deleted denied dhcp directly disabled disconnected down dropped
-    email empty enabled env error errors exceeded expired expires expiring fail failed failing fails failure false
-    family file forbidden found free generated hidden idle ignored inactive incorrect invalid keyring loaded
-    localsystem locked logged login masked match matches mismatch mismatched missing needed needs negotiated nil no
-    nobody none not ntlm null off offline ok okay omitted on online opened paid password pending phone plus premium
-    present private pro prompt protected provided public ready received redacted refreshed refreshing refused rejected
-    released removed renewed renewing request requested required reset restored revoked root rotated running saved
-    sending sent session set skipped some specified started state stdin stopped stored success successful suspended
-    system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
-    unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
-    verified waiting was wrong yes
-    """
-)
-"""What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
-_ARTICLES = word_set(
-    "a all an and any are as at by for from has in is it its of or over than that the this to via was with your"
-)
-_DNS_WORDS = word_set(
-    """
-    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
-    endpoints gateway gateways host hostname hostnames hosts id ip ipv4 ipv6 list local lookup mx name names ns object
-    pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
-    succeeded successfully system table took transient txt type unreachable via
-    """
-)
-_WORDS = _STATES | _ARTICLES | _DNS_WORDS
 _MASK = re.compile(
     r"\W{1,2}|\*+|•+|●+|\.+|…+|_+|#+|-+|\?+|[xX]{3,}|[\[\](){}<>]+|\$\{\w+\}|\$[A-Z_]+|%[A-Z_]+%|%[srd]|\{[a-z_]*\}"
     r"|[<\[({]+(?:\W{0,4}|(?i:[a-z ]*(?:hidden|redact|remov|mask|filter|set|secret|password|censor|suppress|omit|nul"
@@ -143,18 +101,18 @@ def is_host(name: str, before: str, own: Container[str]) -> bool:
     """
     plain = name.lower().replace("[.]", ".").rstrip(".-_")
     stem, _, ending = plain.rpartition(".")
-    named_after = ending in _NAMED_AFTER
+    named_after = ending in NAMED_AFTER
     if not (named_after or ending in TLDS or ending == "py" or _is_foreign(ending)):
         return False
-    if plain in own or plain in LOOPBACK or plain in _NO_HOSTS or name in sys.modules or _is_code(name, stem):
+    if plain in own or plain in LOOPBACK or plain in NO_HOSTS or name in sys.modules or _is_code(name, stem):
         return False
     if named_after:
         return "." in stem and stem.rpartition(".")[2] in TLDS
     if ending == "py":
-        return stem.rpartition(".")[2] in _SECOND_LEVEL
+        return stem.rpartition(".")[2] in SECOND_LEVEL
     if ending == "so":
-        return "." in stem and before not in _IN_PATH
-    return not (ending in _FILES and (before in _IN_PATH or ending == "zip" or stem.startswith("lib") or "_" in stem))
+        return "." in stem and before not in IN_PATH
+    return not (ending in FILES and (before in IN_PATH or ending == "zip" or stem.startswith("lib") or "_" in stem))
 
 
 def _is_foreign(ending: str) -> bool:
@@ -168,19 +126,19 @@ def _is_code(name: str, stem: str) -> bool:
     if len(labels) == 1:
         first, _, last = name.partition(".")
         return (
-            stem in _CODE
+            stem in CODE
             or (stem == "com" and last != "py")
             or (last == "app" and first[:1].isupper())
             or (first.islower() and last[:1].isupper() and last[1:].islower())
         )
-    return len(labels) > 2 and len(_CODE.intersection(labels)) > 1
+    return len(labels) > 2 and len(CODE.intersection(labels)) > 1
 
 
 def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
     """Judge the ``value`` of `host=`, `SNI` or `resolving`: anything but our own hosts, numbers and plain words."""
     plain = value.lower().strip("'\"[]().,:;<>")
     host = plain.partition(":")[0] if plain.count(":") == 1 else plain
-    if not host or host in own or host in LOOPBACK or host in _WORDS or host in _NO_HOSTS or host.split()[0] in _WORDS:
+    if not host or host in own or host in LOOPBACK or host in WORDS or host in NO_HOSTS or host.split()[0] in WORDS:
         return False
     if _REVERSED.match(host) and host.rpartition(".")[2] not in TLDS:
         return False
@@ -195,7 +153,7 @@ def is_said(value: str, _before: str, _own: Container[str]) -> bool:
     words = plain.lower().split()
     if (
         not words
-        or words[0].strip(".,;:()") in _STATES
+        or words[0].strip(".,;:()") in STATES
         or plain.startswith("--")
         or _MASK.fullmatch(plain)
         or _ALGORITHM.fullmatch(plain)
@@ -206,7 +164,7 @@ def is_said(value: str, _before: str, _own: Container[str]) -> bool:
 
 def is_argument(value: str, before: str, own: Container[str]) -> bool:
     """Judge the ``value`` behind a name without a sign between them: an article is none."""
-    return value.lower() not in _ARTICLES and is_said(value, before, own)
+    return value.lower() not in ARTICLES and is_said(value, before, own)
 
 
 def is_account(value: str, before: str, own: Container[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The top-level domains: what makes a dotted name a host."""
+"""Words that decide: what makes a dotted name a host, what is a state, what programs call their parts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,61 @@ def word_set(words: str) -> frozenset[str]:
     """Return the words in a text."""
     return frozenset(words.split())
 
+
+LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
+
+# Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
+FILES = word_set("cc in la map md ml mm pl pm ps pub rs sh zip")
+IN_PATH = ("/", "\\")
+# Files that are named after a host: `example.com.conf` says as much as `example.com`.
+NAMED_AFTER = word_set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
+SECOND_LEVEL = word_set("com coop edu gov mil net org una")
+# Dotted names of Python, .NET and documents that would pass for hosts.
+NO_HOSTS = word_set(
+    """
+    asp.net asyncio.run changelog.md contributing.md license.md logger.info logging.info os.name readme.md
+    security.md self.name system.io system.net threading.local
+    """
+)
+CODE = word_set(
+    """
+    app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
+    item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
+    msg net network node obj object options package params peer process props proxy qt record request res response
+    result row self server service session settings socket state status store syslog system task test this thread tun
+    tunnel ui user util utils value vpn wg widget window worker
+    """
+)
+"""What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
+STATES = word_set(
+    """
+    absent accepted account active anonymous auth auto bad blank blocked cached censored changed changing cleared
+    closed connected connecting created dead default deleted denied dhcp directly disabled disconnected down dropped
+    email empty enabled env error errors exceeded expired expires expiring fail failed failing fails failure false
+    family file forbidden found free generated hidden idle ignored inactive incorrect invalid keyring loaded
+    localsystem locked logged login masked match matches mismatch mismatched missing needed needs negotiated nil no
+    nobody none not ntlm null off offline ok okay omitted on online opened paid password pending phone plus premium
+    present private pro prompt protected provided public ready received redacted refreshed refreshing refused rejected
+    released removed renewed renewing request requested required reset restored revoked root rotated running saved
+    sending sent session set skipped some specified started state stdin stopped stored success successful suspended
+    system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
+    unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
+    verified waiting was wrong yes
+    """
+)
+"""What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
+ARTICLES = word_set(
+    "a all an and any are as at by for from has in is it its of or over than that the this to via was with your"
+)
+DNS_WORDS = word_set(
+    """
+    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
+    endpoints gateway gateways host hostname hostnames hosts id ip ipv4 ipv6 list local lookup mx name names ns object
+    pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
+    succeeded successfully system table took transient txt type unreachable via
+    """
+)
+WORDS = STATES | ARTICLES | DNS_WORDS
 
 # The top-level domains of the DNS root zone (ASCII; a label in another script always counts as one), and the names that
 # are never in it but name machines all the same (RFC 2606, 6762, 7686; .lan, .corp, .home).

@@ -13,10 +13,10 @@ from rocketvpn_sdk.journal.scrub import Scrubber
 pytestmark = pytest.mark.clause("C2")
 
 DATA = Path(__file__).parents[2] / "data" / "log-lines"
-# At their first run, before anything was changed for them, 94.7 %, 89.9 % and 91.4 % of what is promised was found in
-# these sets, and 96.2 %, 92.6 % and 92.7 % of what was taken out was rightly so. The sets were made to be hard. That is
-# the figure to expect of lines that nobody here has seen; the floors below only hold what was mended since.
-SETS = ("clients.txt", "clients_second.txt", "clients_third.txt")
+# At their first run, before anything was changed for them, 94.7 %, 89.9 %, 91.4 % and 90.7 % of what is promised was
+# found in these sets, and 96.2 %, 92.6 %, 92.7 % and 100 % of what was taken out was rightly so. The sets were made to
+# be hard. That is the figure to expect of lines that nobody here has seen; the floors only hold what was mended since.
+SETS = ("clients.txt", "clients_second.txt", "clients_third.txt", "clients_fourth.txt")
 PROMISED, FURTHER, PRECISION, KEPT = 0.99, 0.95, 0.98, 0.97
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 
 _COLOURS = re.compile(r"\x1b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|[@-_])")
+_MOST_ALIKE = 4096
 _MOST_LAYERS = 3
 """An encoding inside an encoding is undone so many times."""
 _ESCAPED = re.compile(
@@ -16,7 +17,7 @@ _ESCAPED = re.compile(
 
 
 class _Alike(dict[int, str | None]):
-    """For ``str.translate``: what each character looks like. Remembers it by the character, which alone decides."""
+    """For ``str.translate``: what each character looks like. Remembers some, by the character, which alone decides."""
 
     def __missing__(self, code: int) -> str | None:
         character = chr(code)
@@ -32,7 +33,8 @@ class _Alike(dict[int, str | None]):
             alike = "?"
         elif 0xFF01 <= code <= 0xFF5E or 0x1D400 <= code <= 0x1D7FF:
             alike = unicodedata.normalize("NFKC", character)
-        self[code] = alike
+        if len(self) < _MOST_ALIKE:
+            self[code] = alike
         return alike
 
 

@@ -168,3 +168,11 @@ def test_what_a_line_is_made_of_decides_which_patterns_are_tried() -> None:
         scrubber._unnamed.cache_clear()
         Scrubber().scrub(first)
         assert Scrubber().scrub(second) == wanted
+
+
+def test_no_text_fills_the_memory_with_its_characters() -> None:
+    forget_everything()
+    for first in range(0x400, 0x11000, 0x1000):
+        Scrubber().scrub("".join(map(chr, range(first, first + 0x1000))))
+    assert len(layers._ALIKE) <= layers._MOST_ALIKE
+    assert Scrubber().scrub("tcp ٢٠٣.٠.١١٣.٩ up") == "tcp [ip] up"

@@ -242,7 +242,7 @@ class Deletion:
         """Drop from memory what was destroyed."""
         self._local.journal.shredded()
         if scope != "logs":
-            self._local.journal.known.forget()
+            self._local.journal.own_values.forget()
         self._api.sent.forget()
         self._local.witness.forget()
 

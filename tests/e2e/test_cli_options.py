@@ -43,7 +43,7 @@ VALUES = {
 
 
 def test_the_walk_knows_every_command() -> None:
-    assert len(COMMANDS) == 49
+    assert len(COMMANDS) == 50
     assert set(COMMANDS) >= NO_VAULT | CODES
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.surveys import Surveys
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
@@ -177,6 +178,13 @@ class Components(OneHolder):
         from rocketvpn_sdk.groups.diagnostics import Diagnostics
 
         return Diagnostics(self.context, self.journal, lambda: self.api, self.config.app_version)
+
+    @_LazyAttribute
+    def surveys(self) -> Surveys:
+        """The public group."""
+        from rocketvpn_sdk.groups.surveys import Surveys
+
+        return Surveys(self.context, lambda: self.files, lambda: self.api, self.config.app_version)
 
     def _files_if_any(self) -> TrustedFiles | None:
         return None if self.config.resolved_root is None else self.files

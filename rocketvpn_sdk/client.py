@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.surveys import Surveys
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.vault.verify import Verified
@@ -188,6 +189,11 @@ class RocketVPN(OneHolder):
     def diagnostics(self) -> Diagnostics:
         """Reports that do not say who you are: ``prepare``, ``send``."""
         return self._components.diagnostics
+
+    @property
+    def surveys(self) -> Surveys:
+        """Surveys, answered without your name: ``available``, ``prepare``, ``answer``, ``decline``, ``erase``."""
+        return self._components.surveys
 
     @property
     def updates(self) -> Updates:

@@ -27,6 +27,7 @@ from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import OPERATIONS, drop_purpose, notice_item
 from rocketvpn_sdk.consent.record import new_record, with_event
 from rocketvpn_sdk.consent.reports import drop_relayed, end_reports
+from rocketvpn_sdk.consent.responses import end_responses
 from rocketvpn_sdk.errors import AgeUnknown, GuardianNeeded
 from rocketvpn_sdk.policy import Policy
 from rocketvpn_sdk.text import translate
@@ -263,6 +264,7 @@ class Decisions:
         for purpose in ended:
             drop_purpose(transaction, self.queue, purpose, policies)
             end_reports(transaction, self.queue, purpose, policies, self.vault.clock.time())
+            end_responses(transaction, self.queue, purpose, policies, self.vault.clock.time())
         return transaction.shred(PartitionChoice(purpose=purpose) for purpose in ended)
 
     def _write(self, transaction: Transaction, ledger: Ledger, keys: Iterable[str], device: str | None) -> None:

@@ -8,7 +8,8 @@ import msgspec
 
 from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.clock import DAY, Age
-from rocketvpn_sdk.consent.reports import RELAYED, REPORTS, SentReports, forget_old
+from rocketvpn_sdk.consent.reports import ANSWER, RELAYED, REPORTS, SEND, SentReports, forget_old
+from rocketvpn_sdk.consent.responses import SURVEYS, SurveyRecord, forget_old_responses
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.maintenance.worker import (
@@ -149,10 +150,13 @@ class Maintenance:
     def _forget_handles(self) -> None:
         components = self._components
         vault, policy = components.vault, components.versions.in_force().binding
-        held = vault.get(REPORTS, SentReports)
-        if held is not None and held.fresh(vault.now(), policy) != held:
+        held, record, now = vault.get(REPORTS, SentReports), vault.get(SURVEYS, SurveyRecord), vault.now()
+        old_reports = held is not None and held.fresh(now, policy) != held
+        old_answers = record is not None and record.fresh(now, policy) != record
+        if old_reports or old_answers:
             with vault.write() as transaction:
-                if forget_old(transaction, vault.now(), policy):
+                forgot = forget_old(transaction, now, policy)
+                if forget_old_responses(transaction, components.queue, now, policy) or forgot:
                     transaction.request_rotation(components.config.clock.time())
 
     def _deliver(self, *, ahead: bool) -> None:
@@ -172,19 +176,22 @@ class Maintenance:
         if components.vault.closed:  # a deletion came to its end
             return
         if any(item.operation in RELAYED for item in components.queue.items()):
-            self._deliver_reports(ahead=ahead)
+            self._deliver_sealed(ahead=ahead)
 
-    def _deliver_reports(self, *, ahead: bool) -> None:
-        """Take reports, and the requests to erase them, through the relay; nothing goes before its random time.
+    def _deliver_sealed(self, *, ahead: bool) -> None:
+        """Take reports, answers and erasures through the relay; no report or answer goes before its random time.
 
         Apart from all else: that the relay is away says nothing about the server.
         """
         with loading(self._components.vault.folder):
-            from rocketvpn_sdk.diagnostics.delivery import ReportDelivery
+            from rocketvpn_sdk.diagnostics import otlp
+            from rocketvpn_sdk.diagnostics.delivery import Format, SealedDelivery
+            from rocketvpn_sdk.surveys import answers
 
         components = self._components
-        reports = ReportDelivery(components.queue, components.api.oblivious, lambda: components.files)
-        handlers = reports.handlers(components.delivery)
+        formats = {SEND: Format(otlp.decode, otlp.encode), ANSWER: Format(answers.decode, answers.encode)}
+        sealed = SealedDelivery(components.queue, components.api.oblivious, lambda: components.files, formats)
+        handlers = sealed.handlers(components.delivery)
         components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
 
     def _rotation_due(self) -> float | None:

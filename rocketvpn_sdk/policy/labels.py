@@ -39,6 +39,7 @@ _TYPES = {
     "pd:IPAddress": _Type("OtherDataTypes", "IDENTIFIERS", "PSL_DEVICE_ID"),
     "pd:Identifier": _Type("DeviceID", "IDENTIFIERS", "PSL_DEVICE_ID"),
     "pd:Language": _Type("OtherDataTypes", "PERSONAL", "PSL_OTHER_PERSONAL"),
+    "pd:Opinion": _Type("OtherUserContent", "APP_ACTIVITY", "PSL_USER_GENERATED_CONTENT"),
     "pd:Parent": _Type("OtherDataTypes", "PERSONAL", "PSL_OTHER_PERSONAL"),
     "pd:PrivacyPreference": _Type("OtherDataTypes", "PERSONAL", "PSL_OTHER_PERSONAL"),
     # The operator's region that somebody connected to, not the one where they are.

@@ -104,6 +104,7 @@ class View:
             *device.records(say, sent, len(self._context.queue.items()), self._vault.now()),
             *device.rollout(say, self._vault),
             *device.reports(say, self._vault),
+            *device.surveys(say, self._vault),
         )
         return frozenset(value.field for value in values)
 
@@ -135,6 +136,7 @@ class View:
                 *device.records(say, sent, len(items), self._vault.now()),
                 *device.rollout(say, self._vault),
                 *device.reports(say, self._vault),
+                *device.surveys(say, self._vault),
                 *device.witnessed(say, seen),
             ),
             there=there,

@@ -63,6 +63,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "sandbox": _Command("sandbox.sandbox", vault=False, own=True),
             "publish": _Command("sandbox_publish.publish", vault=False),
             "revise": _Command("sandbox_publish.revise", vault=False),
+            "sign": _Command("sandbox_sign.sign", vault=False),
         },
     ),
     "bind": _Command("binding.bind", code=True),
@@ -124,6 +125,16 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "show": _Command("diagnostics.show"),
             "send": _Command("diagnostics.send"),
             "save": _Command("diagnostics.save"),
+        },
+    ),
+    "surveys": _Group(
+        "Answer surveys, without saying who you are.",
+        {
+            "list": _Command("surveys.list_all"),
+            "show": _Command("surveys.show"),
+            "answer": _Command("surveys.answer"),
+            "decline": _Command("surveys.decline"),
+            "erase": _Command("surveys.erase"),
         },
     ),
     "updates": _Group(

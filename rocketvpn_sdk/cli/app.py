@@ -127,6 +127,14 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "save": _Command("diagnostics.save"),
         },
     ),
+    "offers": _Group(
+        "See offers of the operator's other services.",
+        {
+            "list": _Command("offers.list_all"),
+            "take": _Command("offers.take"),
+            "hide": _Command("offers.hide"),
+        },
+    ),
     "surveys": _Group(
         "Answer surveys, without saying who you are.",
         {
@@ -150,6 +158,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
         {
             "check": _Command("policy_news.check"),
             "accept": _Command("policy_news.accept"),
+            "notices": _Command("policy_notices.notices"),
             "show": _Command("policy_show.show", vault=False),
             "explain": _Command("policy_show.explain_term", vault=False),
             "diff": _Command("policy_diff.diff", vault=False),

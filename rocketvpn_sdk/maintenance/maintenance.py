@@ -22,6 +22,7 @@ from rocketvpn_sdk.maintenance.worker import (
     PolicyCheck,
 )
 from rocketvpn_sdk.masking import mask
+from rocketvpn_sdk.policy_versions import OperatorNotice, held_notices
 from rocketvpn_sdk.vault import VaultStatus
 from rocketvpn_sdk.wire import Order, OrderChange
 
@@ -35,12 +36,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     order: str | None
     """The order number, masked."""
     policy_version: int
+    """Of the version that binds."""
+    policy_pending: int | None = None
+    """A newer version that does not bind yet: ``policy.notice`` has what it changes, to be shown."""
     waiting: int | None
     """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
     age: Age | None
     """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
     background: BackgroundStatus | None = None
     """The worker of ``Config(background=True)``; ``None``: there is none."""
+    notices: tuple[OperatorNotice, ...] = ()
+    """The operator's notices that were not shown yet: show them prominently, then call ``policy.acknowledge``."""
     order_changes: tuple[OrderChange, ...] = ()
     """What waits for the order and can be called off here, as the server last said while the app runs: see
     ``OrderChangePending``."""
@@ -62,17 +68,22 @@ class Maintenance:
         """Return how things are; see ``RocketVPN.status``."""
         components, vault = self._components, self._components.vault.status()
         bound = order = waiting = None
+        notices: tuple[OperatorNotice, ...] = ()
+        in_force = components.versions.in_force()
         if vault.state == "unlocked":
             with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
                 binding = components.context.binding()
                 bound, waiting = binding is not None, len(components.queue.items())
                 order = mask(binding.order_number) if binding else None
+                notices = held_notices(components.vault).told("en", in_force.newest.contact)
             vault = components.vault.status()
         return Status(
             vault=vault,
             bound=bound,
             order=order,
-            policy_version=components.versions.in_force().binding.version,
+            policy_version=in_force.binding.version,
+            policy_pending=in_force.pending.version if in_force.pending else None,
+            notices=tuple(notice for notice in notices if not notice.shown),
             waiting=waiting,
             age=components.vault.age() if vault.state == "unlocked" else None,
             background=self.background.status() if components.config.background else None,

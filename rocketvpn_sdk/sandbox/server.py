@@ -166,7 +166,7 @@ class Sandbox:
 
     @property
     def client_file(self) -> Path:
-        """Settings for a client: ``server``, ``trust``, ``trusted_root``, ``hosts`` and ``app_id``, as TOML."""
+        """Settings for a client: ``server``, ``trust``, ``trusted_root``, host names and ``app_id``, as TOML."""
         return self.folder / "client.toml"
 
     @property
@@ -304,7 +304,8 @@ class Sandbox:
     # ------------------------------------------------------------ inside
 
     def _with_hosts(self, policy: Policy) -> Policy:
-        return policy.with_hosts("operator", (self.host,)).with_hosts("relay", self.relay_hosts)
+        ours = policy.with_hosts("operator", (self.host,)).with_hosts("partner", (self.host,))
+        return ours.with_hosts("relay", self.relay_hosts)
 
     def _running(self) -> Services:
         if self._services is None:
@@ -345,6 +346,7 @@ class Sandbox:
             "trusted_root": str(self.trusted_root),
             "hosts": [self.host],
             "relay_hosts": list(self.relay_hosts),
+            "partner_hosts": [self.host],
             "app_id": APP_ID,
         }
         # JSON's strings and lists of strings are TOML's, too.

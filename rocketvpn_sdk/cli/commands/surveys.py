@@ -77,9 +77,7 @@ def answer(
     survey: SurveyId,
     given: Annotated[
         list[str] | None,
-        typer.Option(
-            "--answer", metavar="QUESTION=ANSWER", help="An answer (repeatable); else you are asked."
-        ),
+        typer.Option("--answer", metavar="QUESTION=ANSWER", help="An answer (repeatable); else you are asked."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask; what goes is printed all the same.")] = False,
     language: Language = "en",

@@ -12,6 +12,7 @@ from rocketvpn_sdk.consent.ledger import ConsentState
 from rocketvpn_sdk.consent.outcome import ServerKnows
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.policy_versions import OperatorNotice
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.requests import DataRequest
 from rocketvpn_sdk.text import marked
@@ -194,6 +195,8 @@ class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
     policy: AppliedPolicy
     contact: str
     """Where questions go (P3)."""
+    notices: tuple[OperatorNotice, ...]
+    """What the operator has to tell everybody: a breach, or a change, and what to do."""
     here: tuple[HeldValue, ...]
     there: tuple[HeldValue, ...]
     server_answered: bool

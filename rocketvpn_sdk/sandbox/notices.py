@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.policy import Policy, compare, protection
 from rocketvpn_sdk.sandbox.mail import Message
@@ -60,6 +62,15 @@ def policy_changed(services: Services, before: Policy, after: Policy) -> Iterato
             contact=after.contact,
         )
         yield from _to_all(services, lambda _: text)
+
+
+def new_in(listed: wire.NoticeList, before: bytes | None) -> list[wire.ListedNotice]:
+    """Return the notices in ``listed`` that the list published before did not have, with these words."""
+    try:
+        known = msgspec.json.decode(before or b"{}", type=wire.NoticeList).notices
+    except msgspec.MsgspecError:  # a test published something else
+        known = ()
+    return [notice for notice in listed.notices if notice not in known]
 
 
 def told(services: Services, notice: wire.ListedNotice) -> Iterator[Message]:

@@ -270,8 +270,7 @@ class Sandbox:
         before = services.repository.target(path)
         self.publish_target(path, content)
         if isinstance(value, wire.NoticeList):
-            known = () if before is None else msgspec.json.decode(before, type=wire.NoticeList).notices
-            new = [notice for notice in value.notices if notice not in known]
+            new = notices.new_in(value, before)
             self.mail.send_all(message for notice in new for message in notices.told(services, notice))
 
     def publish_target(self, path: str, content: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from support.world import World
 
 CONSENTS: Sequence[tuple[str, str | None]] = (("surveys", None), ("surveys", "relay"), ("rights", "relay"))
 """What has to be agreed to before a survey is answered: that it is, who passes answers on, and their erasure."""
-TODAY = date.today()
+TODAY = datetime.now(UTC).date()
 SURVEY = ListedSurvey(
     id="speed-2026",
     title={"en": "How fast is it?", "de": "Wie schnell ist es?"},

@@ -15,8 +15,8 @@ from rocketvpn_sdk.cli.problems import ConfirmationNeeded
 OfferId = Annotated[str, typer.Argument(metavar="OFFER", help="As `offers list` names it.")]
 
 _NOTHING = "There is no offer for you now."
-_NEEDED = """Offers of other services are shown to who agreed to them; the company whose offer you take is asked about by
-itself:
+_NEEDED = """Offers of other services are shown to who agreed to them. The company whose offer you take is a question of
+its own:
 
   rocketvpn consent grant cross_service
   rocketvpn consent grant cross_service --recipient partner

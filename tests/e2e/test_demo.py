@@ -36,6 +36,7 @@ EXPECTED = {
     "receipt-verifies", "forged-receipt-is-refused", "nothing-is-left", "page-is-quiet", "export-is-whole",
     "update-is-genuine", "update-names-nobody", "changed-update-is-refused",
     "report-is-what-was-shown", "report-names-nobody", "report-is-erased",
+    "chosen-on-the-device", "answers-name-nobody", "answers-are-erased", "notice-reaches-you",
 }  # fmt: skip
 VALUES = {"e-mail": "kim@example.org", "order": "RV-2026-0001", "umlaut": "Jörg Müller", "short": "abcdef"}
 

@@ -195,8 +195,6 @@ class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
     policy: AppliedPolicy
     contact: str
     """Where questions go (P3)."""
-    notices: tuple[OperatorNotice, ...]
-    """What the operator has to tell everybody: a breach, or a change, and what to do."""
     here: tuple[HeldValue, ...]
     there: tuple[HeldValue, ...]
     server_answered: bool
@@ -218,6 +216,8 @@ class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
     purposes: tuple[Term, ...]
     recipients: tuple[Term, ...]
     categories: tuple[Term, ...]
+    notices: tuple[OperatorNotice, ...] = ()
+    """What the operator has to tell everybody: a breach, or a change, and what to do."""
     caveats: tuple[str, ...]
     """Where this report's knowledge ends."""
 

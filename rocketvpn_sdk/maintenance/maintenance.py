@@ -12,6 +12,7 @@ from rocketvpn_sdk.consent.reports import ANSWER, RELAYED, REPORTS, SEND, SentRe
 from rocketvpn_sdk.consent.responses import SURVEYS, SurveyRecord, forget_old_responses
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
+from rocketvpn_sdk.maintenance.safeguards import Safeguards
 from rocketvpn_sdk.maintenance.worker import (
     CHECK_AGAIN,
     HOUR,
@@ -22,6 +23,7 @@ from rocketvpn_sdk.maintenance.worker import (
     PolicyCheck,
 )
 from rocketvpn_sdk.masking import mask
+from rocketvpn_sdk.policy.decide import blocked_recipients
 from rocketvpn_sdk.policy_versions import OperatorNotice, held_notices
 from rocketvpn_sdk.vault import VaultStatus
 from rocketvpn_sdk.wire import Order, OrderChange
@@ -47,6 +49,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The worker of ``Config(background=True)``; ``None``: there is none."""
     notices: tuple[OperatorNotice, ...] = ()
     """The operator's notices that were not shown yet: show them prominently, then call ``policy.acknowledge``."""
+    blocked: tuple[str, ...] = ()
+    """Ids of the recipients to which nothing is sent, since their contract was not reviewed in time (S2)."""
     order_changes: tuple[OrderChange, ...] = ()
     """What waits for the order and can be called off here, as the server last said while the app runs: see
     ``OrderChangePending``."""
@@ -61,6 +65,7 @@ class Maintenance:
 
     def __init__(self, components: Components) -> None:
         self._components = components
+        self._safeguards = Safeguards(components.context)
         self.background = Background(self._jobs(), components.config.clock)
         """Does the same when it is due, once it is started."""
 
@@ -77,6 +82,7 @@ class Maintenance:
                 order = mask(binding.order_number) if binding else None
                 notices = held_notices(components.vault).told("en", in_force.newest.contact)
             vault = components.vault.status()
+        held = components.permit.held()
         return Status(
             vault=vault,
             bound=bound,
@@ -87,6 +93,7 @@ class Maintenance:
             waiting=waiting,
             age=components.vault.age() if vault.state == "unlocked" else None,
             background=self.background.status() if components.config.background else None,
+            blocked=tuple(part.id for part in blocked_recipients(held.policies, held.now)),
             order_changes=api.order_changes.newest if (api := components.opened("api")) else (),
         )
 
@@ -94,6 +101,7 @@ class Maintenance:
         """Do everything that is due, and deliver what waits, ahead of its time; see ``RocketVPN.sync``."""
         components = self._components
         components.journal.purge_daily()
+        self._safeguards.tell()
         if components.versions.in_force().pending is not None:
             components.policies.settle()
         with suppress(SecretStoreError, VaultBusy):  # stays pending, and status() shows it
@@ -157,6 +165,7 @@ class Maintenance:
         self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
         self._components.decisions.settle()
         self._forget_handles()
+        self._safeguards.tell()
 
     def _forget_handles(self) -> None:
         components = self._components

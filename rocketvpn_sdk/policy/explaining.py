@@ -177,6 +177,7 @@ def _recipient(policy: Policy, name: str, language: str) -> Explanation:
         choices=(
             translate(kinds[recipient.kind]),
             _said("What holds it to this policy: {}", wording.text_in(recipient.safeguard, language)),
+            *wording.under_contract(recipient),
         ),
         fields=tuple(field.id for field in fields),
         clauses=("S1", "S2"),

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rocketvpn_sdk.policy.document import Operation, Policy
 
 IDENTITIES = ("none", "key", "device", "user")
 """What ``Operation.identity`` may be, each saying more than the one before it."""
+
+
+_KEY_FIELDS = ("device_public_key",)
+IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "key": _KEY_FIELDS,
+    "device": (*_KEY_FIELDS, "session_token"),
+    "user": (*_KEY_FIELDS, "session_token"),
+}
+"""What a proof and a token carry: these are fields like any other, though they travel in headers."""
 
 
 def rank(operation: Operation) -> int:

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ConsentChoice, EventShape, Policy, PolicyChange, State, compare
-from rocketvpn_sdk.policy.document import FieldType, Operation
+from rocketvpn_sdk.policy.document import Contract, FieldType, Operation
 from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.transport import OWN_OPERATIONS
 from rocketvpn_sdk.transport.guard import Outgoing, check
@@ -238,10 +240,37 @@ def promised_less(old: Policy, new: Policy) -> bool:
         )
         or any(
             part.safeguard != before_part.safeguard
+            or before_part.country not in ("", part.country)
+            or _bound_less(before_part.contract, part.contract)
             for before_part in before.recipient
             for part in after.recipient
             if part.id == before_part.id
         )
+        or {part.id for part in before.feature} - {part.id for part in after.feature}
+        or any(
+            _works_without_less(
+                new, set(part.purposes) - set(old_part.purposes), set(part.fields) - set(old_part.fields)
+            )
+            for old_part in before.feature
+            for part in after.feature
+            if part.id == old_part.id
+        )
+    )
+
+
+def _bound_less(was: Contract | None, becomes: Contract | None) -> bool:
+    """Whether a recipient's contract is gone, another one, or looked at later."""
+    if was is None:
+        return False
+    return becomes is None or replace(becomes, review_by=was.review_by) != was or becomes.review_by > was.review_by
+
+
+def _works_without_less(new: Policy, purposes: set[str], fields: set[str]) -> bool:
+    """Whether the user can refuse one of ``purposes`` or ``fields``, which a feature needs now."""
+    return any(new.purposes[name].necessity == "consent" for name in purposes) or any(
+        new.fields[name].optional
+        or {new.recipients[each].kind for each in new.fields[name].recipients} == {"third_party"}
+        for name in fields
     )
 
 

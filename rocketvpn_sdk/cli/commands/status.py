@@ -56,6 +56,7 @@ def status(
         "policy_pending": now.policy_pending,
         "notices": list(now.notices),
         "waiting": now.waiting,
+        "blocked": list(now.blocked),
         "problem": problems.described(problem) if problem else None,
     }
     if online or devices:
@@ -76,6 +77,7 @@ def _nothing(context: CommandContext) -> CommandResult:
         "policy_pending": None,
         "notices": [],
         "waiting": 0,
+        "blocked": [],
         "problem": None,
     }
 
@@ -126,6 +128,10 @@ def _facts(now: Status) -> list[tuple[str, object]]:
         rows.append(("Deleted", words.keeps(now.vault.keeps_deleted)))
     if now.waiting:
         rows.append(("Waiting", f"{words.counted(now.waiting, 'request')} not confirmed by the server"))
+    if now.blocked:
+        rows.append(
+            ("Blocked", f"{words.listed(now.blocked)}: nothing goes there, since the contract is past its review")
+        )
     return rows
 
 

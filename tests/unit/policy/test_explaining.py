@@ -164,7 +164,11 @@ def test_a_purpose():
 def test_a_recipient(name: str, kind: str, safeguard: str):
     found = explain(SHARING, name)
     assert (found.kind, found.clauses) == ("recipient", ("S1", "S2"))
-    assert found.choices == (kind, f"What holds it to this policy: {safeguard}")
+    assert found.choices[:2] == (kind, f"What holds it to this policy: {safeguard}")
+    contract = (
+        "It signed a contract on 2026-10-01. If the operator has not reviewed it by 2036-10-01, nothing goes there."
+    )
+    assert found.choices[2:] == ((contract, "Its country: DE.") if name == "acme" else ())
     assert set(found.fields) >= {"region", "contact_email", "level"}
     assert name == "operator" or len(found.fields) == 3
     assert "To give you the VPN service you ordered." in found.why

@@ -150,7 +150,7 @@ def _open_choices(situation: Situation, feature: Feature, language: str) -> Iter
             said = translate("Agree to this: {}.").format(why)
             if recipient is not None:
                 who = wording.quoted(newest.recipients[recipient].sentence, language)
-                said = translate("Agree that somebody else receives something, for this: {}. Who: {}.").format(why, who)
+                said = translate("Agree that this recipient gets something: {}. What for: {}.").format(who, why)
             yield Choice(kind="consent", purpose=purpose, recipient=recipient, sentence=said)
 
 

@@ -65,6 +65,7 @@ def first_days(world: World) -> None:
     run("age", "--adult")
     run("age")
     run("consent", "list")
+    run("features")
     run("consent", "show", "improvement")
     run("consent", "grant", "improvement", "--yes")
     run("consent", "deny", "rights", "--recipient", "relay", "--yes")

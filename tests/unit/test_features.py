@@ -65,7 +65,7 @@ def test_a_feature_that_does_not_work_names_each_choice_it_needs_and_no_other() 
     assert [(each.kind, each.purpose, each.recipient) for each in found.choices] == [
         ("consent", "improvement", "relay"), ("consent", "rights", "relay"),
     ]  # fmt: skip
-    assert "To design new services" in found.choices[0].sentence
+    assert "What for: “To design new services" in found.choices[0].sentence
     assert status(agreed("improvement", "improvement/relay", "rights/relay"))["diagnostics"].works
 
 

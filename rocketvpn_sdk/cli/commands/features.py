@@ -15,7 +15,7 @@ _COMMANDS = {"bind": "rocketvpn bind ORDER", "age": "rocketvpn age", "guardian":
 
 
 @help_text(
-    """Show what works on this device, and what would make the rest work.
+    """Show what works here, and what would make the rest work.
 
     What is not named here can be refused, and everything goes on working. The server is not asked.
     """

@@ -11,8 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from rocketvpn_sdk.updates.releases import order
-from rocketvpn_sdk.updates.rollout import place
+from rocketvpn_sdk.updates.releases import order, place
 from rocketvpn_sdk.wire import ListedOffer, ListedSurvey
 from rocketvpn_sdk.wire.releases import Platform
 

@@ -48,7 +48,7 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     """New fields and calls without which something does not work. The user may accept them at once; until then that
     waits."""
     cells: frozenset[tuple[str, str, str]] = frozenset()
-    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
+    """Field, purpose and recipient of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
     call, what ``own.call_cell`` returns."""
     reconsent: frozenset[str] = frozenset()
     """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""

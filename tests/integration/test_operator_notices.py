@@ -148,13 +148,13 @@ def test_a_change_that_takes_nothing_is_not_mailed(user: World) -> None:
 
 
 def test_a_breach_is_mailed_in_the_language_of_the_order(user: World) -> None:
-    number = user.sandbox.order(email="lee@example.org")
+    number = user.sandbox.order(email="ana@example.org")
     with RocketVPN.open(user.config()) as rocket:
         rocket.consent.declare_age(True)
         rocket.device.bind(number)
         rocket.rights.correct({"language": "de"})
     user.sandbox.mail.clear()
     user.sandbox.sign(noticed(BREACH, notice(id="second")))
-    texts = [message.text for message in user.sandbox.mail if message.to == "lee@example.org"]
+    texts = [message.text for message in user.sandbox.mail if message.to == "ana@example.org"]
     assert len(texts) == 1  # the first one was told before
     assert texts[0].startswith("Eine Sicherung wurde kopiert. Somebody copied")

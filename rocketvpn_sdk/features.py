@@ -20,12 +20,14 @@ from rocketvpn_sdk.policy import ON_DEVICE, ConsentChoice, Decision, EventShape,
 from rocketvpn_sdk.policy.document import Feature, Field
 from rocketvpn_sdk.policy_versions import Versions
 from rocketvpn_sdk.policy_versions.state import Cell
-from rocketvpn_sdk.text import translate
+from rocketvpn_sdk.text import marked, translate
 
 BOUND_ONLY = "session_token"
 """The field that a device has once it is bound: a feature that needs it works on a bound device alone."""
 
 _AGREED = ConsentChoice("granted")
+_AGE = marked("Say whether you are of age. If you are not, ask a parent or guardian to agree.")
+_ACCEPT = marked("Accept what the new version of the privacy policy needs.")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,13 +138,11 @@ def _open_choices(situation: Situation, feature: Feature, language: str) -> Iter
     if not situation.bound:
         yield Choice(kind="bind", sentence=translate("Bind this device to your order."))
     if state.adult is None and not state.guardian:
-        said = "Say whether you are of age. If you are not, ask a parent or guardian to agree."
-        yield Choice(kind="age", sentence=translate(said))
+        yield Choice(kind="age", sentence=translate(_AGE))
     elif not state.adult and not state.guardian:
         yield Choice(kind="guardian", sentence=translate("Ask a parent or guardian to agree."))
     if situation.waiting:
-        said = "Accept what the new version of the privacy policy needs."
-        yield Choice(kind="policy", sentence=translate(said))
+        yield Choice(kind="policy", sentence=translate(_ACCEPT))
     for purpose, recipient in asked_about(newest, situation.events):
         consent = state.consents.get(_key(purpose, recipient))
         if purpose in feature.purposes and not (consent and consent.live(held.now)):

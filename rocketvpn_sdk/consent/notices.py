@@ -22,12 +22,12 @@ from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import EventShape, Field, Policy, Recipient, wording
 from rocketvpn_sdk.policy.decide import SIGNALLED
 from rocketvpn_sdk.policy.in_use import in_use, used_fields, uses
-from rocketvpn_sdk.text import listed, translate
+from rocketvpn_sdk.text import listed, marked, translate
 
 _NOT_ASKED = "It is necessary for what was ordered."
-_NAMES_NOTHING = "Nothing is used for this."
-_STAYS_HERE = "It never leaves this device."
-_THIRD_ALONE = "Third parties alone, each only if you agree to that one by itself."
+_NAMES_NOTHING = marked("Nothing is used for this.")
+_STAYS_HERE = marked("It never leaves this device.")
+_THIRD_ALONE = marked("Third parties alone, each only if you agree to that one by itself.")
 _SIGNAL = (
     "With every request, this software tells the server that you object to such use (the signal Sec-GPC). Once you"
     " agree, that signal stops; when you take it back, it is sent again."

@@ -7,9 +7,10 @@ from datetime import date
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.policy.decide import blocked_recipients
-from rocketvpn_sdk.text import translate
+from rocketvpn_sdk.policy.wording import FALLBACK, quoted
+from rocketvpn_sdk.text import marked, translate
 
-_SAID = (
+_SAID = marked(
     "Nothing is sent to {} any more: the operator was to review its contract by {} and has not said that it did. You"
     " need not do anything: what needs it works again once a new version of the privacy policy says so."
 )
@@ -47,5 +48,5 @@ class Safeguards:
                 continue
             day = part.contract.review_by
             self._told |= {(part.id, day)}
-            sentence = translate(_SAID).format(part.id, day)
+            sentence = translate(_SAID).format(quoted(part.sentence, FALLBACK), day)
             self._context.events.emit(SafeguardExpired(recipient=part.id, review_by=day, sentence=sentence))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rocketvpn_sdk.policy.checks import Finding
-from rocketvpn_sdk.policy.document import Document, Field, Operation
-from rocketvpn_sdk.policy.identities import IDENTITY_FIELDS
+from rocketvpn_sdk.policy.document import Document
+from rocketvpn_sdk.policy.identities import identity_problem
 
 
 def check_publishing(document: Document) -> Iterator[Finding]:
@@ -21,19 +21,7 @@ def check_publishing(document: Document) -> Iterator[Finding]:
             yield "recipient", index, "safeguard", f"the recipient {recipient.id!r} has no country (S2)"
     fields = {part.id: part for part in document.field}
     for index, operation in enumerate(document.operation):
-        for name in IDENTITY_FIELDS[operation.identity]:
-            problem = _unusable(operation, fields.get(name))
-            if problem:
-                said = f"{operation.id!r} can never be called: its identity {operation.identity!r} carries {name!r}"
-                yield "operation", index, "identity", f"{said}, which {problem}"
-
-
-def _unusable(operation: Operation, field: Field | None) -> str:
-    """Return why the guard stops ``operation`` because of ``field``, or an empty text."""
-    if field is None:
-        return "is not declared"
-    if operation.purpose not in field.purposes:
-        return f"is not there for {operation.purpose!r}"
-    if operation.recipient not in field.recipients:
-        return f"may not go to {operation.recipient!r}"
-    return "has no retention on a server" if field.retention.server is None else ""
+        problem = identity_problem(operation, fields)
+        if problem:
+            said = f"{operation.id!r} can never be called: its identity {operation.identity!r} carries {problem}"
+            yield "operation", index, "identity", said

@@ -116,6 +116,16 @@ def contract(rng: Random, _part: Recipient | None, _document: Document) -> Contr
     return _made(Contract, rng) if rng.random() < 0.6 else None  # type: ignore[no-any-return] # made by its kind
 
 
+def reasons(rng: Random, part: Feature, document: Document) -> tuple[str, ...]:
+    able = sorted({purpose for each in document.field if each.id in part.fields for purpose in each.purposes})
+    return tuple(rng.sample(able, rng.randint(1, len(able))))
+
+
+def needed(rng: Random, part: Feature, document: Document) -> tuple[str, ...]:
+    able = [each.id for each in document.field if set(part.purposes) & set(each.purposes)]
+    return tuple(rng.sample(able, rng.randint(1, len(able))))
+
+
 KEYS: dict[type, dict[str, Make]] = {
     Document: {
         "policy_id": one("small", "other"), "version": one(1, 2, 3),
@@ -139,7 +149,7 @@ KEYS: dict[type, dict[str, Make]] = {
         "sha256": one("a" * 64, "b" * 64), "signed": one(date(2026, 10, 1), date(2026, 11, 1)),
         "review_by": one(date(2026, 12, 1), date(2027, 6, 1), date(2028, 1, 1)),  # the first is over when it is asked
     },
-    Feature: {"id": one(*FEATURES), "purposes": some(PURPOSES), "fields": some(FIELDS), "sentence": sentence},
+    Feature: {"id": one(*FEATURES), "purposes": reasons, "fields": needed, "sentence": sentence},
     FieldType: {key: type_part(key) for key in ("kind", "values", "min", "max", "pattern", "most")},
     RetentionRules: {"device": one(None, *KEPT), "server": one(None, *KEPT)},
     Field: {
@@ -166,7 +176,7 @@ PARTS = {
 }  # fmt: skip
 """The keys that hold parts; of the first seven there are lists."""
 LISTS = tuple(PARTS)[:7]
-OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, RetentionRules: 2, Recipient: 2, Contract: 2}
+OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, RetentionRules: 2, Recipient: 2, Contract: 2, Feature: 3}
 _BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
     *((Document, table) for table in LISTS for _ in range(2)),
     *((Operation, key) for key in ("exact", "method", "names", "names", "path", "protocol") for _ in range(6)),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.policies import NEWEST, TEXT, edited, renumbered
+from support.policies import NEWEST, TEXT, edited, renumbered, sharing_policy
 from support.small_policies import PURPOSES, RECIPIENTS, pairs, policies
 
 from rocketvpn_sdk.features import FeatureStatus, Situation, feature_status
@@ -16,6 +16,7 @@ from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import ON_DEVICE, ConsentChoice, Policy, State, bundled_policy, compare, decide, parse_policy
 
 POLICY = bundled_policy()
+SHARING = sharing_policy()
 NOW = 1_800_000_000.0
 KEYS = (*PURPOSES, *(f"{purpose}/{recipient}" for purpose in PURPOSES for recipient in RECIPIENTS))
 GRANTED = ConsentChoice("granted")
@@ -67,6 +68,14 @@ def test_a_feature_that_does_not_work_names_each_choice_it_needs_and_no_other() 
     ]  # fmt: skip
     assert "What for: “To design new services" in found.choices[0].sentence
     assert status(agreed("improvement", "improvement/relay", "rights/relay"))["diagnostics"].works
+
+
+@pytest.mark.clause("P2", "S1")
+def test_a_third_party_that_gets_something_besides_the_operator_can_be_refused() -> None:
+    assert "acme" in SHARING.fields["region"].recipients
+    refused = State(adult=True, consents={"service/acme": ConsentChoice("denied")})
+    assert status(refused, SHARING)["tunnel"].works
+    assert status(refused, SHARING)["tunnel"].choices == ()
 
 
 @pytest.mark.clause("P2", "M1")
@@ -132,8 +141,9 @@ def needs(policy: Policy, feature: str, key: str) -> bool:
         return False
     if not third:
         return policy.purposes[purpose].necessity == "consent"
-    # A third party is needed where it may be the only one left that gets a needed field.
-    return any(third in field.recipients for field in fields)
+    # A third party is needed where nobody but third parties gets a needed field.
+    kinds = [{policy.recipients[each].kind for each in field.recipients} for field in fields]
+    return any(found == {"third_party"} for found in kinds)
 
 
 @pytest.mark.clause("P2")

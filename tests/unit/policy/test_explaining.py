@@ -301,3 +301,11 @@ def test_a_safeguard_that_is_not_there_in_english_comes_as_it_is():
 )
 def test_what_a_field_takes_is_said_in_words(kind: FieldType, said: str):
     assert taken(kind) == said
+
+
+@pytest.mark.clause("P1", "P2")
+def test_a_feature_says_what_it_needs_and_what_for():
+    found = explain(POLICY, "tunnel")
+    assert (found.kind, found.fields) == ("feature", POLICY.features["tunnel"].fields)
+    assert found.why == (POLICY.purposes["service"].sentence["en"],)
+    assert "you can refuse" in found.choices[0]

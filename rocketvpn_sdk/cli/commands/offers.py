@@ -57,9 +57,9 @@ def take(
     offer: OfferId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> CommandResult:
-    if not yes:
-        _confirm(context.out, offer)
     with context.open() as rocket:
+        if not yes:
+            _confirm(context.out, offer)
         taken = rocket.offers.take(offer)
     return CommandResult({"offer": offer, "link": taken.link}, lambda out: out.raw(taken.link))
 

@@ -135,6 +135,7 @@ class Policies:
         """
         if not note_shown(self._vault, notice):
             raise NotAllowed(rule="X2", reason="The operator has another notice now: ask policy.notices for that.")
+        self._announce_notices()
 
     def shown(self, notice: PolicyNotice) -> PolicyNotice:
         """Record that ``notice`` was shown: version, SHA-256, language, time. Its date is counted from here.
@@ -147,6 +148,7 @@ class Policies:
             VaultLocked: unlock first.
         """
         self._versions.shown(self._matching(notice), notice.language)
+        self._events.settle(PolicyNotice)
         return notice_of(self._versions.in_force(), notice.language)
 
     def accept(self, notice: PolicyNotice) -> None:
@@ -189,27 +191,28 @@ class Policies:
         self._before_binding()
         if not self._versions.settle():
             return False
+        self._events.settle(PolicyNotice)
         self._after_binding()
         return True
 
-    def _take_notices(self, files: TrustedFiles) -> None:
-        before = {notice.sha256 for notice in self.notices()}
-        take_notices(self._vault, read_list(files, NOTICES_TARGET, NoticeList).notices)
-        for notice in self.notices():
-            if notice.sha256 not in before:
-                self._events.emit(notice)
-
     def announce(self) -> None:
-        """Tell the app of what was not shown yet: the operator's notices, and a pending version."""
-        for notice in self.notices():
-            if not notice.shown:
-                self._events.emit(notice)
+        """Tell the app of what was not shown yet, now and if it subscribes later: notices, and a pending version."""
+        self._announce_notices()
         self._announce_version()
 
     def _announce_version(self) -> None:
         held = self._versions.in_force()
         if held.pending is not None and held.shown_since() is None:
-            self._events.emit(notice_of(held, "en"))
+            self._events.stand(notice_of(held, "en"))
+        else:
+            self._events.settle(PolicyNotice)
+
+    def _announce_notices(self) -> None:
+        self._events.keep_only(OperatorNotice, {each.sha256: each for each in self.notices() if not each.shown})
+
+    def _take_notices(self, files: TrustedFiles) -> None:
+        take_notices(self._vault, read_list(files, NOTICES_TARGET, NoticeList).notices)
+        self._announce_notices()
 
     def _matching(self, notice: PolicyNotice) -> PolicyState:
         held = self._versions.in_force()

@@ -19,7 +19,7 @@ NOTICES = "operator-notices"
 
 
 class OperatorNotice(Notification, frozen=True, kw_only=True):
-    """A signed notice of the operator: emitted when it arrives, and with each ``unlock`` until it was shown.
+    """A signed notice of the operator: told when it arrives, and to whoever subscribes later, until it was shown.
 
     Show it prominently, then hand it to ``policy.acknowledge``.
     """

@@ -11,7 +11,7 @@ from __future__ import annotations
 from rocketvpn_sdk.wire.authorization import (
     AuthorizationCode,
     AuthorizationError,
-    Challenge,
+    CodeChallenge,
     ServerMetadata,
     TokenResponse,
 )
@@ -117,9 +117,9 @@ __all__ = [
     "Audience",
     "AuthorizationCode",
     "AuthorizationError",
-    "Challenge",
     "Channel",
     "Choice",
+    "CodeChallenge",
     "ConsentState",
     "ConsentUpdate",
     "Device",

@@ -134,7 +134,7 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
                 if act.values in (there.values, again.values if again else None):
                     return True
         return False
-    for given in (dict(act.values), values):
+    for given in (dict(act.values), values, *_from_inside(act, here)):
         there, missing = _as_far(asked, act.name, given)
         if there is None or there.recipient != act.recipient or (purpose and there.purpose != act.purpose):
             continue
@@ -147,6 +147,28 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
         if tuple(sorted(left.items())) == act.values or (again is not None and again.values == act.values):
             return True
     return False
+
+
+def _from_inside(act: Act, here: Permit) -> Iterator[dict[str, Any]]:
+    """Yield values from which the very ``act`` comes by ``here``, in place of a range's lower end below all values.
+
+    A whole number from 5 to 60, of which the range that begins at 0 goes, can only have been 5 or more.
+    """
+    policy = here.policies[-1]
+    for name, value in act.values:
+        field = policy.fields.get(policy.operations[act.name].names.get(name, name))
+        if (
+            field is None
+            or field.type.kind != "integer"
+            or not isinstance(value, int)
+            or value >= (field.type.min or 0)
+        ):
+            continue
+        for other in VALUES["integer"]:
+            given = dict(act.values) | {name: other}
+            there = sent(here, act.name, given)
+            if there is not None and there.values == act.values:
+                yield given
 
 
 def _as_far(asked: Permit, name: str, given: dict[str, Any]) -> tuple[Act | None, set[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from rocketvpn_sdk.policy_versions import OperatorNotice
+from rocketvpn_sdk.policy_versions.operator_notices import HeldNotices
 from rocketvpn_sdk.wire import ListedNotice, NoticeList
 
 BREACH = ListedNotice(
@@ -31,6 +32,11 @@ NOTICE_NOWHERE = OperatorNotice(
     shown=False,
 )
 """A notice that no operator signed."""
+
+
+def told(*notices: ListedNotice) -> tuple[OperatorNotice, ...]:
+    """Return notices as a report has them."""
+    return HeldNotices(listed=notices).told("en", "https://contact.example")
 
 
 def notice(**changes: Any) -> ListedNotice:

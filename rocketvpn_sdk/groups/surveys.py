@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 PURPOSE, RECORD = "surveys", "survey_record"
 _uniform = secrets.SystemRandom().uniform
 _NONE = "there is no such survey to answer now"
-_ANSWERED = "this survey was answered already"
+_SETTLED = "this survey was answered already, or declined"
+_TOO_LONG = "a text is too long once what points to you is replaced"
 _NOT_PREPARED = "they were not prepared here, or for another survey"
 _NOT_HERE = "no answers of yours to this survey can be found any more"
 
@@ -96,10 +97,15 @@ class Surveys:
         parts = parts_of(self._listed(survey_id), answers)
         handle, api = secrets.token_hex(16), self._connect()
         judged = api.oblivious.judged(ANSWER, [{FIELD: handle}, *parts], {SURVEY: survey_id})
+        body = encode(judged)
+        try:
+            decode(body)
+        except ValueError:
+            raise ValueRefused(name="answers", problem=_TOO_LONG) from None
         policy = self._context.permit.policy
         return PreparedAnswers(
             survey=survey_id,
-            body=encode(judged),
+            body=body,
             texts=any(TEXT in part for part in judged),
             operator=text_in(policy.recipients[policy.operations[ANSWER].recipient].sentence, language),
             relay=text_in(policy.recipients[policy.operations[RELAYED[ANSWER]].recipient].sentence, language),
@@ -134,9 +140,11 @@ class Surveys:
         due_at = now + _uniform(0.0, self._context.limits.report_delay)
         item = response_item(survey_id, answers.body.decode(), due_at, now)
         with vault.write() as transaction:
-            record = transaction.get(SURVEYS, SurveyRecord) or SurveyRecord.drawn()
+            record = transaction.get(SURVEYS, SurveyRecord)
+            if record is None:  # the consent ended meanwhile
+                raise ValueRefused(name="survey_id", problem=_NONE)
             if record.is_settled(survey_id):
-                raise ValueRefused(name="survey_id", problem=_ANSWERED)
+                raise ValueRefused(name="survey_id", problem=_SETTLED)
             transaction.put(SURVEYS, record.with_answer(survey_id, answers.handle, vault.now()))
             queue.add(transaction, item)
         return AnswersQueued(request_id=item.id, not_before=utc(due_at))
@@ -151,8 +159,9 @@ class Surveys:
         """
         self._listed(survey_id)
         with self._context.vault.write() as transaction:
-            record = transaction.get(SURVEYS, SurveyRecord) or SurveyRecord.drawn()
-            transaction.put(SURVEYS, record.with_declined(survey_id))
+            record = transaction.get(SURVEYS, SurveyRecord)
+            if record is not None:  # else the consent ended meanwhile
+                transaction.put(SURVEYS, record.with_declined(survey_id))
 
     def erase(self, survey_id: str) -> None:
         """Take back the answers to a survey: drop them if they wait, and have the operator erase what was sent.
@@ -191,9 +200,9 @@ class Surveys:
         raise ValueRefused(name="survey_id", problem=_NONE)
 
     def _record(self) -> SurveyRecord | None:
-        """Return what is remembered, made at first; ``None``: nobody agreed to surveys."""
+        """Return what is remembered, made at first; ``None``: nobody agreed to surveys, or the app collects nothing."""
         vault, permit = self._context.vault, self._context.permit
-        if not permit.field(RECORD, PURPOSE).allowed:
+        if not permit.held().state.collect or not permit.field(RECORD, PURPOSE).allowed:
             return None
         held = vault.get(SURVEYS, SurveyRecord)
         if held is None:

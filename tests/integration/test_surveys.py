@@ -70,11 +70,20 @@ def test_a_survey_is_shown_to_who_agreed_and_to_nobody_else(user: World) -> None
             rocket.surveys.answer(ID, ANSWERS)
 
 
-def test_an_app_that_collects_nothing_asks_nothing_of_what_it_would_observe(user: World) -> None:
-    user.sandbox.sign(listed(survey(audience=for_versions("1.0"))))
+def test_an_app_that_collects_nothing_has_no_surveys(user: World) -> None:
     with surveyed(user, collect=False) as rocket:
         agree(rocket, CONSENTS)
         assert ids(rocket) == []
+        with pytest.raises(ValueRefused, match="no such survey"):
+            rocket.surveys.answer(ID, ANSWERS)
+
+
+def test_a_text_that_grows_when_it_is_scrubbed_is_refused_before_it_is_shown(user: World) -> None:
+    with surveyed(user) as rocket:
+        agree(rocket, CONSENTS)
+        rocket.surveys.available()
+        with pytest.raises(ValueRefused, match="too long"):
+            rocket.surveys.prepare(ID, {"speed": "fast", "words": "a@b.de " * 142})
 
 
 @pytest.mark.parametrize(

@@ -39,11 +39,13 @@ _HOW = {
 @help_text(
     """List the surveys that you can answer.
 
-    Everybody fetches the same list; which of them are for you is decided here, and nobody is told.
+    Everybody fetches the same list; which of them are for you is decided here, and nobody is told. Answers that wait
+    and are due go along.
     """
 )
 def list_all(context: CommandContext, language: Language = "en") -> CommandResult:
     with context.open() as rocket:
+        rocket.sync()
         found = rocket.surveys.available(language)
 
     def print_it(out: Out) -> None:
@@ -69,7 +71,7 @@ def show(context: CommandContext, survey: SurveyId, language: Language = "en") -
     """Answer a survey: every byte that would go is shown first.
 
     Answers go through a relay and do not say who you are. They wait for a random time, and go when the app runs then,
-    or with this command. Until then, `rocketvpn queue` has them. `surveys erase` takes them back.
+    or with `surveys list`. Until then, `rocketvpn queue` has them. `surveys erase` takes them back.
     """
 )
 def answer(
@@ -83,7 +85,6 @@ def answer(
     language: Language = "en",
 ) -> CommandResult:
     with context.open() as rocket:
-        rocket.sync()  # what waits from before
         found = _found(rocket, survey, language)
         answers = _asked(context.out, found) if given is None else _parsed(found, given)
         prepared = rocket.surveys.prepare(survey, answers, language)
@@ -195,5 +196,5 @@ def _confirm(out: Out, prepared: PreparedAnswers, *, yes: bool) -> None:
 
 def _show_queued(out: Out, survey: str, queued: AnswersQueued) -> None:
     when = f"{queued.not_before:%Y-%m-%d %H:%M} UTC"
-    out.say(f"Your answers go at {when} at the earliest, when the app runs then or with `rocketvpn surveys answer`.")
+    out.say(f"Your answers go at {when} at the earliest, when the app runs then or with `rocketvpn surveys list`.")
     out.say(f"You can take them back at any time: `rocketvpn surveys erase {survey}`.")

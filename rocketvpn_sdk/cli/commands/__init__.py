@@ -38,6 +38,7 @@ def _import_all() -> None:
         status,
         surveys,
         ticket,
+        uninstall,
         updates,
         view,
     )

@@ -18,6 +18,8 @@ def _import_all() -> None:
         features,
         guardian,
         journal,
+        log_export,
+        log_import,
         offers,
         own_call,
         policy,

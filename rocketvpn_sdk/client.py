@@ -24,7 +24,7 @@ from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.journal.journal import hand_over
 from rocketvpn_sdk.maintenance import Maintenance, Status
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.policy_versions import PolicyNotice
+from rocketvpn_sdk.policy_versions import OperatorNotice, PolicyNotice, held_notices
 from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -33,7 +33,9 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
+    from rocketvpn_sdk.groups.offers import Offers
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.surveys import Surveys
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.vault.verify import Verified
@@ -117,7 +119,7 @@ class RocketVPN(OneHolder):
         components.vault.unlock()
         components.versions.unlocked()
         components.journal.unlocked()
-        if components.versions.in_force().pending is not None:
+        if components.versions.in_force().pending is not None or held_notices(components.vault).listed:
             components.policies.announce()
         components.changes.vault()
         if components.config.background:
@@ -187,7 +189,8 @@ class RocketVPN(OneHolder):
         self.close()
         if (api := before.opened("api")) is not None:
             api.revocation.bound_again()  # what held of the former vault is not told any more
-        before.events.settle(PolicyNotice)
+        for kind in (PolicyNotice, OperatorNotice):
+            before.events.settle(kind)
         vault = _vault(before.config)
         try:
             self._connect(before.config, vault, before.events)
@@ -238,6 +241,16 @@ class RocketVPN(OneHolder):
     def diagnostics(self) -> Diagnostics:
         """Reports that do not say who you are: ``prepare``, ``send``."""
         return self._components.diagnostics
+
+    @property
+    def offers(self) -> Offers:
+        """Offers of the operator's other services, chosen on this device: ``available``, ``take``, ``hide``."""
+        return self._components.offers
+
+    @property
+    def surveys(self) -> Surveys:
+        """Surveys, answered without your name: ``available``, ``prepare``, ``answer``, ``decline``, ``erase``."""
+        return self._components.surveys
 
     @property
     def updates(self) -> Updates:

@@ -43,9 +43,11 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
         self.diagnostics = groups.AsyncDiagnostics(runner, lambda: rocket().diagnostics)
         self.features = groups.AsyncFeatures(runner, lambda: rocket().features)
         self.journal = groups.AsyncJournal(runner, lambda: rocket().journal)
+        self.offers = groups.AsyncOffers(runner, lambda: rocket().offers)
         self.policy = groups.AsyncPolicies(runner, lambda: rocket().policy)
         self.queue = groups.AsyncQueue(runner, lambda: rocket().queue)
         self.rights = groups.AsyncRights(runner, lambda: rocket().rights)
+        self.surveys = groups.AsyncSurveys(runner, lambda: rocket().surveys)
         self.updates = groups.AsyncUpdates(runner, lambda: rocket().updates)
 
     @classmethod

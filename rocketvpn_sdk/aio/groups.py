@@ -12,8 +12,10 @@ from rocketvpn_sdk.features import Features
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.groups.diagnostics import Diagnostics
+from rocketvpn_sdk.groups.offers import Offers
 from rocketvpn_sdk.groups.policy import Policies
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.groups.surveys import Surveys
 from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.identity import Binding
 from rocketvpn_sdk.journal import Event, Journal
@@ -80,6 +82,10 @@ class AsyncJournal(AsyncGroup[Journal]):
         """Record ``event``; never waits."""
         self.plain().record(event)
 
+    def known(self, *values: str) -> None:
+        """Take ``values`` out of every text that is recorded from here on; never waits."""
+        self.plain().known(*values)
+
     def handler(self, level: int | str = 0) -> JournalHandler:
         """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
         return self.plain().handler(level)
@@ -88,6 +94,14 @@ class AsyncJournal(AsyncGroup[Journal]):
     flush = awaited(Journal.flush)
     purge = awaited(Journal.purge)
     stats = awaited(Journal.stats)
+
+
+class AsyncOffers(AsyncGroup[Offers]):
+    """``rocket.offers``."""
+
+    available = awaited(Offers.available)
+    take = awaited(Offers.take)
+    hide = awaited(Offers.hide)
 
 
 class AsyncPolicies(AsyncGroup[Policies]):
@@ -108,6 +122,8 @@ class AsyncPolicies(AsyncGroup[Policies]):
     check = awaited(Policies.check)
     changes = awaited(Policies.changes)
     notice = awaited(Policies.notice)
+    notices = awaited(Policies.notices)
+    acknowledge = awaited(Policies.acknowledge)
     shown = awaited(Policies.shown)
     accept = awaited(Policies.accept)
     explain = awaited(Policies.explain)
@@ -121,6 +137,16 @@ class AsyncQueue(AsyncGroup[WaitingRequests]):
 
     items = awaited(WaitingRequests.items)
     cancel = awaited(WaitingRequests.cancel)
+
+
+class AsyncSurveys(AsyncGroup[Surveys]):
+    """``rocket.surveys``."""
+
+    available = awaited(Surveys.available)
+    prepare = awaited(Surveys.prepare)
+    answer = awaited(Surveys.answer)
+    decline = awaited(Surveys.decline)
+    erase = awaited(Surveys.erase)
 
 
 class AsyncUpdates(AsyncGroup[Updates]):

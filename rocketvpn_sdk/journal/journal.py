@@ -420,7 +420,8 @@ class Journal:
 
 
 def hand_over(before: Journal, after: Journal) -> None:
-    """Let ``after`` have the handlers of a journal whose vault is gone, and count what was lost since that."""
+    """Let ``after`` have the handlers and names of a journal whose vault is gone; count what was lost since that."""
+    before.own_values.hand_over(after.own_values)
     for handler in list(before.handlers):
         handler.attach(after)
         after.handlers.add(handler)

@@ -14,8 +14,10 @@ from rocketvpn_sdk.features import Features
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.groups.diagnostics import Diagnostics
+from rocketvpn_sdk.groups.offers import Offers
 from rocketvpn_sdk.groups.policy import Policies
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.groups.surveys import Surveys
 from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.rights import Rights
@@ -29,15 +31,17 @@ PAIRS = {
     groups.AsyncDiagnostics: Diagnostics,
     groups.AsyncFeatures: Features,
     groups.AsyncJournal: Journal,
+    groups.AsyncOffers: Offers,
     groups.AsyncPolicies: Policies,
     groups.AsyncQueue: WaitingRequests,
     groups.AsyncRights: Rights,
     groups.AsyncOwnerRights: OwnerRights,
+    groups.AsyncSurveys: Surveys,
     groups.AsyncUpdates: Updates,
 }
-NOT_AWAITED = {"network_changed", "record", "handler", "changes", "events"}
+NOT_AWAITED = {"network_changed", "record", "known", "handler", "changes", "events"}
 GROUPS = {name for name, member in inspect.getmembers(RocketVPN) if isinstance(member, property)} | {"journal", "queue"}
-INSIDE = {"compiled", "inventory", "keep", "known", "limits", "narrowed", "purge_daily", "register"}
+INSIDE = {"compiled", "inventory", "keep", "limits", "narrowed", "purge_daily", "register"}
 INSIDE |= {"reentrancy", "scrubber", "shredded", "unlocked", "unsealed", "flush_soon", "close"}
 """What a journal has for the rest of the SDK."""
 

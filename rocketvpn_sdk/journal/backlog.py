@@ -15,6 +15,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
+from rocketvpn_sdk.journal.lines.line import minimised_once
+from rocketvpn_sdk.journal.lines.values import PrivateValue
 from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.moments import Ended
 
@@ -29,6 +31,8 @@ class _Minimised(NamedTuple):
     now: float
     moment: float
     fields: dict[str, Any]
+    again: tuple[Any, ...]
+    """The values from which they are minimised again."""
     prepared: int
     """How often the event's class had been prepared by then: the policy may be another one since."""
 
@@ -148,11 +152,15 @@ class Backlog:
         if not self._may_be_kept(compiled, allowed):
             return
         if self._vault.unlocked:
-            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
+            needed = compiled.needs_key or any(
+                [isinstance(value, PrivateValue) and value.needs_key for value in values]
+            )
+            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if needed else None
             self._append(compiled, now, moment, compiled.minimise(values, key))
         elif len(self._minimised) < self._most_locked:
             fields = compiled.minimise(values, None)
-            self._minimised.append(_Minimised(compiled, now, moment, fields, compiled.prepared))
+            again = tuple(map(minimised_once, values, fields.values()))
+            self._minimised.append(_Minimised(compiled, now, moment, fields, again, compiled.prepared))
         else:
             self.dropped += 1
 
@@ -160,7 +168,7 @@ class Backlog:
         if self._may_be_kept(kept.compiled, allowed):
             fields = kept.fields
             if kept.compiled.prepared != kept.prepared:  # a locked vault could not say which policy holds
-                fields = kept.compiled.minimise(tuple(fields.values()), None)
+                fields = kept.compiled.minimise(kept.again, None)
             self._append(kept.compiled, kept.now, kept.moment, fields)
 
     def _append(self, compiled: CompiledEvent, now: float, moment: float, fields: dict[str, Any]) -> None:

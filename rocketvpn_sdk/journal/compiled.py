@@ -7,6 +7,7 @@ from typing import Any
 
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.journal.minimise import minimiser
+from rocketvpn_sdk.journal.lines.values import PrivateValue
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import ON_DEVICE, Duration, EventShape, Field, Policy
@@ -85,7 +86,7 @@ class CompiledEvent:
         if issubclass(kind, str):
             text = str.__str__(value)  # a subclass may do anything
             return text if len(text) <= self._longest else text[: self._longest + 1]  # it stays too long
-        return value if issubclass(kind, int | float) else None
+        return value if issubclass(kind, int | float | PrivateValue) else None
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
         """Return what is kept of ``values``; a pseudonym without its ``key`` is not kept at all."""

@@ -1,19 +1,25 @@
-"""The app's ``logging`` records, scrubbed and sealed; never raises into the app's own logging call."""
+"""The app's ``logging`` records, made private and sealed; never raises into the app's own logging call."""
 
 from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable, Container, Iterable
 from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.journal.event import LogMessage
+from rocketvpn_sdk.journal.lines.failures import traceback_of
+from rocketvpn_sdk.journal.lines.line import Texts
+from rocketvpn_sdk.journal.lines.records import line_of
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.journal.journal import Journal
 
 _OWN = "rocketvpn_sdk."
+QUEUED_ERROR = "rocketvpn_error"
+"""The attribute of a record in which an exception comes through a queue, private already."""
 _LEVELS = (
     (logging.CRITICAL, "CRITICAL"),
     (logging.ERROR, "ERROR"),
@@ -34,10 +40,13 @@ class JournalHandler(logging.Handler):
     no end to it.
     """
 
-    def __init__(self, journal: Journal, level: int | str = logging.NOTSET) -> None:
+    def __init__(self, journal: Journal, level: int | str = logging.NOTSET, never_wait: Iterable[str] = ()) -> None:
         super().__init__(level)
         self._journal = journal
         self._compiled = journal.compiled(LogMessage)
+        self.texts = journal.texts
+        """``None``: ``log_text="scrubbed"``."""
+        self._never_wait = journal.never_wait.union(never_wait)
         self.failed = 0
 
     def handle(self, record: logging.LogRecord) -> Any:
@@ -45,31 +54,52 @@ class JournalHandler(logging.Handler):
 
         The journal has a lock of its own; holding this one too while records are sealed can deadlock.
         """
-        kept: Any = self.filter(record)  # a bool; since Python 3.12 also a record to use instead
+        kept: Any = self.filter(record) if self.filters else True  # since Python 3.12 also a record to use instead
         if kept:
             self.emit(kept if isinstance(kept, logging.LogRecord) else record)
         return kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
+        """Take over ``record``, to be sealed in a moment; from ERROR on, wait for that."""
         if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
             return
+        self.guarded(self._record, record)
+
+    def guarded(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Do ``work``, unless it came from within a line that is being recorded; an error is counted."""
         reentrancy = self._journal.reentrancy
         if reentrancy.now or reentrancy.recording >= _DEEPEST_LINE:
             self.failed += 1
             return
         reentrancy.recording += 1
         try:
-            taken = self._journal.keep(self._compiled, self._values(record))
-            if taken and record.levelno >= logging.ERROR:
-                self._journal.flush_soon()
+            work(*arguments)
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
             reentrancy.recording -= 1
 
+    def _record(self, record: logging.LogRecord) -> None:
+        if self.texts is None:
+            line, error = _scrubbed(record)
+        else:
+            line, error = line_of(record, self.texts, self.words), _failure(record, self.texts, self.words)
+        self.take(record.levelno, record.name, line, error)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The policy's vocabulary."""
+        return self._journal.words
+
+    def take(self, level: int, name: str, line: Any, error: Any) -> None:
+        """Hand one line over: its level, the logger's name, and what is to be minimised of text and exception."""
+        said = next((name for number, name in _LEVELS if level >= number), "DEBUG")
+        taken = self._journal.keep(self._compiled, (said, name, line, error), self._never_wait)
+        if taken and level >= logging.ERROR and not self._journal.must_not_wait(self._never_wait):
+            self._journal.flush_soon()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Count it; logging's own would print the unscrubbed line."""
+        """Count it; logging's own would print the line as it is."""
         del record
         self.failed += 1
 
@@ -80,11 +110,18 @@ class JournalHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - logging.shutdown calls this at exit
             self.failed += 1
 
-    def _values(self, record: logging.LogRecord) -> tuple[Any, ...]:
-        """Return the values of ``LogMessage``'s fields, in their order."""
-        level = next((name for number, name in _LEVELS if record.levelno >= number), "DEBUG")
-        error = _describe(record.exc_info[1], record.exc_info[2]) if record.exc_info and record.exc_info[1] else None
-        return level, record.name, record.getMessage(), error
+
+def _failure(record: logging.LogRecord, texts: Texts, words: Container[str]) -> Any:
+    found = record.exc_info
+    if isinstance(found, tuple) and found[1] is not None:
+        return traceback_of(found[1], found[2], texts, words)
+    return record.__dict__.get(QUEUED_ERROR)
+
+
+def _scrubbed(record: logging.LogRecord) -> tuple[Any, Any]:
+    """Return the text of ``record`` and of its exception, which are scrubbed afterwards."""
+    error = _describe(record.exc_info[1], record.exc_info[2]) if record.exc_info and record.exc_info[1] else None
+    return record.getMessage(), error
 
 
 def _describe(error: BaseException, trace: TracebackType | None) -> str:

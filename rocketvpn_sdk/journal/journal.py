@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +24,15 @@ from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
 from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
+from rocketvpn_sdk.journal.lines.line import Texts
 from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_call
 from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.policy import check_events
+from rocketvpn_sdk.policy import check_events, vocabulary
 from rocketvpn_sdk.vault import SealedLog
 
 if TYPE_CHECKING:
+    from rocketvpn_sdk.journal.bridges import PrivateQueueHandler, StructlogProcessor
     from rocketvpn_sdk.journal.handler import JournalHandler
 
 _STREAM = "log"
@@ -37,6 +40,8 @@ _BATCHES_PER_CAP = 64
 """The cap is checked this seldom: a batch is small beside it."""
 _MOST_BATCHES = 4
 """More batches than this do not wait in memory as the app gave them."""
+_MOST_BATCHES_UNAWAITED = 16
+"""The same on a thread that never waits: there is nothing to hold it back."""
 _TRIES = 10
 """How often the vault may change under us before we say that it is busy."""
 _PERMIT_LIFE = 60.0
@@ -52,14 +57,28 @@ class Journal:
         context: where they are kept, and whether they may be.
         log: the vault's ``log`` stream.
         own_hosts: the operator's host names, which scrubbing leaves alone.
+        private: arguments of log lines are private, and constant texts stay; else each formatted line is scrubbed.
+        never_wait: names of threads on which recording never waits.
     """
 
-    def __init__(self, context: Context, log: SealedLog, own_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        context: Context,
+        log: SealedLog,
+        own_hosts: Iterable[str] = (),
+        *,
+        private: bool = True,
+        never_wait: Iterable[str] = (),
+    ) -> None:
         vault, permit, limits = context.vault, context.permit, context.limits
         self.limits = limits
         self.known = Known.of_this_machine()
         """What this device knows of itself, to be taken out of texts."""
         self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.known)
+        self.texts = Texts(self.scrubber) if private else None
+        self.words: frozenset[str] = frozenset()
+        """The vocabulary that every version of the policy in force declares."""
+        self.never_wait = frozenset(never_wait)
         self._known_at = -1
         self._vault = vault
         self._log = log
@@ -89,6 +108,7 @@ class Journal:
         shapes = {kind: shape_of(kind) for kind in classes}
         policies = self._permit.policies
         check_events(policies[0], shapes.values())
+        self.words = vocabulary(policies)
         self._events = {kind: CompiledEvent(policies, shape, self.scrubber) for kind, shape in shapes.items()}
 
     def record(self, event: Event) -> None:
@@ -115,10 +135,15 @@ class Journal:
         """Return the prepared form of an event class: for the handler, which records without making an event."""
         return self._events[kind]
 
-    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> bool:
+    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...], never_wait: frozenset[str] | None = None) -> bool:
         """Take over ``values``, in the order of the event's fields, if they may be kept; return whether they were.
 
         Asks nobody: what was answered a moment ago holds for so long, and anything else is asked by ``flush``.
+
+        Args:
+            compiled: the event's class.
+            values: the values.
+            never_wait: names of the threads on which this never waits; default: those of the journal.
         """
         moment, now = self._moment(), self._time()
         known = compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE and (
@@ -128,7 +153,7 @@ class Journal:
             self._refused += 1
             return False
         waiting = self._backlog.given() or self._log.buffered
-        if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
+        if waiting >= self._batch_records * _MOST_BATCHES and not self._make_room(waiting, never_wait):
             self._dropped += 1
             return False
         if not known or compiled.slow or not self._backlog.take_now(compiled, now, moment, values):
@@ -140,9 +165,23 @@ class Journal:
             self._flusher.arm()
         return True
 
+    def must_not_wait(self, never_wait: frozenset[str] | None = None) -> bool:
+        """Return whether this thread is one of ``never_wait``; default: those of the journal."""
+        names = self.never_wait if never_wait is None else never_wait
+        return bool(names) and threading.current_thread().name in names
+
+    def _make_room(self, waiting: int, never_wait: frozenset[str] | None) -> bool:
+        """Return whether there is room for one more record, after a wait where this thread may wait."""
+        if not self.must_not_wait(never_wait):
+            return self.flush_soon()
+        if not self._flusher.hurried:
+            self._flusher.hurry()
+        return waiting < self._batch_records * _MOST_BATCHES_UNAWAITED
+
     def _ask(self) -> set[CompiledEvent]:
         """Return the event classes whose records may be kept now; asks about all of them, of one moment."""
         changes, held, now = self._permit.changes(), self._permit.held(), self._time()
+        self.words = vocabulary(held.policies)
         for compiled in self._events.values():
             compiled.allowed = compiled.ask(held)
             compiled.changes, compiled.checked_from = changes, now
@@ -231,8 +270,15 @@ class Journal:
         self._bring_in()
 
     @checked
-    def handler(self, level: int | str = 0) -> JournalHandler:
-        """Return a ``logging.Handler`` that records the app's log lines, scrubbed.
+    def handler(self, level: int | str = 0, *, never_wait: Sequence[str] = ()) -> JournalHandler:
+        """Return a ``logging.Handler`` that records the app's log lines: constant texts, and what is left of values.
+
+        It takes loguru's lines, too: ``loguru.logger.add(rocket.journal.handler())``.
+
+        Args:
+            level: as for any handler.
+            never_wait: names of threads, besides those of ``Config(never_wait=...)``, on which a logging call never
+                waits for the disk.
 
         Raises:
             ValueRefused: ``logging`` knows no such level.
@@ -241,9 +287,38 @@ class Journal:
             from rocketvpn_sdk.journal.handler import JournalHandler
 
         try:
-            return JournalHandler(self, level)
+            return JournalHandler(self, level, never_wait)
         except ValueError:
             raise ValueRefused(name="level", problem="it must be a number, or one of logging's names") from None
+
+    def queue_handler(self, queue: Any, level: int | str = 0) -> PrivateQueueHandler:
+        """Return a ``logging.handlers.QueueHandler`` that keeps a line's text and values apart until ``handler``.
+
+        Put it in the place of the stock one, which formats each line first. What is in ``queue`` holds no values: other
+        handlers behind the same queue see the private line.
+
+        Args:
+            queue: of this process, as ``QueueHandler`` takes one.
+            level: as for any handler.
+
+        Raises:
+            ValueRefused: ``logging`` knows no such level.
+        """
+        handler = self.handler(level)
+        from rocketvpn_sdk.journal.bridges import PrivateQueueHandler
+
+        return PrivateQueueHandler(queue, handler)
+
+    def structlog_processor(self, level: int | str = 0) -> StructlogProcessor:
+        """Return a structlog processor that records each event and passes it on; put it before what formats.
+
+        Raises:
+            ValueRefused: ``logging`` knows no such level.
+        """
+        handler = self.handler(level)
+        from rocketvpn_sdk.journal.bridges import StructlogProcessor
+
+        return StructlogProcessor(handler)
 
     # ------------------------------------------------------------ reading
 

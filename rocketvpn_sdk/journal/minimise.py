@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 
+from rocketvpn_sdk.journal.lines.values import PrivateValue, settled
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import Field
 from rocketvpn_sdk.policy.minimise import LONGEST_WORD, Minimiser, longest_kept_text, plain_text
@@ -57,7 +58,9 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
     if limit <= _LONGEST_NAME:
         scrub = _remembering(scrubber)  # the names of loggers come again with every line
 
-    def minimise(value: object, _key: bytes | None) -> str | None:
+    def minimise(value: object, key: bytes | None) -> str | None:
+        if isinstance(value, PrivateValue):  # nothing personal is left in its text
+            return None if matches else cut(settled(value, key), limit)
         text = plain_text(value)
         if text is None or (matches and (len(text) > limit or not matches(text))):
             return None  # half of what has a form has not that form

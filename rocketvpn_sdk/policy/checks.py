@@ -11,7 +11,7 @@ from rocketvpn_sdk.policy.members import UNSENDABLE
 from rocketvpn_sdk.policy.values import Duration
 
 if TYPE_CHECKING:
-    from rocketvpn_sdk.policy.document import Document, Field, FieldType, Operation
+    from rocketvpn_sdk.policy.document import Document, Field, FieldType, Operation, Vocabulary
 
 Finding = tuple[str, int, str, str]
 """Table, its index, the key, and the problem."""
@@ -21,7 +21,9 @@ _ID = re.compile(r"[A-Za-z0-9_.-]+")
 """No slash: ``purpose/recipient`` names a consent to a third party."""
 _ON_DEVICE = "device"
 """What ``decide.ON_DEVICE`` says: a recipient of this name would pass for the device itself."""
-_TABLES = ("category", "purpose", "recipient", "field", "event", "operation")
+_TABLES = ("category", "purpose", "recipient", "field", "vocabulary", "event", "operation")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+"""No space, no ``@`` and no digit in front: a name that the operator gave, not a value."""
 _EXACT_KINDS = ("enum", "integer", "boolean")
 _TRANSFORM_FITS = {
     "truncate_ip": ("ip_address",),
@@ -49,6 +51,9 @@ def check_references(document: Document) -> Iterator[Finding]:
             yield "recipient", index, "safeguard", f"the recipient {recipient.id!r} has no safeguard (S2)"
     for index, field in enumerate(document.field):
         yield from _field(document, index, field)
+    for index, vocabulary in enumerate(document.vocabulary):
+        for problem in _vocabulary(document, vocabulary):
+            yield "vocabulary", index, "values", problem
     for index, event in enumerate(document.event):
         for problem in event_problems(document, event.purpose, event.fields):
             yield "event", index, "fields", f"the event {event.id!r} {problem}"
@@ -142,6 +147,16 @@ def _field(document: Document, index: int, field: Field) -> Iterator[Finding]:
                 f"{kept} on the {place} is longer than {field.category!r} allows ({cap})",
             )
     yield from _transform(index, field)
+
+
+def _vocabulary(document: Document, part: Vocabulary) -> Iterator[str]:
+    enums = {field.id: field.type.values for field in document.field if field.type.kind == "enum"}
+    for name in part.fields:
+        if name not in enums:
+            yield f"the field {name!r} is not one that takes one of a list of values"
+    for word in (*part.values, *(word for name in part.fields for word in enums.get(name, ()))):
+        if not _WORD.fullmatch(word):
+            yield f"{word!r} is not a word: a letter, then letters, digits, _, . and -"
 
 
 def _transform(index: int, field: Field) -> Iterator[Finding]:

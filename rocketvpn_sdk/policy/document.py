@@ -106,6 +106,16 @@ class Field(_Part, frozen=True, kw_only=True):
     sentence: Text
 
 
+class Vocabulary(_Part, frozen=True, kw_only=True):
+    """Words that stay in log lines as arguments, since the operator made them: states, regions, names of errors."""
+
+    id: str
+    fields: tuple[str, ...] = ()
+    """Fields that take one of a list of values: those are such words."""
+    values: tuple[str, ...] = ()
+    sentence: Text
+
+
 class EventRule(_Part, frozen=True, kw_only=True):
     """An event that the policy itself names; an app may declare more over the same fields."""
 
@@ -186,6 +196,7 @@ class Document(_Part, frozen=True, kw_only=True):
     purpose: tuple[Purpose, ...]
     recipient: tuple[Recipient, ...]
     field: tuple[Field, ...]
+    vocabulary: tuple[Vocabulary, ...] = ()
     event: tuple[EventRule, ...] = ()
     operation: tuple[Operation, ...]
     minors: MinorsRules
@@ -237,6 +248,13 @@ class Policy:
         """
         nowhere = tuple(msgspec.structs.replace(part, hosts=()) for part in self.document.recipient)
         return Policy(msgspec.structs.replace(self.document, recipient=nowhere)).sha256
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words that may stay in log lines."""
+        parts = self.document.vocabulary
+        named = [self.fields[name].type.values for part in parts for name in part.fields]
+        return frozenset(word for values in (*named, *(part.values for part in parts)) for word in values)
 
     @cached_property
     def correctable(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rocketvpn_sdk.policy.document import Policy, right_of
 from rocketvpn_sdk.policy.findings.finding import Finding
+from rocketvpn_sdk.text import listed
 
 _RIGHTS = {
     "access": "A1",
@@ -31,6 +32,8 @@ def promises(old: Policy, new: Policy) -> Iterator[Finding]:
         yield Finding("notice_shorter", "X2", before=str(before.notice_days), after=str(after.notice_days))
     if after.minors.age < before.minors.age:
         yield Finding("minor_age_lowered", "M1", before=str(before.minors.age), after=str(after.minors.age))
+    if words := new.vocabulary - old.vocabulary:
+        yield Finding("vocabulary_added", "C2", after=listed(sorted(words)))
     for language in before.title:
         if language not in after.title:
             yield Finding("language_removed", "P1", before=language)

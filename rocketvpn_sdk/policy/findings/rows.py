@@ -17,7 +17,7 @@ Kind = Literal[
     "notice_shorter", "optional_added", "purpose_added", "purpose_removed", "purpose_reworded", "recipient_added",
     "recipient_removed", "recipient_stronger", "recipient_weaker", "right_added", "right_removed",
     "safeguard_changed", "sent_anew", "sent_exactly", "sent_minimised", "sent_no_more", "source_changed",
-    "step_up_added", "step_up_removed",
+    "step_up_added", "step_up_removed", "vocabulary_added", "vocabulary_removed",
 ]  # fmt: skip
 
 About = Literal["field", "call", "purpose", "recipient", "promise"]
@@ -126,6 +126,8 @@ ROWS = (
         _("Young people are protected up to a lower age. Before: {before}. Now: {after}."),
         "minor_age_raised",
         _("Young people are protected up to a higher age. Before: {before}. Now: {after}.")),
+    Row("promise", "vocabulary_added", _("More words stay in the log as they are: {after}."),
+        "vocabulary_removed", _("Fewer words stay in the log as they are: {before}.")),
     Row("promise", "language_removed", _("The policy is no longer there in this language: {before}."),
         "language_added", _("The policy is there in this language, too: {after}.")),
 )

@@ -1,0 +1,82 @@
+"""Ways to the journal's handler for lines that other things would have formatted first: a queue, and structlog."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import logging.handlers
+import sys
+from typing import Any
+
+from rocketvpn_sdk.journal.handler import QUEUED_ERROR, JournalHandler
+from rocketvpn_sdk.journal.lines.caller import first_caller
+from rocketvpn_sdk.journal.lines.failures import traceback_of
+from rocketvpn_sdk.journal.lines.line import Texts
+from rocketvpn_sdk.journal.lines.records import line_of, structured_line
+
+_LEVEL_OF = {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "failure": logging.ERROR}
+
+
+class PrivateQueueHandler(logging.handlers.QueueHandler):
+    """Puts lines into a queue of this process, private already: nothing behind the queue sees a value of theirs.
+
+    ``logging.handlers.QueueHandler`` formats a line first, so that nobody can tell its text from its values any more.
+    """
+
+    def __init__(self, queue: Any, handler: JournalHandler) -> None:
+        super().__init__(queue)
+        self._to = handler
+        self.setLevel(handler.level)
+
+    def prepare(self, record: logging.LogRecord) -> Any:
+        """Return a copy of ``record`` with a private line for its text, and for its exception."""
+        texts, words = self._to.texts, self._to.words
+        if texts is None:
+            return super().prepare(record)
+        private = copy.copy(record)
+        private.msg, private.args = line_of(record, texts, words), None
+        found = record.exc_info
+        private.exc_info = private.exc_text = private.stack_info = None
+        if isinstance(found, tuple) and found[1] is not None:
+            setattr(private, QUEUED_ERROR, traceback_of(found[1], found[2], texts, words))
+        return private
+
+
+class StructlogProcessor:
+    """A structlog processor that records each event in the journal and passes it on as it is."""
+
+    def __init__(self, handler: JournalHandler) -> None:
+        self._handler = handler
+
+    def __call__(self, logger: Any, method: str, event: Any) -> Any:
+        """Record ``event``; never raises."""
+        self._handler.guarded(self._record, logger, method, event)
+        return event
+
+    def _record(self, logger: Any, method: str, event: Any) -> None:
+        level = _LEVEL_OF.get(method) or logging.getLevelNamesMapping().get(method.upper(), logging.INFO)
+        if level < self._handler.level:
+            return
+        name = event.get("logger") or getattr(logger, "name", None)
+        texts, words = self._handler.texts, self._handler.words
+        line: Any = _plain(event) if texts is None else structured_line(dict(event), first_caller(), texts, words)
+        error = None if texts is None else _error(event, texts, words)
+        self._handler.take(level, name if type(name) is str else "structlog", line, error)
+
+
+def _plain(event: Any) -> str:
+    """Return an event as text, to be scrubbed."""
+    return " ".join(
+        (str(event.get("event")), *(f"{name}={value!r}" for name, value in event.items() if name != "event"))
+    )
+
+
+def _error(event: Any, texts: Texts, words: Any) -> Any:
+    found = event.get("exc_info")
+    if found is True:
+        found = sys.exc_info()
+    if isinstance(found, BaseException):
+        found = (type(found), found, found.__traceback__)
+    if isinstance(found, tuple) and len(found) == 3 and isinstance(found[1], BaseException):
+        return traceback_of(found[1], found[2], texts, words)
+    return None

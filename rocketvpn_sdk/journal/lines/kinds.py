@@ -1,0 +1,145 @@
+"""What is left of one argument of a log line. Pure, and it calls no code of the value's own class.
+
+A value of a type that is not listed, a subclass of a listed one included, becomes its kind: a subclass may do anything.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import fractions
+import ipaddress
+import math
+import re
+import uuid
+from collections.abc import Container
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import Any
+
+from rocketvpn_sdk.journal.lines.later import Hash, Known, Later, Member, TypeName
+from rocketvpn_sdk.journal.lines.marks import Hashed, Private, Public
+
+LARGEST = 10**6
+"""Integers up to this one stay: counts, ports, status codes and milliseconds; identifiers are longer."""
+LONGEST_PUBLIC = 1024
+"""Characters of a value that is marked as public."""
+_LONGEST_SHAPE = 255
+
+TEXT, NUMBER, OBJECT, HIDDEN = "[text]", "[number]", "[object]", "[private]"
+
+_HEX = "[0-9A-Fa-f]"
+_SHAPES = re.compile(
+    rf"""(?P<ip>\[?(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|(?=[^:]*:[^:]*:){_HEX}{{0,4}}(?::{_HEX}{{0,4}}){{2,7}}
+           (?:\d{{0,3}}(?:\.\d{{1,3}}){{3}})?(?:%[\w.-]+)?)\]?(?:[:/]\d{{1,5}})?)
+    |(?P<mac>{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}})
+    |(?P<uuid>\{{?{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}\}}?)
+    |(?P<url>[A-Za-z][A-Za-z0-9+.-]{{1,20}}://.*)
+    |(?P<email>[^@\s]+@[^@\s]+)
+    |(?P<path>(?:~?/|[A-Za-z]:[\\/]|\\\\|~).*)
+    |(?P<number>[+-]?\d[\d.,]*)
+    |(?P<token>eyJ[\w.-]+)
+    |(?P<key>{_HEX}{{16,}}|(?=\D*\d)[A-Za-z0-9+/_-]{{20,}}={{0,2}})
+    |(?P<host>(?:[\w-]+\.)+[^\W\d]{{2,}}\.?(?::\d{{1,5}})?)""",
+    re.VERBOSE | re.DOTALL,
+).fullmatch
+
+_KINDS: dict[type, str] = {
+    bytes: "[bytes]",
+    bytearray: "[bytes]",
+    memoryview: "[bytes]",
+    list: "[list]",
+    tuple: "[list]",
+    set: "[list]",
+    frozenset: "[list]",
+    dict: "[dict]",
+    MappingProxyType: "[dict]",
+    complex: NUMBER,
+    decimal.Decimal: NUMBER,
+    fractions.Fraction: NUMBER,
+    datetime.datetime: "[time]",
+    datetime.date: "[time]",
+    datetime.time: "[time]",
+    datetime.timedelta: "[time]",
+    uuid.UUID: "[uuid]",
+    Private: HIDDEN,
+}
+_FAMILIES: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network), "[ip]"),
+    ((PurePath,), "[path]"),
+    ((int, float), NUMBER),
+    ((str,), TEXT),
+)
+
+Part = int | float | str | bool | Later | None
+"""What stays: a number, a text that holds nothing personal, or what is settled on the thread that seals."""
+
+
+def kind_of(text: str) -> str:
+    """Return the placeholder for ``text``, by its shape."""
+    if len(text) > _LONGEST_SHAPE or text.isalpha():
+        return TEXT
+    match = _SHAPES(text)
+    return f"[{match.lastgroup}]" if match else TEXT
+
+
+def masked(value: object, words: Container[str]) -> Part:
+    """Return what is left of ``value``.
+
+    Args:
+        value: an argument.
+        words: the vocabulary of the policy: these texts stay.
+    """
+    kind = type(value)
+    if kind is str:
+        return value if value in words else kind_of(value)  # type: ignore[return-value, arg-type] # mypy does not narrow by type()
+    if kind is int:
+        return value if -LARGEST <= value <= LARGEST else NUMBER  # type: ignore[return-value, operator] # as above
+    if kind is float:
+        return rounded(value)  # type: ignore[arg-type] # as above
+    if value is None or kind is bool:
+        return value  # type: ignore[return-value] # as above
+    return _other(value, kind)
+
+
+def rounded(value: float) -> float:
+    """Return ``value`` with three digits."""
+    return float(f"{value:.3g}") if math.isfinite(value) else value
+
+
+def _other(value: Any, kind: type) -> Part:
+    if kind in _KINDS:
+        return _KINDS[kind]
+    if kind is Public:
+        return _shown(value.value)
+    if kind is Hashed:
+        text = _text_of(value.value)
+        return OBJECT if text is None else Hash(text)
+    if issubclass(type(kind), enum.EnumMeta):
+        name = object.__getattribute__(value, "_name_")
+        return Member(kind, name) if type(name) is str else NUMBER
+    if issubclass(kind, BaseException):
+        from rocketvpn_sdk.journal.lines.failures import failure_of  # it masks an error's own arguments
+
+        return failure_of(value)
+    if issubclass(kind, type) and BaseException in type.mro(value):
+        return TypeName(value)
+    return next((placeholder for family, placeholder in _FAMILIES if issubclass(kind, family)), OBJECT)
+
+
+def _shown(value: Any) -> Part:
+    """Return a public value; a text still goes without what the device knows."""
+    if value is None or type(value) in (int, float, bool):
+        return value if type(value) is not int or value.bit_length() < LONGEST_PUBLIC else NUMBER  # type: ignore[no-any-return] # by type()
+    text = _text_of(value)
+    return OBJECT if text is None else Known(text[:LONGEST_PUBLIC])
+
+
+def _text_of(value: Any) -> str | None:
+    """Return the text of a marked value, or ``None`` if it has none: its developer asked for it, so its class may run."""
+    try:
+        text = value if type(value) is str else str(value)
+        return text if type(text) is str else str.__str__(text)
+    except Exception:  # noqa: BLE001 - the app's own code may raise anything, RecursionError too
+        return None

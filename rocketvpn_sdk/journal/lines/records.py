@@ -1,0 +1,139 @@
+"""Makes private lines of what ``logging``, ``warnings``, structlog and loguru hand over, in any style."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+import re
+import sys
+from collections.abc import Container
+from pathlib import PurePath
+from typing import Any
+
+from rocketvpn_sdk.journal.lines.caller import caller_of, loguru_call
+from rocketvpn_sdk.journal.lines.kinds import Part, masked
+from rocketvpn_sdk.journal.lines.later import Later
+from rocketvpn_sdk.journal.lines.line import Code, Line, Texts, parts_of
+from rocketvpn_sdk.journal.lines.values import PrivateValue
+from rocketvpn_sdk.policy.types import LONGEST_TEXT
+
+_WARNINGS = "py.warnings"
+_WARNING = re.compile(r"(?P<file>[^\n]*?):(?P<line>\d{1,7}): (?P<kind>\w{1,100}): (?P<text>[^\n]*)")
+_MOST_FIELDS = 32
+# What structlog adds by itself; the journal has it in fields of its own, or not at all.
+_NOT_FIELDS = frozenset(
+    "event positional_args timestamp level level_number logger logger_name exc_info exception stack stack_info".split()  # noqa: SIM905 - reads better than a list
+)
+
+
+class WarningLine(PrivateValue):
+    """A warning that ``logging.captureWarnings`` passed on."""
+
+    kind: str
+    place: str
+    line: Line
+
+    def text(self, key: bytes | None) -> str:
+        """Return its class, text and place."""
+        return f"{self.kind}: {self.line.text(key)} [{self.place}]"
+
+
+def line_of(record: logging.LogRecord, texts: Texts, words: Container[str]) -> PrivateValue:
+    """Return the line of ``record``, without its values.
+
+    Args:
+        record: as it comes, on the thread that made it.
+        texts: the journal's.
+        words: the policy's vocabulary.
+    """
+    text, arguments = record.msg, record.args
+    if type(text) is not str:
+        return _of_object(record, texts, words)
+    if record.name == _WARNINGS:
+        return _warning(text, arguments, texts)
+    code = caller_of(record)
+    if not arguments:
+        if "extra" in record.__dict__ and (call := loguru_call()) is not None:
+            return _styled(call.text, call.arguments, call.named, "{", code, texts, words)
+        return Line(text[: LONGEST_TEXT + 1], None, code, texts)
+    text = text[: LONGEST_TEXT + 1]
+    parts, later = parts_of(text, arguments, words)
+    return Line(text, parts, code, texts, later=later)
+
+
+def structured_line(event: dict[Any, Any], code: Code | None, texts: Texts, words: Container[str]) -> Line:
+    """Return the line of a structlog event: its text, and the other values by their names."""
+    text, arguments = dict.get(event, "event"), dict.get(event, "positional_args")
+    fields: list[tuple[str, Part]] = [
+        (name, masked(value, words))
+        for name, value in list(dict.items(event))[:_MOST_FIELDS]
+        if type(name) is str and len(name) < 64 and name[0:1] != "_" and name not in _NOT_FIELDS
+    ]
+    if type(text) is not str:
+        text, arguments = "%s", (text,)
+    text = text[: LONGEST_TEXT + 1]
+    parts, later = parts_of(text, arguments, words) if arguments else (None, False)
+    later = later or any(isinstance(part, Later) for _, part in fields)
+    return Line(text, parts, code, texts, fields=tuple(fields), later=later)
+
+
+def _of_object(record: logging.LogRecord, texts: Texts, words: Container[str]) -> PrivateValue:
+    """Return the line of a message that is no text: an exception, an event, or a text with a style of its own."""
+    message: Any = record.msg
+    kind = type(message)
+    if isinstance(message, PrivateValue) and kind.__module__.startswith(__package__ or ""):
+        return message
+    code = caller_of(record)
+    if kind is dict and "event" in message:
+        return structured_line(message, code, texts, words)
+    own: Any = getattr(message, "__dict__", None) if "fmt" in getattr(message, "__dict__", ()) else None
+    if type(own) is dict and type(own["fmt"]) is str:  # the classes of the logging cookbook
+        style = "{" if "args" in own else "$"
+        return _styled(own["fmt"], own.get("args", ()), own.get("kwargs", {}), style, code, texts, words)
+    parts, later = parts_of("%s", (message,), words)
+    return Line("%s", parts, code, texts, later=later)
+
+
+def _styled(
+    text: Any, arguments: Any, named: Any, style: str, code: Code | None, texts: Texts, words: Container[str]
+) -> Line:
+    """Return the line of a text with values by place and by name."""
+    if type(text) is not str:
+        parts, later = parts_of("%s", (text,), words)
+        return Line("%s", parts, code, texts, later=later)
+    text = text[: LONGEST_TEXT + 1]
+    if not arguments and not named:
+        return Line(text, None, code, texts)
+    if named and not arguments:
+        parts, later = parts_of(text, named, words)
+    else:
+        values = tuple(arguments) if type(arguments) in (list, tuple) else ()
+        parts, later = parts_of(text, values, words)
+        if named and parts is not None:
+            by_name, later_too = parts_of(text, named, words)
+            parts = {**{str(number): part for number, part in enumerate(parts)}, **(by_name or {})}  # type: ignore[dict-item] # of a tuple
+            later = later or later_too
+    return Line(text, parts, code, texts, style=style, later=later)
+
+
+def _warning(text: str, arguments: Any, texts: Texts) -> PrivateValue:
+    if type(arguments) is tuple and len(arguments) == 1 and type(arguments[0]) is str:
+        text = arguments[0]  # as Python wrote it before 3.11
+    match = _WARNING.match(text[: LONGEST_TEXT + 1])
+    module = _module_of(match["file"]) if match else None
+    if match is None or module is None:
+        return Line(text[: LONGEST_TEXT + 1], None, None, texts)
+    kind = match["kind"]
+    known = getattr(builtins, kind, None)
+    kind = kind if isinstance(known, type) and issubclass(known, Warning) else "Warning"
+    line = Line(match["text"], None, (None, module), texts)
+    return WarningLine(kind, f"{PurePath(match['file']).name}:{match['line']}", line)
+
+
+def _module_of(file: str) -> dict[str, Any] | None:
+    """Return the namespace of the module that was loaded from ``file``."""
+    for module in list(sys.modules.values()):
+        names: Any = getattr(module, "__dict__", None)
+        if type(names) is dict and names.get("__file__") == file:
+            return names
+    return None

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.lines.line import minimised_once
-from rocketvpn_sdk.journal.lines.values import PrivateValue
 from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.moments import Ended
 
@@ -152,10 +151,8 @@ class Backlog:
         if not self._may_be_kept(compiled, allowed):
             return
         if self._vault.unlocked:
-            needed = compiled.needs_key or any(
-                [isinstance(value, PrivateValue) and value.needs_key for value in values]
-            )
-            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if needed else None
+            needs_key = compiled.needs_key or compiled.holds_hash(values)
+            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if needs_key else None
             self._append(compiled, now, moment, compiled.minimise(values, key))
         elif len(self._minimised) < self._most_locked:
             fields = compiled.minimise(values, None)

@@ -8,11 +8,11 @@ import logging.handlers
 import sys
 from typing import Any
 
-from rocketvpn_sdk.journal.handler import QUEUED_ERROR, JournalHandler
+from rocketvpn_sdk.journal.handler import JournalHandler
 from rocketvpn_sdk.journal.lines.caller import first_caller
 from rocketvpn_sdk.journal.lines.failures import traceback_of
 from rocketvpn_sdk.journal.lines.line import Texts
-from rocketvpn_sdk.journal.lines.records import line_of, structured_line
+from rocketvpn_sdk.journal.lines.records import QueuedLine, line_of, structured_line
 
 _LEVEL_OF = {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "failure": logging.ERROR}
 
@@ -34,11 +34,12 @@ class PrivateQueueHandler(logging.handlers.QueueHandler):
         if texts is None:
             return super().prepare(record)
         private = copy.copy(record)
-        private.msg, private.args = line_of(record, texts, words), None
+        line = line_of(record, texts, words)
         found = record.exc_info
         private.exc_info = private.exc_text = private.stack_info = None
         if isinstance(found, tuple) and found[1] is not None:
-            setattr(private, QUEUED_ERROR, traceback_of(found[1], found[2], texts, words))
+            line = QueuedLine(line, traceback_of(found[1], found[2], texts, words))
+        private.msg, private.args = line, None
         return private
 
 
@@ -50,7 +51,10 @@ class StructlogProcessor:
 
     def __call__(self, logger: Any, method: str, event: Any) -> Any:
         """Record ``event``; never raises."""
-        self._handler.guarded(self._record, logger, method, event)
+        try:
+            self._record(logger, method, event)
+        except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
+            self._handler.failed += 1
         return event
 
     def _record(self, logger: Any, method: str, event: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.journal.journal import Journal
 
 _OWN = "rocketvpn_sdk."
-QUEUED_ERROR = "rocketvpn_error"
-"""The attribute of a record in which an exception comes through a queue, private already."""
 _LEVELS = (
     (logging.CRITICAL, "CRITICAL"),
     (logging.ERROR, "ERROR"),
     (logging.WARNING, "WARNING"),
     (logging.INFO, "INFO"),
 )
+_LEVEL_NAMES = dict(_LEVELS)
 _DEEPEST_LINE = 2
 """A value may log while it is made into text, and a signal handler while any line is recorded."""
 _DEEPEST = 32
@@ -63,28 +62,23 @@ class JournalHandler(logging.Handler):
         """Take over ``record``, to be sealed in a moment; from ERROR on, wait for that."""
         if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
             return
-        self.guarded(self._record, record)
-
-    def guarded(self, work: Callable[..., None], *arguments: Any) -> None:
-        """Do ``work``, unless it came from within a line that is being recorded; an error is counted."""
         reentrancy = self._journal.reentrancy
         if reentrancy.now or reentrancy.recording >= _DEEPEST_LINE:
             self.failed += 1
             return
         reentrancy.recording += 1
         try:
-            work(*arguments)
+            if self.texts is None:
+                line, error = _scrubbed(record)
+            else:
+                line = line_of(record, self.texts, self._journal.words)
+                found = record.exc_info
+                error = _failure(found, self.texts, self.words) if found else line.error
+            self.take(record.levelno, record.name, line, error)
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
             reentrancy.recording -= 1
-
-    def _record(self, record: logging.LogRecord) -> None:
-        if self.texts is None:
-            line, error = _scrubbed(record)
-        else:
-            line, error = line_of(record, self.texts, self.words), _failure(record, self.texts, self.words)
-        self.take(record.levelno, record.name, line, error)
 
     @property
     def words(self) -> frozenset[str]:
@@ -93,7 +87,7 @@ class JournalHandler(logging.Handler):
 
     def take(self, level: int, name: str, line: Any, error: Any) -> None:
         """Hand one line over: its level, the logger's name, and what is to be minimised of text and exception."""
-        said = next((name for number, name in _LEVELS if level >= number), "DEBUG")
+        said = _LEVEL_NAMES.get(level) or next((name for number, name in _LEVELS if level >= number), "DEBUG")
         taken = self._journal.keep(self._compiled, (said, name, line, error), self._never_wait)
         if taken and level >= logging.ERROR and not self._journal.must_not_wait(self._never_wait):
             self._journal.flush_soon()
@@ -111,11 +105,10 @@ class JournalHandler(logging.Handler):
             self.failed += 1
 
 
-def _failure(record: logging.LogRecord, texts: Texts, words: Container[str]) -> Any:
-    found = record.exc_info
+def _failure(found: Any, texts: Texts, words: Container[str]) -> Any:
     if isinstance(found, tuple) and found[1] is not None:
         return traceback_of(found[1], found[2], texts, words)
-    return record.__dict__.get(QUEUED_ERROR)
+    return None
 
 
 def _scrubbed(record: logging.LogRecord) -> tuple[Any, Any]:

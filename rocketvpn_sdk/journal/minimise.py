@@ -59,9 +59,12 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
         scrub = _remembering(scrubber)  # the names of loggers come again with every line
 
     def minimise(value: object, key: bytes | None) -> str | None:
+        if value is None:
+            return None
         if isinstance(value, PrivateValue):  # nothing personal is left in its text
-            return None if matches else cut(settled(value, key), limit)
-        text = plain_text(value)
+            said = settled(value, key)
+            return None if matches else said if len(said) <= limit else cut(said, limit)
+        text = value if type(value) is str and value.isascii() else plain_text(value)
         if text is None or (matches and (len(text) > limit or not matches(text))):
             return None  # half of what has a form has not that form
         return scrub(text if len(text) <= limit else cut(text, limit))

@@ -1,4 +1,4 @@
-"""Log calls as a VPN client has them: a constant text, and values; one function a call, as each stands in a place of its own."""
+"""Log calls as a VPN client has them: a constant text with values, each call in a place of its own."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _values(rng: random.Random) -> dict[str, Callable[[], Any]]:
 
 @cache
 def calls(count: int) -> tuple[Call, ...]:
-    """Return ``count`` calls with their values, from a seed; two in three hold nothing personal, as in ``vpn_lines``."""
+    """Return ``count`` calls with their values, from a seed; two in three hold nothing personal."""
     rng = random.Random(7)
     values = _values(rng)
     return tuple((call, tuple(values[kind]() for kind in kinds)) for call, kinds in rng.choices(_SITES, k=count))

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.lines.line import Code
 
-_USUAL_DEPTH = 6
-"""Frames from ``caller_of`` to the app: the handler's two (three with this one), and logging's four."""
+_USUAL_DEPTH = 8
+"""Frames from ``caller_of`` to the app, where nothing is between ``logging`` and the handler."""
 _DEEPEST = 64
 _BETWEEN = ("logging", "structlog", "loguru", "warnings", "rocketvpn_sdk.journal")
 

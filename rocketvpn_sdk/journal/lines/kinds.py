@@ -137,7 +137,7 @@ def _shown(value: Any) -> Part:
 
 
 def _text_of(value: Any) -> str | None:
-    """Return the text of a marked value, or ``None`` if it has none: its developer asked for it, so its class may run."""
+    """Return the text of a marked value, or ``None`` if it has none; its class may run, since its developer asked."""
     try:
         text = value if type(value) is str else str(value)
         return text if type(text) is str else str.__str__(text)

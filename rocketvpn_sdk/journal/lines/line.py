@@ -10,12 +10,12 @@ from collections.abc import Container, Mapping
 from types import CodeType
 from typing import Any
 
-from rocketvpn_sdk.journal.minimise import cut
 from rocketvpn_sdk.journal.lines import modules
 from rocketvpn_sdk.journal.lines.kinds import OBJECT, Part, masked
 from rocketvpn_sdk.journal.lines.later import Hash, Later
 from rocketvpn_sdk.journal.lines.template import Template
 from rocketvpn_sdk.journal.lines.values import PrivateValue
+from rocketvpn_sdk.journal.minimise import cut
 from rocketvpn_sdk.journal.scrub import REMOVED, Scrubber
 from rocketvpn_sdk.policy.types import LONGEST_TEXT
 
@@ -23,6 +23,8 @@ _MOST_PLACES_IN_CODE = 4096
 _MOST_TEXTS = 1024
 _MOST_ARGUMENTS = 64
 _LONGEST_KEY = 64
+
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 Parts = tuple[Part, ...] | dict[str, Part] | None
 Code = tuple[CodeType | None, Mapping[str, Any]]
@@ -171,7 +173,7 @@ def parts_of(text: str, arguments: Any, words: Container[str]) -> tuple[Parts, b
     if type(arguments) is tuple:
         parts = tuple([masked(value, words) for value in arguments[:_MOST_ARGUMENTS]])
         for part in parts:
-            if isinstance(part, Later):
+            if type(part) not in _PLAIN:
                 return parts, True
         return parts, False
     if type(arguments) is dict:

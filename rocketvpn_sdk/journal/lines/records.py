@@ -38,6 +38,30 @@ class WarningLine(PrivateValue):
         return f"{self.kind}: {self.line.text(key)} [{self.place}]"
 
 
+class QueuedLine(PrivateValue):
+    """A line and the exception that came with it, on their way through a queue."""
+
+    line: PrivateValue
+    failure: PrivateValue
+
+    @property
+    def error(self) -> PrivateValue:  # type: ignore[override] # the base has none
+        """The exception."""
+        return self.failure
+
+    def text(self, key: bytes | None) -> str:
+        """Return the line."""
+        return self.line.text(key)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether a hash is in it."""
+        return self.line.needs_key
+
+    def __str__(self) -> str:
+        return f"{self.line} {self.failure.text(None)}"
+
+
 def line_of(record: logging.LogRecord, texts: Texts, words: Container[str]) -> PrivateValue:
     """Return the line of ``record``, without its values.
 

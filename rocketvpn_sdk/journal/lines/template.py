@@ -65,27 +65,29 @@ class Template:
             self._places = tuple(_literal(text))
         numbered = [place for place in self._places if place.key != -1]
         self._count = len(numbered)
-        quick = all(place.key == number and not place.spec for number, place in enumerate(numbered))
-        self._quick = (
-            "".join(place.before.replace("%", "%%") + ("" if place.key == -1 else "%s") for place in self._places)
-            if quick
-            else None
-        )
+        in_order = style == "%" and all(place.key == number for number, place in enumerate(numbered))
+        self._quick = "".join(map(_quick, self._places)) if in_order else None
         self._hints = tuple((number, place.hint) for number, place in enumerate(numbered) if place.hint)
 
     def filled(self, values: Values) -> str:
         """Return the text with ``values`` in its places; what is too many is left out."""
         if self._quick is not None and type(values) is tuple and len(values) == self._count:
             if self._hints and TEXT in values:
-                changed = list(values)
-                for number, hint in self._hints:
-                    if changed[number] == TEXT:
-                        changed[number] = hint
-                values = tuple(changed)
-            return self._quick % values
+                hints = dict(self._hints)
+                values = tuple(
+                    hints.get(number, TEXT) if value == TEXT else value for number, value in enumerate(values)
+                )
+            try:
+                return self._quick % values
+            except (TypeError, ValueError, OverflowError):  # a number was expected, and its kind is there
+                pass
         return "".join(
             place.before + ("" if place.key == -1 else _one(place, _value(values, place.key))) for place in self._places
         )
+
+
+def _quick(place: _Place) -> str:
+    return place.before.replace("%", "%%") + ("" if place.key == -1 else place.spec or "%s")
 
 
 def _value(values: Values, key: str | int) -> object:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import msgspec
 
 from rocketvpn_sdk.journal.scrub import UNREADABLE
@@ -9,6 +11,9 @@ from rocketvpn_sdk.journal.scrub import UNREADABLE
 
 class PrivateValue(msgspec.Struct):
     """A value of a log line's field that holds nothing of the app's own objects."""
+
+    error: ClassVar[PrivateValue | None] = None
+    """The exception that came with it through a queue."""
 
     def text(self, key: bytes | None) -> str:
         """Return what is kept; ``key`` is for hashes."""

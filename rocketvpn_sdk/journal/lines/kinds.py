@@ -131,7 +131,7 @@ def _other(value: Any, kind: type) -> Part:
 def _shown(value: Any) -> Part:
     """Return a public value; a text still goes without what the device knows."""
     if value is None or type(value) in (int, float, bool):
-        return value if type(value) is not int or value.bit_length() < LONGEST_PUBLIC else NUMBER  # type: ignore[no-any-return] # by type()
+        return value if type(value) is not int or value.bit_length() < LONGEST_PUBLIC else NUMBER
     text = _text_of(value)
     return OBJECT if text is None else Known(text[:LONGEST_PUBLIC])
 

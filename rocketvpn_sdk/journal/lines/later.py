@@ -65,10 +65,12 @@ class Member(Later, frozen=True):
     def settled(self, known: Callable[[str], str], key: bytes | None) -> str:
         """Return ``Class.MEMBER``."""
         del known, key
-        names = modules.names_beside(self.kind)
         owner = modules.class_name(self.kind)
-        parts = self.name.split("|")
-        if names is None or owner is None or not issubclass(self.kind, enum.Enum) or not names.issuperset(parts):
+        if (
+            owner is None
+            or not issubclass(self.kind, enum.Enum)
+            or not modules.defines(self.kind, self.name.split("|"))
+        ):
             return "[member]"
         return f"{owner.rpartition('.')[2]}.{self.name}"
 

@@ -41,10 +41,8 @@ def written(source: str, name: str) -> Written:
     """
     code = compile(source, name, "exec", dont_inherit=True)
     found = written_in_code(code)
-    classes = {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)}
-    members = {member for inner in codes_in(code) if inner.co_name in classes for member in inner.co_names}
     functions = {inner.co_name for inner in codes_in(code)}
-    return Written(found.texts, frozenset((classes | members | functions) & found.names))
+    return Written(found.texts, frozenset(name for name in found.names if "." in name or name in functions))
 
 
 def _finding(call: ast.Call) -> Finding | None:

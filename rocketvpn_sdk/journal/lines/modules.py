@@ -31,7 +31,7 @@ class Written(msgspec.Struct, frozen=True):
     texts: frozenset[str] = frozenset()
     """Texts that could be a log line: a single word is none, since a value could be equal to it by chance."""
     names: frozenset[str] = frozenset()
-    """Of functions, classes, attributes and keywords."""
+    """Of functions, classes, attributes and keywords; ``Class.NAME`` of what a class defines."""
 
 
 _NOTHING = Written()
@@ -96,11 +96,15 @@ def written_in_code(code: CodeType) -> Written:
     """Return what stands in ``code`` and the code inside it."""
     texts: set[str] = set()
     names: set[str] = set()
+    defined: set[str] = set()
     for inner in codes_in(code):
         names.update(inner.co_names, inner.co_varnames, (inner.co_name,))
+        if "__qualname__" in inner.co_names:  # the body of a class
+            defined.update(f"{inner.co_qualname}.{name}" for name in inner.co_names)
         for text in _texts(inner.co_consts):
             (texts if is_text(text) else names).add(text)
-    return Written(frozenset(texts), frozenset(name for name in names if name.isidentifier() or name[:1] == "<"))
+    names = {name for name in names if name.isidentifier() or name[:1] == "<"}
+    return Written(frozenset(texts), frozenset(names | defined))
 
 
 def codes_in(code: CodeType) -> Iterator[CodeType]:
@@ -147,15 +151,15 @@ def class_name(kind: type) -> str | None:
     return f"{module}.{path}"
 
 
-def names_beside(kind: type) -> frozenset[str] | None:
-    """Return the names that are written in the module of class ``kind``; the standard library's members all count."""
-    module = _type_text(kind, "__module__")
-    if not module:
-        return None
+def defines(kind: type, members: Iterable[str]) -> bool:
+    """Return whether the code of class ``kind`` names each of ``members``; of the standard library's, those it has."""
+    module, path = _type_text(kind, "__module__"), _type_text(kind, "__qualname__")
+    if not module or not path:
+        return False
     if _is_standard(module):
-        members = type.__getattribute__(kind, "__dict__").get("_member_map_")
-        return frozenset(members) if type(members) is dict else None
-    return _names(module)
+        held = type.__getattribute__(kind, "__dict__").get("_member_map_")
+        return type(held) is dict and held.keys() >= set(members)
+    return _names(module).issuperset(f"{path}.{member}" for member in members)
 
 
 def _names(module: str) -> frozenset[str]:

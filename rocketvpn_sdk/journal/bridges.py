@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import logging.handlers
 import sys
@@ -30,17 +29,15 @@ class PrivateQueueHandler(logging.handlers.QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> Any:
         """Return a copy of ``record`` with a private line for its text, and for its exception."""
-        texts, words = self._to.texts, self._to.words
+        texts = self._to.texts
         if texts is None:
             return super().prepare(record)
-        private = copy.copy(record)
-        line = line_of(record, texts, words)
+        line = line_of(record, texts)
         found = record.exc_info
-        private.exc_info = private.exc_text = private.stack_info = None
         if isinstance(found, tuple) and found[1] is not None:
-            line = QueuedLine(line, traceback_of(found[1], found[2], texts, words))
-        private.msg, private.args = line, None
-        return private
+            line = QueuedLine(line, traceback_of(found[1], found[2], texts))
+        instead = {"msg": line, "args": None, "exc_info": None, "exc_text": None, "stack_info": None}
+        return logging.makeLogRecord({**vars(record), **instead})
 
 
 class StructlogProcessor:
@@ -62,9 +59,9 @@ class StructlogProcessor:
         if level < self._handler.level:
             return
         name = event.get("logger") or getattr(logger, "name", None)
-        texts, words = self._handler.texts, self._handler.words
-        line: Any = _plain(event) if texts is None else structured_line(dict(event), first_caller(), texts, words)
-        error = None if texts is None else _error(event, texts, words)
+        texts = self._handler.texts
+        line: Any = _plain(event) if texts is None else structured_line(dict(event), first_caller(), texts)
+        error = None if texts is None else _error(event, texts)
         self._handler.take(level, name if type(name) is str else "structlog", line, error)
 
 
@@ -75,12 +72,12 @@ def _plain(event: Any) -> str:
     )
 
 
-def _error(event: Any, texts: Texts, words: Any) -> Any:
+def _error(event: Any, texts: Texts) -> Any:
     found = event.get("exc_info")
     if found is True:
         found = sys.exc_info()
     if isinstance(found, BaseException):
         found = (type(found), found, found.__traceback__)
     if isinstance(found, tuple) and len(found) == 3 and isinstance(found[1], BaseException):
-        return traceback_of(found[1], found[2], texts, words)
+        return traceback_of(found[1], found[2], texts)
     return None

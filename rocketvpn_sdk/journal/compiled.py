@@ -93,8 +93,12 @@ class CompiledEvent:
 
     def holds_hash(self, values: tuple[Any, ...]) -> bool:
         """Whether a value is to be hashed with the partition's key."""
-        for value in values:  # noqa: SIM110 - a generator takes four times as long, for every line
-            if type(value) is Line and value.later and value.needs_key:
+        for value in values:
+            kind = type(value)  # most lines are plain: what is quick to see comes first
+            if kind is Line:
+                if value.later and value.needs_key:
+                    return True
+            elif kind is not str and issubclass(kind, PrivateValue) and value.needs_key:
                 return True
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -71,19 +71,14 @@ class JournalHandler(logging.Handler):
             if self.texts is None:
                 line, error = _scrubbed(record)
             else:
-                line = line_of(record, self.texts, self._journal.words)
+                line = line_of(record, self.texts)
                 found = record.exc_info
-                error = _failure(found, self.texts, self.words) if found else line.error
+                error = _failure(found, self.texts) if found else line.error
             self.take(record.levelno, record.name, line, error)
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
             reentrancy.recording -= 1
-
-    @property
-    def words(self) -> frozenset[str]:
-        """The policy's vocabulary."""
-        return self._journal.words
 
     def take(self, level: int, name: str, line: Any, error: Any) -> None:
         """Hand one line over: its level, the logger's name, and what is to be minimised of text and exception."""
@@ -105,9 +100,9 @@ class JournalHandler(logging.Handler):
             self.failed += 1
 
 
-def _failure(found: Any, texts: Texts, words: Container[str]) -> Any:
+def _failure(found: Any, texts: Texts) -> Any:
     if isinstance(found, tuple) and found[1] is not None:
-        return traceback_of(found[1], found[2], texts, words)
+        return traceback_of(found[1], found[2], texts)
     return None
 
 

@@ -28,7 +28,7 @@ from rocketvpn_sdk.journal.lines.line import Texts
 from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_call
 from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.policy import check_events, vocabulary
+from rocketvpn_sdk.policy import Policy, check_events, vocabulary
 from rocketvpn_sdk.vault import SealedLog
 
 if TYPE_CHECKING:
@@ -76,8 +76,6 @@ class Journal:
         """What this device knows of itself, to be taken out of texts."""
         self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.known)
         self.texts = Texts(self.scrubber) if private else None
-        self.words: frozenset[str] = frozenset()
-        """The vocabulary that every version of the policy in force declares."""
         self.never_wait = frozenset(never_wait)
         self._known_at = -1
         self._vault = vault
@@ -108,7 +106,7 @@ class Journal:
         shapes = {kind: shape_of(kind) for kind in classes}
         policies = self._permit.policies
         check_events(policies[0], shapes.values())
-        self.words = vocabulary(policies)
+        self._take_words(policies)
         self._events = {kind: CompiledEvent(policies, shape, self.scrubber) for kind, shape in shapes.items()}
 
     def record(self, event: Event) -> None:
@@ -165,6 +163,10 @@ class Journal:
             self._flusher.arm()
         return True
 
+    def _take_words(self, policies: tuple[Policy, ...]) -> None:
+        if self.texts is not None:
+            self.texts.words = vocabulary(policies)
+
     def must_not_wait(self, never_wait: frozenset[str] | None = None) -> bool:
         """Return whether this thread is one of ``never_wait``; default: those of the journal."""
         names = self.never_wait if never_wait is None else never_wait
@@ -181,7 +183,7 @@ class Journal:
     def _ask(self) -> set[CompiledEvent]:
         """Return the event classes whose records may be kept now; asks about all of them, of one moment."""
         changes, held, now = self._permit.changes(), self._permit.held(), self._time()
-        self.words = vocabulary(held.policies)
+        self._take_words(held.policies)
         for compiled in self._events.values():
             compiled.allowed = compiled.ask(held)
             compiled.changes, compiled.checked_from = changes, now

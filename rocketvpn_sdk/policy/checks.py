@@ -21,7 +21,7 @@ _ID = re.compile(r"[A-Za-z0-9_.-]+")
 """No slash: ``purpose/recipient`` names a consent to a third party."""
 _ON_DEVICE = "device"
 """What ``decide.ON_DEVICE`` says: a recipient of this name would pass for the device itself."""
-_TABLES = ("category", "purpose", "recipient", "field", "vocabulary", "event", "operation")
+_TABLES = ("category", "purpose", "recipient", "field", "event", "operation", "vocabulary")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 """No space, no ``@`` and no digit in front: a name that the operator gave, not a value."""
 _EXACT_KINDS = ("enum", "integer", "boolean")
@@ -52,7 +52,7 @@ def check_references(document: Document) -> Iterator[Finding]:
     for index, field in enumerate(document.field):
         yield from _field(document, index, field)
     for index, vocabulary in enumerate(document.vocabulary):
-        for problem in _vocabulary(document, vocabulary):
+        for problem in _vocabulary(vocabulary):
             yield "vocabulary", index, "values", problem
     for index, event in enumerate(document.event):
         for problem in event_problems(document, event.purpose, event.fields):
@@ -149,12 +149,8 @@ def _field(document: Document, index: int, field: Field) -> Iterator[Finding]:
     yield from _transform(index, field)
 
 
-def _vocabulary(document: Document, part: Vocabulary) -> Iterator[str]:
-    enums = {field.id: field.type.values for field in document.field if field.type.kind == "enum"}
-    for name in part.fields:
-        if name not in enums:
-            yield f"the field {name!r} is not one that takes one of a list of values"
-    for word in (*part.values, *(word for name in part.fields for word in enums.get(name, ()))):
+def _vocabulary(part: Vocabulary) -> Iterator[str]:
+    for word in part.values:
         if not _WORD.fullmatch(word):
             yield f"{word!r} is not a word: a letter, then letters, digits, _, . and -"
 

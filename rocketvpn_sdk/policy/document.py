@@ -110,9 +110,7 @@ class Vocabulary(_Part, frozen=True, kw_only=True):
     """Words that stay in log lines as arguments, since the operator made them: states, regions, names of errors."""
 
     id: str
-    fields: tuple[str, ...] = ()
-    """Fields that take one of a list of values: those are such words."""
-    values: tuple[str, ...] = ()
+    values: tuple[str, ...]
     sentence: Text
 
 
@@ -252,9 +250,7 @@ class Policy:
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """The words that may stay in log lines."""
-        parts = self.document.vocabulary
-        named = [self.fields[name].type.values for part in parts for name in part.fields]
-        return frozenset(word for values in (*named, *(part.values for part in parts)) for word in values)
+        return frozenset(word for part in self.document.vocabulary for word in part.values)
 
     @cached_property
     def correctable(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 _EDGES = string.punctuation.replace(":", "") + "“”‘’…"
-_HARMLESS_ADDRESSES = ("::",)
+_HARMLESS_ADDRESSES = ("::", "::1", "127.0.0.1")
 
 
 def found_in(text: str, planted: Iterable[str]) -> list[str]:
@@ -44,7 +44,7 @@ def _card(word: str) -> bool:
 
 
 def _number(word: str) -> bool:
-    return sum(character.isdigit() for character in word) >= 9
+    return not word.startswith("0x") and sum(character.isdigit() for character in word) >= 9
 
 
 def _home(word: str) -> bool:

@@ -47,7 +47,7 @@ def lint_logs(
     document = {
         "files": len(sources),
         "findings": [{"file": str(path), **each._asdict()} for path, findings in found.items() for each in findings],
-        "texts": sum(len(each.texts) for each in texts.values()),
+        "texts": sum(len(each.strings) for each in texts.values()),
         "written": str(target) if write else None,
     }
     # Where the list was asked for, it was made; a build does not stop for lines that are scrubbed instead.
@@ -99,7 +99,7 @@ def _name(place: Path, path: Path) -> str:
 def _module(texts: dict[str, Written]) -> bytes:
     lines = [_HEAD]
     for title, values in (
-        ("TEXTS", {name: sorted(each.texts) for name, each in texts.items()}),
+        ("TEXTS", {name: sorted(each.strings) for name, each in texts.items()}),
         ("NAMES", {name: sorted(each.names) for name, each in texts.items()}),
     ):
         lines.append(f"{title}: dict[str, tuple[str, ...]] = {{\n")

@@ -33,11 +33,13 @@ def caller_of(record: logging.LogRecord) -> Code | None:
     if frame is not None and frame.f_code.co_filename is path and frame.f_code.co_name == name:
         return frame.f_code, frame.f_globals
     frame = sys._getframe(1)  # noqa: SLF001 - as above
+    found = False
     for _ in range(_DEEPEST):
         if frame is None:
             return None
         code = frame.f_code
-        if code.co_filename == path and code.co_name == name and not _is_between(frame):
+        found = found or (code.co_filename == path and code.co_name == name)
+        if found and not _is_between(frame):  # a library that passes lines on may name itself
             return code, frame.f_globals
         frame = frame.f_back
     return None

@@ -10,7 +10,10 @@ from collections.abc import Container, Mapping
 from types import CodeType
 from typing import Any
 
+import msgspec
+
 from rocketvpn_sdk.journal.lines import modules
+from rocketvpn_sdk.journal.lines.dynamic import Pieces, pieces_of, private_text
 from rocketvpn_sdk.journal.lines.kinds import OBJECT, Part, masked
 from rocketvpn_sdk.journal.lines.later import Hash, Later
 from rocketvpn_sdk.journal.lines.template import Template
@@ -27,8 +30,8 @@ _LONGEST_KEY = 64
 _PLAIN = frozenset({str, int, float, bool, type(None)})
 
 Parts = tuple[Part, ...] | dict[str, Part] | None
-Code = tuple[CodeType | None, Mapping[str, Any]]
-"""The code of a call, where it is known, and the namespace of its module."""
+Code = tuple[CodeType, Mapping[str, Any]]
+"""The code of a call, and the namespace of its module."""
 
 
 class Settled(PrivateValue):
@@ -70,6 +73,16 @@ class Line(PrivateValue):
         return self.text(None)
 
 
+class _Known(msgspec.Struct):
+    """What is known of a code object."""
+
+    code: CodeType
+    """Held, so that no other gets its ``id``."""
+    written: modules.Written
+    templates: dict[str, Template]
+    pieces: Pieces
+
+
 class Texts:
     """Which texts are constants of which code, for one journal.
 
@@ -79,7 +92,9 @@ class Texts:
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
-        self._by_code: dict[int, tuple[CodeType, modules.Written, dict[str, Template]]] = {}
+        self.words: frozenset[str] = frozenset()
+        """The vocabulary that every version of the policy in force declares."""
+        self._by_code: dict[int, _Known] = {}
         self._clean: dict[str, int] = {}
         """Constants in which nothing known stands, with ``Known.changes`` of then."""
 
@@ -88,11 +103,13 @@ class Texts:
         parts = line.parts
         if line.later:
             parts = self._settle_parts(parts, key)
-        template = self._template(line)
+        known = self._known(line.code)
+        template = self._template(line, known)
         if template is None:
             # Half an address is no pattern's, so a long text loses its last word before it is looked at.
             made = Template(cut(line.template, LONGEST_TEXT), line.style if parts is not None else "")
-            text = self._scrubber.scrub(made.filled(parts if parts is not None else ()))
+            said = made.filled(parts if parts is not None else ())
+            text = self._dynamic(said, known.pieces if known else None)
         else:
             text = template.filled(parts) if parts is not None else line.template
             if self._clean.get(line.template) != self._scrubber.known.changes:
@@ -110,9 +127,14 @@ class Texts:
             done = max(done, end)
         return "".join((*parts, text[done:])) if found else text
 
-    def is_constant(self, text: str, code: Code | None) -> bool:
-        """Whether ``text`` stands in the module of ``code``."""
-        return code is not None and text in modules.written_in(code[1]).texts
+    def of_module(self, text: str, namespace: Mapping[str, Any]) -> str:
+        """Return ``text`` if it is a constant of the module with ``namespace``; else what is kept of it."""
+        if modules.is_text(text) and text in modules.written_in(namespace).strings:
+            return self.without_known(text)
+        return self._dynamic(text, None)
+
+    def _dynamic(self, text: str, pieces: Pieces) -> str:
+        return self.without_known(private_text(text, pieces, self.words, self._scrubber.scrub))
 
     def _checked(self, template: str, text: str) -> str:
         changes = self._scrubber.known.changes
@@ -123,25 +145,28 @@ class Texts:
         self._clean[template] = changes
         return text
 
-    def _template(self, line: Line) -> Template | None:
-        """Return the template of a constant; ``None``: the text is none, as far as anybody can tell."""
-        if line.code is None:
-            return None
-        code, namespace = line.code
+    def _known(self, code: Code | None) -> _Known | None:
         if code is None:
-            return Template(line.template, line.style) if self.is_constant(line.template, line.code) else None
-        found = self._by_code.get(id(code))
+            return None
+        own, namespace = code
+        found = self._by_code.get(id(own))
         if found is None:
             if len(self._by_code) >= _MOST_PLACES_IN_CODE:
                 self._by_code.clear()
-            found = self._by_code[id(code)] = (code, modules.written_in(namespace), {})
-        _, written, templates = found
+            written = modules.written_in(namespace)
+            found = self._by_code[id(own)] = _Known(own, written, {}, pieces_of(own, written))
+        return found
+
+    def _template(self, line: Line, known: _Known | None) -> Template | None:
+        """Return the template of a constant; ``None``: the text is none, as far as anybody can tell."""
+        if known is None:
+            return None
         name = line.template if line.style == "%" else f"{line.style}\0{line.template}"
-        template = templates.get(name)
-        if template is None and line.template in written.texts:
+        template = known.templates.get(name)
+        if template is None and modules.is_text(line.template) and line.template in known.written.strings:
             template = Template(line.template, line.style)
-            if len(templates) < _MOST_TEXTS:
-                templates[name] = template
+            if len(known.templates) < _MOST_TEXTS:
+                known.templates[name] = template
         return template
 
     def _settle_parts(self, parts: Parts, key: bytes | None) -> Parts:

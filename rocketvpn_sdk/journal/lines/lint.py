@@ -42,7 +42,8 @@ def written(source: str, name: str) -> Written:
     code = compile(source, name, "exec", dont_inherit=True)
     found = written_in_code(code)
     functions = {inner.co_name for inner in codes_in(code)}
-    return Written(found.texts, frozenset(name for name in found.names if "." in name or name in functions))
+    texts = frozenset(text for text in found.strings if "\n" not in text and not text.isidentifier())
+    return Written(texts, frozenset(name for name in found.names if "." in name or name in functions))
 
 
 def _finding(call: ast.Call) -> Finding | None:

@@ -28,8 +28,7 @@ _LOADERS = frozenset({"_frozen_importlib", "_frozen_importlib_external", "zipimp
 class Written(msgspec.Struct, frozen=True):
     """What stands in a module's code."""
 
-    texts: frozenset[str] = frozenset()
-    """Texts that could be a log line: a single word is none, since a value could be equal to it by chance."""
+    strings: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     """Of functions, classes, attributes and keywords; ``Class.NAME`` of what a class defines."""
 
@@ -84,8 +83,7 @@ def _listed(name: str) -> Written:
         noted = import_module(f"{package}.{TEXTS_MODULE}" if dot or _is_package(package) else TEXTS_MODULE)
     except ImportError:
         return _NOTHING
-    texts, names = noted.TEXTS.get(name, ()), noted.NAMES.get(name, ())
-    return Written(frozenset(filter(is_text, texts)), frozenset(names))
+    return Written(frozenset(noted.TEXTS.get(name, ())), frozenset(noted.NAMES.get(name, ())))
 
 
 def _is_package(name: str) -> bool:
@@ -94,17 +92,21 @@ def _is_package(name: str) -> bool:
 
 def written_in_code(code: CodeType) -> Written:
     """Return what stands in ``code`` and the code inside it."""
-    texts: set[str] = set()
     names: set[str] = set()
     defined: set[str] = set()
     for inner in codes_in(code):
         names.update(inner.co_names, inner.co_varnames, (inner.co_name,))
         if "__qualname__" in inner.co_names:  # the body of a class
             defined.update(f"{inner.co_qualname}.{name}" for name in inner.co_names)
-        for text in _texts(inner.co_consts):
-            (texts if is_text(text) else names).add(text)
-    names = {name for name in names if name.isidentifier() or name[:1] == "<"}
-    return Written(frozenset(texts), frozenset(names | defined))
+    strings = frozenset(strings_in(code))
+    names = {name for name in names | strings if name.isidentifier() or name[:1] == "<"}
+    return Written(strings, frozenset(names | defined))
+
+
+def strings_in(code: CodeType) -> Iterator[str]:
+    """Yield the string constants of ``code`` and the code inside it."""
+    for inner in codes_in(code):
+        yield from filter(_is_short, _strings(inner.co_consts))
 
 
 def codes_in(code: CodeType) -> Iterator[CodeType]:
@@ -116,17 +118,24 @@ def codes_in(code: CodeType) -> Iterator[CodeType]:
         waiting += [constant for constant in inner.co_consts if type(constant) is CodeType]
 
 
-def _texts(constants: Iterable[object]) -> Iterator[str]:
+def _strings(constants: Iterable[object]) -> Iterator[str]:
     for constant in constants:
         if type(constant) is str:
             yield constant
         elif type(constant) in (tuple, frozenset):
-            yield from _texts(constant)  # type: ignore[arg-type] # mypy does not narrow by type()
+            yield from _strings(constant)  # type: ignore[arg-type] # mypy does not narrow by type()
+
+
+def _is_short(text: str) -> bool:
+    return 0 < len(text) <= LONGEST
 
 
 def is_text(text: str) -> bool:
-    """Whether ``text`` can be a log line: several words on one line, or a place for a value."""
-    return len(text) <= LONGEST and "\n" not in text and (" " in text.strip() or "%" in text or "{" in text)
+    """Whether a constant can be a log line: several words, or a place for a value.
+
+    A single word cannot, since a value could be equal to it by chance.
+    """
+    return " " in text.strip() or "%" in text or "{" in text
 
 
 # ---------------------------------------------------------------- names

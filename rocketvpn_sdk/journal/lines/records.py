@@ -6,7 +6,6 @@ import builtins
 import logging
 import re
 import sys
-from collections.abc import Container
 from pathlib import PurePath
 from typing import Any
 
@@ -31,11 +30,14 @@ class WarningLine(PrivateValue):
 
     kind: str
     place: str
-    line: Line
+    said: str
+    module: dict[str, Any]
+    texts: Texts
 
     def text(self, key: bytes | None) -> str:
         """Return its class, text and place."""
-        return f"{self.kind}: {self.line.text(key)} [{self.place}]"
+        del key
+        return f"{self.kind}: {self.texts.of_module(self.said, self.module)} [{self.place}]"
 
 
 class QueuedLine(PrivateValue):
@@ -62,46 +64,45 @@ class QueuedLine(PrivateValue):
         return f"{self.line} {self.failure.text(None)}"
 
 
-def line_of(record: logging.LogRecord, texts: Texts, words: Container[str]) -> PrivateValue:
+def line_of(record: logging.LogRecord, texts: Texts) -> PrivateValue:
     """Return the line of ``record``, without its values.
 
     Args:
         record: as it comes, on the thread that made it.
         texts: the journal's.
-        words: the policy's vocabulary.
     """
     text, arguments = record.msg, record.args
     if type(text) is not str:
-        return _of_object(record, texts, words)
+        return _of_object(record, texts)
     if record.name == _WARNINGS:
         return _warning(text, arguments, texts)
     code = caller_of(record)
     if not arguments:
         if "extra" in record.__dict__ and (call := loguru_call()) is not None:
-            return _styled(call.text, call.arguments, call.named, "{", code, texts, words)
+            return _styled(call.text, call.arguments, call.named, "{", code, texts)
         return Line(text[: LONGEST_TEXT + 1], None, code, texts)
     text = text[: LONGEST_TEXT + 1]
-    parts, later = parts_of(text, arguments, words)
+    parts, later = parts_of(text, arguments, texts.words)
     return Line(text, parts, code, texts, later=later)
 
 
-def structured_line(event: dict[Any, Any], code: Code | None, texts: Texts, words: Container[str]) -> Line:
+def structured_line(event: dict[Any, Any], code: Code | None, texts: Texts) -> Line:
     """Return the line of a structlog event: its text, and the other values by their names."""
     text, arguments = dict.get(event, "event"), dict.get(event, "positional_args")
     fields: list[tuple[str, Part]] = [
-        (name, masked(value, words))
+        (name, masked(value, texts.words))
         for name, value in list(dict.items(event))[:_MOST_FIELDS]
         if type(name) is str and len(name) < 64 and name[0:1] != "_" and name not in _NOT_FIELDS
     ]
     if type(text) is not str:
         text, arguments = "%s", (text,)
     text = text[: LONGEST_TEXT + 1]
-    parts, later = parts_of(text, arguments, words) if arguments else (None, False)
+    parts, later = parts_of(text, arguments, texts.words) if arguments else (None, False)
     later = later or any(isinstance(part, Later) for _, part in fields)
     return Line(text, parts, code, texts, fields=tuple(fields), later=later)
 
 
-def _of_object(record: logging.LogRecord, texts: Texts, words: Container[str]) -> PrivateValue:
+def _of_object(record: logging.LogRecord, texts: Texts) -> PrivateValue:
     """Return the line of a message that is no text: an exception, an event, or a text with a style of its own."""
     message: Any = record.msg
     kind = type(message)
@@ -109,32 +110,30 @@ def _of_object(record: logging.LogRecord, texts: Texts, words: Container[str]) -
         return message
     code = caller_of(record)
     if kind is dict and "event" in message:
-        return structured_line(message, code, texts, words)
+        return structured_line(message, code, texts)
     own: Any = getattr(message, "__dict__", None) if "fmt" in getattr(message, "__dict__", ()) else None
     if type(own) is dict and type(own["fmt"]) is str:  # the classes of the logging cookbook
         style = "{" if "args" in own else "$"
-        return _styled(own["fmt"], own.get("args", ()), own.get("kwargs", {}), style, code, texts, words)
-    parts, later = parts_of("%s", (message,), words)
+        return _styled(own["fmt"], own.get("args", ()), own.get("kwargs", {}), style, code, texts)
+    parts, later = parts_of("%s", (message,), texts.words)
     return Line("%s", parts, code, texts, later=later)
 
 
-def _styled(
-    text: Any, arguments: Any, named: Any, style: str, code: Code | None, texts: Texts, words: Container[str]
-) -> Line:
+def _styled(text: Any, arguments: Any, named: Any, style: str, code: Code | None, texts: Texts) -> Line:
     """Return the line of a text with values by place and by name."""
     if type(text) is not str:
-        parts, later = parts_of("%s", (text,), words)
+        parts, later = parts_of("%s", (text,), texts.words)
         return Line("%s", parts, code, texts, later=later)
     text = text[: LONGEST_TEXT + 1]
     if not arguments and not named:
         return Line(text, None, code, texts)
     if named and not arguments:
-        parts, later = parts_of(text, named, words)
+        parts, later = parts_of(text, named, texts.words)
     else:
         values = tuple(arguments) if type(arguments) in (list, tuple) else ()
-        parts, later = parts_of(text, values, words)
+        parts, later = parts_of(text, values, texts.words)
         if named and parts is not None:
-            by_name, later_too = parts_of(text, named, words)
+            by_name, later_too = parts_of(text, named, texts.words)
             parts = {**{str(number): part for number, part in enumerate(parts)}, **(by_name or {})}  # type: ignore[dict-item] # of a tuple
             later = later or later_too
     return Line(text, parts, code, texts, style=style, later=later)
@@ -150,8 +149,8 @@ def _warning(text: str, arguments: Any, texts: Texts) -> PrivateValue:
     kind = match["kind"]
     known = getattr(builtins, kind, None)
     kind = kind if isinstance(known, type) and issubclass(known, Warning) else "Warning"
-    line = Line(match["text"], None, (None, module), texts)
-    return WarningLine(kind, f"{PurePath(match['file']).name}:{match['line']}", line)
+    place = f"{PurePath(match['file']).name}:{match['line']}"
+    return WarningLine(kind, place, match["text"], module, texts)
 
 
 def _module_of(file: str) -> dict[str, Any] | None:

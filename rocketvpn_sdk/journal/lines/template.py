@@ -92,7 +92,7 @@ def _quick(place: _Place) -> str:
 
 def _value(values: Values, key: str | int) -> object:
     if isinstance(values, Mapping):
-        return values.get(key, MISSING) if isinstance(key, str) else "[dict]"
+        return values.get(str(key), MISSING if isinstance(key, str) else "[dict]")
     return values[key] if isinstance(key, int) and key < len(values) else MISSING
 
 
@@ -106,9 +106,10 @@ def _one(place: _Place, value: object) -> str:
     return place.hint if place.hint and value == TEXT else str(value)
 
 
-def _hint(before: str) -> str:
+def _hint(before: str, key: str | int) -> str:
     word = _LAST_WORD.search(before[-40:])
-    return _HINT_OF.get(word[1].lower(), "") if word else ""
+    said = _HINT_OF.get(word[1].lower(), "") if word else ""
+    return said or (_HINT_OF.get(key.lower(), "") if isinstance(key, str) else "")
 
 
 def _literal(text: str) -> Iterator[_Place]:
@@ -126,7 +127,7 @@ def _percent(text: str) -> Iterator[_Place]:
             continue
         number += (match["width"] == "*") + (match["digits"] == "*")  # their values are not looked at
         key: str | int = number if match["key"] is None else match["key"]
-        yield _Place(before, key, _percent_spec(match), _hint(before))
+        yield _Place(before, key, _percent_spec(match), _hint(before, key))
         number += match["key"] is None
         before = ""
     yield _Place(before + text[done:], -1, "", "")
@@ -154,7 +155,7 @@ def _braces(text: str) -> Iterator[_Place]:
         if root != name:
             before += "[object]"  # a part of a value: nobody looks into it
             continue
-        yield _Place(before, key, f"{{{spec}" if spec and _SPEC.fullmatch(spec) else "", _hint(before))
+        yield _Place(before, key, f"{{{spec}" if spec and _SPEC.fullmatch(spec) else "", _hint(before, key))
         before = ""
     yield _Place(before, -1, "", "")
 
@@ -168,6 +169,7 @@ def _dollars(text: str) -> Iterator[_Place]:
         if match["escaped"]:
             before += "$"
             continue
-        yield _Place(before, match["named"] or match["braced"], "", _hint(before))
+        key = match["named"] or match["braced"]
+        yield _Place(before, key, "", _hint(before, key))
         before = ""
     yield _Place(before + text[done:], -1, "", "")

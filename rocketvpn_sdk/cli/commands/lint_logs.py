@@ -14,7 +14,7 @@ from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
 from rocketvpn_sdk.cli.problems import CommandError
-from rocketvpn_sdk.journal.lines.lint import Finding, lint, written
+from rocketvpn_sdk.journal.lines.lint import LogCall, lint, written
 from rocketvpn_sdk.journal.lines.modules import TEXTS_MODULE, Written
 
 _HEAD = '''"""The texts of this app's log lines, for where it is compiled: written by `rocketvpn lint-logs --write`."""
@@ -46,7 +46,11 @@ def lint_logs(
         target.chmod(0o644)  # source code, as what is beside it
     document = {
         "files": len(sources),
-        "findings": [{"file": str(path), **each._asdict()} for path, findings in found.items() for each in findings],
+        "findings": [
+            {"file": str(path), "line": each.line, "what": each.what, "rewrite": each.rewrite}
+            for path, findings in found.items()
+            for each in findings
+        ],
         "texts": sum(len(each.strings) for each in texts.values()),
         "written": str(target) if write else None,
     }
@@ -109,7 +113,7 @@ def _module(texts: dict[str, Written]) -> bytes:
     return "".join(lines).encode("utf-8")
 
 
-def _show(out: Out, found: dict[Path, tuple[Finding, ...]], target: Path | None) -> None:
+def _show(out: Out, found: dict[Path, tuple[LogCall, ...]], target: Path | None) -> None:
     number = 0
     for path, findings in found.items():
         for each in findings:

@@ -14,7 +14,7 @@ _LOGGER = re.compile(r"log(?:ger|ging)?s?\b|_log(?:ger)?$|^log", re.IGNORECASE)
 _PLACE = re.compile(r"%(?!%)")
 
 
-class Finding(NamedTuple):
+class LogCall(NamedTuple):
     """A log call whose text is made of values."""
 
     line: int
@@ -23,13 +23,13 @@ class Finding(NamedTuple):
     """The call as it should be; empty: it takes a person to say."""
 
 
-def lint(source: str) -> tuple[Finding, ...]:
+def lint(source: str) -> tuple[LogCall, ...]:
     """Return the log calls in ``source`` whose text is an f-string, concatenated, or formatted before the call.
 
     Raises:
         SyntaxError: it is no Python.
     """
-    found = [_finding(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    found = [_log_call(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return tuple(sorted(each for each in found if each is not None))
 
 
@@ -46,7 +46,7 @@ def written(source: str, name: str) -> Written:
     return Written(texts, frozenset(name for name in found.names if "." in name or name in functions))
 
 
-def _finding(call: ast.Call) -> Finding | None:
+def _log_call(call: ast.Call) -> LogCall | None:
     function = call.func
     if not isinstance(function, ast.Attribute) or function.attr not in _METHODS or not _is_logger(function.value):
         return None
@@ -63,7 +63,7 @@ def _finding(call: ast.Call) -> Finding | None:
         template, arguments = made
         new = ast.Call(function, [*call.args[:place], ast.Constant(template), *arguments], call.keywords)
         rewrite = ast.unparse(new)
-    return Finding(call.lineno, what, rewrite)
+    return LogCall(call.lineno, what, rewrite)
 
 
 def _is_logger(node: ast.expr) -> bool:

@@ -83,7 +83,7 @@ def private(value: object) -> Private:
 def hashed(value: object) -> Hashed:
     """Return ``value`` marked as one to be recognised: the journal keeps a keyed hash of its text.
 
-    Equal values have equal hashes while the key lasts (at most a week, less if the policy keeps log lines for a shorter
-    time), on this device alone. The key is destroyed with the lines. Other handlers show ``[hashed]``.
+    Equal values have equal hashes within an epoch of the log (a day, if lines are kept for 14 days), on this device
+    alone. The key is destroyed with the lines. Other handlers show ``[hashed]``.
     """
     return Hashed(value)

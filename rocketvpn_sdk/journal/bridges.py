@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import sys
 from typing import Any
 
@@ -16,27 +15,36 @@ from rocketvpn_sdk.journal.lines.records import QueuedLine, line_of, structured_
 _LEVEL_OF = {"warn": logging.WARNING, "exception": logging.ERROR, "fatal": logging.CRITICAL, "failure": logging.ERROR}
 
 
-class PrivateQueueHandler(logging.handlers.QueueHandler):
+class PrivateQueueHandler(logging.Handler):
     """Puts lines into a queue of this process, private already: nothing behind the queue sees a value of theirs.
 
     ``logging.handlers.QueueHandler`` formats a line first, so that nobody can tell its text from its values any more.
+    A ``QueueListener`` takes them from there. What the queue does not take is counted in ``failed``.
     """
 
     def __init__(self, queue: Any, handler: JournalHandler) -> None:
-        super().__init__(queue)
+        super().__init__(handler.level)
+        self.queue = queue
         self._to = handler
-        self.setLevel(handler.level)
+        self.failed = 0
 
-    def prepare(self, record: logging.LogRecord) -> Any:
-        """Return a copy of ``record`` with a private line for its text, and for its exception."""
-        texts = self._to.texts
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue a copy of ``record`` with a private line for its text, and for its exception."""
+        try:
+            self.queue.put_nowait(self._private(record))
+        except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
+            self.failed += 1
+
+    def _private(self, record: logging.LogRecord) -> logging.LogRecord:
+        instead: dict[str, Any] = {"args": None, "exc_info": None, "exc_text": None, "stack_info": None}
+        texts, found = self._to.texts, record.exc_info
         if texts is None:
-            return super().prepare(record)
-        line = line_of(record, texts)
-        found = record.exc_info
-        if isinstance(found, tuple) and found[1] is not None:
-            line = QueuedLine(line, traceback_of(found[1], found[2], texts))
-        instead = {"msg": line, "args": None, "exc_info": None, "exc_text": None, "stack_info": None}
+            instead.update(msg=record.getMessage(), exc_info=found)
+        else:
+            line = line_of(record, texts)
+            if isinstance(found, tuple) and found[1] is not None:
+                line = QueuedLine(line, traceback_of(found[1], found[2], texts))
+            instead["msg"] = line
         return logging.makeLogRecord({**vars(record), **instead})
 
 

@@ -294,13 +294,13 @@ class Journal:
             raise ValueRefused(name="level", problem="it must be a number, or one of logging's names") from None
 
     def queue_handler(self, queue: Any, level: int | str = 0) -> PrivateQueueHandler:
-        """Return a ``logging.handlers.QueueHandler`` that keeps a line's text and values apart until ``handler``.
+        """Return a handler that queues lines, with their texts and what is left of their values kept apart.
 
-        Put it in the place of the stock one, which formats each line first. What is in ``queue`` holds no values: other
-        handlers behind the same queue see the private line.
+        Put it in the place of ``logging.handlers.QueueHandler``, which formats each line first. What is in ``queue``
+        holds no values: other handlers behind the same queue see the private line.
 
         Args:
-            queue: of this process, as ``QueueHandler`` takes one.
+            queue: of this process; it has ``put_nowait``.
             level: as for any handler.
 
         Raises:

@@ -20,6 +20,8 @@ NAME_FIELD = "event_name"
 """The field of the policy that says how long an event's name is kept, where it has one."""
 _BOUNDED = frozenset({int, Line})
 """Types of values that are never long."""
+_LINE = "message"
+"""The field of a log line's text."""
 _NO_TIME = Duration("PT0S")
 
 
@@ -37,6 +39,7 @@ class CompiledEvent:
         self.purpose = shape.purpose
         self._scrubber = scrubber
         self.fields = tuple(field for field, _ in shape.fields)
+        self._line = self.fields.index(_LINE) if _LINE in self.fields else None
         self.allowed = False
         self.checked_from = math.inf
         """When ``allowed`` was asked last, in seconds since the epoch."""
@@ -59,7 +62,7 @@ class CompiledEvent:
         # A record has one life: that of its shortest-lived field.
         self.retention = min((time for time in times if time is not None), default=_NO_TIME)
         self._coarsen, *minimisers = (_strictest(versions, self._scrubber) for versions in declared)
-        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(zip(self.fields, minimisers, strict=True))
+        self._steps: tuple[Minimiser, ...] = tuple(minimisers)
         self._coarse = 0.0
         self._coarse_from = math.inf
         transforms = {field.transform.name for versions in declared for field in versions}
@@ -93,18 +96,18 @@ class CompiledEvent:
 
     def holds_hash(self, values: tuple[Any, ...]) -> bool:
         """Whether a value is to be hashed with the partition's key."""
-        for value in values:
-            kind = type(value)  # most lines are plain: what is quick to see comes first
-            if kind is Line:
-                if value.later and value.needs_key:
-                    return True
-            elif kind is not str and issubclass(kind, PrivateValue) and value.needs_key:
-                return True
-        return False
+        if self._line is None:
+            return False
+        line = values[self._line]
+        if type(line) is Line and not line.later:  # most are
+            return False
+        return isinstance(line, PrivateValue) and line.needs_key
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
         """Return what is kept of ``values``; a pseudonym without its ``key`` is not kept at all."""
-        return {field: minimise(value, key) for (field, minimise), value in zip(self._steps, values, strict=True)}
+        return dict(
+            zip(self.fields, [step(value, key) for step, value in zip(self._steps, values, strict=True)], strict=True)
+        )
 
     def coarsen(self, now: float) -> float:
         """Return the time that is kept for a record made at ``now``."""

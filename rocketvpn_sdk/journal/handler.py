@@ -17,7 +17,7 @@ from rocketvpn_sdk.journal.lines.records import line_of
 if TYPE_CHECKING:
     from rocketvpn_sdk.journal.journal import Journal
 
-_OWN = "rocketvpn_sdk."
+_OWN = "rocketvpn_sdk"
 _LEVELS = (
     (logging.CRITICAL, "CRITICAL"),
     (logging.ERROR, "ERROR"),
@@ -60,13 +60,15 @@ class JournalHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take over ``record``, to be sealed in a moment; from ERROR on, wait for that."""
-        if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
+        name = record.name
+        if type(name) is str and name.startswith(_OWN) and f"{name}.".startswith(f"{_OWN}."):
             return
         reentrancy = self._journal.reentrancy
-        if reentrancy.now or reentrancy.recording >= _DEEPEST_LINE:
+        before = reentrancy.recording
+        if before >= _DEEPEST_LINE or reentrancy.now:
             self.failed += 1
             return
-        reentrancy.recording += 1
+        reentrancy.recording = before + 1
         try:
             if self.texts is None:
                 line, error = _scrubbed(record)
@@ -78,7 +80,7 @@ class JournalHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
-            reentrancy.recording -= 1
+            reentrancy.recording = before
 
     def take(self, level: int, name: str, line: Any, error: Any) -> None:
         """Hand one line over: its level, the logger's name, and what is to be minimised of text and exception."""

@@ -61,7 +61,7 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
     def minimise(value: object, key: bytes | None) -> str | None:
         if value is None:
             return None
-        if isinstance(value, PrivateValue):  # nothing personal is left in its text
+        if type(value) is not str and isinstance(value, PrivateValue):  # nothing personal is left in its text
             said = settled(value, key)
             return None if matches else said if len(said) <= limit else cut(said, limit)
         text = value if type(value) is str and value.isascii() else plain_text(value)

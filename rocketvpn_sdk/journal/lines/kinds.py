@@ -10,7 +10,6 @@ import decimal
 import enum
 import fractions
 import ipaddress
-import math
 import re
 import uuid
 from collections.abc import Container
@@ -105,7 +104,7 @@ def masked(value: object, words: Container[str]) -> Part:
 
 def rounded(value: float) -> float:
     """Return ``value`` with three digits."""
-    return float(f"{value:.3g}") if math.isfinite(value) else value
+    return float(f"{value:.3g}")
 
 
 def _other(value: Any, kind: type) -> Part:

@@ -46,7 +46,7 @@ class Settled(PrivateValue):
         return self.texts.without_known(self.said)
 
 
-class Line(PrivateValue):
+class Line(PrivateValue, gc=False):
     """A log line."""
 
     template: str
@@ -196,11 +196,14 @@ def parts_of(text: str, arguments: Any, words: Container[str]) -> tuple[Parts, b
         words: the policy's vocabulary.
     """
     if type(arguments) is tuple:
-        parts = tuple([masked(value, words) for value in arguments[:_MOST_ARGUMENTS]])
-        for part in parts:
+        later = False
+        parts: list[Part] = []
+        for value in arguments[:_MOST_ARGUMENTS]:
+            part = masked(value, words)
             if type(part) not in _PLAIN:
-                return parts, True
-        return parts, False
+                later = True
+            parts.append(part)
+        return tuple(parts), later
     if type(arguments) is dict:
         named = {
             name: masked(value, words)

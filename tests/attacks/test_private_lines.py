@@ -16,6 +16,7 @@ from support.personal import found_in
 
 from rocketvpn_sdk import Config, RocketVPN, hashed, public
 from rocketvpn_sdk.journal.lines import modules
+from rocketvpn_sdk.journal.lines.values import PrivateValue
 from rocketvpn_sdk.testing import MemorySecrets
 
 ADDRESS = ".".join(("203", "0", "113", "77"))  # so that no code has it as a constant
@@ -280,6 +281,17 @@ def test_attack_a_message_that_is_such_a_value(rocket: RocketVPN, log: logging.L
     log.info(Word("the tunnel is up"))
     said = kept(rocket)
     assert len(said) + log.handlers[0].failed == 9  # type: ignore[attr-defined]
+
+
+def test_attack_a_message_that_claims_to_be_private_already(rocket: RocketVPN, log: logging.Logger) -> None:
+    class Line(PrivateValue):
+        def text(self, key: bytes | None) -> str:
+            return NAME
+
+    Line.__module__ = "rocketvpn_sdk.journal.lines.line"
+    log.info(Line())
+    log.info("as a value: %s", Line())
+    assert kept(rocket) == ["[object]", "as a value: [object]"]
 
 
 def test_attack_arguments_that_are_no_dict(rocket: RocketVPN, log: logging.Logger) -> None:

@@ -64,7 +64,7 @@ class Frame(NamedTuple):
         return f"{file}:{self.line} {self.code.co_name if self.code.co_name in written.names else '?'}"
 
 
-class Failure(Later, frozen=True):
+class ErrorPart(Later, frozen=True):
     """An exception, as an argument or as a cause."""
 
     kind: Any
@@ -87,7 +87,7 @@ class Failure(Later, frozen=True):
 class Traceback(PrivateValue):
     """An exception with its causes and the lines it went through."""
 
-    causes: tuple[Failure, ...]
+    causes: tuple[ErrorPart, ...]
     frames: tuple[Frame, ...]
     texts: Texts
 
@@ -97,7 +97,7 @@ class Traceback(PrivateValue):
         return f"{said} [{' < '.join(frame.said() for frame in self.frames)}]"
 
 
-def failure_of(error: BaseException, words: Container[str] = _NO_WORDS) -> Failure:
+def failure_of(error: BaseException, words: Container[str] = _NO_WORDS) -> ErrorPart:
     """Return what is left of ``error``, without asking its class."""
     from rocketvpn_sdk.journal.lines.kinds import OBJECT, masked  # they mask exceptions by this function
 
@@ -109,7 +109,7 @@ def failure_of(error: BaseException, words: Container[str] = _NO_WORDS) -> Failu
     )
     text = first if type(first) is str and len(first) <= _LONGEST else None
     frames = _frames(_trace_of(error))
-    return Failure(type(error), text, parts, frames[-1] if frames else None)
+    return ErrorPart(type(error), text, parts, frames[-1] if frames else None)
 
 
 def traceback_of(error: BaseException, trace: TracebackType | None, texts: Texts) -> Traceback:

@@ -17,7 +17,7 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any
 
-from rocketvpn_sdk.journal.lines.later import Hash, Known, Later, Member, TypeName
+from rocketvpn_sdk.journal.lines.later import Hash, Later, Member, PublicText, TypeName
 from rocketvpn_sdk.journal.lines.marks import Hashed, Private, Public
 
 LARGEST = 10**6
@@ -132,7 +132,7 @@ def _shown(value: Any) -> Part:
     if value is None or type(value) in (int, float, bool):
         return value if type(value) is not int or value.bit_length() < LONGEST_PUBLIC else NUMBER
     text = _text_of(value)
-    return OBJECT if text is None else Known(text[:LONGEST_PUBLIC])
+    return OBJECT if text is None else PublicText(text[:LONGEST_PUBLIC])
 
 
 def _text_of(value: Any) -> str | None:

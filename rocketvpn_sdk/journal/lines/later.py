@@ -32,7 +32,7 @@ class Later(msgspec.Struct, frozen=True):
         raise NotImplementedError
 
 
-class Known(Later, frozen=True):
+class PublicText(Later, frozen=True):
     """A public text, from which what the device knows is still taken out."""
 
     text: str

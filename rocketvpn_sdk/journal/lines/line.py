@@ -1,7 +1,8 @@
 """A log line on its way: its text and where that stands in the code, and what is left of its arguments.
 
-The app's thread makes it, and keeps none of its values. The thread that seals asks the module's code whether the text
-is a constant of it, and puts both together.
+The app's thread makes it. Of its values it keeps no more than what will be stored, but for texts that are to be hashed,
+public texts, and the only argument of an exception: those are settled by the thread that seals, within a second. That
+thread also asks the module's code whether the text is a constant of it, and puts all together.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Line(PrivateValue, gc=False):
         return self.text(None)
 
 
-class _Known(msgspec.Struct):
+class _CodeTexts(msgspec.Struct):
     """What is known of a code object."""
 
     code: CodeType
@@ -94,7 +95,7 @@ class Texts:
         self._scrubber = scrubber
         self.words: frozenset[str] = frozenset()
         """The vocabulary that every version of the policy in force declares."""
-        self._by_code: dict[int, _Known] = {}
+        self._by_code: dict[int, _CodeTexts] = {}
         self._clean: dict[str, int] = {}
         """Constants in which nothing known stands, with ``Known.changes`` of then."""
 
@@ -145,7 +146,7 @@ class Texts:
         self._clean[template] = changes
         return text
 
-    def _known(self, code: Code | None) -> _Known | None:
+    def _known(self, code: Code | None) -> _CodeTexts | None:
         if code is None:
             return None
         own, namespace = code
@@ -154,10 +155,10 @@ class Texts:
             if len(self._by_code) >= _MOST_PLACES_IN_CODE:
                 self._by_code.clear()
             written = modules.written_in(namespace)
-            found = self._by_code[id(own)] = _Known(own, written, {}, pieces_of(own, written))
+            found = self._by_code[id(own)] = _CodeTexts(own, written, {}, pieces_of(own, written))
         return found
 
-    def _template(self, line: Line, known: _Known | None) -> Template | None:
+    def _template(self, line: Line, known: _CodeTexts | None) -> Template | None:
         """Return the template of a constant; ``None``: the text is none, as far as anybody can tell."""
         if known is None:
             return None

@@ -57,7 +57,9 @@ def _written(module: ModuleType, name: str) -> Written:
         if "__compiled__" in vars(module):
             return _listed(name)
         code = _code_of(module, name)
-        return _listed(name) if code is None else written_in_code(code)
+        if code is not None:
+            return written_in_code(code)
+        return _listed(name) if getattr(sys, "frozen", False) else _NOTHING  # a frozen app's first script
     except Exception:  # noqa: BLE001 - a loader may raise anything; what it does not give is not known
         return _NOTHING
 

@@ -106,17 +106,27 @@ def _of_object(record: logging.LogRecord, texts: Texts) -> PrivateValue:
     """Return the line of a message that is no text: an exception, an event, or a text with a style of its own."""
     message: Any = record.msg
     kind = type(message)
-    if isinstance(message, PrivateValue) and kind.__module__.startswith(__package__ or ""):
-        return message
+    if kind in (Line, QueuedLine, WarningLine):  # it comes through a queue; a class derived from them is no such line
+        private: PrivateValue = message
+        return private
     code = caller_of(record)
     if kind is dict and "event" in message:
         return structured_line(message, code, texts)
-    own: Any = getattr(message, "__dict__", None) if "fmt" in getattr(message, "__dict__", ()) else None
-    if type(own) is dict and type(own["fmt"]) is str:  # the classes of the logging cookbook
+    own = _attributes(message)
+    if type(own.get("fmt")) is str:  # the classes of the logging cookbook
         style = "{" if "args" in own else "$"
         return _styled(own["fmt"], own.get("args", ()), own.get("kwargs", {}), style, code, texts)
     parts, later = parts_of("%s", (message,), texts.words)
     return Line("%s", parts, code, texts, later=later)
+
+
+def _attributes(message: Any) -> dict[str, Any]:
+    """Return what is set on ``message``, without asking its class."""
+    try:
+        own: Any = object.__getattribute__(message, "__dict__")
+    except AttributeError:
+        return {}
+    return own if type(own) is dict else {}
 
 
 def _styled(text: Any, arguments: Any, named: Any, style: str, code: Code | None, texts: Texts) -> Line:

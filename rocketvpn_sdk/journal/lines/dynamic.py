@@ -15,15 +15,15 @@ from rocketvpn_sdk.journal.lines import modules
 from rocketvpn_sdk.journal.lines.kinds import LARGEST, kind_of, rounded
 
 _MOST_PIECES = 256
-_WORDLIKE = re.compile(r"[^\W\d_]{2}")
-_PLACES = re.compile(r"%(?:\([^()]*\))?[#0\- +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z]|\{[^{}]*\}")
-_QUOTED = re.compile(r"""(?<![\w\]])(?:[bru]{0,2}'((?:[^'\\\n]|\\.)*+)'|[bru]{0,2}"((?:[^"\\\n]|\\.)*+)")(?!\w)""")
-_MASKED = re.compile(
+_WORDLIKE = r"[^\W\d_]{2}"
+_PLACES = r"%(?:\([^()]*\))?[#0\- +]*[\d*]*(?:\.[\d*]+)?[a-zA-Z]|\{[^{}]*\}"
+_QUOTED = r"""(?<![\w\]])(?:[bru]{0,2}'((?:[^'\\\n]|\\.)*+)'|[bru]{0,2}"((?:[^"\\\n]|\\.)*+)")(?!\w)"""
+_MASKED = (
     r"\[(?:bytes|dict|email|error|hashed|host|ip|key|list|mac|member|missing|number|object|path|private|removed|secret"
     r"|ssid|text|time|token|url|user|uuid)\]"
 )
-_INTEGER = re.compile(r"[+-]?\d{1,7}")
-_FLOAT = re.compile(r"[+-]?\d{1,12}\.\d{1,20}(?:e[+-]?\d{1,3})?")
+_INTEGER = r"[+-]?\d{1,7}"
+_FLOAT = r"[+-]?\d{1,12}\.\d{1,20}(?:e[+-]?\d{1,3})?"
 _EDGES = " \t\n,;:.!?()[]{}<>=/|\"'"
 
 Pieces = re.Pattern[str] | None
@@ -34,13 +34,13 @@ def pieces_of(code: CodeType, written: modules.Written) -> Pieces:
 
     A piece has a space or a mark in it: a value could be equal to a single word by chance.
     """
-    found = {piece for text in modules.strings_in(code) if text in written.strings for piece in _PLACES.split(text)}
+    found = {piece for text in modules.strings_in(code) if text in written.strings for piece in re.split(_PLACES, text)}
     pieces = sorted((piece for piece in found if _is_piece(piece)), key=len, reverse=True)[:_MOST_PIECES]
     return re.compile("|".join(map(re.escape, pieces))) if pieces else None
 
 
 def _is_piece(piece: str) -> bool:
-    return not piece.isidentifier() and _WORDLIKE.search(piece) is not None
+    return not piece.isidentifier() and re.search(_WORDLIKE, piece) is not None
 
 
 def private_text(text: str, pieces: Pieces, words: Container[str], scrub: Callable[[str], str]) -> str:
@@ -54,7 +54,7 @@ def private_text(text: str, pieces: Pieces, words: Container[str], scrub: Callab
     """
     matches = list(pieces.finditer(text)) if pieces else []
     if not matches:
-        return _QUOTED.sub(lambda match: _of_quoted(match, words), scrub(text))
+        return re.sub(_QUOTED, lambda match: _of_quoted(match, words), scrub(text))
     parts: list[str] = []
     done = 0
     for match in matches:
@@ -67,7 +67,7 @@ def _values(text: str, words: Container[str]) -> str:
     """Return what is left of what stands between two pieces; arguments that are masked already stay."""
     parts: list[str] = []
     done = 0
-    for match in _MASKED.finditer(text):
+    for match in re.finditer(_MASKED, text):
         parts += _value(text[done : match.start()], words), match[0]
         done = match.end()
     return "".join((*parts, _value(text[done:], words)))
@@ -75,7 +75,7 @@ def _values(text: str, words: Container[str]) -> str:
 
 def _of_quoted(match: re.Match[str], words: Container[str]) -> str:
     inside = match[1] if match[1] is not None else match[2]
-    if not inside or _MASKED.fullmatch(inside):
+    if not inside or re.fullmatch(_MASKED, inside):
         return match[0]
     return f"'{_value(inside, words)}'"
 
@@ -97,8 +97,8 @@ def _marks(text: str) -> str:
 def _kind(text: str, words: Container[str]) -> str:
     if text in words or text in ("None", "True", "False"):
         return text
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         return text if abs(int(text)) <= LARGEST else "[number]"
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         return str(rounded(float(text)))
     return kind_of(text)

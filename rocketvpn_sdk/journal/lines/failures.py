@@ -6,7 +6,6 @@ out, for they are made of values.
 
 from __future__ import annotations
 
-import dis
 import errno
 from collections import deque
 from pathlib import PurePath
@@ -43,6 +42,8 @@ class Frame(NamedTuple):
         """Whether ``text`` is a constant of the module that stands in the statement at this place."""
         if not modules.is_text(text) or text not in modules.written_in(self.namespace).strings:
             return False
+        import dis  # only where a text is a candidate
+
         instructions = list(dis.get_instructions(self.code))
         here = next((each.positions for each in instructions if each.offset == self.instruction), None)
         if here is None or here.lineno is None or here.end_lineno is None:

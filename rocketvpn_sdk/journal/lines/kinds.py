@@ -5,15 +5,11 @@ A value of a type that is not listed, a subclass of a listed one included, becom
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import enum
-import fractions
-import ipaddress
 import re
-import uuid
+import sys
 from collections.abc import Container
-from pathlib import PurePath
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -29,8 +25,7 @@ _LONGEST_SHAPE = 255
 TEXT, NUMBER, OBJECT, HIDDEN = "[text]", "[number]", "[object]", "[private]"
 
 _HEX = "[0-9A-Fa-f]"
-_SHAPES = re.compile(
-    rf"""(?P<mac>{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}})
+_SHAPES = rf"""(?P<mac>{_HEX}{{2}}(?:[:-]{_HEX}{{2}}){{5}})
     |(?P<ip>\[?(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|(?=[^:]*:[^:]*:){_HEX}{{0,4}}(?::{_HEX}{{0,4}}){{2,7}}
            (?:\d{{0,3}}(?:\.\d{{1,3}}){{3}})?(?:%[\w.-]+)?)\]?(?:[:/]\d{{1,5}})?)
     |(?P<uuid>\{{?{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}\}}?)
@@ -40,9 +35,7 @@ _SHAPES = re.compile(
     |(?P<number>[+-]?\d[\d.,]*)
     |(?P<token>eyJ[\w.-]+)
     |(?P<key>{_HEX}{{16,}}|(?=\D*\d)[A-Za-z0-9+/_-]{{20,}}={{0,2}})
-    |(?P<host>(?:[\w-]+\.)+[^\W\d]{{2,}}\.?(?::\d{{1,5}})?)""",
-    re.VERBOSE | re.DOTALL,
-).fullmatch
+    |(?P<host>(?:[\w-]+\.)+[^\W\d]{{2,}}\.?(?::\d{{1,5}})?)"""
 
 _KINDS: dict[type, str] = {
     bytes: "[bytes]",
@@ -55,31 +48,33 @@ _KINDS: dict[type, str] = {
     dict: "[dict]",
     MappingProxyType: "[dict]",
     complex: NUMBER,
-    decimal.Decimal: NUMBER,
-    fractions.Fraction: NUMBER,
-    datetime.datetime: "[time]",
-    datetime.date: "[time]",
-    datetime.time: "[time]",
-    datetime.timedelta: "[time]",
-    uuid.UUID: "[uuid]",
     Private: HIDDEN,
 }
-_FAMILIES: tuple[tuple[tuple[type, ...], str], ...] = (
-    ((ipaddress.IPv4Address, ipaddress.IPv6Address, ipaddress.IPv4Network, ipaddress.IPv6Network), "[ip]"),
-    ((PurePath,), "[path]"),
-    ((int, float), NUMBER),
-    ((str,), TEXT),
-)
+_LIBRARY: dict[str, tuple[tuple[str, str], ...]] = {
+    "decimal": (("Decimal", NUMBER),),
+    "fractions": (("Fraction", NUMBER),),
+    "uuid": (("UUID", "[uuid]"),),
+    "datetime": (("date", "[time]"), ("time", "[time]"), ("timedelta", "[time]")),
+    "ipaddress": (("IPv4Address", "[ip]"), ("IPv6Address", "[ip]"), ("IPv4Network", "[ip]"), ("IPv6Network", "[ip]")),
+    "pathlib": (("PurePath", "[path]"),),
+}
+"""Classes of Python's library, with what is derived from them; a module that nobody loaded has no values."""
 
 Part = int | float | str | bool | Later | None
 """What stays: a number, a text that holds nothing personal, or what is settled on the thread that seals."""
+
+
+@cache
+def _shapes() -> re.Pattern[str]:
+    """Compile the shapes at their first use, not at import."""
+    return re.compile(_SHAPES, re.VERBOSE | re.DOTALL)
 
 
 def kind_of(text: str) -> str:
     """Return the placeholder for ``text``, by its shape."""
     if len(text) > _LONGEST_SHAPE or text.isalpha():
         return TEXT
-    match = _SHAPES(text)
+    match = _shapes().fullmatch(text)
     return f"[{match.lastgroup}]" if match else TEXT
 
 
@@ -124,7 +119,12 @@ def _other(value: Any, kind: type) -> Part:
         return failure_of(value)
     if issubclass(kind, type) and BaseException in type.mro(value):
         return TypeName(value)
-    return next((placeholder for family, placeholder in _FAMILIES if issubclass(kind, family)), OBJECT)
+    for module, classes in _LIBRARY.items():
+        names = vars(sys.modules[module]) if module in sys.modules else {}
+        for name, placeholder in classes:
+            if isinstance(names.get(name), type) and issubclass(kind, names[name]):
+                return placeholder
+    return NUMBER if issubclass(kind, int | float) else TEXT if issubclass(kind, str) else OBJECT
 
 
 def _shown(value: Any) -> Part:

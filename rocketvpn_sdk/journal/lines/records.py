@@ -17,7 +17,7 @@ from rocketvpn_sdk.journal.lines.values import PrivateValue
 from rocketvpn_sdk.policy.types import LONGEST_TEXT
 
 _WARNINGS = "py.warnings"
-_WARNING = re.compile(r"(?P<file>[^\n]*?):(?P<line>\d{1,7}): (?P<kind>\w{1,100}): (?P<text>[^\n]*)")
+_WARNING = r"(?P<file>[^\n]*?):(?P<line>\d{1,7}): (?P<kind>\w{1,100}): (?P<text>[^\n]*)"
 _MOST_FIELDS = 32
 # What structlog adds by itself; the journal has it in fields of its own, or not at all.
 _NOT_FIELDS = frozenset(
@@ -152,7 +152,7 @@ def _styled(text: Any, arguments: Any, named: Any, style: str, code: Code | None
 def _warning(text: str, arguments: Any, texts: Texts) -> PrivateValue:
     if type(arguments) is tuple and len(arguments) == 1 and type(arguments[0]) is str:
         text = arguments[0]  # as Python wrote it before 3.11
-    match = _WARNING.match(text[: LONGEST_TEXT + 1])
+    match = re.match(_WARNING, text[: LONGEST_TEXT + 1])
     module = _module_of(match["file"]) if match else None
     if match is None or module is None:
         return Line(text[: LONGEST_TEXT + 1], None, None, texts)

@@ -18,8 +18,8 @@ _PERCENT = re.compile(
     r"%(?:\((?P<key>[^()]*)\))?(?P<flags>[#0\- +]*)(?P<width>\*|\d+)?(?:\.(?P<digits>\*|\d+))?[hlL]?"
     r"(?P<kind>[diouxXeEfFgGcrsa%])"
 )
-_DOLLAR = re.compile(r"\$(?:(?P<escaped>\$)|(?P<named>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})", re.ASCII)
-_SPEC = re.compile(r"[<>=^]?[+ -]?#?0?\d{0,2}[,_]?(?:\.\d{1,2})?[bdoxXeEfFgG%]?")
+_DOLLAR = r"\$(?:(?P<escaped>\$)|(?P<named>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})"
+_SPEC = r"[<>=^]?[+ -]?#?0?\d{0,2}[,_]?(?:\.\d{1,2})?[bdoxXeEfFgG%]?"
 _NUMERIC = frozenset("diouxXeEfFgG")
 _LAST_WORD = re.compile(r"([A-Za-z]+)[\s=:('\"\[<]{0,3}$")
 _HINTS = {
@@ -155,7 +155,7 @@ def _braces(text: str) -> Iterator[_Place]:
         if root != name:
             before += "[object]"  # a part of a value: nobody looks into it
             continue
-        yield _Place(before, key, f"{{{spec}" if spec and _SPEC.fullmatch(spec) else "", _hint(before, key))
+        yield _Place(before, key, f"{{{spec}" if spec and re.fullmatch(_SPEC, spec) else "", _hint(before, key))
         before = ""
     yield _Place(before, -1, "", "")
 
@@ -163,7 +163,7 @@ def _braces(text: str) -> Iterator[_Place]:
 def _dollars(text: str) -> Iterator[_Place]:
     done = 0
     before = ""
-    for match in _DOLLAR.finditer(text):
+    for match in re.finditer(_DOLLAR, text, re.ASCII):
         before += text[done : match.start()]
         done = match.end()
         if match["escaped"]:

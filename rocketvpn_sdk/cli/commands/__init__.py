@@ -17,6 +17,7 @@ def _import_all() -> None:
         export,
         guardian,
         journal,
+        lint_logs,
         own_call,
         policy,
         policy_diff,

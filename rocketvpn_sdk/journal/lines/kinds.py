@@ -13,14 +13,18 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from rocketvpn_sdk.journal.lines.later import Hash, Later, Member, PublicText, TypeName
+from rocketvpn_sdk.journal.lines import modules
+from rocketvpn_sdk.journal.lines.later import ErrorPart, Hash, Later, Member, PublicText, TypeName
 from rocketvpn_sdk.journal.lines.marks import Hashed, Private, Public
+from rocketvpn_sdk.journal.lines.places import frames_of
 
 LARGEST = 10**6
 """Integers up to this one stay: counts, ports, status codes and milliseconds; identifiers are longer."""
 LONGEST_PUBLIC = 1024
 """Characters of a value that is marked as public."""
 _LONGEST_SHAPE = 255
+_MOST_OF_ERROR = 8
+"""Arguments kept of an exception."""
 
 TEXT, NUMBER, OBJECT, HIDDEN = "[text]", "[number]", "[object]", "[private]"
 
@@ -114,9 +118,7 @@ def _other(value: Any, kind: type) -> Part:
         name = object.__getattribute__(value, "_name_")
         return Member(kind, name) if type(name) is str else NUMBER
     if issubclass(kind, BaseException):
-        from rocketvpn_sdk.journal.lines.failures import failure_of  # it masks an error's own arguments
-
-        return failure_of(value)
+        return of_error(value, ())
     if issubclass(kind, type) and BaseException in type.mro(value):
         return TypeName(value)
     for module, classes in _LIBRARY.items():
@@ -142,3 +144,16 @@ def _text_of(value: Any) -> str | None:
         return text if type(text) is str else str.__str__(text)
     except Exception:  # noqa: BLE001 - the app's own code may raise anything, RecursionError too
         return None
+
+
+def of_error(error: BaseException, words: Container[str]) -> ErrorPart:
+    """Return what is left of ``error``, without asking its class."""
+    arguments: Any = BaseException.args.__get__(error)  # type: ignore[attr-defined] # a getset descriptor
+    first = arguments[0] if len(arguments) == 1 else None
+    parts = tuple(
+        OBJECT if isinstance(type(value), type) and issubclass(type(value), BaseException) else masked(value, words)
+        for value in arguments[:_MOST_OF_ERROR]
+    )
+    text = first if type(first) is str and len(first) <= modules.LONGEST else None
+    frames = frames_of(vars(BaseException)["__traceback__"].__get__(error))
+    return ErrorPart(type(error), text, parts, frames[-1] if frames else None)

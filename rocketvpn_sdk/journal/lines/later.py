@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import errno
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rocketvpn_sdk.journal.lines import modules
+from rocketvpn_sdk.journal.lines.places import Frame
 from rocketvpn_sdk.policy.minimise import KEY_BYTES, pseudonym
 
 if TYPE_CHECKING:
@@ -93,3 +95,23 @@ def error_name(kind: type) -> str:
         if name is not None:
             return name.removeprefix("builtins.") if issubclass(base, BaseException) else _UNNAMED
     return _UNNAMED
+
+
+class ErrorPart(Later, frozen=True):
+    """An exception, as an argument or as a cause."""
+
+    kind: Any
+    text: str | None
+    """Its only argument, which stays if it is written in the statement that raised it."""
+    parts: tuple[Any, ...]
+    raised: Frame | None
+
+    def settled(self, known: Callable[[str], str], key: bytes | None) -> str:
+        """Return its type, with its text or what is left of its arguments."""
+        name = error_name(self.kind)
+        if self.text is not None and self.raised is not None and self.raised.has_literally(self.text):
+            return f"{name}: {known(self.text)}"
+        said = [part.settled(known, key) if isinstance(part, Later) else str(part) for part in self.parts]
+        if said and issubclass(self.kind, OSError) and type(self.parts[0]) is int:
+            said[0] = f"{said[0]} {errno.errorcode.get(self.parts[0], '')}".rstrip()
+        return f"{name}({', '.join(said)})"

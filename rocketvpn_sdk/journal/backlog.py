@@ -188,6 +188,5 @@ class Backlog:
             self._append(kept.compiled, kept.now, kept.moment, fields)
 
     def _append(self, compiled: CompiledEvent, now: float, moment: float, fields: dict[str, Any]) -> None:
-        record = (compiled.purpose, compiled.name, fields)
-        kept_at = compiled.coarsen(now)
-        self._log.append(compiled.purpose, compiled.retention, record, at=kept_at, now=now, moment=moment)
+        record = (compiled.coarsen(now), now, moment, (compiled.purpose, compiled.name, fields))
+        self._log.extend(compiled.purpose, compiled.retention, (record,))

@@ -53,7 +53,7 @@ class JournalHandler(logging.Handler):
 
         The journal has a lock of its own; holding this one too while records are sealed can deadlock.
         """
-        kept: Any = self.filter(record) if self.filters else True  # since Python 3.12 also a record to use instead
+        kept: Any = self.filter(record)  # a bool; since Python 3.12 also a record to use instead
         if kept:
             self.emit(kept if isinstance(kept, logging.LogRecord) else record)
         return kept

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk import errors
     from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.config import Config
+    from rocketvpn_sdk.entered import Challenge
     from rocketvpn_sdk.journal import Entry, Event, hashed, private, public
     from rocketvpn_sdk.limits import Limits
     from rocketvpn_sdk.maintenance import Status
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets, SecretStore
 
 __all__ = [
+    "Challenge",
     "Config",
     "DeletionConfirmed",
     "DeletionPlan",
@@ -59,6 +61,10 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import client
 
             return client
+        case "Challenge":
+            from rocketvpn_sdk import entered
+
+            return entered
         case "Config":
             from rocketvpn_sdk import config
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from rocketvpn_sdk.changes import Changes
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.consent import CurrentConsents
 from rocketvpn_sdk.context import Context
@@ -81,11 +82,13 @@ class Components(OneHolder):
             vault=vault,
             clock=config.clock,
             limits=config.limits,
-            events=EventBus(config.dispatch),
+            events=EventBus(config.dispatch, config.on),
             permit=Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp),
             queue=Queue(vault, queued, worked=True) if config.background else Queue(vault),
         )
         self.events, self.permit, self.queue = context.events, context.permit, context.queue
+        self.changes = Changes(self.events, self.queue)
+        vault.on_written = self.changes.written
         self.sent = SealedLog(vault, "sent", block_records=32)
         self.watch = self._watch() if config.witness else None
         """What notes the app's other connections; ``None``: the witness is off."""
@@ -145,7 +148,7 @@ class Components(OneHolder):
         """What takes the queue to the server."""
         from rocketvpn_sdk.transport.delivery import QueueDelivery
 
-        return QueueDelivery(self.api, self.queue, self.events)
+        return QueueDelivery(self.api, self.queue)
 
     @_LazyAttribute
     def files(self) -> TrustedFiles:

@@ -110,6 +110,7 @@ class RocketVPN(OneHolder):
         components.journal.unlocked()
         if components.versions.in_force().pending is not None:
             components.policies.announce()
+        components.changes.vault()
         if components.config.background:
             self._maintenance.background.start()
 
@@ -146,6 +147,8 @@ class RocketVPN(OneHolder):
             first, closed = self._closed is None, self._closed or Closed(unsealed=components.unsealed)
             self._closed = closed
             components.vault.close()
+        if first:
+            components.changes.vault()
         if first and closed.unsealed:
             logger.warning("closed, and %d records could not be written", closed.unsealed)
             self.events.emit(closed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from rocketvpn_sdk.arguments import Unfit, kinds_of
 from rocketvpn_sdk.clock import Clock, SystemClock, checked_clock
 from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.errors import ConfigurationError
-from rocketvpn_sdk.events import Dispatch, call_directly
+from rocketvpn_sdk.events import Callback, Dispatch, Notification, call_directly
 from rocketvpn_sdk.files import absolute, path_problem, read_root, why
 from rocketvpn_sdk.journal.event import Event
 from rocketvpn_sdk.limits import Limits
@@ -52,6 +52,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[type[Event]] = ()
     authenticator: Authenticator | None = None
     dispatch: Dispatch = call_directly
+    on: Mapping[type[Notification], Callback] = {}
     log_text: Literal["private", "scrubbed"] = "private"
     never_wait: Sequence[str] = ()
     collect: bool = True
@@ -83,6 +84,8 @@ class Config(_Options, frozen=True):
         policy: a policy or the file of one; default: the one that ships with the SDK.
         events: the app's event classes.
         authenticator: asks the user for an e-mailed code; without one, such calls raise ``AuthenticationRequired``.
+        on: by type of notification, what is called with each; the same as ``rocket.events.subscribe``, before anything
+            happens.
         dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
         log_text: what is kept of log lines. ``private``: a text that is a constant of the calling code stays, and of
             its values numbers, declared words, and what is marked ``public``; other values become their kind.

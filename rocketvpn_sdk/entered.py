@@ -29,15 +29,19 @@ _BEFORE = (r"\D*[:.#=№]", r"\D*\s")
 """What may stand before a number in the same line: words without a digit, up to a sign or a space."""
 _LABEL = r"\D*[:=]"
 
+Problem = Literal["", "malformed", "wrong"]
 
-class Question(wire.Challenge, frozen=True, kw_only=True):
-    """What an authenticator is asked: the server's challenge, and what was wrong with the last answer."""
 
-    problem: Literal["", "malformed", "wrong"] = ""
+class Challenge(wire.CodeChallenge, frozen=True, kw_only=True):
+    """What an authenticator is asked: the server's challenge, and how it went with the last answer."""
+
+    attempt: int = 1
+    """Which answer this asks for, from 1 on."""
+    problem: Problem = ""
     """``malformed``: no code looks like that, so the server was not asked; ``wrong``: the server did not accept it."""
 
 
-Authenticator = Callable[[Question], str | None]
+Authenticator = Callable[[Challenge], str | None]
 """Asks the user for the code that a challenge names; ``None``: the user cancelled."""
 
 

@@ -14,7 +14,7 @@ from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.plain import clean
 from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded, other_encoding
-from rocketvpn_sdk.entered import Authenticator, Question
+from rocketvpn_sdk.entered import Authenticator, Challenge
 from rocketvpn_sdk.errors import AuthenticationFailed, SecretStoreLocked
 from rocketvpn_sdk.vault.folder import is_there
 from rocketvpn_sdk.vault.passphrase import FILE
@@ -101,7 +101,7 @@ WithCode = Annotated[
 def authenticator(code_from: str | None) -> Authenticator | None:
     """Return what answers a challenge: ``code_from`` a file or ``-``, else a person; ``None`` where there is nobody."""
     if code_from is not None:
-        return lambda question: _code_in(code_from, question)
+        return lambda challenge: _code_in(code_from, challenge)
     return _person if at_terminal() else None
 
 
@@ -123,15 +123,15 @@ def confirm(
         raise ConfirmationNeeded("Stopped: it was not confirmed.", advice=stopped)
 
 
-def _person(question: Question) -> str | None:
+def _person(challenge: Challenge) -> str | None:
     """Ask for a code at the terminal."""
-    digits = f"of {question.code_digits} digits " if question.code_digits else ""
+    digits = f"of {challenge.code_digits} digits " if challenge.code_digits else ""
     before = {"malformed": f"No code {digits}looks like that. ", "wrong": "That code was not accepted. "}
-    recovery = " (or your recovery code)" if question.recovery else ""
-    return line(f"{before.get(question.problem, '')}The code that was sent to {question.hint}{recovery}: ") or None
+    recovery = " (or your recovery code)" if challenge.recovery else ""
+    return line(f"{before.get(challenge.problem, '')}The code that was sent to {challenge.hint}{recovery}: ") or None
 
 
-def _code_in(source: str, question: Question) -> str | None:
+def _code_in(source: str, challenge: Challenge) -> str | None:
     """Return the code that is in a file or pipe; ``None``: there is none.
 
     Raises:
@@ -143,8 +143,8 @@ def _code_in(source: str, question: Question) -> str | None:
     except (OSError, ValueError) as error:  # UnicodeDecodeError is a ValueError, and so is a zero character in a name
         problem = f"The code cannot be read from {source} ({type(error).__name__})."
         raise CommandError(problem, exit_code=codes.USAGE) from None
-    if not found and question.problem:
-        cause = f"{question.problem}-code"
+    if not found and challenge.problem:
+        cause = f"{challenge.problem}-code"
         raise AuthenticationFailed(reason=cause, cause=cause)
     return found or None
 

@@ -37,6 +37,7 @@ _REMEDIES: dict[str, str] = {
     "age-unknown": "Say it first: `rocketvpn age --adult` or `rocketvpn age --minor`.",
     "already-bound": "Run `rocketvpn unbind` first, or use another --profile.",
     "certificate-untrusted/trust_store": "Install ca-certificates, or correct SSL_CERT_FILE, and try again.",
+    "authentication-cancelled": "Run it again when you have the code, or say with --code-from where it can be read.",
     "authentication-required": "Run it in a terminal, or say with --code-from where the code can be read.",
     "configuration-invalid": "Correct the settings or the option, and try again.",
     "conflict": "Look at the value that is there now, and correct it again if it is still wrong.",

@@ -34,6 +34,7 @@ Touches: nothing. Start with ``base``.
     │   └── OrderNotFound, OrderExpired, DeviceLimitReached, DeviceExists, DeviceRevoked
     ├── AuthenticationError
     │   ├── AuthenticationRequired
+    │   │   ├── AuthenticationCancelled  … and the user entered none
     │   │   └── AuthenticatorFailed  … and the app could not ask the user
     │   └── AuthenticationFailed, BrowserRequired
     ├── TransportError              between here and the server
@@ -62,6 +63,7 @@ If an error can have several causes, ``cause`` names the one that it had.
 
 from rocketvpn_sdk.errors.account import (
     AlreadyBound,
+    AuthenticationCancelled,
     AuthenticationError,
     AuthenticationFailed,
     AuthenticationRequired,
@@ -155,6 +157,7 @@ __all__ = [
     "AgeUnknown",
     "AlreadyBound",
     "AnswerTooLarge",
+    "AuthenticationCancelled",
     "AuthenticationError",
     "AuthenticationFailed",
     "AuthenticationRequired",

@@ -116,6 +116,15 @@ class AuthenticationRequired(AuthenticationError):
     HINT = "Pass Config(authenticator=...), which is asked for the code."
 
 
+class AuthenticationCancelled(AuthenticationRequired):
+    """The user was asked for the code and entered none; ``sent_to`` is where it went."""
+
+    code = "authentication-cancelled"
+    MESSAGE = "The code that was sent to {sent_to} was not entered."
+    REMEDY = "Try again when you have it."
+    HINT = "Config(authenticator=...) returned None, or a text without anything in it."
+
+
 class AuthenticatorFailed(AuthenticationRequired):
     """``Config(authenticator=...)`` raised something, which is the ``__cause__``, or returned no text; ``problem``."""
 

@@ -109,6 +109,7 @@ class Policies:
             VaultLocked: unlock first.
         """
         self._versions.shown(self._matching(notice), notice.language)
+        self._events.settle(PolicyNotice)
         return notice_of(self._versions.in_force(), notice.language)
 
     def accept(self, notice: PolicyNotice) -> None:
@@ -151,14 +152,17 @@ class Policies:
         self._before_binding()
         if not self._versions.settle():
             return False
+        self._events.settle(PolicyNotice)
         self._after_binding()
         return True
 
     def announce(self) -> None:
-        """Tell the app of a pending version of which something was not shown yet."""
+        """Tell the app of a pending version of which something was not shown yet, now and if it subscribes later."""
         held = self._versions.in_force()
         if held.pending is not None and held.shown_since() is None:
-            self._events.emit(notice_of(held, "en"))
+            self._events.stand(notice_of(held, "en"))
+        else:
+            self._events.settle(PolicyNotice)
 
     def _matching(self, notice: PolicyNotice) -> PolicyState:
         held = self._versions.in_force()

@@ -27,6 +27,7 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.changes import RECEIPT_UNSAVED, RECEIPT_WAITING
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.reports import erase_reports
 from rocketvpn_sdk.context import DELETION, Context
@@ -50,7 +51,7 @@ from rocketvpn_sdk.rights.receipts import check_receipt, fetch_keys
 from rocketvpn_sdk.signed_files import TrustedFiles
 from rocketvpn_sdk.signed_files.folder import beside, remove
 from rocketvpn_sdk.transport import Api, deadline
-from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery, UserNeeded, problem_code
+from rocketvpn_sdk.transport.delivery import Handlers, QueueDelivery, problem_code
 from rocketvpn_sdk.vault import QueueItem
 from rocketvpn_sdk.vault.partitions import PartitionChoice
 from rocketvpn_sdk.vault.vault import CLOCK
@@ -58,10 +59,6 @@ from rocketvpn_sdk.witness import STREAM
 
 logger = logging.getLogger(__name__)
 
-RECEIPT_WAITING = "receipt-waiting"
-"""The server has deleted and signed it, and nobody was there to take the receipt: ``resume`` brings it."""
-RECEIPT_UNSAVED = "receipt-unsaved"
-"""The same, and the folder of ``Config(receipts=…)`` did not take it."""
 _STATES: dict[str, ServerState] = {
     "waiting": "waiting_for_connection",
     "waiting_for_user": "waiting_for_user",
@@ -281,7 +278,6 @@ class Deletion:
     def _wait_for_taker(self, pending: QueueItem, request_id: str, problem: str) -> Server:
         """Leave a deletion that the server has carried out as it is: ending it here would throw the receipt away."""
         self._delivery.postpone(msgspec.structs.replace(pending, problem=problem))
-        self._context.events.emit(UserNeeded(operation=DELETION, code=problem))
         return Server(state="in_progress", problem=problem, request_id=request_id)
 
     def _remove_vault(self) -> None:

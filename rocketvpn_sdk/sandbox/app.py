@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from sqlalchemy import Connection
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -156,10 +157,11 @@ def _act(
 
 def build_app(services: Services) -> Starlette:
     """Return the ASGI application, which expects a body that the middleware has read."""
+    places = CapacityLimiter(services.database.parallel)
     routes = [
         Route(
             path,
-            _endpoint(services, {entry.method: entry for entry in entries}),
+            _endpoint(services, {entry.method: entry for entry in entries}, places),
             methods=[entry.method for entry in entries],
         )
         for path, entries in ((path, list(group)) for path, group in groupby(ROUTES, key=lambda entry: entry.path))
@@ -173,10 +175,12 @@ def build_app(services: Services) -> Starlette:
     return app
 
 
-def _endpoint(services: Services, by_method: dict[str, AnyRoute]) -> Callable[[Request], object]:
+def _endpoint(
+    services: Services, by_method: dict[str, AnyRoute], places: CapacityLimiter
+) -> Callable[[Request], object]:
     async def answer(incoming: Request) -> Response:
         route = by_method["GET" if incoming.method == "HEAD" else incoming.method]
-        response = await run_in_threadpool(serve, services, route, _request(services, incoming))
+        response = await run_sync(serve, services, route, _request(services, incoming), limiter=places)
         return _response(services, response, identified=route.identified)
 
     return answer

@@ -124,7 +124,7 @@ def challenge(
 def _challenge_response(
     db: Connection, wanted: AuthCodeRow, code: _MailedCode, auth_session: str, where: str
 ) -> ServerResponse:
-    challenge = wire.Challenge(
+    challenge = wire.CodeChallenge(
         kind="email_code",
         hint=where if code.text is not None else _SENT_ALREADY.format(where),
         expires_at=utc(code.expires_at),

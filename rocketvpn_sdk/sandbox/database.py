@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,8 +30,10 @@ from rocketvpn_sdk.sandbox.tables import EXPIRING, PaymentRow, metadata
 
 T = TypeVar("T")
 
-CONNECTIONS = 16
-"""Connections of a process to PostgreSQL; requests beyond wait for one."""
+CONNECTIONS = (os.cpu_count() or 1) + 1
+"""Connections of a process to PostgreSQL. More of them make each request cost more, and none be answered sooner."""
+_THREADS = 40
+"""Requests that a process with SQLite works on at a time; they wait for each other there."""
 _TRIES = 4
 _OF_RACES = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL's for what another transaction spoiled: serialization_failure, deadlock_detected, lock_not_available."""
@@ -50,6 +53,8 @@ class ServerDatabase:
     def __init__(self, url: str | URL, *, purge_interval: int, ended: Callable[[], None]) -> None:
         self._engine = _engine(make_url(url))
         self._lite = self._engine.dialect.name == "sqlite"
+        self.parallel = _THREADS if self._lite else CONNECTIONS
+        """How many requests to work on at a time; those beyond wait."""
         # SQLite lets one transaction write at a time; threads wait here in the order in which they came.
         self._turn = threading.Lock() if self._lite else contextlib.nullcontext()
         self._ended = ended

@@ -15,7 +15,7 @@ from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.pins import parse_pins, spki_pin
 from rocketvpn_sdk.transport.proof import Prover
 from rocketvpn_sdk.transport.receiving import Receiver
-from rocketvpn_sdk.transport.revoked import DeviceRevokedNotice
+from rocketvpn_sdk.transport.revoked import BindingRevoked
 from rocketvpn_sdk.transport.sent import SENT_KEY, SentEntry, SentLedger
 from rocketvpn_sdk.transport.session import Session
 from rocketvpn_sdk.transport.tls import tls_context
@@ -26,7 +26,7 @@ __all__ = [
     "SENT_KEY",
     "Api",
     "ApiAnswer",
-    "DeviceRevokedNotice",
+    "BindingRevoked",
     "Documents",
     "OrderChangePending",
     "Owner",

@@ -57,7 +57,7 @@ class Api:
         session: who is calling.
         ledger: what left; ``sent`` here.
         connections: closed with this.
-        events: where ``DeviceRevokedNotice`` and ``OrderChangePending`` go.
+        events: where ``BindingRevoked`` and ``OrderChangePending`` go.
     """
 
     def __init__(

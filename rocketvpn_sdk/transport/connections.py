@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import httpx
 
@@ -21,7 +21,7 @@ from rocketvpn_sdk.transport.failures import Failure
 from rocketvpn_sdk.transport.pools import Pools, Proxy
 from rocketvpn_sdk.transport.progress import watched
 from rocketvpn_sdk.transport.receiving import Receiver
-from rocketvpn_sdk.transport.tls import trusts_nobody
+from rocketvpn_sdk.transport.tls import in_large_pieces, trusts_nobody
 
 _KEPT_HEADERS = frozenset(
     {
@@ -159,7 +159,8 @@ class Connections(OneHolder):
         # The bare stream: response.iter_raw() counts and clocks, and would refuse an answer made in memory.
         stream = cast(httpx.SyncByteStream, response.stream)
         if into is not None and into.takes(status, headers):
-            into.receive(status, headers, stream)
+            with in_large_pieces(_ends(response)[0]):
+                into.receive(status, headers, stream)
             return HttpReply(status, headers, b"")
         announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced[:12]) > most:
@@ -209,9 +210,13 @@ def _too_large(operation: str, status: int, most: int) -> Failure:
 
 def _arrived_early(response: httpx.Response) -> bool:
     """Whether the answer had been read before its request was sent, right behind an earlier answer (``tls.py``)."""
+    return any(not getattr(end, "heard", True) for end in _ends(response))
+
+
+def _ends(response: httpx.Response) -> tuple[Any, Any]:
+    """Return the connection's socket, and what is TLS inside a proxy's TLS, where there is one."""
     stream = response.extensions.get("network_stream")
-    ends = () if stream is None else (stream.get_extra_info("socket"), stream.get_extra_info("ssl_object"))
-    return any(not getattr(end, "heard", True) for end in ends)
+    return (None, None) if stream is None else (stream.get_extra_info("socket"), stream.get_extra_info("ssl_object"))
 
 
 def _early(operation: str, status: int) -> Failure:

@@ -17,7 +17,6 @@ from rocketvpn_sdk.errors import (
     TransportError,
     VaultError,
 )
-from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.policy.members import PARAMETER
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.api import Api, ApiAnswer
@@ -49,28 +48,18 @@ _BEHIND, _SOON = 120.0, 180.0
 """Seconds by which what was tried comes after what waits with it: two of the worker's rounds; and a little more."""
 
 
-class UserNeeded(Notification, frozen=True, kw_only=True):
-    """Something in the queue needs the user, e.g. a code from an e-mail; ``operation`` says what."""
-
-    operation: str
-    code: str
-    """The error's code."""
-
-
 class QueueDelivery:
     """Delivers queue items through the one way out.
 
     Args:
         api: the calls.
         queue: where items rest.
-        events: where ``UserNeeded`` goes.
     """
 
-    def __init__(self, api: Api, queue: Queue, events: EventBus) -> None:
+    def __init__(self, api: Api, queue: Queue) -> None:
         self._api = api
         self._queue = queue
         self._vault = queue.vault
-        self._events = events
         self._for_all: RocketVPNError | None = None
         """The error of this pass that would meet every other item too; guarded by the delivery lock."""
 
@@ -255,8 +244,7 @@ class QueueDelivery:
         return max(due, now + jitter(LONGEST)) if item.state == "refused" else due
 
     def ask_for_user(self, item: QueueItem, error: AuthenticationError) -> QueueItem:
-        """Write down that ``item`` cannot go on without the user, and tell the app; return it."""
-        self._events.emit(UserNeeded(operation=item.operation, code=error.code))
+        """Write down that ``item`` cannot go on without the user, of which the app is told; return it."""
         return self.postpone(msgspec.structs.replace(item, state="waiting_for_user"), error)
 
     def _mark(self, item: QueueItem, error: RocketVPNError) -> QueueItem:

@@ -14,8 +14,9 @@ import msgspec
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import OPTIONAL_TEXT, Unfit
-from rocketvpn_sdk.entered import Authenticator, Question, code, may_be_code
+from rocketvpn_sdk.entered import Authenticator, Challenge, Problem, code, may_be_code
 from rocketvpn_sdk.errors import (
+    AuthenticationCancelled,
     AuthenticationFailed,
     AuthenticationRequired,
     AuthenticatorFailed,
@@ -142,7 +143,8 @@ class Grants:
         that no second code is sent.
 
         Raises:
-            AuthenticationRequired: the user is needed, and there is none to ask, or no answer.
+            AuthenticationRequired: the user is needed, and there is none to ask.
+            AuthenticationCancelled: the user gave no answer.
             AuthenticationFailed: the answers, or the proof, were not accepted.
             BrowserRequired: the server wants it done on its web pages.
             OrderNotFound, OrderExpired, DeviceLimitReached, DeviceExists, DeviceRevoked: the server's reasons.
@@ -218,10 +220,12 @@ class Grants:
         """Return the challenge's session, and the name and text of an answer that can be right; ask until one can."""
         if error is None or error.auth_session is None or error.challenge is None:
             raise ServerError(operation=CHALLENGE, status=400, problem="it asks for a code without saying which")
-        question = Question(**msgspec.structs.asdict(error.challenge), problem="wrong" if given else "")
+        asked = msgspec.structs.asdict(error.challenge)
+        problem: Problem = "wrong" if given else ""
         while True:
-            member, answer = self._answer(question)
-            can_be = member == _RECOVERY or may_be_code(answer, question.code_digits)
+            challenge = Challenge(**asked, problem=problem, attempt=len(given) + 1)
+            member, answer = self._answer(challenge)
+            can_be = member == _RECOVERY or may_be_code(answer, challenge.code_digits)
             if can_be and answer in given:  # a program that cannot know better
                 raise AuthenticationFailed(reason="wrong-code", cause="wrong-code")
             given.append(answer)
@@ -229,28 +233,29 @@ class Grants:
                 return error.auth_session, member, answer
             if len(given) >= self._exchange.limits.code_answers:
                 raise AuthenticationFailed(reason="malformed-code", cause="malformed-code")
-            question = msgspec.structs.replace(question, problem="malformed")
+            problem = "malformed"
 
-    def _answer(self, question: Question) -> tuple[str, str]:
+    def _answer(self, challenge: Challenge) -> tuple[str, str]:
         """Return what the user answered, and before it what that is: the mailed code, or a recovery code.
 
         Raises:
-            AuthenticationRequired: nothing, or there is nobody to ask.
+            AuthenticationRequired: there is nobody to ask.
+            AuthenticationCancelled: nothing.
             AuthenticatorFailed: the authenticator raised something, or returned something else than text.
         """
-        hint = answers.clean(question.hint, 100)
+        hint = answers.clean(challenge.hint, 100)
         if self._authenticator is None:
             raise AuthenticationRequired(sent_to=hint)
         try:
             with deadline.paused():  # a person reads an e-mail now
-                answer = OPTIONAL_TEXT.fit(self._authenticator(question))
+                answer = OPTIONAL_TEXT.fit(self._authenticator(challenge))
         except Unfit:
             raise AuthenticatorFailed(sent_to=hint, problem="what it returned is no text") from None
         except Exception as failed:
             raise AuthenticatorFailed(sent_to=hint, problem=f"it raised {type(failed).__name__}") from failed
         if answer is None or not answer.strip():
-            raise AuthenticationRequired(sent_to=hint)
-        recovery = read_code(answer) if question.recovery else None
+            raise AuthenticationCancelled(sent_to=hint)
+        recovery = read_code(answer) if challenge.recovery else None
         if recovery is None:
             return _MAILED, code(answer)
         self._exchange.seen((recovery,))  # it must not get into a log

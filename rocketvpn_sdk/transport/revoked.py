@@ -6,15 +6,15 @@ from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.files.forks import ForkSafe
 
 
-class DeviceRevokedNotice(Notification, frozen=True, kw_only=True):
-    """The server no longer accepts this device; told once for each binding."""
+class BindingRevoked(Notification, frozen=True, kw_only=True):
+    """The server no longer accepts this device; told once for each binding, and to who subscribes later."""
 
 
 class Revocation(ForkSafe):
     """Whether the app was told. Thread-safe.
 
     Args:
-        events: where ``DeviceRevokedNotice`` goes.
+        events: where ``BindingRevoked`` goes.
     """
 
     def __init__(self, events: EventBus) -> None:
@@ -27,9 +27,10 @@ class Revocation(ForkSafe):
         with self.lock:
             told, self._told = self._told, True
         if not told:
-            self._events.emit(DeviceRevokedNotice())
+            self._events.stand(BindingRevoked())
 
     def bound_again(self) -> None:
         """Take note that the device was bound again: a later revocation is news."""
         with self.lock:
             self._told = False
+        self._events.settle(BindingRevoked)

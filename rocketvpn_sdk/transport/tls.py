@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from rocketvpn_sdk.transport.proven import Unproven, certificates_in, inside, pl
 
 _RECORD = 1 << 14
 """Bytes of TLS's longest record (RFC 8446 §5.1): OpenSSL gives one at a time, however much is asked for."""
+_ROOM = 1 << 19
+"""Bytes of a file that are taken at once."""
 
 
 def tls_context(*, trust: Path | None = None, pins: Iterable[str] = (), allow_tls12: bool = False) -> ssl.SSLContext:
@@ -89,6 +92,7 @@ def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
         heard = False
         born: Any = None
         proven: Any = None
+        room: memoryview | None = None
 
         def do_handshake(self, block: bool = False) -> None:
             try:
@@ -109,18 +113,20 @@ def _socket_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
             self.heard = False
             return int(self.proven.write(data))
 
-        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:  # noqa: ARG002 - as above
+        def recv(self, buflen: int = 1024, flags: int = 0) -> bytes | memoryview:  # noqa: ARG002 - as above
+            """Return what is here: ``buflen`` bytes at most, or what ``room`` holds, until the next call."""
             _refuse_unproven(self)
             _check_deadline()
             try:
                 data: bytes = self.proven.read(buflen)
-                if len(data) == _RECORD:  # a long answer: take along what is here of it, which costs less
-                    super().settimeout(0)  # the next read sets its own
-                    data = _with_what_is_here(data, self.proven, buflen)
             except ssl.SSLEOFError:  # cut, without a farewell; HTTP tells whether something is missing
                 data = b""
             self.heard = True
-            return data
+            if len(data) < _RECORD:
+                return data
+            # A long answer: take along what is here of it, which costs less.
+            super().settimeout(0)  # the next read sets its own
+            return _with_what_is_here(data, self.proven, self.room or memoryview(bytearray(buflen)))
 
     return Socket
 
@@ -153,19 +159,27 @@ def _object_class(context: Any, pins: frozenset[str], anchors: tuple[bytes, ...]
     return Object
 
 
-def _with_what_is_here(data: bytes, proven: Any, most: int) -> bytes:
-    """Return ``data`` and the records behind it that have arrived, ``most`` bytes in all."""
-    parts, size = [data], len(data)
+@contextmanager
+def in_large_pieces(end: Any) -> Iterator[None]:
+    """Have a connection of ``tls_context`` give more at once than is asked for; only where a body alone is to come."""
+    if not hasattr(end, "room"):  # no connection at all, in tests
+        yield
+        return
+    end.room = memoryview(bytearray(_ROOM))
     try:
-        while size < most:
-            more = proven.read(most - size)
-            if not more:
-                break
-            parts.append(more)
-            size += len(more)
-    except (ssl.SSLWantReadError, ssl.SSLEOFError):  # the next read waits for it, or meets the end
-        pass
-    return b"".join(parts)
+        yield
+    finally:
+        end.room = None
+
+
+def _with_what_is_here(data: bytes, proven: Any, room: memoryview) -> memoryview:
+    """Return ``data`` and what has arrived behind it, in ``room``."""
+    size = len(data)
+    room[:size] = data
+    with suppress(ssl.SSLWantReadError, ssl.SSLEOFError):  # the next read waits for it, or meets the end
+        while size < len(room) and (more := proven.read(len(room) - size, room[size:])):
+            size += more
+    return room[:size]
 
 
 def _is_proven(end: Any) -> bool:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.errors import CallbackFailed, DownloadCancelled, DownloadFailed, RocketVPNError
-from rocketvpn_sdk.files import require_file, why
-from rocketvpn_sdk.updates.remote import RemoteFile, Sink
+from rocketvpn_sdk.files import require_file
+from rocketvpn_sdk.updates.file_sink import FileSink, storage_failed
+from rocketvpn_sdk.updates.remote import RemoteFile
 
 Progress = Callable[[int, int], object]
 """Called with the bytes that are here and with all of them; if it returns ``False``, the download ends."""
 
-_BLOCK = 1 << 20
 _TAKEN = "another file has its name already"
 _FINAL = (DownloadFailed, DownloadCancelled, CallbackFailed, OSError)
 """After these, nothing is left to go on with."""
@@ -55,47 +55,15 @@ def to_file(file: RemoteFile, path: Path, progress: Progress | None) -> None:
 
 
 def _fill(file: RemoteFile, handle: int, folder: Path, progress: Progress | None) -> None:
-    sink = _FileSink(handle, folder, file.signed.length, progress)
-    sink.read()
-    needed, free = file.signed.length - sink.have, shutil.disk_usage(folder).free
-    if free < needed:
-        raise DownloadFailed(cause="full", folder=str(folder), needed=needed, free=free)
-    file.complete(sink)
-
-
-class _FileSink(Sink):
-    """An open file."""
-
-    def __init__(self, handle: int, folder: Path, length: int, progress: Progress | None) -> None:
-        super().__init__()
-        self._handle = handle
-        self._folder = folder
-        self._length = length
-        self._progress = progress
-
-    def read(self) -> None:
-        """Count what an earlier download left."""
-        os.lseek(self._handle, 0, os.SEEK_SET)
-        while block := os.read(self._handle, _BLOCK):
-            self.count(block)
-        if self.have > self._length:
-            self.begin_again()
-        _tell(self._progress, self.have, self._length)
-
-    def write(self, piece: bytes) -> None:
-        rest = piece
-        try:
-            while rest:
-                rest = rest[os.write(self._handle, rest) :]
-        except OSError as error:  # in here: those who call this would take it for an error of the network
-            raise _failed(error, self._folder) from None
-        self.count(piece)
-        _tell(self._progress, self.have, self._length)
-
-    def begin_again(self) -> None:
-        super().begin_again()
-        os.ftruncate(self._handle, 0)
-        os.lseek(self._handle, 0, os.SEEK_SET)
+    length = file.signed.length
+    with FileSink(handle, folder, lambda have: _tell(progress, have, length)) as sink:
+        sink.read()
+        if sink.have > length:
+            sink.begin_again()
+        needed, free = length - sink.have, shutil.disk_usage(folder).free
+        if free < needed:
+            raise DownloadFailed(cause="full", folder=str(folder), needed=needed, free=free)
+        file.complete(sink)
 
 
 def _tell(progress: Progress | None, have: int, length: int) -> None:
@@ -187,9 +155,4 @@ def _folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _failed(error, folder) from None
-
-
-def _failed(error: OSError, folder: Path) -> DownloadFailed:
-    cause, problem = why(error)
-    return DownloadFailed(cause="full" if cause == "full" else "folder", folder=str(folder), problem=problem)
+        raise storage_failed(error, folder) from None

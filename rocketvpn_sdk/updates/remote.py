@@ -27,7 +27,7 @@ class Sink:
     def __init__(self) -> None:
         self.content = bytearray()
         self.have = 0
-        self._hash = hashlib.sha256()
+        self.hashed = hashlib.sha256()
 
     def write(self, piece: bytes) -> None:
         """Add ``piece``."""
@@ -36,13 +36,13 @@ class Sink:
 
     def count(self, piece: bytes) -> None:
         """Add ``piece``, which is stored, to what is verified in the end."""
-        self._hash.update(piece)
+        self.hashed.update(piece)
         self.have += len(piece)
 
     def begin_again(self) -> None:
         """Drop what is there."""
         self.content.clear()
-        self._hash, self.have = hashlib.sha256(), 0
+        self.hashed, self.have = hashlib.sha256(), 0
 
     def require(self, sha256: str) -> None:
         """Check that what is there is the file.
@@ -50,7 +50,7 @@ class Sink:
         Raises:
             DownloadFailed: it is not.
         """
-        if self._hash.hexdigest() != sha256:
+        if self.hashed.hexdigest() != sha256:
             raise DownloadFailed(cause="changed")
 
 

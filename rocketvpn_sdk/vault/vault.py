@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -88,6 +88,8 @@ class Vault(OneHolder):
         self._known: RootKey | None = None
         """The root of a deletion that the secret store kept from coming to its end."""
         self._keeper = ""
+        self.on_written: Callable[[Collection[str] | None], object] = lambda _: None
+        """Called after documents were written here, with their names; ``None``: any of them."""
         self.gone = False
         """Whether ``destroy`` came to its end here."""
         register_fork_aware(self)
@@ -188,6 +190,7 @@ class Vault(OneHolder):
         """
         with self._lock, self._keyed_store.write(durable=durable) as transaction:
             yield transaction
+        self._tell(transaction)
 
     @contextmanager
     def read(self, *, checked: bool = True) -> Iterator[tuple[Transaction, OpenedKeys]]:
@@ -253,7 +256,7 @@ class Vault(OneHolder):
         """Destroy keys in one transaction and rotate the root at once; where that cannot be done now, it is owed."""
         owed: str | None = None
         with self._lock:
-            with self.write() as transaction:
+            with self._keyed_store.write(durable=True) as transaction:
                 yield transaction
                 transaction.request_rotation(self.clock.time())
             try:
@@ -264,6 +267,11 @@ class Vault(OneHolder):
             logger.info("root key replaced")
         else:
             logger.warning("root key not replaced yet (%s)", owed)
+        self._tell(transaction)
+
+    def _tell(self, transaction: Transaction) -> None:
+        if transaction.changed_documents != set():
+            self.on_written(transaction.changed_documents)
 
     # ------------------------------------------------------------ rotation, time, end
 

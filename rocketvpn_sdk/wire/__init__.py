@@ -11,7 +11,7 @@ from __future__ import annotations
 from rocketvpn_sdk.wire.authorization import (
     AuthorizationCode,
     AuthorizationError,
-    Challenge,
+    CodeChallenge,
     ServerMetadata,
     TokenResponse,
 )
@@ -95,8 +95,8 @@ __all__ = [
     "RELEASES_TARGET",
     "AuthorizationCode",
     "AuthorizationError",
-    "Challenge",
     "Channel",
+    "CodeChallenge",
     "ConsentState",
     "ConsentUpdate",
     "Device",

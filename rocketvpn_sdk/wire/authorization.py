@@ -23,7 +23,7 @@ class ServerMetadata(Wire, frozen=True, kw_only=True):
     token_endpoint_auth_methods_supported: list[str] = []
 
 
-class Challenge(Wire, frozen=True, kw_only=True):
+class CodeChallenge(Wire, frozen=True, kw_only=True):
     """What the server wants before it goes on: a code sent by ``kind`` to ``hint``."""
 
     kind: Literal["email_code"]
@@ -55,7 +55,7 @@ class AuthorizationError(SecretStruct, Wire, frozen=True, kw_only=True):
     error: str
     error_description: str = ""
     auth_session: str | None = None
-    challenge: Challenge | None = None
+    challenge: CodeChallenge | None = None
     devices: list[Device] = []
     attempts_left: int | None = None
 

@@ -454,7 +454,7 @@ def test_the_disk_fills_up_meanwhile(rocket: RocketVPN, release: Release, tmp_pa
     with mounted(tmp_path / "disk", "size=2m,mode=0700") as disk:
 
         def fill(have: int, _: int) -> None:
-            if 0 < have < 300_000:
+            if 0 < have < release.length:
                 stuff(disk)
 
         with pytest.raises(DownloadFailed) as caught:

@@ -10,7 +10,7 @@ import pytest
 from support.memory_vault import MemoryDocuments, MemoryStream
 from support.world import World
 
-from rocketvpn_sdk import RocketVPN, wire
+from rocketvpn_sdk import Challenge, RocketVPN, wire
 from rocketvpn_sdk.clock import SystemClock
 from rocketvpn_sdk.errors import (
     AuthenticationFailed,
@@ -35,7 +35,7 @@ from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import State
 from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.sandbox.server import Sandbox
-from rocketvpn_sdk.transport import Api, DeviceRevokedNotice, open_api, tls_context
+from rocketvpn_sdk.transport import Api, BindingRevoked, open_api, tls_context
 
 APP = "org.example.vpn"
 PUBLIC_KEY = "A" * 43 + "="
@@ -50,7 +50,7 @@ class Machine:
         sandbox: Sandbox,
         *,
         machine: str = MACHINES[0],
-        authenticator: Callable[[wire.Challenge], str | None] | None = None,
+        authenticator: Callable[[Challenge], str | None] | None = None,
         pins: tuple[str, ...] = (),
     ) -> None:
         clock = SystemClock()
@@ -122,8 +122,8 @@ def test_a_second_machine_and_the_limit(sandbox: Sandbox, machine: Callable[...,
     assert second.device.binding is None
     second.device.bind(number, replace=listed.id)
     assert [device.current for device in second.device.list()] == [True]
-    heard: list[DeviceRevokedNotice] = []
-    first.events.subscribe(DeviceRevokedNotice, heard.append)
+    heard: list[BindingRevoked] = []
+    first.events.subscribe(BindingRevoked, heard.append)
     with pytest.raises(DeviceRevoked):
         first.device.order()
     assert len(heard) == 1
@@ -294,9 +294,9 @@ def test_a_token_that_the_server_forgot(sandbox: Sandbox, machine: Callable[...,
 
 @pytest.mark.clause("A4")
 def test_a_deletion_asks_for_the_mailed_code_once(sandbox: Sandbox, machine: Callable[..., Machine]) -> None:
-    asked: list[wire.Challenge] = []
+    asked: list[Challenge] = []
 
-    def authenticator(challenge: wire.Challenge) -> str:
+    def authenticator(challenge: Challenge) -> str:
         asked.append(challenge)
         return sandbox.mail.last_code()
 

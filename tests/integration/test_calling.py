@@ -18,7 +18,7 @@ from support.memory_vault import MemoryDocuments
 from support.tls_peers import issued, tls_peer
 from support.world import World
 
-from rocketvpn_sdk import RocketVPN, wire
+from rocketvpn_sdk import Challenge, RocketVPN, wire
 from rocketvpn_sdk.cli import problems
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.errors import AuthenticationFailed
@@ -80,7 +80,7 @@ def test_a_code_that_came_too_late_is_refused_and_the_next_one_is_taken(tmp_path
     with running_sandbox(tmp_path / "server", clock=clock) as sandbox:
         late = [True, False]
 
-        def authenticator(_: wire.Challenge) -> str:
+        def authenticator(_: Challenge) -> str:
             if late.pop(0):
                 clock.advance(sandbox.settings.session_lifetime + 1)
             return sandbox.mail.last_code()

@@ -18,6 +18,7 @@ from support.walking import LAST, Values, _keywords, calls_of, heard, somewhere
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import Limits, RocketVPN
+from rocketvpn_sdk.changes import UserNeeded
 from rocketvpn_sdk.errors import (
     NotCancellable,
     RocketVPNError,
@@ -32,7 +33,6 @@ from rocketvpn_sdk.maintenance.worker import Job
 from rocketvpn_sdk.signed_files.folder import beside
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.connections import Connections
-from rocketvpn_sdk.transport.delivery import UserNeeded
 from rocketvpn_sdk.transport.socket_backend import SocketBackend
 
 SHORT, PATIENT = (
@@ -110,6 +110,7 @@ def values(folder: Path) -> Values:
             {"compiled": rocket.journal.compiled(SessionConnected), "values": ("de-fra", "wireguard", 1)}
         ],
         "notification": lambda _: [Notification()],
+        "holds": lambda _: [{}],
         "journal.record.event": lambda _: [SessionConnected(region="de-fra", protocol="wireguard", duration=1)],
         "journal.read.event": lambda _: [None],
         "purpose": lambda _: ["improvement"],

@@ -88,7 +88,7 @@ def test_a_new_address_whose_code_nobody_gives_is_pending_and_is_confirmed_later
     rocket = opened(world.sandbox.order(), authenticator=lambda asked: next(calls, world.read_mail)(asked))
 
     outcome = rocket.rights.correct({"contact_email": "new@example.org"})
-    assert (outcome.server.state, outcome.server.problem) == ("waiting_for_user", "authentication-required")
+    assert (outcome.server.state, outcome.server.problem) == ("waiting_for_user", "authentication-cancelled")
     held = address(rocket)
     assert (held.value, held.pending.value, held.pending.state) == ("kim@example.org", "new@example.org", "code_needed")
     assert "new@" not in repr(held), "what is pending is masked as what is held"

@@ -9,11 +9,11 @@ from support.delegations import TOP, Delegator
 from support.world import World, bytes_of
 
 from rocketvpn_sdk import DeletionConfirmed, RocketVPN
+from rocketvpn_sdk.changes import UserNeeded
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.rights import check_receipt_file
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.sandbox.tuf_repository import RECEIPT_KEYS
-from rocketvpn_sdk.transport.delivery import UserNeeded
 
 pytestmark = pytest.mark.clause("A3")
 

@@ -14,6 +14,7 @@ from support.app_events import SessionConnected
 from support.world import World, bytes_of, tunnel_key
 
 from rocketvpn_sdk import DeletionConfirmed, Report, RocketVPN
+from rocketvpn_sdk.changes import UserNeeded
 from rocketvpn_sdk.errors import (
     AuthenticationRequired,
     Conflict,
@@ -32,7 +33,6 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.rights.receipts import check_receipt
 from rocketvpn_sdk.sandbox import rights as sandbox_rights
 from rocketvpn_sdk.testing import MemorySecrets
-from rocketvpn_sdk.transport.delivery import UserNeeded
 
 
 @pytest.fixture
@@ -391,7 +391,7 @@ def test_a_user_who_cancels_the_code_can_go_on_later(world: World, rocket: Rocke
     rocket.close()
     with RocketVPN.open(world.config(authenticator=lambda challenge: None)) as cancelling:
         outcome = cancelling.rights.delete(cancelling.rights.plan_delete("account"))
-        assert (outcome.server.state, outcome.server.problem) == ("waiting_for_user", "authentication-required")
+        assert (outcome.server.state, outcome.server.problem) == ("waiting_for_user", "authentication-cancelled")
         assert cancelling.status().bound is False
     with RocketVPN.open(world.config()) as later:
         (server,) = later.rights.resume()

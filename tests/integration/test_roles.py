@@ -13,8 +13,8 @@ from support.world import World
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import (
+    AuthenticationCancelled,
     AuthenticationFailed,
-    AuthenticationRequired,
     BrowserRequired,
     Conflict,
     DeviceLimitReached,
@@ -104,7 +104,7 @@ def test_every_form_of_a_report_says_what_is_held_back(rocket: RocketVPN) -> Non
 def test_without_the_right_code_a_report_with_code_is_refused(
     world: World, order: str, given: str | None, tmp_path: Path
 ) -> None:
-    refused = AuthenticationRequired if given is None else AuthenticationFailed
+    refused = AuthenticationCancelled if given is None else AuthenticationFailed
     with RocketVPN.open(world.config(authenticator=lambda question: given)) as rocket:
         rocket.device.bind(order)
         calls: tuple[Callable[[], object], ...] = (

@@ -6,10 +6,10 @@ import pytest
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.changes import UserNeeded
 from rocketvpn_sdk.cli import codes, problems
 from rocketvpn_sdk.errors import AuthenticationFailed, ServerError
 from rocketvpn_sdk.sandbox.proofs import ProofRefused
-from rocketvpn_sdk.transport.delivery import UserNeeded
 
 pytestmark = [pytest.mark.usefixtures("no_pauses"), pytest.mark.clause("R2")]
 

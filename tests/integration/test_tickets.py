@@ -47,7 +47,7 @@ from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.signed_files import TrustedFiles
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
-from rocketvpn_sdk.transport import Api, DeviceRevokedNotice
+from rocketvpn_sdk.transport import Api, BindingRevoked
 
 pytestmark = pytest.mark.clause("A3")
 
@@ -187,8 +187,8 @@ def test_used_from_anywhere_it_erases_the_account_and_brings_a_receipt_that_can_
 
 
 def test_the_device_that_was_erased_elsewhere_learns_it_and_can_end_here(world: World, rocket: RocketVPN) -> None:
-    told: list[DeviceRevokedNotice] = []
-    rocket.events.subscribe(DeviceRevokedNotice, told.append)
+    told: list[BindingRevoked] = []
+    rocket.events.subscribe(BindingRevoked, told.append)
     use(world, rocket.rights.make_ticket())
     with pytest.raises(DeviceRevoked):
         rocket.device.order()

@@ -97,6 +97,7 @@ def values(machine: Machine) -> Values:
         "kind": lambda _: [Notification],
         "callback": lambda _: [heard],
         "notification": lambda _: [Notification()],
+        "holds": lambda _: [{}],
         "kinds": lambda _: [[SessionConnected, Crashed]],
         "level": lambda _: ["ERROR"],
         "journal.compiled": lambda _: [{"kind": type(kind)} for kind in kinds],

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rocketvpn_sdk import Config, Limits
+from rocketvpn_sdk import Challenge, Config, Limits
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.testing import MemorySecrets
-from rocketvpn_sdk.wire import Challenge
 from support.app_events import SessionConnected
 
 PATIENT = Limits(connect_timeout=60, read_timeout=60, write_timeout=60, total_timeout=60)

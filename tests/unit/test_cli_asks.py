@@ -15,7 +15,7 @@ from rocketvpn_sdk.cli import ask, codes, streams
 from rocketvpn_sdk.cli.output import Out
 from rocketvpn_sdk.cli.problems import CommandError, ConfirmationNeeded
 from rocketvpn_sdk.cli.streams import OutputLost
-from rocketvpn_sdk.entered import Question
+from rocketvpn_sdk.entered import Challenge
 from rocketvpn_sdk.errors import AuthenticationFailed, SecretStoreLocked
 from rocketvpn_sdk.vault.passphrase import FILE
 
@@ -140,8 +140,8 @@ def test_a_passphrase_of_the_environment_is_taken_and_without_a_terminal_it_must
 AT = datetime(2027, 1, 15, tzinfo=UTC)
 
 
-def question(**more: Any) -> Question:
-    return Question(**{"kind": "email", "hint": "l…@e…", "code_digits": 6, "expires_at": AT} | more)
+def question(**more: Any) -> Challenge:
+    return Challenge(**{"kind": "email", "hint": "l…@e…", "code_digits": 6, "expires_at": AT} | more)
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,85 @@ def test_many_threads_at_once():
     assert len(counted) == 800
     bus.emit(Other())
     assert len(counted) == 800
+
+
+# ---------------------------------------------------------------- what still holds
+
+
+def test_what_holds_is_told_to_whoever_subscribes_later(heard: list[Notification]):
+    bus = EventBus()
+    bus.stand(Something(secret="1"))
+    bus.subscribe(Something, heard.append)
+    bus.subscribe(Notification, heard.append)
+    bus.subscribe(Other, heard.append)
+    assert heard == [Something(secret="1")] * 2
+
+
+def test_what_was_only_told_is_not_told_again(heard: list[Notification]):
+    bus = EventBus()
+    bus.emit(Something())
+    bus.subscribe(Something, heard.append)
+    assert heard == []
+
+
+def test_what_is_settled_or_replaced_is_not_told_any_more(heard: list[Notification]):
+    bus = EventBus()
+    bus.stand(Something(secret="1"))
+    bus.stand(Something(secret="2"))
+    bus.stand(Special(secret="3"))
+    bus.settle(Something)
+    bus.subscribe(Something, heard.append)
+    assert heard == [Special(secret="3")]
+
+
+def test_of_several_that_hold_only_those_that_are_new_are_told(heard: list[Notification]):
+    bus = EventBus()
+    bus.subscribe(Something, heard.append)
+    bus.keep_only(Something, {"a": Something(secret="1"), "b": Something(secret="2")})
+    bus.keep_only(Something, {"b": Something(secret="2"), "c": Something(secret="3")})
+    assert sorted(one.secret for one in heard) == ["1", "2", "3"]
+    later: list[Something] = []
+    bus.subscribe(Something, later.append)
+    assert sorted(one.secret for one in later) == ["2", "3"]
+
+
+def test_what_is_told_to_a_new_subscriber_goes_through_the_dispatch_and_a_fault_of_it_is_logged(
+    heard: list[Notification], caplog: pytest.LogCaptureFixture
+):
+    waiting: list[Callable[[], None]] = []
+    bus = EventBus(waiting.append)
+    bus.stand(Something())
+    bus.subscribe(Something, lambda _: 1 / 0)
+    bus.subscribe(Something, heard.append)
+    assert heard == []
+    for run in waiting:
+        run()
+    assert len(heard) == 1
+    assert "a subscriber of Something raised ZeroDivisionError" in caplog.text
+
+
+def test_who_subscribes_while_it_is_told_hears_it_exactly_once():
+    """Whatever the order of the two: four threads subscribe while another one tells."""
+    for _ in range(200):
+        bus, start = EventBus(), threading.Barrier(5)
+        counts: list[list[Notification]] = [[] for _ in range(4)]
+
+        def work(mine: list[Notification], bus: EventBus = bus, start: threading.Barrier = start) -> None:
+            start.wait()
+            bus.subscribe(Something, mine.append)
+
+        threads = [threading.Thread(target=work, args=(mine,)) for mine in counts]
+        for thread in threads:
+            thread.start()
+        start.wait()
+        bus.stand(Something())
+        for thread in threads:
+            thread.join()
+        assert [len(mine) for mine in counts] == [1, 1, 1, 1]
+
+
+def test_subscriptions_can_be_there_from_the_beginning(heard: list[Notification]):
+    bus = EventBus(on={Something: heard.append})
+    bus.emit(Something())
+    bus.emit(Other())
+    assert heard == [Something()]

@@ -10,6 +10,7 @@ import pytest
 import rocketvpn_sdk
 
 NAMES = [
+    "Challenge",
     "Config",
     "DeletionConfirmed",
     "DeletionPlan",

@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 1, 12, 30, tzinfo=UTC)
 DAY = date(2026, 11, 1)
 SECRET = "s3cret-s3cret-s3cret"
 DEVICE = wire.Device(id="A" * 52, name="Blue lynx", bound_on=DAY, current=True)
-CHALLENGE = wire.Challenge(kind="email_code", hint="k…@example.org", expires_at=AT, code_digits=6, recovery=True)
+CHALLENGE = wire.CodeChallenge(kind="email_code", hint="k…@example.org", expires_at=AT, code_digits=6, recovery=True)
 CHANGE = wire.OrderChange(kind="first_address", id="r", asked_at=AT, takes_effect_at=AT, hint=SECRET, current=True)
 PENDING = wire.PendingValue(value=SECRET, state="waiting", until=AT)
 HOLD = wire.Hold(basis="law", until=DAY, reason="Tax law.")
@@ -274,14 +274,14 @@ def test_a_token_that_anybody_could_use_is_refused():
 @pytest.mark.parametrize(("text", "read"), [("2026-11-01T12:30:00Z", AT), ("2026-11-01T13:30:00+01:00", AT)])
 def test_times_have_a_zone(text: str, read: datetime):
     said = msgspec.to_builtins(CHALLENGE) | {"expires_at": text}
-    assert msgspec.convert(said, wire.Challenge).expires_at == read
+    assert msgspec.convert(said, wire.CodeChallenge).expires_at == read
 
 
 @pytest.mark.parametrize("text", ["yesterday", "01.11.2026", 1_800_000_000, "2026-13-01T00:00:00Z"])
 def test_what_is_no_time(text: object):
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(
-            msgspec.json.encode(msgspec.to_builtins(CHALLENGE) | {"expires_at": text}), type=wire.Challenge
+            msgspec.json.encode(msgspec.to_builtins(CHALLENGE) | {"expires_at": text}), type=wire.CodeChallenge
         )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rocketvpn_sdk import Challenge
 from rocketvpn_sdk.cli.demo.checks import Checks
 from rocketvpn_sdk.cli.demo.narrator import Narrator
 from rocketvpn_sdk.cli.demo.session_lines import KEPT, PERSONAL
@@ -19,7 +20,6 @@ from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.journal import Event
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.wire import Challenge
 
 ORDER = "RV-2026-0001"
 OLD_EMAIL = "kim@example.org"

@@ -81,6 +81,9 @@ _PROBLEMS = {
     "authentication-required": marked(
         "This part is held back. A code that is sent to your order's e-mail address shows it."
     ),
+    "authentication-cancelled": marked(
+        "This part is held back, since the code that was sent to your order's e-mail address was not entered."
+    ),
     "authentication-failed": marked("The server did not accept who asked, so this part is missing."),
     "browser-required": marked("The server wants this asked on its web pages, so this part is missing."),
 }

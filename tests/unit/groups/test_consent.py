@@ -25,7 +25,6 @@ from rocketvpn_sdk.errors import (
     ServerUnreachable,
     ValueRefused,
 )
-from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.permit import Permit
@@ -70,7 +69,7 @@ class Group:
         self.consents = Consents(
             self.decisions,
             connect=lambda: self.connect(),
-            delivery=lambda: QueueDelivery(self.connect(), self.queue, EventBus()),
+            delivery=lambda: QueueDelivery(self.connect(), self.queue),
         )
 
 

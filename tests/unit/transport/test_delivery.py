@@ -26,7 +26,6 @@ from rocketvpn_sdk.errors import (
     VaultClosed,
     VaultFull,
 )
-from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.maintenance.worker import Background, Job
 from rocketvpn_sdk.permit import Permit
@@ -68,14 +67,12 @@ class StandIn(Api):
 class Post:
     def __init__(self, folder: Path) -> None:
         self.clock, self.secrets, self.folder = FakeClock(), MemorySecrets(), folder
-        self.heard: list[Notification] = []
         self.open()
 
     def open(self) -> None:
         self.vault = open_vault(self.folder, self.secrets, self.clock)
-        self.queue, self.server, events = Queue(self.vault), StandIn(), EventBus()
-        events.subscribe(Notification, self.heard.append)
-        self.delivery = QueueDelivery(self.server, self.queue, events)
+        self.queue, self.server = Queue(self.vault), StandIn()
+        self.delivery = QueueDelivery(self.server, self.queue)
 
     def add(self, *names: str, subject: str | None = None) -> None:
         with self.vault.write() as transaction:
@@ -128,7 +125,6 @@ def test_of_one_subject_nothing_overtakes_what_waits_for_the_user(post: Post) ->
     assert post.deliver() == ["a1", "b1"]
     assert [each.id for each in post.queue.items()] == ["a1", "a2"]
     assert post.find("a1").state == "waiting_for_user"
-    assert len(post.heard) == 1
     post.server.answers.clear()
     assert post.deliver(ahead=True) == ["a1", "a2"]
 
@@ -415,7 +411,7 @@ def test_one_thread_at_a_time_delivers(post: Post) -> None:
     sent: list[list[str]] = []
 
     def other() -> None:
-        delivery = QueueDelivery(StandIn(), post.queue, EventBus())
+        delivery = QueueDelivery(StandIn(), post.queue)
         assert delivery.deliver_due(post.clock.time(), {OPERATION: post.send}, patience=0) == 1
         sent.append(list(post.server.calls))
 

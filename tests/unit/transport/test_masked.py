@@ -18,7 +18,7 @@ SHOWN: dict[str, set[str]] = {
     "ApiAnswer": {"status", "etag", "date"},
     "ApiCall": {"operation", "server", "media", "accept", "at_most"},
     "BoundDevice": set(),
-    "DeviceRevokedNotice": set(),
+    "BindingRevoked": set(),
     "Endpoints": {"challenge", "token"},
     "OperationTally": {"purpose", "recipient", "fields", "times", "not_delivered", "first", "last"},
     "ObliviousRoute": {"relay", "key"},
@@ -34,7 +34,6 @@ SHOWN: dict[str, set[str]] = {
     "SentKey": set(),
     "SentTally": {"operations", "weeks"},
     "StepUp": {"acr_values", "max_age"},
-    "UserNeeded": {"operation", "code"},
     "_Token": set(),
 }  # fmt: skip
 """Which fields of which struct may be seen; a new one has to be decided about here."""

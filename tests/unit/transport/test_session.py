@@ -13,8 +13,9 @@ from joserfc.jwk import ECKey
 from support.calls import METADATA, SERVER, Line, challenged, problem, token_answer
 
 from rocketvpn_sdk import wire
-from rocketvpn_sdk.entered import Question
+from rocketvpn_sdk.entered import Challenge
 from rocketvpn_sdk.errors import (
+    AuthenticationCancelled,
     AuthenticationFailed,
     AuthenticationRequired,
     AuthenticatorFailed,
@@ -28,7 +29,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.testing import FakeClock
-from rocketvpn_sdk.transport import DeviceRevokedNotice, deadline
+from rocketvpn_sdk.transport import BindingRevoked, deadline
 
 ORDER = {"state": "active", "paid_until": "2027-01-01", "devices_used": 1, "devices_allowed": 3}
 CHALLENGE: dict[str, Any] = {
@@ -341,7 +342,7 @@ class Steps:
 
     def __init__(
         self,
-        authenticator: Callable[[Question], str | None] | None,
+        authenticator: Callable[[Challenge], str | None] | None,
         code_digits: int | None = None,
         **challenge: str,
     ) -> None:
@@ -374,9 +375,9 @@ class Steps:
 
 @pytest.mark.clause("A4")
 def test_a_step_up_asks_the_user_once_for_as_long_as_the_server_said() -> None:
-    asked: list[wire.Challenge] = []
+    asked: list[Challenge] = []
 
-    def authenticator(challenge: wire.Challenge) -> str:
+    def authenticator(challenge: Challenge) -> str:
         asked.append(challenge)
         return " 123456 "
 
@@ -411,11 +412,21 @@ def test_the_stepped_up_token_goes_only_where_it_was_asked_for() -> None:
 
 
 @pytest.mark.clause("A4")
-@pytest.mark.parametrize("authenticator", [None, lambda challenge: None, lambda challenge: "", lambda challenge: "  "])
-def test_without_an_answer_authentication_is_required(authenticator: Any) -> None:
-    steps = Steps(authenticator)
-    with pytest.raises(AuthenticationRequired, match=r"k…@example\.org"):
+@pytest.mark.parametrize("answer", [None, "", "  "])
+def test_who_enters_no_code_has_cancelled(answer: str | None) -> None:
+    steps = Steps(lambda _: answer)
+    with pytest.raises(AuthenticationCancelled, match=r"k…@example\.org"):
         read_order(steps.line)
+    assert [entry.outcome for entry in steps.line.sent("order.read")] == ["401 authentication-cancelled"]
+    steps.line.api.close()
+
+
+@pytest.mark.clause("A4")
+def test_where_nobody_can_be_asked_authentication_is_required() -> None:
+    steps = Steps(None)
+    with pytest.raises(AuthenticationRequired, match=r"k…@example\.org") as caught:
+        read_order(steps.line)
+    assert not isinstance(caught.value, AuthenticationCancelled)
     assert [entry.outcome for entry in steps.line.sent("order.read")] == ["401 authentication-required"]
     steps.line.api.close()
 
@@ -425,7 +436,7 @@ def test_an_authenticator_that_fails_is_no_answer_and_the_next_call_asks_again()
     failed = RuntimeError("the window was closed")
     answers: list[Any] = [failed, "123456"]
 
-    def authenticator(challenge: wire.Challenge) -> str:
+    def authenticator(challenge: Challenge) -> str:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -467,8 +478,8 @@ def test_a_wrong_code_may_be_corrected_and_the_same_one_not_repeated() -> None:
 def test_an_answer_that_is_no_code_is_not_sent_and_asked_for_again_a_bounded_number_of_times(answer: str) -> None:
     asked: list[str] = []
 
-    def authenticator(question: Question) -> str:
-        asked.append(question.problem)
+    def authenticator(challenge: Challenge) -> str:
+        asked.append(challenge.problem)
         return answer
 
     steps = Steps(authenticator, code_digits=6)
@@ -482,16 +493,16 @@ def test_an_answer_that_is_no_code_is_not_sent_and_asked_for_again_a_bounded_num
 
 @pytest.mark.parametrize("digits", [6, None, 0, -6, 10**9])
 def test_a_code_that_cannot_be_right_costs_no_try(digits: int | None) -> None:
-    asked: list[tuple[str, int | None]] = []
+    asked: list[tuple[int, str, int | None]] = []
     typed = iter(["kööd", "999 999", " 123\u2013456\u200b "])
 
-    def authenticator(question: Question) -> str:
-        asked.append((question.problem, question.code_digits))
+    def authenticator(challenge: Challenge) -> str:
+        asked.append((challenge.attempt, challenge.problem, challenge.code_digits))
         return next(typed)
 
     steps = Steps(authenticator, code_digits=digits)
     read_order(steps.line)
-    assert asked == [("", digits), ("malformed", digits), ("wrong", digits)]
+    assert asked == [(1, "", digits), (2, "malformed", digits), (3, "wrong", digits)]
     sent = [form(call.request).get("verification_code") for call in steps.challenge.calls]
     assert sent == [None, "999999", "123456"]
     steps.line.api.close()
@@ -572,7 +583,7 @@ def test_a_token_of_less_than_was_asked_for_is_not_taken() -> None:
 
 
 def test_a_server_never_satisfied_is_given_up() -> None:
-    asked: list[wire.Challenge] = []
+    asked: list[Challenge] = []
     steps = Steps(lambda challenge: asked.append(challenge) or "123456")
     steps.order.mock(side_effect=lambda request: challenged("insufficient_user_authentication", **STEP_UP))
     with pytest.raises(AuthenticationFailed):
@@ -593,7 +604,7 @@ def test_odd_demands_get_a_sensible_answer(demand: dict[str, str]) -> None:
 
 def test_threads_share_one_step_up() -> None:
     threads = 4
-    asked: list[wire.Challenge] = []
+    asked: list[Challenge] = []
     together = threading.Barrier(threads)
     steps = Steps(lambda challenge: asked.append(challenge) or "123456")
 
@@ -613,7 +624,7 @@ def test_the_users_time_is_not_the_calls(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(deadline, "time", clock)
     left: list[float] = []
 
-    def slow(challenge: wire.Challenge) -> str:
+    def slow(challenge: Challenge) -> str:
         clock.advance(3_600.0)
         return "123456"
 
@@ -635,7 +646,7 @@ def test_a_revoked_device_learns_it_once_and_keeps_its_data(line: Line) -> None:
     for _ in range(2):
         with pytest.raises(DeviceRevoked):
             read_order(line)
-    assert [type(notice) for notice in line.heard] == [DeviceRevokedNotice]
+    assert [type(notice) for notice in line.heard] == [BindingRevoked]
     assert CREDENTIALS in line.documents.stored
     line.api.revocation.bound_again()
     with pytest.raises(DeviceRevoked):

@@ -125,7 +125,7 @@ def _show(out: Out, found: dict[Path, tuple[LogCall, ...]], target: Path | None)
         out.say(
             f"The text of {words.counted(number, 'log call')} in {words.counted(len(found), 'file')} is made of values."
         )
-        out.say("Such a text is scrubbed: what has no form, such as a name, can stay in it.")
+        out.say("Where its values begin can only be guessed: write them as arguments.")
     else:
         out.say(f"No such log call in {words.counted(len(found), 'file')}.")
     if target:

@@ -17,13 +17,16 @@ from rocketvpn_sdk.errors import ConfigurationError, VaultClosed, VaultLocked
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal import Journal
+from rocketvpn_sdk.journal.event import shape_of
 from rocketvpn_sdk.masking import OneHolder
 from rocketvpn_sdk.permit import Permit
+from rocketvpn_sdk.policy import EventShape
 from rocketvpn_sdk.policy_versions import Versions
 from rocketvpn_sdk.vault import Queue, SealedLog, Vault
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
     from rocketvpn_sdk.consent.decisions import Decisions
+    from rocketvpn_sdk.features import Features
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
@@ -100,6 +103,11 @@ class Components(OneHolder):
             private=config.log_text == "private",
             never_wait=config.never_wait,
         )
+
+    @property
+    def event_shapes(self) -> tuple[EventShape, ...]:
+        """What the app's own events declare."""
+        return tuple(map(shape_of, self.config.events))
 
     def opened(self, name: str) -> Any:
         """Return the component ``name``; ``None``: it was not opened yet."""
@@ -203,6 +211,7 @@ class Components(OneHolder):
             device=self.device_id,
             on_shred=self.journal.shredded,
             before_opening=self.journal.flush,
+            events=self.event_shapes,
         )
 
     @_LazyAttribute
@@ -211,6 +220,13 @@ class Components(OneHolder):
         from rocketvpn_sdk.groups.consent import Consents
 
         return Consents(self.decisions, connect=lambda: self.api, delivery=lambda: self.delivery)
+
+    @_LazyAttribute
+    def features(self) -> Features:
+        """The public group."""
+        from rocketvpn_sdk.features import Features
+
+        return Features(self.context, self.versions, self.event_shapes)
 
     @_LazyAttribute
     def policies(self) -> Policies:
@@ -248,7 +264,7 @@ class Components(OneHolder):
     def _local(self) -> LocalData:
         from rocketvpn_sdk.rights.local import LocalData
 
-        return LocalData(self.journal, self.consents, self.versions, self.witness)
+        return LocalData(self.journal, self.consents, self.versions, self.witness, self.features)
 
     @_LazyAttribute
     def deletion(self) -> Deletion:

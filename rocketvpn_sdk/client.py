@@ -26,6 +26,7 @@ from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
 if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring httpx
+    from rocketvpn_sdk.features import Features
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
@@ -186,6 +187,11 @@ class RocketVPN(OneHolder):
         And ``advice``, which is to be shown before ``device.bind``.
         """
         return self._components.policies
+
+    @property
+    def features(self) -> Features:
+        """Which features work, and which choice would make one work: ``status``."""
+        return self._components.features
 
     @property
     def diagnostics(self) -> Diagnostics:

@@ -17,6 +17,7 @@ from rocketvpn_sdk.policy import (
     decide_all,
     purpose_allowed,
 )
+from rocketvpn_sdk.policy.decide import review_missed
 from rocketvpn_sdk.policy_versions.state import Cell, PolicyState
 
 
@@ -47,7 +48,10 @@ class PermitSnapshot(NamedTuple):
         """Whether the same is allowed as by ``other``: nothing was decided between the two, and nothing ran out."""
         if (self.policies, self.state, self.accepted) != (other.policies, other.state, other.accepted):
             return False
-        return all(consent.live(self.now) == consent.live(other.now) for consent in self.state.consents.values())
+        receivers = (part for policy in self.policies for part in policy.document.recipient)
+        return all(
+            consent.live(self.now) == consent.live(other.now) for consent in self.state.consents.values()
+        ) and all(review_missed(part, self.now) == review_missed(part, other.now) for part in receivers)
 
 
 class Permit:

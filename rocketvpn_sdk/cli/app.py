@@ -98,6 +98,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "receipts": _Command("consent.receipts"),
         },
     ),
+    "features": _Command("features.features"),
     "guardian": _Group(
         "Ask a guardian, and hand in their answer.",
         {

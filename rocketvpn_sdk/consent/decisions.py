@@ -28,7 +28,7 @@ from rocketvpn_sdk.consent.queued import OPERATIONS, drop_purpose, notice_item
 from rocketvpn_sdk.consent.record import new_record, with_event
 from rocketvpn_sdk.consent.reports import drop_relayed, end_reports
 from rocketvpn_sdk.errors import AgeUnknown, GuardianNeeded
-from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.policy import EventShape, Policy
 from rocketvpn_sdk.text import translate
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.partitions import RECORDED, PartitionChoice
@@ -50,6 +50,7 @@ class Decisions:
         device: returns the id under which this device is bound, or ``None``.
         on_shred: called after keys were destroyed: anyone who holds plain records in memory drops them.
         before_opening: called before more may be recorded: what was recorded so far is sealed under what holds still.
+        events: those of the app, which make a purpose one that is in use.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Decisions:
         device: Callable[[], str | None] = lambda: None,
         on_shred: Callable[[], None] = lambda: None,
         before_opening: Callable[[], None] = lambda: None,
+        events: tuple[EventShape, ...] = (),
     ) -> None:
         self.current_consents = current_consents
         self.vault = current_consents.vault
@@ -68,6 +70,7 @@ class Decisions:
         """Returns the id under which this device is bound, or ``None``."""
         self.on_shred = on_shred
         self.before_opening = before_opening
+        self.events = events
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -113,7 +116,7 @@ class Decisions:
         What was never granted stays as it is.
 
         Raises:
-            PurposeUnknown, ConsentNotNeeded: there is nothing of the kind that could be withdrawn.
+            PurposeUnknown, ConsentNotNeeded, PurposeUnused: there is nothing of the kind that could be withdrawn.
             VaultLocked: unlock first.
         """
         done = self._withdraw(purpose, recipient)
@@ -125,7 +128,7 @@ class Decisions:
         policies, device = self.policies, self.device()
         ledger, key = self.ledger(), key_of(purpose, recipient)
         if key not in ledger.entries:
-            check_asked(policies[-1], purpose, recipient)
+            check_asked(policies[-1], purpose, recipient, self.events)
         if not _granted(ledger, purpose, recipient):
             state = ledger.state(key, self.vault.now())
             return ConsentChange(purpose=purpose, recipient=recipient, state=state, changed=False)
@@ -233,7 +236,7 @@ class Decisions:
         if state == "granted" and notice.recipient is None and ledger.state(key, self.vault.now()) != "granted":
             transaction.mark(RECORDED)
         at = ledger.entries[key].next_at(self._at()) if key in ledger.entries else self._at()
-        document = new_record(policy, notice, record=record, subject=ledger.subject)
+        document = new_record(policy, notice, record=record, subject=ledger.subject, events=self.events)
         write_record(transaction, record, with_event(document, state, at=at, until=until))
         entry = LedgerEntry(
             state=state,

@@ -11,14 +11,23 @@ from typing import ClassVar
 import msgspec
 
 from rocketvpn_sdk.clock import utc
-from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
+from rocketvpn_sdk.errors import (
+    ConsentNotNeeded,
+    NoticeOutdated,
+    NoticeUnknown,
+    PurposeUnknown,
+    PurposeUnused,
+)
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.policy import Field, Policy, Recipient, wording
+from rocketvpn_sdk.policy import EventShape, Field, Policy, Recipient, wording
 from rocketvpn_sdk.policy.decide import SIGNALLED
-from rocketvpn_sdk.text import listed, translate
+from rocketvpn_sdk.policy.in_use import in_use, used_fields, uses
+from rocketvpn_sdk.text import listed, marked, translate
 
 _NOT_ASKED = "It is necessary for what was ordered."
-_NAMES_NOTHING = "The policy uses nothing for {}, so there is nothing to agree to yet."
+_NAMES_NOTHING = marked("Nothing is used for this.")
+_STAYS_HERE = marked("It never leaves this device.")
+_THIRD_ALONE = marked("Third parties alone, each only if you agree to that one by itself.")
 _SIGNAL = (
     "With every request, this software tells the server that you object to such use (the signal Sec-GPC). Once you"
     " agree, that signal stops; when you take it back, it is sent again."
@@ -103,8 +112,15 @@ class Notary:
         return hmac.digest(self._key, plain, "sha256")
 
 
-def make_notice(policy: Policy, purpose: str, recipient: str | None, language: str, now: float) -> ConsentNotice:
-    """Return the notice about ``purpose``, unsealed.
+def make_notice(
+    policy: Policy,
+    purpose: str,
+    recipient: str | None,
+    language: str,
+    now: float,
+    events: tuple[EventShape, ...] = (),
+) -> ConsentNotice:
+    """Return the notice about ``purpose``, unsealed: it names what operations and events carry, and nothing more.
 
     Args:
         policy: the newest version.
@@ -112,16 +128,17 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
         recipient: a third party's id, where the consent is about what that one receives (S1).
         language: BCP 47; English where the policy lacks it.
         now: seconds since the epoch.
+        events: those of the app.
 
     Raises:
         PurposeUnknown: the policy does not ask about it (U7).
         ConsentNotNeeded: it is necessary.
-        NotAllowed: the policy uses nothing for it.
+        PurposeUnused: nothing is used for it.
     """
-    check_asked(policy, purpose, recipient)
+    check_asked(policy, purpose, recipient, events)
     spoken = _spoken(policy, language)
     reason = policy.purposes[purpose]
-    fields = fields_of(policy, purpose, recipient)
+    fields = used_fields(policy, purpose, recipient, events)
     return ConsentNotice(
         purpose=purpose,
         recipient=recipient,
@@ -134,7 +151,7 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
         why=wording.text_in(reason.sentence, spoken),
         fields=tuple(_field(field, spoken) for field in fields),
         how_long=tuple(_lasting(fields)),
-        who=tuple(_receiver(part, spoken) for part in receivers_of(policy, purpose, recipient)),
+        who=_who(receivers_of(policy, purpose, recipient, events), fields, spoken),
         effects=(translate(_SIGNAL),) if purpose == SIGNALLED and recipient is None else (),
         withdraw=_withdrawing(purpose, recipient),
         advice=wording.text_in(policy.document.minors.advice, spoken),
@@ -143,58 +160,53 @@ def make_notice(policy: Policy, purpose: str, recipient: str | None, language: s
     )
 
 
-def check_asked(policy: Policy, purpose: str, recipient: str | None) -> None:
+def check_asked(policy: Policy, purpose: str, recipient: str | None, events: tuple[EventShape, ...] = ()) -> None:
     """Check that the policy asks whether the user agrees to ``purpose``.
 
     Raises:
-        PurposeUnknown, ConsentNotNeeded, NotAllowed: see ``make_notice``.
+        PurposeUnknown, ConsentNotNeeded, PurposeUnused: see ``make_notice``.
     """
     known = policy.purposes.get(purpose)
     if known is not None and recipient is None and known.necessity == "necessary":
         raise ConsentNotNeeded(rule=known.clause, reason=translate(_NOT_ASKED), purpose=purpose)
-    if known is not None and recipient is None and not fields_of(policy, purpose):
-        raise NotAllowed(rule=known.clause, reason=translate(_NAMES_NOTHING).format(purpose))
-    asked = asked_about(policy)
-    if (purpose, recipient) not in asked:
+    third = {part.id for part in policy.document.recipient if part.kind == "third_party"}
+    if known is None or not (recipient is None or recipient in third):
         name = purpose if recipient is None else f"{purpose}/{recipient}"
-        known_names = (part if third is None else f"{part}/{third}" for part, third in asked)
+        asked = asked_about(policy, events)
+        known_names = (part if other is None else f"{part}/{other}" for part, other in asked)
         raise PurposeUnknown(name="purpose", problem="", purpose=name, known=listed(known_names))
+    if not in_use(policy, purpose, recipient, events):
+        said = wording.quoted(known.sentence, wording.FALLBACK)
+        raise PurposeUnused(rule=known.clause, reason=translate(_NAMES_NOTHING), purpose=purpose, sentence=said)
 
 
-def asked_about(policy: Policy) -> tuple[tuple[str, str | None], ...]:
+def asked_about(policy: Policy, events: tuple[EventShape, ...] = ()) -> tuple[tuple[str, str | None], ...]:
     """Return everything that the policy asks about: purposes, and third parties for a purpose (S1).
 
-    What names no field, and so no time and no recipient, cannot be agreed to: nobody could say what it is about.
+    What no operation and no event uses cannot be agreed to: nobody could say what goes where, and for how long.
     """
     purposes = [
         (part.id, None)
         for part in policy.document.purpose
-        if part.necessity == "consent" and fields_of(policy, part.id)
+        if part.necessity == "consent" and in_use(policy, part.id, None, events)
     ]
     third = [
         (purpose.id, recipient.id)
         for purpose in policy.document.purpose
         for recipient in policy.document.recipient
-        if recipient.kind == "third_party" and fields_of(policy, purpose.id, recipient.id)
+        if recipient.kind == "third_party" and in_use(policy, purpose.id, recipient.id, events)
     ]
     return (*purposes, *third)
 
 
-def fields_of(policy: Policy, purpose: str, recipient: str | None = None) -> tuple[Field, ...]:
-    """Return the fields that are used for ``purpose``; with a recipient, those that it receives."""
-    return tuple(
-        field
-        for field in policy.document.field
-        if purpose in field.purposes and (recipient is None or recipient in field.recipients)
-    )
-
-
-def receivers_of(policy: Policy, purpose: str, recipient: str | None) -> tuple[Recipient, ...]:
+def receivers_of(
+    policy: Policy, purpose: str, recipient: str | None, events: tuple[EventShape, ...] = ()
+) -> tuple[Recipient, ...]:
     """Return who receives what is used for ``purpose``; a third party is asked about by itself (S1)."""
     if recipient is not None:
         return (policy.recipients[recipient],)
-    names = dict.fromkeys(name for field in fields_of(policy, purpose) for name in field.recipients)
-    return tuple(part for part in map(policy.recipients.__getitem__, names) if part.kind != "third_party")
+    names = {use.recipient for use in uses(policy, events) if use.purpose == purpose}
+    return tuple(part for part in policy.document.recipient if part.id in names and part.kind != "third_party")
 
 
 def _spoken(policy: Policy, language: str) -> str:
@@ -232,8 +244,18 @@ def _lasting(fields: Iterable[Field]) -> Iterator[str]:
         yield _said(said, listed(names), here, there)
 
 
-def _receiver(receiver: Recipient, language: str) -> str:
-    return f"{wording.text_in(receiver.sentence, language)} {wording.text_in(receiver.safeguard, language)}"
+def _who(receivers: tuple[Recipient, ...], fields: tuple[Field, ...], language: str) -> tuple[str, ...]:
+    if receivers:
+        return tuple(
+            " ".join((wording.text_in(part.sentence, language), *_bound(part, language))) for part in receivers
+        )
+    return (translate(_THIRD_ALONE if any(field.recipients for field in fields) else _STAYS_HERE),)
+
+
+def _bound(receiver: Recipient, language: str) -> Iterator[str]:
+    """Yield what holds ``receiver`` to the policy, and where it is (S2)."""
+    yield wording.text_in(receiver.safeguard, language)
+    yield from wording.under_contract(receiver)
 
 
 def _withdrawing(purpose: str, recipient: str | None) -> str:

@@ -20,9 +20,10 @@ import msgspec
 
 from rocketvpn_sdk.clock import iso_utc
 from rocketvpn_sdk.consent.ledger import ConsentState
-from rocketvpn_sdk.consent.notices import ConsentNotice, fields_of, receivers_of
+from rocketvpn_sdk.consent.notices import ConsentNotice, receivers_of
 from rocketvpn_sdk.masking import MaskedRepr
-from rocketvpn_sdk.policy import Duration, Field, Policy, wording
+from rocketvpn_sdk.policy import Duration, EventShape, Field, Policy, Recipient, wording
+from rocketvpn_sdk.policy.in_use import used_fields
 from rocketvpn_sdk.policy.values import BOUND
 
 RECORD_SCHEMA = "https://w3id.org/dpv/schema/dpv-27560#record"
@@ -77,7 +78,9 @@ class ConsentReceipt(MaskedRepr, frozen=True, kw_only=True):
         return msgspec.json.format(msgspec.json.encode(self.document), indent=2).decode()
 
 
-def new_record(policy: Policy, notice: ConsentNotice, *, record: str, subject: str) -> dict[str, Any]:
+def new_record(
+    policy: Policy, notice: ConsentNotice, *, record: str, subject: str, events: tuple[EventShape, ...] = ()
+) -> dict[str, Any]:
     """Return a record without any event yet.
 
     Args:
@@ -85,7 +88,10 @@ def new_record(policy: Policy, notice: ConsentNotice, *, record: str, subject: s
         notice: what the user was shown.
         record: the record's id, a UUID.
         subject: stands for the user, a UUID.
+        events: those of the app, as for the notice.
     """
+    receivers = receivers_of(policy, notice.purpose, notice.recipient, events)
+    fields = used_fields(policy, notice.purpose, notice.recipient, events)
     operators = [part.id for part in policy.document.recipient if part.kind == "operator"]
     operator = operators[0] if operators else policy.document.recipient[0].id
     return {
@@ -96,8 +102,8 @@ def new_record(policy: Policy, notice: ConsentNotice, *, record: str, subject: s
         "dct:identifier": record,  # 8.1.2
         "dpv:hasDataSubject": {"@id": f"urn:uuid:{subject}", "@type": "dpv:DataSubject"},  # 8.1.3
         "dpv:hasNotice": _notice(policy, notice),  # 8.2
-        "dpv:hasProcess": _process(policy, notice, operator),  # 8.3
-        "dpv:hasEntity": _entities(policy, notice, operator),  # 8.4
+        "dpv:hasProcess": _process(policy, notice, operator, fields, receivers),  # 8.3
+        "dpv:hasEntity": _entities(policy, notice, operator, receivers),  # 8.4
         "dpv:hasLegalBasis": "dpv:ExpressedConsent",  # 8.5.1
         EVENTS: [],  # 8.5
     }
@@ -172,9 +178,10 @@ def _notice(policy: Policy, notice: ConsentNotice) -> dict[str, Any]:
     }
 
 
-def _process(policy: Policy, notice: ConsentNotice, operator: str) -> dict[str, Any]:
+def _process(
+    policy: Policy, notice: ConsentNotice, operator: str, fields: tuple[Field, ...], receivers: tuple[Recipient, ...]
+) -> dict[str, Any]:
     purpose = policy.purposes[notice.purpose]
-    fields = fields_of(policy, notice.purpose, notice.recipient)
     process: dict[str, Any] = {
         "@type": "dpv:Process",
         "dpv:hasPurpose": {
@@ -186,7 +193,7 @@ def _process(policy: Policy, notice: ConsentNotice, operator: str) -> dict[str, 
         "dpv:hasPersonalData": [_personal_data(field, notice.language) for field in fields],
         "dpv:hasStorageCondition": list(_storage(fields)),
         "dpv:hasDataController": _entity(operator),
-        "dpv:hasRecipient": [_entity(part.id) for part in receivers_of(policy, notice.purpose, notice.recipient)],
+        "dpv:hasRecipient": [_entity(part.id) for part in receivers],
         "dpv:hasConsentControl": {"@type": "dpv:WithdrawConsent", "dct:description": notice.withdraw},
         # No policy names one; a made-up one would be worse than none.
         "dpv:hasJurisdiction": {"@type": "dpv:Location", "dct:description": "The policy names none."},
@@ -240,8 +247,9 @@ def _event_duration(until: float | None) -> dict[str, str]:
     return {"@type": "dpv:UntilTimeDuration", "rdf:value": iso_utc(until)}
 
 
-def _entities(policy: Policy, notice: ConsentNotice, operator: str) -> list[dict[str, Any]]:
-    receivers = receivers_of(policy, notice.purpose, notice.recipient)
+def _entities(
+    policy: Policy, notice: ConsentNotice, operator: str, receivers: tuple[Recipient, ...]
+) -> list[dict[str, Any]]:
     parts = {part.id: part for part in (policy.recipients[operator], *receivers)}
     roles = {"operator": "dpv:DataController", "affiliate": "dpv:Recipient", "third_party": "dpv:ThirdParty"}
     return [

@@ -24,7 +24,7 @@ def consent_status(decisions: Decisions) -> ConsentStatus:
     waiting = {
         key_of(item.body["purpose"], item.body.get("recipient")) for item in decisions.unsent() if item.operation == PUT
     }
-    shown = dict.fromkeys(key_of(*pair) for pair in asked_about(newest))
+    shown = dict.fromkeys(key_of(*pair) for pair in asked_about(newest, decisions.events))
     # What was decided about things that the policy does not ask about any more stays visible.
     others = (key for key, entry in ledger.entries.items() if key not in shown and entry.state != "unset")
 

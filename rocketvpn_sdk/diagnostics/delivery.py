@@ -65,7 +65,7 @@ class ReportDelivery:
                 return None
             if isinstance(error, RequestRefused | ServerError):
                 self._look_for_another_key()
-            waits = isinstance(error, _LATER) or _is_about_the_way(error, item)
+            waits = isinstance(error, _LATER) or _is_about_the_way(error, item) or _may_be_reviewed_yet(error)
             return delivery.postpone(msgspec.structs.replace(item, state="waiting" if waits else "refused"), error)
         self._queue.remove(item)
         return None
@@ -90,6 +90,11 @@ class ReportDelivery:
 def _is_about_the_way(error: RocketVPNError, item: QueueItem) -> bool:
     """Whether it was the relay or the gateway that refused, who know nothing of what is in a report."""
     return isinstance(error, RequestRefused) and error.params.get("operation") == RELAYED[item.operation]
+
+
+def _may_be_reviewed_yet(error: RocketVPNError) -> bool:
+    """Whether a contract past its review stopped it: a new version of the policy can let it go (S2)."""
+    return isinstance(error, NotAllowed) and error.params.get("rule") == "S2"
 
 
 def _call(item: QueueItem) -> SealedCall:

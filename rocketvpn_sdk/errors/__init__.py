@@ -18,7 +18,7 @@ Touches: nothing. Start with ``base``.
     │   ├── AgeSettled              … to taking back that one is under age
     │   ├── ConsentError            … to a consent
     │   │   ├── AgeUnknown, GuardianNeeded
-    │   │   └── ConsentNotNeeded, NoticeUnknown, NoticeOutdated
+    │   │   └── ConsentNotNeeded, PurposeUnused, NoticeUnknown, NoticeOutdated
     │   └── GuardianError           … to a guardian's agreement; ``cause`` says why
     ├── ValueRefused                a value that the call cannot take
     │   ├── TermUnknown             … a term that the policy does not have
@@ -129,6 +129,7 @@ from rocketvpn_sdk.errors.rules import (
     NoticeOutdated,
     NoticeUnknown,
     PurposeUnknown,
+    PurposeUnused,
     TermUnknown,
     ValueRefused,
 )
@@ -199,6 +200,7 @@ __all__ = [
     "PolicyInvalid",
     "PolicyOutdated",
     "PurposeUnknown",
+    "PurposeUnused",
     "RateLimited",
     "ReceiptInvalid",
     "ReleaseRefused",

@@ -82,6 +82,15 @@ class ConsentNotNeeded(ConsentError):
     HINT = "policy.explain({purpose!r}) says what it is for."
 
 
+class PurposeUnused(ConsentError):
+    """No operation and no event uses anything for ``purpose``, so nobody could say what is agreed to."""
+
+    code = "purpose-unused"
+    MESSAGE = "There is nothing to agree to for {sentence} ({rule}): nothing is used for it now."
+    REMEDY = "You need not do anything: you are asked as soon as something is to be used for it."
+    HINT = "Declare an operation for {purpose!r} in the policy, or pass an event for it in Config(events=[...])."
+
+
 class NoticeUnknown(ConsentError):
     """The notice was not made by this process, or was altered: it does not show what the user saw."""
 

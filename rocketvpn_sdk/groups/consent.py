@@ -98,10 +98,12 @@ class Consents:
         Raises:
             PurposeUnknown: the policy does not ask about it (U7).
             ConsentNotNeeded: it is necessary.
-            NotAllowed: the policy uses nothing for it, so nobody could say what is agreed to.
+            PurposeUnused: nothing is used for it, so nobody could say what is agreed to.
         """
-        now = self._decisions.vault.clock.time()
-        return self._notary.seal(make_notice(self._decisions.policies[-1], purpose, recipient, language, now))
+        decisions = self._decisions
+        now = decisions.vault.clock.time()
+        made = make_notice(decisions.policies[-1], purpose, recipient, language, now, decisions.events)
+        return self._notary.seal(made)
 
     def grant(self, notice: ConsentNotice, until: datetime | None = None) -> ConsentChange:
         """Agree to what ``notice`` shows, as long as the user does not take it back, or ``until`` then.
@@ -138,7 +140,7 @@ class Consents:
         and ``changed`` is false.
 
         Raises:
-            PurposeUnknown, ConsentNotNeeded: there is nothing of the kind that could be withdrawn.
+            PurposeUnknown, ConsentNotNeeded, PurposeUnused: there is nothing of the kind that could be withdrawn.
             VaultError: nothing was written.
         """
         done = self._decisions.withdraw(purpose, recipient)

@@ -76,6 +76,7 @@ class Journal:
         """What this device knows of itself, to be taken out of texts."""
         self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.known)
         self.texts = Texts(self.scrubber) if private else None
+        self._words_of: tuple[Policy, ...] = ()
         self.never_wait = frozenset(never_wait)
         self._known_at = -1
         self._vault = vault
@@ -164,8 +165,10 @@ class Journal:
         return True
 
     def _take_words(self, policies: tuple[Policy, ...]) -> None:
-        if self.texts is not None:
-            self.texts.words = vocabulary(policies)
+        """Take over the words of ``policies``, as far as they are nothing that scrubbing would take out."""
+        if self.texts is not None and policies != self._words_of:
+            self._words_of = policies
+            self.texts.words = frozenset(word for word in vocabulary(policies) if self.scrubber.scrub(word) == word)
 
     def must_not_wait(self, never_wait: frozenset[str] | None = None) -> bool:
         """Return whether this thread is one of ``never_wait``; default: those of the journal."""

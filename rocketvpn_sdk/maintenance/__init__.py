@@ -4,6 +4,7 @@ Touches: ``vault``, ``transport``. Start with ``maintenance``.
 """
 
 from rocketvpn_sdk.maintenance.maintenance import Maintenance, Status
+from rocketvpn_sdk.maintenance.safeguards import SafeguardExpired
 from rocketvpn_sdk.maintenance.worker import BackgroundStatus
 
-__all__ = ["BackgroundStatus", "Maintenance", "Status"]
+__all__ = ["BackgroundStatus", "Maintenance", "SafeguardExpired", "Status"]

@@ -11,6 +11,7 @@ from rocketvpn_sdk.clock import DAY, Age
 from rocketvpn_sdk.consent.reports import RELAYED, REPORTS, SentReports, forget_old
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
+from rocketvpn_sdk.maintenance.safeguards import Safeguards
 from rocketvpn_sdk.maintenance.worker import (
     CHECK_AGAIN,
     HOUR,
@@ -21,6 +22,7 @@ from rocketvpn_sdk.maintenance.worker import (
     PolicyCheck,
 )
 from rocketvpn_sdk.masking import mask
+from rocketvpn_sdk.policy.decide import blocked_recipients
 from rocketvpn_sdk.vault import VaultStatus
 from rocketvpn_sdk.wire import Order, OrderChange
 
@@ -40,6 +42,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
     background: BackgroundStatus | None = None
     """The worker of ``Config(background=True)``; ``None``: there is none."""
+    blocked: tuple[str, ...] = ()
+    """Ids of the recipients to which nothing is sent, since their contract was not reviewed in time (S2)."""
     order_changes: tuple[OrderChange, ...] = ()
     """What waits for the order and can be called off here, as the server last said while the app runs: see
     ``OrderChangePending``."""
@@ -54,6 +58,7 @@ class Maintenance:
 
     def __init__(self, components: Components) -> None:
         self._components = components
+        self._safeguards = Safeguards(components.context)
         self.background = Background(self._jobs(), components.config.clock)
         """Does the same when it is due, once it is started."""
 
@@ -67,6 +72,7 @@ class Maintenance:
                 bound, waiting = binding is not None, len(components.queue.items())
                 order = mask(binding.order_number) if binding else None
             vault = components.vault.status()
+        held = components.permit.held()
         return Status(
             vault=vault,
             bound=bound,
@@ -75,6 +81,7 @@ class Maintenance:
             waiting=waiting,
             age=components.vault.age() if vault.state == "unlocked" else None,
             background=self.background.status() if components.config.background else None,
+            blocked=tuple(part.id for part in blocked_recipients(held.policies, held.now)),
             order_changes=api.order_changes.newest if (api := components.opened("api")) else (),
         )
 
@@ -82,6 +89,7 @@ class Maintenance:
         """Do everything that is due, and deliver what waits, ahead of its time; see ``RocketVPN.sync``."""
         components = self._components
         components.journal.purge_daily()
+        self._safeguards.tell()
         if components.versions.in_force().pending is not None:
             components.policies.settle()
         with suppress(SecretStoreError, VaultBusy):  # stays pending, and status() shows it
@@ -145,6 +153,7 @@ class Maintenance:
         self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
         self._components.decisions.settle()
         self._forget_handles()
+        self._safeguards.tell()
 
     def _forget_handles(self) -> None:
         components = self._components

@@ -29,6 +29,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """``device`` stands for this device itself."""
     operations: tuple[str, ...] = ()
     """The calls, where it is about some."""
+    feature: str = ""
+    """The feature, where it is about one."""
     before: str = ""
     """In words, or the name of a right or language."""
     after: str = ""
@@ -46,7 +48,7 @@ class PolicyChange(msgspec.Struct, frozen=True, kw_only=True):
     """New fields and calls without which something does not work. The user may accept them at once; until then that
     waits."""
     cells: frozenset[tuple[str, str, str]] = frozenset()
-    """(field, purpose, recipient) of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
+    """Field, purpose and recipient of what is newly necessary: what ``decide_all`` takes once it was accepted. For a
     call, what ``own.call_cell`` returns."""
     reconsent: frozenset[str] = frozenset()
     """Keys of ``State.consents`` that cover more than what was agreed to; unset again once the new version binds."""
@@ -110,7 +112,7 @@ def _grouped(findings: Iterable[Finding]) -> Iterable[list[Finding]]:
     """Put together what differs in purpose or recipient alone: one sentence, not twenty."""
     groups: dict[tuple[str, ...], list[Finding]] = {}
     for finding in findings:
-        apart = () if finding.field else (finding.purpose, finding.recipient, finding.operation)
+        apart = () if finding.field else (finding.purpose, finding.recipient, finding.operation, finding.feature)
         key = (finding.kind, finding.rule, finding.field, finding.before, finding.after, *apart)
         groups.setdefault(key, []).append(finding)
     return groups.values()
@@ -128,6 +130,7 @@ def _described(group: list[Finding], old: Policy, new: Policy, language: str) ->
         purposes=purposes,
         recipients=recipients,
         operations=operations,
+        feature=first.feature,
         before=first.before,
         after=first.after,
         sentence=describe_finding(first, purposes, recipients, operations, (new, old), language),

@@ -11,7 +11,7 @@ from rocketvpn_sdk.policy.members import UNSENDABLE
 from rocketvpn_sdk.policy.values import Duration
 
 if TYPE_CHECKING:
-    from rocketvpn_sdk.policy.document import Document, Field, FieldType, Operation, Vocabulary
+    from rocketvpn_sdk.policy.document import Document, Feature, Field, FieldType, Operation, Recipient
 
 Finding = tuple[str, int, str, str]
 """Table, its index, the key, and the problem."""
@@ -21,7 +21,7 @@ _ID = re.compile(r"[A-Za-z0-9_.-]+")
 """No slash: ``purpose/recipient`` names a consent to a third party."""
 _ON_DEVICE = "device"
 """What ``decide.ON_DEVICE`` says: a recipient of this name would pass for the device itself."""
-_TABLES = ("category", "purpose", "recipient", "field", "event", "operation", "vocabulary")
+_TABLES = ("category", "purpose", "recipient", "field", "event", "operation", "feature", "vocabulary")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
 """No space, no ``@`` and no digit in front: a name that the operator gave, not a value."""
 _EXACT_KINDS = ("enum", "integer", "boolean")
@@ -49,16 +49,17 @@ def check_references(document: Document) -> Iterator[Finding]:
     for index, recipient in enumerate(document.recipient):
         if not _languages(recipient.safeguard):
             yield "recipient", index, "safeguard", f"the recipient {recipient.id!r} has no safeguard (S2)"
+        yield from _contract(index, recipient)
     for index, field in enumerate(document.field):
         yield from _field(document, index, field)
-    for index, vocabulary in enumerate(document.vocabulary):
-        for problem in _vocabulary(vocabulary):
-            yield "vocabulary", index, "values", problem
+    yield from _vocabulary(document)
     for index, event in enumerate(document.event):
         for problem in event_problems(document, event.purpose, event.fields):
             yield "event", index, "fields", f"the event {event.id!r} {problem}"
     for index, operation in enumerate(document.operation):
         yield from _operation(document, index, operation)
+    for index, feature in enumerate(document.feature):
+        yield from _feature(document, index, feature)
 
 
 def event_problems(document: Document, purpose: str, fields: Sequence[str]) -> Iterator[str]:
@@ -149,10 +150,44 @@ def _field(document: Document, index: int, field: Field) -> Iterator[Finding]:
     yield from _transform(index, field)
 
 
-def _vocabulary(part: Vocabulary) -> Iterator[str]:
-    for word in part.values:
-        if not _WORD.fullmatch(word):
-            yield f"{word!r} is not a word: a letter, then letters, digits, _, . and -"
+def _vocabulary(document: Document) -> Iterator[Finding]:
+    for index, part in enumerate(document.vocabulary):
+        for word in part.values:
+            if not _WORD.fullmatch(word):
+                problem = f"{word!r} is not a word: a letter, then letters, digits, _, . and -"
+                yield "vocabulary", index, "values", problem
+
+
+def _contract(index: int, recipient: Recipient) -> Iterator[Finding]:
+    contract = recipient.contract
+    if contract is None:
+        return
+    if recipient.kind == "operator":
+        problem = "this policy binds the operator; a contract past its review would block the user's rights"
+        yield "recipient", index, "contract", problem
+    if contract.review_by < contract.signed:
+        yield "recipient", index, "contract", "the contract is to be reviewed before it is signed"
+
+
+def _feature(document: Document, index: int, feature: Feature) -> Iterator[Finding]:
+    fields = {part.id: part for part in document.field}
+    known = {part.id for part in document.purpose}
+    used: set[str] = set()
+    for name in feature.fields:
+        if name not in fields:
+            yield "feature", index, "fields", f"the field {name!r} is not declared"
+        elif known.issuperset(feature.purposes):
+            purposes = set(feature.purposes).intersection(fields[name].purposes)
+            used |= purposes
+            if not purposes:
+                yield "feature", index, "fields", f"the field {name!r} is not there for any purpose of {feature.id!r}"
+    for purpose in feature.purposes:
+        if purpose not in known:
+            yield "feature", index, "purposes", f"the purpose {purpose!r} is not declared"
+        elif purpose not in used:
+            yield "feature", index, "purposes", f"no field of {feature.id!r} is there for {purpose!r}"
+    if not feature.purposes:
+        yield "feature", index, "purposes", f"the feature {feature.id!r} has no purpose"
 
 
 def _transform(index: int, field: Field) -> Iterator[Finding]:

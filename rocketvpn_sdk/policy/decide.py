@@ -5,7 +5,9 @@ Pure, and no by default. Whatever collects, uses, keeps or sends asks it (throug
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -84,7 +86,7 @@ def decide(policy: Policy, state: State, field: str, purpose: str, recipient: st
         receiver = policy.recipients.get(recipient)
         if receiver is None or recipient not in facts.recipients:
             return _no("S1", f"{field!r} may not go to {recipient!r}.")
-        refusal = _third_party(state, reason, receiver, now)
+        refusal = _safeguard(receiver, now) or _third_party(state, reason, receiver, now)
         if refusal:
             return refusal
         kept = facts.retention.server
@@ -102,8 +104,29 @@ def purpose_allowed(policy: Policy, state: State, purpose: str, recipient: str, 
     receiver = policy.recipients.get(recipient)
     if receiver is None:
         return _no("S1", f"The policy does not declare the recipient {recipient!r}.")
-    refusal = _consented(state, None, reason, now) or _third_party(state, reason, receiver, now)
+    refusal = (
+        _safeguard(receiver, now) or _consented(state, None, reason, now) or _third_party(state, reason, receiver, now)
+    )
     return refusal or Decision(True, _DROP, now, reason.clause, reason.sentence["en"])
+
+
+def review_missed(recipient: Recipient, now: float) -> bool:
+    """Whether the day has passed by which the contract of ``recipient`` was to be looked at again (S2)."""
+    return recipient.contract is not None and now >= _end_of(recipient.contract.review_by)
+
+
+def blocked_recipients(policies: Iterable[Policy], now: float) -> tuple[Recipient, ...]:
+    """Return the recipients to which nothing goes, since by one of ``policies`` the review of their contract is late.
+
+    Each once, as the first of these versions has it.
+    """
+    found = {part.id: part for policy in policies for part in policy.document.recipient if review_missed(part, now)}
+    return tuple(found.values())
+
+
+@cache
+def _end_of(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + timedelta(days=1).total_seconds()
 
 
 def _no(rule: str, sentence: str) -> Decision:
@@ -129,6 +152,13 @@ def _consented(state: State, field: Field | None, purpose: Purpose, now: float) 
         consent = state.consents.get(purpose.id)
         if consent is None or not consent.live(now):
             return _no(purpose.clause, f"Nobody agreed to {purpose.id!r}.")
+    return None
+
+
+def _safeguard(recipient: Recipient, now: float) -> Decision | None:
+    if recipient.contract is not None and review_missed(recipient, now):
+        day = recipient.contract.review_by
+        return _no("S2", f"Nothing goes to {recipient.id!r}: its contract was to be reviewed by {day}.")
     return None
 
 

@@ -38,6 +38,7 @@ def describe_finding(
         "purposes": listed([_named("purposes", name, policies, language) for name in purposes] or [""]),
         "recipients": listed([_named("recipients", name, policies, language) for name in recipients] or [""]),
         "calls": listed([_named("operations", name, policies, language) for name in operations] or [""]),
+        "feature": _named("features", finding.feature, policies, language) if finding.feature else "",
         "before": _scoped(finding, finding.before),
         "after": _scoped(finding, finding.after),
     }

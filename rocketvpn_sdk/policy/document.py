@@ -55,6 +55,16 @@ class Purpose(_Part, frozen=True, kw_only=True):
     sentence: Text
 
 
+class Contract(_Part, frozen=True, kw_only=True):
+    """What a recipient signed to keep to this policy (S2)."""
+
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the contract's text, in hexadecimal digits."""
+    signed: date
+    review_by: date
+    """The last day, in UTC, on which something is sent without the operator having looked at the contract again."""
+
+
 class Recipient(_Part, frozen=True, kw_only=True):
     """Who may receive something; what it runs on; what holds it to this policy."""
 
@@ -62,6 +72,10 @@ class Recipient(_Part, frozen=True, kw_only=True):
     kind: Literal["operator", "affiliate", "third_party"]
     hosts: tuple[str, ...]
     safeguard: Text
+    contract: Contract | None = None
+    """``None``: the policy names none. The operator has none, since this policy binds it."""
+    country: Annotated[str, msgspec.Meta(pattern="^([A-Z]{2})?$")] = ""
+    """Where it is, as two letters (ISO 3166-1); empty: the policy does not say."""
     sentence: Text
 
 
@@ -152,6 +166,15 @@ class Operation(_Part, frozen=True, kw_only=True):
         return self.protocol if isinstance(self.protocol, dict) else dict.fromkeys(self.protocol)
 
 
+class Feature(_Part, frozen=True, kw_only=True):
+    """Something that the user can do, and what it does not work without (P2)."""
+
+    id: str
+    purposes: tuple[str, ...]
+    fields: tuple[str, ...]
+    sentence: Text
+
+
 class MinorsRules(_Part, frozen=True, kw_only=True):
     """M1 to M3: the age, the advice, and the text for guardians."""
 
@@ -197,6 +220,7 @@ class Document(_Part, frozen=True, kw_only=True):
     vocabulary: tuple[Vocabulary, ...] = ()
     event: tuple[EventRule, ...] = ()
     operation: tuple[Operation, ...]
+    feature: tuple[Feature, ...] = ()
     minors: MinorsRules
     rights: RightsRules
 
@@ -211,6 +235,7 @@ class Policy:
         self.fields: Mapping[str, Field] = {part.id: part for part in document.field}
         self.events: Mapping[str, EventRule] = {part.id: part for part in document.event}
         self.operations: Mapping[str, Operation] = {part.id: part for part in document.operation}
+        self.features: Mapping[str, Feature] = {part.id: part for part in document.feature}
 
     @property
     def version(self) -> int:

@@ -23,7 +23,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
     term: str
     """As the policy writes it."""
-    kind: Literal["field", "purpose", "recipient", "category", "operation", "clause", "transform"]
+    kind: Literal["field", "purpose", "recipient", "category", "operation", "feature", "clause", "transform"]
     what: str
     why: tuple[str, ...] = ()
     """One sentence for each purpose."""
@@ -48,7 +48,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(policy: Policy, term: str, *, language: str = "en") -> Explanation:
-    """Explain ``term``: the id of a field, purpose, recipient, category, operation or clause, or a transform (P1).
+    """Explain ``term``: the id of a field, purpose, recipient, category, operation, feature or clause, or a transform.
 
     Upper and lower case, and spaces for underscores, make no difference. Where two things have one id, the first of
     that list is explained.
@@ -177,6 +177,7 @@ def _recipient(policy: Policy, name: str, language: str) -> Explanation:
         choices=(
             translate(kinds[recipient.kind]),
             _said("What holds it to this policy: {}", wording.text_in(recipient.safeguard, language)),
+            *wording.under_contract(recipient),
         ),
         fields=tuple(field.id for field in fields),
         clauses=("S1", "S2"),
@@ -217,6 +218,19 @@ def _operation(policy: Policy, name: str, language: str) -> Explanation:
         choices=(translate(who[operation.identity]),),
         fields=operation.fields,
         clauses=(purpose.clause,),
+    )
+
+
+def _feature(policy: Policy, name: str, language: str) -> Explanation:
+    feature = policy.features[name]
+    return Explanation(
+        term=name,
+        kind="feature",
+        what=wording.text_in(feature.sentence, language),
+        why=tuple(wording.text_in(policy.purposes[purpose].sentence, language) for purpose in feature.purposes),
+        choices=(translate("It does not work without these fields; what is not among them you can refuse."),),
+        fields=feature.fields,
+        clauses=("P2",),
     )
 
 
@@ -275,6 +289,7 @@ _EXPLAINERS: tuple[tuple[_Names, _Explainer], ...] = (
     (lambda policy: policy.recipients, _recipient),
     (lambda policy: [part.id for part in policy.document.category], _category),
     (lambda policy: policy.operations, _operation),
+    (lambda policy: policy.features, _feature),
     (lambda _: CLAUSES, _clause),
     (lambda _: wording.TRANSFORMS, _named_transform),
 )

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from rocketvpn_sdk.policy.document import Operation, Policy
+from rocketvpn_sdk.policy.document import Field, Operation, Policy
 
 IDENTITIES = ("none", "key", "device", "user")
 """What ``Operation.identity`` may be, each saying more than the one before it."""
+
+
+_KEY_FIELDS = ("device_public_key",)
+IDENTITY_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "key": _KEY_FIELDS,
+    "device": (*_KEY_FIELDS, "session_token"),
+    "user": (*_KEY_FIELDS, "session_token"),
+}
+"""What a proof and a token carry: these are fields like any other, though they travel in headers."""
+
+
+def identity_problem(operation: Operation, fields: Mapping[str, Field]) -> str:
+    """Return why the guard stops every call of ``operation``: what its identity carries may not go; empty: it may.
+
+    Args:
+        operation: the call.
+        fields: those of its policy, by id.
+    """
+    for name in IDENTITY_FIELDS[operation.identity]:
+        field = fields.get(name)
+        if field is None:
+            return f"{name!r}, which is not declared"
+        if operation.purpose not in field.purposes:
+            return f"{name!r}, which is not there for {operation.purpose!r}"
+        if operation.recipient not in field.recipients:
+            return f"{name!r}, which may not go to {operation.recipient!r}"
+        if field.retention.server is None:
+            return f"{name!r}, which has no retention on a server"
+    return ""
 
 
 def rank(operation: Operation) -> int:

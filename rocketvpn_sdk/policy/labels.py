@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from rocketvpn_sdk.policy.decide import ON_DEVICE
 from rocketvpn_sdk.policy.document import Field, Policy, Purpose
+from rocketvpn_sdk.policy.in_use import uses
 
 
 class _Type(NamedTuple):
@@ -204,8 +206,27 @@ def _yes(value: bool) -> str:
 
 
 def _sent(policy: Policy) -> list[Field]:
-    """Return the fields that a recipient may have, even those that this software drops: a server sees an address."""
-    return [field for field in policy.document.field if field.recipients and field.retention.server is not None]
+    """Return the fields that leave this device, each with the recipients that it reaches and what it is for there.
+
+    Even those that this software drops: a server sees an address. What a call carries without a name is for that call's
+    purpose alone; what is tied to the order, the operator may use for every necessary purpose of the field.
+    """
+    sent = [use for use in uses(policy) if use.recipient != ON_DEVICE]
+    carried, reached = {(use.field, use.purpose) for use in sent}, {(use.field, use.recipient) for use in sent}
+    return [
+        msgspec.structs.replace(
+            field,
+            purposes=tuple(
+                name
+                for name in field.purposes
+                if (field.id, name) in carried
+                or (policy.purposes[name].necessity == "necessary" and _linked(policy, field))
+            ),
+            recipients=tuple(name for name in field.recipients if (field.id, name) in reached),
+        )
+        for field in policy.document.field
+        if any(use.field == field.id for use in sent)
+    ]
 
 
 def _ephemeral(field: Field) -> bool:
@@ -237,7 +258,7 @@ def _purposes(policy: Policy, fields: Iterable[Field], store: str) -> tuple[str,
 
 
 def _linked(policy: Policy, field: Field) -> bool:
-    # What no call of the policy carries may be held beside the account, so it counts as linked.
+    # What goes in a proof or is seen of the connection may be held beside the account, so it counts as linked.
     carried = [part.identity for part in policy.document.operation if field.id in part.fields]
     return not carried or any(identity != "none" for identity in carried)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,8 +16,9 @@ from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.errors import PolicyInvalid
 from rocketvpn_sdk.files import read_given, why
 from rocketvpn_sdk.package_data import read_package_data
-from rocketvpn_sdk.policy.checks import check_references
+from rocketvpn_sdk.policy.checks import Finding, check_references
 from rocketvpn_sdk.policy.document import Document, Policy
+from rocketvpn_sdk.policy.publishing import check_publishing
 from rocketvpn_sdk.policy.toml_lines import TomlLines
 from rocketvpn_sdk.policy.values import Duration, Transform
 
@@ -38,6 +41,10 @@ def parse_policy(text: str, *, path: str = "policy") -> Policy:
         PolicyInvalid: with the line (in JSON: with a JSON Pointer, RFC 6901, in front of the problem) and what is wrong
             there; or the text is longer than ``MAX_BYTES``.
     """
+    return _parsed(text, path, check_references)
+
+
+def _parsed(text: str, path: str, *checks: Callable[[Document], Iterable[Finding]]) -> Policy:
     _check_size(text, path)
     where = _Json(text, path) if text.lstrip(" \t\r\n").startswith("{") else _Toml(text, path)
     try:
@@ -46,7 +53,7 @@ def parse_policy(text: str, *, path: str = "policy") -> Policy:
         message, _, at = str(error).partition(" - at `")
         unknown = re.search(r"`([^`]+)`", message)
         where.refuse_at(at.rstrip("`") or "$", unknown[1] if unknown else "", message)
-    for table, index, key, problem in check_references(document):
+    for table, index, key, problem in chain.from_iterable(check(document) for check in checks):
         where.refuse_in(table, index, key, problem)
     return Policy(document)
 
@@ -58,8 +65,22 @@ def load_policy(path: Path) -> Policy:
     Raises:
         PolicyInvalid: the file cannot be read, is longer than ``MAX_BYTES``, or is not a valid policy.
     """
+    return _parsed(_text_of(path), str(path), check_references)
+
+
+@checked
+def lint_policy(path: Path) -> Policy:
+    """Read the policy in the file at ``path`` as ``load_policy`` does, and check what only its author can mend.
+
+    Raises:
+        PolicyInvalid: as for ``load_policy``, or see ``publishing``.
+    """
+    return _parsed(_text_of(path), str(path), check_references, check_publishing)
+
+
+def _text_of(path: Path) -> str:
     try:
-        text = read_given(path, MAX_BYTES).decode("utf-8")
+        return read_given(path, MAX_BYTES).decode("utf-8")
     except OSError as error:
         _, problem = why(error, reading=True)
         raise PolicyInvalid(path=str(path), line=0, problem=f"the file cannot be read ({problem})") from None
@@ -67,7 +88,6 @@ def load_policy(path: Path) -> Policy:
         raise PolicyInvalid(path=str(path), line=0, problem="the file cannot be read (it is not UTF-8)") from None
     except ValueError:  # a zero character in its name
         raise PolicyInvalid(path=repr(str(path)), line=0, problem="the file cannot be read (it has no name)") from None
-    return parse_policy(text, path=str(path))
 
 
 @cache

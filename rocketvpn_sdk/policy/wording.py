@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk.policy.document import FieldType, Text
+from collections.abc import Iterator
+
+from rocketvpn_sdk.policy.document import Contract, FieldType, Recipient, Text
 from rocketvpn_sdk.policy.values import BOUND, Duration, Transform
 from rocketvpn_sdk.text import spelled_out, translate
 
@@ -50,6 +52,22 @@ def text_in(sentence: Text, language: str) -> str:
 def quoted(sentence: Text, language: str) -> str:
     """Return ``sentence`` in quotation marks, to stand inside another."""
     return f"“{text_in(sentence, language).strip().removesuffix('.')}”"
+
+
+def contracted(contract: Contract) -> str:
+    """Return which contract binds a recipient."""
+    said = translate("a contract of {}, SHA-256 {}")
+    return said.format(contract.signed, contract.sha256)
+
+
+def under_contract(recipient: Recipient) -> Iterator[str]:
+    """Yield in sentences, for users, which contract ``recipient`` signed, and in which country it is (S2)."""
+    contract = recipient.contract
+    if contract is not None:
+        said = translate("It signed a contract on {}. If the operator has not reviewed it by {}, nothing goes there.")
+        yield said.format(contract.signed, contract.review_by)
+    if recipient.country:
+        yield translate("Its country: {}.").format(recipient.country)
 
 
 def lasting(kept: Duration | None) -> str:

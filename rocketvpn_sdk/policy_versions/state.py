@@ -110,6 +110,7 @@ def _parts(difference: Difference, newest: Policy) -> list[str]:
                     newest.purposes.get(purpose, purpose),
                     _nowhere(newest, recipient),
                     *([newest.operations.get(operation, operation)] if operation else []),
+                    *([newest.features.get(difference.feature, difference.feature)] if difference.feature else []),
                 ],
                 enc_hook=str,
             )

@@ -8,6 +8,8 @@ from typing import ClassVar
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy import Policy
+from rocketvpn_sdk.policy.document import Contract
+from rocketvpn_sdk.policy.wording import under_contract
 from rocketvpn_sdk.transport import Api
 
 BASES = ("consent", "law", "court", "authority")
@@ -17,7 +19,15 @@ BASES = ("consent", "law", "court", "authority")
 class Disclosure(MaskedRepr, frozen=True, kw_only=True):
     """Something about the user that the operator says it gave to somebody."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("recipient", "sentence", "basis", "categories")
+    __masked__: ClassVar[tuple[str, ...]] = (
+        "recipient",
+        "sentence",
+        "basis",
+        "categories",
+        "contract",
+        "country",
+        "bound_by",
+    )
 
     recipient: str
     """As the server says it: a recipient's id in the policy, or a name."""
@@ -31,6 +41,12 @@ class Disclosure(MaskedRepr, frozen=True, kw_only=True):
     day: date
     safeguard: str | None
     """What binds the recipient, as the policy says it (S2); ``None``: the policy names nothing."""
+    contract: Contract | None = None
+    """The contract that the recipient signed, by the policy; ``None``: it names none."""
+    country: str = ""
+    """Where the recipient is, by the policy: two letters (ISO 3166-1); empty: it does not say."""
+    bound_by: tuple[str, ...] = ()
+    """``safeguard``, ``contract`` and ``country`` in sentences."""
     undeclared: tuple[str, ...] = ()
     """Which of ``recipient``, ``kind``, ``basis`` and ``categories`` are not what the policy declares."""
 
@@ -59,5 +75,8 @@ def describe(policy: Policy, said: wire.DisclosureItem) -> Disclosure:
         categories=tuple(said.categories),
         day=said.day,
         safeguard=known.safeguard["en"] if known else None,
+        contract=known.contract if known else None,
+        country=known.country if known else "",
+        bound_by=(known.safeguard["en"], *under_contract(known)) if known else (),
         undeclared=tuple(part for part, holds in declared.items() if not holds),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from rocketvpn_sdk.features import Features
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.journal import Journal
 from rocketvpn_sdk.policy_versions import Versions
@@ -17,3 +18,4 @@ class LocalData(msgspec.Struct, frozen=True):
     consent: Consents
     versions: Versions
     witness: WitnessRecord
+    features: Features

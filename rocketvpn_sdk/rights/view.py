@@ -154,6 +154,8 @@ class View:
             purposes=say.terms(lambda policy: policy.document.purpose),
             recipients=say.terms(lambda policy: policy.document.recipient),
             categories=say.terms(lambda policy: policy.document.category),
+            features=self._local.features.status(say.language),
+            safeguards=say.safeguards(self._vault.now()),
         )
 
     def _ask(self, question: Callable[[], tuple[T, ...]]) -> tuple[tuple[T, ...], str | None]:

@@ -14,7 +14,7 @@ from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.masking import SecretStruct
 from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import Decision, Field, Operation, Policy
-from rocketvpn_sdk.policy.identities import rank
+from rocketvpn_sdk.policy.identities import IDENTITY_FIELDS, rank
 from rocketvpn_sdk.policy.members import PARAMETER, SEGMENT, CallMember, call_of, members_of
 from rocketvpn_sdk.policy.minimise import Minimiser, bucketed, combined, for_sending
 from rocketvpn_sdk.policy.own_calls import call_cell, follows
@@ -22,15 +22,6 @@ from rocketvpn_sdk.transport.headers import check_content, check_headers
 from rocketvpn_sdk.transport.hosts import canonical, without_port
 from rocketvpn_sdk.transport.requests import fill_path
 from rocketvpn_sdk.transport.values import Sent, blocked, refused, takes
-
-_KEY_FIELDS = ("device_public_key",)
-_IDENTITY_FIELDS: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "key": _KEY_FIELDS,
-    "device": (*_KEY_FIELDS, "session_token"),
-    "user": (*_KEY_FIELDS, "session_token"),
-}
-"""What a proof and a token carry: these are fields like any other, though they travel in headers."""
 
 _NOT_TOGETHER = "Two versions of the policy minimise this in ways that do not go together; it waits for the newer one."
 _ENDPOINT = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]{1,128}){1,16}")
@@ -100,7 +91,7 @@ def check(
     check_content(operation, carries=outgoing.carries or bool(outgoing.members))
     # 5. Each version allows it, by its own declaration: the call, its members, and their fields.
     given = _given(operation, outgoing)
-    identity = _IDENTITY_FIELDS[operation.identity]
+    identity = IDENTITY_FIELDS[operation.identity]
     rows = [_judge(held, version, declared, given, identity) for version, declared in _versions(held, operation)]
     # 6. What it carries is minimised as each version asks, unless the operation needs it as it is (C2).
     changed = _minimised(operation, given, rows, compiled)

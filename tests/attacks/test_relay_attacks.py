@@ -334,7 +334,7 @@ def test_a_relay_that_is_away_holds_up_nothing_else(sandbox: Sandbox, relay: Hos
     )
     sandbox.publish_target(OBLIVIOUS_TARGET, msgspec.json.encode(away))
     sandbox.faults.fail(9, status=503, retry_after=None)
-    rocket.consent.deny(rocket.consent.notice("surveys"))
+    rocket.consent.grant(rocket.consent.notice("improvement"))
     sandbox.faults.clear()
     try:
         assert "consents.put" in [item.operation for item in rocket.queue.items()]

@@ -57,7 +57,7 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     assert (done.document["state"], done.document["server"]) == ("granted", "told")
     assert done.document["notice"]["policy_version"] == NEWEST
     assert "proof" not in done.document["notice"]
-    assert said(adult) == {"improvement": "granted", "surveys": "unset"}
+    assert said(adult) == {"improvement": "granted"}
     listed = adult.run("consent", "receipts").out
     (receipt,) = adult.json("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
     (file,) = (tmp_path / "kept").iterdir()
@@ -68,30 +68,34 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     assert "It is withdrawn" in gone.out
     assert "The server knows" in gone.out
     assert "nothing to withdraw" in adult.run("consent", "withdraw", "improvement").out
-    assert adult.json("consent", "deny", "surveys", "--yes").document["state"] == "denied"
+    assert adult.json("consent", "deny", "rights", "--recipient", "relay", "--yes").document["state"] == "denied"
     assert "withdrawn" in adult.run("consent", "list").out
 
 
 def test_at_a_terminal_the_user_is_asked(adult: CommandLine):
-    with adult.terminal("consent", "grant", "surveys") as terminal:
-        terminal.expect("To let you take part in surveys")
+    with adult.terminal("consent", "grant", "improvement") as terminal:
+        terminal.expect("To design new services")
         terminal.expect("Type agree to go on:")
         terminal.type("no\n")
         assert terminal.leave() == codes.REFUSED
-    assert said(adult)["surveys"] == "unset"
-    with adult.terminal("consent", "grant", "surveys") as terminal:
+    assert said(adult)["improvement"] == "unset"
+    with adult.terminal("consent", "grant", "improvement") as terminal:
         terminal.expect("Type agree to go on:")
         terminal.type("agree\n")
         assert terminal.leave() == codes.DONE
-    assert said(adult)["surveys"] == "granted"
+    assert said(adult)["improvement"] == "granted"
 
 
 def test_a_consent_until_a_day(adult: CommandLine):
-    assert adult.json("consent", "grant", "surveys", "--yes", "--until", "2031-05-01").code == 0
-    (part,) = [part for part in adult.json("consent", "list").document["purposes"] if part["purpose"] == "surveys"]
+    assert adult.json("consent", "grant", "improvement", "--yes", "--until", "2031-05-01").code == 0
+    (part,) = [
+        part
+        for part in adult.json("consent", "list").document["purposes"]
+        if part["purpose"] == "improvement" and part["recipient"] is None
+    ]
     assert part["until"] == "2031-05-01T00:00:00Z"
     assert "until 2031-05-01" in adult.run("consent", "list").out
-    assert adult.json("consent", "grant", "surveys", "--yes", "--until", "soon").code == codes.USAGE
+    assert adult.json("consent", "grant", "improvement", "--yes", "--until", "soon").code == codes.USAGE
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,7 @@ def test_refusals_say_what_to_do(bound: CommandLine, arguments: tuple[str, ...],
 def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandbox):
     assert bound.json("age", "--minor", "--yes").code == 0
     assert "without a guardian's agreement" in " ".join(bound.run("consent", "list").out.split())
-    assert bound.json("consent", "grant", "surveys", "--yes").error["code"] == "guardian-needed"
+    assert bound.json("consent", "grant", "improvement", "--yes").error["code"] == "guardian-needed"
     settled = bound.json("age", "--adult").error
     assert "guardian request" in settled["remedy"]
     asked = bound.json("guardian", "request", "-", typed="mum@family.example\n")
@@ -122,7 +126,7 @@ def test_a_guardian_from_letter_to_withdrawal(bound: CommandLine, sandbox: Sandb
     code = sandbox.mail.last_code("mum@family.example")
     assert bound.json("guardian", "confirm", "-", typed=f"{code}\n").document["guardian"] is True
     assert "a guardian agreed" in bound.run("age").out
-    assert bound.json("consent", "grant", "surveys", "--yes").code == 0
+    assert bound.json("consent", "grant", "improvement", "--yes").code == 0
     assert bound.json("guardian", "withdraw").document == {"withdrawn": True}
-    assert said(bound)["surveys"] == "unset"
+    assert said(bound)["improvement"] == "unset"
     assert "No guardian had agreed" in bound.run("guardian", "withdraw").out

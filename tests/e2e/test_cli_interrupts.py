@@ -339,7 +339,7 @@ def whole_or_nothing(bench: Bench) -> None:
 
 
 def decided(bench: Bench) -> None:
-    (found,) = [each for each in bench.cli.json("consent", "list").document["purposes"] if each["purpose"] == "surveys"]
+    (found,) = [each for each in bench.cli.json("consent", "list").document["purposes"] if each["purpose"] == "rights"]
     assert found["state"] in ("unset", "denied")
     unharmed(bench)
 
@@ -355,7 +355,7 @@ COMMANDS: dict[str, tuple[list[str], Callable[[Bench], None]]] = {
         ["correct", "contact_email", "new@example.org", "--yes", "--code-from", "{code}", "--json"],
         value_is_one_or_the_other,
     ),
-    "consent": (["consent", "deny", "surveys", "--yes", "--json"], decided),
+    "consent": (["consent", "deny", "rights", "--recipient", "relay", "--yes", "--json"], decided),
     "bind": (["bind", "{order}"], bound_once),
     "unbind": (["unbind", "--yes", "--json"], unbound),
     "delete": (["delete", "--yes", "--code-from", "{code}"], deleted),

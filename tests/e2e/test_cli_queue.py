@@ -17,7 +17,7 @@ def waiting(bound: CommandLine, sandbox: Sandbox) -> CommandLine:
     """Two requests that the server did not take: a no, and a deletion of the log."""
     sandbox.faults.fail(20, retry_after=None)
     assert bound.json("age", "--adult").code == 0
-    assert bound.json("consent", "deny", "surveys", "--yes").code == 0
+    assert bound.json("consent", "deny", "rights", "--recipient", "relay", "--yes").code == 0
     assert bound.json("delete", "--scope", "logs", "--yes").code == codes.PENDING
     sandbox.faults.clear()
     return bound
@@ -71,7 +71,7 @@ def test_what_cannot_work_is_said(bound: CommandLine, arguments: tuple[str, ...]
 def test_what_waits_besides_a_deletion_is_neither_dropped_nor_called_one(bound: CommandLine, sandbox: Sandbox):
     assert bound.json("age", "--adult").code == 0
     sandbox.faults.fail(50, retry_after=None)
-    assert bound.json("consent", "deny", "surveys", "--yes").code == 0
+    assert bound.json("consent", "deny", "rights", "--recipient", "relay", "--yes").code == 0
     status = bound.run("status")
     assert "1 request not confirmed" in status.out
     assert "delete --resume" not in status.out

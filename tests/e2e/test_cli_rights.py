@@ -17,7 +17,10 @@ from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.sandbox import Sandbox
 
 EXPORT = {"path", "size", "encrypted", "made_at", "members", "server_answered", "server_problem"}
-DISCLOSURE = {"recipient", "sentence", "kind", "basis", "categories", "day", "safeguard", "undeclared"}
+DISCLOSURE = {
+    "recipient", "sentence", "kind", "basis", "categories", "day", "safeguard", "contract", "country", "bound_by",
+    "undeclared",
+}  # fmt: skip
 REQUEST = {
     "id", "exercise", "scope", "status", "waits_here", "problem", "asked_at", "received_at", "expected_by", "reason",
     "processing_details", "results_url", "expires_at", "waits_until", "by_another",

@@ -142,8 +142,8 @@ def uses_the_app(person: Person) -> None:
 
 def agrees_to_something(person: Person) -> None:
     assert person.cli.json("age", "--adult").document["adult"] is True
-    said = person.types("consent", "grant", "surveys", turns=(("Type agree to go on:", "agree"),))
-    assert said.index("To let you take part in surveys") < said.index("Type agree")
+    said = person.types("consent", "grant", "improvement", turns=(("Type agree to go on:", "agree"),))
+    assert said.index("To design new services") < said.index("Type agree")
     assert "The server knows." in said
 
 

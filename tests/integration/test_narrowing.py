@@ -54,7 +54,8 @@ def without(purpose: str) -> Policy:
         name: tuple(part for part in getattr(document, name) if purpose not in (part.id, getattr(part, "purpose", "")))
         for name in ("purpose", "event", "operation")
     }
-    return Policy(msgspec.structs.replace(document, version=2, field=fields, **parts))
+    features = tuple(part for part in document.feature if purpose not in part.purposes)
+    return Policy(msgspec.structs.replace(document, version=2, field=fields, feature=features, **parts))
 
 
 @pytest.fixture

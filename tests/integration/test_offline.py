@@ -115,7 +115,7 @@ def values(folder: Path) -> Values:
         "journal.read.event": lambda _: [None],
         "purpose": lambda _: ["improvement"],
         "consent.grant.notice": lambda rocket: [rocket.consent.notice("improvement")],
-        "consent.deny.notice": lambda rocket: [rocket.consent.notice("surveys")],
+        "consent.deny.notice": lambda rocket: [rocket.consent.notice("rights", recipient="relay")],
         "adult": lambda _: [True],
         "contact": lambda _: ["mum@family.example"],
         "code": lambda _: ["00000000"],
@@ -189,7 +189,7 @@ def test_what_was_decided_offline_holds_here_and_is_told_when_the_server_is_back
 ) -> None:
     assert offline.consent.grant(offline.consent.notice("improvement")).server == "waiting"
     assert offline.consent.withdraw("improvement").server == "waiting"
-    assert offline.consent.deny(offline.consent.notice("surveys")).state == "denied"
+    assert offline.consent.deny(offline.consent.notice("rights", recipient="relay")).state == "denied"
     outcome = offline.rights.delete(offline.rights.plan_delete("logs"))
     assert (outcome.here.done, outcome.server.state) == (True, "waiting_for_connection")
     assert list(offline.journal.read()) == []
@@ -201,7 +201,7 @@ def test_what_was_decided_offline_holds_here_and_is_told_when_the_server_is_back
     with RocketVPN.open(bound.config()) as online:
         assert online.sync().waiting == 0
         held = {row["purpose"]: row["state"] for row in bound.sandbox.rows()["consents"]}
-        assert held == {"improvement": "withdrawn", "surveys": "denied"}
+        assert held == {"improvement": "withdrawn", "rights": "denied"}
         assert online.queue.items() == ()
 
 
@@ -215,14 +215,14 @@ def test_seeing_works_without_the_server(offline: RocketVPN) -> None:
 
 
 def test_the_user_sees_what_waits_in_words_and_without_values(offline: RocketVPN) -> None:
-    offline.consent.deny(offline.consent.notice("surveys"))
+    offline.consent.deny(offline.consent.notice("rights", recipient="relay"))
     offline.rights.delete(offline.rights.plan_delete("logs"))
     no, deletion = offline.queue.items()
     assert deletion.sentence == "Ask the server to delete your data."
     assert (deletion.state, deletion.tries, deletion.can_cancel, deletion.why_not) == ("waiting", 1, True, "")
     assert (no.can_cancel, "the server has to hear" in no.why_not) == (False, True)
     assert offline.queue.items("xx")[1].sentence == deletion.sentence
-    assert "surveys" not in repr(offline.queue.items())
+    assert "relay" not in repr(offline.queue.items())
 
 
 @pytest.mark.clause("A3")
@@ -275,7 +275,7 @@ def test_a_locked_vault_says_so(bound: World) -> None:
 
 
 def test_the_worker_delivers_what_waits_and_asks_nobody(bound: World, offline: RocketVPN) -> None:
-    offline.consent.deny(offline.consent.notice("surveys"))
+    offline.consent.deny(offline.consent.notice("rights", recipient="relay"))
     offline.rights.delete(offline.rights.plan_delete("account"))
     offline.close()
     needed: list[UserNeeded] = []
@@ -483,7 +483,7 @@ def test_bound_again_to_the_same_order_the_server_is_told_again(bound: World, re
         first = rocket.device.binding
         assert first is not None
         assert rocket.consent.grant(rocket.consent.notice("improvement")).server == "told"
-        assert rocket.consent.deny(rocket.consent.notice("surveys")).server == "told"
+        assert rocket.consent.deny(rocket.consent.notice("rights", recipient="relay")).server == "told"
         if revoked:
             bound.sandbox.faults.revoke_device(first.device_id)
             rocket.consent.withdraw("improvement")
@@ -491,9 +491,9 @@ def test_bound_again_to_the_same_order_the_server_is_told_again(bound: World, re
         rocket.device.unbind()
         assert revoked or there(first.device_id) == {}
         assert rocket.device.bind(first.order_number).device_id == first.device_id
-        known = {part.purpose: part.server for part in rocket.consent.status().purposes if part.recipient is None}
-        assert known["improvement"] == known["surveys"] == "waiting"
+        known = {part.purpose: part.server for part in rocket.consent.status().purposes if part.server != "not_needed"}
+        assert known["improvement"] == known["rights"] == "waiting"
         assert rocket.sync().waiting == 0
-        assert there(first.device_id) == {"improvement": "withdrawn" if revoked else "granted", "surveys": "denied"}
-        known = {part.purpose: part.server for part in rocket.consent.status().purposes if part.recipient is None}
-        assert known["improvement"] == known["surveys"] == "told"
+        assert there(first.device_id) == {"improvement": "withdrawn" if revoked else "granted", "rights": "denied"}
+        known = {part.purpose: part.server for part in rocket.consent.status().purposes if part.server != "not_needed"}
+        assert known["improvement"] == known["rights"] == "told"

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.app_events import Crashed
 from support.world import World, tunnel_key
 
 from rocketvpn_sdk import RocketVPN
@@ -55,7 +56,7 @@ def open_with(world: World, request: pytest.FixtureRequest) -> Callable[[Policy]
     """Return what opens the same vault with a policy, as another release of the app does."""
 
     def open_it(policy: Policy) -> RocketVPN:
-        rocket = RocketVPN.open(world.config(policy=policy))
+        rocket = RocketVPN.open(world.config(policy=policy, events=[Crashed]))
         request.addfinalizer(rocket.close)
         return rocket
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from support.personal import found_in
+from support.policies import edited
 
 from rocketvpn_sdk import Config, Limits, RocketVPN, hashed, private, public
+from rocketvpn_sdk.policy import parse_policy
 from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 NAME, ADDRESS, MAIL = "Lena Fischer", "203.0.113.77", "lena@example.org"
@@ -103,6 +105,14 @@ def test_the_device_is_taken_out_of_constants_and_public_values(rocket: RocketVP
     log.info("before: the host KNOWN-NAME-7 answers %s", public("KNOWN-NAME-7"))
     log.info("after: it answers %s", public("KNOWN-NAME-7"))
     assert kept(rocket)[1:] == ["before: the host [removed] answers [removed]", "after: it answers [removed]"]
+
+
+def test_a_word_that_scrubbing_takes_out_is_no_vocabulary(tmp_path: Path) -> None:
+    text = edited("vocabulary", "connection", '"started",', '"started", "clinic.example.org",')
+    with opened(tmp_path / "vault", policy=parse_policy(text)) as rocket:
+        for log in logger_to(rocket.journal.handler()):
+            log.info("it %s at %s", "started", "clinic.example.org")
+        assert kept(rocket) == ["it started at [host]"]
 
 
 def test_named_values_extra_and_adapters(rocket: RocketVPN, log: logging.Logger) -> None:

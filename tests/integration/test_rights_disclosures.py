@@ -68,6 +68,14 @@ def test_a_disclosure_names_the_safeguard_of_its_recipient() -> None:
         assert told.safeguard == recipient.safeguard["en"]
         assert told.sentence == recipient.sentence["en"]
         assert told.undeclared == ()
+        assert (told.contract, told.country) == (recipient.contract, recipient.country)
+        assert told.bound_by[0] == told.safeguard
+    assert "2036-10-01" in " ".join(describe(policy, told_of("acme")).bound_by)
+    assert "acme" not in repr(describe(policy, told_of("acme"))), "what is told of somebody does not show in a log"
+
+
+def told_of(recipient: str) -> wire.DisclosureItem:
+    return wire.DisclosureItem(recipient=recipient, kind="third_party", basis="consent", categories=["log"], day=DAY)
 
 
 @pytest.mark.clause("S1", "S3")

@@ -20,3 +20,9 @@ class NetworkChanged(Event, name="network.changed", purpose="service"):
 
 class Crashed(Event, name="app.crashed", purpose="improvement"):
     failure: str
+
+
+class Polled(Event, name="poll.seen", purpose="surveys"):
+    """Makes ``surveys`` a purpose that is in use: without an event or a call for it, nobody could agree to it."""
+
+    erasure_handle: str

@@ -19,6 +19,8 @@ id = "acme"
 kind = "third_party"
 hosts = ["acme.example"]
 safeguard.en = "A contract."
+contract = { sha256 = "HASH", signed = 2026-10-01, review_by = 2036-10-01 }
+country = "DE"
 sentence.en = "A company that helps."
 
 [[recipient]]
@@ -30,10 +32,44 @@ sentence.en = "A company of the same group."
 
 """
 
+_IN_USE = """
+[[event]]
+id = "app.used"
+purpose = "improvement"
+fields = ["region", "duration"]
+sentence.en = "Something was used."
+
+[[operation]]
+id = "survey.invite"
+method = "POST"
+path = "/v1/invitations"
+purpose = "surveys"
+recipient = "operator"
+identity = "none"
+fields = ["contact_email", "erasure_handle"]
+sentence.en = "Ask to be invited to surveys."
+
+[[operation]]
+id = "usage.tell"
+method = "POST"
+path = "/v1/usage"
+purpose = "improvement"
+recipient = "operator"
+identity = "none"
+fields = ["region"]
+sentence.en = "Tell how the service is used."
+
+"""
+
 
 def without_reports(text: str) -> str:
     """Return a policy's text without the reports that go through a relay: nothing carries what a test changes then."""
-    parts = [("recipient", "relay"), ("field", "sealed_message"), ("field", "relay_address")]
+    parts = [
+        ("recipient", "relay"),
+        ("feature", "diagnostics"),
+        ("field", "sealed_message"),
+        ("field", "relay_address"),
+    ]
     calls = ("diagnostics.send", "diagnostics.relay", "diagnostics.erase", "diagnostics.relay_erasure")
     for table, part in (*parts, *(("operation", call) for call in calls)):
         begin, end = span(text, table, part)
@@ -83,16 +119,29 @@ def first_version() -> Policy:
 
 
 def sharing_text() -> str:
-    """Return a policy's text with a third party and an affiliate that receive three of its fields."""
-    text = without_reports(TEXT).replace("[[recipient]]", _ACME.strip() + "\n\n[[recipient]]", 1)
+    """Return a policy's text with a third party and an affiliate that receive three of its fields, for some use."""
+    text = without_reports(TEXT).replace(
+        "[[recipient]]", _ACME.strip().replace("HASH", "00aa" * 16) + "\n\n[[recipient]]", 1
+    )
     for field in ("region", "contact_email", "level"):
         text = edited("field", field, '["operator"]', '["operator", "acme", "sister"]', text=text)
-    return edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
+    text = edited("field", "contact_email", 'purposes = ["service"', 'purposes = ["surveys", "service"', text=text)
+    return text.replace("[minors]", _IN_USE.lstrip() + "[minors]", 1)
 
 
 def across_text() -> str:
-    """Return a policy's text in which something is used across services: the bundled one names nothing for that."""
-    return edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
+    """Return a policy's text in which a call uses something across services: the bundled one has none for that."""
+    text = edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
+    return with_call(text, "sister.suggest", purpose="cross_service", fields='["region"]')
+
+
+def with_call(text: str, name: str, *, purpose: str, fields: str) -> str:
+    """Return a policy's text with one more call to the operator, which does not say who calls."""
+    call = (
+        f'[[operation]]\nid = "{name}"\nmethod = "POST"\npath = "/v1/{name}"\npurpose = "{purpose}"\n'
+        f'recipient = "operator"\nidentity = "none"\nfields = {fields}\nsentence.en = "A call."\n\n'
+    )
+    return text.replace("[minors]", call + "[minors]", 1)
 
 
 def sharing_policy() -> Policy:

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.journal.compiled import CompiledEvent
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.policy import ConsentChoice, EventShape, Policy, PolicyChange, State, compare
-from rocketvpn_sdk.policy.document import FieldType, Operation
+from rocketvpn_sdk.policy.document import Contract, FieldType, Operation
 from rocketvpn_sdk.policy_versions import PolicyState
 from rocketvpn_sdk.transport import OWN_OPERATIONS
 from rocketvpn_sdk.transport.guard import Outgoing, check
@@ -132,7 +134,7 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
                 if act.values in (there.values, again.values if again else None):
                     return True
         return False
-    for given in (dict(act.values), values):
+    for given in (dict(act.values), values, *_from_inside(act, here)):
         there, missing = _as_far(asked, act.name, given)
         if there is None or there.recipient != act.recipient or (purpose and there.purpose != act.purpose):
             continue
@@ -145,6 +147,28 @@ def covered(act: Act, asked: Permit, here: Permit, values: dict[str, Any], *, pu
         if tuple(sorted(left.items())) == act.values or (again is not None and again.values == act.values):
             return True
     return False
+
+
+def _from_inside(act: Act, here: Permit) -> Iterator[dict[str, Any]]:
+    """Yield values from which the very ``act`` comes by ``here``, in place of a range's lower end below all values.
+
+    A whole number from 5 to 60, of which the range that begins at 0 goes, can only have been 5 or more.
+    """
+    policy = here.policies[-1]
+    for name, value in act.values:
+        field = policy.fields.get(policy.operations[act.name].names.get(name, name))
+        if (
+            field is None
+            or field.type.kind != "integer"
+            or not isinstance(value, int)
+            or value >= (field.type.min or 0)
+        ):
+            continue
+        for other in VALUES["integer"]:
+            given = dict(act.values) | {name: other}
+            there = sent(here, act.name, given)
+            if there is not None and there.values == act.values:
+                yield given
 
 
 def _as_far(asked: Permit, name: str, given: dict[str, Any]) -> tuple[Act | None, set[str]]:
@@ -238,10 +262,37 @@ def promised_less(old: Policy, new: Policy) -> bool:
         )
         or any(
             part.safeguard != before_part.safeguard
+            or before_part.country not in ("", part.country)
+            or _bound_less(before_part.contract, part.contract)
             for before_part in before.recipient
             for part in after.recipient
             if part.id == before_part.id
         )
+        or {part.id for part in before.feature} - {part.id for part in after.feature}
+        or any(
+            _works_without_less(
+                new, set(part.purposes) - set(old_part.purposes), set(part.fields) - set(old_part.fields)
+            )
+            for old_part in before.feature
+            for part in after.feature
+            if part.id == old_part.id
+        )
+    )
+
+
+def _bound_less(was: Contract | None, becomes: Contract | None) -> bool:
+    """Whether a recipient's contract is gone, another one, or looked at later."""
+    if was is None:
+        return False
+    return becomes is None or replace(becomes, review_by=was.review_by) != was or becomes.review_by > was.review_by
+
+
+def _works_without_less(new: Policy, purposes: set[str], fields: set[str]) -> bool:
+    """Whether the user can refuse one of ``purposes`` or ``fields``, which a feature needs now."""
+    return any(new.purposes[name].necessity == "consent" for name in purposes) or any(
+        new.fields[name].optional
+        or {new.recipients[each].kind for each in new.fields[name].recipients} == {"third_party"}
+        for name in fields
     )
 
 

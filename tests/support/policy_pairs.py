@@ -17,8 +17,10 @@ from rocketvpn_sdk.policy.checks import check_references
 from rocketvpn_sdk.policy.document import (
     Cap,
     Category,
+    Contract,
     Document,
     EventRule,
+    Feature,
     Field,
     FieldType,
     MinorsRules,
@@ -36,6 +38,7 @@ RECIPIENTS = ("operator", "acme", "sister")
 FIELDS = ("mood", "place", "tempo", "when")
 OPERATIONS = ("app.one", "app.two", "data.view", "rights.list")
 """The last two are the SDK's own."""
+FEATURES = ("look", "send")
 PROTOCOL = ("p", "q", "ref")
 ALIASES = ("alias", "other")
 
@@ -109,6 +112,20 @@ def type_part(key: str) -> Make:
     return lambda rng, _part, _document: getattr(rng.choice(TYPES), key)
 
 
+def contract(rng: Random, _part: Recipient | None, _document: Document) -> Contract | None:
+    return _made(Contract, rng) if rng.random() < 0.6 else None  # type: ignore[no-any-return] # made by its kind
+
+
+def reasons(rng: Random, part: Feature, document: Document) -> tuple[str, ...]:
+    able = sorted({purpose for each in document.field if each.id in part.fields for purpose in each.purposes})
+    return tuple(rng.sample(able, rng.randint(1, len(able))))
+
+
+def needed(rng: Random, part: Feature, document: Document) -> tuple[str, ...]:
+    able = [each.id for each in document.field if set(part.purposes) & set(each.purposes)]
+    return tuple(rng.sample(able, rng.randint(1, len(able))))
+
+
 KEYS: dict[type, dict[str, Make]] = {
     Document: {
         "policy_id": one("small", "other"), "version": one(1, 2, 3),
@@ -124,9 +141,15 @@ KEYS: dict[type, dict[str, Make]] = {
     },
     Recipient: {
         "id": one(*RECIPIENTS), "kind": one("operator", "affiliate", "third_party"),
+        "contract": contract, "country": one("", "DE", "FR"),
         "hosts": one((HOST,), (HOST, "b.example")), "safeguard": one(SAID, SAID | {"en": "A handshake."}),
         "sentence": sentence,
     },
+    Contract: {
+        "sha256": one("a" * 64, "b" * 64), "signed": one(date(2026, 10, 1), date(2026, 11, 1)),
+        "review_by": one(date(2026, 12, 1), date(2027, 6, 1), date(2028, 1, 1)),  # the first is over when it is asked
+    },
+    Feature: {"id": one(*FEATURES), "purposes": reasons, "fields": needed, "sentence": sentence},
     FieldType: {key: type_part(key) for key in ("kind", "values", "min", "max", "pattern", "most")},
     RetentionRules: {"device": one(None, *KEPT), "server": one(None, *KEPT)},
     Field: {
@@ -148,12 +171,12 @@ KEYS: dict[type, dict[str, Make]] = {
 }  # fmt: skip
 PARTS = {
     "category": Category, "purpose": Purpose, "recipient": Recipient, "field": Field, "event": EventRule,
-    "operation": Operation, "minors": MinorsRules, "rights": RightsRules, "cap": Cap, "type": FieldType,
-    "retention": RetentionRules,
+    "operation": Operation, "feature": Feature, "minors": MinorsRules, "rights": RightsRules, "cap": Cap,
+    "type": FieldType, "retention": RetentionRules, "contract": Contract,
 }  # fmt: skip
-"""The keys that hold parts; of the first six there are lists."""
-LISTS = tuple(PARTS)[:6]
-OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, RetentionRules: 2, Recipient: 2}
+"""The keys that hold parts; of the first seven there are lists."""
+LISTS = tuple(PARTS)[:7]
+OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, RetentionRules: 2, Recipient: 2, Contract: 2, Feature: 3}
 _BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
     *((Document, table) for table in LISTS for _ in range(2)),
     *((Operation, key) for key in ("exact", "method", "names", "names", "path", "protocol") for _ in range(6)),
@@ -187,7 +210,8 @@ def base(rng: Random) -> Document:
     document = replace(
         document, field=tuple(_identity(name, document) for name in ("device_public_key", "session_token"))
     )
-    for table, part, ids, most in (("field", Field, FIELDS, 3), ("operation", Operation, OPERATIONS, 3)):
+    tables = (("field", Field, FIELDS, 3), ("operation", Operation, OPERATIONS, 3), ("feature", Feature, FEATURES, 1))
+    for table, part, ids, most in tables:
         for name in rng.sample(ids, rng.randint(1, most)):
             for _ in range(30):
                 fresh = _fresh(part, rng, document, name)
@@ -230,7 +254,7 @@ def _changed(rng: Random, document: Document, kind: type, key: str) -> Document:
         if key in LISTS:
             return replace(document, **{key: _list(rng, document, key)})
         return replace(document, **{key: KEYS[Document][key](rng, document, document)})
-    holder = {Cap: "category", FieldType: "field", RetentionRules: "field"}.get(kind)
+    holder = {Cap: "category", FieldType: "field", RetentionRules: "field", Contract: "recipient"}.get(kind)
     table = holder or next(name for name, part in PARTS.items() if part is kind)
     if table not in LISTS:
         part = getattr(document, table)
@@ -240,7 +264,7 @@ def _changed(rng: Random, document: Document, kind: type, key: str) -> Document:
     part = parts[at]
     if holder:
         inner = next(name for name, each in PARTS.items() if each is kind)
-        value = getattr(part, inner)
+        value = getattr(part, inner) or _made(kind, rng)
         if kind is FieldType and rng.random() < 0.8:  # mostly one that somebody would write
             alike = [each for each in TYPES if each.most == value.most and each.kind in (value.kind, "enum")]
             value = rng.choice(alike if alike and rng.random() < 0.7 else TYPES)
@@ -264,7 +288,9 @@ def _list(rng: Random, document: Document, table: str) -> tuple[Any, ...]:
     elif rng.random() < 0.2:
         parts.reverse()
     else:
-        ids = {"field": FIELDS, "operation": OPERATIONS, "purpose": PURPOSES, "recipient": RECIPIENTS}.get(table)
+        ids = {
+            "field": FIELDS, "operation": OPERATIONS, "purpose": PURPOSES, "recipient": RECIPIENTS, "feature": FEATURES,
+        }.get(table)  # fmt: skip
         name = rng.choice([each for each in ids or ("seen", "heard", "all") if each not in {part.id for part in parts}])
         parts.append(_fresh(PARTS[table], rng, document, name))
     return tuple(parts)
@@ -286,6 +312,11 @@ def _fresh(kind: type, rng: Random, document: Document, name: str) -> Any:
             recipients=tuple(rng.sample(recipients, rng.randint(1, len(recipients)))),
         )  # fmt: skip
         return _fitting(rng, part)
+    if kind is Feature:
+        used = [each for each in document.field if each.id in FIELDS] or list(document.field)
+        used = rng.sample(used, rng.randint(1, len(used)))
+        purposes = dict.fromkeys(rng.choice(each.purposes) for each in used)
+        return _made(kind, rng, id=name, fields=tuple(each.id for each in used), purposes=tuple(purposes))
     if kind is Operation:
         purpose = rng.choice([part.id for part in document.purpose])
         recipient = rng.choice([part.id for part in document.recipient])

@@ -11,10 +11,10 @@ from rocketvpn_sdk import Report, RocketVPN
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport.guard import ApprovedRequest
-from support.app_events import Crashed, NetworkChanged, SessionConnected
+from support.app_events import Crashed, NetworkChanged, Polled, SessionConnected
 from support.world import World, tunnel_key
 
-EVENTS = [SessionConnected, NetworkChanged, Crashed]
+EVENTS = [SessionConnected, NetworkChanged, Crashed, Polled]
 EMAIL = "kim@example.org"
 _CALLS = (
     "order.read",

@@ -6,6 +6,7 @@ A policy is drawn as a plan: one choice for each aspect. ``build`` makes a polic
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ PURPOSES = ("service", "improvement", "rights")
 RECIPIENTS = ("operator", "acme")
 FIELDS = ("age", "mood")
 OPERATIONS = ("one", "two")
+FEATURES = ("look", "send")
 
 _KEPT = [None, "PT0S", "P1D", "P30D", "bound"]
 _SUBSETS = {
@@ -41,6 +43,8 @@ def _aspects() -> dict[tuple[str, ...], st.SearchStrategy[Any]]:
         found["recipient", recipient, "there"] = mostly
         found["recipient", recipient, "kind"] = st.sampled_from(["operator", "affiliate", "third_party"])
         found["recipient", recipient, "safeguard"] = st.sampled_from(["A contract.", "A contract.", "A handshake."])
+        found["recipient", recipient, "review_by"] = st.sampled_from(["", "", "2026-12-01", "2027-06-01"])
+        found["recipient", recipient, "country"] = st.sampled_from(["", "DE", "FR"])
         found["recipient", recipient, "hosts"] = st.sampled_from([["a.example"], ["b.example"]])
     for field in FIELDS:
         found["field", field, "there"] = mostly
@@ -63,6 +67,13 @@ def _aspects() -> dict[tuple[str, ...], st.SearchStrategy[Any]]:
         found["operation", operation, "recipient"] = st.sampled_from(RECIPIENTS)
         found["operation", operation, "identity"] = st.sampled_from(["none", "key", "device", "user"])
         found["operation", operation, "fields"] = _SUBSETS[FIELDS]
+    for feature in FEATURES:
+        found["feature", feature, "there"] = st.booleans()
+        found["feature", feature, "purposes"] = _SUBSETS[PURPOSES]
+        found["feature", feature, "fields"] = _SUBSETS[FIELDS]
+    found["event", "seen", "there"] = st.booleans()
+    found["event", "seen", "purpose"] = st.sampled_from(PURPOSES)
+    found["event", "seen", "fields"] = _SUBSETS[FIELDS]
     return found
 
 
@@ -121,6 +132,8 @@ def document(plan: Plan) -> dict[str, Any]:
                 "hosts": plan["recipient", name, "hosts"],
                 "safeguard": {"en": plan["recipient", name, "safeguard"]},
                 "sentence": said,
+                "country": plan["recipient", name, "country"] or "",
+                **_contract(plan, name),
             }
             for name in recipients
         ],
@@ -130,9 +143,38 @@ def document(plan: Plan) -> dict[str, Any]:
             for operation in operations
             if operation["purpose"] in purposes and operation["recipient"] in recipients
         ],
+        "event": list(_events(plan, purposes, fields)),
+        "feature": [part for name in FEATURES if (part := _feature(plan, name, fields))],
         "minors": {"age": plan["minor_age",], "advice": said, "guardian": said},
         "rights": {"offered": plan["offered",], "step_up": plan["step_up",]},
     }
+
+
+def _contract(plan: Plan, name: str) -> dict[str, Any]:
+    day = plan["recipient", name, "review_by"]
+    if not day or plan["recipient", name, "kind"] == "operator":
+        return {}
+    return {"contract": {"sha256": "ab" * 32, "signed": "2026-10-01", "review_by": day}}
+
+
+def _events(plan: Plan, purposes: list[str], fields: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    purpose = plan["event", "seen", "purpose"]
+    kept = [field["id"] for field in fields if purpose in field["purposes"] and "device" in field["retention"]]
+    names = [name for name in kept if name in plan["event", "seen", "fields"]]
+    if plan["event", "seen", "there"] and purpose in purposes:
+        yield {"id": "seen", "purpose": purpose, "fields": names, "sentence": {"en": "Seen.", "de": "Gesehen."}}
+
+
+def _feature(plan: Plan, name: str, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    wanted = set(plan["feature", name, "purposes"])
+    needed = [
+        field for field in fields if field["id"] in plan["feature", name, "fields"] and wanted & set(field["purposes"])
+    ]
+    purposes = sorted(wanted & {purpose for field in needed for purpose in field["purposes"]})
+    if not plan["feature", name, "there"] or not purposes:
+        return {}
+    ids = [field["id"] for field in needed]
+    return {"id": name, "purposes": purposes, "fields": ids, "sentence": {"en": "It.", "de": "Es."}}
 
 
 def _field(plan: Plan, name: str, purposes: list[str], recipients: list[str]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 if __package__ in (None, ""):  # run as a script
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from rocketvpn_sdk.policy import bundled_policy
+from rocketvpn_sdk.policy.in_use import in_use
 from support.clauses import CLAUSES
 
 ROOT = Path(__file__).parents[2]
@@ -45,9 +47,15 @@ WHAT: dict[str, Clause] = {
         ),
     ),
     "P2": Clause(
-        "Fields say whether they are optional; refusing one stops nothing that does not need it.",
-        ("policy/rocketvpn.toml", "policy/decide.py", "config.py"),
-        "a list for the user of which feature needs which fields",
+        "Each feature says which fields and purposes it needs; `features.status` says whether it works, and which "
+        "choices would make it work. Refusing something optional stops nothing that does not need it.",
+        (
+            "policy/rocketvpn.toml",
+            "policy/decide.py",
+            "features.py",
+            "cli/commands/features.py",
+            "rights/report/promised.py",
+        ),
     ),
     "P3": Clause(
         "The policy names where questions go; the report and the errors that send somebody there repeat it.",
@@ -102,17 +110,26 @@ WHAT: dict[str, Clause] = {
         ),
     ),
     "U5": Clause(
-        "The purpose `surveys` does nothing without a consent that lives.",
-        ("policy/rocketvpn.toml", "policy/decide.py"),
-        "surveys, and the consent to them; until then the purpose is simply off",
+        "The purpose `surveys` does nothing without a consent that lives, and such a consent can be given only where "
+        "something is used for it.",
+        ("policy/rocketvpn.toml", "policy/decide.py", "policy/in_use.py"),
     ),
     "U6": Clause(
-        "The purpose `cross_service` is off, no field is there for it, and `Sec-GPC: 1` goes with every request.",
-        ("policy/rocketvpn.toml", "policy/decide.py", "transport/exchange.py"),
+        "The purpose `cross_service` does nothing without a consent that lives, and until then `Sec-GPC: 1` goes with "
+        "every request; such a consent can be given only where something is used for it.",
+        ("policy/rocketvpn.toml", "policy/decide.py", "policy/in_use.py", "transport/exchange.py"),
     ),
     "U7": Clause(
-        "An undeclared purpose, field, event, operation or member of a request is refused before anything happens.",
-        ("policy/checks.py", "policy/catalogue.py", "policy/decide.py", "transport/guard.py"),
+        "An undeclared purpose, field, event, operation or member of a request is refused before anything happens; so "
+        "is a consent to a purpose that nothing is used for.",
+        (
+            "policy/checks.py",
+            "policy/catalogue.py",
+            "policy/decide.py",
+            "policy/in_use.py",
+            "consent/notices.py",
+            "transport/guard.py",
+        ),
     ),
     "A1": Clause(
         "One report of what is held here and at the server, and of what was sent; all of it in one file to take along.",
@@ -135,8 +152,16 @@ WHAT: dict[str, Clause] = {
         ("policy/decide.py", "policy/checks.py", "transport/guard.py"),
     ),
     "S2": Clause(
-        "A recipient without a declared safeguard makes the policy invalid; the list of disclosures names it.",
-        ("policy/checks.py", "policy/rocketvpn.toml", "rights/disclosures.py"),
+        "A recipient without a declared safeguard makes the policy invalid. It declares its contract and country; "
+        "past the contract's review nothing goes there, and the user is told. The list of disclosures names them.",
+        (
+            "policy/checks.py",
+            "policy/decide.py",
+            "policy/publishing.py",
+            "policy/findings/fields.py",
+            "maintenance/safeguards.py",
+            "rights/disclosures.py",
+        ),
     ),
     "S3": Clause(
         "A server may name a law, a court or an authority, and nothing else, as its basis without a consent; whom it "
@@ -262,11 +287,19 @@ clause's mark. Tests prove what runs on the device; what a server does with what
 """
 
 
+def missing(clause: str) -> str:
+    """Return what is not there yet: what the table says, or that the bundled policy uses nothing for a purpose."""
+    policy = bundled_policy()
+    idle = [part.id for part in policy.document.purpose if part.clause == clause and not in_use(policy, part.id)]
+    said = f"the bundled policy has no operation and no event for {', '.join(f'`{name}`' for name in idle)}"
+    return "; ".join(filter(None, (WHAT[clause].missing, said if idle else "")))
+
+
 def state(clause: str, proofs: dict[str, list[Proof]]) -> str:
     """Return ``held``, ``in part`` or ``open``."""
     if not proofs[clause]:
         return "open"
-    return "in part" if WHAT[clause].missing else "held"
+    return "in part" if missing(clause) else "held"
 
 
 def _by_file(proofs: Sequence[Proof]) -> Iterator[str]:
@@ -284,15 +317,15 @@ def _section(clause: str, proofs: dict[str, list[Proof]]) -> Iterator[str]:
     yield f"{what.does}"
     if what.code:
         yield "Code: " + ", ".join(f"`{PACKAGE}/{file}`" for file in what.code)
-    if what.missing:
-        yield f"Not there yet: {what.missing}."
+    if lacks := missing(clause):
+        yield f"Not there yet: {lacks}."
     yield "Tests:\n\n" + "\n".join(_by_file(proofs[clause])) if proofs[clause] else "Tests: none."
 
 
 def _open(proofs: dict[str, list[Proof]]) -> Iterator[str]:
     for clause, sentence in CLAUSES.items():
         if state(clause, proofs) == "open":
-            yield f"- **{clause}** ({sentence.rstrip('.')}): {WHAT[clause].missing or 'a test that proves it'}"
+            yield f"- **{clause}** ({sentence.rstrip('.')}): {missing(clause) or 'a test that proves it'}"
 
 
 def page(proofs: dict[str, list[Proof]] | None = None) -> str:

@@ -84,7 +84,7 @@ def test_the_events_of_a_module_are_its_own_and_are_checked_by_the_policy(
         (tmp_path / f"{name}.py").write_text(f"{head}{kind}{field}: str\n")
     before = list(sys.path)
     assert policy._check(bundled_policy(), "fitting_events") == 1
-    assert policy._check(bundled_policy(), "support.app_events") == 3
+    assert policy._check(bundled_policy(), "support.app_events") == 4
     with pytest.raises(EventUndeclared, match="birthday"):
         policy._check(bundled_policy(), "other_events")
     with pytest.raises(CommandError, match="cannot be imported"):

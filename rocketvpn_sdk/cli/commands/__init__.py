@@ -15,6 +15,7 @@ def _import_all() -> None:
         doctor,
         erase,
         export,
+        features,
         guardian,
         journal,
         lint_logs,

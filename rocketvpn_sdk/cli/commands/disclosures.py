@@ -48,7 +48,9 @@ def _one(out: Out, each: Disclosure) -> None:
         out.say(each.sentence, indent=4, hanging=2)
     why = "because you agreed to it" if each.basis == _CONSENT else words.basis(each.basis)
     out.say(f"{why}: {words.listed([words.name(category) for category in each.categories])}", indent=4, hanging=2)
-    if each.safeguard:
-        out.say(f"safeguard: {each.safeguard}", indent=4, hanging=2)
+    if each.bound_by:
+        out.say(f"safeguard: {' '.join(each.bound_by)}", indent=4, hanging=2)
+    if each.contract:
+        out.say(f"contract: SHA-256 {each.contract.sha256}", indent=4, hanging=2)
     if each.undeclared:
         out.say(f"! undeclared: {words.listed(each.undeclared)}", indent=4, hanging=2)

@@ -18,7 +18,8 @@ from rocketvpn_sdk.cli.problems import CommandError
 from rocketvpn_sdk.errors import EventUndeclared, PolicyInvalid
 from rocketvpn_sdk.journal import Event
 from rocketvpn_sdk.journal.event import shape_of
-from rocketvpn_sdk.policy import Policy, check_events, load_policy
+from rocketvpn_sdk.policy import Policy, check_events
+from rocketvpn_sdk.policy.reading import lint_policy
 
 
 class LintFailed(CommandError):
@@ -37,7 +38,7 @@ def lint(
 ) -> CommandResult:
     del context
     try:
-        policy = load_policy(file)
+        policy = lint_policy(file)
         checked = _check(policy, events) if events else 0
     except (PolicyInvalid, EventUndeclared) as error:
         # No exit code for "wrong usage": finding this is what the command is for.
@@ -48,6 +49,7 @@ def lint(
         "operations": len(policy.operations),
         "recipients": len(policy.recipients),
         "events": len(policy.events),
+        "features": len(policy.features),
     }
     document = {"valid": True, "policy_id": policy.document.policy_id, "version": policy.version, **counts}
 

@@ -53,6 +53,7 @@ def status(
         "order": now.order,
         "policy_version": now.policy_version,
         "waiting": now.waiting,
+        "blocked": list(now.blocked),
         "problem": problems.described(problem) if problem else None,
     }
     if online or devices:
@@ -71,6 +72,7 @@ def _nothing(context: CommandContext) -> CommandResult:
         "order": None,
         "policy_version": policy.version,
         "waiting": 0,
+        "blocked": [],
         "problem": None,
     }
 
@@ -80,14 +82,7 @@ def _nothing(context: CommandContext) -> CommandResult:
     return CommandResult(document, show)
 
 
-def _show(
-    out: Out,
-    now: Status,
-    owed: int,
-    problem: RocketVPNError | None,
-    order: Order | None,
-    devices: tuple[Device, ...],
-) -> None:
+def _rows(now: Status) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("Bound", f"{_BOUND[now.bound]}{f', to the order {now.order}' if now.order else ''}"),
         ("Vault", f"{now.vault.state}, key in the {now.vault.secrets}"),
@@ -100,7 +95,22 @@ def _show(
         rows.append(("Deleted", words.keeps(now.vault.keeps_deleted)))
     if now.waiting:
         rows.append(("Waiting", f"{words.counted(now.waiting, 'request')} not confirmed by the server"))
-    out.facts(rows, indent=0)
+    if now.blocked:
+        rows.append(
+            ("Blocked", f"{words.listed(now.blocked)}: nothing goes there, since the contract is past its review")
+        )
+    return rows
+
+
+def _show(
+    out: Out,
+    now: Status,
+    owed: int,
+    problem: RocketVPNError | None,
+    order: Order | None,
+    devices: tuple[Device, ...],
+) -> None:
+    out.facts(_rows(now), indent=0)
     if owed:
         out.say("Go on with the deletion with `rocketvpn delete --resume`.")
     if (now.waiting or 0) > owed:

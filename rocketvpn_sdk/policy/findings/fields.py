@@ -82,6 +82,25 @@ def _recipients(old: Policy, new: Policy) -> Iterator[Finding]:
         if before.safeguard != recipient.safeguard:
             said = [wording.text_in(part.safeguard, wording.FALLBACK) for part in (before, recipient)]
             yield Finding("safeguard_changed", "S2", recipient=recipient.id, before=said[0], after=said[1])
+        yield from _contract(before, recipient)
+        if before.country and before.country != recipient.country:
+            moved: Kind = "country_changed" if recipient.country else "country_withheld"
+            yield Finding(moved, "S2", "", "", recipient.id, before.country, recipient.country)
+
+
+def _contract(before: Recipient, recipient: Recipient) -> Iterator[Finding]:
+    """Yield where the contract that ``before`` has holds its recipient to less from now on, or to something else."""
+    was, becomes = before.contract, recipient.contract
+    if was is None:
+        return
+    if becomes is None:
+        yield Finding("contract_removed", "S2", "", "", recipient.id, wording.contracted(was))
+    elif (was.sha256, was.signed) != (becomes.sha256, becomes.signed):
+        yield Finding(
+            "contract_changed", "S2", "", "", recipient.id, wording.contracted(was), wording.contracted(becomes)
+        )
+    if becomes is not None and was.review_by < becomes.review_by:
+        yield Finding("review_later", "S2", "", "", recipient.id, str(was.review_by), str(becomes.review_by))
 
 
 # ---------------------------------------------------------------- fields

@@ -21,12 +21,15 @@ class Finding(NamedTuple):
     before: str = ""
     after: str = ""
     operation: str = ""
+    feature: str = ""
 
     @property
     def about(self) -> About:
         """What it is about, as far as it says."""
         if self.field:
             return "field"
+        if self.feature:
+            return "feature"
         return "call" if self.operation else "purpose" if self.purpose else "recipient" if self.recipient else "promise"
 
 

@@ -9,18 +9,21 @@ from rocketvpn_sdk.text import marked as _
 Kind = Literal[
     "call_added", "call_carries_less", "call_carries_more", "call_carries_other", "call_necessary",
     "call_purpose_changed", "call_recipient_changed", "call_removed", "consent_asked", "consent_no_longer_asked",
-    "correctable_added", "deleted_with_device", "deleted_with_order", "field_added",
-    "field_removed", "identity_added", "identity_removed", "kept_longer",
+    "contract_added", "contract_changed", "contract_removed", "correctable_added", "country_changed", "country_told",
+    "country_withheld", "deleted_with_device", "deleted_with_order", "feature_added", "feature_needs_less",
+    "feature_needs_more", "feature_removed", "field_added", "field_removed", "identity_added", "identity_removed",
+    "kept_longer",
     "kept_longer_on_server", "kept_shorter", "kept_shorter_on_server", "language_added", "language_removed",
     "meaning_changed", "minimised_less", "minimised_more", "minimised_otherwise", "minor_age_lowered",
     "minor_age_raised", "newly_necessary", "no_longer_correctable", "no_longer_optional", "notice_longer",
     "notice_shorter", "optional_added", "purpose_added", "purpose_removed", "purpose_reworded", "recipient_added",
-    "recipient_removed", "recipient_stronger", "recipient_weaker", "right_added", "right_removed",
+    "recipient_removed", "recipient_stronger", "recipient_weaker", "review_later", "review_sooner", "right_added",
+    "right_removed",
     "safeguard_changed", "sent_anew", "sent_exactly", "sent_minimised", "sent_no_more", "source_changed",
-    "step_up_added", "step_up_removed", "vocabulary_added", "vocabulary_removed",
+    "step_up_added", "step_up_removed",
 ]  # fmt: skip
 
-About = Literal["field", "call", "purpose", "recipient", "promise"]
+About = Literal["field", "call", "purpose", "recipient", "feature", "promise"]
 
 
 class Row(NamedTuple):
@@ -110,9 +113,27 @@ ROWS = (
         _("A recipient is nearer to the operator: {recipients}. Before: {before}. Now: {after}.")),
     Row("recipient", "safeguard_changed",
         _("Something else binds a recipient: {recipients}. Before: {before} Now: {after}")),
+    Row("recipient", "contract_removed", _("A recipient has no contract any more: {recipients}. Before: {before}."),
+        "contract_added", _("A recipient is bound by a contract now: {recipients}. Now: {after}.")),
+    Row("recipient", "contract_changed",
+        _("A recipient is bound by another contract: {recipients}. Before: {before}. Now: {after}.")),
+    Row("recipient", "review_later",
+        _("A recipient's contract is looked at later: {recipients}. Before: by {before}. Now: by {after}."),
+        "review_sooner",
+        _("A recipient's contract is looked at sooner: {recipients}. Before: by {before}. Now: by {after}.")),
+    Row("recipient", "country_changed",
+        _("A recipient is in another country: {recipients}. Before: {before}. Now: {after}.")),
+    Row("recipient", "country_withheld",
+        _("The policy no longer says in which country a recipient is: {recipients}. Before: {before}."),
+        "country_told", _("The policy says in which country a recipient is: {recipients}. Now: {after}.")),
     Row("recipient", "consent_no_longer_asked",
         _("You are no longer asked before something goes to: {recipients}."),
         "consent_asked", _("You are asked before anything goes to: {recipients}.")),
+
+    Row("feature", "feature_needs_more", _("Something needs more to work: {feature}. It needs now: {after}."),
+        "feature_needs_less", _("Something needs less to work: {feature}. It no longer needs: {before}.")),
+    Row("feature", "feature_removed", _("The policy no longer says what this needs to work: {feature}."),
+        "feature_added", _("The policy says what this needs to work: {feature}.")),
 
     Row("promise", "right_removed", _("You lose a right: {before}."),
         "right_added", _("You get a right: {after}.")),
@@ -126,8 +147,6 @@ ROWS = (
         _("Young people are protected up to a lower age. Before: {before}. Now: {after}."),
         "minor_age_raised",
         _("Young people are protected up to a higher age. Before: {before}. Now: {after}.")),
-    Row("promise", "vocabulary_added", _("More words stay in the log as they are: {after}."),
-        "vocabulary_removed", _("Fewer words stay in the log as they are: {before}.")),
     Row("promise", "language_removed", _("The policy is no longer there in this language: {before}."),
         "language_added", _("The policy is there in this language, too: {after}.")),
 )

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import DAY
 from rocketvpn_sdk.policy import Duration, Policy, wording
+from rocketvpn_sdk.policy.decide import blocked_recipients
 from rocketvpn_sdk.policy.document import Category, Field, Purpose, Recipient
-from rocketvpn_sdk.rights.report.model import HeldValue, Place, Term
+from rocketvpn_sdk.rights.report.model import HeldValue, Place, Safeguard, Term
 from rocketvpn_sdk.text import translate
 
 UNKNOWN = "unknown"
@@ -127,6 +128,22 @@ class Describer:
             for part in kind(policy):
                 parts.setdefault(part.id, part)
         return tuple(map(self.term, parts.values()))
+
+    def safeguards(self, now: float) -> tuple[Safeguard, ...]:
+        """Return what holds each recipient of the newest version to it; one that any version blocks is blocked."""
+        overdue = {part.id for part in blocked_recipients(self.policies, now)}
+        return tuple(
+            Safeguard(
+                recipient=part.id,
+                kind=part.kind,
+                sentence=self.text(part.sentence),
+                safeguard=self.text(part.safeguard),
+                contract=part.contract,
+                country=part.country,
+                blocked=part.id in overdue,
+            )
+            for part in self.policies[-1].document.recipient
+        )
 
     def _first(self, parts: Callable[[Policy], Mapping[str, Part]], name: str) -> Part | None:
         """Return a part as the first version has it that knows it."""

@@ -10,8 +10,10 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.consent.ledger import ConsentState
 from rocketvpn_sdk.consent.outcome import ServerKnows
+from rocketvpn_sdk.features import FeatureStatus
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
+from rocketvpn_sdk.policy.document import Contract
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.requests import DataRequest
 from rocketvpn_sdk.text import marked
@@ -176,6 +178,21 @@ class AppliedPolicy(msgspec.Struct, frozen=True, kw_only=True):
     pending: PendingPolicy | None
 
 
+class Safeguard(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds a recipient to the policy (S2)."""
+
+    recipient: str
+    """Its id in the policy."""
+    kind: str
+    sentence: str
+    safeguard: str
+    contract: Contract | None
+    country: str
+    """Two letters (ISO 3166-1); empty: the policy does not say."""
+    blocked: bool
+    """Its contract was not reviewed in time, so nothing is sent to it."""
+
+
 class Term(msgspec.Struct, frozen=True):
     """A word that the report uses, and what it stands for."""
 
@@ -215,6 +232,8 @@ class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
     purposes: tuple[Term, ...]
     recipients: tuple[Term, ...]
     categories: tuple[Term, ...]
+    features: tuple[FeatureStatus, ...] = ()
+    safeguards: tuple[Safeguard, ...] = ()
     caveats: tuple[str, ...]
     """Where this report's knowledge ends."""
 

@@ -4,42 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from rocketvpn_sdk.policy import wording
 from rocketvpn_sdk.rights.report import words
+from rocketvpn_sdk.rights.report.cells import Cell, Section, Table
 from rocketvpn_sdk.rights.report.charts import Homes
 from rocketvpn_sdk.rights.report.model import ConsentStep, ConsentStory, HeldValue, ReportContent
+from rocketvpn_sdk.rights.report.promised import features, safeguards
 from rocketvpn_sdk.text import translate
 
 _TO_BE_SENT = "queue_item"
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """What stands in a cell; ``quoted`` is from the policy, in the report's language."""
-
-    text: str = ""
-    quoted: str = ""
-    note: str = ""
-
-
-class Table(msgspec.Struct, frozen=True):
-    """A table; the first cell of a row names it."""
-
-    caption: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-
-class Section(msgspec.Struct, frozen=True):
-    """A part of the page."""
-
-    id: str
-    title: str
-    lead: str = ""
-    tables: tuple[Table, ...] = ()
-    empty: str = ""
-    """What is said where the tables have no rows."""
 
 
 def sections(report: ReportContent) -> tuple[Section, ...]:
@@ -168,7 +141,7 @@ def _given(report: ReportContent) -> Section:
     rows = tuple(
         (
             Cell(words.day(each.day)),
-            Cell(each.sentence or each.recipient, note=each.safeguard or ""),
+            Cell(each.sentence or each.recipient, note=" ".join(each.bound_by)),
             Cell(words.said(words.BASES, each.basis), note=words.undeclared(each)),
             Cell(words.listed([words.name(category) for category in each.categories], "")),
         )
@@ -264,7 +237,9 @@ _PARTS: tuple[Callable[[ReportContent], Section], ...] = (
     _here,
     _there,
     _choices,
+    features,
     _sent,
+    safeguards,
     _given,
     _requests,
     _log,

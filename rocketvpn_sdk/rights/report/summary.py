@@ -16,6 +16,7 @@ def summary(report: ReportContent) -> tuple[str, ...]:
         *_log(report),
         *_sent(report),
         *_choices(report),
+        *_blocked(report),
         *_others(report),
         *_waiting(report),
         *_rights(report),
@@ -113,6 +114,15 @@ def _choices(report: ReportContent) -> Iterator[str]:
         )
     elif report.consents:
         yield translate("You have not agreed to any optional use of your information, so there is none.")
+
+
+def _blocked(report: ReportContent) -> Iterator[str]:
+    for each in report.safeguards:
+        if each.blocked:
+            yield translate(
+                "Nothing is sent to “{}” any more: the operator was to review its contract by {} and has not said that"
+                " it did."
+            ).format(each.sentence.removesuffix("."), words.day(each.contract.review_by) if each.contract else "")
 
 
 def _others(report: ReportContent) -> Iterator[str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from support.policies import NEWEST, TEXT, across_text, edited, renumbered, sharing_policy
+from hypothesis import given
+from support.policies import NEWEST, TEXT, across_text, edited, renumbered, sharing_policy, with_call
+from support.small_policies import policies
 
 from rocketvpn_sdk.consent.notices import ConsentNotice, Notary, asked_about, make_notice
-from rocketvpn_sdk.errors import ConsentNotNeeded, NotAllowed, NoticeOutdated, NoticeUnknown, PurposeUnknown
-from rocketvpn_sdk.policy import bundled_policy, parse_policy
+from rocketvpn_sdk.errors import ConsentNotNeeded, NoticeOutdated, NoticeUnknown, PurposeUnknown, PurposeUnused
+from rocketvpn_sdk.policy import EventShape, Policy, bundled_policy, parse_policy
 
 POLICY = bundled_policy()
 NOW = 1_800_000_000.0
@@ -49,7 +51,7 @@ def test_a_language_that_the_policy_lacks_falls_back_to_english_and_the_notice_s
 
 @pytest.mark.clause("U7")
 def test_a_purpose_that_the_policy_does_not_know_cannot_be_asked_about():
-    with pytest.raises(PurposeUnknown, match="improvement, surveys, improvement/relay and rights/relay") as error:
+    with pytest.raises(PurposeUnknown, match="improvement, improvement/relay and rights/relay") as error:
         notice("advertising")
     assert error.value.params["purpose"] == "advertising"
 
@@ -65,13 +67,59 @@ def test_the_notice_about_use_across_services_says_that_the_signal_against_it_st
     assert make_notice(policy, "improvement", None, "en", NOW).effects == ()
 
 
+@pytest.mark.clause("U5", "U6", "U7")
+def test_attack_a_consent_to_nothing_that_could_be_filled_later_cannot_be_asked_for():
+    asked = [part.id for part in POLICY.document.purpose if part.necessity == "consent"]
+    for purpose in ("cross_service", "surveys"):
+        assert purpose in asked
+        if any(operation.purpose == purpose for operation in POLICY.document.operation):
+            continue
+        with pytest.raises(PurposeUnused, match="nothing is used for it now") as error:
+            make_notice(POLICY, purpose, None, "en", NOW)
+        assert "Declare an operation" in error.value.hint
+        assert (purpose, None) not in asked_about(POLICY)
+
+
 @pytest.mark.clause("U7")
-def test_a_consent_that_names_nothing_cannot_be_asked_for():
-    nothing = parse_policy(edited("field", "erasure_handle", '"surveys", ', ""))
-    for policy, purpose in ((POLICY, "cross_service"), (nothing, "surveys")):
-        with pytest.raises(NotAllowed, match=f"uses nothing for {purpose}"):
-            make_notice(policy, purpose, None, "en", NOW)
-        assert (purpose, None) not in asked_about(policy)
+def test_a_field_that_nothing_carries_makes_no_purpose_one_to_agree_to():
+    text = edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
+    with pytest.raises(PurposeUnused):
+        make_notice(parse_policy(text), "cross_service", None, "en", NOW)
+    shown = make_notice(parse_policy(with_call(text, "sister.suggest", purpose="cross_service", fields='["region"]')),
+                        "cross_service", None, "en", NOW)  # fmt: skip
+    assert len(shown.fields) == 1
+
+
+@pytest.mark.clause("U7")
+def test_attack_a_call_that_can_never_be_made_makes_no_purpose_one_to_agree_to():
+    text = edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
+    text = with_call(text, "sister.suggest", purpose="cross_service", fields='["region"]')
+    by_name = parse_policy(edited("operation", "sister.suggest", '"none"', '"device"', text=text))
+    assert ("cross_service", None) in asked_about(parse_policy(text))
+    assert ("cross_service", None) not in asked_about(by_name)  # no token is there for that purpose
+
+
+@pytest.mark.clause("U7")
+def test_an_app_s_own_event_makes_a_purpose_one_to_agree_to():
+    event = EventShape("poll.seen", "surveys", (("erasure_handle", (str,)),))
+    assert ("surveys", None) in asked_about(POLICY, (event,))
+    shown = make_notice(POLICY, "surveys", None, "en", NOW, (event,))
+    assert (len(shown.fields), len(shown.how_long), len(shown.who)) == (1, 1, 1)
+
+
+@pytest.mark.clause("U7", "S1")
+@given(policies)
+def test_nothing_can_be_agreed_to_without_a_field_a_time_and_a_recipient(policy: Policy):
+    for purpose, recipient in asked_about(policy):
+        shown = make_notice(policy, purpose, recipient, "en", NOW)
+        assert shown.fields
+        assert shown.how_long
+        assert all("on this device, not kept; on the server, not kept" not in line for line in shown.how_long)
+        assert shown.who
+        carried = [each for each in policy.document.operation if each.purpose == purpose and each.fields]
+        recorded = [each for each in policy.document.event if each.purpose == purpose and each.fields]
+        by_name = [each for each in policy.document.operation if each.purpose == purpose and each.identity != "none"]
+        assert carried or by_name or (recorded and recipient is None)
 
 
 @pytest.mark.parametrize("purpose", ["service", "security", "software", "rights"])
@@ -85,7 +133,9 @@ def test_a_third_party_is_asked_about_by_name_with_what_it_gets_and_its_safeguar
     shown = notice("service", recipient="acme")
     assert "acme may receive something" in shown.what
     assert "A contract." in " ".join(shown.who)
-    assert len(shown.fields) == 3
+    assert len(shown.fields) == 1  # the one that a call carries for it; two more are declared
+    assert "It signed a contract on 2026-10-01." in " ".join(shown.who)
+    assert "Its country: DE." in " ".join(shown.who)
     with pytest.raises(PurposeUnknown):
         notice("service", recipient="sister")  # an affiliate is bound by the policy and not asked about
     with pytest.raises(PurposeUnknown):

@@ -115,7 +115,7 @@ def test_the_status_is_of_the_newest_version_and_keeps_what_older_ones_asked_abo
     status = adult.consent.status()
     assert status.policy_version == NEWEST + 1
     names = [(part.purpose, part.recipient) for part in status.purposes]
-    assert names == [("improvement", None), ("surveys", None), ("surveys", "acme")]
+    assert names == [("surveys", "acme")]  # and nothing is used for a consent
     assert said(adult, "surveys", "acme").policy_version == NEWEST
 
 

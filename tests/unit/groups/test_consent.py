@@ -181,12 +181,12 @@ def test_what_concerns_the_same_purpose_waits_for_what_came_before(group: Group)
     group.connect = lambda: (_ for _ in ()).throw(ConfigurationError(problem="no trust"))
     group.consents.withdraw("improvement")
     group.consents.grant(group.consents.notice("improvement"))
-    group.consents.deny(group.consents.notice("surveys"))
+    group.consents.deny(group.consents.notice("rights", recipient="relay"))
     group.server.calls.clear()
     group.server.answers = [AuthenticationFailed(reason="invalid_grant"), HELD]
     group.connect = lambda: group.server
     assert group.consents.deliver() == 2
-    assert [path["purpose"] for _, path in group.server.calls] == ["improvement", "surveys"]
+    assert [path["purpose"] for _, path in group.server.calls] == ["improvement", "rights"]
 
 
 def test_a_configuration_that_cannot_work_spoils_no_decision(group: Group) -> None:

@@ -83,6 +83,17 @@ NEW_RECIPIENT = (
     'sentence.en = "A helper."\n\n'
 )
 
+CONTRACT = f'contract = {{ sha256 = "{"ab" * 32}", signed = 2026-10-01, review_by = 2036-10-01 }}'
+
+
+def acme(old: str, new: str) -> Edit:
+    return "recipient", "acme", old, new
+
+
+def tunnel(old: str, new: str) -> Edit:
+    return "feature", "tunnel", old, new
+
+
 NEEDED = frozenset({"call_necessary"})
 
 NO_CHANGE = [
@@ -117,6 +128,7 @@ NO_CHANGE = [
     Row("one of the software's own calls, in another way, for rights",
         [("operation", "rights.cancel", 'method = "DELETE"', 'method = "POST"'),
          ("operation", "rights.cancel", "/{request_id}", "/{request_id}/cancel")], set(), set()),
+    Row("a feature needs what nobody can refuse", [tunnel('"region"', '"region", "device_id"')], set(), set()),
     Row("a wider type of what is dropped", [field("browser_cookie", "max = 4096", "max = 8192")], set(), set()),
 ]  # fmt: skip
 
@@ -185,8 +197,8 @@ WIDENED = [
         set(), {"deleted_with_device"}),
     Row("no longer asked", [("purpose", "improvement", '"consent"', '"necessary"')],
         {"consent_no_longer_asked"}, set()),
-    Row("a third party becomes the operator", [("recipient", "acme", '"third_party"', '"operator"')],
-        {"consent_no_longer_asked"}, {"recipient_stronger"}),
+    Row("a third party becomes the operator", [acme('"third_party"', '"operator"'), acme("contract = {", "# {")],
+        {"consent_no_longer_asked", "contract_removed"}, {"recipient_stronger"}),
     Row("the operator becomes an affiliate", [("recipient", "operator", 'kind = "operator"', 'kind = "affiliate"')],
         {"recipient_weaker"}, set()),
     Row("an affiliate becomes a third party", [("recipient", "sister", '"affiliate"', '"third_party"')],
@@ -260,9 +272,29 @@ WIDENED = [
         {"step_up_removed"}, set()),
     Row("announced later", [("", "", "notice_days = 30", "notice_days = 29")], {"notice_shorter"}, set()),
     Row("minors up to a lower age", [("minors", "", "age = 18", "age = 17")], {"minor_age_lowered"}, set()),
+    Row("no contract any more", [acme("contract = { ", "# ")], {"contract_removed"}, set()),
+    Row("another contract", [acme('"00aa', '"11bb')], {"contract_changed"}, set()),
+    Row("signed on another day", [acme("signed = 2026-10-01", "signed = 2026-09-01")], {"contract_changed"}, set()),
+    Row("reviewed later", [acme("2036-10-01", "2036-10-02")], {"review_later"}, set()),
+    Row("another contract, reviewed later", [acme('"00aa', '"11bb'), acme("2036-10-01", "2036-10-02")],
+        {"contract_changed", "review_later"}, set()),
+    Row("in another country", [acme('"DE"', '"US"')], {"country_changed"}, set()),
+    Row("in a country that is not told", [acme('country = "DE"\n', "")], {"country_withheld"}, set()),
+    Row("a feature needs a consent", [tunnel('["service"]', '["service", "improvement"]')],
+        {"feature_needs_more"}, set()),
+    Row("a feature needs what can be left out", [tunnel('"region"', '"region", "contact_email"')],
+        {"feature_needs_more"}, set()),
+    Row("a feature is not named any more", [("", "", '[[feature]]\nid = "tunnel"', '[[feature]]\nid = "tube"')],
+        {"feature_removed"}, {"feature_added"}),
 ]  # fmt: skip
 
 NARROWED = [
+    Row("a contract", [("recipient", "sister", 'kind =', f'{CONTRACT}\nkind =')], set(), {"contract_added"}),
+    Row("reviewed sooner", [acme("2036-10-01", "2036-09-30")], set(), {"review_sooner"}),
+    Row("the country is told", [("recipient", "sister", "kind =", 'country = "FR"\nkind =')], set(), {"country_told"}),
+    Row("a feature needs less that can be refused",
+        [("feature", "codes", '["contact_email", "verification_code"]', '["verification_code"]')],
+        set(), {"feature_needs_less"}),
     Row("a purpose less for a field", [field("level", ', "improvement"', "")], set(), {"purpose_removed"}),
     Row("a recipient less for a field", [field("level", ', "sister"', "")], set(), {"recipient_removed"}),
     Row("kept for less time here", [field("message", '"P14D"', '"P13D"')], set(), {"kept_shorter"}),
@@ -362,7 +394,7 @@ def test_every_difference_is_told_in_a_sentence(row: Row):
         assert difference.sentence.endswith(".")
         assert not re.search(r"\{[a-z]*\}", difference.sentence)
         assert difference.rule
-        if difference.field or difference.operations:
+        if difference.field or difference.operations or difference.feature:
             assert "“" in difference.sentence
 
 
@@ -370,7 +402,6 @@ def test_there_are_pairs_enough_for_every_kind():
     assert len(ROWS) >= 40
     seen = set[str]().union(*(row.widened | row.narrowed | row.needed for row in ROWS))
     told_elsewhere = {"language_removed", "language_added", "right_added", "newly_necessary"}
-    told_elsewhere |= {"vocabulary_added", "vocabulary_removed"}
     assert set(get_args(Kind)) == seen | told_elsewhere
 
 
@@ -469,6 +500,19 @@ DETAILS = [
     ("the operator becomes an affiliate", "recipient_weaker", "S2", "", "", "operator", "operator", "affiliate"),
     ("an affiliate becomes a third party", "consent_asked", "S1", "", "", "sister", "", ""),
     ("something else binds", "safeguard_changed", "S2", "", "", "acme", "A contract.", "A handshake."),
+    ("reviewed later", "review_later", "S2", "", "", "acme", "2036-10-01", "2036-10-02"),
+    ("in another country", "country_changed", "S2", "", "", "acme", "DE", "US"),
+    ("in a country that is not told", "country_withheld", "S2", "", "", "acme", "DE", ""),
+    (
+        "a feature needs a consent",
+        "feature_needs_more",
+        "P2",
+        "",
+        "",
+        "",
+        "",
+        "“To design new services and improve the ones there are”",
+    ),
     ("sent for the first time", "sent_anew", "U1", "failure", "service", "operator", "", ""),
     ("sent with a name", "identity_added", "C1", "tunnel_public_key", "service", "operator", "device", "user"),
     (
@@ -588,7 +632,7 @@ def test_what_a_newly_necessary_field_is_used_for_beyond_that_is_a_reduction():
 def test_renaming_an_optional_field_does_not_make_it_necessary_at_once(name: str, dpv: str):
     begin, end = span(TEXT, "field", "contact_email" if name == "email" else "language")
     gone = TEXT[:begin] + TEXT[end:]
-    gone = gone.replace('fields = ["contact_email", "language"]\n', "")
+    gone = gone.replace('fields = ["contact_email", "language"]\n', "").replace('"contact_email", ', "")
     change = compare(OLD, parse_policy(applied([new_field(name, dpv=f'"{dpv}"')], gone)))
     assert "field_added" in kinds(change)[0]
     assert change.newly_necessary == ()

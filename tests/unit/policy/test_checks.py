@@ -40,6 +40,8 @@ UNKNOWN = [
     Mistake("retention", "field", "message", '"P14D" }', '"P14D", cloud = "P1D" }', "field `cloud`", "retention"),
     Mistake("event", "event", "session.failed", "fields", "max = 1\nfields", "unknown field `max`", "max"),
     Mistake("operation", "operation", "token.issue", "names", "aliases", "unknown field `aliases`", "aliases"),
+    Mistake("feature", "feature", "log", "purposes", "reasons = 1\npurposes", "unknown field `reasons`", "reasons"),
+    Mistake("contract", "recipient", "relay", "{ sha256", "{ md5 = 1, sha256", "unknown field `md5`", "contract"),
     Mistake("minors", "minors", "", "age = 18", "age = 18\nbirthday = true", "unknown field `birthday`", "birthday"),
     Mistake("rights", "rights", "", "offered", "ofered", "unknown field `ofered`", "ofered"),
     Mistake("a table", "rights", "", "[rights]", "[wrongs]\n[rights]", "unknown field `wrongs`", "[wrongs]"),
@@ -78,6 +80,11 @@ SHAPES = [
     Mistake("a transform", "field", "message", '"scrub"', '"blur"', "'blur' is no transform", "transform"),
     Mistake("no transform", "field", "message", '"scrub"', "3", "expected a text for transform", "transform"),
     Mistake("its arguments", "field", "recorded_at", "(minute)", "(second)", "does not take", "transform"),
+    Mistake("a contract's hash", "recipient", "relay", 'sha256 = "', 'sha256 = "x', "matching regex", "contract"),
+    Mistake("a contract's day", "recipient", "relay", "signed = 2026-11-30", 'signed = "soon"', "date", "contract"),
+    Mistake("no review", "recipient", "relay", ", review_by = 2029-11-30", "", "field `review_by`", "contract"),
+    Mistake("a country", "recipient", "relay", '"CH"', '"Switzerland"', "matching regex", "country"),
+    Mistake("a feature's purposes", "feature", "log", '["service"]', '"service"', "Expected `array`", "purposes"),
     Mistake("its order", "field", "duration", "(10, 60,", "(60, 10,", "rising order", "transform"),
 ]  # fmt: skip
 
@@ -110,6 +117,20 @@ REFERENCES = [
     Mistake("no safeguard", "recipient", "operator", '"Bound by this policy."', '" "', "has no safeguard", "safeguard"),
     Mistake("empty safeguard", "recipient", "operator", 'safeguard.en = "Bound by this policy."', "safeguard = {}",
             "has no safeguard"),
+    Mistake("reviewed before it is signed", "recipient", "relay", "review_by = 2029", "review_by = 2019",
+            "to be reviewed before it is signed", "contract"),
+    Mistake("the operator's contract", "recipient", "operator", 'kind = "operator"',
+            f'contract = {{ sha256 = "{"ab" * 32}", signed = 2026-01-01, review_by = 2027-01-01 }}\nkind = "operator"',
+            "would block the user's rights", "contract"),
+    Mistake("feature twice", "feature", "log", '"log"', '"order"', "feature 'order' is declared twice", "id"),
+    Mistake("feature without sentence", "feature", "log", "sentence.en", "sentence.de", "no sentence", "sentence"),
+    Mistake("feature's purpose", "feature", "log", '["service"]', '["fun"]', "'fun' is not declared", "purposes"),
+    Mistake("feature's field", "feature", "log", '"logger"', '"fun"', "the field 'fun' is not declared", "fields"),
+    Mistake("feature's field for something else", "feature", "log", '"logger"', '"clock_mark"',
+            "'clock_mark' is not there for any purpose of 'log'", "fields"),
+    Mistake("feature's idle purpose", "feature", "log", '["service"]', '["service", "software", "rights"]',
+            "no field of 'log' is there for 'rights'", "purposes"),
+    Mistake("feature for nothing", "feature", "log", '["service"]', "[]", "for any purpose of 'log'", "fields"),
     Mistake("no purpose", "field", "level", 'purposes = ["service", "security", "improvement"]', "purposes = []",
             "the field 'level' has no purpose"),
     Mistake("field's purpose", "field", "level", '"security"', '"fun"', "purpose 'fun' is not declared", "purposes"),
@@ -316,7 +337,7 @@ def test_no_third_party_passes_for_the_device_itself():
 @pytest.mark.clause("P1", "M3")
 def test_a_language_of_the_title_is_a_language_of_everything():
     text = edited("", "", "title.en", 'title.de = "Datenschutz"\ntitle.en')
-    for table in ("category", "purpose", "recipient", "field", "event", "operation", "vocabulary"):
+    for table in ("category", "purpose", "recipient", "field", "event", "operation", "feature", "vocabulary"):
         error = refused(text)
         assert f"the {table} " in str(error)
         assert "no sentence in de" in str(error)

@@ -164,7 +164,11 @@ def test_a_purpose():
 def test_a_recipient(name: str, kind: str, safeguard: str):
     found = explain(SHARING, name)
     assert (found.kind, found.clauses) == ("recipient", ("S1", "S2"))
-    assert found.choices == (kind, f"What holds it to this policy: {safeguard}")
+    assert found.choices[:2] == (kind, f"What holds it to this policy: {safeguard}")
+    contract = (
+        "It signed a contract on 2026-10-01. If the operator has not reviewed it by 2036-10-01, nothing goes there."
+    )
+    assert found.choices[2:] == ((contract, "Its country: DE.") if name == "acme" else ())
     assert set(found.fields) >= {"region", "contact_email", "level"}
     assert name == "operator" or len(found.fields) == 3
     assert "To give you the VPN service you ordered." in found.why
@@ -295,3 +299,11 @@ def test_a_safeguard_that_is_not_there_in_english_comes_as_it_is():
 )
 def test_what_a_field_takes_is_said_in_words(kind: FieldType, said: str):
     assert taken(kind) == said
+
+
+@pytest.mark.clause("P1", "P2")
+def test_a_feature_says_what_it_needs_and_what_for():
+    found = explain(POLICY, "tunnel")
+    assert (found.kind, found.fields) == ("feature", POLICY.features["tunnel"].fields)
+    assert found.why == (POLICY.purposes["service"].sentence["en"],)
+    assert "you can refuse" in found.choices[0]

@@ -9,7 +9,7 @@ import re
 
 import pytest
 from hypothesis import given
-from support.policies import edited, sharing_policy, sharing_text
+from support.policies import edited, sharing_policy, sharing_text, with_call
 from support.small_policies import policies
 
 from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
@@ -69,29 +69,46 @@ def answers(policy: Policy) -> dict[tuple[str, str], str]:
 
 
 def with_field(text: str, **keys: str) -> Policy:
+    """Return the policy of ``text`` with a field more, and a call that carries it."""
     values = {
         "id": '"extra"', "category": '"account"', "clause": '"C3"', "source": '"user"',
         "type": '{ kind = "text", max = 60 }', "transform": '"keep"', "purposes": '["service"]',
         "recipients": '["operator"]', "retention": '{ server = "P1D" }', "dpv": '"pd:Extra"',
         "sentence": '{ en = "Something." }',
     } | keys  # fmt: skip
-    return parse_policy(text + "\n[[field]]\n" + "".join(f"{key} = {value}\n" for key, value in values.items()))
+    field = "[[field]]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
+    if 'fields = ["extra"]' not in text:
+        text = with_call(text, "extra", purpose=values["purposes"].strip('[]"'), fields='["extra"]')
+    return parse_policy(f"{text}\n{field}")
 
 
 # ---------------------------------------------------------------- both
 
 
 @pytest.mark.clause("P1")
-def test_the_stores_are_told_of_what_can_leave_and_of_nothing_else():
-    leaves = {field.id for field in POLICY.document.field if field.recipients and field.retention.server}
-    assert {name for kind in android(POLICY) for name in kind.fields} == leaves
-    used_at_once = {
-        field.id for field in POLICY.document.field if field.id in leaves and field.retention.server.seconds == 0
-    }
+def test_the_stores_are_told_of_what_calls_carry_and_of_nothing_else():
+    told = {name for kind in android(POLICY) for name in kind.fields}
+    carried = {name for operation in POLICY.document.operation for name in operation.fields}
+    signs = {"device_public_key", "session_token"}
+    seen = {"public_address", "relay_address"}  # dropped here, and yet a server sees it
+    assert told == carried | signs | seen
+    # What the operator holds and no call of this software carries.
+    assert {"payment_record", "bound_on", "device_name", "tunnel_address", "disclosure_record"}.isdisjoint(told)
+    used_at_once = {name for name in told if POLICY.fields[name].retention.server.seconds == 0}
     assert used_at_once == {"guardian_contact", "relay_address", "sealed_message"}
-    assert {name for kind in apple(POLICY) for name in kind.fields} == leaves - used_at_once
-    assert {"message", "device_key", "traffic", "queue_item"}.isdisjoint(leaves)
-    assert "public_address" in leaves  # dropped here, and yet a server sees it
+    assert {name for kind in apple(POLICY) for name in kind.fields} == told - used_at_once
+
+
+@pytest.mark.clause("P1")
+def test_the_stores_are_told_of_the_purposes_that_calls_have_and_of_no_other():
+    assert set(POLICY.fields["recorded_at"].purposes) == {"service", "security", "improvement", "software"}
+    alone = parse_policy(edited("field", "recorded_at", "pd:Historical", "pd:Transaction"))
+    (kind,) = (kind for kind in apple(alone) if "recorded_at" in kind.fields)
+    assert (kind.fields, kind.purposes, kind.linked) == (("recorded_at",), ("Analytics",), False)
+    # Nothing is used across services, and what the operator holds with the order serves what is necessary.
+    assert not any("Personalization" in "".join(kind.purposes) for kind in apple(POLICY))
+    (email,) = (kind for kind in android(POLICY) if kind.kind == "PSL_EMAIL")
+    assert email.purposes == ("PSL_APP_FUNCTIONALITY", "PSL_FRAUD_PREVENTION_SECURITY")
 
 
 def test_every_term_of_the_policy_that_ships_has_its_word():
@@ -144,7 +161,7 @@ def test_the_manifest_of_the_policy_that_ships():
     found = manifest(POLICY)
     assert list(found) == [
         "DeviceID", "EmailAddress", "OtherDataTypes", "OtherDiagnosticData", "OtherUsageData", "ProductInteraction",
-        "PurchaseHistory", "UserID",
+        "UserID",
     ]  # fmt: skip
     assert found["EmailAddress"] == {
         "NSPrivacyCollectedDataType": "NSPrivacyCollectedDataTypeEmailAddress",
@@ -193,13 +210,16 @@ def test_what_no_call_ties_to_anybody_is_not_linked():
 @pytest.mark.clause("S1", "U6")
 def test_a_third_party_that_adapts_what_it_shows_is_tracking_and_its_hosts_are_named():
     assert apple_manifest(SHARING)["NSPrivacyTracking"] is False
-    policy = parse_policy(edited("field", "level", '"improvement"', '"cross_service"', text=sharing_text()))
+    text = with_call(sharing_text(), "sister.suggest", purpose="cross_service", fields='["level"]')
+    policy = parse_policy(edited("field", "level", '"improvement"', '"cross_service"', text=text))
     found = apple_manifest(policy)
     assert (found["NSPrivacyTracking"], found["NSPrivacyTrackingDomains"]) == (True, ["acme.example"])
     (entry,) = (each for kind, each in manifest(policy).items() if kind == "OtherDiagnosticData")
     assert entry["NSPrivacyCollectedDataTypeTracking"] is True
     assert manifest(policy)["EmailAddress"]["NSPrivacyCollectedDataTypeTracking"] is False
-    alone = parse_policy(edited("field", "duration", '"improvement"', '"cross_service"', text=sharing_text()))
+    text = with_call(sharing_text().replace('["region", "duration"]', '["region"]'), "sister.suggest",
+                     purpose="cross_service", fields='["duration"]')  # fmt: skip
+    alone = parse_policy(edited("field", "duration", '"improvement"', '"cross_service"', text=text))
     assert apple_manifest(alone)["NSPrivacyTracking"] is False  # nobody else gets it
 
 

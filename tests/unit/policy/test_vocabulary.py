@@ -32,10 +32,7 @@ def test_of_several_versions_only_the_words_of_all_stay() -> None:
 
 
 @pytest.mark.clause("X2")
-def test_a_new_word_is_something_that_a_version_takes() -> None:
-    taken, given = compare(OLD, MORE), compare(MORE, OLD)
-    assert [(each.kind, each.rule, each.after) for each in taken.widened] == [("vocabulary_added", "C2", "rekeying")]
-    assert [each.kind for each in given.narrowed] == ["vocabulary_removed"]
-    assert taken.widened[0].sentence == "More words stay in the log as they are: rekeying."
-    assert not taken.reconsent
-    assert not given.widened
+def test_a_new_word_takes_nothing() -> None:
+    """A policy that lets scrubbed text be kept allows any word that scrubbing leaves; this only narrows the choice."""
+    assert not compare(OLD, MORE).widened
+    assert not compare(MORE, OLD).widened

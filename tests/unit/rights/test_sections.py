@@ -64,7 +64,7 @@ def held(field: str, place: Any = "server", category: str = "account", **more: A
 
 
 def test_the_parts_come_in_one_order() -> None:
-    names = "here there choices sent given requests log policy"
+    names = "here there choices features sent safeguards given requests log policy"
     assert [each.id for each in sections(report())] == names.split()
 
 
@@ -179,7 +179,7 @@ def test_what_was_sent_says_what_for_how_often_and_to_whom() -> None:
 def test_what_was_given_says_who_why_and_what() -> None:
     known = Disclosure(
         recipient="pay", sentence="Who takes money.", kind="third_party", basis="court", categories=("log", "a_b"),
-        day=DAY, safeguard="A contract.",
+        day=DAY, safeguard="A contract.", bound_by=("A contract.", "Its country: DE."),
     )  # fmt: skip
     odd = Disclosure(
         recipient="Police", sentence=None, kind="k", basis="whim", categories=(), day=DAY, safeguard=None,
@@ -187,7 +187,7 @@ def test_what_was_given_says_who_why_and_what() -> None:
     )  # fmt: skip
     warning = "The policy does not declare this: to whom, on which ground. Ask the operator."
     assert rows(section("given", disclosures=(known, odd))) == [
-        [("15 January 2027", "", ""), ("Who takes money.", "", "A contract."),
+        [("15 January 2027", "", ""), ("Who takes money.", "", "A contract. Its country: DE."),
          ("because a court ordered it", "", ""), ("log and a b", "", "")],
         [("15 January 2027", "", ""), ("Police", "", ""), ("whim", "", warning), ("", "", "")],
     ]  # fmt: skip

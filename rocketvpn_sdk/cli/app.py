@@ -119,6 +119,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
     "unbind": _Command("binding.unbind", code=True),
     "doctor": _Command("doctor.doctor"),
     "reset": _Command("reset.reset"),
+    "uninstall": _Command("uninstall.uninstall", vault=False),
     "diagnostics": _Group(
         "Report how the app runs, without saying who you are.",
         {

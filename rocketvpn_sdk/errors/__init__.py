@@ -5,6 +5,7 @@ Touches: nothing. Start with ``base``.
 ::
 
     RocketVPNError
+    ├── AdministratorNeeded         other users' data are out of reach
     ├── ConfigurationError          what the app passed in cannot work
     │   ├── PolicyInvalid           the policy document, with the line
     │   ├── EventUndeclared         an event class or its field is not in the policy
@@ -82,6 +83,7 @@ from rocketvpn_sdk.errors.base import (
     RocketVPNError,
 )
 from rocketvpn_sdk.errors.configuration import (
+    AdministratorNeeded,
     CallbackFailed,
     ConfigurationError,
     EventUndeclared,
@@ -154,6 +156,7 @@ from rocketvpn_sdk.errors.storage import (
 )
 
 __all__ = [
+    "AdministratorNeeded",
     "AgeSettled",
     "AgeUnknown",
     "AlreadyBound",

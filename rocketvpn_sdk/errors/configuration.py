@@ -8,6 +8,15 @@ from typing import ClassVar
 from rocketvpn_sdk.errors.base import RocketVPNError
 
 
+class AdministratorNeeded(RocketVPNError):
+    """What other users have cannot be reached with the rights of this one."""
+
+    code = "administrator-needed"
+    MESSAGE = "Only an administrator can remove what other users of this computer have."
+    REMEDY = "Run it as an administrator, or let each user remove their own."
+    HINT = "Call it as root on Linux and macOS; on Windows, once for each user, in a process of that user."
+
+
 class ConfigurationError(RocketVPNError):
     """``Config`` holds something that cannot work; ``problem`` says what."""
 

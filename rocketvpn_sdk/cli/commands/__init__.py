@@ -35,6 +35,7 @@ def _import_all() -> None:
         sent,
         status,
         ticket,
+        uninstall,
         updates,
         view,
     )

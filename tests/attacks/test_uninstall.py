@@ -1,0 +1,196 @@
+"""An uninstaller finds and removes what an app left, of one user and of all, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.command_line import CommandLine
+
+from rocketvpn_sdk import Config, PassphraseSecrets, RocketVPN, uninstall
+from rocketvpn_sdk.cli import codes
+from rocketvpn_sdk.errors import AdministratorNeeded, ConfigurationError
+from rocketvpn_sdk.platforms import users
+
+pytestmark = pytest.mark.clause("R1")
+APP = "org.example.uninstalled"
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    return tmp_path / "data" / APP
+
+
+def made(profile: str = "default", app: str = APP, passphrase: str | None = "a long passphrase") -> Path:
+    secrets = PassphraseSecrets(passphrase) if passphrase else None
+    config = Config("https://localhost", app, profile=profile, secrets=secrets)
+    with RocketVPN.open(config) as rocket:
+        rocket.consent.declare_age(adult=True)
+    return config.folder
+
+
+def test_every_profile_is_found_listed_and_removed(data: Path) -> None:
+    folders = [made("home"), made("work")]
+    found = uninstall.find(APP)
+    assert [vault.folder for vault in found.vaults] == [str(folder) for folder in folders]
+    assert [vault.profile for vault in found.vaults] == ["home", "work"]
+    assert {vault.secrets for vault in found.vaults} == {"passphrase"}
+    assert all(folder.exists() for folder in folders), "looking changes nothing"
+    assert uninstall.remove(APP) == found
+    assert not data.exists()
+    assert uninstall.find(APP) == uninstall.remove(APP) == uninstall.Installations()
+
+
+@pytest.mark.component("keyring")
+def test_what_is_in_the_keyring_goes_too(data: Path) -> None:
+    import secretstorage
+
+    def entries() -> set[str]:
+        with secretstorage.dbus_init() as bus:
+            return {item.get_label() for item in secretstorage.get_default_collection(bus).get_all_items()}
+
+    before = entries()
+    made(passphrase=None)
+    assert entries() > before
+    (vault,) = uninstall.remove(APP).vaults
+    assert vault.secrets == "keyring"
+    assert entries() == before
+    assert not data.exists()
+
+
+def test_what_is_another_app_s_or_no_vault_stays(data: Path) -> None:
+    mine, other = made(), made(app="org.example.other")
+    (data / "rocketvpn" / "notes").mkdir()
+    (data / "rocketvpn" / "notes" / "mine.txt").write_text("mine")
+    uninstall.remove(APP)
+    assert not mine.exists()
+    assert other.exists()
+    assert (data / "rocketvpn" / "notes" / "mine.txt").read_text() == "mine"
+
+
+def test_attack_a_profile_that_is_a_link(data: Path) -> None:
+    other = made(app="org.example.other")
+    made()
+    (data / "rocketvpn" / "linked").symlink_to(other)
+    assert [vault.profile for vault in uninstall.remove(APP).vaults] == ["default"]
+    assert (other / "vault.db").exists()
+
+
+def test_a_damaged_vault_is_removed_as_well(data: Path) -> None:
+    folder = made()
+    (folder / "vault.db").write_bytes(b"no database")
+    assert len(uninstall.remove(APP).vaults) == 1
+    assert not folder.exists()
+
+
+def test_an_app_id_that_cannot_be_one(data: Path) -> None:
+    with pytest.raises(ConfigurationError):
+        uninstall.find("../../etc")
+
+
+# ---------------------------------------------------------------- of all users
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may")
+def test_a_user_may_not_look_at_others() -> None:
+    with pytest.raises(AdministratorNeeded):
+        uninstall.find(APP, everyone=True)
+
+
+@pytest.fixture
+def people(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, users.User]]:
+    """Two real users of this machine, with homes of their own in a temporary folder that both can reach."""
+    if os.geteuid() != 0:
+        pytest.skip("only an administrator can become somebody else")
+    place = Path(tempfile.mkdtemp())
+    place.chmod(0o711)
+    found = {}
+    for name in ("nobody", "daemon"):
+        entry, home = pwd.getpwnam(name), place / name
+        home.mkdir(mode=0o700)
+        os.chown(home, entry.pw_uid, entry.pw_gid)
+        found[name] = users.User(name, entry.pw_uid, entry.pw_gid, str(home))
+    monkeypatch.setattr(uninstall, "users", lambda: tuple(found.values()))
+    yield found
+    shutil.rmtree(place)
+
+
+def in_home_of(user: users.User, work: Callable[[], object]) -> None:
+    def told() -> bytes:
+        work()
+        return b"done"
+
+    assert users.as_user(user, told) == b"done"
+
+
+def test_everybody_s_vaults_are_found_and_removed_by_their_owners(people: dict[str, users.User]) -> None:
+    for user in people.values():
+        in_home_of(user, made)
+    found = uninstall.find(APP, everyone=True)
+    assert [(vault.user, vault.profile) for vault in found.vaults] == [("nobody", "default"), ("daemon", "default")]
+    assert found.left == ()
+    for vault in found.vaults:
+        assert vault.folder.startswith(people[vault.user].home)
+        assert Path(vault.folder).stat().st_uid == people[vault.user].id
+    assert uninstall.remove(APP, everyone=True) == found
+    assert not any(Path(vault.folder).exists() for vault in found.vaults)
+
+
+def test_attack_a_user_links_their_folder_to_what_is_root_s(people: dict[str, users.User]) -> None:
+    """The uninstaller has an administrator's rights; what it removes for a user it removes with the user's own."""
+    target = Path(people["nobody"].home).parent / "root's"
+    target.mkdir(mode=0o755)
+    for name in ("vault.db", "lock.db", "root.key"):
+        (target / name).write_bytes(b"root's own")
+    user = people["nobody"]
+    share = Path(user.home, ".local", "share", APP)
+
+    def plant() -> None:
+        share.mkdir(parents=True)
+        (share / "rocketvpn").symlink_to(target.parent)
+
+    in_home_of(user, plant)
+    assert uninstall.remove(APP, everyone=True).vaults == ()
+
+    def plant_profile() -> None:
+        (share / "rocketvpn").unlink()
+        (share / "rocketvpn").mkdir()
+        (share / "rocketvpn" / "default").mkdir()
+        for name in ("vault.db", "lock.db", "root.key"):
+            (share / "rocketvpn" / "default" / name).symlink_to(target / name)
+
+    in_home_of(user, plant_profile)
+    uninstall.remove(APP, everyone=True)
+    assert {path.read_bytes() for path in target.iterdir()} == {b"root's own"}
+
+
+def test_whoever_cannot_be_reached_is_named(people: dict[str, users.User]) -> None:
+    in_home_of(people["daemon"], made)
+    Path(people["nobody"].home).chmod(0)
+    share = Path(people["daemon"].home, ".local", "share", APP, "rocketvpn", "default")
+    in_home_of(people["daemon"], lambda: made("second", passphrase="another long one"))
+    share.chmod(0o500)  # its owner may not take files out of it
+    done = uninstall.remove(APP, everyone=True)
+    share.chmod(0o700)
+    assert [vault.profile for vault in done.vaults] == ["second"]
+    assert [left.user for left in done.left] == ["nobody", "daemon"]
+    assert {left.code for left in done.left} == {"vault-read-only"}
+    assert done.left[1].folder == str(share)
+    assert [vault.profile for vault in uninstall.remove(APP, everyone=True).vaults] == ["default"], "it goes on"
+
+
+def test_the_command_shows_what_there_is_asks_and_removes_it(data: Path) -> None:
+    folder, line = made(), CommandLine()
+    shown = line.json("uninstall", APP, "--plan")
+    assert (shown.code, [vault["folder"] for vault in shown.document["found"]["vaults"]]) == (0, [str(folder)])
+    assert line.json("uninstall", APP).code == codes.USER, "nobody can be asked here"
+    assert folder.exists()
+    said = line.run("uninstall", APP, "--yes")
+    assert (said.code, "Removed" in said.out, data.exists()) == (0, True, False)
+    assert line.json("uninstall", APP, "--yes").document["removed"] == {"vaults": [], "left": []}

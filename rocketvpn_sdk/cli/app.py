@@ -73,6 +73,8 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "log": _Command("journal.log", own=True),
             "tail": _Command("journal.tail"),
             "stats": _Command("journal.stats"),
+            "import": _Command("log_import.log_import"),
+            "export": _Command("log_export.log_export"),
         },
     ),
     "view": _Command("view.view", code=True),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.context import Context
@@ -44,6 +45,8 @@ _MOST_BATCHES_UNAWAITED = 16
 """The same on a thread that never waits: there is nothing to hold it back."""
 _TRIES = 10
 """How often the vault may change under us before we say that it is busy."""
+_LOOK_AROUND = 60.0
+"""Seconds after which the addresses of the interfaces are read again."""
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
 
@@ -72,13 +75,14 @@ class Journal:
     ) -> None:
         vault, permit, limits = context.vault, context.permit, context.limits
         self.limits = limits
-        self.known = Known.of_this_machine()
+        self.own_values = Known.of_this_machine()
         """What this device knows of itself, to be taken out of texts."""
-        self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.known)
+        self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.own_values)
         self.texts = Texts(self.scrubber) if private else None
         self._words_of: tuple[Policy, ...] = ()
         self.never_wait = frozenset(never_wait)
         self._known_at = -1
+        self._looked_around = -math.inf
         self._vault = vault
         self._log = log
         self._permit = permit
@@ -194,12 +198,15 @@ class Journal:
 
     def _bring_in(self) -> None:
         """Hand what waits to the log, and hold what is there, not sealed yet, against what holds now."""
+        if not 0 <= self._time() - self._looked_around < _LOOK_AROUND:
+            self._looked_around = self._time()
+            self.own_values.here(platforms.interface_addresses())
         binding = self._binding()
         if binding is not None:
-            self.known.now(binding, and_before=True)  # a line that waits was written under the binding of before
+            self.own_values.now(binding, and_before=True)  # a line that waits was written under the binding of before
         self._backlog.bring_in(self._events.values())
         if binding is not None:
-            self.known.now(binding)
+            self.own_values.now(binding)
 
     def _seal(self) -> None:
         """Seal what waits and may be kept: asked of the very state of the vault in which it is sealed.
@@ -273,6 +280,20 @@ class Journal:
         for compiled in self._events.values():
             compiled.prepared += 1  # what was scrubbed while it was locked is scrubbed again: now more is known
         self._bring_in()
+
+    def known(self, *values: str) -> None:
+        """Take ``values`` out of every text that is recorded from here on, wherever they stand.
+
+        For names that only the app knows: of profiles, networks, people, other machines. They count in any case, as
+        whole words; those of one or two characters, and words that any log is full of (`home`, `vpn`), are not looked
+        for. They are in memory alone, the newest 512, so hand them over each time the app starts.
+
+        Raises:
+            ValueRefused: one of them is no text.
+        """
+        if not all(issubclass(type(value), str) for value in values):
+            raise ValueRefused(name="values", problem="each must be a text")
+        self.own_values.handed(map(str.__str__, values))
 
     @checked
     def handler(self, level: int | str = 0, *, never_wait: Sequence[str] = ()) -> JournalHandler:

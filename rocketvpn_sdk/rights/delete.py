@@ -229,7 +229,7 @@ class Deletion:
                 self._queue.add(transaction, pending)
         self._local.journal.shredded()
         if scope != "logs":
-            self._local.journal.known.forget()
+            self._local.journal.own_values.forget()
         self._api.sent.forget()
         self._local.witness.forget()
         logger.info("deletion of %s: %d keys destroyed here", scope, destroyed)

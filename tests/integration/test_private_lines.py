@@ -101,7 +101,7 @@ def test_no_value_is_kept_for_being_equal_to_a_constant(rocket: RocketVPN, log: 
 
 def test_the_device_is_taken_out_of_constants_and_public_values(rocket: RocketVPN, log: logging.Logger) -> None:
     log.info("before: the host KNOWN-NAME-7 answers %s", public("KNOWN-NAME-7"))
-    rocket._components.journal.known.seen(["KNOWN-NAME-7"])  # type: ignore[attr-defined]
+    rocket.journal.known("KNOWN-NAME-7")
     log.info("before: the host KNOWN-NAME-7 answers %s", public("KNOWN-NAME-7"))
     log.info("after: it answers %s", public("KNOWN-NAME-7"))
     assert kept(rocket)[1:] == ["before: the host [removed] answers [removed]", "after: it answers [removed]"]

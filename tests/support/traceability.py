@@ -68,7 +68,13 @@ WHAT: dict[str, Clause] = {
     "C2": Clause(
         "Only declared fields are recorded, minimised first; cookies are refused, the public address is never looked "
         "up, addresses in text are cut or taken out.",
-        ("journal/minimise.py", "journal/scrub.py", "policy/catalogue.py", "policy/decide.py", "transport/guard.py"),
+        (
+            "journal/minimise.py",
+            "journal/scrub/table.py",
+            "policy/catalogue.py",
+            "policy/decide.py",
+            "transport/guard.py",
+        ),
     ),
     "C3": Clause(
         "An e-mail address and a language are optional, correctable, and kept by the server alone.",

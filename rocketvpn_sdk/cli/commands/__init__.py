@@ -19,6 +19,8 @@ def _import_all() -> None:
         guardian,
         journal,
         lint_logs,
+        log_export,
+        log_import,
         own_call,
         policy,
         policy_diff,

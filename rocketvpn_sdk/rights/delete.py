@@ -22,6 +22,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -216,7 +217,7 @@ class Deletion:
 
     def _destroy_here(self, scope: wire.Scope, pending: QueueItem | None) -> Here:
         """Destroy everything in scope and queue the pending deletion, in one transaction; then rotate the root."""
-        with self._vault.shredding() as transaction:
+        with self._vault.shredding(partial(self._forget, scope)) as transaction:
             if scope == "logs":
                 destroyed = transaction.shred((PartitionChoice(stream="log"), PartitionChoice(stream=STREAM)))
                 erase_reports(transaction, self._queue, self._clock.time())  # they are made of the log
@@ -227,11 +228,6 @@ class Deletion:
                 transaction.drop_all_documents(keep=(CLOCK, *policy_documents(transaction), *signing))
             if pending is not None:
                 self._queue.add(transaction, pending)
-        self._local.journal.shredded()
-        if scope != "logs":
-            self._local.journal.own_values.forget()
-        self._api.sent.forget()
-        self._local.witness.forget()
         logger.info("deletion of %s: %d keys destroyed here", scope, destroyed)
         vault = self._vault.status()
         return Here(
@@ -241,6 +237,14 @@ class Deletion:
             rotation_owed=vault.rotation_owed_since is not None,
             keeps_deleted=vault.keeps_deleted,
         )
+
+    def _forget(self, scope: wire.Scope) -> None:
+        """Drop from memory what was destroyed."""
+        self._local.journal.shredded()
+        if scope != "logs":
+            self._local.journal.own_values.forget()
+        self._api.sent.forget()
+        self._local.witness.forget()
 
     def _conclude(
         self, pending: QueueItem, request_id: str, *, interactive: bool, caller_takes_receipt: bool

@@ -22,7 +22,7 @@ from rocketvpn_sdk.errors import (
     PurposeUnused,
 )
 from rocketvpn_sdk.policy import parse_policy
-from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.wire import HeldConsent
 
@@ -94,6 +94,44 @@ def test_a_withdrawal_that_is_interrupted_when_it_is_written_counts_at_once(rock
         rocket.consent.withdraw("improvement")
     assert rocket.consent.status().purposes[0].state == "withdrawn"
     assert "improvement" not in recorded(rocket)
+
+
+class AtThePrompt(MemorySecrets):
+    """A secret store whose user presses Ctrl-C when it is asked to keep the next key."""
+
+    armed = False
+
+    def set(self, name: str, value: bytes) -> None:
+        if self.armed:
+            raise KeyboardInterrupt
+        super().set(name, value)
+
+
+ENDING = {
+    "withdraw": lambda rocket: rocket.consent.withdraw("improvement"),
+    "delete": lambda rocket: rocket.rights.delete(rocket.rights.plan_delete("logs")),
+    "under age": lambda rocket: rocket.consent.declare_age(adult=False),
+}
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize("act", ENDING)
+def test_attack_ctrl_c_at_the_keyring_s_prompt_keeps_nothing_in_memory(world: World, act: str) -> None:
+    """The keys are destroyed by then: what a buffer still holds of the same must go as well."""
+    secrets = AtThePrompt()
+    config = world.config(secrets=secrets, events=[Crashed, SessionConnected])
+    with RocketVPN.open(config) as rocket:
+        rocket.consent.declare_age(adult=True)
+        agree(rocket)
+        rocket.journal.record(Crashed(failure="timeout"))
+        assert rocket.journal.unsealed == 1
+        secrets.armed = True
+        with pytest.raises(KeyboardInterrupt):
+            ENDING[act](rocket)
+        assert rocket.journal.unsealed == 0
+        secrets.armed = False
+        rocket.journal.flush()
+        assert "improvement" not in [entry.purpose for entry in rocket.journal.read()]
 
 
 @pytest.mark.clause("U3")

@@ -30,7 +30,9 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
+    from rocketvpn_sdk.groups.offers import Offers
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.surveys import Surveys
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
@@ -195,6 +197,20 @@ class Components(OneHolder):
 
         return Diagnostics(self.context, self.journal, lambda: self.api, self.config.app_version)
 
+    @_LazyAttribute
+    def surveys(self) -> Surveys:
+        """The public group."""
+        from rocketvpn_sdk.groups.surveys import Surveys
+
+        return Surveys(self.context, lambda: self.files, lambda: self.api, self.config.app_version)
+
+    @_LazyAttribute
+    def offers(self) -> Offers:
+        """The public group."""
+        from rocketvpn_sdk.groups.offers import Offers
+
+        return Offers(self.context, lambda: self.files, lambda: self.api, self.config.app_version)
+
     def _files_if_any(self) -> TrustedFiles | None:
         return None if self.config.resolved_root is None else self.files
 
@@ -234,7 +250,9 @@ class Components(OneHolder):
         from rocketvpn_sdk.groups.policy import Policies
 
         # What waits in memory is sealed before another version binds: it was given under the one that still holds.
-        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
+        return Policies(
+            self.vault, self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed
+        )
 
     # ------------------------------------------------------------ the device and its user
 

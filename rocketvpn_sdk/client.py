@@ -22,6 +22,7 @@ from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.maintenance import Maintenance, Status
 from rocketvpn_sdk.masking import OneHolder
+from rocketvpn_sdk.policy_versions import held_notices
 from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -30,7 +31,9 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
+    from rocketvpn_sdk.groups.offers import Offers
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.surveys import Surveys
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.vault.verify import Verified
@@ -109,7 +112,7 @@ class RocketVPN(OneHolder):
         components.vault.unlock()
         components.versions.unlocked()
         components.journal.unlocked()
-        if components.versions.in_force().pending is not None:
+        if components.versions.in_force().pending is not None or held_notices(components.vault).listed:
             components.policies.announce()
         components.changes.vault()
         if components.config.background:
@@ -197,6 +200,16 @@ class RocketVPN(OneHolder):
     def diagnostics(self) -> Diagnostics:
         """Reports that do not say who you are: ``prepare``, ``send``."""
         return self._components.diagnostics
+
+    @property
+    def offers(self) -> Offers:
+        """Offers of the operator's other services, chosen on this device: ``available``, ``take``, ``hide``."""
+        return self._components.offers
+
+    @property
+    def surveys(self) -> Surveys:
+        """Surveys, answered without your name: ``available``, ``prepare``, ``answer``, ``decline``, ``erase``."""
+        return self._components.surveys
 
     @property
     def updates(self) -> Updates:

@@ -63,6 +63,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "sandbox": _Command("sandbox.sandbox", vault=False, own=True),
             "publish": _Command("sandbox_publish.publish", vault=False),
             "revise": _Command("sandbox_publish.revise", vault=False),
+            "sign": _Command("sandbox_sign.sign", vault=False),
         },
     ),
     "bind": _Command("binding.bind", code=True),
@@ -130,6 +131,24 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "save": _Command("diagnostics.save"),
         },
     ),
+    "offers": _Group(
+        "See offers of the operator's other services.",
+        {
+            "list": _Command("offers.list_all"),
+            "take": _Command("offers.take"),
+            "hide": _Command("offers.hide"),
+        },
+    ),
+    "surveys": _Group(
+        "Answer surveys, without saying who you are.",
+        {
+            "list": _Command("surveys.list_all"),
+            "show": _Command("surveys.show"),
+            "answer": _Command("surveys.answer"),
+            "decline": _Command("surveys.decline"),
+            "erase": _Command("surveys.erase"),
+        },
+    ),
     "updates": _Group(
         "Get genuine versions of the app.",
         {
@@ -144,6 +163,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
         {
             "check": _Command("policy_news.check"),
             "accept": _Command("policy_news.accept"),
+            "notices": _Command("policy_notices.notices"),
             "show": _Command("policy_show.show", vault=False),
             "explain": _Command("policy_show.explain_term", vault=False),
             "diff": _Command("policy_diff.diff", vault=False),

@@ -17,7 +17,7 @@ from rocketvpn_sdk.errors import (
     VaultError,
 )
 from rocketvpn_sdk.journal.inventory import Inventory
-from rocketvpn_sdk.policy_versions import PolicyState
+from rocketvpn_sdk.policy_versions import PolicyState, held_notices
 from rocketvpn_sdk.rights.disclosures import Disclosure, read_disclosures
 from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.report import (
@@ -101,9 +101,12 @@ class View:
             *device.account(say, self._vault),
             *device.choices(say, self._vault, self._local.consent),
             *device.versions(say, self._local.versions.in_force()),
+            *device.notices(say, self._vault),
             *device.records(say, sent, len(self._context.queue.items()), self._vault.now()),
             *device.rollout(say, self._vault),
             *device.reports(say, self._vault),
+            *device.surveys(say, self._vault),
+            *device.offers(say, self._vault),
         )
         return frozenset(value.field for value in values)
 
@@ -127,14 +130,18 @@ class View:
             language=say.language,
             policy=_applied(say, held),
             contact=say.policy.contact,
+            notices=held_notices(self._vault).told(say.language, say.policy.contact),
             here=(
                 *device.account(say, self._vault),
                 *device.choices(say, self._vault, self._local.consent),
                 *device.versions(say, held),
+                *device.notices(say, self._vault),
                 *device.log(say, log),
                 *device.records(say, sent, len(items), self._vault.now()),
                 *device.rollout(say, self._vault),
                 *device.reports(say, self._vault),
+                *device.surveys(say, self._vault),
+                *device.offers(say, self._vault),
                 *device.witnessed(say, seen),
             ),
             there=there,

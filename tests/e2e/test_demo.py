@@ -36,6 +36,7 @@ EXPECTED = {
     "receipt-verifies", "forged-receipt-is-refused", "nothing-is-left", "page-is-quiet", "export-is-whole",
     "update-is-genuine", "update-names-nobody", "changed-update-is-refused",
     "report-is-what-was-shown", "report-names-nobody", "report-is-erased",
+    "chosen-on-the-device", "answers-name-nobody", "answers-are-erased", "notice-reaches-you",
 }  # fmt: skip
 VALUES = {"e-mail": "kim@example.org", "order": "RV-2026-0001", "umlaut": "Jörg Müller", "short": "abcdef"}
 
@@ -137,7 +138,7 @@ def test_a_log_whose_values_are_not_private_makes_it_fail(monkeypatch: pytest.Mo
     monkeypatch.setattr("rocketvpn_sdk.journal.lines.line.masked", lambda value, words: value)
     code, failed = failing(Out(json=True))
     assert code == codes.REFUSED
-    assert failed == {"log-is-scrubbed"}  # it is sealed all the same
+    assert failed == {"log-is-scrubbed", "answers-name-nobody"}  # it is sealed all the same
 
 
 @pytest.mark.usefixtures("no_keyring")

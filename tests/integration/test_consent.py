@@ -193,10 +193,11 @@ def test_the_privacy_signal_goes_with_every_request_until_the_user_agrees_otherw
 
 @pytest.mark.clause("U6", "U7")
 def test_what_the_policy_uses_nothing_for_cannot_be_agreed_to(world: World, rocket: RocketVPN) -> None:
-    with pytest.raises(PurposeUnused, match=r"\(U6\): nothing is used for it now"):
-        rocket.consent.notice("cross_service")
+    with pytest.raises(PurposeUnused, match=r"\(U5\): nothing is used for it now"):
+        rocket.consent.notice("surveys", recipient="partner")
     listed = [(part.purpose, part.recipient) for part in rocket.consent.status().purposes]
-    assert listed == [("improvement", None), ("improvement", "relay"), ("rights", "relay")]
+    third = [("improvement", "relay"), ("surveys", "relay"), ("cross_service", "partner"), ("rights", "relay")]
+    assert listed == [("improvement", None), ("surveys", None), ("cross_service", None), *third]
     for purpose, recipient in listed:  # what is listed can be asked about
         assert rocket.consent.notice(purpose, recipient=recipient).fields
     rocket.device.order()

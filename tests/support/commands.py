@@ -10,7 +10,9 @@ COMMANDS = (
     "unbind", "doctor", "reset", "uninstall",
     "policy check", "policy accept", "policy show", "policy explain", "policy diff", "policy labels", "policy lint",
     "diagnostics show", "diagnostics send", "diagnostics save",
-    "updates check", "updates download", "updates certify", "sandbox publish", "sandbox revise",
+    "updates check", "updates download", "updates certify", "sandbox publish", "sandbox revise", "sandbox sign",
+    "surveys list", "surveys show", "surveys answer", "surveys decline", "surveys erase",
+    "offers list", "offers take", "offers hide", "policy notices",
 )  # fmt: skip
 ARGUMENTS = {
     "bind": ["RV-2026-0001"],
@@ -30,6 +32,13 @@ ARGUMENTS = {
     "diagnostics save": ["report.json"],
     "uninstall": ["org.example.vpn"],
     "updates certify": ["app"],
+    "surveys show": ["speed"],
+    "surveys answer": ["speed"],
+    "surveys decline": ["speed"],
+    "surveys erase": ["speed"],
+    "offers take": ["files"],
+    "offers hide": ["files"],
+    "sandbox sign": ["surveys", "surveys.toml", "--folder", "sandbox"],
     "sandbox publish": ["app.bin", "1.2", "--folder", "sandbox"],
     "sandbox revise": ["1.2", "--folder", "sandbox"],
 }

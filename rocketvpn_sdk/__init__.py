@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.config import Config
     from rocketvpn_sdk.entered import Challenge
-    from rocketvpn_sdk.journal import Entry, Event
+    from rocketvpn_sdk.journal import Entry, Event, hashed, private, public
     from rocketvpn_sdk.limits import Limits
     from rocketvpn_sdk.maintenance import Status
     from rocketvpn_sdk.policy import Policy, load_policy
@@ -44,7 +44,10 @@ __all__ = [
     "Status",
     "__version__",
     "errors",
+    "hashed",
     "load_policy",
+    "private",
+    "public",
 ]
 
 
@@ -72,7 +75,7 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import config
 
             return config
-        case "Entry" | "Event":
+        case "Entry" | "Event" | "hashed" | "private" | "public":
             from rocketvpn_sdk import journal
 
             return journal

@@ -101,7 +101,13 @@ class Components(OneHolder):
         self.watch = self._watch() if config.witness else None
         """What notes the app's other connections; ``None``: the witness is off."""
         hosts = config.resolved_policy.recipients[OPERATOR].hosts
-        self.journal = Journal(context, SealedLog(vault, "log"), own_hosts=hosts)
+        self.journal = Journal(
+            context,
+            SealedLog(vault, "log"),
+            own_hosts=hosts,
+            private=config.log_text == "private",
+            never_wait=config.never_wait,
+        )
 
     @property
     def event_shapes(self) -> tuple[EventShape, ...]:

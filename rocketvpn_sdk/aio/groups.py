@@ -5,7 +5,8 @@ What touches neither disk nor network nor keyring is not awaited, such as ``jour
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.aio.running import AsyncGroup, awaited, iterated
 from rocketvpn_sdk.features import Features
@@ -24,6 +25,7 @@ from rocketvpn_sdk.rights import Rights
 from rocketvpn_sdk.rights.owner import OwnerRights
 
 if TYPE_CHECKING:
+    from rocketvpn_sdk.journal.bridges import PrivateQueueHandler, StructlogProcessor
     from rocketvpn_sdk.journal.handler import JournalHandler
 
 
@@ -86,9 +88,17 @@ class AsyncJournal(AsyncGroup[Journal]):
         """Take ``values`` out of every text that is recorded from here on; never waits."""
         self.plain().known(*values)
 
-    def handler(self, level: int | str = 0) -> JournalHandler:
-        """Return a ``logging.Handler`` that records the app's log lines, scrubbed."""
-        return self.plain().handler(level)
+    def handler(self, level: int | str = 0, *, never_wait: Sequence[str] = ()) -> JournalHandler:
+        """Return a ``logging.Handler`` that records the app's log lines; see ``Journal.handler``."""
+        return self.plain().handler(level, never_wait=never_wait)
+
+    def queue_handler(self, queue: Any, level: int | str = 0) -> PrivateQueueHandler:
+        """Return a handler that queues lines; see ``Journal.queue_handler``."""
+        return self.plain().queue_handler(queue, level)
+
+    def structlog_processor(self, level: int | str = 0) -> StructlogProcessor:
+        """Return what records structlog's events; see ``Journal.structlog_processor``."""
+        return self.plain().structlog_processor(level)
 
     read = iterated(Journal.read)
     flush = awaited(Journal.flush)

@@ -157,6 +157,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "certify": _Command("updates.certify"),
         },
     ),
+    "lint-logs": _Command("lint_logs.lint_logs", vault=False),
     "policy": _Group(
         "Work with the privacy policy.",
         {

@@ -96,6 +96,7 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "platforms/__init__.py": ({"socket"}, "names of options, for a socket that it is given"),
     "platforms/running.py": ({"ctypes"}, "asks macOS for the name of the machine's run"),
     "witness/hook.py": ({"socket"}, "names of address families, to tell which sockets stay on this device"),
+    "journal/lines/modules.py": ({"import_module"}, "loads the list of log texts of the app's own package"),
     "cli/app.py": ({"import_module"}, "loads the command that was asked for, by names written there"),
     "cli/commands/sandbox.py": ({"import_module"}, "loads the optional server, by names written there"),
     "cli/commands/policy.py": ({"import_module"}, "loads the app's own event classes, which the user names"),

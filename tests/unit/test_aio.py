@@ -39,9 +39,18 @@ PAIRS = {
     groups.AsyncSurveys: Surveys,
     groups.AsyncUpdates: Updates,
 }
-NOT_AWAITED = {"network_changed", "record", "known", "handler", "changes", "events"}
+NOT_AWAITED = {
+    "network_changed",
+    "record",
+    "known",
+    "handler",
+    "queue_handler",
+    "structlog_processor",
+    "changes",
+    "events",
+}
 GROUPS = {name for name, member in inspect.getmembers(RocketVPN) if isinstance(member, property)} | {"journal", "queue"}
-INSIDE = {"compiled", "inventory", "keep", "limits", "narrowed", "purge_daily", "register"}
+INSIDE = {"compiled", "inventory", "keep", "must_not_wait", "limits", "narrowed", "purge_daily", "register"}
 INSIDE |= {"reentrancy", "scrubber", "shredded", "unlocked", "unsealed", "flush_soon", "close"}
 """What a journal has for the rest of the SDK."""
 

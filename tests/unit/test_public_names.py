@@ -29,7 +29,10 @@ NAMES = [
     "Status",
     "__version__",
     "errors",
+    "hashed",
     "load_policy",
+    "private",
+    "public",
 ]
 
 _LOADED = """

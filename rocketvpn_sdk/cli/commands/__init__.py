@@ -18,6 +18,7 @@ def _import_all() -> None:
         features,
         guardian,
         journal,
+        lint_logs,
         log_export,
         log_import,
         offers,

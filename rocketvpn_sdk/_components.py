@@ -30,7 +30,9 @@ if TYPE_CHECKING:  # these are loaded when a call first needs them; most bring h
     from rocketvpn_sdk.groups.consent import Consents
     from rocketvpn_sdk.groups.device import Devices
     from rocketvpn_sdk.groups.diagnostics import Diagnostics
+    from rocketvpn_sdk.groups.offers import Offers
     from rocketvpn_sdk.groups.policy import Policies
+    from rocketvpn_sdk.groups.surveys import Surveys
     from rocketvpn_sdk.groups.updates import Updates
     from rocketvpn_sdk.rights import Rights
     from rocketvpn_sdk.rights.delete import Deletion
@@ -71,9 +73,12 @@ class Components(OneHolder):
         config: what the app decides.
         vault: where everything rests.
         queued: called when something was queued for the server, where a worker delivers it.
+        events: those of the vault before this one, whose subscribers stay; ``None``: there was none.
     """
 
-    def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, vault: Vault, queued: Callable[[], None], events: EventBus | None = None
+    ) -> None:
         self.opening = threading.RLock()
         self.config = config
         self.vault = vault
@@ -85,7 +90,7 @@ class Components(OneHolder):
             vault=vault,
             clock=config.clock,
             limits=config.limits,
-            events=EventBus(config.dispatch, config.on),
+            events=events or EventBus(config.dispatch, config.on),
             permit=Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp),
             queue=Queue(vault, queued, worked=True) if config.background else Queue(vault),
         )
@@ -96,7 +101,13 @@ class Components(OneHolder):
         self.watch = self._watch() if config.witness else None
         """What notes the app's other connections; ``None``: the witness is off."""
         hosts = config.resolved_policy.recipients[OPERATOR].hosts
-        self.journal = Journal(context, SealedLog(vault, "log"), own_hosts=hosts)
+        self.journal = Journal(
+            context,
+            SealedLog(vault, "log"),
+            own_hosts=hosts,
+            private=config.log_text == "private",
+            never_wait=config.never_wait,
+        )
 
     @property
     def event_shapes(self) -> tuple[EventShape, ...]:
@@ -189,6 +200,20 @@ class Components(OneHolder):
 
         return Diagnostics(self.context, self.journal, lambda: self.api, self.config.app_version)
 
+    @_LazyAttribute
+    def surveys(self) -> Surveys:
+        """The public group."""
+        from rocketvpn_sdk.groups.surveys import Surveys
+
+        return Surveys(self.context, lambda: self.files, lambda: self.api, self.config.app_version)
+
+    @_LazyAttribute
+    def offers(self) -> Offers:
+        """The public group."""
+        from rocketvpn_sdk.groups.offers import Offers
+
+        return Offers(self.context, lambda: self.files, lambda: self.api, self.config.app_version)
+
     def _files_if_any(self) -> TrustedFiles | None:
         return None if self.config.resolved_root is None else self.files
 
@@ -228,7 +253,9 @@ class Components(OneHolder):
         from rocketvpn_sdk.groups.policy import Policies
 
         # What waits in memory is sealed before another version binds: it was given under the one that still holds.
-        return Policies(self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed)
+        return Policies(
+            self.vault, self.versions, lambda: self.files, self.events, self.journal.flush, self.journal.narrowed
+        )
 
     # ------------------------------------------------------------ the device and its user
 

@@ -13,6 +13,7 @@ from rocketvpn_sdk.consent.guardian import GUARDIAN
 from rocketvpn_sdk.consent.ledger import LEDGER
 from rocketvpn_sdk.errors import VaultClosed, VaultError, VaultLocked
 from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.policy_versions.operator_notices import NOTICES
 from rocketvpn_sdk.policy_versions.store import POLICY_STATE
 from rocketvpn_sdk.vault import Queue, QueueItem
 from rocketvpn_sdk.vault.queue import INDEX
@@ -29,6 +30,7 @@ _PARTS: dict[str, Part] = {
     PERSON: "consent",
     GUARDIAN: "consent",
     POLICY_STATE: "policy",
+    NOTICES: "policy",
     INDEX: "queue",
 }
 """By the names of documents, what they hold."""

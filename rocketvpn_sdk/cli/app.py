@@ -63,6 +63,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "sandbox": _Command("sandbox.sandbox", vault=False, own=True),
             "publish": _Command("sandbox_publish.publish", vault=False),
             "revise": _Command("sandbox_publish.revise", vault=False),
+            "sign": _Command("sandbox_sign.sign", vault=False),
         },
     ),
     "bind": _Command("binding.bind", code=True),
@@ -73,6 +74,8 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "log": _Command("journal.log", own=True),
             "tail": _Command("journal.tail"),
             "stats": _Command("journal.stats"),
+            "import": _Command("log_import.log_import"),
+            "export": _Command("log_export.log_export"),
         },
     ),
     "view": _Command("view.view", code=True),
@@ -128,6 +131,24 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "save": _Command("diagnostics.save"),
         },
     ),
+    "offers": _Group(
+        "See offers of the operator's other services.",
+        {
+            "list": _Command("offers.list_all"),
+            "take": _Command("offers.take"),
+            "hide": _Command("offers.hide"),
+        },
+    ),
+    "surveys": _Group(
+        "Answer surveys, without saying who you are.",
+        {
+            "list": _Command("surveys.list_all"),
+            "show": _Command("surveys.show"),
+            "answer": _Command("surveys.answer"),
+            "decline": _Command("surveys.decline"),
+            "erase": _Command("surveys.erase"),
+        },
+    ),
     "updates": _Group(
         "Get genuine versions of the app.",
         {
@@ -136,16 +157,19 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "certify": _Command("updates.certify"),
         },
     ),
+    "lint-logs": _Command("lint_logs.lint_logs", vault=False),
     "policy": _Group(
         "Work with the privacy policy.",
         {
             "check": _Command("policy_news.check"),
             "accept": _Command("policy_news.accept"),
+            "notices": _Command("policy_notices.notices"),
             "show": _Command("policy_show.show", vault=False),
             "explain": _Command("policy_show.explain_term", vault=False),
             "diff": _Command("policy_diff.diff", vault=False),
             "labels": _Command("policy_labels.policy_labels", vault=False),
             "lint": _Command("policy.lint", vault=False),
+            "stubs": _Command("policy_stubs.policy_stubs", vault=False),
         },
     ),
 }

@@ -20,6 +20,7 @@ from rocketvpn_sdk.cli.streams import OutputLost
 from rocketvpn_sdk.client import RocketVPN
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import NotBound, RocketVPNError
+from rocketvpn_sdk.policy_versions import OperatorNotice
 from rocketvpn_sdk.vault.folder import DATABASE, holds_vault
 from rocketvpn_sdk.wire import OrderChange
 
@@ -77,10 +78,14 @@ class CommandContext:
                 self._warn(rocket)
 
     def _warn(self, rocket: RocketVPN) -> None:
-        """Say on the standard error stream what waits for the order, if the server said so meanwhile."""
+        """Say on the standard error stream what waits for the order, and which notices were not read yet."""
         changes: tuple[OrderChange, ...] = ()
+        unread: tuple[OperatorNotice, ...] = ()
         with suppress(RocketVPNError):  # there may be no vault any more
-            changes = rocket.status().order_changes
+            status = rocket.status()
+            changes, unread = status.order_changes, status.notices
+        for notice in unread:
+            self.out.error(f"A notice of the operator: {notice.title} See `rocketvpn policy notices`.")
         for change in changes:
             if not change.current:
                 self.out.error(words.order_change(change))

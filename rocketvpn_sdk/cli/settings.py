@@ -30,7 +30,9 @@ class SettingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hosts: tuple[str, ...] = ()
     """The operator's host names, in the place of those in the policy: for a sandbox or a server of one's own."""
     relay_hosts: tuple[str, ...] = ()
-    """The same, of the relay that passes reports on."""
+    """The same, of the relay that passes sealed messages on."""
+    partner_hosts: tuple[str, ...] = ()
+    """The same, of the company whose offers can be taken."""
     trust: str | None = None
     """A file of CA certificates."""
     trusted_root: str | None = None
@@ -158,7 +160,8 @@ def make_config(
 def _policy(settings: SettingsFile, base: Path) -> Policy:
     file = place(base, settings.policy)
     policy = load_policy(file) if file else bundled_policy()
-    for recipient, hosts in (("operator", settings.hosts), ("relay", settings.relay_hosts)):
+    given = {"operator": settings.hosts, "relay": settings.relay_hosts, "partner": settings.partner_hosts}
+    for recipient, hosts in given.items():
         policy = policy.with_hosts(recipient, hosts) if hosts else policy
     return policy
 

@@ -23,10 +23,12 @@ from rocketvpn_sdk.consent.ledger import (
     write_record,
 )
 from rocketvpn_sdk.consent.notices import ConsentNotice, check_asked
+from rocketvpn_sdk.consent.offers import end_offers
 from rocketvpn_sdk.consent.outcome import ConsentChange, ServerKnows
 from rocketvpn_sdk.consent.queued import OPERATIONS, drop_purpose, notice_item
 from rocketvpn_sdk.consent.record import new_record, with_event
 from rocketvpn_sdk.consent.reports import drop_relayed, end_reports
+from rocketvpn_sdk.consent.responses import end_responses
 from rocketvpn_sdk.errors import AgeUnknown, GuardianNeeded
 from rocketvpn_sdk.policy import EventShape, Policy
 from rocketvpn_sdk.text import translate
@@ -95,7 +97,7 @@ class Decisions:
         if granted:
             self.before_opening()
         else:
-            self._withdraw(notice.purpose, notice.recipient)
+            self.withdraw(notice.purpose, notice.recipient)
         policies, device = self.policies, self.device()
         with self.vault.write() as transaction:
             if granted:
@@ -119,12 +121,6 @@ class Decisions:
             PurposeUnknown, ConsentNotNeeded, PurposeUnused: there is nothing of the kind that could be withdrawn.
             VaultLocked: unlock first.
         """
-        done = self._withdraw(purpose, recipient)
-        if done.changed:
-            self.shredded()
-        return done
-
-    def _withdraw(self, purpose: str, recipient: str | None) -> ConsentChange:
         policies, device = self.policies, self.device()
         ledger, key = self.ledger(), key_of(purpose, recipient)
         if key not in ledger.entries:
@@ -133,7 +129,7 @@ class Decisions:
             state = ledger.state(key, self.vault.now())
             return ConsentChange(purpose=purpose, recipient=recipient, state=state, changed=False)
         destroyed = 0
-        with self.vault.shredding() as transaction:
+        with self.vault.shredding(self.shredded) as transaction:
             ledger = read_ledger(transaction)
             keys = _granted(ledger, purpose, recipient)
             ledger = end(transaction, ledger, keys, "withdrawn", at=self._at(), by=BY_USER)
@@ -173,12 +169,11 @@ class Decisions:
         now = self.vault.age().highest  # by a leap that is not believed yet it does not count, and is not destroyed
         if any(_ran_out(entry, now) for entry in self.ledger().entries.values()):
             self._end_expired(now)
-            self.shredded()
         self._queue_unnotified()
 
     def _end_expired(self, now: float) -> None:
         policies, device = self.policies, self.device()
-        with self.vault.shredding() as transaction:
+        with self.vault.shredding(self.shredded) as transaction:
             ledger = read_ledger(transaction)
             keys = [key for key, entry in ledger.entries.items() if _ran_out(entry, now)]
             ledger = end(transaction, ledger, keys, "expired", at=self._at(), by=BY_TIME)
@@ -266,6 +261,8 @@ class Decisions:
         for purpose in ended:
             drop_purpose(transaction, self.queue, purpose, policies)
             end_reports(transaction, self.queue, purpose, policies, self.vault.clock.time())
+            end_offers(transaction, purpose)
+            end_responses(transaction, self.queue, purpose, policies, self.vault.clock.time())
         return transaction.shred(PartitionChoice(purpose=purpose) for purpose in ended)
 
     def _write(self, transaction: Transaction, ledger: Ledger, keys: Iterable[str], device: str | None) -> None:

@@ -34,7 +34,6 @@ class Minors:
             self._declare_adult()
         else:
             self._declare_minor()
-        self._decisions.shredded()
 
     def _declare_adult(self) -> None:
         self._decisions.before_opening()
@@ -44,10 +43,11 @@ class Minors:
                 transaction.mark(RECORDED)
             if before is not None:
                 transaction.request_rotation(self._vault.clock.time())
+        self._decisions.shredded()
 
     def _declare_minor(self) -> None:
         policies, device = self._decisions.policies, self._decisions.device()
-        with self._vault.shredding() as transaction:
+        with self._vault.shredding(self._decisions.shredded) as transaction:
             self._answer(transaction, adult=False)
             guardian = transaction.get(GUARDIAN, Guardian)
             if guardian is None or not guardian.counts(policies):
@@ -139,7 +139,7 @@ class Minors:
 
     def _end(self, guardian: Guardian) -> None:
         policies, device = self._decisions.policies, self._decisions.device()
-        with self._vault.shredding() as transaction:
+        with self._vault.shredding(self._decisions.shredded) as transaction:
             transaction.drop(GUARDIAN, REQUEST)
             person = transaction.get(PERSON, Person)
             if person is None or not person.adult:

@@ -15,8 +15,8 @@ from rocketvpn_sdk.vault.transaction import Transaction
 
 REPORTS = "reports"
 """The name of the document that holds ``SentReports``."""
-SEND, ERASE = "diagnostics.send", "diagnostics.erase"
-RELAYED = {SEND: "diagnostics.relay", ERASE: "diagnostics.relay_erasure"}
+SEND, ANSWER, ERASE = "diagnostics.send", "surveys.answer", "diagnostics.erase"
+RELAYED = {SEND: "diagnostics.relay", ANSWER: "surveys.relay", ERASE: "diagnostics.relay_erasure"}
 """Calls that go sealed, and the call to the relay that each of them goes through."""
 FIELD = "erasure_handle"
 WEEK = 7 * 86400.0
@@ -66,7 +66,12 @@ class SentReports(MaskedRepr, frozen=True, kw_only=True):
 
 def report_item(body: str, due_at: float, created_at: float) -> QueueItem:
     """Return a report that waits for the server: ``body`` is what goes, byte for byte."""
-    return _item(SEND, {"body": body}, created_at, due_at)
+    return nameless_item(SEND, {"body": body}, created_at, due_at)
+
+
+def erasure_item(handle: str, created_at: float) -> QueueItem:
+    """Return the request to erase what was sent under ``handle``."""
+    return nameless_item(ERASE, {FIELD: handle}, created_at)
 
 
 def end_reports(
@@ -88,17 +93,21 @@ def erase_reports(transaction: Transaction, queue: Queue, created_at: float) -> 
     if sent is None:
         return
     for handle in sent.handles:
-        queue.add(transaction, _item(ERASE, {FIELD: handle.value}, created_at))
+        queue.add(transaction, erasure_item(handle.value, created_at))
     transaction.drop(REPORTS)
 
 
 def drop_relayed(
     transaction: Transaction, queue: Queue, purpose: str, recipient: str, policies: tuple[Policy, ...]
 ) -> None:
-    """Drop the reports that wait for ``recipient`` to pass them on: the consent that names it ended."""
-    ways = [policy.operations.get(RELAYED[SEND]) for policy in policies]
-    if any(way is not None and (way.purpose, way.recipient) == (purpose, recipient) for way in ways):
-        queue.drop(transaction, lambda item: item.operation == SEND)
+    """Drop what waits for ``recipient`` to pass it on, but for erasures: the consent that names it ended."""
+    ended = {
+        sealed
+        for sealed in (SEND, ANSWER)
+        for way in (policy.operations.get(RELAYED[sealed]) for policy in policies)
+        if way is not None and (way.purpose, way.recipient) == (purpose, recipient)
+    }
+    queue.drop(transaction, lambda item: item.operation in ended)
 
 
 def forget_old(transaction: Transaction, now: float, policy: Policy) -> bool:
@@ -110,7 +119,7 @@ def forget_old(transaction: Transaction, now: float, policy: Policy) -> bool:
     return True
 
 
-def _item(operation: str, body: dict[str, object], created_at: float, due_at: float = 0.0) -> QueueItem:
+def nameless_item(operation: str, body: dict[str, object], created_at: float, due_at: float = 0.0) -> QueueItem:
     """Return an item in nobody's name; one subject each, since none of them has to wait for another."""
     item = secrets.token_hex(8)
     return QueueItem(

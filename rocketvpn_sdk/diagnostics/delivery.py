@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED, SEND
-from rocketvpn_sdk.diagnostics.otlp import Part, decode, encode
+from rocketvpn_sdk.consent.reports import ERASE, FIELD, RELAYED
+from rocketvpn_sdk.consent.responses import SURVEY
+from rocketvpn_sdk.diagnostics.otlp import Part
 from rocketvpn_sdk.diagnostics.route import route_from
 from rocketvpn_sdk.errors import (
+    CallCancelled,
     NotAllowed,
     RateLimited,
     RequestRefused,
@@ -29,22 +31,38 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.transport.oblivious import ObliviousCalls, SealedCall
 
 _LATER = (TransportError, ServerError, RateLimited, UpdateError)
-"""Nothing is wrong with the report: it is tried again."""
+"""Nothing is wrong with what is sent: it is tried again."""
 
 
-class ReportDelivery:
-    """What to do with queued reports and erasures.
+class Format(NamedTuple):
+    """How the body of a sealed call is written."""
+
+    decode: Callable[[bytes], list[Part]]
+    """Returns the parts of a body that ``encode`` wrote; else a ``ValueError``."""
+    encode: Callable[[Sequence[Part]], bytes]
+
+
+class SealedDelivery:
+    """What to do with queued reports, answers and erasures.
 
     Args:
         queue: where they wait.
         calls: makes sealed calls.
         files: the operator's signed files.
+        formats: how the bodies of reports and of answers are written, by their operation.
     """
 
-    def __init__(self, queue: Queue, calls: ObliviousCalls, files: Callable[[], TrustedFiles]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        calls: ObliviousCalls,
+        files: Callable[[], TrustedFiles],
+        formats: Mapping[str, Format],
+    ) -> None:
         self._queue = queue
         self._calls = calls
         self._files = files
+        self._formats = formats
 
     def handlers(self, delivery: QueueDelivery) -> Handlers:
         """Return what takes an item further, by its operation."""
@@ -52,15 +70,15 @@ class ReportDelivery:
         def handle(item: QueueItem) -> QueueItem | None:
             return self._send(item, delivery)
 
-        return {SEND: handle, ERASE: handle}
+        return dict.fromkeys(RELAYED, handle)
 
     def _send(self, item: QueueItem, delivery: QueueDelivery) -> QueueItem | None:
         try:
-            self._calls.send(_call(item), route_from(self._files()))
-        except VaultError:
+            self._calls.send(self._call(item), route_from(self._files()))
+        except (VaultError, CallCancelled):
             raise
         except RocketVPNError as error:
-            if isinstance(error, NotAllowed) and item.operation == SEND and not self._may_be_reported():
+            if isinstance(error, NotAllowed) and item.operation != ERASE and not self._may_be_sent(item.operation):
                 self._queue.remove(item)  # nobody agrees to it any more, and no right is lost with it
                 return None
             if isinstance(error, RequestRefused | ServerError):
@@ -70,9 +88,9 @@ class ReportDelivery:
         self._queue.remove(item)
         return None
 
-    def _may_be_reported(self) -> bool:
+    def _may_be_sent(self, operation: str) -> bool:
         try:
-            self._calls.require_allowed(SEND, RELAYED[SEND])
+            self._calls.require_allowed(operation, RELAYED[operation])
         except NotAllowed:
             return False
         return True
@@ -86,6 +104,29 @@ class ReportDelivery:
         except RocketVPNError:
             return  # what was trusted before stays in force
 
+    def _call(self, item: QueueItem) -> SealedCall:
+        from rocketvpn_sdk.transport.oblivious import SealedCall
+
+        write = _erasure if item.operation == ERASE else self._formats[item.operation].encode
+        if item.operation == ERASE:
+            parts: list[Part] = [{FIELD: item.body[FIELD]}]
+            body = write(parts)
+        else:
+            body = str(item.body["body"]).encode()
+            try:
+                parts = self._formats[item.operation].decode(body)
+            except ValueError:
+                raise ValueRefused(name="report", problem="it is not as it would be written here") from None
+        return SealedCall(
+            operation=item.operation,
+            through=RELAYED[item.operation],
+            path={SURVEY: str(item.body[SURVEY])} if SURVEY in item.body else {},
+            parts=parts,
+            body=body,
+            encode=write,
+            idempotency_key=item.idempotency_key,
+        )
+
 
 def _is_about_the_way(error: RocketVPNError, item: QueueItem) -> bool:
     """Whether it was the relay or the gateway that refused, who know nothing of what is in a report."""
@@ -95,29 +136,6 @@ def _is_about_the_way(error: RocketVPNError, item: QueueItem) -> bool:
 def _may_be_reviewed_yet(error: RocketVPNError) -> bool:
     """Whether a contract past its review stopped it: a new version of the policy can let it go (S2)."""
     return isinstance(error, NotAllowed) and error.params.get("rule") == "S2"
-
-
-def _call(item: QueueItem) -> SealedCall:
-    from rocketvpn_sdk.transport.oblivious import SealedCall
-
-    parts: Sequence[Part]
-    if item.operation == SEND:
-        body = str(item.body["body"]).encode()
-        try:
-            parts, write = decode(body), encode
-        except ValueError:
-            raise ValueRefused(name="report", problem="it is not as reports are written") from None
-    else:
-        parts, write = [{FIELD: item.body[FIELD]}], _erasure
-        body = write(parts)
-    return SealedCall(
-        operation=item.operation,
-        through=RELAYED[item.operation],
-        parts=parts,
-        body=body,
-        encode=write,
-        idempotency_key=item.idempotency_key,
-    )
 
 
 def _erasure(parts: Sequence[Part]) -> bytes:

@@ -11,7 +11,11 @@ from rocketvpn_sdk.errors import NotAllowed
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.policy import Explanation, Policy, PolicyChange, explain, parse_policy
 from rocketvpn_sdk.policy.wording import text_in
-from rocketvpn_sdk.policy_versions import PolicyNotice, PolicyState, Versions, notice_of
+from rocketvpn_sdk.policy_versions import OperatorNotice, PolicyNotice, PolicyState, Versions, held_notices, notice_of
+from rocketvpn_sdk.policy_versions.operator_notices import note_shown, take_notices
+from rocketvpn_sdk.signed_files.lists import read_list
+from rocketvpn_sdk.vault import Vault
+from rocketvpn_sdk.wire import NOTICES_TARGET, NoticeList
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.signed_files.trust import TrustedFiles
@@ -25,6 +29,7 @@ class Policies:
     """The policy's versions, for the app and its user. Thread-safe as the vault is.
 
     Args:
+        vault: where the operator's notices rest.
         versions: those on this device.
         trusted: returns the operator's signed files; called when the network is needed first.
         events: where a ``PolicyNotice`` goes.
@@ -34,12 +39,14 @@ class Policies:
 
     def __init__(
         self,
+        vault: Vault,
         versions: Versions,
         trusted: Callable[[], TrustedFiles],
         events: EventBus,
         before_binding: Callable[[], None],
         after_binding: Callable[[], None],
     ) -> None:
+        self._vault = vault
         self._versions = versions
         self._trusted = trusted
         self._events = events
@@ -67,6 +74,8 @@ class Policies:
     def check(self) -> PolicyNotice | None:
         """Fetch the newest signed version; return what it changes, or ``None`` where there is nothing to show.
 
+        The operator's notices are fetched with it: see ``notices``. One that is new is emitted as ``OperatorNotice``.
+
         Raises:
             PolicyOutdated: the server offers an older one; the one known here stays (X1).
             PolicyInvalid: what is signed is no valid policy; nothing changed.
@@ -76,6 +85,12 @@ class Policies:
         """
         files = self._trusted()
         files.refresh()
+        try:
+            return self._check_version(files)
+        finally:  # whatever is wrong with the policy, a breach has to be told
+            self._take_notices(files)
+
+    def _check_version(self, files: TrustedFiles) -> PolicyNotice | None:
         newest = _parsed(files.read(POLICY_TARGET))
         before = self._versions.in_force()
         self._before_binding()
@@ -84,7 +99,7 @@ class Policies:
             self._after_binding()
         if held.newest.sha256 == before.newest.sha256:
             return self.notice()
-        self.announce()
+        self._announce_version()
         if held.pending is None:  # it bound at once, since it takes nothing
             return notice_of(PolicyState(before.binding, held.binding), "en")
         return self.notice()
@@ -97,6 +112,30 @@ class Policies:
         """Return what has to be shown of the pending version, or ``None`` where none is pending."""
         held = self._versions.in_force()
         return None if held.pending is None else notice_of(held, language)
+
+    def notices(self, language: str = "en") -> tuple[OperatorNotice, ...]:
+        """Return the operator's signed notices as of the last ``check``, the newest first: breaches, and changes.
+
+        Those that are not ``shown`` yet are to be shown prominently; ``status`` has them, too.
+
+        Args:
+            language: BCP 47; English where a notice lacks it.
+
+        Raises:
+            VaultLocked: unlock first.
+        """
+        return held_notices(self._vault).told(language, self._versions.in_force().newest.contact)
+
+    def acknowledge(self, notice: OperatorNotice) -> None:
+        """Record that an operator's notice was shown: which text, in which language, when.
+
+        Raises:
+            NotAllowed: it is not one of ``notices`` any more; ask for them again.
+            VaultLocked: unlock first.
+        """
+        if not note_shown(self._vault, notice):
+            raise NotAllowed(rule="X2", reason="The operator has another notice now: ask policy.notices for that.")
+        self._announce_notices()
 
     def shown(self, notice: PolicyNotice) -> PolicyNotice:
         """Record that ``notice`` was shown: version, SHA-256, language, time. Its date is counted from here.
@@ -157,12 +196,23 @@ class Policies:
         return True
 
     def announce(self) -> None:
-        """Tell the app of a pending version of which something was not shown yet, now and if it subscribes later."""
-        self._events.renew(PolicyNotice, self._not_shown)
+        """Tell the app of what was not shown yet, now and if it subscribes later: notices, and a pending version."""
+        self._announce_notices()
+        self._events.renew(PolicyNotice, self._version_not_shown)
 
-    def _not_shown(self) -> dict[str, PolicyNotice]:
+    def _version_not_shown(self) -> dict[str, PolicyNotice]:
         held = self._versions.in_force()
         return {"": notice_of(held, "en")} if held.pending is not None and held.shown_since() is None else {}
+
+    def _announce_notices(self) -> None:
+        self._events.renew(OperatorNotice, self._notices_not_shown)
+
+    def _notices_not_shown(self) -> dict[str, OperatorNotice]:
+        return {each.sha256: each for each in self.notices() if not each.shown}
+
+    def _take_notices(self, files: TrustedFiles) -> None:
+        take_notices(self._vault, read_list(files, NOTICES_TARGET, NoticeList).notices)
+        self._announce_notices()
 
     def _matching(self, notice: PolicyNotice) -> PolicyState:
         held = self._versions.in_force()

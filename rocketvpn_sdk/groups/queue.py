@@ -24,7 +24,7 @@ _SENTENCE = "The server is not told. What was done on this device stays done."
 _NO_HAS_TO_BE_HEARD = "you said no, and the server has to hear that"
 _GUARDIAN = "a guardian's agreement ended, and the server has to hear that"
 _WITHDRAW_INSTEAD = "it says what you agreed to; take the consent back instead, and the server hears that"
-_REPORTS = "without it nobody could ask the server to erase what was reported"
+_REPORTS = "without it nobody could ask the server to erase what was sent without your name"
 _ACCEPTED = "the server has it already"
 _LAST_WORD = "without it nobody could ask the server again; rights.forget_now() drops it, and all that is left here"
 

@@ -1,7 +1,8 @@
 """What this device knows about itself and its user, so that it can be taken out of texts wherever it stands (C2).
 
-It is in memory alone: the order number, the device's number, tokens and codes as the vault and the calls have them; the
-names of the user, the home folder and the machine as the system has them. Nothing here is ever written down.
+It is in memory alone: the order number, the device's number, tokens, codes and e-mail addresses as the vault and the
+calls have them; the names of the user, the home folder and the machine and the addresses of its interfaces as the
+system has them; and what the app hands over. Nothing here is ever written down.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import unicodedata
 from collections.abc import Container, Iterable, Iterator
 
 from rocketvpn_sdk import platforms
+from rocketvpn_sdk.journal.layers import layers
 from rocketvpn_sdk.masking import HIDDEN, OneHolder, SecretStruct
 
 DOCUMENTS = ("binding", "credentials", "pending_binding")
@@ -22,14 +24,13 @@ _SHORTEST = 3
 """Of a name, in characters: shorter ones stand inside every other word."""
 _SHORTEST_VALUE = 6
 _LONGEST = 4096
+_MOST_HANDED = 512
 _MOST_RECENT = 48
 """Values of calls that are remembered: codes, tokens, addresses. Old ones are worth nothing by then."""
-_MOST_LAYERS = 3
-"""Percent-encoding inside percent-encoding is undone so many times."""
-_ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 # Every dash of Unicode as that of ASCII; and the one letter that would become two in lower case.
 _LIKE = dict.fromkeys((*range(0x2010, 0x2016), 0x2043, 0x2212, 0xFE58, 0xFE63, 0xFF0D), "-") | {0x0130: "I"}
 _WORD = re.compile(r"[a-z0-9]+")
+_COLONS_OF_A_MAC = 5
 _COMMON_WORDS = """
     account active admin administrator alpha android app apple apps arch beta bot box build builder centos cli
     client computer connect connected connection core daemon data debian debug default demo deploy desktop dev
@@ -79,17 +80,20 @@ class _Needles(OneHolder):
 class Known(OneHolder):
     """The values known now. Thread-safe; ``changes`` grows with every change, for caches of what was scrubbed.
 
-    A value is looked for in any case, percent-encoded, and with other characters between its groups. A *name* counts
-    only as a whole word. Too short or too common ones are not looked for.
+    A value is looked for in any case, encoded, and with other characters between its groups. A *name* counts only as a
+    whole word; so does what stands before the ``@`` of an e-mail address. Too short or too common ones are not looked
+    for.
     """
 
-    __slots__ = ("_lock", "_names", "_recent", "_search", "_values", "changes")
+    __slots__ = ("_addresses", "_handed", "_lock", "_names", "_recent", "_search", "_values", "changes")
 
     def __init__(self, values: Iterable[str] = (), *, names: Iterable[str] = ()) -> None:
         self._lock = threading.RLock()  # a signal handler may come while it is held
         self._names = frozenset(names)
         self._values = frozenset(values)
         self._recent: tuple[str, ...] = ()
+        self._handed: tuple[str, ...] = ()
+        self._addresses: tuple[str, ...] = ()
         self.changes = 0
         self._search: _Needles | None = None
         """``None``: made when a text is looked at next, since calls bring values more often than lines come."""
@@ -115,38 +119,55 @@ class Known(OneHolder):
                 self._recent = (*self._recent, *new)[-_MOST_RECENT:]
                 self._change()
 
+    def handed(self, names: Iterable[str]) -> None:
+        """Remember ``names`` that the app hands over: of people, networks, profiles, machines."""
+        with self._lock:
+            self._handed = self._grown(self._handed, names, _MOST_HANDED)
+
+    def hand_over(self, after: Known) -> None:
+        """Let ``after`` know the names that the app handed over."""
+        with self._lock:
+            names = self._handed
+        after.handed(names)
+
+    def here(self, addresses: Iterable[str]) -> None:
+        """Remember the ``addresses`` of this machine's interfaces; those of a moment ago stay, too."""
+        with self._lock:
+            self._addresses = self._grown(self._addresses, addresses, _MOST_HANDED)
+
+    def _grown(self, before: tuple[str, ...], values: Iterable[str], most: int) -> tuple[str, ...]:
+        new = [value for value in dict.fromkeys(values) if value not in before]
+        if new:
+            self._change()
+        return (*before, *new)[-most:]
+
     def forget(self) -> None:
-        """Forget all but the machine's names: what this device was bound to is deleted."""
+        """Forget what this device was bound to, which is deleted. The machine's names and those handed over stay."""
         with self._lock:
             self._values, self._recent = frozenset(), ()
             self._change()
 
     def find(self, text: str) -> list[_Found]:
-        """Return where a known value stands in ``text``, as (start, end)."""
+        """Return where a known value stands in ``text``, also where it is encoded, as (start, end)."""
         search = self._needles()
-        low = text.lower() if text.isascii() else _lower(text)
-        for core in search.cores:
-            if core in low:
-                break
-        else:
-            if "%" not in low:
-                return []
-        found = [place for needle in search.needles for place in _places(low, needle, search.whole)]
-        if "%" in text:
-            found += self._find_encoded(text, search)
-        return found
-
-    def _find_encoded(self, text: str, search: _Needles) -> Iterator[_Found]:
-        places, layer = list(range(len(text) + 1)), text
-        for _ in range(_MOST_LAYERS):
-            decoded, inner = _decoded(layer)
-            if decoded == layer:
-                return
-            places, layer = [places[place] for place in inner], decoded
-            low = _lower(layer)
+        found: set[_Found] = set()
+        for layer, places in layers(text):
+            low = layer.lower() if layer.isascii() else _lower(layer)
+            for core in search.cores:
+                if core in low:
+                    break
+            else:
+                continue
             for needle in search.needles:
                 for start, end in _places(low, needle, search.whole):
-                    yield places[start], places[end]
+                    found.add((start, end) if places is None else (places[start], places[end]))
+        merged: list[_Found] = []
+        for start, end in sorted(found):
+            if merged and start < merged[-1][1]:
+                merged[-1] = merged[-1][0], max(end, merged[-1][1])
+            else:
+                merged.append((start, end))
+        return merged
 
     def _change(self) -> None:
         self.changes += 1
@@ -161,7 +182,13 @@ class Known(OneHolder):
             self._search = self._prepared(self.changes)
 
     def _prepared(self, as_of: int) -> _Needles:
-        names = {form for name in self._names if _is_name(name) for form in _forms(name)}
+        people = [value.partition("@")[0] for value in (*self._values, *self._recent, *self._handed) if "@" in value]
+        names = {
+            form
+            for name in (*self._names, *self._handed, *self._addresses, *people)
+            if _is_name(name)
+            for form in _forms(name)
+        }
         values = [value for value in (*self._values, *self._recent) if _SHORTEST <= len(value) <= _LONGEST]
         parts = {form for value in values if _is_distinct(value) for form in _forms(value)}
         words = {form for value in values if not _is_distinct(value) for form in _forms(value)}
@@ -189,6 +216,9 @@ def _forms(value: str) -> set[str]:
             "".join(part if part.isascii() else f"\\u{ord(part):04x}" for part in value),
             str(value.encode("utf-8", "replace"))[2:-1],
         }
+    if value.count(":") == _COLONS_OF_A_MAC:
+        digits = value.replace(":", "")
+        forms |= {digits, value.replace(":", "-"), ".".join(digits[at : at + 4] for at in (0, 4, 8))}
     if "-" in value and _is_distinct(value):
         forms |= {value.replace("-", other) for other in ("", " ", "_", ".", "/")}
     if value.count(" "):
@@ -208,22 +238,3 @@ def _places(low: str, needle: str, whole: Container[str]) -> Iterator[_Found]:
         if needle not in whole or not (low[start - 1 : start].isalnum() or low[end : end + 1].isalnum()):
             yield start, end
         start = low.find(needle, start + 1)
-
-
-def _decoded(text: str) -> tuple[str, list[int]]:
-    """Return ``text`` without its percent-encoding, and where each of its characters began; last, the text's end."""
-    parts: list[str] = []
-    places: list[int] = []
-    done = 0
-    for match in _ESCAPED.finditer(text):
-        parts.append(text[done : match.start()])
-        places += range(done, match.start())
-        at = match.start()
-        for character in bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogateescape"):
-            parts.append(character)
-            places.append(at)
-            at += 3 * len(character.encode("utf-8", "surrogateescape"))
-        done = match.end()
-    parts.append(text[done:])
-    places += range(done, len(text) + 1)
-    return "".join(parts), places

@@ -8,7 +8,8 @@ import msgspec
 
 from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.clock import DAY, Age
-from rocketvpn_sdk.consent.reports import RELAYED, REPORTS, SentReports, forget_old
+from rocketvpn_sdk.consent.reports import ANSWER, RELAYED, REPORTS, SEND, SentReports, forget_old
+from rocketvpn_sdk.consent.responses import SURVEYS, SurveyRecord, forget_old_responses
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.maintenance.safeguards import Safeguards
@@ -23,6 +24,7 @@ from rocketvpn_sdk.maintenance.worker import (
 )
 from rocketvpn_sdk.masking import mask
 from rocketvpn_sdk.policy.decide import blocked_recipients
+from rocketvpn_sdk.policy_versions import OperatorNotice, held_notices
 from rocketvpn_sdk.vault import VaultStatus
 from rocketvpn_sdk.wire import Order, OrderChange
 
@@ -36,12 +38,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     order: str | None
     """The order number, masked."""
     policy_version: int
+    """Of the version that binds."""
+    policy_pending: int | None = None
+    """A newer version that does not bind yet: ``policy.notice`` has what it changes, to be shown."""
     waiting: int | None
     """Requests that the server has not confirmed yet; ``None``: the vault is locked."""
     age: Age | None
     """How late it is, told by more than the wall clock; ``None``: the vault is locked."""
     background: BackgroundStatus | None = None
     """The worker of ``Config(background=True)``; ``None``: there is none."""
+    notices: tuple[OperatorNotice, ...] = ()
+    """The operator's notices that were not shown yet: show them prominently, then call ``policy.acknowledge``."""
     blocked: tuple[str, ...] = ()
     """Ids of the recipients to which nothing is sent, since their contract was not reviewed in time (S2)."""
     order_changes: tuple[OrderChange, ...] = ()
@@ -66,18 +73,23 @@ class Maintenance:
         """Return how things are; see ``RocketVPN.status``."""
         components, vault = self._components, self._components.vault.status()
         bound = order = waiting = None
+        notices: tuple[OperatorNotice, ...] = ()
+        in_force = components.versions.in_force()
         if vault.state == "unlocked":
             with suppress(VaultLocked, VaultClosed):  # it was closed between the two looks
                 binding = components.context.binding()
                 bound, waiting = binding is not None, len(components.queue.items())
                 order = mask(binding.order_number) if binding else None
+                notices = held_notices(components.vault).told("en", in_force.newest.contact)
             vault = components.vault.status()
         held = components.permit.held()
         return Status(
             vault=vault,
             bound=bound,
             order=order,
-            policy_version=components.versions.in_force().binding.version,
+            policy_version=in_force.binding.version,
+            policy_pending=in_force.pending.version if in_force.pending else None,
+            notices=tuple(notice for notice in notices if not notice.shown),
             waiting=waiting,
             age=components.vault.age() if vault.state == "unlocked" else None,
             background=self.background.status() if components.config.background else None,
@@ -158,10 +170,13 @@ class Maintenance:
     def _forget_handles(self) -> None:
         components = self._components
         vault, policy = components.vault, components.versions.in_force().binding
-        held = vault.get(REPORTS, SentReports)
-        if held is not None and held.fresh(vault.now(), policy) != held:
+        held, record, now = vault.get(REPORTS, SentReports), vault.get(SURVEYS, SurveyRecord), vault.now()
+        old_reports = held is not None and held.fresh(now, policy) != held
+        old_answers = record is not None and record.fresh(now, policy) != record
+        if old_reports or old_answers:
             with vault.write() as transaction:
-                if forget_old(transaction, vault.now(), policy):
+                forgot = forget_old(transaction, now, policy)
+                if forget_old_responses(transaction, components.queue, now, policy) or forgot:
                     transaction.request_rotation(components.config.clock.time())
 
     def _deliver(self, *, ahead: bool) -> None:
@@ -181,19 +196,22 @@ class Maintenance:
         if components.vault.closed:  # a deletion came to its end
             return
         if any(item.operation in RELAYED for item in components.queue.items()):
-            self._deliver_reports(ahead=ahead)
+            self._deliver_sealed(ahead=ahead)
 
-    def _deliver_reports(self, *, ahead: bool) -> None:
-        """Take reports, and the requests to erase them, through the relay; nothing goes before its random time.
+    def _deliver_sealed(self, *, ahead: bool) -> None:
+        """Take reports, answers and erasures through the relay; no report or answer goes before its random time.
 
         Apart from all else: that the relay is away says nothing about the server.
         """
         with loading(self._components.vault.folder):
-            from rocketvpn_sdk.diagnostics.delivery import ReportDelivery
+            from rocketvpn_sdk.diagnostics import otlp
+            from rocketvpn_sdk.diagnostics.delivery import Format, SealedDelivery
+            from rocketvpn_sdk.surveys import answers
 
         components = self._components
-        reports = ReportDelivery(components.queue, components.api.oblivious, lambda: components.files)
-        handlers = reports.handlers(components.delivery)
+        formats = {SEND: Format(otlp.decode, otlp.encode), ANSWER: Format(answers.decode, answers.encode)}
+        sealed = SealedDelivery(components.queue, components.api.oblivious, lambda: components.files, formats)
+        handlers = sealed.handlers(components.delivery)
         components.delivery.deliver_due(components.config.clock.time(), handlers, ahead=ahead)
 
     def _rotation_due(self) -> float | None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Literal
 
-from rocketvpn_sdk.platforms import open_files, running, windows_paths
+from rocketvpn_sdk.platforms import interfaces, open_files, running, windows_paths
 from rocketvpn_sdk.platforms.open_files import (
     empty_file,
     file_sizes_are_limited,
@@ -50,6 +50,7 @@ __all__ = [
     "found_in",
     "hold",
     "home_folder",
+    "interface_addresses",
     "is_anothers",
     "is_below",
     "is_link",
@@ -128,6 +129,21 @@ def personal_names() -> tuple[str, ...]:
             names += [user.pw_name, user.pw_gecos.partition(",")[0]]
         host = os.uname().nodename
     return tuple(dict.fromkeys(name for name in (*names, host, host.partition(".")[0]) if name))
+
+
+def interface_addresses() -> frozenset[str]:
+    """Return the hardware and IP addresses of this machine's interfaces now, but those that every machine has.
+
+    Linux tells all of them. Of other systems it is one hardware address: a question for more would start a program.
+    """
+    if sys.platform.startswith("linux"):
+        return interfaces.addresses()
+    import uuid
+
+    node = uuid.getnode()
+    if node >> 40 & 1:  # made up, since the system knows none
+        return frozenset()
+    return frozenset({":".join(f"{node:012x}"[at : at + 2] for at in range(0, 12, 2))})
 
 
 def after_fork(call: Callable[[], None]) -> None:

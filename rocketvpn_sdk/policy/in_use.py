@@ -19,6 +19,12 @@ from rocketvpn_sdk.policy.own_calls import call_problem
 RECORDED_WITH_EACH = ("recorded_at", "event_name")
 """The fields that go along with each event that is recorded."""
 
+CHOOSES_BY = {
+    "surveys.answer": ("platform", "app_version", "survey_record"),
+    "offers.take": ("platform", "app_version", "offer_record"),
+}
+"""By call, the fields by which this device chooses what it shows, so that the user can make that call."""
+
 
 class Use(NamedTuple):
     """One field, for one purpose, in one place."""
@@ -34,9 +40,10 @@ def uses(policy: Policy, events: tuple[EventShape, ...] = ()) -> frozenset[Use]:
     """Return what ``policy`` and the app's own ``events`` use.
 
     A call uses what it carries, what its proof and its token carry, and what its recipient sees of the connection. What
-    it carries to one of the operator's group may also reach the other recipients that the field names.
+    it carries to one of the operator's group may also reach the other recipients that the field names. What this
+    device chooses surveys and offers by is used here.
     """
-    return frozenset((*_sent(policy), *_recorded(policy, events)))
+    return frozenset((*_sent(policy), *_recorded(policy, events), *_chosen_by(policy)))
 
 
 def used_fields(
@@ -80,6 +87,14 @@ def _reaches(policy: Policy, field: Field, operation: Operation) -> Iterator[Use
 
 def _goes(field: Field, purpose: str, recipient: str) -> bool:
     return purpose in field.purposes and recipient in field.recipients and field.retention.server is not None
+
+
+def _chosen_by(policy: Policy) -> Iterator[Use]:
+    for name, fields in CHOOSES_BY.items():
+        operation = policy.operations.get(name)
+        for field in filter(None, map(policy.fields.get, fields)):
+            if operation is not None and operation.purpose in field.purposes and field.retention.device is not None:
+                yield Use(field.id, operation.purpose, ON_DEVICE)
 
 
 def _recorded(policy: Policy, events: tuple[EventShape, ...]) -> Iterator[Use]:

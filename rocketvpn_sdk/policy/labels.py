@@ -41,6 +41,7 @@ _TYPES = {
     "pd:IPAddress": _Type("OtherDataTypes", "IDENTIFIERS", "PSL_DEVICE_ID"),
     "pd:Identifier": _Type("DeviceID", "IDENTIFIERS", "PSL_DEVICE_ID"),
     "pd:Language": _Type("OtherDataTypes", "PERSONAL", "PSL_OTHER_PERSONAL"),
+    "pd:Opinion": _Type("OtherUserContent", "APP_ACTIVITY", "PSL_USER_GENERATED_CONTENT"),
     "pd:Parent": _Type("OtherDataTypes", "PERSONAL", "PSL_OTHER_PERSONAL"),
     "pd:PrivacyPreference": _Type("OtherDataTypes", "PERSONAL", "PSL_OTHER_PERSONAL"),
     # The operator's region that somebody connected to, not the one where they are.
@@ -63,7 +64,10 @@ _PURPOSES = {
 }
 _OTHER_PURPOSE = ("Other", "PSL_APP_FUNCTIONALITY")
 _TRACKING = {"DeveloperAdvertising", "ProductPersonalization"}
-"""Apple: linking with other companies' data for advertising. Here: one of these purposes, and a third party."""
+"""Apple: linking with other companies' data for advertising. Here: one of these purposes, and a third party that is
+told who it is about."""
+_NAMING = {"UserID", "DeviceID", "EmailAddress"}
+"""What tells whom something is about (Apple's words)."""
 
 _COLUMNS = (
     "Question ID (machine readable)",
@@ -264,8 +268,26 @@ def _linked(policy: Policy, field: Field) -> bool:
 
 
 def _tracking(policy: Policy, field: Field) -> bool:
-    return any(policy.recipients[name].kind == "third_party" for name in field.recipients) and not _TRACKING.isdisjoint(
-        _purposes(policy, [field], "apple")
+    return (
+        any(policy.recipients[name].kind == "third_party" for name in field.recipients)
+        and not _TRACKING.isdisjoint(_purposes(policy, [field], "apple"))
+        and not _goes_nameless(policy, field)
+    )
+
+
+def _goes_nameless(policy: Policy, field: Field) -> bool:
+    """Whether ``field`` reaches nobody but in calls that name nobody: then it cannot be linked with anything."""
+    calls = [
+        part
+        for part in policy.document.operation
+        if field.id in part.fields
+        or (field.transform.name == "drop" and part.recipient in field.recipients and part.purpose in field.purposes)
+    ]
+    return bool(calls) and not any(
+        part.identity != "none"
+        or policy.recipients[part.recipient].kind != "third_party"
+        or any(_TYPES.get(policy.fields[name].dpv, _OTHER_TYPE).apple in _NAMING for name in part.fields)
+        for part in calls
     )
 
 

@@ -6,7 +6,16 @@ A version that binds ends the consents that it widens, in the same transaction, 
 """
 
 from rocketvpn_sdk.policy_versions.notices import PolicyNotice, notice_of
+from rocketvpn_sdk.policy_versions.operator_notices import OperatorNotice, held_notices
 from rocketvpn_sdk.policy_versions.state import PolicyState
 from rocketvpn_sdk.policy_versions.store import Versions, policy_documents
 
-__all__ = ["PolicyNotice", "PolicyState", "Versions", "notice_of", "policy_documents"]
+__all__ = [
+    "OperatorNotice",
+    "PolicyNotice",
+    "PolicyState",
+    "Versions",
+    "held_notices",
+    "notice_of",
+    "policy_documents",
+]

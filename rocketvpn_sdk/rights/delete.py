@@ -22,17 +22,21 @@ import secrets
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.cancelling import check
 from rocketvpn_sdk.changes import RECEIPT_UNSAVED, RECEIPT_WAITING
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.reports import erase_reports
 from rocketvpn_sdk.context import DELETION, Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
+    CallbackFailed,
+    CallCancelled,
     ExportFailed,
     NotBound,
     ReceiptInvalid,
@@ -43,6 +47,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.policy_versions import policy_documents
+from rocketvpn_sdk.progress import Progress, Steps
 from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
@@ -59,6 +64,8 @@ from rocketvpn_sdk.witness import STREAM
 
 logger = logging.getLogger(__name__)
 
+_STEPS = 2
+"""Of a deletion: here, and at the server."""
 _STATES: dict[str, ServerState] = {
     "waiting": "waiting_for_connection",
     "waiting_for_user": "waiting_for_user",
@@ -110,20 +117,28 @@ class Deletion:
         self._removing = False
         """Whether the vault's removal has begun: its queue cannot be read any more."""
 
-    def delete(self, plan: DeletionPlan) -> Outcome:
+    def delete(self, plan: DeletionPlan, progress: Progress | None = None) -> Outcome:
         """Delete what is in the scope of ``plan``, also what came after it was made; see ``Rights.delete``."""
+        steps = Steps(progress, _STEPS)
+        steps.reached("here", 0)
         pending = self._new_pending(plan.scope)
         here = self._destroy_here(plan.scope, pending)
+        with suppress(CallbackFailed, CallCancelled):  # what is destroyed cannot be called off
+            steps.reached("server")
         if pending is None:
             problem = None if plan.scope == "logs" else self._try_to_remove_vault()
-            return Outcome(here=here, server=Server(state="not_needed", problem=problem))
-        return Outcome(here=here, server=self._deliver_now(pending))
+            server = Server(state="not_needed", problem=problem)
+        else:
+            server = self._deliver_now(pending)
+        with suppress(CallbackFailed, CallCancelled):
+            steps.reached("server")
+        return Outcome(here=here, server=server)
 
     def _deliver_now(self, pending: QueueItem) -> Server:
         """Ask the server now. An error of the vault does not raise: the data on this device is destroyed already."""
         try:
             return self.follow(pending, interactive=True)
-        except VaultError as error:
+        except (VaultError, CallCancelled) as error:
             kept = self._queue.find(pending.id) or pending
             return Server(state=_STATES[kept.state], problem=error.code, request_id=kept.reference)
 
@@ -135,6 +150,7 @@ class Deletion:
         total = self._vault.limits.total_timeout
         with deadline.within(total), self._queue.delivery_lock(total) as ours:
             if not ours:  # another process is on it, and may be asking the user
+                check()
                 return Server(state=_STATES[pending.state], problem=VaultBusy.code, request_id=pending.reference)
             return self._follow(pending, interactive=interactive)
 
@@ -174,6 +190,8 @@ class Deletion:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
                 self._delivery.ask_for_user(told, error)
             return Server(state="waiting_for_user", problem=error.code, request_id=pending.reference)
+        except CallCancelled:  # nothing went wrong: it waits as before
+            raise
         except RocketVPNError as error:
             with suppress(VaultError):
                 self._delivery.postpone(told, error)
@@ -216,7 +234,7 @@ class Deletion:
 
     def _destroy_here(self, scope: wire.Scope, pending: QueueItem | None) -> Here:
         """Destroy everything in scope and queue the pending deletion, in one transaction; then rotate the root."""
-        with self._vault.shredding() as transaction:
+        with self._vault.shredding(partial(self._forget, scope)) as transaction:
             if scope == "logs":
                 destroyed = transaction.shred((PartitionChoice(stream="log"), PartitionChoice(stream=STREAM)))
                 erase_reports(transaction, self._queue, self._clock.time())  # they are made of the log
@@ -227,11 +245,6 @@ class Deletion:
                 transaction.drop_all_documents(keep=(CLOCK, *policy_documents(transaction), *signing))
             if pending is not None:
                 self._queue.add(transaction, pending)
-        self._local.journal.shredded()
-        if scope != "logs":
-            self._local.journal.known.forget()
-        self._api.sent.forget()
-        self._local.witness.forget()
         logger.info("deletion of %s: %d keys destroyed here", scope, destroyed)
         vault = self._vault.status()
         return Here(
@@ -241,6 +254,14 @@ class Deletion:
             rotation_owed=vault.rotation_owed_since is not None,
             keeps_deleted=vault.keeps_deleted,
         )
+
+    def _forget(self, scope: wire.Scope) -> None:
+        """Drop from memory what was destroyed."""
+        self._local.journal.shredded()
+        if scope != "logs":
+            self._local.journal.own_values.forget()
+        self._api.sent.forget()
+        self._local.witness.forget()
 
     def _conclude(
         self, pending: QueueItem, request_id: str, *, interactive: bool, caller_takes_receipt: bool

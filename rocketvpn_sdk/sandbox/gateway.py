@@ -5,6 +5,7 @@ It sees the relay's address and nobody else's.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from pathlib import Path
@@ -26,6 +27,8 @@ OTHER_KEY = "https://iana.org/assignments/http-problem-types#ohttp-key"
 """The problem type of a message that was sealed for another key (RFC 9458 §5.3)."""
 _SERVED = ("content-type", "accept", "idempotency-key")
 """Headers of a sealed request that reach the server."""
+_PATHS = re.compile(rf"{reports.PATH}(/erasures)?|/v1/surveys/[a-z0-9][a-z0-9-]{{0,39}}/responses")
+"""What it calls; nothing else."""
 _REMEMBERED = 10_000
 _PADDED = 512
 
@@ -58,7 +61,7 @@ class Gateway:
 
     def _served(self, request: BinaryRequest) -> BinaryResponse:
         here = (request.scheme, request.authority) == ("https", self._server.netloc)
-        if not here or request.method != "POST" or request.path not in (reports.PATH, f"{reports.PATH}/erasures"):
+        if not here or request.method != "POST" or not _PATHS.fullmatch(request.path):
             refused = problem(404)
             return BinaryResponse(status=404, headers=(("content-type", refused.media),), body=refused.body)
         headers = {name: value for name, value in request.headers if name in _SERVED}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.sandbox.http_messages import (
@@ -17,9 +18,9 @@ from rocketvpn_sdk.sandbox.http_messages import (
     json_response,
     read_body,
 )
-from rocketvpn_sdk.sandbox.rows import add, every, one, remove
+from rocketvpn_sdk.sandbox.rows import add, one, remove
 from rocketvpn_sdk.sandbox.services import Services
-from rocketvpn_sdk.sandbox.tables import ReportRow
+from rocketvpn_sdk.sandbox.tables import ReportRow, SurveyResponseRow
 
 PATH = "/v1/logs"
 _LONGEST_KEY = 255
@@ -70,15 +71,14 @@ def take(services: Services, request: ServerRequest) -> ServerResponse:
     if len(handles) != 1 or not isinstance(handle := handles.pop(), str):
         raise invalid("needs one erasure handle", "/resourceLogs")
     row = ReportRow(
-        id_hash=digest(_key(request)),
+        id_hash=digest(idempotency_key(request)),
         handle_hash=digest(handle),
         body=text,
         received_on=services.today(),
         expires_at=services.kept_until("recorded_at"),
     )
     with services.database.begin() as db:
-        erased = one(db, ReportRow, id_hash=_mark(handle)) is not None
-        if not erased and one(db, ReportRow, id_hash=row.id_hash) is None:
+        if not is_erased(db, handle) and one(db, ReportRow, id_hash=row.id_hash) is None:
             add(db, row)
     return json_response({})
 
@@ -86,22 +86,26 @@ def take(services: Services, request: ServerRequest) -> ServerResponse:
 def erase(services: Services, request: ServerRequest) -> ServerResponse:
     """Serve ``POST /v1/logs/erasures``; the answer is the same whether there was anything.
 
-    A mark stays for as long as a report would: a relay may hold one back, and pass it on after its erasure.
+    A mark stays for as long as an answer would: a relay may hold a message back, and pass it on after its erasure.
     """
     wanted = read_body(request, wire.ReportErasure)
     with services.database.begin() as db:
-        found = every(db, ReportRow, handle_hash=digest(wanted.erasure_handle))
-        for row in found:
-            remove(db, ReportRow, id_hash=row.id_hash)
+        kinds = (ReportRow, SurveyResponseRow)
+        found = sum(remove(db, kind, handle_hash=digest(wanted.erasure_handle)) for kind in kinds)
         mark = ReportRow(
             id_hash=_mark(wanted.erasure_handle),
             handle_hash=digest(wanted.erasure_handle),
             body="",
             received_on=services.today(),
-            expires_at=services.kept_until("recorded_at"),
+            expires_at=max(map(services.kept_until, ("recorded_at", "survey_text"))),
         )
         add(db, mark)
     return ServerResponse(status=204, erased=bool(found))
+
+
+def is_erased(db: Connection, handle: str) -> bool:
+    """Whether what was sent under ``handle`` was erased: nothing of it is kept any more."""
+    return one(db, ReportRow, id_hash=_mark(handle)) is not None
 
 
 def _mark(handle: str) -> str:
@@ -117,7 +121,12 @@ def _attributes(export: _Export) -> Iterator[_Attribute]:
                 yield from record.attributes
 
 
-def _key(request: ServerRequest) -> str:
+def idempotency_key(request: ServerRequest) -> str:
+    """Return the key of a request that nobody's name goes with.
+
+    Raises:
+        Refused: there is none.
+    """
     keys = request.all("idempotency-key")
     if len(keys) != 1 or not 1 <= len(keys[0]) <= _LONGEST_KEY:
         raise Refused("idempotency-key-missing")

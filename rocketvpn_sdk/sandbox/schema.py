@@ -10,7 +10,7 @@ from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.sandbox import tables
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0006"
+NEWEST = "0007"
 """The revision of ``tables``; ``tests/support/new_revision.py`` renews it with each migration."""
 _FIRST = "0001"
 """What a database holds that has ``orders.row_id``, yet no word of its revision: made before there were migrations."""

@@ -16,10 +16,12 @@ from typing import Any, Self
 import msgspec
 from sqlalchemy import URL
 
+from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import Clock, SystemClock
 from rocketvpn_sdk.errors import ConfigurationError
 from rocketvpn_sdk.files import write_private
 from rocketvpn_sdk.policy import Policy, bundled_policy
+from rocketvpn_sdk.sandbox import notices
 from rocketvpn_sdk.sandbox.accounts import find_order
 from rocketvpn_sdk.sandbox.app import build_app
 from rocketvpn_sdk.sandbox.certificates import CA_FILE, load_ca, server_context
@@ -28,6 +30,7 @@ from rocketvpn_sdk.sandbox.disclosures import record
 from rocketvpn_sdk.sandbox.faults import Faults
 from rocketvpn_sdk.sandbox.http_messages import RecordedRequest
 from rocketvpn_sdk.sandbox.listener import Listener, listen, uvicorn_config
+from rocketvpn_sdk.sandbox.lists import SignedList, target
 from rocketvpn_sdk.sandbox.mail import Outbox
 from rocketvpn_sdk.sandbox.middleware import SandboxMiddleware
 from rocketvpn_sdk.sandbox.relayed import LOOPBACK, Relayed, running_relay
@@ -38,7 +41,6 @@ from rocketvpn_sdk.sandbox.seeds import YEAR, add_order
 from rocketvpn_sdk.sandbox.services import ServerConfig, Services
 from rocketvpn_sdk.sandbox.settings import ServerSettings
 from rocketvpn_sdk.sandbox.tuf_repository import POLICY
-from rocketvpn_sdk.wire import OBLIVIOUS_TARGET
 
 HOST = "localhost"
 APP_ID = "org.example.vpn"
@@ -69,7 +71,7 @@ class Sandbox:
         self.relay_hosts = relay_hosts
         self.folder = Path(folder).absolute()
         self._front_proxy = front or Front()
-        self.policy = self._with_hosts(policy or bundled_policy())
+        self.policy = self._newest = self._with_hosts(policy or bundled_policy())
         self.mail = Outbox()
         self.faults = Faults(self._running)
         self.settings = ServerSettings()
@@ -164,7 +166,7 @@ class Sandbox:
 
     @property
     def client_file(self) -> Path:
-        """Settings for a client: ``server``, ``trust``, ``trusted_root``, ``hosts`` and ``app_id``, as TOML."""
+        """Settings for a client: ``server``, ``trust``, ``trusted_root``, host names and ``app_id``, as TOML."""
         return self.folder / "client.toml"
 
     @property
@@ -191,6 +193,11 @@ class Sandbox:
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Return everything the database holds, by table."""
         return self._running().database.rows()
+
+    @property
+    def survey_responses(self) -> list[str]:
+        """The answers to surveys that are held, each as it came."""
+        return [row["body"] for row in self.rows()["survey_responses"]]
 
     @property
     def reports(self) -> list[str]:
@@ -242,12 +249,29 @@ class Sandbox:
     def publish(self, policy: Policy) -> Policy:
         """Publish ``policy``, with this server as its operator, as the newest; the server itself goes by its own.
 
+        Each order with an e-mail address is told what it takes from users, as the policy promises (X2).
+
         Returns:
             The policy as it was published.
         """
-        published = self._with_hosts(policy)
+        before, published = self._newest, self._with_hosts(policy)
         self.publish_target(POLICY, published.canonical_json())
+        self._newest = published
+        self.mail.send_all(notices.policy_changed(self._running(), before, published))
         return published
+
+    def sign(self, value: SignedList) -> None:
+        """Publish a signed list, in place of the former one; each order with an address is told of a new notice.
+
+        Raises:
+            ValueError: a device could not read it.
+        """
+        services, (path, content) = self._running(), target(value)
+        before = services.repository.target(path)
+        self.publish_target(path, content)
+        if isinstance(value, wire.NoticeList):
+            new = notices.new_in(value, before)
+            self.mail.send_all(message for notice in new for message in notices.told(services, notice))
 
     def publish_target(self, path: str, content: bytes) -> None:
         """Publish a signed file at ``path`` (``folder/file``).
@@ -273,13 +297,14 @@ class Sandbox:
         ``relay`` and ``gateway`` are the addresses, of this machine, that each of them listens and calls on.
         """
         with running_relay(self.folder, self.local_url, (relay, gateway)) as running:
-            self.publish_target(OBLIVIOUS_TARGET, msgspec.json.encode(running.target))
+            self.publish_target(wire.OBLIVIOUS_TARGET, msgspec.json.encode(running.target))
             yield running
 
     # ------------------------------------------------------------ inside
 
     def _with_hosts(self, policy: Policy) -> Policy:
-        return policy.with_hosts("operator", (self.host,)).with_hosts("relay", self.relay_hosts)
+        ours = policy.with_hosts("operator", (self.host,)).with_hosts("partner", (self.host,))
+        return ours.with_hosts("relay", self.relay_hosts)
 
     def _running(self) -> Services:
         if self._services is None:
@@ -320,6 +345,7 @@ class Sandbox:
             "trusted_root": str(self.trusted_root),
             "hosts": [self.host],
             "relay_hosts": list(self.relay_hosts),
+            "partner_hosts": [self.host],
             "app_id": APP_ID,
         }
         # JSON's strings and lists of strings are TOML's, too.

@@ -295,6 +295,18 @@ class ReportRow(TableRow, frozen=True, kw_only=True):
     expires_at: Seconds
 
 
+@stored_in("survey_responses")
+class SurveyResponseRow(TableRow, frozen=True, kw_only=True):
+    """Answers to a survey; they belong to nobody that this database knows."""
+
+    id_hash: Annotated[Digest, KEY]  # of the idempotency key: the same response counts once
+    handle_hash: Annotated[Digest, INDEX]
+    survey: Name
+    body: str
+    received_on: date
+    expires_at: Seconds
+
+
 @stored_in("idempotency", with_device())
 class IdempotencyRow(OfDeviceIfAny, frozen=True, kw_only=True):
     """An idempotency key, deleted with what its answer is about: an order, a device, or a rights request."""

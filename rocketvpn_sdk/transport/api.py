@@ -23,7 +23,7 @@ from rocketvpn_sdk.transport.oblivious import ObliviousCalls
 from rocketvpn_sdk.transport.order_changes import OrderChanges
 from rocketvpn_sdk.transport.owner import Owner
 from rocketvpn_sdk.transport.receiving import Receiver
-from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned
+from rocketvpn_sdk.transport.requests import ApiCall, Signer, Unsigned, parse_server
 from rocketvpn_sdk.transport.retries import full_jitter, one_try
 from rocketvpn_sdk.transport.revoked import Revocation
 from rocketvpn_sdk.transport.sent import SentLedger
@@ -207,6 +207,26 @@ class Api:
             idempotency_key=idempotency_key,
         )
         value: T = self._answer(operation, self._exchange.send(call, owner.signer()), answer).value
+        return value
+
+    def call_nameless(self, operation: str, *, path: Mapping[str, str], server: str, answer: type[T]) -> T:
+        """Call an operation of identity ``none`` at another company: no body, and nobody says who asks.
+
+        Args:
+            operation: its id.
+            path: the parameters of the path.
+            server: the company's origin, one of the recipient's hosts.
+            answer: what to read the answer as.
+
+        Raises:
+            OperationUndeclared: the policy does not declare it, or not as one without a name.
+            RocketVPNError: whatever ``call`` raises.
+        """
+        declared = self.permit.policy.operations.get(operation)
+        if declared is not None and declared.identity != "none":
+            raise OperationUndeclared(operation=operation, problem="another company is not told who asks")
+        call = ApiCall(operation=operation, parameters=path, server=parse_server(server))
+        value: T = self._answer(operation, self._exchange.send(call, Unsigned()), answer).value
         return value
 
     def _try(self, call: ApiCall, answer: type[Any] | None, interactive: bool, held: PermitSnapshot) -> ApiAnswer[Any]:

@@ -50,12 +50,14 @@ class ObliviousRoute(msgspec.Struct, frozen=True):
 class SealedCall(SecretStruct, frozen=True, kw_only=True):
     """A call that is to go sealed."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("parts", "body")
+    __masked__: ClassVar[tuple[str, ...]] = ("path", "parts", "body")
 
     operation: str
     """What the operator gets."""
     through: str
     """The call to the relay."""
+    path: Mapping[str, str] = {}
+    """The parameters of the path of ``operation``."""
     parts: Sequence[Record]
     """What ``body`` carries, part by part; each is held against the policy."""
     body: bytes
@@ -77,14 +79,14 @@ class ObliviousCalls:
         self._exchange = exchange
         self._ledger = ledger
 
-    def judged(self, operation: str, parts: Iterable[Record]) -> list[Record]:
+    def judged(self, operation: str, parts: Iterable[Record], path: Mapping[str, str] = {}) -> list[Record]:
         """Return ``parts`` as they may go: each held against the policy, and minimised.
 
         Raises:
             OperationUndeclared, EgressBlocked, ValueRefused: one of them may not go.
         """
         held = self._exchange.permit.held()
-        return [record for record, _ in self._judge(operation, parts, held, {})]
+        return [record for record, _ in self._judge(operation, parts, held, path, {})]
 
     def require_allowed(self, *operations: str) -> None:
         """Check that each of ``operations`` may be made now, whatever it carries.
@@ -111,7 +113,7 @@ class ObliviousCalls:
             VaultError: it cannot be written down, and so does not go.
         """
         held = self._exchange.permit.held()
-        judged = self._judge(call.operation, call.parts, held, _headers(call.idempotency_key))
+        judged = self._judge(call.operation, call.parts, held, call.path, _headers(call.idempotency_key))
         if call.encode([record for record, _ in judged]) != call.body:
             raise EgressBlocked(operation=call.operation, rule="X2", reason=_CHANGED)
         approved = _together([each for _, each in judged])
@@ -130,7 +132,12 @@ class ObliviousCalls:
     # ---------------------------------------------------------------- inside
 
     def _judge(
-        self, operation: str, parts: Iterable[Record], held: PermitSnapshot, headers: Mapping[str, str]
+        self,
+        operation: str,
+        parts: Iterable[Record],
+        held: PermitSnapshot,
+        path: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> list[tuple[Record, guard.ApprovedRequest]]:
         declared = held.policies[-1].operations.get(operation)
         if declared is not None and declared.identity != "none":
@@ -144,6 +151,7 @@ class ObliviousCalls:
                 host=self._exchange.host,
                 members=flatten(operation, members),
                 carries=True,
+                parameters=path,
                 headers=headers,
             )
             approved = guard.check(held, outgoing, self._exchange.compiled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -10,11 +11,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from rocketvpn_sdk.errors import ReleaseRefused, UpdateRefused
-from rocketvpn_sdk.updates.rollout import place
 from rocketvpn_sdk.wire import Channel, ListedRelease, Manifest, Platform, ReleaseList
 
 T = TypeVar("T")
 _PARTS = re.compile(r"\d+|[A-Za-z]+")
+PLACES = 100
+"""How many places there are in a roll-out: the shares are in percent."""
 _NUMBERS = 4
 """How many numbers a version has at most; those that are missing are 0."""
 
@@ -82,6 +84,17 @@ def parse_manifest(content: bytes) -> Manifest:
         UpdateRefused: it is not such a list.
     """
     return _parsed(content, Manifest, "the signed list of files is not one that this version can read")
+
+
+def place(number: int, name: str) -> int:
+    """Return this device's place among a hundred, from 0, for what ``name`` names: other devices come first each time.
+
+    Args:
+        number: this device's random number.
+        name: a version, or the id of a survey or an offer.
+    """
+    shift = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+    return (number + shift) % PLACES
 
 
 def order(version: str) -> tuple[Any, ...]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 
 import msgspec
 
 from rocketvpn_sdk.permit import Permit
 from rocketvpn_sdk.transport.interfaces import Documents
+from rocketvpn_sdk.updates.releases import PLACES
 
 ROLLOUT = "rollout"
 """The name of the document that holds the number."""
-PLACES = 100
 _FIELD, _PURPOSE = "rollout_number", "software"
 
 
@@ -32,9 +31,3 @@ def rollout_number(documents: Documents, permit: Permit) -> int:
         # Another process may have drawn one at the same moment: the one that rests in the vault counts.
         held = documents.get(ROLLOUT, RolloutNumber)
     return PLACES - 1 if held is None else held.number
-
-
-def place(number: int, version: str) -> int:
-    """Return this device's place in the roll-out of ``version``, from 0: other devices come first each time."""
-    shift = int.from_bytes(hashlib.sha256(version.encode()).digest()[:8], "big")
-    return (number + shift) % PLACES

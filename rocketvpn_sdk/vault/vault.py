@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -252,13 +252,23 @@ class Vault(OneHolder):
             transaction.drop(*names)
 
     @contextmanager
-    def shredding(self) -> Iterator[Transaction]:
-        """Destroy keys in one transaction and rotate the root at once; where that cannot be done now, it is owed."""
+    def shredding(self, then: Callable[[], object] = lambda: None) -> Iterator[Transaction]:
+        """Destroy keys in one transaction and rotate the root at once; where that cannot be done now, it is owed.
+
+        Args:
+            then: called once the keys are destroyed, also where an interrupt ends the rotation, at the secret store's
+                prompt say: it forgets what is in memory.
+        """
         owed: str | None = None
-        with self._lock:
-            with self._keyed_store.write(durable=True) as transaction:
-                yield transaction
-                transaction.request_rotation(self.clock.time())
+        with ExitStack() as after, self._lock:
+            try:
+                with self._keyed_store.write(durable=True) as transaction:
+                    yield transaction
+                    transaction.request_rotation(self.clock.time())
+                    after.callback(then)  # before the commit: an interrupt just after it must not skip it
+            except Exception:
+                after.pop_all()  # nothing was destroyed
+                raise
             try:
                 self._keyed_store.rotate()
             except (SecretStoreError, VaultBusy, VaultFull, VaultReadOnly) as error:

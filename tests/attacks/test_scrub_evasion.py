@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from support.forms import form
 
 from rocketvpn_sdk.journal.minimise import cut
-from rocketvpn_sdk.journal.scrub import UNREADABLE, scrub
+from rocketvpn_sdk.journal.scrub import UNREADABLE, scrub, scrubber
 
 pytestmark = pytest.mark.clause("C2")
 
@@ -73,6 +75,50 @@ pytestmark = pytest.mark.clause("C2")
         ("file:///home/lena", "lena"),
         ("/mnt/c/Users/Lena Fischer/x", "Fischer"),
         ("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw", "MC4CAQ"),
+        ("['openvpn', '--password', 'hunter2']", "hunter2"),
+        ('["openvpn","--auth-token","Zx-9kQ77"]', "Zx-9kQ77"),
+        ("('--password', 'hunter2')", "hunter2"),
+        ("args=['sshpass', '-p', 'hunter2', 'ssh']", "hunter2"),
+        ("false --password hunter2x", "hunter2x"),
+        ("password\thunter2", "hunter2"),
+        ("password:\n  hunter2", "hunter2"),
+        ("password%3Dhunter2", "hunter2"),
+        ("password%253Dhunter2", "hunter2"),
+        ("password&#61;hunter2", "hunter2"),
+        ("{&quot;password&quot;:&quot;hunter2&quot;}", "hunter2"),
+        ("password\\u003dhunter2", "hunter2"),
+        ("name='password', value='hunter2'", "hunter2"),
+        ("Password(value='hunter2')", "hunter2"),
+        ('password: Some("hunter2")', "hunter2"),
+        ("PGPASSWORD=hunter2", "hunter2"),
+        ("203%2E0%2E113%2E9", "113"),
+        ("lena%2540post.example", "lena"),
+        ("x:bGVuYS5maXNjaGVyQHBvc3Q=:y", "bGVuYS5maXNjaGVy"),
+        ("203.0.113\u2060.9", "113"),
+        ("203.0.113\U000e0020.9", "113"),
+        ("user\u00a0=\u2003lena", "lena"),
+        ("password\u3164=hunter2", "hunter2"),
+        ("Ｐasswort：hunter2", "hunter2"),
+        ("{@A.PY", "@A"),
+        ("*@A.ZIP", "@A"),
+        ("C:\\Benutzer\\lena\\x", "lena"),
+        ("/Пользователи/лена/x", "лена"),
+        ("密码：hunter2", "hunter2"),
+        ("password=[ip]hunter2", "hunter2"),
+        ("password=[secret]hunter2", "hunter2"),
+        ("password=<hidden>hunter2", "hunter2"),
+        ("password=nullhunter2", "hunter2"),
+        ("user=uid=lena", "lena"),
+        ("password=%hunter2", "hunter2"),
+        ("password=$hunter2", "hunter2"),
+        ("password={hunter2}", "hunter2"),
+        ("password=[hunter2]", "hunter2"),
+        ("password=(hunter2)", "hunter2"),
+        ("user=MARIA_LIND", "MARIA"),
+        ("host=NAS_LENA", "LENA"),
+        ("%C4%B0 password%3Dhunter2", "hunter2"),
+        ("%EF%BC%92%EF%BC%90%EF%BC%93.0.113.9 up", "113"),
+        ("203.0.113%E2%80%8B.9 up", "113"),
         ("version 1.2.3.4 203.0.113.9", "203.0.113"),
         ("commit 3f2a91bc key 0123456789abcdef0123456789abcdef01", "0123456789abcdef"),
     ],
@@ -135,6 +181,27 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "unicode": lambda n: "я." * (n // 2),
     "escape codes": lambda n: "\x1b[" * (n // 2),
     "newlines": lambda n: "\n" * n,
+    "states": lambda n: "cookie: none " * (n // 13),
+    "names without values": lambda n: "user=" * (n // 5),
+    "placeholders": lambda n: "password=[ip]" * (n // 13),
+    "placeholders between": lambda n: "user: [user], " * (n // 14),
+    "options": lambda n: "--token " * (n // 8),
+    "short options": lambda n: "curl -u " * (n // 8),
+    "wrappers": lambda n: "user: Some(Some(" * (n // 16),
+    "pipes": lambda n: "echo a " * (n // 7),
+    "netsh": lambda n: "netsh wlan name " * (n // 16),
+    "logins": lambda n: "login ok " * (n // 9),
+    "certificates": lambda n: "CN=a, O=" * (n // 8),
+    "groups of four": lambda n: "1234 " * (n // 5),
+    "groups of hex": lambda n: "8c2f6e10 " * (n // 9),
+    "owners": lambda n: "a’s iPhone-" * (n // 11),
+    "clients": lambda n: "a/1.1.1.1" * (n // 9),
+    "entities": lambda n: "&quot;" * (n // 6),
+    "escaped letters": lambda n: "\\u0041" * (n // 6),
+    "escapes in escapes": lambda n: "%25" * (n // 3),
+    "special mailboxes": lambda n: "{" * n + "@",
+    "passwort": lambda n: "Пароль: " * (n // 8),
+    "lists": lambda n: "'password', " * (n // 12),
 }
 
 
@@ -163,6 +230,45 @@ def test_hostile_text_costs_linear_time() -> None:
     lines = "".join(json.dumps([name, make(LONG) + MARKS]) + "\n" for name, make in HOSTILE.items())
     done = subprocess.run([sys.executable, "-c", SCRUB], input=lines, capture_output=True, check=False, text=True)
     assert done.stdout.splitlines() == [f"{name} True" for name in HOSTILE]
+
+
+class Counted:
+    """An expression that counts what is asked of it, and how much text it takes."""
+
+    def __init__(self, expression: re.Pattern[str], work: list[int]) -> None:
+        self.groups, self._expression, self._work = expression.groups, expression, work
+
+    def match(self, text: str, place: int) -> re.Match[str] | None:
+        match = self._expression.match(text, place)
+        self._work[0] += 1 + (len(match[0]) if match else 0)
+        return match
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        for match in self._expression.finditer(text):
+            self._work[0] += 1 + len(match[0])
+            yield match
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_makes_no_more_matches_than_it_is_long(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text twice as long may be matched twice as often, and twice as much of it: never four times."""
+    work = [0]
+    search = scrubber._search
+
+    def counted(number: int, key: str = "") -> scrubber._Search:
+        found = search(number, key)
+        return found._replace(expression=Counted(found.expression, work))
+
+    monkeypatch.setattr(scrubber, "_search", counted)
+    monkeypatch.setattr(scrubber, "_searches", cache(scrubber._searches.__wrapped__))
+    monkeypatch.setattr(scrubber, "_unnamed", cache(scrubber._unnamed.__wrapped__))
+    spent = []
+    for length in (2_000, 4_000, 8_000):
+        work[0] = 0
+        assert scrub(HOSTILE[name](length) + MARKS) != UNREADABLE
+        spent.append(work[0])
+    assert spent[1] <= 2.5 * spent[0] + 500
+    assert spent[2] <= 2.5 * spent[1] + 500
 
 
 @pytest.mark.parametrize("name", HOSTILE)

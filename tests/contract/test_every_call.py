@@ -14,6 +14,7 @@ import pytest
 from openapi_core.exceptions import OpenAPIError
 from support.codes import other_than
 from support.contract import Contract
+from support.offering import OFFER, offered_by
 from support.policies import edited
 from support.releases import publish
 from support.world import World, tunnel_key
@@ -36,6 +37,7 @@ from rocketvpn_sdk.sandbox import RecordedRequest, Sandbox
 from rocketvpn_sdk.transport import OWN_OPERATIONS
 from rocketvpn_sdk.transport.connections import Connections, HttpReply
 
+SEALED = ("diagnostics.", "surveys.")
 PURPOSE = "improvement"
 
 
@@ -131,6 +133,11 @@ def test_a_life_keeps_to_the_contract(world: World, judged: Judged) -> None:
         rocket.consent.withdraw(PURPOSE)
         rocket.consent.deny(rocket.consent.notice(PURPOSE))
         assert rocket.consent.deliver() == 0
+        world.sandbox.sign(offered_by(world.sandbox))
+        for recipient in (None, "partner"):
+            rocket.consent.grant(rocket.consent.notice("cross_service", recipient=recipient))
+        assert [offer.id for offer in rocket.offers.available()] == [OFFER.id]
+        assert rocket.offers.take(OFFER.id).link
         assert rocket.rights.view().server_answered
         assert rocket.rights.disclosures() == ()
         with pytest.raises(RequestRefused):
@@ -152,8 +159,8 @@ def test_a_life_keeps_to_the_contract(world: World, judged: Judged) -> None:
         assert rocket.rights.delete(rocket.rights.plan_delete("account")).server.state == "confirmed"
     guardian_letters(world, judged)
     without_a_device(world, judged)
-    unseen = {name for name in OWN_OPERATIONS - judged.seen if not name.startswith("diagnostics.")}
-    assert unseen == {"consents.read"}, "the SDK reads no consent back; reports go through a relay: test_diagnostics"
+    unseen = {name for name in OWN_OPERATIONS - judged.seen if not name.startswith(SEALED)}
+    assert unseen == {"consents.read"}, "the SDK reads no consent back; what is sealed goes through a relay"
     assert "tunnel.register" in judged.seen
     assert 404 in judged.statuses, "another device that there is not"
 

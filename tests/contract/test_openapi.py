@@ -87,6 +87,8 @@ def test_the_doors_without_a_token_are_those_that_must_be() -> None:
         "/v1/erasures",
         "/v1/logs",
         "/v1/logs/erasures",
+        "/v1/surveys/{survey_id}/responses",
+        "/v1/offers/{offer_id}",
         "/tuf/metadata/{file}",
         "/tuf/targets/{folder}/{file}",
         "/releases/{platform}/{app_version}/{file}",

@@ -57,7 +57,7 @@ def test_a_consent_from_notice_to_receipt(adult: CommandLine, sandbox: Sandbox, 
     assert (done.document["state"], done.document["server"]) == ("granted", "told")
     assert done.document["notice"]["policy_version"] == NEWEST
     assert "proof" not in done.document["notice"]
-    assert said(adult) == {"improvement": "granted"}
+    assert said(adult) == {"improvement": "granted", "surveys": "unset", "cross_service": "unset"}
     listed = adult.run("consent", "receipts").out
     (receipt,) = adult.json("consent", "receipts", "--output", str(tmp_path / "kept")).document["receipts"]
     (file,) = (tmp_path / "kept").iterdir()

@@ -38,6 +38,14 @@ def text(version: int, *edits: tuple[str, str, str, str]) -> str:
     return found
 
 
+def at_localhost() -> Policy:
+    """Return the bundled policy with the sandbox in the place of everybody."""
+    policy = bundled_policy()
+    for recipient in ("operator", "relay", "partner"):
+        policy = policy.with_hosts(recipient, ("localhost",))
+    return policy
+
+
 class Running:
     """A sandbox in a process of its own, and the documents that it prints."""
 
@@ -103,7 +111,7 @@ def rocket(tmp_path: Path, running: Running, clock: FakeClock) -> Iterator[Rocke
         "org.example.vpn",
         trust=Path(ready["trust"]),
         trusted_root=tmp_path / "server" / "tuf" / "root.json",
-        policy=bundled_policy().with_hosts("operator", ("localhost",)).with_hosts("relay", ("localhost",)),
+        policy=at_localhost(),
         events=[SessionConnected],
         data_dir=tmp_path / "device",
         secrets=MemorySecrets(),

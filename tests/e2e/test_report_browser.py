@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from support.browser import Watched, browser
+from support.noticing import BREACH, told
 from support.report_sample import report
 from support.world import World
 
@@ -31,7 +32,8 @@ OUTSIDE = """[...document.querySelectorAll("svg text, svg rect")]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("report")
     with running_sandbox(folder / "server") as sandbox:
-        return report(World(sandbox, folder / "vault"))
+        made = report(World(sandbox, folder / "vault"))
+    return msgspec.structs.replace(made, notices=told(BREACH))
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,19 @@ def written(report: Report, folder: Path) -> Path:
     path = folder / "report.html"
     path.write_text(report.to_html(), "utf-8")
     return path
+
+
+@pytest.mark.clause("X2", "T2")
+def test_a_notice_is_the_first_thing_on_the_page(running: Browser, file: Path) -> None:
+    page = Watched(running, file, viewport={"width": 1100, "height": 800}).page
+    first = page.locator("main section").first
+    assert first.get_attribute("class") == "notice"
+    assert first.locator("h2").inner_text() == f"A breach of security: {BREACH.title['en']}"
+    assert f"What you can do: {BREACH.do['en']}" in first.inner_text()
+    assert first.locator("span[lang=en]").count() == 3
+    box = first.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 800  # nobody has to scroll to it
 
 
 @pytest.mark.clause("A1", "P1")

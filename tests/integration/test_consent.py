@@ -22,7 +22,7 @@ from rocketvpn_sdk.errors import (
     PurposeUnused,
 )
 from rocketvpn_sdk.policy import parse_policy
-from rocketvpn_sdk.testing import FakeClock
+from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.wire import HeldConsent
 
@@ -96,6 +96,44 @@ def test_a_withdrawal_that_is_interrupted_when_it_is_written_counts_at_once(rock
     assert "improvement" not in recorded(rocket)
 
 
+class AtThePrompt(MemorySecrets):
+    """A secret store whose user presses Ctrl-C when it is asked to keep the next key."""
+
+    armed = False
+
+    def set(self, name: str, value: bytes) -> None:
+        if self.armed:
+            raise KeyboardInterrupt
+        super().set(name, value)
+
+
+ENDING = {
+    "withdraw": lambda rocket: rocket.consent.withdraw("improvement"),
+    "delete": lambda rocket: rocket.rights.delete(rocket.rights.plan_delete("logs")),
+    "under age": lambda rocket: rocket.consent.declare_age(adult=False),
+}
+
+
+@pytest.mark.clause("R1")
+@pytest.mark.parametrize("act", ENDING)
+def test_attack_ctrl_c_at_the_keyring_s_prompt_keeps_nothing_in_memory(world: World, act: str) -> None:
+    """The keys are destroyed by then: what a buffer still holds of the same must go as well."""
+    secrets = AtThePrompt()
+    config = world.config(secrets=secrets, events=[Crashed, SessionConnected])
+    with RocketVPN.open(config) as rocket:
+        rocket.consent.declare_age(adult=True)
+        agree(rocket)
+        rocket.journal.record(Crashed(failure="timeout"))
+        assert rocket.journal.unsealed == 1
+        secrets.armed = True
+        with pytest.raises(KeyboardInterrupt):
+            ENDING[act](rocket)
+        assert rocket.journal.unsealed == 0
+        secrets.armed = False
+        rocket.journal.flush()
+        assert "improvement" not in [entry.purpose for entry in rocket.journal.read()]
+
+
 @pytest.mark.clause("U3")
 def test_nothing_is_recorded_before_the_consent_and_nothing_is_left_after_the_withdrawal(
     world: World, rocket: RocketVPN
@@ -155,10 +193,11 @@ def test_the_privacy_signal_goes_with_every_request_until_the_user_agrees_otherw
 
 @pytest.mark.clause("U6", "U7")
 def test_what_the_policy_uses_nothing_for_cannot_be_agreed_to(world: World, rocket: RocketVPN) -> None:
-    with pytest.raises(PurposeUnused, match=r"\(U6\): nothing is used for it now"):
-        rocket.consent.notice("cross_service")
+    with pytest.raises(PurposeUnused, match=r"\(U5\): nothing is used for it now"):
+        rocket.consent.notice("surveys", recipient="partner")
     listed = [(part.purpose, part.recipient) for part in rocket.consent.status().purposes]
-    assert listed == [("improvement", None), ("improvement", "relay"), ("rights", "relay")]
+    third = [("improvement", "relay"), ("surveys", "relay"), ("cross_service", "partner"), ("rights", "relay")]
+    assert listed == [("improvement", None), ("surveys", None), ("cross_service", None), *third]
     for purpose, recipient in listed:  # what is listed can be asked about
         assert rocket.consent.notice(purpose, recipient=recipient).fields
     rocket.device.order()

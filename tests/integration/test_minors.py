@@ -12,9 +12,12 @@ import msgspec
 import pytest
 from support.app_events import Crashed, SessionConnected
 from support.codes import other_than
+from support.noticing import NOTICE_NOWHERE
+from support.offering import OFFER
 from support.policies import NEWEST, renumbered
 from support.releases import made_up
 from support.reporting import prepared_nowhere
+from support.surveying import ANSWERS, SURVEY
 from support.walking import UnknownParameter, Values, calls_of, heard, somewhere, walk
 from support.world import World, bytes_of, tunnel_key
 
@@ -325,6 +328,7 @@ def test_attack_a_code_for_another_version_of_the_policy(world: World, minor: Ro
     code = ask(world, minor)
     text = renumbered(NEWEST + 1)
     newer = parse_policy(text).with_hosts("operator", ("localhost",)).with_hosts("relay", ("localhost",))
+    newer = newer.with_hosts("partner", ("localhost",))
     minor._components.versions.offer(newer)
     with pytest.raises(GuardianError, match=f"version {NEWEST} of the policy, and version {NEWEST + 1} is there now"):
         minor.consent.confirm_guardian(code)
@@ -449,6 +453,10 @@ def values(world: World, folder: Path, *, said: bool) -> Values:
         "policy.accept.notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": lambda rocket: [item.id for item in rocket.queue.items()] or ["none"],
         "release": lambda _: [made_up()],
+        "survey_id": lambda _: ["no-such", SURVEY.id],
+        "answers": lambda _: [ANSWERS],
+        "offer_id": lambda _: ["no-such", OFFER.id],
+        "policy.acknowledge.notice": lambda _: [NOTICE_NOWHERE],
         "report": lambda _: [prepared_nowhere()],
         "path": somewhere(folder),
         "folder": somewhere(folder),

@@ -12,8 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 from support.app_events import SessionConnected
+from support.noticing import NOTICE_NOWHERE
+from support.offering import OFFER
 from support.releases import made_up
 from support.reporting import prepared_nowhere
+from support.surveying import ANSWERS, SURVEY
 from support.walking import LAST, Values, _keywords, calls_of, heard, somewhere
 from support.world import World, tunnel_key
 
@@ -129,6 +132,10 @@ def values(folder: Path) -> Values:
         "notice": lambda rocket: [notice] if (notice := rocket.policy.notice()) else [],
         "request_id": waiting,
         "release": lambda _: [made_up()],
+        "survey_id": lambda _: [SURVEY.id],
+        "answers": lambda _: [ANSWERS],
+        "offer_id": lambda _: [OFFER.id],
+        "policy.acknowledge.notice": lambda _: [NOTICE_NOWHERE],
         "report": lambda _: [prepared_nowhere()],
         "path": somewhere(folder),
         "folder": somewhere(folder),
@@ -159,6 +166,7 @@ def test_no_public_call_takes_longer_than_its_time(
     fails = {name for name, problem in walked.items() if problem == unreachable}
     assert fails == {  # (``device.unbind`` comes after a deletion, and is not bound any more)
         "ask_server",
+        *("surveys.available", "surveys.decline", "offers.available", "offers.hide", "offers.take"),
         "call",
         "consent.request_guardian",
         "device.list",

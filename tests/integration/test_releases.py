@@ -31,7 +31,7 @@ from rocketvpn_sdk.sandbox import RecordedRequest
 from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.testing.sandbox import running_sandbox
 from rocketvpn_sdk.updates import ROLLOUT, RolloutNumber
-from rocketvpn_sdk.updates.rollout import place
+from rocketvpn_sdk.updates.releases import place
 
 pytestmark = [pytest.mark.clause("U4"), pytest.mark.usefixtures("no_pauses")]
 

@@ -39,7 +39,7 @@ def schema() -> dict[str, object]:
 @pytest.mark.clause("A1", "U7")
 def test_consents_come_with_everything_that_was_decided(rocket: RocketVPN) -> None:
     stories = {story.purpose: story for story in rocket.rights.view().consents if story.recipient is None}
-    assert {"improvement", "surveys"} == set(stories)
+    assert {"improvement", "surveys", "cross_service"} == set(stories)
     assert stories["improvement"].effective
     assert [step.state for step in stories["improvement"].history] == ["granted"]
     surveys = stories["surveys"]
@@ -56,7 +56,9 @@ def test_what_ended_a_consent_is_named(world: World) -> None:
         rocket.consent.declare_age(adult=True)
         rocket.consent.grant(rocket.consent.notice("surveys"))
         rocket.consent.declare_age(adult=False)
-        (story,) = [story for story in rocket.rights.view().consents if story.purpose == "surveys"]
+        (story,) = [
+            story for story in rocket.rights.view().consents if (story.purpose, story.recipient) == ("surveys", None)
+        ]
     assert [(step.state, step.by) for step in story.history] == [("granted", "user"), ("unset", "user")]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from babel.messages import Catalog, mofile
+from support.noticing import notice, told
 from support.report_sample import lived_in, report
 from support.world import World
 
@@ -55,7 +56,8 @@ def made(_shared_sandbox, tmp_path_factory: pytest.TempPathFactory) -> Report:
 
 @pytest.mark.clause("A1", "T1")
 def test_attack_html_in_what_is_held_becomes_text(made: Report) -> None:
-    evil = [f"{EVIL}{number}" for number in range(8)]
+    evil = [f"{EVIL}{number}" for number in range(11)]
+    texts = [{"en": each} for each in evil[8:]]
     held = msgspec.structs.replace(made.there[0], value=evil[0], sentence=evil[1], purposes=(evil[2],), field=evil[3])
     entry = msgspec.structs.replace(made.log_samples[0], event=evil[4], fields={evil[5]: evil[6]})
     attacked = msgspec.structs.replace(
@@ -65,6 +67,7 @@ def test_attack_html_in_what_is_held_becomes_text(made: Report) -> None:
         log_samples=(entry,),
         contact=f"javascript:{EVIL}",
         caveats=(evil[7],),
+        notices=told(notice(title=texts[0], what=texts[1], do=texts[2])),
         language='en"><script>',
     )
     page = attacked.to_html()

@@ -85,6 +85,16 @@ DOCUMENTS: dict[str, dict[str, str]] = {
         "until": "=up to which record reports went, so that none goes twice",
         "taken": "=how many records of that very time were reported",
     },
+    "surveys": {
+        "number": "survey_record",
+        "answered": "survey_record",
+        "declined": "survey_record",
+    },
+    "offers": dict.fromkeys(("number", "settled"), "offer_record"),
+    "operator-notices": {
+        "listed": "=the operator's signed notices, the same for everybody",
+        "shown": "notice_record",
+    },
     "clock": {
         **dict.fromkeys(("highest", "saved_at", "leap_to", "leap_ran", "proven"), "clock_mark"),
         **dict.fromkeys(("vouched", "said", "word", "lead", "served", "booted_for"), "clock_mark"),
@@ -134,6 +144,10 @@ COLUMNS: dict[str, dict[str, str]] = {
     "reports": dict.fromkeys(
         ("id_hash", "handle_hash", "body", "received_on", "expires_at"),
         "=reports of how apps ran, for 30 days; nobody knows whose they are, so that no view can show them",
+    ),
+    "survey_responses": dict.fromkeys(
+        ("id_hash", "handle_hash", "survey", "body", "received_on", "expires_at"),
+        "=answers to surveys, for 90 days; nobody knows whose they are, so that no view can show them",
     ),
     "payments": {
         "invoice": "payment_record",
@@ -404,7 +418,7 @@ def test_the_tables_above_name_every_document_and_column_there_is(truth: Truth) 
     found = {table.name: {column.name for column in table.columns} for table in metadata.sorted_tables}
     assert found == {table: set(columns) for table, columns in COLUMNS.items()}, "say what the new column is"
     # Not there when this user's report was made; test_a_newer_version_... and others make them.
-    absent = {"journal", "pending_binding", "reports"}
+    absent = {"journal", "offers", "operator-notices", "pending_binding", "reports", "surveys"}
     names = {re.sub(r"^(consent|policy|queue)/.*", r"\1/*", name) for name in truth.documents}
     assert names | absent == set(DOCUMENTS)
 

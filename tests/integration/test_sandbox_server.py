@@ -78,6 +78,7 @@ def test_its_folder_is_private_and_says_how_to_reach_it(sandbox: Sandbox) -> Non
         "trusted_root": str(sandbox.trusted_root),
         "hosts": ["localhost"],
         "relay_hosts": ["localhost"],
+        "partner_hosts": ["localhost"],
         "app_id": "org.example.vpn",
     }
     assert stat.S_IMODE(sandbox.folder.stat().st_mode) == 0o700

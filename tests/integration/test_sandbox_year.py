@@ -15,6 +15,7 @@ from support.dpop_client import Peer
 from support.forms import form
 from support.operations import REPORT
 from support.server_rows import all_rows
+from support.surveying import SURVEY, listed
 
 from rocketvpn_sdk.policy import bundled_policy
 from rocketvpn_sdk.sandbox import Sandbox
@@ -42,6 +43,7 @@ LIVES: dict[str, tuple[int | None, str, str | None]] = {
     "auth_codes": (MINUTE, "1 minute", None),
     "code_budgets": (7 * DAY, "7 days", None),
     "reports": (30 * DAY, "30 days", "recorded_at"),
+    "survey_responses": (90 * DAY, "90 days", "survey_text"),
     "proofs": (2 * MINUTE, "2 minutes", None),
     "access_tokens": (15 * MINUTE, "15 minutes", None),
     "tunnels": (7 * DAY, "7 days", "tunnel_address"),
@@ -112,6 +114,7 @@ class House:
     def __init__(self, sandbox: Sandbox, clock: FakeClock, devices: int) -> None:
         self.sandbox, self.clock = sandbox, clock
         self.address = f"{uuid.uuid4().hex}@example.org"
+        sandbox.sign(listed())
         self.order = sandbox.order(limit=4, email=self.address)
         self.devices = [self.new().bind(self.order) for _ in range(devices)]
         self.ticket = ""
@@ -132,6 +135,9 @@ class House:
         device.access_token = device.refresh().json()["access_token"]
         key = {"Idempotency-Key": f'"{uuid.uuid4()}"'}
         assert device.http.post("/v1/logs", json=REPORT, headers=key).status_code == 200
+        answers = {"erasure_handle": uuid.uuid4().hex, "answers": [{"question": "stars", "rating": 4}]}
+        path = f"/v1/surveys/{SURVEY.id}/responses"
+        assert device.http.post(path, json=answers, headers=key).status_code == 200
         assert device.call("GET", "/v1/data").status_code == 200
         acts = (
             self._tunnel, self._consent, self._step_up, self._guardian, self._ticket, self._ask, self._correct,

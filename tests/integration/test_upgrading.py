@@ -25,7 +25,7 @@ SHIPPED = {
     3: "407ca9e4df693f5d45e9fdd2eda1db38ac42097ff30498bc91947d6120e1a1ab",
     4: "6ac1c6b9b5be38ca074dfb24951777857fbaa465ce3e98074e7aa9b0641cfc5d",
     5: "7c8f0c5b8247d474d51e40d7aa95b96a615d67149bdc37570f57eee785e129fd",
-    6: "73716f8e6af10c13fd0e2fb2d229fb3b3207694b57f9e70dac1c886df9cf3304",
+    6: "854f924fa87cead4f5f5d5a9814a651b04bc2d348558062e68d64943cb4ea709",
 }
 """``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
 
@@ -33,15 +33,26 @@ Never change a line: whoever has that version takes no other text for it. A chan
 a line, and puts the text that was and a client of it into tests/data (``make_client``), before the change. On the
 branch that adds a line it still follows the text.
 """
+_ASKED = {"surveys", "surveys/relay", "cross_service", "cross_service/partner"}
 TAKEN: dict[int, tuple[str, frozenset[str]]] = {
-    5: ("nothing", frozenset()),
+    5: (
+        "`call_added`: offers.take, surveys.answer, surveys.relay;"
+        " `field_added`: offer_id, offer_record, partner_address, survey_choice, survey_id, survey_question,"
+        " survey_rating, survey_record, survey_text;"
+        " `purpose_added`: app_version, platform, relay_address, sealed_message; `recipient_added`: partner;"
+        " `sent_anew`: surveys.answer",
+        frozenset(_ASKED),
+    ),
     **dict.fromkeys(
         (1, 2, 3, 4),
         (
-            "`call_added`: diagnostics.erase, diagnostics.relay, diagnostics.relay_erasure, diagnostics.send;"
-            " `field_added`: relay_address, sealed_message; `recipient_added`: relay;"
-            " `sent_anew`: diagnostics.erase, diagnostics.send",
-            frozenset({"improvement", "improvement/relay", "rights/relay"}),
+            "`call_added`: diagnostics.erase, diagnostics.relay, diagnostics.relay_erasure, diagnostics.send,"
+            " offers.take, surveys.answer, surveys.relay;"
+            " `field_added`: offer_id, offer_record, partner_address, relay_address, sealed_message, survey_choice,"
+            " survey_id, survey_question, survey_rating, survey_record, survey_text;"
+            " `purpose_added`: app_version, platform; `recipient_added`: partner, relay;"
+            " `sent_anew`: diagnostics.erase, diagnostics.send, surveys.answer",
+            frozenset({"improvement", "improvement/relay", "rights/relay", *_ASKED}),
         ),
     ),
 }
@@ -148,8 +159,8 @@ def test_an_earlier_client_is_opened_used_and_deleted(made_by: Path, oldest: boo
                 if part.recipient is None
             }
             assert states["improvement"] == ("granted", True)
-            # What version 1 let users agree to, and later ones use nothing for.
-            assert states.get("cross_service") == (("granted", True) if made["policy"] == 1 else None)
+            # What version 1 let users agree to, versions 2 to 5 used nothing for, and version 6 asks about again.
+            assert states["cross_service"] == (("granted", True) if made["policy"] == 1 else ("unset", False))
             assert states["surveys"] == ("withdrawn", False)
             told = [row for row in world.sandbox.rows()["consents"] if row["device_id"] == device(rocket)]
             there = {row["purpose"]: row["state"] for row in told}

@@ -12,8 +12,11 @@ from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import RocketVPNError
 from rocketvpn_sdk.events import Notification
 from support.app_events import Crashed, SessionConnected
+from support.noticing import NOTICE_NOWHERE
+from support.offering import OFFER, offered_by
 from support.releases import made_up, publish
 from support.reporting import prepared_nowhere
+from support.surveying import ANSWERS, SURVEY, listed
 from support.walking import Values, heard, somewhere
 from support.world import World, tunnel_key
 
@@ -29,6 +32,8 @@ def values(world: World, folder: Path) -> Values:
 
     if not world.sandbox.releases.listed().channels:
         publish(world.sandbox, "1.1", b"a release")
+        world.sandbox.sign(listed())
+        world.sandbox.sign(offered_by(world.sandbox))
 
     def offered(rocket: RocketVPN) -> list[Any]:
         with suppress(RocketVPNError):
@@ -80,6 +85,10 @@ def values(world: World, folder: Path) -> Values:
         "policy.accept.notice": lambda _: [],
         "release": lambda rocket: [made_up(), *offered(rocket)],
         "report": lambda _: [prepared_nowhere()],
+        "survey_id": lambda _: ["no-such", SURVEY.id],
+        "answers": lambda _: [ANSWERS, {"speed": 7}],
+        "offer_id": lambda _: ["no-such", OFFER.id],
+        "policy.acknowledge.notice": lambda rocket: rocket.policy.notices() or [NOTICE_NOWHERE],
         "updates.download.folder": lambda _: [folder],
         "path": somewhere(folder),
         "folder": somewhere(folder),

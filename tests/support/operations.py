@@ -71,6 +71,10 @@ BODIES: dict[tuple[str, str], Callable[[Names], Any]] = {
     ("POST", "/v1/recovery-codes"): lambda names: {"fingerprint": uuid.uuid4().hex * 2},
     ("POST", "/v1/logs"): lambda names: REPORT,
     ("POST", "/v1/logs/erasures"): lambda names: {"erasure_handle": uuid.uuid4().hex},
+    ("POST", "/v1/surveys/{survey_id}/responses"): lambda names: {
+        "erasure_handle": uuid.uuid4().hex,
+        "answers": [{"question": "speed", "choice": "fast"}],
+    },
     ("POST", "/v1/erasures"): lambda names: {"ticket": "A" * 40},
     ("PUT", "/v1/consents/{purpose}"): lambda names: {
         "record_id": str(uuid.uuid4()),

@@ -62,16 +62,18 @@ sentence.en = "Tell how the service is used."
 """
 
 
+_SEALED = ("diagnostics.send", "diagnostics.relay", "diagnostics.erase", "diagnostics.relay_erasure")
+_ASKED = ("surveys.answer", "surveys.relay", "offers.take")
+_SURVEYS = ("survey_id", "survey_question", "survey_choice", "survey_rating", "survey_text", "survey_record")
+_OFFERS = ("offer_id", "partner_address", "offer_record")
+
+
 def without_reports(text: str) -> str:
-    """Return a policy's text without the reports that go through a relay: nothing carries what a test changes then."""
-    parts = [
-        ("recipient", "relay"),
-        ("feature", "diagnostics"),
-        ("field", "sealed_message"),
-        ("field", "relay_address"),
-    ]
-    calls = ("diagnostics.send", "diagnostics.relay", "diagnostics.erase", "diagnostics.relay_erasure")
-    for table, part in (*parts, *(("operation", call) for call in calls)):
+    """Return a policy's text without what goes without a name: nothing carries what a test changes then."""
+    parts = [("recipient", each) for each in ("relay", "partner")]
+    parts += [("feature", each) for each in ("diagnostics", "surveys", "offers")]
+    parts += [("field", each) for each in ("sealed_message", "relay_address", *_SURVEYS, *_OFFERS)]
+    for table, part in (*parts, *(("operation", call) for call in (*_SEALED, *_ASKED))):
         begin, end = span(text, table, part)
         text = text[:begin] + text[end:]
     return text

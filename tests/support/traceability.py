@@ -68,7 +68,13 @@ WHAT: dict[str, Clause] = {
     "C2": Clause(
         "Only declared fields are recorded, minimised first; cookies are refused, the public address is never looked "
         "up, addresses in text are cut or taken out.",
-        ("journal/minimise.py", "journal/scrub.py", "policy/catalogue.py", "policy/decide.py", "transport/guard.py"),
+        (
+            "journal/minimise.py",
+            "journal/scrub/table.py",
+            "policy/catalogue.py",
+            "policy/decide.py",
+            "transport/guard.py",
+        ),
     ),
     "C3": Clause(
         "An e-mail address and a language are optional, correctable, and kept by the server alone.",
@@ -110,14 +116,32 @@ WHAT: dict[str, Clause] = {
         ),
     ),
     "U5": Clause(
-        "The purpose `surveys` does nothing without a consent that lives, and such a consent can be given only where "
-        "something is used for it.",
-        ("policy/rocketvpn.toml", "policy/decide.py", "policy/in_use.py"),
+        "Every device fetches the same signed list of surveys, and decides by itself which are for it; they are shown "
+        "to who agreed. Answers are seen before they go, go sealed through a relay with a random number of their own, "
+        "and can be taken back; a withdrawal destroys what is remembered and has what was sent erased.",
+        (
+            "groups/surveys.py",
+            "policy/in_use.py",
+            "surveys/answers.py",
+            "audience.py",
+            "consent/responses.py",
+            "diagnostics/delivery.py",
+            "signed_files/lists.py",
+            "sandbox/surveys.py",
+        ),
     ),
     "U6": Clause(
-        "The purpose `cross_service` does nothing without a consent that lives, and until then `Sec-GPC: 1` goes with "
-        "every request; such a consent can be given only where something is used for it.",
-        ("policy/rocketvpn.toml", "policy/decide.py", "policy/in_use.py", "transport/exchange.py"),
+        "Without a consent to `cross_service`, `Sec-GPC: 1` goes with every request. With it, offers of other services "
+        "are chosen on the device from a signed list that everybody fetches; taking one is a call to its company, "
+        "which has a consent of its own and is not told who asks.",
+        (
+            "policy/rocketvpn.toml",
+            "policy/decide.py",
+            "groups/offers.py",
+            "audience.py",
+            "consent/offers.py",
+            "transport/exchange.py",
+        ),
     ),
     "U7": Clause(
         "An undeclared purpose, field, event, operation or member of a request is refused before anything happens; so "
@@ -183,8 +207,9 @@ WHAT: dict[str, Clause] = {
         ("transport/tls.py", "transport/pins.py", "vault/sealing.py", "vault/secrets.py", "masking.py"),
     ),
     "T2": Clause(
-        "The report says that no measure is perfect; the threat model says what is not protected.",
-        ("rights/report/model.py",),
+        "The report says that no measure is perfect; the threat model says what is not protected. A signed notice of a "
+        "breach reaches every user, with what to do, and stays in sight until it was read.",
+        ("rights/report/model.py", "policy_versions/operator_notices.py", "groups/policy.py"),
     ),
     "M1": Clause(
         "Age is a yes or a no; unset counts as a minor. Without a guardian nothing optional is kept or sent; "
@@ -215,7 +240,9 @@ WHAT: dict[str, Clause] = {
             "policy/findings/fields.py",
             "policy/combined.py",
             "policy_versions/state.py",
+            "policy_versions/operator_notices.py",
             "groups/policy.py",
+            "sandbox/notices.py",
         ),
     ),
     "X3": Clause(

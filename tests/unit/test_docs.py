@@ -15,8 +15,10 @@ from rocketvpn_sdk.client import Status
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.groups.device import Devices
 from rocketvpn_sdk.groups.diagnostics import Diagnostics
+from rocketvpn_sdk.groups.offers import Offers
 from rocketvpn_sdk.groups.policy import Policies
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.groups.surveys import Surveys
 from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.policy.values import _ARGUMENTS as TRANSFORMS
 from rocketvpn_sdk.rights import Rights
@@ -40,9 +42,11 @@ def rows(page: str, heading: str) -> str:
         ("`consent`", "consent", Consents),
         ("`device`", "device", Devices),
         ("`diagnostics`", "diagnostics", Diagnostics),
+        ("`offers`", "offers", Offers),
         ("`policy`", "policy", Policies),
         ("`queue`", "queue", WaitingRequests),
         ("`rights`", "rights", Rights),
+        ("`surveys`", "surveys", Surveys),
         ("`updates`", "updates", Updates),
     ],
 )
@@ -53,13 +57,18 @@ def test_every_call_of_a_group_is_in_the_table_of_calls(heading: str, prefix: st
 
 def test_every_call_of_the_front_door_is_in_the_table_of_calls():
     listed = set(re.findall(r"^\| `(?:RocketVPN\.)?(\w+)\(", rows("calls.md", "The whole"), re.MULTILINE))
-    groups = {"consent", "device", "diagnostics", "features", "journal", "policy", "rights", "updates"}
+    groups = {
+        "consent", "device", "diagnostics", "features", "journal", "offers", "policy", "rights", "surveys", "updates",
+    }  # fmt: skip
     assert listed == public(RocketVPN) - groups
 
 
 def test_the_journal_s_calls_are_in_the_table_of_calls():
     listed = set(re.findall(r"^\| `journal\.(\w+)", rows("calls.md", "`journal`"), re.MULTILINE))
-    assert listed == {"record", "handler", "read", "flush", "purge", "stats"}
+    assert listed == {
+        *("known", "record", "handler", "read", "flush", "purge", "stats"),
+        *("queue_handler", "structlog_processor"),
+    }
 
 
 def test_the_page_about_offline_has_every_call_that_can_use_the_network():

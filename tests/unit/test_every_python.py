@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from support import catalogue
 
-from rocketvpn_sdk.journal.patterns import PATTERNS
+from rocketvpn_sdk.journal.scrub.table import PATTERNS
 
 SOURCES = sorted(catalogue.PACKAGE.rglob("*.py"))
 POSSESSIVE_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{\d*,?\d*\})\+|\(\?>")

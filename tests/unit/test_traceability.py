@@ -39,7 +39,7 @@ def test_a_clause_without_a_test_is_listed_by_name_as_open():
 def test_the_states():
     proof = [Proof("tests/test_a.py", "test_a")]
     assert state("C1", {"C1": proof}) == "held"
-    assert state("U5", {"U5": proof}) == "in part"
+    assert state("M1", {"M1": proof}) == "in part"
     assert state("C1", {"C1": []}) == "open"
     everything = page(dict.fromkeys(CLAUSES, proof))
     assert "## Open clauses\n\nNone.\n" in everything

@@ -73,6 +73,19 @@ CHANNEL = wire.Channel(releases=(RELEASE,), minimum="1.2")
 MANIFEST_FILE = wire.ManifestFile(path="lib/one.so", length=3, sha256="0" * 64, link="one.so.1")
 DISCLOSURE = wire.DisclosureItem(recipient=SECRET, kind="authority", basis=SECRET, categories=[SECRET], day=DAY)
 TICKET = wire.ErasureTicket(ticket_id="a" * 64, scope="device", made_on=date(2026, 11, 22), current=True)
+AUDIENCE = wire.Audience(platforms=("linux",), from_version="1.4", below_version="2", share=50)
+QUESTION = wire.Question(
+    id="speed", kind="one", text={"en": "?"}, choices=(wire.Choice(id="fast", label={"en": "Fast"}),), required=True
+)
+DAYS: dict[str, Any] = {"opens": date(2026, 11, 1), "closes": date(2026, 12, 1)}
+SURVEY = wire.ListedSurvey(id="s", title={"en": "T"}, why={"en": "W"}, questions=(QUESTION,), audience=AUDIENCE, **DAYS)
+SURVEY_ANSWER = wire.SurveyAnswer(question="speed", choice="fast", rating=1, text="-")
+OFFER = wire.ListedOffer(
+    id="o", title={"en": "T"}, text={"en": "X"}, server="https://offers.example", audience=AUDIENCE, **DAYS
+)
+NOTICE = wire.ListedNotice(
+    id="n", kind="breach", published=date(2026, 11, 1), title={"en": "T"}, what={"en": "W"}, do={"en": "D"}
+)
 EXAMPLES: list[Wire] = [
     wire.ServerMetadata(
         issuer="https://h",
@@ -172,6 +185,18 @@ EXAMPLES: list[Wire] = [
     CHANNEL,
     wire.ObliviousGateway(relay="https://relay.example:8443", keys="AC0BACAx"),
     wire.ReportErasure(erasure_handle="0123456789abcdef0123456789abcdef"),
+    AUDIENCE,
+    QUESTION,
+    SURVEY,
+    wire.Choice(id="fast", label={"en": "Fast"}),
+    wire.SurveyList(surveys=(SURVEY,)),
+    SURVEY_ANSWER,
+    wire.SurveyResponse(erasure_handle="0123456789abcdef0123456789abcdef", answers=(SURVEY_ANSWER,)),
+    OFFER,
+    wire.OfferList(offers=(OFFER,)),
+    wire.OfferTaken(link="https://offers.example/a"),
+    NOTICE,
+    wire.NoticeList(notices=(NOTICE,)),
     wire.ReleaseList(channels={"stable": CHANNEL}, mirrors=("https://mirror.example",)),
     MANIFEST_FILE,
     wire.Manifest(version="1.4.2", platform="linux", files=(MANIFEST_FILE,), ignored=("logs",)),

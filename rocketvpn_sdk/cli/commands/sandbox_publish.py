@@ -20,6 +20,7 @@ from rocketvpn_sdk.wire import Platform
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.sandbox.releases import Releases
+    from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
 Folder = Annotated[Path, typer.Option("--folder", metavar="DIR", help="The folder of the sandbox, running or not.")]
 ChannelName = Annotated[str, typer.Option("--channel", metavar="NAME", help="Which of the operator's channels.")]
@@ -100,8 +101,18 @@ def revise(
 
 def _releases(folder: Path) -> Releases:
     import_sandbox()
-    from rocketvpn_sdk.clock import SystemClock
     from rocketvpn_sdk.sandbox.releases import Releases
+
+    return Releases(repository(folder))
+
+
+def repository(folder: Path) -> Repository:
+    """Return the signed files of the sandbox in ``folder``.
+
+    Raises:
+        CommandError: there is none.
+    """
+    from rocketvpn_sdk.clock import SystemClock
     from rocketvpn_sdk.sandbox.tuf_repository import Repository
 
     files.refuse_vault(folder, name="--folder")
@@ -111,7 +122,7 @@ def _releases(folder: Path) -> Releases:
             advice="Start one there first: `rocketvpn sandbox --folder DIR`.",
             exit_code=codes.USAGE,
         )
-    return Releases(Repository(folder / "tuf", SystemClock()))
+    return Repository(folder / "tuf", SystemClock())
 
 
 def _platform(name: str | None) -> Platform:

@@ -9,6 +9,7 @@ import typer
 from rocketvpn_sdk.cli import codes, problems, words
 from rocketvpn_sdk.cli.commands.binding import ID_SHOWN
 from rocketvpn_sdk.cli.commands.delete import deletions
+from rocketvpn_sdk.cli.commands.policy_notices import show_notice
 from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
@@ -52,6 +53,8 @@ def status(
         "bound": now.bound,
         "order": now.order,
         "policy_version": now.policy_version,
+        "policy_pending": now.policy_pending,
+        "notices": list(now.notices),
         "waiting": now.waiting,
         "blocked": list(now.blocked),
         "problem": problems.described(problem) if problem else None,
@@ -71,6 +74,8 @@ def _nothing(context: CommandContext) -> CommandResult:
         "bound": False,
         "order": None,
         "policy_version": policy.version,
+        "policy_pending": None,
+        "notices": [],
         "waiting": 0,
         "blocked": [],
         "problem": None,
@@ -82,7 +87,35 @@ def _nothing(context: CommandContext) -> CommandResult:
     return CommandResult(document, show)
 
 
-def _rows(now: Status) -> list[tuple[str, object]]:
+def _show(
+    out: Out,
+    now: Status,
+    owed: int,
+    problem: RocketVPNError | None,
+    order: Order | None,
+    devices: tuple[Device, ...],
+) -> None:
+    for notice in now.notices:
+        show_notice(out, notice)
+    out.facts(_facts(now), indent=0)
+    if now.policy_pending is not None:
+        out.say(f"! Version {now.policy_pending} of the policy is announced: see `rocketvpn policy check`.", hanging=2)
+    if owed:
+        out.say("Go on with the deletion with `rocketvpn delete --resume`.")
+    if (now.waiting or 0) > owed:
+        out.say("`rocketvpn queue` shows what waits; it is sent when the server can be reached.")
+    if problem:
+        out.say()
+        out.say(f"{problems.sentence(problem)} {problems.action(problem)}")
+    if order:
+        _show_order(out, order)
+    if devices:
+        out.say()
+        rows_of = [(each.id[:ID_SHOWN], each.bound_on, _name(each)) for each in devices]
+        out.table(("ID", "SINCE", "NAME"), rows_of)
+
+
+def _facts(now: Status) -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [
         ("Bound", f"{_BOUND[now.bound]}{f', to the order {now.order}' if now.order else ''}"),
         ("Vault", f"{now.vault.state}, key in the {now.vault.secrets}"),
@@ -102,32 +135,12 @@ def _rows(now: Status) -> list[tuple[str, object]]:
     return rows
 
 
-def _show(
-    out: Out,
-    now: Status,
-    owed: int,
-    problem: RocketVPNError | None,
-    order: Order | None,
-    devices: tuple[Device, ...],
-) -> None:
-    out.facts(_rows(now), indent=0)
-    if owed:
-        out.say("Go on with the deletion with `rocketvpn delete --resume`.")
-    if (now.waiting or 0) > owed:
-        out.say("`rocketvpn queue` shows what waits; it is sent when the server can be reached.")
-    if problem:
-        out.say()
-        out.say(f"{problems.sentence(problem)} {problems.action(problem)}")
-    if order:
-        out.heading("At the server")
-        used = f"{order.devices_used} of {words.counted(order.devices_allowed, 'device')} in use"
-        out.facts([("Order", f"{order.state}, paid until {order.paid_until}"), ("Devices", used)], indent=0)
-        for change in order.changes:
-            out.say(f"! {words.order_change(change)}", hanging=2)
-    if devices:
-        out.say()
-        rows_of = [(each.id[:ID_SHOWN], each.bound_on, _name(each)) for each in devices]
-        out.table(("ID", "SINCE", "NAME"), rows_of)
+def _show_order(out: Out, order: Order) -> None:
+    out.heading("At the server")
+    used = f"{order.devices_used} of {words.counted(order.devices_allowed, 'device')} in use"
+    out.facts([("Order", f"{order.state}, paid until {order.paid_until}"), ("Devices", used)], indent=0)
+    for change in order.changes:
+        out.say(f"! {words.order_change(change)}", hanging=2)
 
 
 def _name(device: Device) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rocketvpn_sdk.cli.demo import asked
 from rocketvpn_sdk.cli.demo.session_lines import PERSONAL
 from rocketvpn_sdk.cli.demo.stage import ORDER, AppFailed, Stage
 from rocketvpn_sdk.cli.demo.traces import Search
@@ -26,6 +27,7 @@ def report(stage: Stage, rocket: RocketVPN) -> None:
             not stage.sandbox.reports and not rocket.status().waiting,
             "You took your agreement back, and the server erased the report, by a random number and not by your name.",
         )
+        asked.ask(stage, rocket)
 
 
 def _send(stage: Stage, rocket: RocketVPN) -> None:

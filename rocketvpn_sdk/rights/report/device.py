@@ -11,11 +11,13 @@ from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.age import PERSON, Person
 from rocketvpn_sdk.consent.guardian import GUARDIAN, REQUEST, Guardian, GuardianRequestState
 from rocketvpn_sdk.consent.ledger import key_of
+from rocketvpn_sdk.consent.offers import OFFERS, OfferRecord
 from rocketvpn_sdk.consent.reports import FIELD, REPORTS, SentReports
+from rocketvpn_sdk.consent.responses import SURVEYS, SurveyRecord
 from rocketvpn_sdk.groups.consent import Consents
 from rocketvpn_sdk.identity import BINDING, CREDENTIALS, PENDING, Binding, Credentials, DeviceKey, Pending
 from rocketvpn_sdk.journal.inventory import Inventory
-from rocketvpn_sdk.policy_versions import PolicyState
+from rocketvpn_sdk.policy_versions import PolicyState, held_notices
 from rocketvpn_sdk.rights.report.describing import Describer
 from rocketvpn_sdk.rights.report.model import HeldValue, Place
 from rocketvpn_sdk.text import translate
@@ -85,6 +87,13 @@ def versions(say: Describer, held: PolicyState) -> Iterator[HeldValue]:
         yield say.held("notice_record", _HERE, value=value, since=utc(shown.at))
 
 
+def notices(say: Describer, vault: Vault) -> Iterator[HeldValue]:
+    """Yield which notices of the operator were shown when."""
+    for shown in held_notices(vault).shown:
+        value = translate("{}, in the language {}").format(shown.id, shown.language)
+        yield say.held("notice_record", _HERE, value=value, since=utc(shown.at))
+
+
 def log(say: Describer, held: Inventory) -> Iterator[HeldValue]:
     """Yield the fields that the journal holds, counted."""
     for field, facts in sorted(held.fields.items()):
@@ -115,9 +124,35 @@ def reports(say: Describer, vault: Vault) -> Iterator[HeldValue]:
     """Yield the random numbers that went with reports without a name."""
     held = vault.get(REPORTS, SentReports)
     for handle in held.handles if held is not None else ():
-        kept = say.kept(FIELD, _HERE)
-        until = utc(handle.since + kept.seconds) if kept and math.isfinite(kept.seconds) else None
-        yield say.held(FIELD, _HERE, value=handle.value, since=utc(handle.since), until=until)
+        yield _handle(say, handle.value, handle.since)
+
+
+def surveys(say: Describer, vault: Vault) -> Iterator[HeldValue]:
+    """Yield what is remembered of surveys, and the random numbers that went with answers."""
+    held = vault.get(SURVEYS, SurveyRecord)
+    if held is None:
+        return
+    answered = [translate("{}: answered").format(each.survey) for each in held.answered]
+    declined = [translate("{}: declined").format(survey) for survey in held.declined]
+    number = translate("the number {}").format(held.number)
+    yield say.held("survey_record", _HERE, value=", ".join((number, *answered, *declined)))
+    for each in held.answered:
+        if each.handle:
+            yield _handle(say, each.handle, each.at)
+
+
+def offers(say: Describer, vault: Vault) -> Iterator[HeldValue]:
+    """Yield what is remembered of offers of other services."""
+    held = vault.get(OFFERS, OfferRecord)
+    if held is not None:
+        number = translate("the number {}").format(held.number)
+        yield say.held("offer_record", _HERE, value=", ".join((number, *held.settled)))
+
+
+def _handle(say: Describer, value: str, at: float) -> HeldValue:
+    kept = say.kept(FIELD, _HERE)
+    until = utc(at + kept.seconds) if kept and math.isfinite(kept.seconds) else None
+    return say.held(FIELD, _HERE, value=value, since=utc(at), until=until)
 
 
 def witnessed(say: Describer, seen: Witnessed) -> Iterator[HeldValue]:

@@ -14,6 +14,7 @@ from rocketvpn_sdk.features import FeatureStatus
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.policy.document import Contract
+from rocketvpn_sdk.policy_versions import OperatorNotice
 from rocketvpn_sdk.rights.disclosures import Disclosure
 from rocketvpn_sdk.rights.requests import DataRequest
 from rocketvpn_sdk.text import marked
@@ -232,6 +233,8 @@ class ReportContent(msgspec.Struct, frozen=True, kw_only=True):
     purposes: tuple[Term, ...]
     recipients: tuple[Term, ...]
     categories: tuple[Term, ...]
+    notices: tuple[OperatorNotice, ...] = ()
+    """What the operator has to tell everybody: a breach, or a change, and what to do."""
     features: tuple[FeatureStatus, ...] = ()
     safeguards: tuple[Safeguard, ...] = ()
     caveats: tuple[str, ...]

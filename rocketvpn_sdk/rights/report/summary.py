@@ -12,6 +12,7 @@ from rocketvpn_sdk.text import translate, translate_number
 def summary(report: ReportContent) -> tuple[str, ...]:
     """Return the sentences, the most important first."""
     return (
+        *_notices(report),
         *_held(report),
         *_log(report),
         *_sent(report),
@@ -22,6 +23,13 @@ def summary(report: ReportContent) -> tuple[str, ...]:
         *_rights(report),
         *_policy(report),
     )
+
+
+def _notices(report: ReportContent) -> Iterator[str]:
+    for notice in report.notices:
+        yield translate("The operator has a notice for you, of {day}: {title}").format(
+            day=words.day(notice.published), title=notice.title
+        )
 
 
 def _kinds(values: tuple[HeldValue, ...]) -> int:

@@ -345,3 +345,33 @@ def test_an_event_that_was_not_announced_is_named(desk: Desk, event: Event, name
 def test_what_is_no_event_is_refused(desk: Desk) -> None:
     with pytest.raises(ValueRefused):
         desk.journal.record("session.connected")  # type: ignore[arg-type] # that is the point
+
+
+# ---------------------------------------------------------------- what the device knows of itself
+
+
+def said(desk: Desk, text: str) -> str:
+    desk.journal.record(LogMessage(level="INFO", logger="app", message=text))
+    desk.journal.flush()
+    return list(desk.journal.read())[-1].fields["message"]
+
+
+@pytest.mark.clause("C2")
+def test_names_that_the_app_hands_over_are_taken_out_from_then_on(desk: Desk) -> None:
+    assert said(desk, "tunnel Casa Russo is up") == "tunnel Casa Russo is up"
+    desk.journal.known("Casa Russo", "Chiara")
+    assert said(desk, "tunnel CASA-RUSSO is up, chiara") == "tunnel [removed] is up, [removed]"
+    with pytest.raises(ValueRefused):
+        desk.journal.known(7)  # type: ignore[arg-type] # what must be refused
+
+
+@pytest.mark.clause("C2")
+def test_the_addresses_of_the_interfaces_are_looked_at_again_after_a_minute(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rocketvpn_sdk.platforms.interface_addresses", lambda: frozenset({"3c:a6:2f:0b:9e:d1"}))
+    assert said(desk, "adapter 3ca62f0b9ed1") == "adapter [removed]"
+    monkeypatch.setattr("rocketvpn_sdk.platforms.interface_addresses", lambda: frozenset({"02:00:5e:10:00:0a"}))
+    assert said(desk, "adapter 02005e10000a") == "adapter 02005e10000a"
+    desk.clock.advance(61)
+    assert said(desk, "adapter 02005e10000a, 3ca62f0b9ed1") == "adapter [removed], [removed]"

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from support.forms import GATE
 
 from rocketvpn_sdk import journal
-from rocketvpn_sdk.journal import scrub
+from rocketvpn_sdk.journal import layers
 from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.minimise import minimiser
-from rocketvpn_sdk.journal.patterns import PATTERNS
-from rocketvpn_sdk.journal.scrub import Scrubber
+from rocketvpn_sdk.journal.scrub import Scrubber, scrubber
+from rocketvpn_sdk.journal.scrub.table import PATTERNS
 from rocketvpn_sdk.policy import bundled_policy
 
 pytestmark = pytest.mark.clause("C2")
@@ -74,7 +74,7 @@ sequences = st.lists(st.builds(_alike, _texts, st.lists(_swaps, min_size=1, max_
 
 
 def _modules() -> Iterator[ModuleType]:
-    for found in pkgutil.iter_modules(journal.__path__, journal.__name__ + "."):
+    for found in pkgutil.walk_packages(journal.__path__, f"{journal.__name__}."):
         yield importlib.import_module(found.name)
 
 
@@ -84,13 +84,19 @@ def forget_everything() -> None:
         for value in vars(module).values():
             if hasattr(value, "cache_clear") and getattr(value, "__module__", "") == module.__name__:
                 value.cache_clear()
-    scrub._harmless.clear()
+    for code in [code for code in layers._ALIKE if code > 127]:
+        del layers._ALIKE[code]
+    layers._ALIKE.update(ALIKE)
+
+
+ALIKE = dict(layers._ALIKE)
 
 
 def fresh(text: str, known: tuple[str, ...] = KNOWN) -> str:
     """Scrub ``text`` with nothing seen before. What is compiled once, by the numbers of rows, stays compiled."""
-    scrub._harmless.clear()
-    scrub._families.cache_clear()
+    scrubber._unnamed.cache_clear()
+    layers._ALIKE.clear()
+    layers._ALIKE.update(ALIKE)
     return Scrubber(OWN, known).scrub(text)
 
 
@@ -133,22 +139,40 @@ def test_a_name_that_becomes_a_module_is_no_host_any_more(monkeypatch: pytest.Mo
     assert minimise("shop.example", None) == "[host]"
 
 
-def test_only_one_set_is_filled_by_texts_beside_the_caches_cleared_here() -> None:
+def test_only_one_table_is_filled_by_texts_beside_the_caches_cleared_here() -> None:
     """A new cache has to be put into ``forget_everything``, or the tests above would prove nothing about it."""
+    forget_everything()
     kept = {
-        f"{module.__name__.rpartition('.')[2]}.{name}"
+        f"{module.__name__}:{name}"
         for module in _modules()
         for name, value in vars(module).items()
         if isinstance(value, dict | set | list) and not name.startswith("__") and value is not sys.modules
     }
-    assert {"scrub._harmless"} <= kept
     before = {name: _size(name) for name in kept}
-    scrubber = Scrubber(OWN, KNOWN)
-    for text in (*PIECES, *(f"{first}={second}" for first in PIECES for second in PIECES[::7])):
-        scrubber.scrub(text)
-    assert {name for name in kept if _size(name) != before[name]} <= {"scrub._harmless"}
+    for text in (*PIECES, *SPACES, *(f"{first}={second}" for first in PIECES for second in PIECES[::7])):
+        Scrubber(OWN, KNOWN).scrub(text)
+    filled = {name for name in kept if _size(name) != before[name]}
+    assert filled == {f"{layers.__name__}:_ALIKE"}
 
 
 def _size(name: str) -> int:
-    module, _, attribute = name.partition(".")
-    return len(vars(importlib.import_module(f"{journal.__name__}.{module}"))[attribute])
+    module, _, attribute = name.partition(":")
+    return len(vars(importlib.import_module(module))[attribute])
+
+
+def test_what_a_line_is_made_of_decides_which_patterns_are_tried() -> None:
+    """Texts with the same marks share the answer; it must be right for every one of them."""
+    for first, second in (("a.b", "1.2"), ("203.0.113.9 up", "a.b.c.d up"), ("::" * 40, "fe80::1" + ":" * 40)):
+        scrubber._unnamed.cache_clear()
+        wanted = Scrubber().scrub(second)
+        scrubber._unnamed.cache_clear()
+        Scrubber().scrub(first)
+        assert Scrubber().scrub(second) == wanted
+
+
+def test_no_text_fills_the_memory_with_its_characters() -> None:
+    forget_everything()
+    for first in range(0x400, 0x11000, 0x1000):
+        Scrubber().scrub("".join(map(chr, range(first, first + 0x1000))))
+    assert len(layers._ALIKE) <= layers._MOST_ALIKE
+    assert Scrubber().scrub("tcp ٢٠٣.٠.١١٣.٩ up") == "tcp [ip] up"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rocketvpn_sdk.journal.validators import (
+from rocketvpn_sdk.journal.scrub.validators import (
     is_card,
     is_foreign_url,
     is_host,
@@ -61,7 +61,8 @@ pytestmark = pytest.mark.clause("C2")
         ("shop.sh", "\\", False),
         ("my_shop.sh", " ", False),
         ("libshop.so", " ", False),
-        ("shop.so", " ", True),
+        ("shop.so", " ", False),  # far more often a library than in Somalia
+        ("www.shop.so", " ", True),
         ("shop.zip", " ", False),
         ("my_shop.example", "/", True),  # no file ends so
         ("libshop.example", "/", True),
@@ -139,7 +140,7 @@ def test_a_url_is_foreign_unless_it_stays_here_or_goes_to_us(url: str, foreign: 
         ("127.255.0.3", False),
         ("126.0.0.1", True),
         ("0.0.0.0", False),
-        ("0.0.0.1", True),
+        ("0.0.0.1", False),
         ("255.255.255.0", False),
         ("255.255.240.0", False),
         ("255.255.255.255", False),

@@ -214,7 +214,7 @@ def test_a_record_is_kept_no_longer_than_the_longest_of_its_purpose_and_of_versi
 def test_a_purpose_that_one_version_does_not_know_or_keeps_nothing_for_has_no_time() -> None:
     bundled = bundled_policy()
     assert days(bundled, purpose="profit") == 0
-    assert days(bundled, purpose="surveys") == 0  # nothing is observed for it
+    assert days(bundled, purpose="rights") == 0  # nothing that is kept is observed for it
     without = Policy(
         msgspec.structs.replace(
             bundled.document,

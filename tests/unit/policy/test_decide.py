@@ -89,11 +89,17 @@ def test_a_survey_needs_a_live_consent():
 
 @pytest.mark.clause("U6")
 def test_use_across_services_is_off_until_somebody_agrees():
-    assert purpose_allowed(POLICY, State(adult=True), "cross_service", "operator", NOW).rule == "U6"
+    policy = bundled_policy()
+    assert purpose_allowed(policy, State(adult=True), "cross_service", "operator", NOW).rule == "U6"
     state = State(adult=True, consents=agreed("cross_service"))
-    assert purpose_allowed(POLICY, state, "cross_service", "operator", NOW).allowed
-    # Even then: no field of the policy is there for it.
-    assert not any(decide(POLICY, state, field, "cross_service", "operator", NOW).allowed for field in POLICY.fields)
+    assert purpose_allowed(policy, state, "cross_service", "operator", NOW).allowed
+    # Even then the operator gets nothing for it: what offers are chosen by on the device is in no such call.
+    operations = policy.document.operation
+    assert [each.recipient for each in operations if each.purpose == "cross_service"] == ["partner"]
+    assert not decide(policy, state, "offer_id", "cross_service", "partner", NOW).allowed
+    state = State(adult=True, consents=agreed("cross_service", "cross_service/partner"))
+    got = {field for field in policy.fields if decide(policy, state, field, "cross_service", "partner", NOW).allowed}
+    assert got == {"offer_id", "partner_address"}
 
 
 @pytest.mark.clause("C2")

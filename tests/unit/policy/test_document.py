@@ -53,6 +53,7 @@ def test_what_is_optional_is_named_and_nothing_that_a_feature_needs_is():
         "contact_email",
         "language",
         "guardian_contact",
+        "survey_text",
     }
     features = [operation for operation in POLICY.document.operation if operation.id != "data.correct"]
     needed = {name for operation in features for name in operation.fields}
@@ -134,15 +135,18 @@ def test_what_no_right_and_no_scope_is_cannot_be_asked_for(demand: str):
 
 
 @pytest.mark.clause("S1", "S2")
-def test_besides_the_operator_a_relay_receives_what_it_cannot_read_and_both_have_a_safeguard():
+def test_besides_the_operator_a_relay_and_a_partner_receive_little_and_each_has_a_safeguard():
     assert {each.id: each.kind for each in POLICY.document.recipient} == {
         "operator": "operator",
         "relay": "third_party",
+        "partner": "third_party",
     }
     assert all(each.safeguard["en"] for each in POLICY.document.recipient)
     relayed = {field.id for field in POLICY.document.field if "relay" in field.recipients}
     assert relayed == {"sealed_message", "relay_address"}
-    assert {name for field in POLICY.document.field for name in field.recipients} == {"operator", "relay"}
+    taken = {field.id for field in POLICY.document.field if "partner" in field.recipients}
+    assert taken == {"offer_id", "partner_address"}
+    assert {name for field in POLICY.document.field for name in field.recipients} == {"operator", "relay", "partner"}
 
 
 @pytest.mark.clause("R1")

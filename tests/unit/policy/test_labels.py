@@ -50,7 +50,7 @@ PLAY_TYPES = {
     "PSL_DATA_TYPES_FINANCIAL": {"PSL_PURCHASE_HISTORY", "PSL_OTHER"},
     "PSL_DATA_TYPES_LOCATION": {"PSL_APPROX_LOCATION", "PSL_PRECISE_LOCATION"},
     "PSL_DATA_TYPES_APP_PERFORMANCE": {"PSL_CRASH_LOGS", "PSL_PERFORMANCE_DIAGNOSTICS", "PSL_OTHER_PERFORMANCE"},
-    "PSL_DATA_TYPES_APP_ACTIVITY": {"PSL_USER_INTERACTION", "PSL_OTHER_APP_ACTIVITY"},
+    "PSL_DATA_TYPES_APP_ACTIVITY": {"PSL_USER_INTERACTION", "PSL_USER_GENERATED_CONTENT", "PSL_OTHER_APP_ACTIVITY"},
     "PSL_DATA_TYPES_IDENTIFIERS": {"PSL_DEVICE_ID"},
 }  # fmt: skip
 PLAY_PURPOSES = {
@@ -90,7 +90,7 @@ def test_the_stores_are_told_of_what_calls_carry_and_of_nothing_else():
     told = {name for kind in android(POLICY) for name in kind.fields}
     carried = {name for operation in POLICY.document.operation for name in operation.fields}
     signs = {"device_public_key", "session_token"}
-    seen = {"public_address", "relay_address"}  # dropped here, and yet a server sees it
+    seen = {"public_address", "relay_address", "partner_address"}  # dropped here, and yet a server sees it
     assert told == carried | signs | seen
     # What the operator holds and no call of this software carries.
     assert {"payment_record", "bound_on", "device_name", "tunnel_address", "disclosure_record"}.isdisjoint(told)
@@ -105,8 +105,10 @@ def test_the_stores_are_told_of_the_purposes_that_calls_have_and_of_no_other():
     alone = parse_policy(edited("field", "recorded_at", "pd:Historical", "pd:Transaction"))
     (kind,) = (kind for kind in apple(alone) if "recorded_at" in kind.fields)
     assert (kind.fields, kind.purposes, kind.linked) == (("recorded_at",), ("Analytics",), False)
-    # Nothing is used across services, and what the operator holds with the order serves what is necessary.
-    assert not any("Personalization" in "".join(kind.purposes) for kind in apple(POLICY))
+    # The partner is told which offer is taken, and not by whom; what the operator holds serves what is necessary.
+    (across,) = (kind for kind in apple(POLICY) if "ProductPersonalization" in kind.purposes)
+    assert {"offer_id", "partner_address"} <= set(across.fields)
+    assert (across.shared, across.tracking) == (True, False)
     (email,) = (kind for kind in android(POLICY) if kind.kind == "PSL_EMAIL")
     assert email.purposes == ("PSL_APP_FUNCTIONALITY", "PSL_FRAUD_PREVENTION_SECURITY")
 
@@ -160,8 +162,8 @@ def test_the_manifest_is_a_property_list_with_apple_s_keys_and_words():
 def test_the_manifest_of_the_policy_that_ships():
     found = manifest(POLICY)
     assert list(found) == [
-        "DeviceID", "EmailAddress", "OtherDataTypes", "OtherDiagnosticData", "OtherUsageData", "ProductInteraction",
-        "UserID",
+        "DeviceID", "EmailAddress", "OtherDataTypes", "OtherDiagnosticData", "OtherUsageData", "OtherUserContent",
+        "ProductInteraction", "UserID",
     ]  # fmt: skip
     assert found["EmailAddress"] == {
         "NSPrivacyCollectedDataType": "NSPrivacyCollectedDataTypeEmailAddress",
@@ -172,7 +174,7 @@ def test_the_manifest_of_the_policy_that_ships():
         ],
     }  # fmt: skip
     unlinked = {name for name, each in found.items() if not each["NSPrivacyCollectedDataTypeLinked"]}
-    assert unlinked == {"OtherDiagnosticData", "ProductInteraction"}  # what reports carry without a name
+    assert unlinked == {"OtherDiagnosticData", "OtherUserContent", "ProductInteraction"}  # what goes without a name
 
 
 def test_what_a_server_uses_at_once_and_does_not_keep_is_not_collected_for_apple():
@@ -274,7 +276,11 @@ def test_an_email_address_is_optional_and_shared_with_whom_the_policy_says():
     assert found[f"{about}:PSL_DATA_USAGE_EPHEMERAL", ""] == "false"
     assert found[f"{about}:DATA_USAGE_USER_CONTROL", "PSL_DATA_USAGE_USER_CONTROL_OPTIONAL"] == "true"
     relayed = {question for question, response in found if "SHARED" in response or "SHARING_PURPOSE" in question}
-    assert {question.split(":")[1] for question in relayed} == {"PSL_DEVICE_ID", "PSL_PERFORMANCE_DIAGNOSTICS"}
+    assert {question.split(":")[1] for question in relayed} == {
+        "PSL_DEVICE_ID",
+        "PSL_OTHER_PERSONAL",
+        "PSL_PERFORMANCE_DIAGNOSTICS",
+    }
     shared = answers(SHARING)
     assert shared[f"{about}:PSL_DATA_USAGE_COLLECTION_AND_SHARING", "PSL_DATA_USAGE_ONLY_SHARED"] == "true"
     assert shared[f"{about}:DATA_USAGE_SHARING_PURPOSE", "PSL_ANALYTICS"] == "true"

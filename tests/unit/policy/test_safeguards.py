@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.policies import TEXT, sharing_text
+from support.policies import edited, sharing_text
 
 from rocketvpn_sdk.permit import PermitSnapshot
 from rocketvpn_sdk.policy import (
@@ -32,7 +32,7 @@ LAST = datetime(2029, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
 def renewed(day: str = "2031-11-30") -> Policy:
-    return parse_policy(TEXT.replace("review_by = 2029-11-30", f"review_by = {day}"))
+    return parse_policy(edited("recipient", "relay", "review_by = 2029-11-30", f"review_by = {day}"))
 
 
 @pytest.mark.clause("S2")
@@ -40,7 +40,7 @@ def test_on_the_last_day_it_goes_and_on_the_next_it_does_not() -> None:
     for now, allowed in ((LAST, True), (LAST + 1, False)):
         assert decide(POLICY, AGREED, "sealed_message", "improvement", "relay", now).allowed is allowed
         assert purpose_allowed(POLICY, AGREED, "improvement", "relay", now).allowed is allowed
-        assert [part.id for part in blocked_recipients([POLICY], now)] == ([] if allowed else ["relay"])
+        assert [part.id for part in blocked_recipients([POLICY], now)] == ([] if allowed else ["relay", "partner"])
     said = purpose_allowed(POLICY, AGREED, "improvement", "relay", LAST + 1)
     assert (said.rule, "2029-11-30" in said.sentence) == ("S2", True)
 
@@ -57,7 +57,7 @@ def test_attack_a_new_version_renews_a_contract_before_anybody_was_told() -> Non
     later = renewed()
     change = compare(POLICY, later)
     assert [(each.kind, each.rule) for each in change.widened] == [("review_later", "S2")]
-    assert change.reconsent == {"improvement", "improvement/relay", "rights/relay"}
+    assert change.reconsent == {"improvement", "improvement/relay", "rights/relay", "surveys", "surveys/relay"}
     for versions in ((POLICY, later), (later, POLICY)):
         assert not decide_all(versions, AGREED, "sealed_message", "improvement", "relay", LAST + 1).allowed
         assert not purpose_allowed_all(versions, AGREED, "improvement", "relay", LAST + 1).allowed

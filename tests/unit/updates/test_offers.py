@@ -11,8 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rocketvpn_sdk.errors import ReleaseRefused
-from rocketvpn_sdk.updates.releases import InstalledApp, Release, UpdateCheck, offers, order, require_offered
-from rocketvpn_sdk.updates.rollout import PLACES, place
+from rocketvpn_sdk.updates.releases import (
+    PLACES,
+    InstalledApp,
+    Release,
+    UpdateCheck,
+    offers,
+    order,
+    place,
+    require_offered,
+)
 from rocketvpn_sdk.wire import Channel, ListedRelease, PlatformFiles, ReleaseList, SignedFile
 
 pytestmark = pytest.mark.clause("U4")

@@ -1,4 +1,4 @@
-"""``Pattern``, one entry of the table in ``patterns.py``, and the pieces its regular expressions are made of.
+"""``Pattern``, one row of the table in ``table.py``, and the pieces its regular expressions are made of.
 
 Every repetition here is possessive or bounded, so that no text can make a search take more than linear time (C2).
 """
@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rocketvpn_sdk.journal.prefilter import Prefilter
-from rocketvpn_sdk.journal.validators import Judge
+from rocketvpn_sdk.journal.scrub.validators import Judge
 
 # Guards against beginning inside something longer. Those called FIRST stand behind the first character, not before it:
 # a search skips fast to where an expression can begin only if it begins with plain characters.
@@ -25,22 +24,31 @@ THREE_OCTETS = rf"(?:{DOT}\d{{1,3}}){{3}}"
 HEX = r"[0-9A-Fa-f]"
 GROUP = rf"{HEX}{{1,4}}"
 
-EQUALS = r"""(?:\\?["'])?\]?[ \t]{0,4}(?::=|=>|[=:])[ \t]{0,4}"""
-"""Between a name and its value, in ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'`` and ``["a"] = "b"``."""
+WRAPPER = r"""(?:&?[A-Za-z]{1,12}\((?=&?[A-Za-z("'\\]))?(?:&?[A-Za-z]{1,12}\((?=["'\\]))?"""
+"""What Rust and others put around a value: `Some("x")`, `Ok(Some("x"))`, `String("x")`."""
+EQUALS = (
+    r"""(?:\\?["'])?\]?(?:[ \t]{0,4}"""
+    r"""(?:(?<!-)>(?=[^\s<>=])|:=|=>|==|[=:])(?:\s{1,8}+(?!\w{1,24}=[^\s=])|(?!\s))|\t\s{0,4}"""
+    r"""|(?<=["']),\s?(?=\\?["'])|,\s?\\?["']?value\\?["']?\s?[=:]\s?)"""
+    rf"{WRAPPER}"
+)
+"""Between a name and its value.
+
+In ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'``, ``["a"] = "b"``, ``('a', 'b')``, ``<a>b</a>`` and ``name="a",
+value="b"``; with a tab, or with the value on the next line.
+"""
+BETWEEN = r"""(?:\\?["'],?\s{0,4}\\?["']|[ \t]{1,8}\\?["']?)"""
+"""Between the words of a command line, also where a program prints it as a list."""
+ARGUMENT = r"""(?:(?<=["'])[^"'\\\r\n]++|[^\s"'\\]++)"""
 
 QUOTED = (
     r"""(?:\\?"[^"\\\r\n]*+(?:\\(?:[^"]|"(?=\w))[^"\\\r\n]*+)*\\?(?:"|(?=[\r\n])|\Z)"""
-    r"""|[bru]?'[^'\\\r\n]*+(?:\\.[^'\\\r\n]*+)*\\?(?:'|(?=[\r\n])|\Z))"""
+    r"""|[bru]?'[^'\\\r\n]*+(?:\\.[^'\\\r\n]*+)*\\?(?:'|(?=[\r\n])|\Z)|[‘“„«][^‘’“”„«»\r\n]*+(?:[’”“»]|\Z))"""
 )
 VALUE = rf"""(?:{QUOTED}|[^\s,;&|<>()\[\]{{}}"']++)"""
-SECRET = rf"""(?:{QUOTED}|(?:[^\s&]++|&(?!\w++=))+)"""
+SECRET = rf"""(?:{QUOTED}|(?:[^\s&<]++|&(?!\w++=)|<(?!/))+)"""
 NAME_IN_PATH = r"""(?:[^\s/\\:*?"<>|%]{1,64}(?: [^\s/\\:*?"<>|%]{1,64}){0,3}(?=[/\\])|[^\s/\\:*?"'<>|,;)\]}%]++)"""
-SLASH_ENDS = r"[/\\FfCc](?:(?<=[/\\])|(?<=%2[Ff])|(?<=%5[Cc]))"
-SLASH = r"(?:[/\\]{1,4}|%2[Ff]|%5[Cc])"
-
-DIGITS = "0"
-FEWEST_DIGITS = 7
-"""A text with fewer digits than this has no phone or card number, and is without ``DIGITS``."""
+SLASH = r"[/\\]{1,4}"
 
 
 class Pattern(NamedTuple):
@@ -58,10 +66,14 @@ class Pattern(NamedTuple):
     """Texts that stay as they are."""
     after: tuple[str, ...] = ()
     """The names that stand before ``regex``, in any case; a space is a space, ``_``, ``-`` or nothing."""
-    needs: str = ""
-    """Characters, or ``DIGITS``: a text with none of them holds nothing for this pattern."""
-    prefilter: Prefilter | None = None
-    """What the pattern's first word must contain. A pattern has either names or a prefilter."""
+    needs: tuple[str, ...] = ()
+    """For a pattern without names: a text with none of these pieces, in lower case, holds nothing for it.
+
+    In a piece ``D`` stands for a digit, ``L`` for a letter, and ``R`` for either or one of ``+/_-``. A piece of marks
+    alone stands for as many of them anywhere in the text.
+    """
+    words: tuple[str, ...] = ()
+    """The same in place of ``needs``: one of these words, in lower case."""
     judge: Judge | None = None
     """Looks at the personal part, and may find that it is none."""
 
@@ -73,5 +85,5 @@ def named(names: Iterable[str]) -> str:
 
 def keys(name: str) -> set[str]:
     """Return the words one of which stands in any text with ``name``: `user name` has `user` and `username`."""
-    letters = re.split(r"[^a-z ]", name)[0]
+    letters = re.split(r"[^\w ]|[\d_]", name)[0]
     return {letters.split()[0], letters.replace(" ", "")}

@@ -1,141 +1,71 @@
-"""Decides what a pattern alone cannot: is a dotted name a host, a run of characters a key, a row of digits a card?
-
-These are pure functions over the text that a pattern found. In doubt they decide for privacy: what could be a host is a
-host, since the sites that someone visits are the most personal thing a VPN client can log (C2).
-"""
+"""Words that decide: what makes a dotted name a host, what is a state, what programs call their parts."""
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Callable, Container
 
-Judge = Callable[[str, str, Container[str]], bool]
-"""Takes what was found, the character in front of it, and the host names (in lower case) that may stay."""
-
-
-def _set(words: str) -> frozenset[str]:
+def word_set(words: str) -> frozenset[str]:
+    """Return the words in a text."""
     return frozenset(words.split())
 
 
 LOOPBACK = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback", "127.0.0.1", "::1"})
 
 # Endings that are both a top-level domain and a common kind of file or attribute. `.py` needs its own rule (see below).
-_FILES = _set("cc in la map md ml mm pl pm ps pub rs sh so zip")
+FILES = word_set("cc in la map md ml mm pl pm ps pub rs sh zip")
+IN_PATH = ("/", "\\")
 # Files that are named after a host: `example.com.conf` says as much as `example.com`.
-_NAMED_AFTER = _set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
-_SECOND_LEVEL = _set("com coop edu gov mil net org una")
+NAMED_AFTER = word_set("cer cert cfg conf crt csr html json key log nmconnection ovpn p12 pem pfx txt")
+SECOND_LEVEL = word_set("com coop edu gov mil net org una")
 # Dotted names of Python, .NET and documents that would pass for hosts.
-_NO_HOSTS = _set(
+NO_HOSTS = word_set(
     """
     asp.net asyncio.run changelog.md contributing.md license.md logger.info logging.info os.name readme.md
     security.md self.name system.io system.net threading.local
     """
 )
-_WORDS = _set(
+CODE = word_set(
     """
-    a address addresses again all an and any are as at by cache cached dns error fail failed failure false
-    finished for from host hostname hosts in is it lookup name names no none not null of on or order query s
-    server servers slow succeeded success successfully table the this timed timeout to took true unknown
-    unreachable via was with
+    app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
+    item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
+    msg net network node obj object options package params peer process props proxy qt record request res response
+    result row self server service session settings socket state status store syslog system task test this thread tun
+    tunnel ui user util utils value vpn wg widget window worker
     """
 )
-
-_CLASSES = re.compile(r"[a-z]+|[A-Z]+|[0-9]+")
-_KEY_OPENINGS = (
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "glpat-",
-    "sk-",
-    "sk_",
-    "xox",
-)
-_BASE64 = re.compile(
-    r"(?=(?:[A-Za-z+/]{0,30}[0-9]){3})(?=(?:[a-z0-9+/]{0,12}[A-Z]){6})(?=(?:[A-Z0-9+/]{0,12}[a-z]){6})[A-Za-z0-9+/]{40}"
-)
-_UNBROKEN = re.compile(r"(?=[A-Za-z]{0,23}[0-9][A-Za-z]{0,22}[0-9])(?=[0-9]{0,23}[A-Za-z])[A-Za-z0-9]{24}")
-_EVERYWHERE = re.compile(
-    r"127(?:\.\d{1,3}){3}|0\.0\.0\.0|255(?:\.(?:0|128|192|224|240|248|252|254|255)){3}|::1?|(?:0{1,4}:){7}0{0,3}[01]"
-)
-_NUMERIC = re.compile(r"[\[\]\d.:/%-]+|[0-9a-fA-F:.\[\]/]*:[0-9a-fA-F:.\[\]/]*")
-
-
-def is_host(name: str, before: str, own: Container[str]) -> bool:
-    """Judge a dotted ``name``: whether its ending makes it a host that is not the operator's ``own``.
-
-    A module that this process has imported is no host; the character ``before`` says whether it is part of a path.
+"""What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
+STATES = word_set(
     """
-    plain = name.lower().replace("[.]", ".").replace("\u3002", ".").rstrip(".-_")
-    stem, _, ending = plain.rpartition(".")
-    if plain in own or plain in LOOPBACK or plain in _NO_HOSTS or name in sys.modules:
-        return False
-    if ending in _NAMED_AFTER:
-        return "." in stem and stem.rpartition(".")[2] in TLDS
-    if ending == "py":
-        return stem.rpartition(".")[2] in _SECOND_LEVEL
-    if ending in _FILES and (before in ("/", "\\") or ending == "zip" or stem.startswith("lib") or "_" in stem):
-        return False
-    return ending in TLDS or not ending.isascii() or ending.startswith("xn--")
-
-
-def is_named_host(value: str, _before: str, own: Container[str]) -> bool:
-    """Judge the ``value`` of `host=`, `SNI` or `resolving`: anything but our own hosts, numbers and plain words."""
-    plain = value.lower().strip("'\"[]().,:;")
-    host = plain.partition(":")[0] if plain.count(":") == 1 else plain
-    if not host or host in own or host in LOOPBACK or host in _WORDS or host in _NO_HOSTS:
-        return False
-    return not _NUMERIC.fullmatch(host)
-
-
-def is_foreign_url(url: str, _before: str, own: Container[str]) -> bool:
-    """Judge a ``url``: foreign unless it goes to this device or to an ``own`` host, with no user or password in it."""
-    scheme, _, rest = url.partition("://")
-    server = re.split(r"[/?#]", rest, maxsplit=1)[0].lower()
-    host = server[: server.find("]") + 1] if server.startswith("[") else server.partition(":")[0]
-    if not host:  # `file:///…`: what is personal in a path is found by itself
-        return scheme.lower() != "file"
-    return "@" in server or not (host.rstrip(".") in own or host.strip("[]") in LOOPBACK or host.startswith("127."))
-
-
-def is_personal_ip(address: str, _before: str, _own: Container[str]) -> bool:
-    """Judge an ``address``: loopback, the unspecified address and net masks are the same on every device."""
-    return _EVERYWHERE.fullmatch(address) is None
-
-
-def is_key(run: str, _before: str, _own: Container[str]) -> bool:
-    """Judge a long ``run`` of letters, digits and joiners: random text changes class far more often than words do."""
-    if run.startswith(_KEY_OPENINGS) or (run.endswith("=") and len(run) >= 32):
-        return True
-    if len(run) < 24:
-        return False
-    if "/" in run:  # a path, unless it changes class all along; its parts may still be keys
-        return _BASE64.match(run) is not None or any(_is_random(part) for part in run.split("/"))
-    return _is_random(run)
-
-
-def _is_random(run: str) -> bool:
-    return len(run) >= 24 and (_UNBROKEN.search(run) is not None or len(_CLASSES.findall(run)) >= 0.4 * len(run))
-
-
-def is_card(digits: str, _before: str, _own: Container[str]) -> bool:
-    """Check the Luhn digit of a pattern of ``digits``, spaces and dashes aside."""
-    numbers = [int(digit) for digit in reversed(digits) if digit.isdigit()]
-    if not 13 <= len(numbers) <= 19:
-        return False
-    doubled = (number * 2 - 9 if number > 4 else number * 2 for number in numbers[1::2])
-    return (sum(numbers[::2]) + sum(doubled)) % 10 == 0
-
+    absent accepted account active anonymous auth auto bad blank blocked cached censored changed changing cleared
+    closed connected connecting created dead default deleted denied dhcp directly disabled disconnected down dropped
+    email empty enabled env error errors exceeded expired expires expiring fail failed failing fails failure false
+    family file forbidden found free generated hidden idle ignored inactive incorrect invalid keyring loaded
+    localsystem locked logged login masked match matches mismatch mismatched missing needed needs negotiated nil no
+    nobody none not ntlm null off offline ok okay omitted on online opened paid password pending phone plus premium
+    present private pro prompt protected provided public ready received redacted refreshed refreshing refused rejected
+    released removed renewed renewing request requested required reset restored revoked root rotated running saved
+    sending sent session set skipped some specified started state stdin stopped stored success successful suspended
+    system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
+    unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
+    verified waiting was wrong yes
+    """
+)
+"""What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
+ARTICLES = word_set(
+    "a all an and any are as at by for from has in is it its of or over than that the this to via was with your"
+)
+DNS_WORDS = word_set(
+    """
+    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
+    endpoints gateway gateways host hostname hostnames hosts id ip ipv4 ipv6 list local lookup mx name names ns object
+    pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
+    succeeded successfully system table took transient txt type unreachable via
+    """
+)
+WORDS = STATES | ARTICLES | DNS_WORDS
 
 # The top-level domains of the DNS root zone (ASCII; a label in another script always counts as one), and the names that
 # are never in it but name machines all the same (RFC 2606, 6762, 7686; .lan, .corp, .home).
-TLDS = _set(
+TLDS = word_set(
     """
 aaa aarp abb abbott abbvie abc able abogado abudhabi ac academy accenture accountant accountants aco actor ad ads
 adult ae aeg aero aetna af afl africa ag agakhan agency ai aig airbus airforce airtel akdn al alibaba alipay allfinanz

@@ -1,0 +1,50 @@
+"""``policy notices``: what the operator has to tell everybody, a breach or a change, and what to do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rocketvpn_sdk.cli import ask, words
+from rocketvpn_sdk.cli.context import CommandContext
+from rocketvpn_sdk.cli.options import help_text
+from rocketvpn_sdk.cli.output import CommandResult, Out
+from rocketvpn_sdk.policy_versions import OperatorNotice
+
+_HEADS = {"breach": "A breach of security", "policy": "A change of the privacy policy"}
+
+
+@help_text(
+    """Show the operator's notices: breaches, changes, and what to do.
+
+    They come with `rocketvpn policy check`. What is shown to you in a terminal counts as read; with --json, or where
+    nobody sees it, nothing does.
+    """
+)
+def notices(
+    context: CommandContext,
+    language: Annotated[str, typer.Option(metavar="TAG", help="The language of the notices, if they have it.")] = "en",
+) -> CommandResult:
+    with context.open() as rocket:
+        found = rocket.policy.notices(language)
+        if not context.out.json and ask.at_terminal():
+            for notice in found:
+                rocket.policy.acknowledge(notice)
+
+    def show(out: Out) -> None:
+        if not found:
+            out.say("There is no notice of the operator. `rocketvpn policy check` looks for new ones.")
+        for notice in found:
+            show_notice(out, notice)
+
+    return CommandResult({"notices": list(found)}, show)
+
+
+def show_notice(out: Out, notice: OperatorNotice) -> None:
+    """Print a notice so that nobody overlooks it."""
+    out.heading(f"! {_HEADS[notice.kind]}: {notice.title}")
+    out.say(f"{words.day(notice.published)}. {notice.what}")
+    out.say(f"What you can do: {notice.do}", style="bold")
+    out.say(f"Questions: {notice.contact}")
+    out.say()

@@ -1,0 +1,45 @@
+"""A signed list that every device fetches whole: read, and held against what it has to look like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from rocketvpn_sdk.errors import UpdateRefused
+from rocketvpn_sdk.text import translate
+
+if TYPE_CHECKING:
+    from rocketvpn_sdk.signed_files.trust import TrustedFiles
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_UNREADABLE = "a signed list is not one that this version can read"
+
+
+def read_list(files: TrustedFiles, path: str, kind: type[T]) -> T:
+    """Return the signed list ``path`` by the metadata that was verified last; an empty one, if none is published.
+
+    Raises:
+        UpdateRefused: it cannot be trusted, or does not look like a ``kind``.
+        RocketVPNError: as ``TrustedFiles.read``.
+    """
+    try:
+        content = files.read(path)
+    except UpdateRefused as error:
+        if error.params["reason"] != "not-found":
+            raise
+        return kind()
+    return parse_list(content, kind)
+
+
+def parse_list(content: bytes, kind: type[T]) -> T:
+    """Return the list in ``content``.
+
+    Raises:
+        UpdateRefused: it is none.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (ValueError, RecursionError):
+        raise UpdateRefused(reason="tampered", problem=translate(_UNREADABLE)) from None

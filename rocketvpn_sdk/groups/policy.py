@@ -198,6 +198,9 @@ class Policies:
     def announce(self) -> None:
         """Tell the app of what was not shown yet, now and if it subscribes later: notices, and a pending version."""
         self._announce_notices()
+        self._announce_version()
+
+    def _announce_version(self) -> None:
         self._events.renew(PolicyNotice, self._version_not_shown)
 
     def _version_not_shown(self) -> dict[str, PolicyNotice]:

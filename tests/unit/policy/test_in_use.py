@@ -44,35 +44,37 @@ def test_attack_a_purpose_that_only_a_call_that_nobody_can_make_would_carry(
 ) -> None:
     """``rocket.call`` makes none of the first two, and the guard stops every one of the third."""
     policy = polling_policy(identity=identity, path=path, kept=kept)
-    assert not in_use(policy, "surveys")
-    assert ("surveys", None) not in asked_about(policy)
+    assert not in_use(policy, "polls")
+    assert ("polls", None) not in asked_about(policy)
     with pytest.raises(PurposeUnused):
-        make_notice(policy, "surveys", None, "en", 0.0)
+        make_notice(policy, "polls", None, "en", 0.0)
 
 
 def test_a_purpose_that_a_call_carries_is_in_use() -> None:
-    assert in_use(polling_policy(identity="device", path="/polls", kept="bound"), "surveys")
-    assert in_use(polling_policy(identity="none", path="/polls/{poll}", kept="P1D"), "surveys")
+    assert in_use(polling_policy(identity="device", path="/polls", kept="bound"), "polls")
+    assert in_use(polling_policy(identity="none", path="/polls/{poll}", kept="P1D"), "polls")
 
 
 def polling_policy(*, identity: str, path: str, kept: str | None) -> Policy:
-    """Return the policy that ships, with an answer to a poll, which one call of the app's carries for ``surveys``."""
+    """Return the policy that ships, with an answer to a poll, which one call of the app's carries for ``polls``."""
     document = json.loads(bundled_policy().canonical_json())
+    surveys = next(purpose for purpose in document["purpose"] if purpose["id"] == "surveys")
+    document["purpose"] += [{**surveys, "id": "polls"}]
     for field in document["field"]:
         if field["id"] in ("device_public_key", "session_token"):
-            field["purposes"] += ["surveys"]
+            field["purposes"] += ["polls"]
     answer = next(field for field in document["field"] if field["id"] == "order_number")
     poll = {"retention": {"server": kept} if kept else {}}
     document["field"] += [
-        {**answer, "purposes": ["surveys"], "id": "answer"},
-        {**answer, "purposes": ["surveys"], "id": "poll", **poll},
+        {**answer, "purposes": ["polls"], "id": "answer"},
+        {**answer, "purposes": ["polls"], "id": "poll", **poll},
     ]
     document["operation"] += [
         {
             "id": "polls.answer",
             "method": "POST",
             "path": path,
-            "purpose": "surveys",
+            "purpose": "polls",
             "recipient": "operator",
             "identity": identity,
             "fields": ["answer", "poll"],

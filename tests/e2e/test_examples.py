@@ -16,6 +16,7 @@ from configparser import RawConfigParser
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -265,6 +266,9 @@ class Window:
             "show_once": lambda text, svg="": self.paper.append(text),
             "ask_for_the_ticket": lambda: self.paper[0],
             "bar": self.show,
+            "explain": self.show,
+            "profile": SimpleNamespace(name="Home"),
+            "wifi": SimpleNamespace(ssid="Lena's Wi-Fi"),
             "path": folder / "file",
             "passphrase": "",
             "public_key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",

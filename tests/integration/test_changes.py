@@ -31,7 +31,8 @@ def widened(sandbox: Sandbox) -> int:
     """Publish a policy that takes more, and return its version."""
     text = sandbox.policy.canonical_json().decode()
     version = sandbox.policy.version + 1
-    assert text.count(before := f'"version":{version - 1},') == 1
+    before = f'"version":{version - 1},'
+    assert text.count(before) == 1
     text = text.replace(before, f'"version":{version},')
     assert '"device":"P7D"' in text
     sandbox.publish(parse_policy(text.replace('"device":"P7D"', '"device":"P9D"')))

@@ -18,10 +18,10 @@ _UNREADABLE = "a signed list is not one that this version can read"
 
 
 def read_list(files: TrustedFiles, path: str, kind: type[T]) -> T:
-    """Return the signed list ``path`` by the metadata that was verified last; an empty one, if none is published.
+    """Return the signed list ``path`` by the metadata that was verified last; an empty one, if none is signed.
 
     Raises:
-        UpdateRefused: it cannot be trusted, or does not look like a ``kind``.
+        UpdateRefused: it cannot be trusted, does not look like a ``kind``, or is signed and withheld.
         RocketVPNError: as ``TrustedFiles.read``.
     """
     try:

@@ -16,7 +16,7 @@ from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.policy_versions import OperatorNotice
 from rocketvpn_sdk.rights.report.summary import summary
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.wire import NOTICES_TARGET
+from rocketvpn_sdk.wire import NOTICES_TARGET, NoticeList
 
 pytestmark = pytest.mark.clause("X2", "T2")
 
@@ -111,6 +111,22 @@ def test_a_list_that_nobody_can_read_changes_nothing(user: World) -> None:
         with pytest.raises(UpdateRefused):
             rocket.policy.check()
         assert [each.id for each in rocket.status().notices] == [BREACH.id]
+
+
+@pytest.mark.clause("X1")
+def test_a_server_that_withholds_a_signed_list_silences_no_notice(user: World) -> None:
+    with RocketVPN.open(user.config()) as rocket:
+        rocket.policy.check()
+        user.sandbox.sign(noticed(BREACH, notice(id="second")))
+        for file in (user.sandbox.tuf_folder / "targets" / "notices").iterdir():
+            file.unlink()
+        with pytest.raises(UpdateRefused) as caught:
+            rocket.policy.check()
+        assert caught.value.params["reason"] == "missing"
+        assert [each.id for each in rocket.status().notices] == [BREACH.id]
+        user.sandbox.sign(NoticeList())  # the operator's own word, signed: there is nothing to tell any more
+        rocket.policy.check()
+        assert rocket.status().notices == ()
 
 
 # ---------------------------------------------------------------- e-mail

@@ -238,7 +238,9 @@ def test_nothing_goes_without_each_consent(user: World, missing: int) -> None:
 
 
 @pytest.mark.clause("S1")
-@pytest.mark.parametrize(("consent", "left"), [(CONSENTS[0], ["diagnostics.erase"]), (CONSENTS[1], [])])
+@pytest.mark.parametrize(
+    ("consent", "left"), [(CONSENTS[0], ["diagnostics.erase"]), (CONSENTS[1], []), (CONSENTS[2], [])]
+)
 def test_answers_that_wait_go_with_each_consent_that_they_need(
     user: World, consent: tuple[str, str | None], left: list[str]
 ) -> None:

@@ -15,7 +15,7 @@ from rocketvpn_sdk.consent.responses import SURVEY, SURVEYS, SurveyRecord, erase
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy.wording import text_in
-from rocketvpn_sdk.signed_files.lists import read_list
+from rocketvpn_sdk.signed_files.lists import keep_route, read_list
 from rocketvpn_sdk.surveys.answers import TEXT, decode, encode, parts_of
 from rocketvpn_sdk.surveys.offered import Survey, shown, usable
 from rocketvpn_sdk.surveys.prepared import AnswersQueued, PreparedAnswers
@@ -75,6 +75,7 @@ class Surveys:
         """
         files = self._trusted()
         files.refresh()
+        keep_route(files)
         return tuple(shown(listed, language) for listed in self._offered(files))
 
     def prepare(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from rocketvpn_sdk.errors import UpdateRefused
 from rocketvpn_sdk.text import translate
+from rocketvpn_sdk.wire import OBLIVIOUS_TARGET
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.signed_files.trust import TrustedFiles
@@ -31,6 +33,18 @@ def read_list(files: TrustedFiles, path: str, kind: type[T]) -> T:
             raise
         return kind()
     return parse_list(content, kind)
+
+
+def keep_route(files: TrustedFiles) -> None:
+    """Have at hand which relay there is: fetched when something goes through it, it would tell the operator from where.
+
+    Whoever fetches a list fetches this, too, whether anything is to go or not.
+
+    Raises:
+        RocketVPNError: as ``TrustedFiles.read``, but for a route that cannot be trusted: nothing goes by it.
+    """
+    with suppress(UpdateRefused):
+        files.read(OBLIVIOUS_TARGET)
 
 
 def parse_list(content: bytes, kind: type[T]) -> T:

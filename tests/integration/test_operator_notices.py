@@ -11,7 +11,7 @@ from support.policies import edited, renumbered
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
-from rocketvpn_sdk.errors import NotAllowed, UpdateRefused
+from rocketvpn_sdk.errors import NotAllowed, PolicyInvalid, UpdateRefused
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.policy_versions import OperatorNotice
 from rocketvpn_sdk.rights.report.summary import summary
@@ -111,6 +111,15 @@ def test_a_list_that_nobody_can_read_changes_nothing(user: World) -> None:
         with pytest.raises(UpdateRefused):
             rocket.policy.check()
         assert [each.id for each in rocket.status().notices] == [BREACH.id]
+
+
+@pytest.mark.clause("X1")
+def test_a_list_that_nobody_can_read_does_not_hide_what_is_wrong_with_the_policy(user: World) -> None:
+    with RocketVPN.open(user.config()) as rocket:
+        user.sandbox.publish_target(NOTICES_TARGET, b"{")
+        user.sandbox.publish_target("policy/policy.json", b"{}")
+        with pytest.raises(PolicyInvalid):
+            rocket.policy.check()
 
 
 @pytest.mark.clause("X1")

@@ -48,12 +48,33 @@ def keep_route(files: TrustedFiles) -> None:
 
 
 def parse_list(content: bytes, kind: type[T]) -> T:
-    """Return the list in ``content``.
+    """Return the list in ``content``, without entries that this version cannot read: they do not take others along.
 
     Raises:
-        UpdateRefused: it is none.
+        UpdateRefused: it is none, or has entries and none of them can be read.
     """
     try:
         return msgspec.json.decode(content, type=kind)
     except (ValueError, RecursionError):
+        pass
+    try:
+        return _readable(content, kind)
+    except (ValueError, RecursionError, KeyError):
         raise UpdateRefused(reason="tampered", problem=translate(_UNREADABLE)) from None
+
+
+def _readable(content: bytes, kind: type[T]) -> T:
+    whole, name = msgspec.json.decode(content, type=dict[str, msgspec.Raw]), kind.__struct_fields__[-1]
+    entries = msgspec.json.decode(whole[name], type=list[msgspec.Raw])
+    readable = [entry for entry in entries if _is_readable(msgspec.json.encode({name: [entry]}), kind)]
+    if not readable:
+        raise ValueError("no entry can be read")
+    return msgspec.json.decode(msgspec.json.encode({**whole, name: readable}), type=kind)
+
+
+def _is_readable(content: bytes, kind: type[msgspec.Struct]) -> bool:
+    try:
+        msgspec.json.decode(content, type=kind)
+    except (ValueError, RecursionError):
+        return False
+    return True

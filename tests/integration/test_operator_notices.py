@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.noticing import BREACH, NOTICE_NOWHERE, notice, noticed
 from support.policies import edited, renumbered
@@ -111,6 +112,22 @@ def test_a_list_that_nobody_can_read_changes_nothing(user: World) -> None:
         with pytest.raises(UpdateRefused):
             rocket.policy.check()
         assert [each.id for each in rocket.status().notices] == [BREACH.id]
+
+
+@pytest.mark.clause("X1")
+@pytest.mark.parametrize("other", [{"kind": "outage"}, {"id": "../.."}, {"do": {}}])
+def test_a_notice_that_this_version_cannot_read_does_not_take_a_breach_along(
+    user: World, other: dict[str, object]
+) -> None:
+    strange = msgspec.to_builtins(notice(id="newer")) | other
+    content = msgspec.json.encode({"format": 1, "notices": [strange, BREACH]})
+    user.sandbox.publish_target(NOTICES_TARGET, content)
+    with RocketVPN.open(user.config()) as rocket:
+        rocket.policy.check()
+        assert [each.id for each in rocket.status().notices] == [BREACH.id]
+        user.sandbox.publish_target(NOTICES_TARGET, content.replace(b'"format":1', b'"format":2'))
+        with pytest.raises(UpdateRefused):
+            rocket.policy.check()
 
 
 @pytest.mark.clause("X1")

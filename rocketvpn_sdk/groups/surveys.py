@@ -34,6 +34,7 @@ _SETTLED = "this survey was answered already, or declined"
 _TOO_LONG = "a text is too long once what points to you is replaced"
 _NOT_CLEAN = "what points to you cannot be taken out of a text; write it in other words"
 _NOT_PREPARED = "they were not prepared here, or for another survey"
+_USED = "they were given and taken back; prepare them again"
 _NOT_HERE = "no answers of yours to this survey can be found any more"
 
 
@@ -61,6 +62,8 @@ class Surveys:
         self._trusted = trusted
         self._connect = connect
         self._app_version = app_version
+        self._used: set[str] = set()
+        """The numbers of answers that were given: the operator keeps nothing more under one that was erased."""
 
     def available(self, language: str = "en") -> tuple[Survey, ...]:
         """Fetch the signed list, and return the surveys that are for this user; none without a consent to ``surveys``.
@@ -145,8 +148,11 @@ class Surveys:
                 raise ValueRefused(name="survey_id", problem=_NONE)
             if record.is_settled(survey_id):
                 raise ValueRefused(name="survey_id", problem=_SETTLED)
+            if answers.handle in self._used:
+                raise ValueRefused(name="answers", problem=_USED)
             transaction.put(SURVEYS, record.with_answer(survey_id, answers.handle, vault.now()))
             queue.add(transaction, item)
+        self._used.add(answers.handle)
         return AnswersQueued(request_id=item.id, not_before=utc(due_at))
 
     def decline(self, survey_id: str) -> None:

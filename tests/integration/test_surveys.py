@@ -332,6 +332,8 @@ def test_answers_are_taken_back_and_can_be_given_again(user: World) -> None:
         assert first.handle not in str(user.sandbox.rows())
         with pytest.raises(ValueRefused):
             rocket.surveys.erase(ID)
+        with pytest.raises(ValueRefused, match="prepare them again"):
+            rocket.surveys.answer(ID, first)  # under its number the operator keeps nothing any more
         again = prepared(rocket)
         assert again.handle != first.handle
         rocket.surveys.answer(ID, again)

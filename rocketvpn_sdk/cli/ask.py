@@ -29,6 +29,11 @@ def at_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def sees(out: Out) -> bool:
+    """Whether somebody at a terminal sees what ``out`` prints: not a program, a file or a pipe."""
+    return not out.json and at_terminal() and sys.stdout.isatty()
+
+
 def line(prompt: str) -> str:
     """Ask for one line; empty at the end of the input.
 

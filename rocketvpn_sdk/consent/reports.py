@@ -100,11 +100,14 @@ def erase_reports(transaction: Transaction, queue: Queue, created_at: float) -> 
 def drop_relayed(
     transaction: Transaction, queue: Queue, purpose: str, recipient: str, policies: tuple[Policy, ...]
 ) -> None:
-    """Drop what waits for ``recipient`` to pass it on, but for erasures: the consent that names it ended."""
+    """Drop what waits for ``recipient`` to pass it on, but for erasures: the consent that names it ended.
+
+    So does what could not be erased any more, since ``recipient`` would not pass that request on.
+    """
     ended = {
         sealed
         for sealed in (SEND, ANSWER)
-        for way in (policy.operations.get(RELAYED[sealed]) for policy in policies)
+        for way in (policy.operations.get(name) for policy in policies for name in (RELAYED[sealed], RELAYED[ERASE]))
         if way is not None and (way.purpose, way.recipient) == (purpose, recipient)
     }
     queue.drop(transaction, lambda item: item.operation in ended)

@@ -23,6 +23,7 @@ from rocketvpn_sdk.errors import (
     ValueRefused,
     VaultError,
 )
+from rocketvpn_sdk.signed_files.lists import keep_route
 from rocketvpn_sdk.vault import Queue, QueueItem
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class SealedDelivery:
 
     def _send(self, item: QueueItem, delivery: QueueDelivery) -> QueueItem | None:
         try:
+            if item.operation != ERASE:  # what could not be erased any more does not go
+                self._require_allowed(item.operation)
             self._calls.send(self._call(item), route_from(self._files()))
         except (VaultError, CallCancelled):
             raise
@@ -81,24 +84,33 @@ class SealedDelivery:
             if isinstance(error, NotAllowed) and item.operation != ERASE and not self._may_be_sent(item.operation):
                 self._queue.remove(item)  # nobody agrees to it any more, and no right is lost with it
                 return None
-            if isinstance(error, RequestRefused | ServerError):
+            if isinstance(error, RequestRefused | ServerError) and _is_about_the_way(error, item):
                 self._look_for_another_key()
-            waits = isinstance(error, _LATER) or _is_about_the_way(error, item) or _may_be_reviewed_yet(error)
+            refused_on_the_way = isinstance(error, RequestRefused) and _is_about_the_way(error, item)
+            waits = isinstance(error, _LATER) or refused_on_the_way or _may_be_reviewed_yet(error)
             return delivery.postpone(msgspec.structs.replace(item, state="waiting" if waits else "refused"), error)
         self._queue.remove(item)
         return None
 
     def _may_be_sent(self, operation: str) -> bool:
         try:
-            self._calls.require_allowed(operation, RELAYED[operation])
+            self._require_allowed(operation)
         except NotAllowed:
             return False
         return True
 
+    def _require_allowed(self, operation: str) -> None:
+        self._calls.require_allowed(operation, RELAYED[operation], ERASE, RELAYED[ERASE])
+
     def _look_for_another_key(self) -> None:
-        """Fetch the signed files anew: the gateway may have replaced its key. The next try goes by what they say."""
+        """Fetch the signed files anew: the gateway may have replaced its key. The next try goes by what they say.
+
+        Never for what the operator answers to the content: it would see who asks right after it refused.
+        """
         try:
-            self._files().refresh()
+            files = self._files()
+            files.refresh()
+            keep_route(files)
         except VaultError:
             raise
         except RocketVPNError:
@@ -129,8 +141,8 @@ class SealedDelivery:
 
 
 def _is_about_the_way(error: RocketVPNError, item: QueueItem) -> bool:
-    """Whether it was the relay or the gateway that refused, who know nothing of what is in a report."""
-    return isinstance(error, RequestRefused) and error.params.get("operation") == RELAYED[item.operation]
+    """Whether it came from the relay or the gateway, who know nothing of what is in a report."""
+    return error.params.get("operation") == RELAYED[item.operation]
 
 
 def _may_be_reviewed_yet(error: RocketVPNError) -> bool:

@@ -19,7 +19,8 @@ class UpdateRefused(UpdateError):
 
     ``reason`` is ``rollback`` (older than what was seen), ``expired`` (older than its signer allows, or held back),
     ``signature`` (not signed by enough of the right keys), ``tampered`` (not what was signed), ``oversize``,
-    ``name`` (a delegated role has a name that is not asked for) or ``not-found``; ``problem`` is its sentence.
+    ``name`` (a delegated role has a name that is not asked for), ``not-found`` (no such file is signed) or ``missing``
+    (the server does not have what belongs to what was signed); ``problem`` is its sentence.
     """
 
     code = "update-refused"

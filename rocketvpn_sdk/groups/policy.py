@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rocketvpn_sdk.arguments import checks_arguments
-from rocketvpn_sdk.errors import NotAllowed
+from rocketvpn_sdk.errors import NotAllowed, RocketVPNError
 from rocketvpn_sdk.events import EventBus
 from rocketvpn_sdk.policy import Explanation, Policy, PolicyChange, explain, parse_policy
 from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.policy_versions import OperatorNotice, PolicyNotice, PolicyState, Versions, held_notices, notice_of
 from rocketvpn_sdk.policy_versions.operator_notices import note_shown, take_notices
-from rocketvpn_sdk.signed_files.lists import read_list
+from rocketvpn_sdk.signed_files.lists import keep_route, read_list
 from rocketvpn_sdk.vault import Vault
 from rocketvpn_sdk.wire import NOTICES_TARGET, NoticeList
 
@@ -86,9 +87,14 @@ class Policies:
         files = self._trusted()
         files.refresh()
         try:
-            return self._check_version(files)
-        finally:  # whatever is wrong with the policy, a breach has to be told
-            self._take_notices(files)
+            news = self._check_version(files)
+        except RocketVPNError:
+            with suppress(RocketVPNError):  # whatever is wrong with the policy, a breach has to be told
+                self._take_notices(files)
+            raise
+        self._take_notices(files)
+        keep_route(files)
+        return news
 
     def _check_version(self, files: TrustedFiles) -> PolicyNotice | None:
         newest = _parsed(files.read(POLICY_TARGET))

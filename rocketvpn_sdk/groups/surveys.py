@@ -15,8 +15,8 @@ from rocketvpn_sdk.consent.responses import SURVEY, SURVEYS, SurveyRecord, erase
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ValueRefused
 from rocketvpn_sdk.policy.wording import text_in
-from rocketvpn_sdk.signed_files.lists import read_list
-from rocketvpn_sdk.surveys.answers import TEXT, decode, encode, parts_of
+from rocketvpn_sdk.signed_files.lists import keep_route, read_list
+from rocketvpn_sdk.surveys.answers import LONGEST_TEXT, TEXT, Part, decode, encode, parts_of
 from rocketvpn_sdk.surveys.offered import Survey, shown, usable
 from rocketvpn_sdk.surveys.prepared import AnswersQueued, PreparedAnswers
 from rocketvpn_sdk.wire import SURVEYS_TARGET, ListedSurvey, SurveyList
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.transport import Api
 
 PURPOSE, RECORD = "surveys", "survey_record"
+_ROUNDS = 8
+"""How often words are looked through at most, until nothing more is found."""
 _uniform = secrets.SystemRandom().uniform
 _NONE = "there is no such survey to answer now"
 _SETTLED = "this survey was answered already, or declined"
 _TOO_LONG = "a text is too long once what points to you is replaced"
+_NOT_CLEAN = "what points to you cannot be taken out of a text; write it in other words"
 _NOT_PREPARED = "they were not prepared here, or for another survey"
+_USED = "they were given and taken back; prepare them again"
 _NOT_HERE = "no answers of yours to this survey can be found any more"
 
 
@@ -58,6 +62,8 @@ class Surveys:
         self._trusted = trusted
         self._connect = connect
         self._app_version = app_version
+        self._used: set[str] = set()
+        """The numbers of answers that were given: the operator keeps nothing more under one that was erased."""
 
     def available(self, language: str = "en") -> tuple[Survey, ...]:
         """Fetch the signed list, and return the surveys that are for this user; none without a consent to ``surveys``.
@@ -75,6 +81,7 @@ class Surveys:
         """
         files = self._trusted()
         files.refresh()
+        keep_route(files)
         return tuple(shown(listed, language) for listed in self._offered(files))
 
     def prepare(
@@ -96,16 +103,11 @@ class Surveys:
         self._require_allowed()
         parts = parts_of(self._listed(survey_id), answers)
         handle, api = secrets.token_hex(16), self._connect()
-        judged = api.oblivious.judged(ANSWER, [{FIELD: handle}, *parts], {SURVEY: survey_id})
-        body = encode(judged)
-        try:
-            decode(body)
-        except ValueError:
-            raise ValueRefused(name="answers", problem=_TOO_LONG) from None
+        judged = _as_they_may_go(api, survey_id, [{FIELD: handle}, *parts])
         policy = self._context.permit.policy
         return PreparedAnswers(
             survey=survey_id,
-            body=body,
+            body=encode(judged),
             texts=any(TEXT in part for part in judged),
             operator=text_in(policy.recipients[policy.operations[ANSWER].recipient].sentence, language),
             relay=text_in(policy.recipients[policy.operations[RELAYED[ANSWER]].recipient].sentence, language),
@@ -132,9 +134,10 @@ class Surveys:
             VaultError: nothing was written, and nothing will be sent.
             RocketVPNError: as ``prepare``.
         """
-        self._require_allowed()
         if not isinstance(answers, PreparedAnswers):
             answers = self.prepare(survey_id, answers)
+        self._require_allowed()
+        self._listed(survey_id, settled=True)
         _require_prepared(answers, survey_id)
         vault, queue, now = self._context.vault, self._context.queue, self._context.clock.time()
         due_at = now + _uniform(0.0, self._context.limits.report_delay)
@@ -145,8 +148,11 @@ class Surveys:
                 raise ValueRefused(name="survey_id", problem=_NONE)
             if record.is_settled(survey_id):
                 raise ValueRefused(name="survey_id", problem=_SETTLED)
+            if answers.handle in self._used:
+                raise ValueRefused(name="answers", problem=_USED)
             transaction.put(SURVEYS, record.with_answer(survey_id, answers.handle, vault.now()))
             queue.add(transaction, item)
+        self._used.add(answers.handle)
         return AnswersQueued(request_id=item.id, not_before=utc(due_at))
 
     def decline(self, survey_id: str) -> None:
@@ -184,17 +190,20 @@ class Surveys:
 
     # ---------------------------------------------------------------- inside
 
-    def _offered(self, files: TrustedFiles) -> list[ListedSurvey]:
-        """Return what is for this user, whoever may see it: what is fetched is the same."""
+    def _offered(self, files: TrustedFiles, *, settled: bool = False) -> list[ListedSurvey]:
+        """Return what is for this user, whoever may see it: what is fetched is the same.
+
+        ``settled``: also what was answered or declined.
+        """
         listed = list(usable(read_list(files, SURVEYS_TARGET, SurveyList)))
         record = self._record()
         if record is None:
             return []
         found = meant_for(self._device(record), listed)
-        return [survey for survey in found if not record.is_settled(survey.id)]
+        return [survey for survey in found if settled or not record.is_settled(survey.id)]
 
-    def _listed(self, survey_id: str) -> ListedSurvey:
-        for survey in self._offered(self._trusted()):
+    def _listed(self, survey_id: str, *, settled: bool = False) -> ListedSurvey:
+        for survey in self._offered(self._trusted(), settled=settled):
             if survey.id == survey_id:
                 return survey
         raise ValueRefused(name="survey_id", problem=_NONE)
@@ -222,6 +231,21 @@ class Surveys:
 
     def _require_allowed(self) -> None:
         self._connect().oblivious.require_allowed(ANSWER, RELAYED[ANSWER], ERASE, RELAYED[ERASE])
+
+
+def _as_they_may_go(api: Api, survey_id: str, parts: Sequence[Part]) -> Sequence[Part]:
+    """Return ``parts`` with everything taken out that may not go, so that the guard finds no more when they do go.
+
+    What was put in place of one thing can complete another: ``[ip]-@`` before a card number becomes an address.
+    """
+    for _ in range(_ROUNDS):
+        judged = api.oblivious.judged(ANSWER, parts, {SURVEY: survey_id})
+        if judged == parts:
+            return judged
+        if any(len(part.get(TEXT, "")) > LONGEST_TEXT for part in judged):
+            raise ValueRefused(name="answers", problem=_TOO_LONG)
+        parts = judged
+    raise ValueRefused(name="answers", problem=_NOT_CLEAN)
 
 
 def _require_prepared(answers: PreparedAnswers, survey_id: str) -> None:

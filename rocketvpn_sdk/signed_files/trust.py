@@ -73,8 +73,9 @@ class TrustedFiles:
 
         Raises:
             ValueRefused: ``path`` is not of that form.
-            UpdateRefused: there is no such file (``not-found``), it is longer than ``limits.max_response_bytes``
-                (``oversize``), what came is not it (``tampered``), or the metadata has ``expired``.
+            UpdateRefused: no such file is signed (``not-found``), it is signed and the server does not have it
+                (``missing``), it is longer than ``limits.max_response_bytes`` (``oversize``), what came is not it
+                (``tampered``), or the metadata has ``expired``.
             RocketVPNError: as ``refresh``.
         """
         return self.known(path).content

@@ -52,7 +52,8 @@ _ROOT = "root.json"
 _PROBLEMS: dict[str, str] = {
     "expired": "what came has expired, or this device's clock is ahead; someone may be holding back what is newer",
     "name": "a delegated role has a name that this software does not ask for",
-    "not-found": "there is no such file, or a part of what belongs together is missing",
+    "missing": "the server does not have a file that belongs to what was signed",
+    "not-found": "no such file is signed",
     "oversize": "a file is longer than it may be",
     "rollback": "what came is older than, or does not belong to, what was signed last",
     "signature": "not enough of the right keys signed it",
@@ -63,7 +64,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (tuf.BadVersionNumberError, "rollback"),
     (tuf.UnsignedMetadataError, "signature"),
     (tuf.DownloadLengthMismatchError, "oversize"),
-    (tuf.DownloadHTTPError, "not-found"),
+    (tuf.DownloadHTTPError, "missing"),
 )
 """What python-tuf raises; whatever else it says of a file, the file is not what it should be."""
 

@@ -61,7 +61,7 @@ def decode(body: bytes) -> list[Part]:
 
 
 def _parts(question: Question, answer: Answer | None) -> Iterator[Part]:
-    if answer is None or answer == "" or answer == ():
+    if answer is None or (not isinstance(answer, int) and len(answer) == 0):
         if question.required:
             raise _refused(question, "needs an answer")
         return

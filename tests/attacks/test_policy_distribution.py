@@ -132,7 +132,7 @@ def test_rollback_after_a_refresh_that_was_cut_off(sandbox: Sandbox, device: Dev
     old = (repository / "metadata" / "timestamp.json").read_bytes()
     sandbox.publish_target("releases/notes.txt", b"second")
     (repository / "metadata" / f"{version_of(repository, 'snapshot')}.snapshot.json").unlink()
-    refused(device, "not-found")
+    refused(device, "missing")
     (repository / "metadata" / "timestamp.json").write_bytes(old)
     refused(device, "rollback")
 

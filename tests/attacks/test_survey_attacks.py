@@ -18,10 +18,12 @@ from support.world import World
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.errors import EgressBlocked, UpdateRefused, ValueRefused
 from rocketvpn_sdk.sandbox import RecordedRequest, Sandbox
+from rocketvpn_sdk.wire import SurveyList
 
 pytestmark = pytest.mark.clause("U5")
 
 ID = SURVEY.id
+FOR_SOME = listed(survey(audience=for_versions("1.4", "1.5")))
 
 
 class Wire(Relay):
@@ -55,7 +57,7 @@ class Seen(NamedTuple):
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     with Sandbox(tmp_path_factory.mktemp("surveys") / "sandbox") as sandbox, sandbox.relayed():
-        sandbox.sign(listed(survey(audience=for_versions("1.4", "1.5"))))
+        sandbox.sign(FOR_SOME)
         yield sandbox
 
 
@@ -108,6 +110,29 @@ def test_an_eavesdropper_cannot_tell_for_whom_a_survey_is_until_it_is_answered(
     assert chosen.requests == not_chosen.requests == never_asked.requests
     assert chosen.sizes == not_chosen.sizes == never_asked.sizes
     assert all(chosen.sizes)
+
+
+def test_an_operator_does_not_see_from_where_an_answer_goes_by_what_is_fetched_for_it(
+    sandbox: Sandbox, rocket: RocketVPN
+) -> None:
+    rocket.surveys.answer(ID, ANSWERS)
+    before = len(sandbox.requests)
+    rocket.sync()
+    assert [each.path for each in sandbox.requests[before:]] == [f"/v1/surveys/{ID}/responses"]
+
+
+def test_an_operator_who_refuses_an_answer_does_not_see_who_asks_for_signed_files_then(
+    sandbox: Sandbox, rocket: RocketVPN
+) -> None:
+    rocket.surveys.answer(ID, ANSWERS)
+    sandbox.sign(SurveyList())
+    before = len(sandbox.requests)
+    try:
+        rocket.sync()
+    finally:
+        sandbox.sign(FOR_SOME)
+    assert [each.path for each in sandbox.requests[before:]] == [f"/v1/surveys/{ID}/responses"]
+    assert [each.state for each in rocket.queue.items()] == ["refused"]
 
 
 def test_a_survey_that_the_operator_did_not_sign_is_not_shown(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +40,17 @@ def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
 def agree(cli: CommandLine, *consents: tuple[str, ...]) -> None:
     for consent in consents:
         assert cli.run("consent", "grant", *consent, "--yes").code == 0
+
+
+def into_a_file(cli: CommandLine, *arguments: str) -> str:
+    """Run a command as a person who sends its output elsewhere: typed at a terminal, printed into a pipe."""
+    master, slave = pty.openpty()
+    try:
+        with cli.start(*arguments, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            return process.communicate(timeout=60)[0]
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 SURVEYS = (("surveys",), ("surveys", "--recipient", "relay"), ("rights", "--recipient", "relay"))
@@ -121,8 +135,11 @@ def test_a_notice_stands_in_the_status_and_below_each_command_until_it_was_read(
     assert [each["id"] for each in cli.json("status").document["notices"]] == [BREACH.id]
     assert BREACH.what["en"] in " ".join(cli.run("policy", "notices").out.split())
     assert cli.json("status").document["notices"] != []  # nobody saw it
+    assert BREACH.title["en"] in into_a_file(cli, "policy", "notices")
+    assert cli.json("status").document["notices"] != []  # a file does not read
     with cli.terminal("policy", "notices") as terminal:
         assert terminal.leave() == 0
+        assert BREACH.title["en"] in terminal.text
     assert cli.json("status").document["notices"] == []
     assert [each["shown"] for each in cli.json("policy", "notices").document["notices"]] == [True]
     assert cli.run("sent").err == ""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.noticing import BREACH, NOTICE_NOWHERE, notice, noticed
 from support.policies import edited, renumbered
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
-from rocketvpn_sdk.errors import NotAllowed, UpdateRefused
+from rocketvpn_sdk.errors import NotAllowed, PolicyInvalid, UpdateRefused
 from rocketvpn_sdk.policy import Policy, parse_policy
 from rocketvpn_sdk.policy_versions import OperatorNotice
 from rocketvpn_sdk.rights.report.summary import summary
 from rocketvpn_sdk.sandbox import Sandbox
-from rocketvpn_sdk.wire import NOTICES_TARGET
+from rocketvpn_sdk.wire import NOTICES_TARGET, NoticeList
 
 pytestmark = pytest.mark.clause("X2", "T2")
 
@@ -111,6 +112,47 @@ def test_a_list_that_nobody_can_read_changes_nothing(user: World) -> None:
         with pytest.raises(UpdateRefused):
             rocket.policy.check()
         assert [each.id for each in rocket.status().notices] == [BREACH.id]
+
+
+@pytest.mark.clause("X1")
+@pytest.mark.parametrize("other", [{"kind": "outage"}, {"id": "../.."}, {"do": {}}])
+def test_a_notice_that_this_version_cannot_read_does_not_take_a_breach_along(
+    user: World, other: dict[str, object]
+) -> None:
+    strange = msgspec.to_builtins(notice(id="newer")) | other
+    content = msgspec.json.encode({"format": 1, "notices": [strange, BREACH]})
+    user.sandbox.publish_target(NOTICES_TARGET, content)
+    with RocketVPN.open(user.config()) as rocket:
+        rocket.policy.check()
+        assert [each.id for each in rocket.status().notices] == [BREACH.id]
+        user.sandbox.publish_target(NOTICES_TARGET, content.replace(b'"format":1', b'"format":2'))
+        with pytest.raises(UpdateRefused):
+            rocket.policy.check()
+
+
+@pytest.mark.clause("X1")
+def test_a_list_that_nobody_can_read_does_not_hide_what_is_wrong_with_the_policy(user: World) -> None:
+    with RocketVPN.open(user.config()) as rocket:
+        user.sandbox.publish_target(NOTICES_TARGET, b"{")
+        user.sandbox.publish_target("policy/policy.json", b"{}")
+        with pytest.raises(PolicyInvalid):
+            rocket.policy.check()
+
+
+@pytest.mark.clause("X1")
+def test_a_server_that_withholds_a_signed_list_silences_no_notice(user: World) -> None:
+    with RocketVPN.open(user.config()) as rocket:
+        rocket.policy.check()
+        user.sandbox.sign(noticed(BREACH, notice(id="second")))
+        for file in (user.sandbox.tuf_folder / "targets" / "notices").iterdir():
+            file.unlink()
+        with pytest.raises(UpdateRefused) as caught:
+            rocket.policy.check()
+        assert caught.value.params["reason"] == "missing"
+        assert [each.id for each in rocket.status().notices] == [BREACH.id]
+        user.sandbox.sign(NoticeList())  # the operator's own word, signed: there is nothing to tell any more
+        rocket.policy.check()
+        assert rocket.status().notices == ()
 
 
 # ---------------------------------------------------------------- e-mail

@@ -238,7 +238,9 @@ def test_nothing_goes_without_each_consent(user: World, missing: int) -> None:
 
 
 @pytest.mark.clause("S1")
-@pytest.mark.parametrize(("consent", "left"), [(CONSENTS[0], ["diagnostics.erase"]), (CONSENTS[1], [])])
+@pytest.mark.parametrize(
+    ("consent", "left"), [(CONSENTS[0], ["diagnostics.erase"]), (CONSENTS[1], []), (CONSENTS[2], [])]
+)
 def test_answers_that_wait_go_with_each_consent_that_they_need(
     user: World, consent: tuple[str, str | None], left: list[str]
 ) -> None:
@@ -258,6 +260,34 @@ def test_answers_wait_for_a_random_time(user: World) -> None:
         there = len(user.sandbox.survey_responses)
         rocket.sync()
         assert len(user.sandbox.survey_responses) == there
+
+
+def test_answers_that_were_prepared_before_a_survey_ended_do_not_go_after_it(user: World) -> None:
+    with surveyed(user) as rocket:
+        agree(rocket, CONSENTS)
+        answers = prepared(rocket)
+        user.sandbox.sign(listed(survey(opens=TODAY - timedelta(9), closes=TODAY - timedelta(2))))
+        rocket.surveys.available()
+        with pytest.raises(ValueRefused, match="no such survey"):
+            rocket.surveys.answer(ID, answers)
+        assert rocket.queue.items() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"), [("[ip]-@4111111111111111", "[ip][email]"), ("192.0.2.7eyJhbGciOi.abc.def", "[ip][token]")]
+)
+def test_words_in_which_a_replacement_completes_an_address_go_as_they_were_shown(
+    user: World, words: str, shown: str
+) -> None:
+    with surveyed(user) as rocket:
+        agree(rocket, CONSENTS)
+        rocket.surveys.available()
+        answers = rocket.surveys.prepare(ID, {"speed": "fast", "words": words})
+        assert f'"{shown}"'.encode() in answers.body
+        rocket.surveys.answer(ID, answers)
+        rocket.sync()
+        assert rocket.queue.items() == ()
+        assert answers.body.decode() in user.sandbox.survey_responses
 
 
 # ---------------------------------------------------------------- declining, taking back
@@ -302,6 +332,8 @@ def test_answers_are_taken_back_and_can_be_given_again(user: World) -> None:
         assert first.handle not in str(user.sandbox.rows())
         with pytest.raises(ValueRefused):
             rocket.surveys.erase(ID)
+        with pytest.raises(ValueRefused, match="prepare them again"):
+            rocket.surveys.answer(ID, first)  # under its number the operator keeps nothing any more
         again = prepared(rocket)
         assert again.handle != first.handle
         rocket.surveys.answer(ID, again)

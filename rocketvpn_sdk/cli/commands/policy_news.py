@@ -28,7 +28,7 @@ def check(context: CommandContext, language: Language = "en") -> CommandResult:
     with context.open() as rocket:
         arrived = rocket.policy.check()
         notice = rocket.policy.notice(language) or arrived
-        seen = notice is not None and rocket.policy.pending is not None and not context.out.json and ask.at_terminal()
+        seen = notice is not None and rocket.policy.pending is not None and ask.sees(context.out)
 
         def show(out: Out) -> None:
             _show(out, notice)

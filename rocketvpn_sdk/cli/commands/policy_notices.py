@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -28,17 +29,19 @@ def notices(
 ) -> CommandResult:
     with context.open() as rocket:
         found = rocket.policy.notices(language)
-        if not context.out.json and ask.at_terminal():
+        seen = ask.sees(context.out)
+        if seen:
+            _show_all(context.out, found)
             for notice in found:
                 rocket.policy.acknowledge(notice)
+    return CommandResult({"notices": list(found)}, lambda out: None if seen else _show_all(out, found))
 
-    def show(out: Out) -> None:
-        if not found:
-            out.say("There is no notice of the operator. `rocketvpn policy check` looks for new ones.")
-        for notice in found:
-            show_notice(out, notice)
 
-    return CommandResult({"notices": list(found)}, show)
+def _show_all(out: Out, notices: Sequence[OperatorNotice]) -> None:
+    if not notices:
+        out.say("There is no notice of the operator. `rocketvpn policy check` looks for new ones.")
+    for notice in notices:
+        show_notice(out, notice)
 
 
 def show_notice(out: Out, notice: OperatorNotice) -> None:

@@ -166,7 +166,7 @@ def test_a_delegated_file_is_verified_later_by_what_was_kept(
     verify(vouched.content, vouched.evidence, path=FILE, root=root, at=at)
     others = dict(vouched.evidence.metadata)
     forged = others.pop("releases.json").replace("releases", "Releases", 1)
-    for role, reason in (({}, "not-found"), ({"releases.json": forged}, "tampered")):
+    for role, reason in (({}, "missing"), ({"releases.json": forged}, "tampered")):
         metadata = others | role
         with pytest.raises(UpdateRefused) as caught:
             verify(

@@ -192,4 +192,4 @@ def test_nothing_foreign_is_raised_whatever_comes(shelf: Shelf, content: bytes |
 )
 def test_a_role_that_is_signed_and_makes_no_sense(shelf: Shelf, operator: Delegator, signed: dict[str, object]) -> None:
     operator.serve_raw("releases", signed)
-    assert refused(shelf) == ("not-found" if "none" in str(signed) else "tampered")
+    assert refused(shelf) == ("missing" if "none" in str(signed) else "tampered")

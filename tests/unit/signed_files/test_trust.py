@@ -171,7 +171,7 @@ def test_a_part_that_is_missing(shelf: Shelf, missing: str) -> None:
     shelf.instead[missing] = lambda: None
     with pytest.raises(UpdateRefused) as caught:
         shelf.files().refresh()
-    assert reason(caught) == "not-found"
+    assert reason(caught) == "missing"
 
 
 def test_a_full_disk_keeps_the_last_good_state(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

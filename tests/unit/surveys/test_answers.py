@@ -140,3 +140,16 @@ def test_surveys_that_cannot_be_answered_are_left_out():
         for n, each in enumerate(bad)
     ]
     assert list(usable(SurveyList(surveys=(*listed, SURVEY, SURVEY)))) == [SURVEY]
+
+
+@pytest.mark.parametrize("nothing", [[], (), "", None])
+def test_an_empty_choice_does_not_pass_for_an_answer_that_is_needed(nothing: Any) -> None:
+    needed = Question(
+        id="used-for", kind="several", text={"en": "?"}, choices=(Choice(id="a", label={"en": "A"}),), required=True
+    )
+    asked = ListedSurvey(
+        id="s", title={"en": "T"}, why={"en": "W"}, opens=SURVEY.opens, closes=SURVEY.closes,
+        questions=(needed, Question(id="stars", kind="rating", text={"en": "?"})),
+    )  # fmt: skip
+    with pytest.raises(ValueRefused, match="needs an answer"):
+        parts_of(asked, {"used-for": nothing, "stars": 3})

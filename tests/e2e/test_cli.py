@@ -19,7 +19,7 @@ from rocketvpn_sdk.sandbox import Sandbox
 
 ERROR = {"code", "message", "remedy", "hint", "retry_at", "exit_code"}
 VAULT = {"state", "folder", "secrets", "rotation_owed_since", "generation", "keeps_deleted"}
-STATUS = {"vault", "bound", "order", "policy_version", "waiting", "problem"}
+STATUS = {"vault", "bound", "order", "policy_version", "policy_pending", "notices", "blocked", "waiting", "problem"}
 HELD = {
     "field", "place", "category", "sentence", "value", "count", "purposes", "recipients", "since", "until", "kept",
     "correctable", "hold", "undeclared", "code_needed", "pending",

@@ -71,7 +71,7 @@ def test_what_was_wrong_with_a_code_is_said_where_there_is_no_other_one(
     assert cli.json("view", "--owner", number, "--code-from", str(file)).error["cause"] == "malformed-code"
     wrong = other_than(sandbox.mail.last_code())
     assert cli.json("view", "--owner", number, "--code-from", "-", typed=wrong).error["cause"] == "wrong-code"
-    assert cli.json("view", "--owner", number, "--code-from", "-").error["code"] == "authentication-required"
+    assert cli.json("view", "--owner", number, "--code-from", "-").error["code"] == "authentication-cancelled"
     lost = cli.json("view", "--owner", number, "--code-from", str(tmp_path / "no such file"))
     assert lost.code == codes.USAGE
     assert "cannot be read" in lost.error["message"]

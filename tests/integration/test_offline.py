@@ -113,7 +113,7 @@ def values(folder: Path) -> Values:
             {"compiled": rocket.journal.compiled(SessionConnected), "values": ("de-fra", "wireguard", 1)}
         ],
         "notification": lambda _: [Notification()],
-        "holds": lambda _: [{}],
+        "look": lambda _: [dict],
         "journal.record.event": lambda _: [SessionConnected(region="de-fra", protocol="wireguard", duration=1)],
         "journal.read.event": lambda _: [None],
         "purpose": lambda _: ["improvement"],

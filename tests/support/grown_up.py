@@ -54,7 +54,7 @@ def values(world: World, folder: Path) -> Values:
         "kind": lambda _: [Notification],
         "callback": lambda _: [heard],
         "notification": lambda _: [Notification()],
-        "holds": lambda _: [{}],
+        "look": lambda _: [dict],
         "kinds": lambda _: [EVENTS],
         "level": lambda _: ["ERROR"],
         "journal.compiled": lambda _: [{"kind": kind} for kind in EVENTS],

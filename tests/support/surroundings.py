@@ -29,8 +29,10 @@ from rocketvpn_sdk.testing import FakeClock
 from rocketvpn_sdk.transport.retries import Retries
 from support.app_events import Crashed, SessionConnected
 from support.forms import GATE, form
+from support.offering import OFFER
 from support.releases import made_up
 from support.reporting import prepared_nowhere
+from support.surveying import ANSWERS, SURVEY
 from support.walking import LAST, Values, _groups, _keywords, _use, calls_of, heard, somewhere
 
 PASSPHRASE = "correct horse"
@@ -97,7 +99,7 @@ def values(machine: Machine) -> Values:
         "kind": lambda _: [Notification],
         "callback": lambda _: [heard],
         "notification": lambda _: [Notification()],
-        "holds": lambda _: [{}],
+        "look": lambda _: [dict],
         "kinds": lambda _: [[SessionConnected, Crashed]],
         "level": lambda _: ["ERROR"],
         "journal.compiled": lambda _: [{"kind": type(kind)} for kind in kinds],
@@ -128,6 +130,9 @@ def values(machine: Machine) -> Values:
         "policy.accept.notice": lambda rocket: [rocket.policy.notice()],
         "release": lambda _: [made_up()],
         "report": lambda _: [prepared_nowhere()],
+        "survey_id": lambda _: [SURVEY.id],
+        "answers": lambda _: [ANSWERS],
+        "offer_id": lambda _: [OFFER.id],
         "path": somewhere(machine.out),
         "folder": somewhere(machine.out),
     }
@@ -138,6 +143,9 @@ def outside(machine: Machine) -> dict[str, Callable[[], Any]]:
     return {
         "Config": machine.config,
         "Config.folder": lambda: Config("https://localhost:9", APP).folder,
+        "public": lambda: rocketvpn_sdk.public("1.4.2"),
+        "private": lambda: rocketvpn_sdk.private("Lena"),
+        "hashed": lambda: rocketvpn_sdk.hashed("203.0.113.9"),
         "load_policy": lambda: load_policy(machine.place / "policy.toml"),
         "rights.check_receipt_file": lambda: rights.check_receipt_file(machine.place / "r.json", trusted_root=b"{}"),
         "rights.receipt_to_json": lambda: None,  # works on what it is given

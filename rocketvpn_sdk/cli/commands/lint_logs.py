@@ -24,10 +24,11 @@ _LARGEST = 4 << 20
 
 
 @help_text(
-    """List log calls whose text is made of values, and how to write them.
+    """List log calls whose text is made of values.
 
-    PACKAGE is a folder, a file or the name of an importable package; nothing of it is run. With --write it also
-    writes _log_texts.py there, which a compiled app needs: a compiled module shows no constants.
+    With each goes how to write it. PACKAGE is a folder, a file or the name of an importable package; nothing of it is
+    run. With --write it also writes _log_texts.py there, which a compiled app needs: a compiled module shows no
+    constants.
     """
 )
 def lint_logs(

@@ -16,9 +16,9 @@ from rocketvpn_sdk.policy.stubs import stubs
 
 
 @help_text(
-    """Write a policy's own events and calls as typed Python, for mypy and pyright.
+    """Write a policy's own events and calls as typed Python.
 
-    A field that the policy does not declare, or a value of the wrong kind, is then an error of types in your app. Write
+    mypy and pyright check what uses it: a field that the policy does not declare, or a value of the wrong kind, is then an error of types in your app. Write
     the file again when the policy has changed.
     """
 )

@@ -19,7 +19,7 @@ _LARGEST = 1 << 20
 
 
 @help_text(
-    """Publish surveys, offers or notices at a sandbox, as a signed list.
+    """Publish surveys, offers or notices at a sandbox.
 
     The file is the whole list, in TOML or JSON; it takes the place of the former one. Every device fetches it whole.
     """

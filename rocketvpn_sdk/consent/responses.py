@@ -22,7 +22,7 @@ _PLACES = 100
 class Answered(MaskedRepr, frozen=True):
     """A survey that was answered here."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("handle",)
+    __masked__: ClassVar[tuple[str, ...]] = ("*",)
 
     survey: str
     handle: str
@@ -34,7 +34,7 @@ class Answered(MaskedRepr, frozen=True):
 class SurveyRecord(MaskedRepr, frozen=True, kw_only=True):
     """What this device remembers of surveys."""
 
-    __masked__: ClassVar[tuple[str, ...]] = ("number",)
+    __masked__: ClassVar[tuple[str, ...]] = ("*",)
 
     number: int
     """From 0 to 99, at random: it decides for which surveys this device is picked."""

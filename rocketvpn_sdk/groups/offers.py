@@ -143,6 +143,10 @@ class Offers:
             with vault.write() as transaction:
                 held = transaction.get(OFFERS, OfferRecord) or OfferRecord(number=secrets.randbelow(100))
                 transaction.put(OFFERS, held)
+            if not permit.field(_RECORD, PURPOSE).allowed:  # the consent ended meanwhile
+                with vault.write() as transaction:
+                    transaction.drop(OFFERS)
+                return None
         return held
 
     def _settle(self, offer_id: str) -> None:

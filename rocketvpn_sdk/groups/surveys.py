@@ -218,6 +218,10 @@ class Surveys:
             with vault.write() as transaction:
                 held = transaction.get(SURVEYS, SurveyRecord) or SurveyRecord.drawn()
                 transaction.put(SURVEYS, held)
+            if not permit.field(RECORD, PURPOSE).allowed:  # the consent ended meanwhile
+                with vault.write() as transaction:
+                    transaction.drop(SURVEYS)
+                return None
         return held
 
     def _device(self, record: SurveyRecord) -> Device:

@@ -16,6 +16,7 @@ from support.surveying import ANSWERS, CONSENTS, SURVEY, for_versions, listed, s
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.consent.responses import SURVEYS, SurveyRecord
 from rocketvpn_sdk.errors import EgressBlocked, UpdateRefused, ValueRefused
 from rocketvpn_sdk.sandbox import RecordedRequest, Sandbox
 from rocketvpn_sdk.wire import SurveyList
@@ -234,3 +235,27 @@ def test_a_minor_who_lied_loses_what_was_answered_when_they_say_so(sandbox: Sand
     with pytest.raises(EgressBlocked):
         rocket.surveys.answer(ID, prepared)
     assert {item.operation for item in rocket.queue.items()} == {"diagnostics.erase"}  # until the relay may pass it on
+
+
+def test_a_look_during_which_the_consent_is_withdrawn_leaves_nothing_behind(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with surveyed(World(sandbox, tmp_path / "client")) as rocket:
+        agree(rocket, CONSENTS)
+        vault = rocket._components.vault
+        read = vault.get
+
+        def withdrawn_first(name: str, kind: type[msgspec.Struct]) -> msgspec.Struct | None:
+            if name == SURVEYS:
+                monkeypatch.undo()
+                rocket.consent.withdraw("surveys")
+            return read(name, kind)
+
+        monkeypatch.setattr(vault, "get", withdrawn_first)
+        assert rocket.surveys.available() == ()
+        assert vault.get(SURVEYS, SurveyRecord) is None
+
+
+def test_a_dump_of_memory_structures_does_not_name_what_was_answered(rocket: RocketVPN) -> None:
+    rocket.surveys.answer(ID, ANSWERS)
+    assert ID not in repr(rocket._components.vault.get(SURVEYS, SurveyRecord))

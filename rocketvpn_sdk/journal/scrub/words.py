@@ -47,6 +47,19 @@ STATES = word_set(
     system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
     unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
     verified waiting was wrong yes
+    abgelaufen abgemeldet aktiv angemeldet deaktiviert erforderlich erneuert falsch fehlt gelöscht gesetzt gespeichert
+    gesperrt geändert getrennt inaktiv kein keine korrekt leer nein nicht richtig stimmt unbekannt ungültig verborgen
+    verbunden vorhanden wird wurde
+    absente actif aucun aucune bloqué connecté connectée déconnecté déconnectée défini définie enregistré expiré expirée
+    hors inactif inconnu inconnue incorrecte invalide manquant masqué masquée modifié non oublié oubliée refusé refusée
+    requis requise vide
+    activo aceptada bloqueado bloqueada caducada caducado cambiada conectado desconectado desconocida desconocido
+    errónea expirado expirada falta inactivo incorrecta incorrecto inválida inválido ninguna ninguno oculta oculto
+    rechazada requerida sin vacía vacío válida
+    включён включен выключен задан истек истёк не недействителен неверен неверный неизвестен неизвестно нет обновлён
+    отключен отключено отклонён отсутствует ошибка подключен подключено принят пусто скрыт указан
+    不正确 为空 失败 已保存 已更新 已设置 已过期 已连接 成功 无 无效 有效 未填写 未登录 未知 未设置 未连接
+    正确 空 错误 隐藏
     """
 )
 """What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
@@ -56,7 +69,8 @@ ARTICLES = word_set(
 DNS_WORDS = word_set(
     """
     a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
-    endpoints gateway gateways host hostname hostnames hosts id ip ipv4 ipv6 list local lookup mx name names ns object
+    cannot could end endpoints finished gateway gateways host hostname hostnames hosts id information ip ipv4 ipv6 list
+    local lookup mx name names negative ns object positive start started starting unable
     pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
     succeeded successfully system table took transient txt type unreachable via
     """

@@ -36,7 +36,7 @@ help:
 	@echo 'make lint    check style, types, layers and workflows'
 	@echo 'make docs    build the documentation and run its examples'
 	@echo 'make frozen  freeze the example and the command line, and run both; needs a keyring (TOOL=$(TOOL))'
-	@echo 'make bench   measure against named peers     (ARGS="--only B1 --quick"; --write renews docs/benchmarks.md)'
+	@echo 'make bench   measure against named peers     (ARGS="--only B1a --quick"; --write renews docs/benchmarks.md)'
 	@echo 'make release build wheel and source archive twice, compare, list what they consist of (ARGS="--tag v0.1.0")'
 	@echo 'make soak    the attacks in their long form, all tests with new random examples (SOAK_MINUTES=$(SOAK_MINUTES)), mutants (SEED=), the public TUF suite (TUF_CONFORMANCE=), every Python'
 	@echo 'make clean   remove .venv and everything that was built'

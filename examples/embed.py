@@ -56,7 +56,7 @@ def use(rocket: RocketVPN, folder: Path) -> None:
     log = logging.getLogger("example")
     handler = rocket.journal.handler()
     log.addHandler(handler)
-    log.warning("connected to 203.0.113.9 as kim@example.org")  # neither is stored
+    log.warning("connected to %s as %s", "203.0.113.9", "kim@example.org")  # neither is stored
     log.removeHandler(handler)
     rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=12))
     for entry in rocket.journal.read():

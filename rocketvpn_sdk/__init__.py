@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from rocketvpn_sdk import errors
+    from rocketvpn_sdk.cancelling import CancelToken
     from rocketvpn_sdk.client import RocketVPN
     from rocketvpn_sdk.config import Config
     from rocketvpn_sdk.entered import Challenge
-    from rocketvpn_sdk.journal import Entry, Event
+    from rocketvpn_sdk.journal import Entry, Event, hashed, private, public
     from rocketvpn_sdk.limits import Limits
     from rocketvpn_sdk.maintenance import Status
     from rocketvpn_sdk.policy import Policy, load_policy
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets, SecretStore
 
 __all__ = [
+    "CancelToken",
     "Challenge",
     "Config",
     "DeletionConfirmed",
@@ -42,7 +44,10 @@ __all__ = [
     "Status",
     "__version__",
     "errors",
+    "hashed",
     "load_policy",
+    "private",
+    "public",
 ]
 
 
@@ -58,22 +63,22 @@ def _home(name: str) -> ModuleType:
             from rocketvpn_sdk import client
 
             return client
+        case "CancelToken":
+            from rocketvpn_sdk import cancelling
+
+            return cancelling
         case "Challenge":
             from rocketvpn_sdk import entered
 
             return entered
-        case "Config":
+        case "Config" | "Limits":
             from rocketvpn_sdk import config
 
             return config
-        case "Entry" | "Event":
+        case "Entry" | "Event" | "hashed" | "private" | "public":
             from rocketvpn_sdk import journal
 
             return journal
-        case "Limits":
-            from rocketvpn_sdk import limits
-
-            return limits
         case "Policy" | "load_policy":
             from rocketvpn_sdk import policy
 

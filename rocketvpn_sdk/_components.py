@@ -73,9 +73,12 @@ class Components(OneHolder):
         config: what the app decides.
         vault: where everything rests.
         queued: called when something was queued for the server, where a worker delivers it.
+        events: those of the vault before this one, whose subscribers stay; ``None``: there was none.
     """
 
-    def __init__(self, config: Config, vault: Vault, queued: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, vault: Vault, queued: Callable[[], None], events: EventBus | None = None
+    ) -> None:
         self.opening = threading.RLock()
         self.config = config
         self.vault = vault
@@ -87,7 +90,7 @@ class Components(OneHolder):
             vault=vault,
             clock=config.clock,
             limits=config.limits,
-            events=EventBus(config.dispatch, config.on),
+            events=events or EventBus(config.dispatch, config.on),
             permit=Permit(self.versions.in_force, self.current_consents.state, vault.now, self._changes, self._stamp),
             queue=Queue(vault, queued, worked=True) if config.background else Queue(vault),
         )
@@ -98,7 +101,13 @@ class Components(OneHolder):
         self.watch = self._watch() if config.witness else None
         """What notes the app's other connections; ``None``: the witness is off."""
         hosts = config.resolved_policy.recipients[OPERATOR].hosts
-        self.journal = Journal(context, SealedLog(vault, "log"), own_hosts=hosts)
+        self.journal = Journal(
+            context,
+            SealedLog(vault, "log"),
+            own_hosts=hosts,
+            private=config.log_text == "private",
+            never_wait=config.never_wait,
+        )
 
     @property
     def event_shapes(self) -> tuple[EventShape, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import threading
 import time
 import weakref
 from contextlib import suppress
@@ -17,12 +18,13 @@ from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError
-from rocketvpn_sdk.events import Notification
+from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.groups.queue import WaitingRequests
+from rocketvpn_sdk.journal.journal import hand_over
 from rocketvpn_sdk.maintenance import Maintenance, Status
 from rocketvpn_sdk.masking import OneHolder
-from rocketvpn_sdk.policy_versions import held_notices
+from rocketvpn_sdk.policy_versions import OperatorNotice, PolicyNotice, held_notices
 from rocketvpn_sdk.vault import Removal, Vault
 from rocketvpn_sdk.wire import ServerMetadata
 
@@ -66,12 +68,17 @@ class RocketVPN(OneHolder):
 
     def __init__(self, config: Config, vault: Vault) -> None:
         """Connect the components; called by ``open``."""
-        self._components = components = Components(config, vault, lambda: self._maintenance.background.poke())
+        self._reopening = threading.Lock()
+        self._connect(config, vault)
+
+    def _connect(self, config: Config, vault: Vault, events: EventBus | None = None) -> None:
+        components = Components(config, vault, lambda: self._maintenance.background.poke(), events)
+        components.journal.register(config.events)
+        self._components = components
         self._maintenance = Maintenance(components)
         self._closed: Closed | None = None
         self.events = components.events
         self.journal = components.journal
-        self.journal.register(config.events)
         self.queue = WaitingRequests(components.queue, lambda: components.versions.in_force().newest)
         _open.add(self)
 
@@ -90,7 +97,7 @@ class RocketVPN(OneHolder):
                 MadeWithoutPassphrase: the root key cannot be had.
             VaultError: the folder cannot be used; see the subclass.
         """
-        vault = Vault(config.folder, config.resolved_secrets, config.clock, config.limits)
+        vault = _vault(config)
         try:
             rocket = cls(config, vault)
             if unlock:
@@ -157,6 +164,40 @@ class RocketVPN(OneHolder):
             logger.warning("closed, and %d records could not be written", closed.unsealed)
             self.events.emit(closed)
         return closed
+
+    def reopen(self, unlock: bool = True) -> None:
+        """Open the vault again after ``close``, or make a new one after it was deleted; one that is open stays so.
+
+        Subscriptions to events stay, and log handlers record into it. What the app recorded in between is lost, and
+        counted in ``journal.stats().dropped``. A group or a journal that the app keeps in a variable is the former
+        vault's: take it from here again.
+
+        Args:
+            unlock: as for ``open``.
+
+        Raises:
+            SecretStoreError, VaultError: as for ``open``; calling it again is fine.
+        """
+        with self._reopening:
+            before = self._components
+            if before.vault.status().state == "closed":
+                self._open_again(before)
+        if unlock:
+            self.unlock()
+
+    def _open_again(self, before: Components) -> None:
+        self.close()
+        if (api := before.opened("api")) is not None:
+            api.revocation.bound_again()  # what held of the former vault is not told any more
+        for kind in (PolicyNotice, OperatorNotice):
+            before.events.settle(kind)
+        vault = _vault(before.config)
+        try:
+            self._connect(before.config, vault, before.events)
+        except BaseException:  # an interrupt too: no file stays open
+            vault.close()
+            raise
+        hand_over(before.journal, self.journal)
 
     def __enter__(self) -> Self:
         return self
@@ -319,6 +360,10 @@ class RocketVPN(OneHolder):
 
     def __repr__(self) -> str:
         return f"RocketVPN({self._components.vault.status().state})"
+
+
+def _vault(config: Config) -> Vault:
+    return Vault(config.folder, config.resolved_secrets, config.clock, config.limits)
 
 
 _open: weakref.WeakSet[RocketVPN] = weakref.WeakSet()

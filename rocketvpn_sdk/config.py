@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,6 +53,8 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     authenticator: Authenticator | None = None
     dispatch: Dispatch = call_directly
     on: Mapping[type[Notification], Callback] = {}
+    log_text: Literal["private", "scrubbed"] = "private"
+    never_wait: Sequence[str] = ()
     collect: bool = True
     background: bool = False
     witness: bool = False
@@ -85,6 +87,11 @@ class Config(_Options, frozen=True):
         on: by type of notification, what is called with each; the same as ``rocket.events.subscribe``, before anything
             happens.
         dispatch: runs event callbacks where the app wants them, e.g. on its GUI thread.
+        log_text: what is kept of log lines. ``private``: a text that is a constant of the calling code stays, and of
+            its values numbers, declared words, and what is marked ``public``; other values become their kind.
+            ``scrubbed``: the formatted line, without what looks personal.
+        never_wait: names of threads, such as ``MainThread``, on which recording never waits for the disk. An ``ERROR``
+            is then sealed a moment after the call, and a crash in between loses it.
         collect: ``False`` keeps no journal at all; binding and rights work all the same. The app's own calls that the
             service needs may still carry what they declare; for anything else nothing observed leaves.
         background: ``True`` does by itself, on one thread, what ``RocketVPN.sync`` does, when it is due; it never asks

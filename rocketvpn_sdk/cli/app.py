@@ -157,6 +157,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "certify": _Command("updates.certify"),
         },
     ),
+    "lint-logs": _Command("lint_logs.lint_logs", vault=False),
     "policy": _Group(
         "Work with the privacy policy.",
         {
@@ -168,6 +169,7 @@ _COMMANDS: dict[str, _Command | _Group] = {
             "diff": _Command("policy_diff.diff", vault=False),
             "labels": _Command("policy_labels.policy_labels", vault=False),
             "lint": _Command("policy.lint", vault=False),
+            "stubs": _Command("policy_stubs.policy_stubs", vault=False),
         },
     ),
 }

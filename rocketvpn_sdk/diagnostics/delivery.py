@@ -12,6 +12,7 @@ from rocketvpn_sdk.consent.responses import SURVEY
 from rocketvpn_sdk.diagnostics.otlp import Part
 from rocketvpn_sdk.diagnostics.route import route_from
 from rocketvpn_sdk.errors import (
+    CallCancelled,
     NotAllowed,
     RateLimited,
     RequestRefused,
@@ -74,7 +75,7 @@ class SealedDelivery:
     def _send(self, item: QueueItem, delivery: QueueDelivery) -> QueueItem | None:
         try:
             self._calls.send(self._call(item), route_from(self._files()))
-        except VaultError:
+        except (VaultError, CallCancelled):
             raise
         except RocketVPNError as error:
             if isinstance(error, NotAllowed) and item.operation != ERASE and not self._may_be_sent(item.operation):

@@ -11,6 +11,7 @@ Touches: nothing. Start with ``base``.
     │   ├── EventUndeclared         an event class or its field is not in the policy
     │   └── OperationUndeclared     a call the policy does not know
     ├── CallbackFailed              a function that the app passed in failed
+    ├── CallCancelled               the app cancelled the call
     ├── PolicyOutdated              an older version of the policy than the one known here
     ├── NotAllowed                  a rule of the policy says no
     │   ├── EgressBlocked           … to something leaving the device
@@ -85,6 +86,7 @@ from rocketvpn_sdk.errors.base import (
 from rocketvpn_sdk.errors.configuration import (
     AdministratorNeeded,
     CallbackFailed,
+    CallCancelled,
     ConfigurationError,
     EventUndeclared,
     OperationUndeclared,
@@ -168,6 +170,7 @@ __all__ = [
     "AuthenticatorFailed",
     "BindingError",
     "BrowserRequired",
+    "CallCancelled",
     "CallbackFailed",
     "CertificateUntrusted",
     "ConfigurationError",

@@ -50,6 +50,18 @@ class CallbackFailed(RocketVPNError):
     HINT = "It is the function that was passed as {name}; what it raised is the __cause__."
 
 
+class CallCancelled(RocketVPNError):
+    """The app cancelled the call, with a ``CancelToken`` or by cancelling its task.
+
+    What left the device until then is in the ledger (``rights.sent``). If the server may have done it, and it was one
+    of the app's own calls, ``idempotency_key`` is the key to repeat it with.
+    """
+
+    code = "call-cancelled"
+    MESSAGE = "This was cancelled."
+    REMEDY = "Start it again whenever you like."
+
+
 class PolicyOutdated(RocketVPNError):
     """A policy older than the one known here was offered (X1); ``version`` and ``known`` are their numbers."""
 

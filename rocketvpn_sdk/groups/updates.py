@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checks_arguments
+from rocketvpn_sdk.cancelling import CancelToken, cancelled_by
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ConfigurationError, ReleaseRefused, ValueRefused
@@ -95,7 +96,14 @@ class Updates:
         listed, until = self._listed()
         return offers(listed, app, rollout_number(self._context.vault, self._context.permit), utc(until))
 
-    def download(self, release: Release, folder: Path, progress: Progress | None = None) -> Path:
+    def download(
+        self,
+        release: Release,
+        folder: Path,
+        progress: Progress | None = None,
+        *,
+        cancel: CancelToken | None = None,
+    ) -> Path:
         """Download ``release`` into ``folder``, and return the file, which is what the operator signed.
 
         A download that was interrupted goes on where it ended. The file gets its name once it was verified. The call
@@ -105,12 +113,14 @@ class Updates:
             release: from ``check``: the one that is offered, or one of ``roll_backs``.
             folder: where; it has to be there.
             progress: called with the bytes that are here, and with all; if it returns ``False``, the download ends.
+            cancel: ends the call from another thread; the next one goes on where it ended.
 
         Raises:
             ReleaseRefused: it is not one that the operator offers for this device.
             UpdateRefused: the signatures have ``expired``: ``check`` first.
             DownloadFailed: there is no room, or what came is not what was signed; ``cause`` says which.
-            DownloadCancelled: ``progress`` ended it.
+            DownloadCancelled: ``progress`` ended it; nothing of the file is left.
+            CallCancelled: ``cancel`` ended it; what is here stays for the next try.
             TransportError, ServerError, RateLimited: the servers cannot be reached; call again to go on.
             EgressBlocked, OperationUndeclared: the policy does not let the call go.
         """
@@ -121,7 +131,8 @@ class Updates:
         signed = entry.files[app.platform].package
         if signed.length > self._context.limits.max_download_bytes:
             raise ReleaseRefused(version=release.version, cause="length")
-        to_file(self._remote(listed, entry, "package", signed), place, progress)
+        with cancelled_by(cancel):
+            to_file(self._remote(listed, entry, "package", signed), place, progress)
         return place
 
     def certify(self, path: Path) -> Certified:

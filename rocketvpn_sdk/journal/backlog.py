@@ -12,12 +12,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
 from rocketvpn_sdk.journal.compiled import CompiledEvent
+from rocketvpn_sdk.journal.lines.line import minimised_once
 from rocketvpn_sdk.vault import SealedLog, Vault
 from rocketvpn_sdk.vault.moments import Ended
 
+_MOST_AT_ONCE = 64
+"""Records that are handed to the log together."""
 _COMPILED, _MOMENT = 0, 2
 """Where these are, in what was given and in what is minimised."""
 _Given = tuple[CompiledEvent, float, float, tuple[Any, ...]]
@@ -29,6 +33,8 @@ class _Minimised(NamedTuple):
     now: float
     moment: float
     fields: dict[str, Any]
+    again: tuple[Any, ...]
+    """The values from which they are minimised again."""
     prepared: int
     """How often the event's class had been prepared by then: the policy may be another one since."""
 
@@ -94,9 +100,12 @@ class Backlog:
                 while self._minimised:
                     self._hand_over_kept(self._minimised[0], allowed)
                     self._minimised.popleft()
-            for _ in range(len(self._given)):  # what other threads add meanwhile must not keep us here
-                self._work_off_one(self._given[0], allowed)
-                self._given.popleft()
+            waiting = len(self._given)  # what other threads add meanwhile must not keep us here
+            while waiting > 0:
+                taken = self._work_off(list(islice(self._given, min(waiting, _MOST_AT_ONCE))), allowed)
+                for _ in range(taken):
+                    self._given.popleft()
+                waiting -= taken
 
     def _hold_again(self, known: Mapping[str, CompiledEvent], allowed: Collection[CompiledEvent]) -> None:
         """Drop from the log's memory what may not be kept any more; minimise again what other versions minimised."""
@@ -143,16 +152,31 @@ class Backlog:
         self.refused += 1
         return False
 
-    def _work_off_one(self, given: _Given, allowed: Collection[CompiledEvent]) -> None:
-        compiled, now, moment, values = given
+    def _work_off(self, given: list[_Given], allowed: Collection[CompiledEvent]) -> int:
+        """Minimise the first of ``given``, and those behind it that are of its class; return how many that was."""
+        compiled = given[0][0]
         if not self._may_be_kept(compiled, allowed):
-            return
-        if self._vault.unlocked:
-            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if compiled.needs_key else None
-            self._append(compiled, now, moment, compiled.minimise(values, key))
-        elif len(self._minimised) < self._most_locked:
+            return 1
+        if not self._vault.unlocked:
+            self._keep_minimised(*given[0])
+            return 1
+        ready: list[tuple[float, float, float, Any]] = []
+        for other, now, moment, values in given:
+            if other is not compiled:
+                break
+            needs_key = compiled.needs_key or compiled.holds_hash(values)
+            key = self._log.pseudonym_key(compiled.purpose, compiled.retention) if needs_key else None
+            record = (compiled.purpose, compiled.name, compiled.minimise(values, key))
+            ready.append((compiled.coarsen(now), now, moment, record))
+        self._log.extend(compiled.purpose, compiled.retention, ready)
+        return len(ready)
+
+    def _keep_minimised(self, compiled: CompiledEvent, now: float, moment: float, values: tuple[Any, ...]) -> None:
+        """Keep one record while the vault is locked."""
+        if len(self._minimised) < self._most_locked:
             fields = compiled.minimise(values, None)
-            self._minimised.append(_Minimised(compiled, now, moment, fields, compiled.prepared))
+            again = tuple(map(minimised_once, values, fields.values()))
+            self._minimised.append(_Minimised(compiled, now, moment, fields, again, compiled.prepared))
         else:
             self.dropped += 1
 
@@ -160,10 +184,9 @@ class Backlog:
         if self._may_be_kept(kept.compiled, allowed):
             fields = kept.fields
             if kept.compiled.prepared != kept.prepared:  # a locked vault could not say which policy holds
-                fields = kept.compiled.minimise(tuple(fields.values()), None)
+                fields = kept.compiled.minimise(kept.again, None)
             self._append(kept.compiled, kept.now, kept.moment, fields)
 
     def _append(self, compiled: CompiledEvent, now: float, moment: float, fields: dict[str, Any]) -> None:
-        record = (compiled.purpose, compiled.name, fields)
-        kept_at = compiled.coarsen(now)
-        self._log.append(compiled.purpose, compiled.retention, record, at=kept_at, now=now, moment=moment)
+        record = (compiled.coarsen(now), now, moment, (compiled.purpose, compiled.name, fields))
+        self._log.extend(compiled.purpose, compiled.retention, (record,))

@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 from rocketvpn_sdk.clock import DAY
+from rocketvpn_sdk.journal.lines.line import Line
+from rocketvpn_sdk.journal.lines.values import PrivateValue
 from rocketvpn_sdk.journal.minimise import minimiser
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.permit import PermitSnapshot
@@ -16,6 +18,10 @@ TIME_FIELD = "recorded_at"
 """The field of the policy that says how exactly a record's time is kept."""
 NAME_FIELD = "event_name"
 """The field of the policy that says how long an event's name is kept, where it has one."""
+_BOUNDED = frozenset({int, Line})
+"""Types of values that are never long."""
+_LINE = "message"
+"""The field of a log line's text."""
 _NO_TIME = Duration("PT0S")
 
 
@@ -33,6 +39,7 @@ class CompiledEvent:
         self.purpose = shape.purpose
         self._scrubber = scrubber
         self.fields = tuple(field for field, _ in shape.fields)
+        self._line = self.fields.index(_LINE) if _LINE in self.fields else None
         self.allowed = False
         self.checked_from = math.inf
         """When ``allowed`` was asked last, in seconds since the epoch."""
@@ -55,7 +62,7 @@ class CompiledEvent:
         # A record has one life: that of its shortest-lived field.
         self.retention = min((time for time in times if time is not None), default=_NO_TIME)
         self._coarsen, *minimisers = (_strictest(versions, self._scrubber) for versions in declared)
-        self._steps: tuple[tuple[str, Minimiser], ...] = tuple(zip(self.fields, minimisers, strict=True))
+        self._steps: tuple[Minimiser, ...] = tuple(minimisers)
         self._coarse = 0.0
         self._coarse_from = math.inf
         transforms = {field.transform.name for versions in declared for field in versions}
@@ -76,7 +83,7 @@ class CompiledEvent:
         longest = self._longest
         for value in values:  # the usual ones first: this is on the app's own time
             kind = type(value)
-            if (len(value) > longest) if kind is str else (value is not None and kind is not int):
+            if (len(value) > longest) if kind is str else (value is not None and kind not in _BOUNDED):
                 return tuple([self._bounded(value) for value in values])
         return values
 
@@ -85,11 +92,22 @@ class CompiledEvent:
         if issubclass(kind, str):
             text = str.__str__(value)  # a subclass may do anything
             return text if len(text) <= self._longest else text[: self._longest + 1]  # it stays too long
-        return value if issubclass(kind, int | float) else None
+        return value if issubclass(kind, int | float | PrivateValue) else None
+
+    def holds_hash(self, values: tuple[Any, ...]) -> bool:
+        """Whether a value is to be hashed with the partition's key."""
+        if self._line is None:
+            return False
+        line = values[self._line]
+        if type(line) is Line and not line.later:  # most are
+            return False
+        return isinstance(line, PrivateValue) and line.needs_key
 
     def minimise(self, values: tuple[Any, ...], key: bytes | None) -> dict[str, Any]:
         """Return what is kept of ``values``; a pseudonym without its ``key`` is not kept at all."""
-        return {field: minimise(value, key) for (field, minimise), value in zip(self._steps, values, strict=True)}
+        return dict(
+            zip(self.fields, [step(value, key) for step, value in zip(self._steps, values, strict=True)], strict=True)
+        )
 
     def coarsen(self, now: float) -> float:
         """Return the time that is kept for a record made at ``now``."""

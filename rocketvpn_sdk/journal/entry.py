@@ -45,6 +45,7 @@ class JournalStats(Tally, frozen=True, kw_only=True):
     dropped: int
     """Not kept, since this was opened: the vault was locked for too long, the disk did not take it, or it was deleted
     while it waited in memory. The last includes what waited when another process let more be recorded, by a consent.
+    Where it was reopened, also what was recorded between the vault's end and that.
     """
     capped: int
     """Removed, the oldest first, because the log was full."""

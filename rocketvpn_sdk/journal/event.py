@@ -79,6 +79,11 @@ def shape_of(kind: type[Event]) -> EventShape:
     return EventShape(name, purpose, fields)
 
 
+def _classes(part: Any) -> tuple[Any, ...]:
+    """Return the classes of the values in a ``Literal``, or ``part`` itself."""
+    return tuple(map(type, typing.get_args(part))) if typing.get_origin(part) is typing.Literal else (part,)
+
+
 def _types(hint: Any) -> tuple[type, ...]:
     """Return the classes in an annotation, ``None`` left out; nothing for what is no plain class."""
     parts = (
@@ -86,5 +91,5 @@ def _types(hint: Any) -> tuple[type, ...]:
         if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
         else (hint,)
     )
-    kinds = tuple(part for part in parts if part is not type(None))
+    kinds = tuple(kind for part in parts for kind in _classes(part) if kind is not type(None))
     return kinds if all(isinstance(part, type) for part in kinds) else ()

@@ -1,25 +1,30 @@
-"""The app's ``logging`` records, scrubbed and sealed; never raises into the app's own logging call."""
+"""The app's ``logging`` records, made private and sealed; never raises into the app's own logging call."""
 
 from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Iterable
 from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.journal.event import LogMessage
+from rocketvpn_sdk.journal.lines.failures import traceback_of
+from rocketvpn_sdk.journal.lines.line import Texts
+from rocketvpn_sdk.journal.lines.records import line_of
 
 if TYPE_CHECKING:
     from rocketvpn_sdk.journal.journal import Journal
 
-_OWN = "rocketvpn_sdk."
+_OWN = "rocketvpn_sdk"
 _LEVELS = (
     (logging.CRITICAL, "CRITICAL"),
     (logging.ERROR, "ERROR"),
     (logging.WARNING, "WARNING"),
     (logging.INFO, "INFO"),
 )
+_LEVEL_NAMES = dict(_LEVELS)
 _DEEPEST_LINE = 2
 """A value may log while it is made into text, and a signal handler while any line is recorded."""
 _DEEPEST = 32
@@ -34,11 +39,17 @@ class JournalHandler(logging.Handler):
     no end to it.
     """
 
-    def __init__(self, journal: Journal, level: int | str = logging.NOTSET) -> None:
+    def __init__(self, journal: Journal, level: int | str = logging.NOTSET, never_wait: Iterable[str] = ()) -> None:
         super().__init__(level)
-        self._journal = journal
-        self._compiled = journal.compiled(LogMessage)
+        self.attach(journal)
+        self._never_wait = journal.never_wait.union(never_wait)
         self.failed = 0
+
+    def attach(self, journal: Journal) -> None:
+        """Record in ``journal`` from now on."""
+        self._compiled, self._journal = journal.compiled(LogMessage), journal
+        self.texts = journal.texts
+        """``None``: ``log_text="scrubbed"``."""
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Filter ``record`` and record it, without holding this handler's lock.
@@ -51,25 +62,38 @@ class JournalHandler(logging.Handler):
         return kept
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take over ``record``, to be scrubbed and sealed in a moment; from ERROR on, wait for that."""
-        if f"{record.name}.".startswith(_OWN):  # a record that was made by hand may have no name
+        """Take over ``record``, to be sealed in a moment; from ERROR on, wait for that."""
+        name = record.name
+        if type(name) is str and name.startswith(_OWN) and f"{name}.".startswith(f"{_OWN}."):
             return
         reentrancy = self._journal.reentrancy
-        if reentrancy.now or reentrancy.recording >= _DEEPEST_LINE:
+        before = reentrancy.recording
+        if before >= _DEEPEST_LINE or reentrancy.now:
             self.failed += 1
             return
-        reentrancy.recording += 1
+        reentrancy.recording = before + 1
         try:
-            taken = self._journal.keep(self._compiled, self._values(record))
-            if taken and record.levelno >= logging.ERROR:
-                self._journal.flush_soon()
+            if self.texts is None:
+                line, error = _scrubbed(record)
+            else:
+                line = line_of(record, self.texts)
+                found = record.exc_info
+                error = _failure(found, self.texts) if found else line.error
+            self.take(record.levelno, record.name, line, error)
         except Exception:  # noqa: BLE001 - whatever goes wrong here must not reach the app's logging call
             self.failed += 1
         finally:
-            reentrancy.recording -= 1
+            reentrancy.recording = before
+
+    def take(self, level: int, name: str, line: Any, error: Any) -> None:
+        """Hand one line over: its level, the logger's name, and what is to be minimised of text and exception."""
+        said = _LEVEL_NAMES.get(level) or next((name for number, name in _LEVELS if level >= number), "DEBUG")
+        taken = self._journal.keep(self._compiled, (said, name, line, error), self._never_wait)
+        if taken and level >= logging.ERROR and not self._journal.must_not_wait(self._never_wait):
+            self._journal.flush_soon()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Count it; logging's own would print the unscrubbed line."""
+        """Count it; logging's own would print the line as it is."""
         del record
         self.failed += 1
 
@@ -80,11 +104,17 @@ class JournalHandler(logging.Handler):
         except Exception:  # noqa: BLE001 - logging.shutdown calls this at exit
             self.failed += 1
 
-    def _values(self, record: logging.LogRecord) -> tuple[Any, ...]:
-        """Return the values of ``LogMessage``'s fields, in their order."""
-        level = next((name for number, name in _LEVELS if record.levelno >= number), "DEBUG")
-        error = _describe(record.exc_info[1], record.exc_info[2]) if record.exc_info and record.exc_info[1] else None
-        return level, record.name, record.getMessage(), error
+
+def _failure(found: Any, texts: Texts) -> Any:
+    if isinstance(found, tuple) and found[1] is not None:
+        return traceback_of(found[1], found[2], texts)
+    return None
+
+
+def _scrubbed(record: logging.LogRecord) -> tuple[Any, Any]:
+    """Return the text of ``record`` and of its exception, which are scrubbed afterwards."""
+    error = _describe(record.exc_info[1], record.exc_info[2]) if record.exc_info and record.exc_info[1] else None
+    return record.getMessage(), error
 
 
 def _describe(error: BaseException, trace: TracebackType | None) -> str:

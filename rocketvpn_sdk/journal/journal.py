@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
+import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +26,15 @@ from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
 from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
 from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
+from rocketvpn_sdk.journal.lines.line import Texts
 from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_call
 from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
-from rocketvpn_sdk.policy import check_events
+from rocketvpn_sdk.policy import Policy, check_events, vocabulary
 from rocketvpn_sdk.vault import SealedLog
 
 if TYPE_CHECKING:
+    from rocketvpn_sdk.journal.bridges import PrivateQueueHandler, StructlogProcessor
     from rocketvpn_sdk.journal.handler import JournalHandler
 
 _STREAM = "log"
@@ -38,6 +42,8 @@ _BATCHES_PER_CAP = 64
 """The cap is checked this seldom: a batch is small beside it."""
 _MOST_BATCHES = 4
 """More batches than this do not wait in memory as the app gave them."""
+_MOST_BATCHES_UNAWAITED = 16
+"""The same on a thread that never waits: there is nothing to hold it back."""
 _TRIES = 10
 """How often the vault may change under us before we say that it is busy."""
 _LOOK_AROUND = 60.0
@@ -55,14 +61,27 @@ class Journal:
         context: where they are kept, and whether they may be.
         log: the vault's ``log`` stream.
         own_hosts: the operator's host names, which scrubbing leaves alone.
+        private: arguments of log lines are private, and constant texts stay; else each formatted line is scrubbed.
+        never_wait: names of threads on which recording never waits.
     """
 
-    def __init__(self, context: Context, log: SealedLog, own_hosts: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        context: Context,
+        log: SealedLog,
+        own_hosts: Iterable[str] = (),
+        *,
+        private: bool = True,
+        never_wait: Iterable[str] = (),
+    ) -> None:
         vault, permit, limits = context.vault, context.permit, context.limits
         self.limits = limits
         self.own_values = Known.of_this_machine()
         """What this device knows of itself, to be taken out of texts."""
         self.scrubber = Scrubber(own_hosts=frozenset(own_hosts), known=self.own_values)
+        self.texts = Texts(self.scrubber) if private else None
+        self._words_of: tuple[Policy, ...] = ()
+        self.never_wait = frozenset(never_wait)
         self._known_at = -1
         self._looked_around = -math.inf
         self._vault = vault
@@ -80,6 +99,9 @@ class Journal:
         self._events: dict[type[Event], CompiledEvent] = {}
         self._dropped = self._given_up = 0
         self._refused = 0
+        self.lost = self.lost_before = 0
+        """Records that came after the vault was closed or deleted: this one, and the one before it."""
+        self.handlers: weakref.WeakSet[JournalHandler] = weakref.WeakSet()
 
     # ------------------------------------------------------------ recording
 
@@ -93,6 +115,7 @@ class Journal:
         shapes = {kind: shape_of(kind) for kind in classes}
         policies = self._permit.policies
         check_events(policies[0], shapes.values())
+        self._take_words(policies)
         self._events = {kind: CompiledEvent(policies, shape, self.scrubber) for kind, shape in shapes.items()}
 
     def record(self, event: Event) -> None:
@@ -119,20 +142,28 @@ class Journal:
         """Return the prepared form of an event class: for the handler, which records without making an event."""
         return self._events[kind]
 
-    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...]) -> bool:
+    def keep(self, compiled: CompiledEvent, values: tuple[Any, ...], never_wait: frozenset[str] | None = None) -> bool:
         """Take over ``values``, in the order of the event's fields, if they may be kept; return whether they were.
 
         Asks nobody: what was answered a moment ago holds for so long, and anything else is asked by ``flush``.
+
+        Args:
+            compiled: the event's class.
+            values: the values.
+            never_wait: names of the threads on which this never waits; default: those of the journal.
         """
         moment, now = self._moment(), self._time()
         known = compiled.checked_from <= now < compiled.checked_from + _PERMIT_LIFE and (
             compiled.changes == self._permit.changes()
         )
-        if (known and not compiled.allowed) or self._vault.closed:
+        if self._vault.closed:
+            self.lost += 1
+            return False
+        if known and not compiled.allowed:
             self._refused += 1
             return False
         waiting = self._backlog.given() or self._log.buffered
-        if waiting >= self._batch_records * _MOST_BATCHES and not self.flush_soon():
+        if waiting >= self._batch_records * _MOST_BATCHES and not self._make_room(waiting, never_wait):
             self._dropped += 1
             return False
         if not known or compiled.slow or not self._backlog.take_now(compiled, now, moment, values):
@@ -144,9 +175,29 @@ class Journal:
             self._flusher.arm()
         return True
 
+    def _take_words(self, policies: tuple[Policy, ...]) -> None:
+        """Take over the words of ``policies``, as far as they are nothing that scrubbing would take out."""
+        if self.texts is not None and policies != self._words_of:
+            self._words_of = policies
+            self.texts.words = frozenset(word for word in vocabulary(policies) if self.scrubber.scrub(word) == word)
+
+    def must_not_wait(self, never_wait: frozenset[str] | None = None) -> bool:
+        """Return whether this thread is one of ``never_wait``; default: those of the journal."""
+        names = self.never_wait if never_wait is None else never_wait
+        return bool(names) and threading.current_thread().name in names
+
+    def _make_room(self, waiting: int, never_wait: frozenset[str] | None) -> bool:
+        """Return whether there is room for one more record, after a wait where this thread may wait."""
+        if not self.must_not_wait(never_wait):
+            return self.flush_soon()
+        if not self._flusher.hurried:
+            self._flusher.hurry()
+        return waiting < self._batch_records * _MOST_BATCHES_UNAWAITED
+
     def _ask(self) -> set[CompiledEvent]:
         """Return the event classes whose records may be kept now; asks about all of them, of one moment."""
         changes, held, now = self._permit.changes(), self._permit.held(), self._time()
+        self._take_words(held.policies)
         for compiled in self._events.values():
             compiled.allowed = compiled.ask(held)
             compiled.changes, compiled.checked_from = changes, now
@@ -252,8 +303,15 @@ class Journal:
         self.own_values.handed(map(str.__str__, values))
 
     @checked
-    def handler(self, level: int | str = 0) -> JournalHandler:
-        """Return a ``logging.Handler`` that records the app's log lines, scrubbed.
+    def handler(self, level: int | str = 0, *, never_wait: Sequence[str] = ()) -> JournalHandler:
+        """Return a ``logging.Handler`` that records the app's log lines: constant texts, and what is left of values.
+
+        It takes loguru's lines, too: ``loguru.logger.add(rocket.journal.handler())``.
+
+        Args:
+            level: as for any handler.
+            never_wait: names of threads, besides those of ``Config(never_wait=...)``, on which a logging call never
+                waits for the disk.
 
         Raises:
             ValueRefused: ``logging`` knows no such level.
@@ -262,9 +320,40 @@ class Journal:
             from rocketvpn_sdk.journal.handler import JournalHandler
 
         try:
-            return JournalHandler(self, level)
+            handler = JournalHandler(self, level, never_wait)
         except ValueError:
             raise ValueRefused(name="level", problem="it must be a number, or one of logging's names") from None
+        self.handlers.add(handler)
+        return handler
+
+    def queue_handler(self, queue: Any, level: int | str = 0) -> PrivateQueueHandler:
+        """Return a handler that queues lines, with their texts and what is left of their values kept apart.
+
+        Put it in the place of ``logging.handlers.QueueHandler``, which formats each line first. What is in ``queue``
+        holds no values: other handlers behind the same queue see the private line.
+
+        Args:
+            queue: of this process; it has ``put_nowait``.
+            level: as for any handler.
+
+        Raises:
+            ValueRefused: ``logging`` knows no such level.
+        """
+        handler = self.handler(level)
+        from rocketvpn_sdk.journal.bridges import PrivateQueueHandler
+
+        return PrivateQueueHandler(queue, handler)
+
+    def structlog_processor(self, level: int | str = 0) -> StructlogProcessor:
+        """Return a structlog processor that records each event and passes it on; put it before what formats.
+
+        Raises:
+            ValueRefused: ``logging`` knows no such level.
+        """
+        handler = self.handler(level)
+        from rocketvpn_sdk.journal.bridges import StructlogProcessor
+
+        return StructlogProcessor(handler)
 
     # ------------------------------------------------------------ reading
 
@@ -371,7 +460,7 @@ class Journal:
             bytes=self._retention.size(),
             next_purge=None if next_purge is None else utc(next_purge),
             waiting=len(self._backlog) + self._log.buffered,
-            dropped=self._dropped + self._backlog.dropped + self._log.dropped,
+            dropped=self.lost_before + self._dropped + self._backlog.dropped + self._log.dropped,
             capped=capped,
             refused=self._refused + self._backlog.refused,
         )
@@ -408,3 +497,12 @@ class Journal:
     def unsealed(self) -> int:
         """How many records are in memory alone, or were given up while this was closed."""
         return len(self._backlog) + self._log.buffered + self._given_up
+
+
+def hand_over(before: Journal, after: Journal) -> None:
+    """Let ``after`` have the handlers and names of a journal whose vault is gone; count what was lost since that."""
+    before.own_values.hand_over(after.own_values)
+    for handler in list(before.handlers):
+        handler.attach(after)
+        after.handlers.add(handler)
+    after.lost_before = before.lost

@@ -124,6 +124,12 @@ class Known(OneHolder):
         with self._lock:
             self._handed = self._grown(self._handed, names, _MOST_HANDED)
 
+    def hand_over(self, after: Known) -> None:
+        """Let ``after`` know the names that the app handed over."""
+        with self._lock:
+            names = self._handed
+        after.handed(names)
+
     def here(self, addresses: Iterable[str]) -> None:
         """Remember the ``addresses`` of this machine's interfaces; those of a moment ago stay, too."""
         with self._lock:

@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable
 
+from rocketvpn_sdk.journal.lines.values import PrivateValue, settled
 from rocketvpn_sdk.journal.scrub import Scrubber
 from rocketvpn_sdk.policy import Field
 from rocketvpn_sdk.policy.minimise import LONGEST_WORD, Minimiser, longest_kept_text, plain_text
@@ -57,8 +58,13 @@ def _scrub(field: Field, scrubber: Scrubber) -> Minimiser:
     if limit <= _LONGEST_NAME:
         scrub = _remembering(scrubber)  # the names of loggers come again with every line
 
-    def minimise(value: object, _key: bytes | None) -> str | None:
-        text = plain_text(value)
+    def minimise(value: object, key: bytes | None) -> str | None:
+        if value is None:
+            return None
+        if type(value) is not str and isinstance(value, PrivateValue):  # nothing personal is left in its text
+            said = settled(value, key)
+            return None if matches else said if len(said) <= limit else cut(said, limit)
+        text = value if type(value) is str and value.isascii() else plain_text(value)
         if text is None or (matches and (len(text) > limit or not matches(text))):
             return None  # half of what has a form has not that form
         return scrub(text if len(text) <= limit else cut(text, limit))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import socket
 from contextlib import suppress
+from ipaddress import IPv6Address
 from pathlib import Path
 
 _CLASS = Path("/sys/class/net")
@@ -20,8 +20,8 @@ def addresses() -> frozenset[str]:
     found += _LOCAL.findall(_read(_NET / "fib_trie"))
     for line in _read(_NET / "if_inet6").splitlines():
         number = line.partition(" ")[0]
-        with suppress(ValueError, OSError):
-            found.append(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(number)))
+        with suppress(ValueError):
+            found.append(str(IPv6Address(bytes.fromhex(number))))
             found.append(":".join(number[at : at + 4] for at in range(0, 32, 4)))
     kept = (address for address in found if address.strip("0:.1") and not address.startswith("127."))
     return frozenset(sorted(kept)[:_MOST])

@@ -11,7 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rocketvpn_sdk.policy.catalogue import EventShape, check_events
-from rocketvpn_sdk.policy.combined import Protection, decide_all, longest_kept, protection, purpose_allowed_all
+from rocketvpn_sdk.policy.combined import (
+    Protection,
+    decide_all,
+    longest_kept,
+    protection,
+    purpose_allowed_all,
+    vocabulary,
+)
 from rocketvpn_sdk.policy.decide import ON_DEVICE, ConsentChoice, Decision, State, decide, purpose_allowed
 from rocketvpn_sdk.policy.document import Field, Operation, Policy, Purpose, Recipient
 from rocketvpn_sdk.policy.reading import bundled_policy, load_policy, parse_policy
@@ -52,6 +59,7 @@ __all__ = [
     "protection",
     "purpose_allowed",
     "purpose_allowed_all",
+    "vocabulary",
 ]
 
 

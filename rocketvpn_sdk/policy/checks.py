@@ -21,7 +21,9 @@ _ID = re.compile(r"[A-Za-z0-9_.-]+")
 """No slash: ``purpose/recipient`` names a consent to a third party."""
 _ON_DEVICE = "device"
 """What ``decide.ON_DEVICE`` says: a recipient of this name would pass for the device itself."""
-_TABLES = ("category", "purpose", "recipient", "field", "event", "operation", "feature")
+_TABLES = ("category", "purpose", "recipient", "field", "event", "operation", "feature", "vocabulary")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,39}")
+"""No space, no ``@`` and no digit in front: a name that the operator gave, not a value."""
 _EXACT_KINDS = ("enum", "integer", "boolean")
 _TRANSFORM_FITS = {
     "truncate_ip": ("ip_address",),
@@ -50,6 +52,7 @@ def check_references(document: Document) -> Iterator[Finding]:
         yield from _contract(index, recipient)
     for index, field in enumerate(document.field):
         yield from _field(document, index, field)
+    yield from _vocabulary(document)
     for index, event in enumerate(document.event):
         for problem in event_problems(document, event.purpose, event.fields):
             yield "event", index, "fields", f"the event {event.id!r} {problem}"
@@ -145,6 +148,14 @@ def _field(document: Document, index: int, field: Field) -> Iterator[Finding]:
                 f"{kept} on the {place} is longer than {field.category!r} allows ({cap})",
             )
     yield from _transform(index, field)
+
+
+def _vocabulary(document: Document) -> Iterator[Finding]:
+    for index, part in enumerate(document.vocabulary):
+        for word in part.values:
+            if not _WORD.fullmatch(word):
+                problem = f"{word!r} is not a word: a letter, then letters, digits, _, . and -"
+                yield "vocabulary", index, "values", problem
 
 
 def _contract(index: int, recipient: Recipient) -> Iterator[Finding]:

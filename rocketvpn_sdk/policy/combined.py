@@ -94,6 +94,13 @@ def protection(policies: Sequence[Policy]) -> Protection:
     )
 
 
+def vocabulary(policies: Sequence[Policy]) -> frozenset[str]:
+    """Return the words that may stay in log lines: those that each of ``policies`` declares."""
+    if len(policies) == 1:
+        return policies[0].vocabulary
+    return frozenset.intersection(*(policy.vocabulary for policy in policies)) if policies else frozenset()
+
+
 def longest_kept(policies: Sequence[Policy], purpose: str) -> float:
     """Return for how many seconds, at most, a record for ``purpose`` is kept on this device with ``policies`` in force.
 

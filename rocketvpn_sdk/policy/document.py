@@ -120,6 +120,14 @@ class Field(_Part, frozen=True, kw_only=True):
     sentence: Text
 
 
+class Vocabulary(_Part, frozen=True, kw_only=True):
+    """Words that stay in log lines as arguments, since the operator made them: states, regions, names of errors."""
+
+    id: str
+    values: tuple[str, ...]
+    sentence: Text
+
+
 class EventRule(_Part, frozen=True, kw_only=True):
     """An event that the policy itself names; an app may declare more over the same fields."""
 
@@ -209,6 +217,7 @@ class Document(_Part, frozen=True, kw_only=True):
     purpose: tuple[Purpose, ...]
     recipient: tuple[Recipient, ...]
     field: tuple[Field, ...]
+    vocabulary: tuple[Vocabulary, ...] = ()
     event: tuple[EventRule, ...] = ()
     operation: tuple[Operation, ...]
     feature: tuple[Feature, ...] = ()
@@ -262,6 +271,11 @@ class Policy:
         """
         nowhere = tuple(msgspec.structs.replace(part, hosts=()) for part in self.document.recipient)
         return Policy(msgspec.structs.replace(self.document, recipient=nowhere)).sha256
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The words that may stay in log lines."""
+        return frozenset(word for part in self.document.vocabulary for word in part.values)
 
     @cached_property
     def correctable(self) -> tuple[str, ...]:

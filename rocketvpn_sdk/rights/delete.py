@@ -28,12 +28,15 @@ from pathlib import Path
 import msgspec
 
 from rocketvpn_sdk import wire
+from rocketvpn_sdk.cancelling import check
 from rocketvpn_sdk.changes import RECEIPT_UNSAVED, RECEIPT_WAITING
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.reports import erase_reports
 from rocketvpn_sdk.context import DELETION, Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
+    CallbackFailed,
+    CallCancelled,
     ExportFailed,
     NotBound,
     ReceiptInvalid,
@@ -44,6 +47,7 @@ from rocketvpn_sdk.errors import (
 from rocketvpn_sdk.events import Notification
 from rocketvpn_sdk.identity import CREDENTIALS
 from rocketvpn_sdk.policy_versions import policy_documents
+from rocketvpn_sdk.progress import Progress, Steps
 from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.outcome import Here, Outcome, Receipt, Server, ServerState
 from rocketvpn_sdk.rights.plan import DeletionPlan
@@ -60,6 +64,8 @@ from rocketvpn_sdk.witness import STREAM
 
 logger = logging.getLogger(__name__)
 
+_STEPS = 2
+"""Of a deletion: here, and at the server."""
 _STATES: dict[str, ServerState] = {
     "waiting": "waiting_for_connection",
     "waiting_for_user": "waiting_for_user",
@@ -111,20 +117,28 @@ class Deletion:
         self._removing = False
         """Whether the vault's removal has begun: its queue cannot be read any more."""
 
-    def delete(self, plan: DeletionPlan) -> Outcome:
+    def delete(self, plan: DeletionPlan, progress: Progress | None = None) -> Outcome:
         """Delete what is in the scope of ``plan``, also what came after it was made; see ``Rights.delete``."""
+        steps = Steps(progress, _STEPS)
+        steps.reached("here", 0)
         pending = self._new_pending(plan.scope)
         here = self._destroy_here(plan.scope, pending)
+        with suppress(CallbackFailed, CallCancelled):  # what is destroyed cannot be called off
+            steps.reached("server")
         if pending is None:
             problem = None if plan.scope == "logs" else self._try_to_remove_vault()
-            return Outcome(here=here, server=Server(state="not_needed", problem=problem))
-        return Outcome(here=here, server=self._deliver_now(pending))
+            server = Server(state="not_needed", problem=problem)
+        else:
+            server = self._deliver_now(pending)
+        with suppress(CallbackFailed, CallCancelled):
+            steps.reached("server")
+        return Outcome(here=here, server=server)
 
     def _deliver_now(self, pending: QueueItem) -> Server:
         """Ask the server now. An error of the vault does not raise: the data on this device is destroyed already."""
         try:
             return self.follow(pending, interactive=True)
-        except VaultError as error:
+        except (VaultError, CallCancelled) as error:
             kept = self._queue.find(pending.id) or pending
             return Server(state=_STATES[kept.state], problem=error.code, request_id=kept.reference)
 
@@ -136,6 +150,7 @@ class Deletion:
         total = self._vault.limits.total_timeout
         with deadline.within(total), self._queue.delivery_lock(total) as ours:
             if not ours:  # another process is on it, and may be asking the user
+                check()
                 return Server(state=_STATES[pending.state], problem=VaultBusy.code, request_id=pending.reference)
             return self._follow(pending, interactive=interactive)
 
@@ -175,6 +190,8 @@ class Deletion:
             with suppress(VaultError):  # then it is asked about again sooner than it need be
                 self._delivery.ask_for_user(told, error)
             return Server(state="waiting_for_user", problem=error.code, request_id=pending.reference)
+        except CallCancelled:  # nothing went wrong: it waits as before
+            raise
         except RocketVPNError as error:
             with suppress(VaultError):
                 self._delivery.postpone(told, error)

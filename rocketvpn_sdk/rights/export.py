@@ -12,10 +12,11 @@ import msgspec
 
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.context import Context
-from rocketvpn_sdk.errors import CallbackFailed, ConfigurationError, ValueRefused
+from rocketvpn_sdk.errors import ConfigurationError, ValueRefused
 from rocketvpn_sdk.files import new_file, refuse_place, usable_path
 from rocketvpn_sdk.journal import Entry
 from rocketvpn_sdk.journal.compiled import TIME_FIELD
+from rocketvpn_sdk.progress import Progress, Steps
 from rocketvpn_sdk.rights import archive, spreadsheet
 from rocketvpn_sdk.rights.archive import Archive, ArchiveMember, Manifest, Spool, pretty
 from rocketvpn_sdk.rights.disclosures import Disclosure
@@ -27,9 +28,6 @@ from rocketvpn_sdk.rights.view import View
 from rocketvpn_sdk.transport import Api, SentEntry
 from rocketvpn_sdk.visible import escaped_json
 from rocketvpn_sdk.witness import Witnessed
-
-Progress = Callable[[int, int, str], None]
-"""Told how many of how many steps are done, and which member is being written. What it raises ends the export."""
 
 ENCRYPTED = ".age"
 _EVERY = 256
@@ -76,25 +74,6 @@ class _ExportContent(msgspec.Struct, frozen=True):
     def problem(self) -> str | None:
         parts = (self.report, self.requests, self.disclosures)
         return next((part.server_problem for part in parts if part.server_problem), None)
-
-
-class _Steps:
-    """Counts, and tells who wants to know."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
-
-    def reached(self, what: str, steps: int = 1) -> None:
-        self._done += steps
-        self._total = max(self._total, self._done)  # a log that goes on meanwhile has more than was counted
-        if self._progress is None:
-            return
-        try:
-            self._progress(self._done, self._total, what)
-        except Exception as error:
-            raise CallbackFailed(name="progress", problem=type(error).__name__) from error
 
 
 class Export:
@@ -155,7 +134,7 @@ class Export:
 
     def _fill(self, file: BinaryIO, content: _ExportContent, progress: Progress | None) -> Manifest:
         small = list(_small(content))
-        steps = _Steps(progress, len(small) + _expected(content.report))
+        steps = Steps(progress, len(small) + _expected(content.report))
         into = Archive(file, content.report.made_at)  # the last before `try`: Ctrl-C must not leave it open
         try:
             for name, media_type, data in small:
@@ -168,7 +147,7 @@ class Export:
             into.abandon()
             raise
 
-    def _write_log(self, into: Archive, steps: _Steps) -> None:
+    def _write_log(self, into: Archive, steps: Steps) -> None:
         """Read the log once and write both forms of it, so that they say the same anyone who logs meanwhile."""
         fields = self._context.permit.policy.fields.values()
         columns = [field.id for field in fields if field.source == _LOGGED and field.id not in _EVERYWHERE]
@@ -222,7 +201,7 @@ def _log_row(entry: Entry, columns: Sequence[str]) -> Iterator[Any]:
     yield {name: value for name, value in entry.fields.items() if name not in columns} or None
 
 
-def _write_sent(into: Archive, entries: Iterator[SentEntry], steps: _Steps) -> None:
+def _write_sent(into: Archive, entries: Iterator[SentEntry], steps: Steps) -> None:
     with into.member("sent.csv", archive.CSV) as write:
         for number, line in enumerate(spreadsheet.lines(_SENT, map(_sent_row, entries)), 1):
             write(line)

@@ -9,7 +9,7 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.context import Context
-from rocketvpn_sdk.errors import AuthenticationRequired, RocketVPNError, VaultDamaged, VaultError
+from rocketvpn_sdk.errors import AuthenticationRequired, CallCancelled, RocketVPNError, VaultDamaged, VaultError
 from rocketvpn_sdk.rights.plan import (
     CONSEQUENCES,
     NOT_TOLD,
@@ -85,7 +85,7 @@ class Planning:
             said = self._api.call("data.view", answer=wire.ServerData, interactive=False).value.fields
             order = self._api.call("order.read", answer=wire.Order, interactive=False).value
             others = self._others() if scope == "account" else ()
-        except VaultError:
+        except (VaultError, CallCancelled):
             raise
         except RocketVPNError as error:
             return _Said(asked=False, problem=error.code)

@@ -10,7 +10,15 @@ import msgspec
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.context import Context
-from rocketvpn_sdk.errors import NotBound, NotCancellable, RequestRefused, RocketVPNError, ValueRefused, VaultError
+from rocketvpn_sdk.errors import (
+    CallCancelled,
+    NotBound,
+    NotCancellable,
+    RequestRefused,
+    RocketVPNError,
+    ValueRefused,
+    VaultError,
+)
 from rocketvpn_sdk.groups.queue import why_not
 from rocketvpn_sdk.masking import MaskedRepr
 from rocketvpn_sdk.text import translate
@@ -88,7 +96,7 @@ class DataRequests:
             return self.with_waiting((), NotBound.code)
         try:
             return self.with_waiting(self.there(), None)
-        except VaultError:
+        except (VaultError, CallCancelled):
             raise
         except RocketVPNError as error:
             return self.with_waiting((), error.code)

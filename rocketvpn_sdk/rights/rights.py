@@ -10,11 +10,13 @@ from typing import Any
 
 from rocketvpn_sdk import wire
 from rocketvpn_sdk.arguments import checks_arguments
+from rocketvpn_sdk.cancelling import CancelToken, cancelled_by
 from rocketvpn_sdk.context import Context
+from rocketvpn_sdk.progress import Progress
 from rocketvpn_sdk.rights.correct import Correction
 from rocketvpn_sdk.rights.delete import Deletion
 from rocketvpn_sdk.rights.disclosures import Disclosure, read_disclosures
-from rocketvpn_sdk.rights.export import Export, ExportResult, Progress
+from rocketvpn_sdk.rights.export import Export, ExportResult
 from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.outcome import Outcome, Server
 from rocketvpn_sdk.rights.owner import OwnerRights
@@ -63,7 +65,15 @@ class Rights:
         self._files = files
         self._new_ticket = new_ticket
 
-    def view(self, samples: int = 0, language: str = "en", *, with_code: bool = False) -> Report:
+    def view(
+        self,
+        samples: int = 0,
+        language: str = "en",
+        *,
+        with_code: bool = False,
+        progress: Progress | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Report:
         """Return everything held about the user, on this device and at the server (A1).
 
         Works offline: ``server_answered`` is then false, and ``server_problem`` says why.
@@ -77,14 +87,20 @@ class Rights:
             language: BCP 47, of the sentences in it; English where the policy lacks it.
             with_code: have ``Config(authenticator=...)`` ask the user for a code first, which is sent to the order's
                 e-mail address, unless they gave one within the last minutes.
+            progress: called with the steps that are done, with all, and with what was done last; what it raises ends
+                the call.
+            cancel: ends the call from another thread.
 
         Raises:
             ValueRefused: ``samples`` is no such number.
             AuthenticationError: ``with_code`` was asked for, and the user gave no code, or not the right one.
+            CallbackFailed: ``progress`` raised something.
+            CallCancelled: ``cancel`` ended it.
             VaultLocked: unlock first.
             VaultDamaged: what is held here is not what was written.
         """
-        return self._view.view(samples, language, with_code=with_code)
+        with cancelled_by(cancel):
+            return self._view.view(samples, language, with_code=with_code, progress=progress)
 
     def correct(self, changes: Mapping[str, str | None], seen: Mapping[str, Any] | Report | None = None) -> Outcome:
         """Correct fields at the server (A2); ``None`` removes an optional one.
@@ -165,7 +181,9 @@ class Rights:
         with self._one_call():
             return self._planning.plan(scope, with_code=with_code)
 
-    def delete(self, plan: DeletionPlan) -> Outcome:
+    def delete(
+        self, plan: DeletionPlan, *, progress: Progress | None = None, cancel: CancelToken | None = None
+    ) -> Outcome:
         """Delete (A3): everything in scope is destroyed here at once, offline too; then the server is told.
 
         Of ``plan`` only the scope counts: what came after it was made goes as well. On this device ``device`` and
@@ -174,11 +192,20 @@ class Rights:
         Until the server has confirmed, the sealed request and what signs it stay. ``sync()`` takes it further;
         ``forget_now()`` drops it. Once ``account`` or ``device`` is confirmed, the vault is gone: folder and secrets.
 
+        Args:
+            plan: from ``plan_delete``.
+            progress: called with the steps that are done, with all (2), and with where the next one is: ``here``, then
+                ``server``. What it raises at the first call ends the deletion before it begins; later it ends nothing.
+            cancel: ends the call from another thread. What is destroyed here stays destroyed; the server is then told
+                later, as if it could not be reached (``server.problem`` is ``call-cancelled``).
+
         Raises:
+            CallbackFailed, CallCancelled: nothing was deleted.
             VaultError: nothing was deleted. (Where only the server could not be told, ``server.problem`` says why.)
             ReceiptInvalid: the server's receipt does not hold; the deletion here is done, the request stays queued.
         """
-        return self._deletion.delete(plan)
+        with cancelled_by(cancel):
+            return self._deletion.delete(plan, progress)
 
     def resume(self, *, interactive: bool = True) -> tuple[Server, ...]:
         """Take every deletion that the server has not confirmed yet a step further; return where each stands.
@@ -320,6 +347,7 @@ class Rights:
         progress: Progress | None = None,
         overwrite: bool = False,
         with_code: bool = False,
+        cancel: CancelToken | None = None,
     ) -> ExportResult:
         """Write everything that is held into one file to take along (A1): a ZIP of JSON, CSV and JSON-LD.
 
@@ -334,18 +362,21 @@ class Rights:
             progress: told how many of how many steps are done, and what is being written.
             overwrite: replace a file that is there.
             with_code: as for ``view``; without it, what the server withholds is named in the file and not in it.
+            cancel: ends the call from another thread; nothing is left of the file.
 
         Raises:
             AuthenticationError: ``with_code`` was asked for, and the user gave no code, or not the right one.
             ValueRefused: the name or the passphrase cannot be used; nothing was written.
             ExportFailed: the file could not be written; nothing is left of it.
             CallbackFailed: ``progress`` raised something; nothing is left of the file.
+            CallCancelled: ``cancel`` ended it; nothing is left of the file.
             ConfigurationError: a passphrase needs the extra ``age``.
             VaultLocked, VaultDamaged: as for ``view``.
         """
-        if with_code:
-            self._view.verify()
-        return self._export.write(Path(path), passphrase=passphrase, progress=progress, overwrite=overwrite)
+        with cancelled_by(cancel):
+            if with_code:
+                self._view.verify()
+            return self._export.write(Path(path), passphrase=passphrase, progress=progress, overwrite=overwrite)
 
     def make_ticket(self, scope: wire.TicketScope = "account") -> PanicTicket:
         """Make a ticket with which the data can be erased once, without this device or the app. Show it now: only once.

@@ -11,6 +11,7 @@ from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import (
     AuthenticationError,
     AuthenticationRequired,
+    CallCancelled,
     NotBound,
     RocketVPNError,
     ValueRefused,
@@ -18,6 +19,7 @@ from rocketvpn_sdk.errors import (
 )
 from rocketvpn_sdk.journal.inventory import Inventory
 from rocketvpn_sdk.policy_versions import PolicyState, held_notices
+from rocketvpn_sdk.progress import Progress, Steps
 from rocketvpn_sdk.rights.disclosures import Disclosure, read_disclosures
 from rocketvpn_sdk.rights.local import LocalData
 from rocketvpn_sdk.rights.report import (
@@ -39,6 +41,9 @@ _TOLD = "disclosure_record"
 MOST_SAMPLES = 1000
 """Entries of the log that a report holds at most; ``journal.read`` has them all."""
 
+_STEPS = 5
+"""Of a report: three questions to the server, the log, and the ledger of what left."""
+
 T = TypeVar("T")
 
 
@@ -58,14 +63,22 @@ class View:
         self._api = api
         self._requests = requests
 
-    def view(self, samples: int = 0, language: str = "en", *, with_code: bool = False) -> Report:
+    def view(
+        self,
+        samples: int = 0,
+        language: str = "en",
+        *,
+        with_code: bool = False,
+        progress: Progress | None = None,
+    ) -> Report:
         """Return everything held; see ``Rights.view``."""
         if not 0 <= samples <= MOST_SAMPLES:
             raise ValueRefused(name="samples", problem=f"it must be a number from 0 to {MOST_SAMPLES}")
         if with_code:
             self.verify()
         with speaking(language):
-            return self._view(Describer(self._local.versions.in_force().policies, language), samples)
+            say = Describer(self._local.versions.in_force().policies, language)
+            return self._view(say, samples, Steps(progress, _STEPS))
 
     def verify(self, *operations: str) -> None:
         """Have the user enter a code from an e-mail: the report and ``operations`` withhold nothing; offline, go on.
@@ -78,7 +91,7 @@ class View:
             return
         try:
             self._api.verify("data.view", "disclosures.read", *operations)
-        except (AuthenticationError, VaultError):
+        except (AuthenticationError, CallCancelled, VaultError):
             raise
         except RocketVPNError:
             return  # offline, or the device was removed: the report says so itself
@@ -113,18 +126,23 @@ class View:
     def _describer(self) -> Describer:
         return Describer(self._local.versions.in_force().policies, "en")
 
-    def _view(self, say: Describer, samples: int) -> Report:
+    def _view(self, say: Describer, samples: int, steps: Steps) -> Report:
         # The server first: asking it leaves traces here, and they belong into the report.
         with deadline.within(self._context.limits.total_timeout):  # one call's time for all three
             there, problem = self._ask(lambda: self._there(say))
+            steps.reached("data")
             disclosures, disclosures_problem = self._disclosures_or_problem(there)
+            steps.reached("disclosures")
             requests, requests_problem = self._ask(self._requests.there)
+            steps.reached("requests")
         held, log, items = (
             self._local.versions.in_force(),
             self._local.journal.inventory(samples),
             self._context.queue.items(),
         )
+        steps.reached("log")
         sent, seen = self._api.sent.tally(), self._local.witness.read()
+        steps.reached("sent")
         return Report(
             made_at=utc(self._context.clock.time()),
             language=say.language,
@@ -171,7 +189,7 @@ class View:
             return (), NotBound.code
         try:
             return question(), None
-        except VaultError:
+        except (VaultError, CallCancelled):
             raise
         except RocketVPNError as error:
             return (), error.code

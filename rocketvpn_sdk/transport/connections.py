@@ -13,7 +13,8 @@ from typing import Any, ClassVar, cast
 
 import httpx
 
-from rocketvpn_sdk.errors import AnswerTooLarge, ServerError, VaultClosed
+from rocketvpn_sdk.cancelling import cancelled
+from rocketvpn_sdk.errors import AnswerTooLarge, CallCancelled, ServerError, VaultClosed
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.masking import OneHolder, SecretStruct
 from rocketvpn_sdk.transport import deadline, failures
@@ -131,7 +132,7 @@ class Connections(OneHolder):
             except Failure:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a library below raises, no caller of ours should see it
-                if isinstance(error, _LOST):  # those that wait are as old, and may be as dead
+                if isinstance(error, _LOST) and not cancelled():  # those that wait are as old, and may be as dead
                     self.pools.renew(moved=False)
                 failure = self._failure(error, operation, request.url.host, proxy)
                 failure.sent = failure.sent and not progress.unsent
@@ -189,6 +190,8 @@ class Connections(OneHolder):
             trusted_time=self._trusted_time,
             trusts_nobody=lambda: trusts_nobody(self._context),
         )
+        if cancelled():
+            return Failure(CallCancelled(), sent=failures.was_sent(error), retry=False)
         if self.pools.closed:
             ended = VaultClosed(problem="it was closed while a call waited for its answer")
             return Failure(ended, sent=failures.was_sent(error), retry=False)

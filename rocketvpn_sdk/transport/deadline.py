@@ -2,7 +2,8 @@
 
 A timeout per read alone lets a server hold a caller for ever by sending a byte now and then. The deadline of the call
 in progress therefore caps every socket timeout (see ``tls.py``). It is kept per thread (a context variable), since
-each call runs on one. It reads the machine's monotonic clock, as sockets do, and not the injected one.
+each call runs on one. It reads the machine's monotonic clock, as sockets do, and not the injected one. A call that was
+cancelled has no time left.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from rocketvpn_sdk import cancelling
 
 SHORTEST = 0.001
 """What a socket gets when the time is over: a timeout of zero would mean "do not block", with other errors."""
@@ -60,18 +63,22 @@ def paused() -> Iterator[None]:
 
 def remaining(default: float) -> float:
     """Return the seconds left, at least ``SHORTEST``; ``default`` outside any deadline."""
+    if cancelling.cancelled():
+        return SHORTEST
     deadline = _current.get()
     return default if deadline is None else max(SHORTEST, deadline.end - time.monotonic())
 
 
 def expired() -> bool:
-    """Whether the call in progress has no time left."""
+    """Whether the call in progress has no time left, or was cancelled."""
     deadline = _current.get()
-    return deadline is not None and time.monotonic() >= deadline.end
+    return cancelling.cancelled() or (deadline is not None and time.monotonic() >= deadline.end)
 
 
 def cap(timeout: float | None) -> float | None:
     """Return a socket's ``timeout``, cut to what the call has left."""
+    if cancelling.cancelled():
+        return SHORTEST
     deadline = _current.get()
     if deadline is None:
         return timeout

@@ -10,6 +10,7 @@ import msgspec
 
 from rocketvpn_sdk.errors import (
     AuthenticationError,
+    CallCancelled,
     RateLimited,
     RequestRefused,
     RocketVPNError,
@@ -201,7 +202,7 @@ class QueueDelivery:
                 idempotency_key=item.idempotency_key,
                 interactive=interactive,
             )
-        except VaultError:
+        except (VaultError, CallCancelled):  # it waits as before
             raise
         except RocketVPNError as error:
             return self._mark(_further(item) if self._api.answered != answered else item, error), None

@@ -13,7 +13,7 @@ from functools import lru_cache
 import httpx
 import msgspec
 
-from rocketvpn_sdk import wire
+from rocketvpn_sdk import cancelling, wire
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.errors import OperationUndeclared, RocketVPNError, ServerError, UpdateError
 from rocketvpn_sdk.journal.minimise import minimiser
@@ -128,7 +128,9 @@ class Exchange:
             ServerError: there was one that cannot be read.
             AuthenticationError, BindingError: ``signer`` cannot say who is calling.
             VaultError: it cannot be written down, and so does not go; ``VaultClosed``: this was closed meanwhile.
+            CallCancelled: the app cancelled it.
         """
+        cancelling.check()
         draft = self._draft(call, held or self.permit.held())
         with self.in_flight.one(), deadline.within(self.limits.total_timeout):
             record = self._ledger.begin(draft.approved, draft.body or b"", draft.held.policies[-1])
@@ -138,10 +140,11 @@ class Exchange:
                 outcome = answers.describe(call.operation, reply, self.limits.max_json_depth)
                 return msgspec.structs.replace(reply, unsure=True) if draft.unsure else reply
             except Failure as failure:
-                outcome = f"{_how_it_failed(failure)}: {failure.error.code}"
+                outcome = f"{_how_it_failed(failure, draft)}: {failure.error.code}"
                 error: RocketVPNError = failure.error
             except RocketVPNError as raised:
-                outcome = f"{draft.status} {raised.code}" if draft.status else f"not delivered: {raised.code}"
+                lost = "no answer" if draft.unsure else "not delivered"
+                outcome = f"{draft.status} {raised.code}" if draft.status else f"{lost}: {raised.code}"
                 error = raised
             finally:
                 self._ledger.finish(record, outcome, max(1, draft.tries), draft.held.policies[-1])
@@ -201,6 +204,7 @@ class Exchange:
         operation = draft.approved.operation
         signed = signer.headers(operation.method, draft.url, draft.body)
         check_signature(operation, signed)
+        cancelling.check()
         # What held before the wait for a token, a user or a retry may not now.
         now = self.permit.held()
         guard.check_again(draft.held, now, draft.outgoing, draft.approved, self.compiled)
@@ -289,12 +293,12 @@ def _unsure(reply: HttpReply, *, passing: bool, before: bool) -> bool:
     return passing or reply.status >= 500
 
 
-def _how_it_failed(failure: Failure) -> str:
+def _how_it_failed(failure: Failure, draft: _Draft) -> str:
     if isinstance(failure.error, ServerError):
         return "unusable answer"
     if isinstance(failure.error, UpdateError):
         return "answer not taken"
-    return "no answer" if failure.sent else "not delivered"
+    return "no answer" if draft.unsure else "not delivered"
 
 
 def _forgive(failure: Failure | None, draft: _Draft) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rocketvpn_sdk import wire
+from rocketvpn_sdk import cancelling, wire
 from rocketvpn_sdk.errors import ServerError, ServerTimeout
 from rocketvpn_sdk.files.forks import ForkSafe
 from rocketvpn_sdk.transport import answers, deadline
@@ -38,7 +38,8 @@ class Metadata(ForkSafe):
             return self._endpoints
         total = self._exchange.limits.total_timeout
         with deadline.within(total):
-            if not self.lock.acquire(timeout=deadline.remaining(total)):  # another thread asks, and gets no answer
+            if not cancelling.acquire(self.lock, deadline.remaining(total)):  # another thread asks, and gets no answer
+                cancelling.check()
                 raise ServerTimeout(host=self._exchange.host, seconds=total, cause="server")
             try:
                 if self._endpoints is None:

@@ -9,6 +9,7 @@ import httpcore
 import httpx
 
 from rocketvpn_sdk.transport.leftovers import left_over
+from rocketvpn_sdk.transport.slots import Slots
 
 _RAISED = (
     httpcore.TimeoutException,
@@ -21,10 +22,11 @@ _RAISED = (
 
 
 class PoolTransport(httpx.BaseTransport):
-    """Sends httpx's requests through ``pool``; raises httpx's errors."""
+    """Sends httpx's requests through ``pool``, so many at a time as it has ``connections``; raises httpx's errors."""
 
-    def __init__(self, pool: httpcore.ConnectionPool) -> None:
+    def __init__(self, pool: httpcore.ConnectionPool, connections: int) -> None:
         self._pool = pool
+        self._slots = Slots(connections)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send ``request``; its answer's body is read later, and closing the answer frees the connection."""
@@ -36,9 +38,16 @@ class PoolTransport(httpx.BaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        with _errors_of_httpx():
-            answer = self._pool.handle_request(sent)
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer), extensions=answer.extensions)
+        if not self._slots.take(request.extensions["timeout"]["pool"]):
+            raise httpx.PoolTimeout("every connection is in use")
+        try:
+            with _errors_of_httpx():
+                answer = self._pool.handle_request(sent)
+        except BaseException:  # an interrupt too: the place is free again
+            self._slots.give_back()
+            raise
+        body = _Body(answer, self._slots)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     def close(self) -> None:
         """Close every connection of the pool."""
@@ -46,8 +55,8 @@ class PoolTransport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
-        self._answer = answer
+    def __init__(self, answer: httpcore.Response, slots: Slots) -> None:
+        self._answer, self._slots = answer, slots
 
     def __iter__(self) -> Iterator[bytes]:
         with _errors_of_httpx():
@@ -56,9 +65,12 @@ class _Body(httpx.SyncByteStream):
     def close(self) -> None:
         """Free the connection for the next call, or close it where it has more than the answer."""
         stream = self._answer.extensions.get("network_stream")
-        if stream is not None and left_over(self._answer):
-            stream.close()
-        self._answer.close()
+        try:
+            if stream is not None and left_over(self._answer):
+                stream.close()
+            self._answer.close()
+        finally:
+            self._slots.give_back()
 
 
 @contextmanager

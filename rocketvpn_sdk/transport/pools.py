@@ -155,7 +155,7 @@ class Pools(OneHolder):
             "network_backend": self._backend,
         }
         if proxy is None:
-            return PoolTransport(httpcore.ConnectionPool(**options))
+            return PoolTransport(httpcore.ConnectionPool(**options), _CONNECTIONS)
         url = proxy.url
         return PoolTransport(
             httpcore.HTTPProxy(
@@ -163,7 +163,8 @@ class Pools(OneHolder):
                 proxy_auth=proxy.raw_auth,
                 proxy_ssl_context=proxy.ssl_context,
                 **options,
-            )
+            ),
+            _CONNECTIONS,
         )
 
     def _checked(self, given: object) -> httpx.Proxy | None:

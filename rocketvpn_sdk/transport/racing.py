@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterable
 from itertools import chain, zip_longest
 from typing import Generic, TypeVar
 
+from rocketvpn_sdk.cancelling import look_again
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.resolver import Address
 
@@ -117,7 +118,7 @@ class Race(Generic[T]):
             return 0.0
         now = self._now()
         ends = min([STAGGER, *(runner.ends - now for runner in self._running)])
-        return max(0.0, min(ends, self._next_at - now if self._todo else ends, deadline.remaining(ends)))
+        return max(0.0, look_again(min(ends, self._next_at - now if self._todo else ends, deadline.remaining(ends))))
 
     def _advance(self, selector: selectors.BaseSelector, runner: _Runner[T]) -> T | None:
         """Let ``runner`` go on; return its connection if it is ready."""

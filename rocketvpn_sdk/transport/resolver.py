@@ -18,6 +18,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
+from rocketvpn_sdk.cancelling import cancelled, look_again
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.progress import current
 
@@ -83,9 +84,10 @@ class Resolver:
                 return kept
             lookup = self._ask(key)
             left = end - time.monotonic()
-            if lookup.over.wait(max(0.0, min(left, ASK_AGAIN))):
+            wait = max(0.0, min(left, ASK_AGAIN))
+            if lookup.over.wait(look_again(wait)):
                 break
-            if left <= ASK_AGAIN:
+            if cancelled() or left <= look_again(ASK_AGAIN):
                 raise TimeoutError("the look-up of the name")
         if lookup.error is not None:
             raise copy(lookup.error)  # several may wait for it

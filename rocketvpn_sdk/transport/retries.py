@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from rocketvpn_sdk.cancelling import check, waking
 from rocketvpn_sdk.clock import Clock
 from rocketvpn_sdk.errors import VaultClosed
 from rocketvpn_sdk.limits import Limits
@@ -109,10 +110,13 @@ class Retries:
         self._limits = limits
         self._wait = wait
         self._closed = threading.Event()
+        self._pauses: set[threading.Event] = set()
 
     def close(self) -> None:
         """End every pause: anyone who waits in one raises ``VaultClosed``."""
         self._closed.set()
+        for pause in list(self._pauses):
+            pause.set()
 
     def run(self, work: Callable[[], T]) -> T:
         """Return what ``work`` returns, trying again after a ``Retry`` as long as that can help.
@@ -120,6 +124,7 @@ class Retries:
         Raises:
             Retry: the last one; another try is not worth it, or not allowed.
             VaultClosed: this client was closed during a pause.
+            CallCancelled: the call was cancelled during a pause.
         """
         self.budget.earn()
         tries = 0
@@ -134,12 +139,20 @@ class Retries:
                     raise
             logger.info("trying again in %d ms, after try %d", round(1000 * seconds), tries)
             self.pause(seconds)
+            check()
             if self._closed.is_set():
                 raise VaultClosed(problem="it was closed while a call waited to be tried again")
 
     def pause(self, seconds: float) -> None:
-        """Wait ``seconds``, or until this client is closed."""
-        self._wait(self._closed, seconds)
+        """Wait ``seconds``, or until this client is closed or the call cancelled."""
+        pause = threading.Event()
+        self._pauses.add(pause)
+        try:
+            with waking(pause.set):
+                if not self._closed.is_set():
+                    self._wait(pause, seconds)
+        finally:
+            self._pauses.discard(pause)
 
     def _worth_it(self, tries: int, seconds: float) -> bool:
         """Whether to try again in so many ``seconds``, after so many ``tries``."""

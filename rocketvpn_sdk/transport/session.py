@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from rocketvpn_sdk import wire
+from rocketvpn_sdk import cancelling, wire
 from rocketvpn_sdk.entered import Authenticator
 from rocketvpn_sdk.errors import AuthenticationFailed, AuthenticationRequired, NotBound, ServerTimeout
 from rocketvpn_sdk.files.forks import ForkSafe
@@ -261,10 +261,11 @@ class Session(ForkSafe, OneHolder):
         if for_user:
             seconds = STEP_UP_WAIT
             with deadline.paused():  # a person's time is not this call's
-                held = lock.acquire(timeout=seconds)
+                held = cancelling.acquire(lock, seconds)
         else:
-            held = lock.acquire(timeout=deadline.remaining(seconds))
+            held = cancelling.acquire(lock, deadline.remaining(seconds))
         if not held:
+            cancelling.check()
             raise ServerTimeout(host=self._exchange.host, seconds=seconds, cause="server")
         try:
             yield

@@ -3,6 +3,8 @@
 httpcore gives each address and each read a timeout of its own, and ``tls.py`` bounds TLS. This module bounds what comes
 before TLS: looking up the name (``resolver.py``), addresses that stay silent, a proxy that answers a byte at a time.
 
+A call that is cancelled has the connection cut that it uses just then.
+
 No thread closes a connection that another thread reads: the descriptor's number is soon given to another connection,
 and OpenSSL would go on with that one. Cutting shuts the connection down (``shutdown``), which tells its reader that the
 other side has ended; the reader closes the descriptor.
@@ -17,11 +19,13 @@ import ssl
 import threading
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import httpcore
 from httpcore._backends.sync import SyncStream  # public is only what also looks up and connects, unbounded
 
+from rocketvpn_sdk.cancelling import waking
 from rocketvpn_sdk.transport import deadline
 from rocketvpn_sdk.transport.greetings import Greeting, own_tls, tls_handshake, tunnel_request
 from rocketvpn_sdk.transport.progress import Progress, current
@@ -193,12 +197,14 @@ class _Connection(httpcore.NetworkStream):
         self._stream, self._backend, self._handle, self._proven = stream, backend, handle, proven
         self._carries: Progress | None = None
         """That of the try whose request was last written."""
+        self._cut = partial(_shut, handle)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what is there, within the deadline."""
-        if deadline.expired():
-            raise httpcore.ReadTimeout
-        data = self._stream.read(max_bytes, deadline.cap(timeout))
+        with waking(self._cut):
+            if deadline.expired():
+                raise httpcore.ReadTimeout
+            data = self._stream.read(max_bytes, deadline.cap(timeout))
         if data and self._carries is not None:
             self._carries.heard = True
         return data
@@ -207,13 +213,15 @@ class _Connection(httpcore.NetworkStream):
         """Write everything; on the way to a proxy, only the request for a tunnel."""
         if not self._proven:
             _require_tunnel(buffer)
-            self._stream.write(buffer, deadline.cap(timeout))
+            with waking(self._cut):
+                self._stream.write(buffer, deadline.cap(timeout))
             return
         progress = current()
         if progress is not self._carries:
             progress.begun, progress.reused = True, self._carries is not None
             self._carries = progress
-        self._stream.write(buffer, deadline.cap(timeout))
+        with waking(self._cut):
+            self._stream.write(buffer, deadline.cap(timeout))
         progress.sent = True  # what is written first is the header section, whole
 
     def close(self) -> None:
@@ -228,7 +236,8 @@ class _Connection(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         """Return the same connection with TLS on it."""
         try:
-            stream = self._wrapped(ssl_context, server_hostname, deadline.cap(timeout))
+            with waking(self._cut):
+                stream = self._wrapped(ssl_context, server_hostname, deadline.cap(timeout))
         except Unproven as error:  # in here, for the reason above
             self.close()
             raise httpcore.ConnectError(str(error)) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -103,13 +103,25 @@ class SealedLog:
             moment = self._vault.moments.now()
         if now is None:
             now = self._vault.clock.time()
+        self.extend(purpose, retention, [(now if at is None else at, now, moment, record)])
+
+    def extend(self, purpose: str, retention: Duration, records: Iterable[tuple[float, float, float, Any]]) -> None:
+        """Buffer ``records`` of one partition, in order.
+
+        Args:
+            purpose: as for ``append``.
+            retention: as for ``append``.
+            records: of each ``at``, ``now``, ``moment`` and the record, as for ``append``.
+        """
+        place = purpose, retention.text
         with self._lock:
-            buffer = self._buffers.get((purpose, retention.text))
-            if buffer is None or not buffer.begins <= now < buffer.ends:
-                buffer = self._open_buffer(self.partition(purpose, retention), now, moment)
-            self._appended += 1
-            buffer.records.append((moment, (now if at is None else at, self._appended, record)))
-            self.buffered += 1
+            buffer = self._buffers.get(place)
+            for at, now, moment, record in records:
+                if buffer is None or not buffer.begins <= now < buffer.ends:
+                    buffer = self._open_buffer(self.partition(purpose, retention), now, moment)
+                self._appended += 1
+                buffer.records.append((moment, (at, self._appended, record)))
+                self.buffered += 1
 
     def _open_buffer(self, partition: Partition, now: float, moment: float) -> EpochBuffer:
         """Open the page of the epoch into which a record falls that was made at ``now`` and ``moment``."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
+from rocketvpn_sdk.cancelling import cancelled, join
 from rocketvpn_sdk.errors import (
     RocketVPNError,
     SecretCorrupt,
@@ -276,11 +277,12 @@ def _within(seconds: float, work: Callable[[], T], *, store: str) -> T:
 
     worker = threading.Thread(target=run, name="rocketvpn-keyring", daemon=True)
     worker.start()
-    worker.join(seconds)
+    join(worker, seconds)
     if raised:
         raise raised[0]
     if not result:
-        raise SecretStoreLocked(store=store, problem=f"it did not answer within {seconds:g} seconds")
+        ended = "the call was cancelled" if cancelled() else f"it did not answer within {seconds:g} seconds"
+        raise SecretStoreLocked(store=store, problem=ended)
     return result[0]
 
 

@@ -21,7 +21,7 @@ from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="Windows has no such signal")
 
-STEPS, QUICK_STEPS = {"flush": 7, "read": 17}, {"flush": 31, "read": 101}
+STEPS, QUICK_STEPS = {"flush": 7, "read": 17}, {"flush": 31, "read": 71}
 """Every n-th line, of what runs many."""
 WATCHED = (f"{os.sep}rocketvpn_sdk{os.sep}", threading.__file__)
 

@@ -78,6 +78,7 @@ OTHER_WAYS = {"cffi", "ctypes", "os.system", "pty", "subprocess", "webbrowser"}
 DYNAMIC = {"import_module", "__import__", "exec", "eval"}
 
 ALLOWED: dict[str, tuple[set[str], str]] = {
+    "aio/": ({"asyncio"}, "awaits the calls on the app's own loop, and opens nothing on it"),
     "transport/": ({"httpx", "ssl"}, "the one way out"),
     "transport/socket_backend.py": ({"httpcore", "selectors", "socket"}, "opens the connections of the one way out"),
     "transport/greetings.py": ({"selectors", "socket"}, "says the first words on those connections"),
@@ -91,10 +92,11 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "transport/failures.py": ({"socket"}, "the class of a failed look-up, to say whose fault it is"),
     "sandbox/passing.py": ({"http", "ssl"}, "the relay and the gateway of the sandbox, no part of an app"),
     "sandbox/relayed.py": ({"subprocess"}, "starts those two"),
-    "sandbox/": ({"asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),
+    "sandbox/": ({"anyio", "asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),
     "platforms/__init__.py": ({"socket"}, "names of options, for a socket that it is given"),
     "platforms/running.py": ({"ctypes"}, "asks macOS for the name of the machine's run"),
     "witness/hook.py": ({"socket"}, "names of address families, to tell which sockets stay on this device"),
+    "journal/lines/modules.py": ({"import_module"}, "loads the list of log texts of the app's own package"),
     "cli/app.py": ({"import_module"}, "loads the command that was asked for, by names written there"),
     "cli/commands/sandbox.py": ({"import_module"}, "loads the optional server, by names written there"),
     "cli/commands/policy.py": ({"import_module"}, "loads the app's own event classes, which the user names"),

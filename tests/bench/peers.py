@@ -1,9 +1,11 @@
-"""The named peers, used as their documentation says: plain logging to a file, SQLCipher, Glean."""
+"""The named peers, used as their documentation says: plain and redacted logging to a file, SQLCipher, Glean."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +13,59 @@ import msgspec
 
 from rocketvpn_sdk import Event
 
+_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+Redact = Callable[[str], str]
+
+_MULLVAD = (  # after mullvad-problem-report: home folders, account numbers, MAC and IP addresses, UUIDs
+    (re.compile(r"(?:/home/|/Users/|\\Users\\)[^/\\\s]+"), "~"),
+    (re.compile(r"\b\d{16}\b|\b\d{4} \d{4} \d{4} \d{4}\b"), "[REDACTED ACCOUNT NUMBER]"),
+    (re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"), "[REDACTED MAC]"),
+    (re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"), "[REDACTED IPV4]"),
+    (re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:])"), "[REDACTED IPV6]"),
+    (re.compile(r"\b[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}\b"), "[REDACTED GUID]"),
+)
+
+
+def mullvad_like(text: str) -> str:
+    """Return ``text`` without what Mullvad's problem reports leave out."""
+    for pattern, instead in _MULLVAD:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def sentry_relay() -> Redact:
+    """Return Sentry Relay's scrubber with its default rules, through its own Python library."""
+    from sentry_relay.processing import convert_datascrubbing_config, pii_strip_event
+
+    settings = {"scrubData": True, "scrubIpAddresses": True, "scrubDefaults": True}
+    kinds = ["@common", "@ip", "@email", "@mac", "@uuid", "@userpath"]
+    given = convert_datascrubbing_config({**settings, "sensitiveFields": [], "excludeFields": []})
+    rules = {**given, "applications": {"$string": kinds}}
+
+    def redact(text: str) -> str:
+        return str(pii_strip_event(rules, {"logentry": {"formatted": text}})["logentry"]["formatted"])
+
+    return redact
+
+
+class _Redacting(logging.Formatter):
+    def __init__(self, redact: Redact) -> None:
+        super().__init__(_FORMAT)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))
+
 
 class PlainFile:
-    """``logging.FileHandler`` with a usual format."""
+    """``logging.FileHandler`` with a usual format, and with ``redact`` for the formatted line."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, redact: Redact | None = None) -> None:
         self.path = folder / "app.log"
         self.logger = logging.Logger("app.tunnel", logging.DEBUG)
         self.handler = logging.FileHandler(self.path)
-        self.handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        self.handler.setFormatter(logging.Formatter(_FORMAT) if redact is None else _Redacting(redact))
         self.logger.addHandler(self.handler)
-
-    def log(self, lines: tuple[str, ...]) -> None:
-        """Log every line."""
-        for line in lines:
-            self.logger.info(line)
-        self.handler.flush()
 
     def record(self, events: tuple[Event, ...]) -> None:
         """Log every event as JSON."""

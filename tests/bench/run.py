@@ -1,6 +1,6 @@
 """``make bench``: every measurement, its peer and their ratio.
 
-``ARGS="--only B1 --quick"`` picks some with small sizes; ``--write`` renews docs/benchmarks.md.
+``ARGS="--only B1a --quick"`` picks some with small sizes; ``--write`` renews docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.measure import Row  # noqa: E402 - the path is set above
 NOTES = HERE / "notes.md"
 """What people say about the figures; the page ends with it."""
 PAGE = HERE.parent.parent / "docs" / "benchmarks.md"
-PEERS = ("httpx", "sqlcipher3", "glean-sdk", "cryptography", "msgspec")
+PEERS = ("httpx", "sqlcipher3", "glean-sdk", "sentry-relay", "cryptography", "msgspec")
 
 
 def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
@@ -32,7 +32,8 @@ def benches(quick: bool) -> dict[str, Callable[[], Iterator[Row]]]:
     size, rounds = (5_000, 1) if quick else (50_000, 5)
     sizes = (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000)
     return {
-        "B1": lambda: journal.logging_lines(size, rounds),
+        "B1a": lambda: journal.logging_calls(size, rounds),
+        "B1b": lambda: journal.logging_lines(size, rounds),
         "B2": lambda: journal.recording_events(size, rounds),
         "B4": lambda: deleting.deleting(sizes, 1 if quick else 3),
         "B5": lambda: journal.reading(size * 2, rounds),
@@ -76,7 +77,7 @@ def written(start: str) -> dict[str, list[str]]:
     """Return the lines of the page that begin with ``start`` and a bench's name, by that name."""
     found: dict[str, list[str]] = {}
     for text in PAGE.read_text("utf-8").splitlines() if PAGE.exists() else []:
-        name = re.match(rf"{re.escape(start)}([A-Z]+\d*)\b", text)
+        name = re.match(rf"{re.escape(start)}([A-Z]+\d*[a-z]?)\b", text)
         if name:
             found.setdefault(name[1], []).append(text)
     return found
@@ -84,7 +85,8 @@ def written(start: str) -> dict[str, list[str]]:
 
 def by_number(name: str) -> tuple[int, str]:
     """Return what sorts the names of benches: those with a number by it, and then the others."""
-    return (int(name[1:]) if name[1:].isdecimal() else 1000, name)
+    number = re.fullmatch(r"B(\d+)[a-z]?", name)
+    return (int(number[1]) if number else 1000, name)
 
 
 def write(rows: list[Row]) -> None:
@@ -105,7 +107,7 @@ def write(rows: list[Row]) -> None:
 def main() -> int:
     """Measure, print, and write the page if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", default=[], help="names, e.g. B1 B4")
+    parser.add_argument("--only", nargs="*", default=[], help="names, e.g. B1a B4")
     parser.add_argument("--quick", action="store_true", help="small sizes: to see that it runs")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md; what is not measured stays")
     chosen = parser.parse_args()

@@ -12,6 +12,7 @@ import asyncio.base_events
 import contextlib
 import inspect
 import io
+import logging
 import signal
 import socket
 import ssl
@@ -25,6 +26,7 @@ from typing import Any
 
 import httpcore
 import httpx
+import loguru
 import msgspec
 import pytest
 import trustme
@@ -446,6 +448,31 @@ def test_python_has_no_stream_where_one_is_closed_and_takes_another() -> None:
 def test_an_error_of_msgspec_is_a_value_error() -> None:
     assert issubclass(msgspec.DecodeError, ValueError)
     assert issubclass(msgspec.ValidationError, ValueError)
+
+
+# ---------------------------------------------------------------- logging
+
+
+@canary(
+    ("journal/lines/caller.py", "_getframe"),
+    breaks="the text of no log line is found in the code, so each is scrubbed; loguru's values are in its text then",
+)
+def test_loguru_has_text_and_values_apart_while_it_calls_a_handler() -> None:
+    found: list[dict[str, Any]] = []
+
+    class Looking(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            frame = sys._getframe()
+            while frame.f_back is not None and frame.f_code.co_name != "_log":
+                frame = frame.f_back
+            found.append({**frame.f_locals, "module": frame.f_globals["__name__"], "extra": hasattr(record, "extra")})
+
+    number = loguru.logger.add(Looking(), format="{message}")
+    loguru.logger.info("from {} with {name}", 5, name="x")
+    loguru.logger.remove(number)
+    (local,) = found
+    assert (local["message"], local["args"], local["kwargs"]) == ("from {} with {name}", (5,), {"name": "x"})
+    assert (local["module"], local["extra"]) == ("loguru._logger", True)
 
 
 # ---------------------------------------------------------------- that none is missing

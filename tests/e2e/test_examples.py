@@ -7,13 +7,16 @@ import logging
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from configparser import RawConfigParser
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -23,7 +26,7 @@ from support.releases import publish
 from support.world import World
 
 import rocketvpn_sdk
-from rocketvpn_sdk import Config, RocketVPN, rights
+from rocketvpn_sdk import Config, PassphraseSecrets, RocketVPN, rights
 from rocketvpn_sdk.groups.updates import Updates
 from rocketvpn_sdk.policy import Policy, bundled_policy, parse_policy
 from rocketvpn_sdk.sandbox import Sandbox
@@ -91,8 +94,11 @@ def test_the_updater_starts_no_genuine_package_of_an_older_version(sandbox: Sand
 
 
 @pytest.mark.clause("A1", "A2", "A3")
-def test_the_embedding_example_runs(sandbox: Sandbox, tmp_path: Path):
-    command = [sys.executable, str(ROOT / "examples" / "embed.py"), str(sandbox.client_file)]
+@pytest.mark.parametrize(
+    ("name", "last"), [("embed.py", "Gone here: True"), ("async_app.py", "Bound again: False")], ids=["plain", "async"]
+)
+def test_the_embedding_example_runs(sandbox: Sandbox, tmp_path: Path, name: str, last: str):
+    command = [sys.executable, str(ROOT / "examples" / name), str(sandbox.client_file)]
     with subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -112,10 +118,82 @@ def test_the_embedding_example_runs(sandbox: Sandbox, tmp_path: Path):
             example.kill()
             raise
         said, problems = example.stdout.read(), example.stderr.read()
-    assert "Gone here: True" in said
+    assert last in said
     assert "The server says: confirmed" in said
     assert "203.0.113.9" not in said
     assert not problems
+
+
+def run_example(name: str, *arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run an example to its end."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_script_exports_and_shows_what_left(sandbox: Sandbox, tmp_path: Path):
+    arguments = sandbox.client_file, "RV-2026-0001", tmp_path
+    for _ in range(2):  # on a timer it runs again
+        done = run_example("script.py", *arguments, folder=tmp_path, ROCKETVPN_PASSPHRASE="a long passphrase")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "authorize.challenge" in done.stdout
+    assert len(list(tmp_path.glob("my-data-*.zip"))) == 1
+    wrong = run_example("script.py", *arguments, folder=tmp_path, ROCKETVPN_PASSPHRASE="another")
+    assert wrong.returncode == 1
+    assert "passphrase" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
+
+
+def test_the_service_runs_until_it_is_stopped_and_goes_on_where_it_was(sandbox: Sandbox, tmp_path: Path):
+    """Its stop is systemd's: SIGTERM. What it recorded is sealed by then."""
+    for name in ("state", "credentials"):
+        (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "credentials" / "passphrase").write_text("a long passphrase\n")
+    folders = {"STATE_DIRECTORY": tmp_path / "state", "CREDENTIALS_DIRECTORY": tmp_path / "credentials"}
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, str(ROOT / "examples" / "service.py"), str(sandbox.client_file)],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **{name: str(path) for name, path in folders.items()}},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as service:
+            try:
+                said = next(line for line in service.stderr if "running, policy version" in line)
+                service.terminate()
+                assert service.wait(timeout=60) == 0, said
+                assert "stopping" in service.stderr.read()
+            finally:
+                service.kill()
+    secrets = PassphraseSecrets("a long passphrase")
+    with RocketVPN.open(World(sandbox, tmp_path / "state" / "vault").config(secrets=secrets)) as rocket:
+        kept = [entry.event for entry in rocket.journal.read()]
+    assert kept.count("session.connected") == 2
+    assert "log.message" in kept
+
+
+def test_the_service_s_unit_is_one(tmp_path: Path):
+    """It starts the example, and sets what that reads."""
+    unit = ROOT / "examples" / "rocketvpn-example.service"
+    parts = RawConfigParser(strict=False)
+    parts.optionxform = str
+    parts.read_string(unit.read_text("utf-8"))
+    service = dict(parts["Service"])
+    assert "/service.py " in service["ExecStart"]
+    assert service["LoadCredentialEncrypted"].startswith("passphrase:")
+    assert service["StateDirectory"]
+    analyze = shutil.which("systemd-analyze")
+    if analyze is not None:
+        copy = tmp_path / unit.name
+        copy.write_text(unit.read_text("utf-8").replace(service["ExecStart"], sys.executable))
+        done = subprocess.run([analyze, "verify", str(copy)], capture_output=True, text=True, check=False)
+        assert [line for line in done.stderr.splitlines() if unit.name in line] == []
 
 
 def test_the_script_in_the_documentation_runs(sandbox: Sandbox, tmp_path: Path):
@@ -188,6 +266,9 @@ class Window:
             "show_once": lambda text, svg="": self.paper.append(text),
             "ask_for_the_ticket": lambda: self.paper[0],
             "bar": self.show,
+            "explain": self.show,
+            "profile": SimpleNamespace(name="Home"),
+            "wifi": SimpleNamespace(ssid="Lena's Wi-Fi"),
             "path": folder / "file",
             "passphrase": "",
             "public_key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
@@ -234,5 +315,7 @@ def test_the_code_for_embedding_runs(
     monkeypatch.setattr(ours, "level", ours.level)
     exec(compile(code, "embedding.md", "exec"), {**window.names, "rocket": rocket, "__name__": "embedding"})
     said = capsys.readouterr().out
-    silent = any(word in code for word in ("subscribe", "witnessed", "network_changed", "StreamHandler"))
+    silent = any(
+        word in code for word in ("subscribe", "witnessed", "network_changed", "StreamHandler", "journal.known")
+    )
     assert said or window.shown or window.paper or silent

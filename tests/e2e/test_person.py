@@ -134,7 +134,7 @@ def uses_the_app(person: Person) -> None:
         person.planted["device number"] = rocket.device.binding.device_id
         handler, app = rocket.journal.handler(), logging.getLogger("app.tunnel")
         app.addHandler(handler)
-        app.warning("%s", f"{LINE} to {ADDRESS} for {OLD_EMAIL}")
+        app.warning("handshake took 812 ms to %s for %s", ADDRESS, OLD_EMAIL)
         app.removeHandler(handler)
         rocket.journal.record(SessionConnected(region="de-fra", protocol="wireguard", duration=47))
         rocket.call("tunnel.register", public_key=person.key)

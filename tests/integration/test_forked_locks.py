@@ -19,7 +19,7 @@ from rocketvpn_sdk.testing import FakeClock, MemorySecrets
 LOCKS = (type(threading.Lock()), type(threading.RLock()), threading.Condition)
 PARTS = ("rocketvpn_sdk.transport.", "rocketvpn_sdk.vault.sealed_log")
 """Where somebody who forks goes on: a record in the child, a call of the child's."""
-BEHIND_THE_VAULT = {"RetryBudget._lock", "SocketBackend._lock", "Resolver._lock"}
+BEHIND_THE_VAULT = {"RetryBudget._lock", "SocketBackend._lock", "Resolver._lock", "Slots._changed"}
 """A call of the child's comes to them after it asked the vault, which is the parent's and refuses."""
 
 

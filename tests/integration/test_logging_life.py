@@ -134,7 +134,7 @@ def test_the_names_of_the_user_and_the_machine_are_not_kept(world: World, monkey
     monkeypatch.setattr(
         platforms, "personal_names", lambda: ("lfischer", "Lena Fischer", "lenas-thinkpad", "max", "vm")
     )
-    with RocketVPN.open(world.config()) as rocket:
+    with RocketVPN.open(world.config(log_text="scrubbed")) as rocket:
         logger, handler = logging.getLogger("app.names"), rocket.journal.handler()
         logger.addHandler(handler)
         try:

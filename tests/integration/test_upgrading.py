@@ -25,7 +25,7 @@ SHIPPED = {
     3: "407ca9e4df693f5d45e9fdd2eda1db38ac42097ff30498bc91947d6120e1a1ab",
     4: "6ac1c6b9b5be38ca074dfb24951777857fbaa465ce3e98074e7aa9b0641cfc5d",
     5: "7c8f0c5b8247d474d51e40d7aa95b96a615d67149bdc37570f57eee785e129fd",
-    6: "056491be78536606cc1e3660b34deaa7bfaceaa16790f09cdf87d45055c702d1",
+    6: "854f924fa87cead4f5f5d5a9814a651b04bc2d348558062e68d64943cb4ea709",
 }
 """``Policy.identity`` of each version of the bundled policy: the SHA-256 of its canonical text without host names.
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 # In a process of its own, so that a keyring that asks its user or never answers cannot hold up the tests.
@@ -108,11 +109,16 @@ def _own_network() -> str:
     return _probe(["unshare", "-n", "ip", "link", "set", "lo", "up"]) or _probe([sys.executable, "-c", capture])
 
 
+def _pyright() -> str:
+    return "" if find_spec("basedpyright") else "basedpyright is not installed (pip install basedpyright)"
+
+
 _PROBES: dict[str, Callable[[], str]] = {
     "age": _age,
     "keepassxc": _keepassxc,
     "keyring": _keyring,
     "postgresql": _postgresql,
+    "pyright": _pyright,
     "strace": _strace,
     "tmpfs": _tmpfs,
     "ext4": _ext4,

@@ -1,6 +1,6 @@
 """Log lines as a VPN client writes them, made up from a seed, each with the personal values planted in it.
 
-Templates hold ``{kind}`` slots. Slots in ``_PERSONAL`` are planted values, which must not survive scrubbing; the others
+Templates hold ``{kind}`` slots. Slots in ``PERSONAL`` are planted values, which must not survive scrubbing; the others
 are harmless numbers and words. All addresses and names are invented or from documentation ranges.
 """
 
@@ -70,7 +70,7 @@ def _key(rng: random.Random) -> str:
     return base64.b64encode(rng.randbytes(32)).decode()
 
 
-_PERSONAL: dict[str, Callable[[random.Random], str]] = {
+PERSONAL: dict[str, Callable[[random.Random], str]] = {
     "v4": _v4,
     "v6": _v6,
     "host": _host,
@@ -85,7 +85,7 @@ _PERSONAL: dict[str, Callable[[random.Random], str]] = {
     "ssid": lambda rng: f"{rng.choice(_WORDS).title()} {rng.choice(_NAMES).title()} {rng.randint(2, 9)}G",
     "secret": lambda rng: f"{rng.choice(_WORDS)}{rng.randint(100, 999)}!{rng.choice(_NAMES)}",
 }
-_HARMLESS: dict[str, Callable[[random.Random], str]] = {
+HARMLESS: dict[str, Callable[[random.Random], str]] = {
     "n": lambda rng: str(rng.randint(1, 9)),
     "ms": lambda rng: f"{rng.uniform(0.2, 900):.1f}",
     "size": lambda rng: str(rng.randint(100, 10**9)),
@@ -171,10 +171,10 @@ def _filled(template: str, rng: random.Random) -> Line:
 
     def fill(slot: re.Match[str]) -> str:
         kind = slot[1]
-        if kind in _PERSONAL:
-            planted.append(_PERSONAL[kind](rng))
+        if kind in PERSONAL:
+            planted.append(PERSONAL[kind](rng))
             return planted[-1]
-        return _HARMLESS[kind](rng)
+        return HARMLESS[kind](rng)
 
     text = _SLOT.sub(fill, template)
     return Line(text, tuple(planted))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import logging
+import queue
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType
@@ -86,6 +87,10 @@ def _use(result: Any) -> None:
         result.delete("account")
 
 
+_ANYWHERE: Values = {"queue": lambda _: [queue.SimpleQueue()]}
+"""What is the same for every test."""
+
+
 def _keywords(name: str, found: Any, rocket: RocketVPN, values: Values) -> Iterator[dict[str, Any]]:
     """Yield what to pass, one combination after the other."""
     if isinstance(found, property):
@@ -102,7 +107,7 @@ def _keywords(name: str, found: Any, rocket: RocketVPN, values: Values) -> Itera
     ]
     choices: list[list[tuple[str, Any]]] = []
     for parameter in parameters:
-        make = values.get(f"{name}.{parameter.name}") or values.get(parameter.name)
+        make = values.get(f"{name}.{parameter.name}") or values.get(parameter.name) or _ANYWHERE.get(parameter.name)
         if make is None and parameter.default is inspect.Parameter.empty:
             raise UnknownParameter(f"{name}({parameter.name}): say in the test what a user could pass there")
         if make is not None:

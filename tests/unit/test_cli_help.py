@@ -50,7 +50,7 @@ def check_readable(text: str, width: int) -> None:
 
 
 def test_there_are_as_many_commands_as_there_were() -> None:
-    assert len(ALL) == 1 + 33 + 39
+    assert len(ALL) == 1 + 34 + 40
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -124,7 +124,7 @@ def test_every_command_that_a_page_names_exists() -> None:
         made = re.findall(r"(?:`|run: )make ([a-z]+)", text)
         made += re.findall(r"^make ([a-z]+)", "".join(re.findall(r"```console.*?```", text, re.DOTALL)), re.MULTILINE)
         missing += [f"{path.name}: make {target}" for target in made if target not in TARGETS]
-        typed = re.findall(r"`rocketvpn ([a-z]+)", text)
+        typed = re.findall(r"`rocketvpn ([a-z][a-z-]*)", text)
         missing += [f"{path.name}: rocketvpn {word}" for word in typed if word not in _COMMANDS]
         files = re.findall(r"(?<![\w/.])((?:tests|examples|\.ci|\.github)/[\w./-]*\w)", text)
         missing += [f"{path.name}: {file}" for file in files if not (ROOT / file).exists()]

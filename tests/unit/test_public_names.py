@@ -10,6 +10,7 @@ import pytest
 import rocketvpn_sdk
 
 NAMES = [
+    "CancelToken",
     "Challenge",
     "Config",
     "DeletionConfirmed",
@@ -28,7 +29,10 @@ NAMES = [
     "Status",
     "__version__",
     "errors",
+    "hashed",
     "load_policy",
+    "private",
+    "public",
 ]
 
 _LOADED = """

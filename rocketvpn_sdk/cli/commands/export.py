@@ -24,8 +24,8 @@ from rocketvpn_sdk.cli.typed import STDOUT
 from rocketvpn_sdk.errors import ValueRefused
 
 if TYPE_CHECKING:  # brings httpx
+    from rocketvpn_sdk.progress import Progress as Tell
     from rocketvpn_sdk.rights import ExportResult
-    from rocketvpn_sdk.rights.export import Progress as Tell
 
 PASSPHRASE_VARIABLE = "ROCKETVPN_EXPORT_PASSPHRASE"  # noqa: S105 - a name
 

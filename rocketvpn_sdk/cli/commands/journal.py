@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ def log(
 ) -> CommandResult:
     start = words.since(since, datetime.now(UTC)) if since else None
     with context.open() as rocket:
-        entries = list(deque(Wanted(event, level, logger, having).read(rocket, start), maxlen=limit or None))
+        entries = list(
+            deque(Wanted(event, level, logger, having).read(rocket, start), maxlen=min(limit, sys.maxsize) or None)
+        )
     document = {"entries": entries}
     return CommandResult(document, lambda out: _show(out, entries, limit))
 
@@ -101,7 +104,7 @@ def tail(
 ) -> CommandResult:
     wanted = Wanted(event, level, logger, having)
     with context.open() as rocket:
-        entries = list(deque(wanted.read(rocket, None), maxlen=lines))
+        entries = list(deque(wanted.read(rocket, None), maxlen=min(lines, sys.maxsize)))
         if follow:
             _follow(context.out, rocket, wanted, entries)
     return CommandResult({"entries": entries}, lambda out: _show(out, entries, 0))

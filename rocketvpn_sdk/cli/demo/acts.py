@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from rocketvpn_sdk.cli import words
 from rocketvpn_sdk.cli.commands.journal import text
-from rocketvpn_sdk.cli.demo.session_lines import PERSONAL, SHOWN, filled, session_lines
+from rocketvpn_sdk.cli.demo.session_lines import PERSONAL, SHOWN, SessionLine, session_lines, write
 from rocketvpn_sdk.cli.demo.stage import NEW_EMAIL, OLD_EMAIL, ORDER, SessionConnected, SessionDisconnected, Stage
 from rocketvpn_sdk.cli.demo.traces import Search
 from rocketvpn_sdk.client import RocketVPN
@@ -59,23 +59,21 @@ def record(stage: Stage, rocket: RocketVPN) -> None:
     stage.entries = len(entries)
     kept = [entry for entry in entries if entry.event == _LOG_LINE]
     stage.narrator.say(f"{len(lines)} lines and 2 events were written. Some of them, and what was stored:")
-    stored = dict(zip((line for _, line in lines), (str(entry.fields["message"]) for entry in kept), strict=False))
-    shown = [filled(template, values) for template in SHOWN]
-    stage.narrator.before_after([(line, stored.get(line, "(not stored)")) for line in shown])
+    stored = dict(zip(map(str, lines), (str(entry.fields["message"]) for entry in kept), strict=False))
+    stage.narrator.before_after([(str(line), stored.get(str(line), "(not stored)")) for line in lines[: len(SHOWN)]])
     events = [entry for entry in entries if entry.event != _LOG_LINE]
     before = "connected after 47 seconds, 48,113,206 bytes in all"
     stage.narrator.before_after([(before, "; ".join(f"{each.event} {text(each)}" for each in events))])
     _check_log(stage, kept, len(lines), values)
 
 
-def _log(rocket: RocketVPN, lines: list[tuple[str, str]]) -> None:
+def _log(rocket: RocketVPN, lines: list[SessionLine]) -> None:
     handler = rocket.journal.handler()
     app = logging.getLogger("app")
     app.setLevel(logging.INFO)
     app.propagate = False
     app.addHandler(handler)
-    for name, line in lines:
-        logging.getLogger(name).info("%s", line)
+    write(lines)
     app.removeHandler(handler)
 
 

@@ -93,7 +93,8 @@ def test_a_field_that_nothing_carries_makes_no_purpose_one_to_agree_to():
 
 @pytest.mark.clause("U7")
 def test_attack_a_call_that_can_never_be_made_makes_no_purpose_one_to_agree_to():
-    text = edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"')
+    quiet = without_reports(TEXT)
+    text = edited("field", "region", 'purposes = ["service"', 'purposes = ["cross_service", "service"', text=quiet)
     text = with_call(text, "sister.suggest", purpose="cross_service", fields='["region"]')
     by_name = parse_policy(edited("operation", "sister.suggest", '"none"', '"device"', text=text))
     assert ("cross_service", None) in asked_about(parse_policy(text))

@@ -28,6 +28,7 @@ from rocketvpn_sdk.policy import (
     purpose_allowed,
     purpose_allowed_all,
 )
+from rocketvpn_sdk.policy.document import Contract, Feature
 from rocketvpn_sdk.policy.transform_order import at_least_as_strong
 
 NOW = 1_800_000_000.0
@@ -98,8 +99,14 @@ def promises_less(old: Policy, new: Policy) -> bool:
         or any(purpose_worse(old, new, name) for name in old.purposes.keys() & new.purposes.keys())
         or any(recipient_worse(old, new, name) for name in old.recipients.keys() & new.recipients.keys())
         or any(field_worse(old, new, name) for name in old.fields.keys() & new.fields.keys())
+        or any(feature_worse(part, new) for part in before.feature)
         or tells_more(old, new)
     )
+
+
+def feature_worse(before: Feature, new: Policy) -> bool:
+    after = next((part for part in new.document.feature if part.id == before.id), None)
+    return after is None or bool(set(after.purposes) - set(before.purposes) or set(after.fields) - set(before.fields))
 
 
 def purpose_worse(old: Policy, new: Policy, name: str) -> bool:
@@ -111,6 +118,18 @@ def recipient_worse(old: Policy, new: Policy, name: str) -> bool:
     before, after = old.recipients[name], new.recipients[name]
     return (before.kind != after.kind and (before.kind, after.kind) != ("affiliate", "operator")) or (
         before.safeguard != after.safeguard
+        or bool(before.country and before.country != after.country)
+        or contract_worse(before.contract, after.contract)
+    )
+
+
+def contract_worse(before: Contract | None, after: Contract | None) -> bool:
+    if before is None:
+        return False
+    return (
+        after is None
+        or (before.sha256, before.signed) != (after.sha256, after.signed)
+        or before.review_by < after.review_by
     )
 
 

@@ -337,7 +337,7 @@ def test_no_third_party_passes_for_the_device_itself():
 @pytest.mark.clause("P1", "M3")
 def test_a_language_of_the_title_is_a_language_of_everything():
     text = edited("", "", "title.en", 'title.de = "Datenschutz"\ntitle.en')
-    for table in ("category", "purpose", "recipient", "field", "event", "operation", "feature"):
+    for table in ("category", "purpose", "recipient", "field", "event", "operation", "feature", "vocabulary"):
         error = refused(text)
         assert f"the {table} " in str(error)
         assert "no sentence in de" in str(error)

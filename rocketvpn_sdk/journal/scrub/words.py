@@ -25,11 +25,11 @@ NO_HOSTS = word_set(
 )
 CODE = word_set(
     """
-    app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
-    item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
-    msg net network node obj object options package params peer process props proxy qt record request res response
-    result row self server service session settings socket state status store syslog system task test this thread tun
-    tunnel ui user util utils value vpn wg widget window worker
+    app auth authpriv client config connection console core cron ctx daemon data device dhcp4 dhcp6 document error
+    event gtk impl item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail
+    main model module msg net network node obj object options package params peer process props proxy qt record
+    request res response result row self server service session settings socket state status store syslog system
+    task test this thread tun tunnel ui user util utils value vpn wg widget window worker
     """
 )
 """What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
@@ -42,7 +42,7 @@ STATES = word_set(
     localsystem locked logged login masked match matches mismatch mismatched missing needed needs negotiated nil no
     nobody none not ntlm null off offline ok okay omitted on online opened paid password pending phone plus premium
     present private pro prompt protected provided public ready received redacted refreshed refreshing refused rejected
-    released removed renewed renewing request requested required reset restored revoked root rotated running saved
+    released removed renewed renewing request requested required reset restored revoked root rotated rssi running saved
     sending sent session set skipped some specified started state stdin stopped stored success successful suspended
     system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
     unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
@@ -68,11 +68,11 @@ ARTICLES = word_set(
 )
 DNS_WORDS = word_set(
     """
-    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
-    cannot could end endpoints finished gateway gateways host hostname hostnames hosts id information ip ipv4 ipv6 list
-    local lookup mx name names negative ns object positive start started starting unable
-    pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
-    succeeded successfully system table took transient txt type unreachable via
+    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint cannot
+    could end endpoints finished gateway gateways host hostname hostnames hosts id information ip ipv4 ipv6 list
+    local lookup mx name names negative ns object positive start started starting unable pretty proxy ptr query
+    region relay relays remote rr s section server servers size slow soa source srv static succeeded successfully
+    system table took transient txt type unreachable via
     """
 )
 WORDS = STATES | ARTICLES | DNS_WORDS

@@ -13,10 +13,11 @@ from rocketvpn_sdk.journal.scrub import Scrubber
 pytestmark = pytest.mark.clause("C2")
 
 DATA = Path(__file__).parents[2] / "data" / "log-lines"
-# At their first run, before anything was changed for them, 94.7 %, 89.9 %, 91.4 %, 90.7 %, 96.1 % and 91.8 % of what is
-# promised was found in these sets, and 96.2 %, 92.6 %, 92.7 %, 100 %, 92.9 % and 93.1 % of what was taken out was rightly
-# so. The rows were then mended for the fifth alone, which brought the sixth to 96.6 % and 93.3 %. The sets were made to
-# be hard. That is the figure to expect of lines that nobody here has seen; the floors only hold what was mended since.
+# At their first run, before anything was changed for them, 94.7 %, 89.9 %, 91.4 %, 90.7 %, 96.1 %, 91.8 % and 98.5 % of
+# what is promised was found in these sets, and 96.2 %, 92.6 %, 92.7 %, 100 %, 92.9 %, 93.1 % and 96.3 % of what was
+# taken out was rightly so. (Mended for the fifth alone, the rows found 96.6 % in the sixth, 93.3 % rightly; the seventh
+# was written after both.) The sets were made to be hard. That is the figure to expect of lines that nobody here has
+# seen; the floors only hold what was mended since.
 SETS = {
     "clients.txt": 1.0,
     "clients_second.txt": 1.0,
@@ -24,6 +25,7 @@ SETS = {
     "clients_fourth.txt": 1.0,
     "clients_fifth.txt": 0.99,
     "clients_sixth.txt": 0.985,
+    "clients_seventh.txt": 0.98,
 }
 """Each set with the share of what is promised that is found in it."""
 FURTHER, PRECISION, KEPT = 0.99, 0.98, 0.97

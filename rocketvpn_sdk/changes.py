@@ -6,13 +6,12 @@ Touches: ``vault``. Start with ``Changes``.
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Literal
 
 from rocketvpn_sdk.consent.age import PERSON
 from rocketvpn_sdk.consent.guardian import GUARDIAN
 from rocketvpn_sdk.consent.ledger import LEDGER
-from rocketvpn_sdk.errors import VaultError
+from rocketvpn_sdk.errors import VaultClosed, VaultError, VaultLocked
 from rocketvpn_sdk.events import EventBus, Notification
 from rocketvpn_sdk.policy_versions.operator_notices import NOTICES
 from rocketvpn_sdk.policy_versions.store import POLICY_STATE
@@ -85,12 +84,16 @@ class Changes:
 
     def look_at_queue(self) -> None:
         """Tell what newly needs the user, and let go what does not any more."""
-        needing = dict[str, Notification]()
-        with suppress(VaultError):  # it is locked, or gone
-            for item in self._queue.items():
-                if _needs_user(item):
-                    needing[item.id] = UserNeeded(operation=item.operation, code=item.problem or "")
-        self._events.keep_only(UserNeeded, needing)
+        self._events.renew(UserNeeded, self._needing)
+
+    def _needing(self) -> dict[str, Notification] | None:
+        try:
+            needing = filter(_needs_user, self._queue.items())
+            return {item.id: UserNeeded(operation=item.operation, code=item.problem or "") for item in needing}
+        except (VaultLocked, VaultClosed):
+            return {}
+        except VaultError:  # busy, say: what needed the user goes on doing so
+            return None
 
 
 def _part(name: str) -> Part | None:

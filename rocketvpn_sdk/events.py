@@ -10,7 +10,6 @@ device that was revoked, a code that is needed) is told again to whoever subscri
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rocketvpn_sdk.arguments import checked
+from rocketvpn_sdk.files.forks import ForkSafe
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def call_directly(callback: Callable[[], None]) -> None:
     callback()
 
 
-class EventBus:
+class EventBus(ForkSafe):
     """Subscriptions by notification type; a subscription to a base class hears its subclasses too. Thread-safe.
 
     Args:
@@ -49,12 +49,15 @@ class EventBus:
         self, dispatch: Dispatch = call_directly, on: Mapping[type[Notification], Callback] | None = None
     ) -> None:
         self._dispatch = dispatch
-        self._lock = threading.Lock()
         self._subscriptions: dict[object, tuple[type[Notification], Callback]] = {
             object(): wanted for wanted in (on or {}).items()
         }
         self._standing: dict[tuple[type[Notification], str], Notification] = {}
         """What still holds, by its type and what it is about."""
+        self._looks = 0
+        self._renewed: dict[type[Notification], int] = {}
+        """By type, the number of the look that told what holds."""
+        super().__init__()
 
     @checked
     def subscribe(self, kind: type[N], callback: Callable[[N], object]) -> Callable[[], None]:
@@ -63,26 +66,26 @@ class EventBus:
         What was told before and still holds is told to it first. It takes no look at disk, network or keyring.
         """
         key = object()
-        with self._lock:
+        with self.lock:
             self._subscriptions[key] = (kind, callback)
             standing = [notification for notification in self._standing.values() if isinstance(notification, kind)]
         for notification in standing:
             self._call(callback, notification)
 
         def unsubscribe() -> None:
-            with self._lock:
+            with self.lock:
                 self._subscriptions.pop(key, None)
 
         return unsubscribe
 
     def heard(self, kind: type[Notification]) -> bool:
         """Whether anybody would be told of a notification of ``kind``."""
-        with self._lock:
+        with self.lock:
             return any(issubclass(kind, wanted) for wanted, _ in self._subscriptions.values())
 
     def emit(self, notification: Notification) -> None:
         """Hand ``notification`` to every subscriber of its type."""
-        with self._lock:
+        with self.lock:
             callbacks = self._heard_by(notification)
         for callback in callbacks:
             self._call(callback, notification)
@@ -95,7 +98,7 @@ class EventBus:
             notification: what holds.
             about: tells it from others of its type.
         """
-        with self._lock:
+        with self.lock:
             self._standing[type(notification), about] = notification
             callbacks = self._heard_by(notification)
         for callback in callbacks:
@@ -104,18 +107,33 @@ class EventBus:
     @checked
     def settle(self, kind: type[Notification]) -> None:
         """Let go what holds of ``kind``: it does not any more."""
-        self.keep_only(kind, {})
+        self.renew(kind, dict)
 
     @checked
-    def keep_only(self, kind: type[Notification], holds: Mapping[str, Notification]) -> None:
-        """Let go what does not hold any more of ``kind``, and emit what newly ``holds``, by what it is about."""
-        with self._lock:
+    def renew(self, kind: type[Notification], look: Callable[[], Mapping[str, Notification] | None]) -> None:
+        """Let go what does not hold any more of ``kind``, and emit what newly does.
+
+        Args:
+            kind: the type.
+            look: returns all that holds, by what it is about; ``None``: it cannot tell, and everything stays. Of two
+                threads that look at once, the one that began last is believed.
+        """
+        with self.lock:
+            self._looks += 1
+            began = self._looks
+        holds = look()
+        with self.lock:
+            if holds is None or began < self._renewed.get(kind, 0):
+                return
+            self._renewed[kind] = began
             known = {about: told for (of, about), told in self._standing.items() if of is kind}
             for about in known.keys() - holds.keys():
                 del self._standing[kind, about]
-        for about, notification in holds.items():
-            if known.get(about) != notification:
-                self.stand(notification, about)
+            self._standing.update({(kind, about): notification for about, notification in holds.items()})
+            news = [notification for about, notification in holds.items() if known.get(about) != notification]
+            told = [(callback, notification) for notification in news for callback in self._heard_by(notification)]
+        for callback, notification in told:
+            self._call(callback, notification)
 
     def _heard_by(self, notification: Notification) -> list[Callback]:
         return [callback for kind, callback in self._subscriptions.values() if isinstance(notification, kind)]

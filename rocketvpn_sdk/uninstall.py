@@ -20,18 +20,19 @@ from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import SystemClock
 from rocketvpn_sdk.config import Config
-from rocketvpn_sdk.errors import AdministratorNeeded, RocketVPNError, VaultError
+from rocketvpn_sdk.errors import AdministratorNeeded, ConfigurationError, RocketVPNError, VaultError
 from rocketvpn_sdk.files import disk_errors
 from rocketvpn_sdk.limits import Limits
 from rocketvpn_sdk.platforms.users import User, as_user, may_become_others, user_name, users
 from rocketvpn_sdk.signed_files import folder as signed
-from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets
-from rocketvpn_sdk.vault.folder import holds_vault
+from rocketvpn_sdk.vault import KeyringSecrets, PassphraseSecrets, Removal
+from rocketvpn_sdk.vault.folder import holds_vault, is_there
 from rocketvpn_sdk.vault.passphrase import FILE
 from rocketvpn_sdk.vault.resetting import reset_vault
 
 _SERVER = "https://localhost"
 """Some address: none is asked."""
+_UNKNOWN = "The files were damaged and did not say which key was theirs. It may still be in the secret store."
 _NOT_REACHED = "A process of this user's own could not be started, or did not come to its end."
 
 
@@ -63,13 +64,16 @@ class Installations(msgspec.Struct, frozen=True, kw_only=True):
 
     vaults: tuple[Installation, ...] = ()
     left: tuple[Remainder, ...] = ()
+    keep_deleted: tuple[str, ...] = ()
+    """The programs behind the secret stores that are known to keep what was deleted from them."""
 
 
 @checked
 def find(app_id: str, everyone: bool = False) -> Installations:
     """Return the vaults of ``app_id`` in this user's data folder, or in everybody's; changes nothing.
 
-    A vault elsewhere (``Config(data_dir=…)``) is not found: remove that by ``RocketVPN.reset``.
+    A vault elsewhere (``Config(data_dir=…)``, another user's ``XDG_DATA_HOME``) is not found: remove that by
+    ``RocketVPN.reset``. Nor is a user whom the system does not list, as those of a company's directory may not be.
 
     Args:
         app_id: as in ``Config``.
@@ -107,46 +111,72 @@ def _find(app_id: str, user: str) -> Installations:
     folder = home / "rocketvpn" if home is not None else None
     if folder is None:
         return Installations()
+    vaults, left = list[Installation](), list[Remainder]()
     try:
         with disk_errors(folder):
-            names = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
-        found = tuple(_looked_at(place, user) for place in names if not place.is_symlink() and holds_vault(place))
+            places = sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
     except VaultError as error:
         return Installations(left=(_remainder(user, str(folder), error),))
-    return Installations(vaults=found)
+    for place in filter(partial(_may_be_profile, app_id), places):
+        try:
+            vaults += _looked_at(place, user)
+        except VaultError as error:  # the others are found all the same
+            left.append(_remainder(user, str(place), error))
+    return Installations(vaults=tuple(vaults), left=tuple(left))
 
 
-def _looked_at(folder: Path, user: str) -> Installation:
-    secrets: Literal["keyring", "passphrase"] = "passphrase" if (folder / FILE).exists() else "keyring"
-    return Installation(user=user, profile=folder.name, folder=str(folder), secrets=secrets)
+def _may_be_profile(app_id: str, place: Path) -> bool:
+    try:
+        Config(_SERVER, app_id, profile=place.name)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _looked_at(folder: Path, user: str) -> Iterator[Installation]:
+    with disk_errors(folder):
+        if folder.is_symlink() or not folder.is_dir():
+            return
+    if holds_vault(folder):
+        secrets: Literal["keyring", "passphrase"] = "passphrase" if is_there(folder / FILE) else "keyring"
+        yield Installation(user=user, profile=folder.name, folder=str(folder), secrets=secrets)
 
 
 def _remove(app_id: str, user: str) -> Installations:
     found = _find(app_id, user)
-    removed, left = list[Installation](), list(found.left)
+    removed, left, keepers = list[Installation](), list(found.left), set[str]()
     for each in found.vaults:
         try:
-            left += _reset(each)
-            removed.append(each)
+            removal = _reset(each)
         except RocketVPNError as error:
             left.append(_remainder(user, each.folder, error))
+        else:
+            removed.append(each)
+            left += _keys_left(each, removal)
+            keepers |= {removal.keeps_deleted} - {""}
     home = platforms.data_folder(app_id)
     if home is not None:
         for folder in (home / "rocketvpn", home):
             with suppress(OSError):  # something else is in it, and stays
                 folder.rmdir()
-    return Installations(vaults=tuple(removed), left=tuple(left))
+    return Installations(vaults=tuple(removed), left=tuple(left), keep_deleted=tuple(sorted(keepers)))
 
 
-def _reset(installation: Installation) -> Iterator[Remainder]:
+def _reset(installation: Installation) -> Removal:
     folder, limits = Path(installation.folder), Limits()
     by_passphrase = installation.secrets == "passphrase"
     # A passphrase is not needed for a removal: its file goes with the folder.
     secrets = PassphraseSecrets("-") if by_passphrase else KeyringSecrets(timeout=limits.secret_timeout)
-    removal = reset_vault(folder, secrets, SystemClock(), limits, lambda: signed.remove(signed.beside(folder)))
+    return reset_vault(folder, secrets, SystemClock(), limits, lambda: signed.remove(signed.beside(folder)))
+
+
+def _keys_left(installation: Installation, removal: Removal) -> Iterator[Remainder]:
+    told = partial(Remainder, user=installation.user, folder=installation.folder)
     for name in removal.left:
         problem = f"The secret store has an entry, {name}, that the file named and could not prove to be its own."
-        yield Remainder(user=installation.user, folder=installation.folder, problem=problem, code="unproven")
+        yield told(problem=problem, code="unproven")
+    if removal.unknown:
+        yield told(problem=_UNKNOWN, code="unknown")
 
 
 def _remainder(user: str, folder: str, error: RocketVPNError) -> Remainder:
@@ -166,6 +196,7 @@ def _of_each(app_id: str, everyone: bool, work: Callable[[str, str], Installatio
     return Installations(
         vaults=tuple(each for part in parts for each in part.vaults),
         left=tuple(each for part in parts for each in part.left),
+        keep_deleted=tuple(sorted({each for part in parts for each in part.keep_deleted})),
     )
 
 

@@ -201,14 +201,17 @@ class Policies:
         self._announce_version()
 
     def _announce_version(self) -> None:
+        self._events.renew(PolicyNotice, self._version_not_shown)
+
+    def _version_not_shown(self) -> dict[str, PolicyNotice]:
         held = self._versions.in_force()
-        if held.pending is not None and held.shown_since() is None:
-            self._events.stand(notice_of(held, "en"))
-        else:
-            self._events.settle(PolicyNotice)
+        return {"": notice_of(held, "en")} if held.pending is not None and held.shown_since() is None else {}
 
     def _announce_notices(self) -> None:
-        self._events.keep_only(OperatorNotice, {each.sha256: each for each in self.notices() if not each.shown})
+        self._events.renew(OperatorNotice, self._notices_not_shown)
+
+    def _notices_not_shown(self) -> dict[str, OperatorNotice]:
+        return {each.sha256: each for each in self.notices() if not each.shown}
 
     def _take_notices(self, files: TrustedFiles) -> None:
         take_notices(self._vault, read_list(files, NOTICES_TARGET, NoticeList).notices)

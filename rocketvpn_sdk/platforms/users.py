@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import selectors
+import signal
+import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, NoReturn
 
 _MOST = 1 << 20
+_PATIENCE = 300.0
+"""Seconds for one user: keyrings may ask theirs."""
 
 
 class User(NamedTuple):
@@ -45,35 +51,74 @@ def users() -> tuple[User, ...]:
 
     found: dict[tuple[int, str], User] = {}
     for entry in pwd.getpwall():
-        home = Path(entry.pw_dir)
-        if home.is_absolute() and home != Path("/") and home.is_dir() and home.stat().st_uid == entry.pw_uid:
+        if _is_home_of(entry.pw_uid, Path(entry.pw_dir)):
             user = User(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir)
             found.setdefault((user.id, user.home), user)
     return tuple(found.values())
 
 
+def _is_home_of(owner: int, home: Path) -> bool:
+    if not home.is_absolute() or home == Path("/"):
+        return False
+    try:
+        found = home.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # not even an administrator may look into some; their owner can
+        return True
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == owner
+
+
 def as_user(user: User, work: Callable[[], bytes]) -> bytes:
     """Return what ``work`` returns in a process with the user's rights; nothing if it does not come to its end.
 
-    A megabyte at most. The caller has checked ``may_become_others``.
+    A megabyte at most, and ``_PATIENCE`` seconds: its user can stop that process. The caller has checked
+    ``may_become_others``.
     """
     if sys.platform == "win32":
         return b""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(reading)
-            _become(user)
-            with os.fdopen(writing, "wb") as pipe:
-                pipe.write(work())
-        finally:
-            os._exit(0)  # whatever happened: two processes must not go on from here
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read(_MOST)
-    os.waitpid(child, 0)
-    return said
+    child, (reading, writing) = 0, os.pipe()
+    # No signal gets through to the new process: an interrupt would let two processes go on from here.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        with os.fdopen(reading, "rb") as pipe:
+            try:
+                child = os.fork()
+                if not child:
+                    _do(user, work, writing)
+            except OSError:  # no further process can be had
+                return b""
+            finally:
+                os.close(writing)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return _read(pipe, time.monotonic() + _PATIENCE)
+    finally:
+        if child:  # what it had to say is said, it takes too long, or this was interrupted
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _do(user: User, work: Callable[[], bytes], writing: int) -> NoReturn:
+    try:
+        _become(user)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(work())
+    finally:
+        os._exit(0)  # whatever happened
+
+
+def _read(pipe: BinaryIO, until: float) -> bytes:
+    """Return all that comes; nothing if it does not end in time."""
+    said = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while len(said) < _MOST and selector.select(max(0.0, until - time.monotonic())):
+            piece = os.read(pipe.fileno(), _MOST)
+            if not piece:
+                return bytes(said)
+            said += piece
+    return b""
 
 
 def _become(user: User) -> None:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from rocketvpn_sdk.policy.catalogue import EventShape
 from rocketvpn_sdk.policy.decide import ON_DEVICE
 from rocketvpn_sdk.policy.document import Field, Operation, Policy
-from rocketvpn_sdk.policy.identities import IDENTITY_FIELDS, identity_problem
+from rocketvpn_sdk.policy.identities import IDENTITY_FIELDS
 from rocketvpn_sdk.policy.members import call_of, members_of
+from rocketvpn_sdk.policy.own_calls import call_problem
 
 RECORDED_WITH_EACH = ("recorded_at", "event_name")
 """The fields that go along with each event that is recorded."""
@@ -60,7 +61,7 @@ def in_use(policy: Policy, purpose: str, recipient: str | None = None, events: t
 
 def _sent(policy: Policy) -> Iterator[Use]:
     for operation in policy.document.operation:
-        if call_of(policy, operation.id) is None or identity_problem(operation, policy.fields):
+        if call_of(policy, operation.id) is None or call_problem(operation, policy.fields):
             continue  # nothing can ever go with it
         for field in _carried(policy, operation):
             yield from _reaches(policy, field, operation)

@@ -8,11 +8,11 @@ type and no recipient that the version that binds does not have in such calls al
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from rocketvpn_sdk.policy.document import Operation, Policy
-from rocketvpn_sdk.policy.identities import rank
-from rocketvpn_sdk.policy.members import members_of
+from rocketvpn_sdk.policy.document import Field, Operation, Policy
+from rocketvpn_sdk.policy.identities import identity_problem, rank
+from rocketvpn_sdk.policy.members import PARAMETER, members_of
 from rocketvpn_sdk.policy.transform_order import takes_no_more
 
 FOLLOWING = frozenset({"rights", "security", "software"})
@@ -65,6 +65,24 @@ OWN_OPERATIONS = frozenset(
 
 _PUBLIC_FILES = {"updates.download": frozenset({"platform", "app_version"})}
 """Calls that fetch a file which is the same for everybody, and the fields that its address may name."""
+
+
+def call_problem(operation: Operation, fields: Mapping[str, Field]) -> str:
+    """Return why no call of ``operation`` can ever be made; empty: nothing in the policy stops all of them.
+
+    Args:
+        operation: the call.
+        fields: those of its policy, by id.
+    """
+    problem = identity_problem(operation, fields)
+    if problem:
+        return f"its identity {operation.identity!r} carries {problem}"
+    if operation.identity in ("key", "user") and operation.id not in OWN_OPERATIONS:
+        return f"only the SDK's own calls have the identity {operation.identity!r}"
+    for name in map(operation.field_of, PARAMETER.findall(operation.path)):
+        if name in fields and fields[name].retention.server is None:
+            return f"its path carries {name!r}, which has no retention on a server"
+    return ""
 
 
 def call_cell(operation: Operation) -> tuple[str, str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rocketvpn_sdk.policy.checks import Finding
 from rocketvpn_sdk.policy.document import Document
-from rocketvpn_sdk.policy.identities import identity_problem
+from rocketvpn_sdk.policy.own_calls import call_problem
 
 
 def check_publishing(document: Document) -> Iterator[Finding]:
@@ -21,7 +21,6 @@ def check_publishing(document: Document) -> Iterator[Finding]:
             yield "recipient", index, "safeguard", f"the recipient {recipient.id!r} has no country (S2)"
     fields = {part.id: part for part in document.field}
     for index, operation in enumerate(document.operation):
-        problem = identity_problem(operation, fields)
+        problem = call_problem(operation, fields)
         if problem:
-            said = f"{operation.id!r} can never be called: its identity {operation.identity!r} carries {problem}"
-            yield "operation", index, "identity", said
+            yield "operation", index, "identity", f"{operation.id!r} can never be called: {problem}"

@@ -27,7 +27,10 @@ class Revocation(ForkSafe):
         with self.lock:
             told, self._told = self._told, True
         if not told:
-            self._events.stand(BindingRevoked())
+            self._events.renew(BindingRevoked, self._standing)
+
+    def _standing(self) -> dict[str, BindingRevoked]:
+        return {"": BindingRevoked()} if self._told else {}
 
     def bound_again(self) -> None:
         """Take note that the device was bound again: a later revocation is news."""

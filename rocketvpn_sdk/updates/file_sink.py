@@ -99,7 +99,7 @@ class FileSink(Sink):
             self._write(batch)
 
     def _wait(self) -> None:
-        if self._thread is not None:
+        if self._thread is not None and self._thread.is_alive():  # an interrupt may have come before it began
             self._thread.join()
         if self._problem is not None:  # here: whoever calls this would take it for an error of the network
             raise storage_failed(self._problem, self._folder) from None

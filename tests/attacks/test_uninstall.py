@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,6 +81,30 @@ def test_attack_a_profile_that_is_a_link(data: Path) -> None:
     (data / "rocketvpn" / "linked").symlink_to(other)
     assert [vault.profile for vault in uninstall.remove(APP).vaults] == ["default"]
     assert (other / "vault.db").exists()
+
+
+@pytest.mark.parametrize("stray", [".DS_Store", "notes", os.fsdecode(b"b\xff"), "a b"])
+@pytest.mark.parametrize("kind", [Path.touch, Path.mkdir])
+def test_attack_what_lies_beside_the_profiles_hides_none_of_them(
+    data: Path, stray: str, kind: Callable[[Path], None]
+) -> None:
+    made()
+    kind(data / "rocketvpn" / stray)
+    if kind is Path.mkdir and stray != "notes":
+        (data / "rocketvpn" / stray / "lock.db").touch()  # no profile can have such a name
+    done = uninstall.remove(APP)
+    assert ([vault.profile for vault in done.vaults], done.left) == (["default"], ())
+    assert (data / "rocketvpn" / stray).exists()
+
+
+@pytest.mark.component("keyring")
+def test_attack_a_file_that_was_damaged_so_that_its_key_stays_unseen(data: Path) -> None:
+    """Whoever is told that the keys went with the files must be able to rely on it."""
+    folder = made(passphrase=None)
+    (folder / "vault.db").write_bytes(b"no database")
+    done = uninstall.remove(APP)
+    assert [vault.profile for vault in done.vaults] == ["default"]
+    assert [(left.folder, left.code) for left in done.left] == [(str(folder), "unknown")]
 
 
 def test_a_damaged_vault_is_removed_as_well(data: Path) -> None:
@@ -170,6 +195,66 @@ def test_attack_a_user_links_their_folder_to_what_is_root_s(people: dict[str, us
     assert {path.read_bytes() for path in target.iterdir()} == {b"root's own"}
 
 
+def test_attack_one_profile_that_cannot_be_looked_into_hides_no_other(people: dict[str, users.User]) -> None:
+    user = people["daemon"]
+    for profile in ("default", "second"):
+        in_home_of(user, lambda profile=profile: made(profile))
+    closed = Path(user.home, ".local", "share", APP, "rocketvpn", "default")
+    closed.chmod(0)
+    done = uninstall.remove(APP, everyone=True)
+    assert [vault.profile for vault in done.vaults] == ["second"]
+    assert [(left.user, left.folder) for left in done.left] == [("daemon", str(closed))]
+
+
+def test_attack_a_user_stops_the_process_that_has_their_rights(
+    people: dict[str, users.User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may stop their own processes: the uninstaller goes on with the next user."""
+    monkeypatch.setattr(users, "_PATIENCE", 0.2)
+
+    def stopped() -> bytes:
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return b"never"
+
+    assert users.as_user(people["nobody"], stopped) == b""
+    in_home_of(people["daemon"], lambda: None)
+
+
+def test_attack_an_interrupt_in_the_process_of_a_user_lets_no_second_one_go_on(people: dict[str, users.User]) -> None:
+    def interrupted() -> bytes:
+        os.kill(os.getpid(), signal.SIGINT)
+        return b"went on"
+
+    assert users.as_user(people["nobody"], interrupted) == b"went on"
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_who_has_no_process_left_is_named(people: dict[str, users.User], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "fork", full)
+    assert [(left.user, left.code) for left in uninstall.find(APP, everyone=True).left] == [
+        ("nobody", "not-reached"),
+        ("daemon", "not-reached"),
+    ]
+
+
+def test_attack_a_home_that_an_administrator_may_not_look_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user's own FUSE file system: they are asked themselves, and everybody else too."""
+    entry = pwd.struct_passwd(("hidden", "x", 4711, 4711, "", "/hidden", ""))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [entry, pwd.getpwuid(0)])
+    real = Path.stat
+
+    def stat(path: Path, **given: bool) -> os.stat_result:
+        if path == Path("/hidden"):
+            raise PermissionError
+        return real(path, **given)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert next(user.name for user in users.users()) == "hidden"
+
+
 def test_whoever_cannot_be_reached_is_named(people: dict[str, users.User]) -> None:
     in_home_of(people["daemon"], made)
     Path(people["nobody"].home).chmod(0)
@@ -193,4 +278,4 @@ def test_the_command_shows_what_there_is_asks_and_removes_it(data: Path) -> None
     assert folder.exists()
     said = line.run("uninstall", APP, "--yes")
     assert (said.code, "Removed" in said.out, data.exists()) == (0, True, False)
-    assert line.json("uninstall", APP, "--yes").document["removed"] == {"vaults": [], "left": []}
+    assert line.json("uninstall", APP, "--yes").document["removed"] == {"vaults": [], "left": [], "keep_deleted": []}

@@ -11,11 +11,12 @@ from support.world import World
 
 from rocketvpn_sdk import RocketVPN
 from rocketvpn_sdk.changes import Changed, UserNeeded
-from rocketvpn_sdk.errors import DeviceLimitReached, DeviceRevoked
+from rocketvpn_sdk.errors import DeviceLimitReached, DeviceRevoked, VaultBusy
 from rocketvpn_sdk.policy import parse_policy
 from rocketvpn_sdk.policy_versions import PolicyNotice
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.transport import BindingRevoked
+from rocketvpn_sdk.vault import Queue, QueueItem
 
 Subscribe = Callable[[RocketVPN, type, Callable[..., object]], object]
 
@@ -30,7 +31,9 @@ def widened(sandbox: Sandbox) -> int:
     """Publish a policy that takes more, and return its version."""
     text = sandbox.policy.canonical_json().decode()
     version = sandbox.policy.version + 1
-    text = text.replace(f'"version":{version - 1}}}', f'"version":{version}}}')
+    before = f'"version":{version - 1},'
+    assert text.count(before) == 1
+    text = text.replace(before, f'"version":{version},')
     assert '"device":"P7D"' in text
     sandbox.publish(parse_policy(text.replace('"device":"P7D"', '"device":"P9D"')))
     return version
@@ -184,3 +187,24 @@ def test_the_binding_s_document_has_the_name_that_is_watched() -> None:
     from rocketvpn_sdk import changes, identity
 
     assert changes._PARTS[identity.BINDING] == "binding"
+
+
+@pytest.mark.clause("A4")
+def test_attack_another_process_has_the_vault_while_it_is_looked_at(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs the user still does: whoever subscribes later is told."""
+    with RocketVPN.open(world.config(authenticator=None)) as rocket:
+        rocket.device.bind(world.sandbox.order())
+        assert rocket.rights.delete(rocket.rights.plan_delete("account")).server.state == "waiting_for_user"
+
+        def busy(_: Queue) -> tuple[QueueItem, ...]:
+            raise VaultBusy(seconds=1.0)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Queue, "items", busy)
+            rocket.consent.declare_age(adult=True)
+            rocket._components.changes.look_at_queue()
+        told: list[UserNeeded] = []
+        rocket.events.subscribe(UserNeeded, told.append)
+        assert [notice.operation for notice in told] == ["rights.request"]

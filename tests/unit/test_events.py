@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable
 
@@ -220,8 +222,8 @@ def test_what_is_settled_or_replaced_is_not_told_any_more(heard: list[Notificati
 def test_of_several_that_hold_only_those_that_are_new_are_told(heard: list[Notification]):
     bus = EventBus()
     bus.subscribe(Something, heard.append)
-    bus.keep_only(Something, {"a": Something(secret="1"), "b": Something(secret="2")})
-    bus.keep_only(Something, {"b": Something(secret="2"), "c": Something(secret="3")})
+    bus.renew(Something, lambda: {"a": Something(secret="1"), "b": Something(secret="2")})
+    bus.renew(Something, lambda: {"b": Something(secret="2"), "c": Something(secret="3")})
     assert sorted(one.secret for one in heard) == ["1", "2", "3"]
     later: list[Something] = []
     bus.subscribe(Something, later.append)
@@ -268,3 +270,42 @@ def test_subscriptions_can_be_there_from_the_beginning(heard: list[Notification]
     bus.emit(Something())
     bus.emit(Other())
     assert heard == [Something()]
+
+
+def test_attack_a_thread_that_looked_earlier_tells_last(heard: list[Notification]):
+    """What it saw may be over: it must not stand for ever."""
+    bus, seen, go_on = EventBus(), threading.Event(), threading.Event()
+
+    def look() -> dict[str, Notification]:
+        seen.set()
+        go_on.wait()
+        return {"a": Something()}
+
+    slow = threading.Thread(target=bus.renew, args=(Something, look))
+    slow.start()
+    seen.wait()
+    bus.settle(Something)
+    go_on.set()
+    slow.join()
+    bus.subscribe(Something, heard.append)
+    assert heard == []
+
+
+def test_what_cannot_be_looked_at_now_goes_on_holding(heard: list[Notification]):
+    bus = EventBus()
+    bus.renew(Something, lambda: {"a": Something()})
+    bus.renew(Something, lambda: None)
+    bus.subscribe(Something, heard.append)
+    assert heard == [Something()]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_attack_a_fork_while_another_thread_tells_something():
+    bus = EventBus()
+    with bus.lock:  # as that thread has it
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            bus.emit(Something())
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rocketvpn_sdk import uninstall as uninstaller
-from rocketvpn_sdk.cli import ask, codes
+from rocketvpn_sdk.cli import ask, codes, words
 from rocketvpn_sdk.cli.context import CommandContext
 from rocketvpn_sdk.cli.options import help_text
 from rocketvpn_sdk.cli.output import CommandResult, Out
@@ -39,9 +39,7 @@ def uninstall(
         ask.confirm("uninstall", "This cannot be undone.", context.out, stopped="Nothing was removed.")
     done = uninstaller.remove(app_id, everyone) if found.vaults else found
     code = codes.REFUSED if done.left else codes.DONE
-    return CommandResult(
-        {"removed": done}, lambda out: _show(out, done, "Removed, with the keys:", "Nothing was removed."), code
-    )
+    return CommandResult({"removed": done}, lambda out: _show(out, done, "Removed:", "Nothing was removed."), code)
 
 
 def _show(out: Out, found: Installations, some: str, none: str) -> None:
@@ -52,3 +50,5 @@ def _show(out: Out, found: Installations, some: str, none: str) -> None:
         out.say("Not reached:")
     for left in found.left:
         out.say(f"{left.folder or left.user}: {left.problem}", indent=2)
+    for keeper in found.keep_deleted:
+        out.say(words.keeps(keeper))

@@ -202,7 +202,7 @@ def test_what_no_call_ties_to_anybody_is_not_linked():
     assert (kind.fields, kind.linked) == (("extra",), False)
     tied = with_field(
         edited("field", "payment_record", "pd:Transaction", "pd:Historical", text=text)
-        .replace('identity = "none"\nfields = ["extra"]', 'identity = "key"\nfields = ["extra"]'),
+        .replace('identity = "none"\nfields = ["extra"]', 'identity = "device"\nfields = ["extra"]'),
         dpv='"pd:Transaction"',
     )  # fmt: skip
     (kind,) = (kind for kind in apple(tied) if kind.kind == "PurchaseHistory")

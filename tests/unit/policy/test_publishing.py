@@ -85,3 +85,11 @@ def test_an_identity_whose_field_is_not_declared_stops_its_calls(tmp_path: Path)
     error = linted(text[:begin] + text[end:], tmp_path)
     assert error is not None
     assert "carries 'device_public_key', which is not declared" in str(error)
+
+
+@pytest.mark.parametrize("identity", ["key", "user"])
+def test_attack_an_identity_that_only_the_sdk_s_own_calls_have(identity: str, tmp_path: Path) -> None:
+    text = with_call(TEXT, "odd.call", purpose="security", fields="[]")
+    error = linted(edited("operation", "odd.call", '"none"', f'"{identity}"', text=text), tmp_path)
+    assert error is not None
+    assert f"'odd.call' can never be called: only the SDK's own calls have the identity '{identity}'" in str(error)

@@ -108,7 +108,7 @@ PEOPLE: tuple[Pattern, ...] = (
         after=("identity", "peer", "client", "account", "customer", "member", "device owner", "guest", "subscriber"),
         found=(("virtual IP to peer 'pelle'", "virtual IP to peer [user]"),
                ("EAP identity 'pelle'", "EAP identity [user]"))),
-    Pattern("name_quoted", r"(?:\\?[\"'])?\s?[=:]\s?\\?[\"']()[A-ZÀ-Þ](?:[\w’.-]|'(?=\w))*+ [A-ZÀ-Þ][^\"'\\\r\n]{1,60}",
+    Pattern("name_quoted", r"(?:\\?[\"'])?\s?[=:]\s?\\?[\"']()[A-ZÀ-Þ][\w’.-]*+(?:'\w[\w’.-]*+){0,4} [A-ZÀ-Þ][^\"'\\\r\n]{1,60}",
         "[name]", "Names of people in what is structured.", after=("name",),
         found=(('"name":"Amina Yusuf"', '"name":"[name]"'),), kept=('"name": "eth0"', 'name: "tunnel"')),
     Pattern("name_of_peer", rf" = (){QUOTED}",

@@ -42,10 +42,13 @@ class _Alike(dict[int, str | None]):
 _UNSEEN = frozenset(
     {0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
 )
-# Full stops and dashes of other scripts; line breaks; and the one letter whose lower case is longer than itself, since
-# positions must be the same in both.
+# Commas of Chinese, after which no space is written, and which end a value; full stops and dashes of other scripts;
+# line breaks; and the one letter whose lower case is longer than itself, since positions must be the same in both.
 _ALIKE = _Alike(
     {
+        0x3001: ", ",
+        0xFF0C: ", ",
+        0xFF1B: "; ",
         0x3002: ".",
         0xFF61: ".",
         0x2024: ".",

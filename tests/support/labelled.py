@@ -78,7 +78,8 @@ def score(lines: list[Labelled], scrub: Callable[[Labelled], str]) -> Score:
     missed: list[str] = []
     in_vain: list[str] = []
     for line in lines:
-        places = taken_out(line.text, scrub(line))
+        # Marks of full width come back in plain width: what is neither letter nor digit was not taken out.
+        places = [place for place in taken_out(line.text, scrub(line)) if re.search(r"\w", line.text[slice(*place)])]
         gone = {at for start, end in places for at in range(start, end)}
         marked: set[int] = set()
         unsure: set[int] = set()

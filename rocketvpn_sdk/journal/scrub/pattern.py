@@ -16,7 +16,10 @@ from rocketvpn_sdk.journal.scrub.validators import Judge
 NOT_INSIDE_WORD = r"(?<![A-Za-z0-9])"
 FIRST_IN_NUMBER = r"(?<![0-9].)(?<![0-9]\..)"
 # Text that went through `repr` has its line breaks as two characters: the letter in them belongs to no word.
-FIRST_IN_HEX = r"(?:(?<![0-9A-Za-z_:].)|(?<=\\[nrt].))"
+# So is a name right before it: `mac:…`, `addr:…`.
+FIRST_IN_HEX = (
+    r"(?:(?<![0-9A-Za-z_:].)|(?<=\\[nrt].)|(?<=[G-Zg-z]:.)|(?<=[G-Zg-z][A-Fa-f]:.)|(?<=[G-Zg-z][A-Fa-f]{2}:.))"
+)
 ENDS = r"(?![0-9A-Za-z_])"
 
 DOT = r"(?:\.|\[\.\])"
@@ -26,16 +29,22 @@ GROUP = rf"{HEX}{{1,4}}"
 
 WRAPPER = r"""(?:&?[A-Za-z]{1,12}\((?=&?[A-Za-z("'\\]))?(?:&?[A-Za-z]{1,12}\((?=["'\\]))?"""
 """What Rust and others put around a value: `Some("x")`, `Ok(Some("x"))`, `String("x")`."""
+OF = (
+    r"(?:[ ](?:d[eu]l?[ ](?:la[ ]|l['’])?|des[ ]|d['’])(?!(?i:err|ret|ré|res|ét|est|sal|sort))\w{2,16}"
+    r"|(?<=[А-яё])[ ](?!ошиб|ответ|состоян|возврат|заверш|причин|стран|регион)[а-яё]{2,14}[аяиыую](?!\w))?"
+)
+"""What a name belongs to, where that stands behind it: `clé de licence`, `ключ активации`; but not `code d'erreur`."""
 EQUALS = (
-    r"""(?:\\?["'])?\]?(?:[ \t]{0,4}"""
+    rf"""{OF}"""
+    r"""(?:\\?["']\]?|\](?!:))?(?:[ \t]{0,4}"""
     r"""(?:(?<!-)>(?=[^\s<>=])|:=|=>|==|[=:])(?:\s{1,8}+(?!\w{1,24}=[^\s=])|(?!\s))|\t\s{0,4}"""
-    r"""|(?<=["']),\s?(?=\\?["'])|,\s?\\?["']?value\\?["']?\s?[=:]\s?)"""
-    rf"{WRAPPER}"
+    r"""|(?<=["']),\s?(?=\\?["'])(?!\\?["'][\w.-]{1,40}\\?["']\s?:)|,\s?\\?["']?value\\?["']?\s?[=:]\s?)"""
+    rf"(?!(?:[A-Za-z]{{1,12}}\(){{0,2}}[A-Z]\w{{0,40}}+ \{{\s){WRAPPER}"
 )
 """Between a name and its value.
 
 In ``a=b``, ``a: b``, ``"a": "b"``, ``'a' => 'b'``, ``["a"] = "b"``, ``('a', 'b')``, ``<a>b</a>`` and ``name="a",
-value="b"``; with a tab, or with the value on the next line.
+value="b"``; with a tab, or with the value on the next line. Not before the name of an object, as in `auth: Login {`.
 """
 BETWEEN = r"""(?:\\?["'],?\s{0,4}\\?["']|[ \t]{1,8}\\?["']?)"""
 """Between the words of a command line, also where a program prints it as a list."""

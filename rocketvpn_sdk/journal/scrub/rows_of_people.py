@@ -19,10 +19,13 @@ PEOPLE: tuple[Pattern, ...] = (
         "[order]", "An order number leads to a customer.", needs=("rv-",),
         found=(("bound RV-2026-0001.", "bound [order]."), ("xrv-2026-000177", "x[order]"))),
     Pattern("order_named",
-        rf"(?:[_ -]?(?i:number|no\.?|id|nr\.?))?(?:{EQUALS}|[ ]#?|#)[\"']?()(?=[A-Za-z-]{{0,12}}\d)[\w-]{{4,40}}+",
+        rf"(?:[_ -]?(?i:number|no\.?|id|nr\.?))?(?:{EQUALS}|[ ][#№]?[ ]?|#)[\"']?()"
+        rf"(?=[A-Za-z-]{{0,12}}\d)[\w-]{{4,40}}+",
         "[order]", "The same in other shapes, after its name.",
-        after=("order", "bestellung", "bestellnummer", "auftrag", "kundennummer", "commande", "pedido", "заказ",
-               "订单", "订单号", "訂單", "invoice", "subscription"),
+        after=("order", "bestellung", "bestellnummer", "bestellnr", "auftrag", "auftragsnummer", "kundennummer",
+               "kundennr", "kd nr", "vertragsnummer", "rechnungsnummer", "mitgliedsnummer", "commande",
+               "numéro de client", "facture", "pedido", "factura", "заказ", "заказа", "номер договора",
+               "订单", "订单号", "订单编号", "客户编号", "訂單", "invoice", "subscription", "customer id", "contract"),
         found=(("order number = K7-PP42-0099", "order number = [order]"), ("订单号：K7-0099", "订单号:[order]")),
         kept=("in order to connect", "order of 3 routes")),
     Pattern("account_number", r"[^\d\n]{1,24}()\d{4}(?:[ -]?\d{4}){2,4}(?![\d.])",
@@ -95,7 +98,7 @@ PEOPLE: tuple[Pattern, ...] = (
         kept=("login as root", "welcome to RocketVPN")),
     Pattern("user_word", r" ()(?=[A-Za-z._-]{0,40}\d)[A-Za-z][\w.-]{3,64}+",
         "[user]", "A word with digits after the name of a name.", after=("username", "user name", "account name",
-        "login"),
+        "login", "uid"),
         judge=validators.is_account, found=(("with username p4471902 ok", "with username [user] ok"),)),
     Pattern("login", r"[^\[\r\n]{0,80}\[()[^\]\r\n]++",
         "[user]", "Who FreeRADIUS lets in, and with what.", after=("login ok", "login incorrect"),
@@ -105,7 +108,8 @@ PEOPLE: tuple[Pattern, ...] = (
         after=("identity", "peer", "client", "account", "customer", "member", "device owner", "guest", "subscriber"),
         found=(("virtual IP to peer 'pelle'", "virtual IP to peer [user]"),
                ("EAP identity 'pelle'", "EAP identity [user]"))),
-    Pattern("name_quoted", r"(?:\\?[\"'])?\s?[=:]\s?\\?[\"']()[A-ZÀ-Þ][\w’'.-]*+ [A-ZÀ-Þ][^\"'\\\r\n]{1,60}",
+    Pattern("name_quoted",
+        r"(?:\\?[\"'])?\s?[=:]\s?\\?[\"']()[A-ZÀ-Þ][\w’.-]*+(?:'\w[\w’.-]*+){0,4} [A-ZÀ-Þ][^\"'\\\r\n]{1,60}",
         "[name]", "Names of people in what is structured.", after=("name",),
         found=(('"name":"Amina Yusuf"', '"name":"[name]"'),), kept=('"name": "eth0"', 'name: "tunnel"')),
     Pattern("name_of_peer", rf" = (){QUOTED}",
@@ -132,7 +136,7 @@ PEOPLE: tuple[Pattern, ...] = (
         kept=("HKLM\\Software", "NT AUTHORITY\\SYSTEM", "FAILED\\nTraceback")),
     Pattern("home",
         rf"[/\\](?i:home|users|profiles|documents and settings|dokumente und einstellungen|benutzer|utilisateurs"
-        rf"|usuarios|usuários|utenti|gebruikers|användare|пользователи|用户|media|volumes|var/mail|var/folders){SLASH}()"
+        rf"|usuarios|usuários|utilizadores|utenti|gebruikers|användare|пользователи|用户|media|volumes|var/mail|var/folders){SLASH}()"
         rf"(?!(?i:shared|public|default|all users|öffentlich|cdrom|usb\d*|rocketvpn|macintosh hd|data|system|user)\b)"
         rf"{NAME_IN_PATH}",
         "[user]", "Home folders of three systems are named after their owner.", needs=("/", "\\"),

@@ -35,6 +35,8 @@ _RUNS = bytes(
     ord("R") if byte < 128 and (chr(byte).isalnum() or chr(byte) in "+/_-") else min(byte, 126) for byte in range(256)
 )
 _NO_MARKS = bytes(byte for byte in range(256) if byte >= 128 or chr(byte).isalnum() or chr(byte).isspace())
+_FIRST_UNSPACED = "\u2e80"
+"""From here on, Unicode has the scripts that put no spaces between words; names are looked for inside their words."""
 _MOST_MARKS = 64
 _LONGEST_JUDGED = 256
 _KNOWN = len(PATTERNS)
@@ -100,6 +102,7 @@ def _keys_of(names: Iterable[str]) -> set[str]:
 
 
 _KEYS = frozenset(key.encode() for pattern in PATTERNS for key in _keys_of(pattern.after))
+_UNSPACED = frozenset(key for key in _KEYS if key.decode() >= _FIRST_UNSPACED)
 _NEEDED_WORDS = frozenset(word.encode() for pattern in PATTERNS for word in pattern.words)
 _KEPT = frozenset(number for number, pattern in enumerate(PATTERNS) if not pattern.placeholder)
 _ALWAYS = frozenset({_KNOWN, *(number for number, pattern in enumerate(PATTERNS) if pattern.after)})
@@ -144,6 +147,8 @@ class Scrubber(OneHolder):
         words = set(data.translate(_LETTERS).split())
         if _CAMEL.search(text):
             words.update(word.lower().encode() for word in _IN_CAMEL.findall(text))
+        if not data.isascii():
+            words.update(key for key in _UNSPACED if key in data)
         for key in _KEYS.intersection(words):
             self._add_named(text, low, key, findings)
         marks = _marks(data)
@@ -188,6 +193,8 @@ class Scrubber(OneHolder):
 
 def _begins_word(text: str, place: int) -> bool:
     before, first = text[place - 1 : place], text[place]
+    if first >= _FIRST_UNSPACED:
+        return True
     return first.isupper() and not before.isupper() if before.isalnum() else before != "!"
 
 

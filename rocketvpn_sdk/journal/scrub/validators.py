@@ -128,7 +128,7 @@ def _is_code(name: str, stem: str) -> bool:
         return (
             stem in CODE
             or (stem == "com" and last != "py")
-            or (last == "app" and first[:1].isupper())
+            or (last in ("app", "java") and first[:1].isupper())
             or (first.islower() and last[:1].isupper() and last[1:].islower())
         )
     return len(labels) > 2 and len(CODE.intersection(labels)) > 1
@@ -153,7 +153,7 @@ def is_said(value: str, _before: str, _own: Container[str]) -> bool:
     words = plain.lower().split()
     if (
         not words
-        or words[0].strip(".,;:()") in STATES
+        or re.split("[,;]", words[0].strip(".,;:()"))[0] in STATES
         or plain.startswith("--")
         or _MASK.fullmatch(plain)
         or _ALGORITHM.fullmatch(plain)

@@ -25,11 +25,11 @@ NO_HOSTS = word_set(
 )
 CODE = word_set(
     """
-    app auth authpriv client config connection console core cron ctx daemon data device document error event gtk impl
-    item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail main model module
-    msg net network node obj object options package params peer process props proxy qt record request res response
-    result row self server service session settings socket state status store syslog system task test this thread tun
-    tunnel ui user util utils value vpn wg widget window worker
+    app auth authpriv client config connection console core cron ctx daemon data device dhcp4 dhcp6 document error
+    event gtk impl item kern kernel key local0 local1 local2 local3 local4 local5 local6 local7 log logger lpr mail
+    main model module msg net network node obj object options package params peer process props proxy qt record
+    request res response result row self server service session settings socket state status store syslog system
+    task test this thread tun tunnel ui user util utils value vpn wg widget window worker
     """
 )
 """What stands before a dot in programs: `daemon.info`, `tunnel.name`, `self.link`."""
@@ -42,11 +42,24 @@ STATES = word_set(
     localsystem locked logged login masked match matches mismatch mismatched missing needed needs negotiated nil no
     nobody none not ntlm null off offline ok okay omitted on online opened paid password pending phone plus premium
     present private pro prompt protected provided public ready received redacted refreshed refreshing refused rejected
-    released removed renewed renewing request requested required reset restored revoked root rotated running saved
+    released removed renewed renewing request requested required reset restored revoked root rotated rssi running saved
     sending sent session set skipped some specified started state stdin stopped stored success successful suspended
     system timed timeout token trial true unauthorized unavailable unchanged undef undefined unknown unlocked
     unreachable unset unspecified up updated updating upgrade user user-name username using valid verification
     verified waiting was wrong yes
+    abgelaufen abgemeldet aktiv angemeldet deaktiviert erforderlich erneuert falsch fehlt gelöscht gesetzt gespeichert
+    gesperrt geändert getrennt inaktiv kein keine korrekt leer nein nicht richtig stimmt unbekannt ungültig verborgen
+    verbunden vorhanden wird wurde
+    absente actif aucun aucune bloqué connecté connectée déconnecté déconnectée défini définie enregistré expiré expirée
+    hors inactif inconnu inconnue incorrecte invalide manquant masqué masquée modifié non oublié oubliée refusé refusée
+    requis requise vide
+    activo aceptada bloqueado bloqueada caducada caducado cambiada conectado desconectado desconocida desconocido
+    errónea expirado expirada falta inactivo incorrecta incorrecto inválida inválido ninguna ninguno oculta oculto
+    rechazada requerida sin vacía vacío válida
+    включён включен выключен задан истек истёк не недействителен неверен неверный неизвестен неизвестно нет обновлён
+    отключен отключено отклонён отсутствует ошибка подключен подключено принят пусто скрыт указан
+    不正确 为空 失败 已保存 已更新 已设置 已过期 已连接 成功 无 无效 有效 未填写 未登录 未知 未设置 未连接
+    正确 空 错误 隐藏
     """
 )
 """What is said about a thing, and not the thing: `token: expired`, `user: offline`, `password: null`."""
@@ -55,10 +68,11 @@ ARTICLES = word_set(
 )
 DNS_WORDS = word_set(
     """
-    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint
-    endpoints gateway gateways host hostname hostnames hosts id ip ipv4 ipv6 list local lookup mx name names ns object
-    pretty proxy ptr query region relay relays remote rr s section server servers size slow soa source srv static
-    succeeded successfully system table took transient txt type unreachable via
+    a aaaa address addresses again api cache class cname configuration count data dns domain domains endpoint cannot
+    could end endpoints finished gateway gateways host hostname hostnames hosts id information ip ipv4 ipv6 list
+    local lookup mx name names negative ns object positive start started starting unable pretty proxy ptr query
+    region relay relays remote rr s section server servers size slow soa source srv static succeeded successfully
+    system table took transient txt type unreachable via
     """
 )
 WORDS = STATES | ARTICLES | DNS_WORDS

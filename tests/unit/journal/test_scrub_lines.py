@@ -13,11 +13,22 @@ from rocketvpn_sdk.journal.scrub import Scrubber
 pytestmark = pytest.mark.clause("C2")
 
 DATA = Path(__file__).parents[2] / "data" / "log-lines"
-# At their first run, before anything was changed for them, 94.7 %, 89.9 %, 91.4 % and 90.7 % of what is promised was
-# found in these sets, and 96.2 %, 92.6 %, 92.7 % and 100 % of what was taken out was rightly so. The sets were made to
-# be hard. That is the figure to expect of lines that nobody here has seen; the floors only hold what was mended since.
-SETS = ("clients.txt", "clients_second.txt", "clients_third.txt", "clients_fourth.txt")
-PROMISED, FURTHER, PRECISION, KEPT = 0.99, 0.95, 0.98, 0.97
+# At their first run, before anything was changed for them, 94.7 %, 89.9 %, 91.4 %, 90.7 %, 96.1 %, 91.8 % and 98.5 % of
+# what is promised was found in these sets, and 96.2 %, 92.6 %, 92.7 %, 100 %, 92.9 %, 93.1 % and 96.3 % of what was
+# taken out was rightly so. (Mended for the fifth alone, the rows found 96.6 % in the sixth, 93.3 % rightly; the seventh
+# was written after both.) The sets were made to be hard. That is the figure to expect of lines that nobody here has
+# seen; the floors only hold what was mended since.
+SETS = {
+    "clients.txt": 1.0,
+    "clients_second.txt": 1.0,
+    "clients_third.txt": 1.0,
+    "clients_fourth.txt": 1.0,
+    "clients_fifth.txt": 0.99,
+    "clients_sixth.txt": 0.985,
+    "clients_seventh.txt": 0.98,
+}
+"""Each set with the share of what is promised that is found in it."""
+FURTHER, PRECISION, KEPT = 0.99, 0.98, 0.97
 
 
 def told(line: Labelled) -> str:
@@ -28,7 +39,7 @@ def told(line: Labelled) -> str:
 @pytest.mark.parametrize("name", SETS)
 def test_what_is_personal_goes_and_what_is_useful_stays(name: str) -> None:
     found: Score = score(list(labelled(DATA / name)), told)
-    assert found.promised >= PROMISED, found.missed
+    assert found.promised >= SETS[name], found.missed
     assert found.further >= FURTHER, found.missed
     assert found.precision >= PRECISION, found.in_vain
     assert found.kept >= KEPT

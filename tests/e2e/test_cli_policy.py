@@ -21,7 +21,7 @@ from rocketvpn_sdk.policy import bundled_policy, parse_policy
 
 POLICY = bundled_policy()
 BUNDLED = str(ROOT / "rocketvpn_sdk" / "policy" / "rocketvpn.toml")
-COMMANDS = ["check", "accept", "notices", "show", "explain", "diff", "labels", "lint"]
+COMMANDS = ["check", "accept", "notices", "show", "explain", "diff", "labels", "lint", "stubs"]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from rocketvpn_sdk._components import Components
 from rocketvpn_sdk.arguments import checks_arguments
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.errors import RocketVPNError
-from rocketvpn_sdk.events import EventBus, Notification
+from rocketvpn_sdk.events import EventBus, Notification, Subscriptions
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.groups.queue import WaitingRequests
 from rocketvpn_sdk.journal.journal import hand_over
@@ -77,7 +77,7 @@ class RocketVPN(OneHolder):
         self._components = components
         self._maintenance = Maintenance(components)
         self._closed: Closed | None = None
-        self.events = components.events
+        self.events = Subscriptions(components.events)
         self.journal = components.journal
         self.queue = WaitingRequests(components.queue, lambda: components.versions.in_force().newest)
         _open.add(self)
@@ -162,7 +162,7 @@ class RocketVPN(OneHolder):
             components.changes.vault()
         if first and closed.unsealed:
             logger.warning("closed, and %d records could not be written", closed.unsealed)
-            self.events.emit(closed)
+            components.events.emit(closed)
         return closed
 
     def reopen(self, unlock: bool = True) -> None:

@@ -59,12 +59,8 @@ class EventBus(ForkSafe):
         """By type, the number of the look that told what holds."""
         super().__init__()
 
-    @checked
     def subscribe(self, kind: type[N], callback: Callable[[N], object]) -> Callable[[], None]:
-        """Call ``callback`` with every notification of ``kind``; return a function that ends the subscription.
-
-        What was told before and still holds is told to it first. It takes no look at disk, network or keyring.
-        """
+        """Call ``callback`` with every notification of ``kind``; return a function that ends the subscription."""
         key = object()
         with self.lock:
             self._subscriptions[key] = (kind, callback)
@@ -90,7 +86,6 @@ class EventBus(ForkSafe):
         for callback in callbacks:
             self._call(callback, notification)
 
-    @checked
     def stand(self, notification: Notification, about: str = "") -> None:
         """Emit ``notification``, and tell it to whoever subscribes until it is settled, or replaced.
 
@@ -104,12 +99,10 @@ class EventBus(ForkSafe):
         for callback in callbacks:
             self._call(callback, notification)
 
-    @checked
     def settle(self, kind: type[Notification]) -> None:
         """Let go what holds of ``kind``: it does not any more."""
         self.renew(kind, dict)
 
-    @checked
     def renew(self, kind: type[Notification], look: Callable[[], Mapping[str, Notification] | None]) -> None:
         """Let go what does not hold any more of ``kind``, and emit what newly does.
 
@@ -141,6 +134,25 @@ class EventBus(ForkSafe):
     def _call(self, callback: Callback, notification: Notification) -> None:
         run = partial(_run, "a subscriber", notification, partial(callback, notification))
         _run("the dispatch", notification, partial(self._dispatch, run))
+
+
+class Subscriptions:
+    """``rocket.events``. Thread-safe.
+
+    Args:
+        bus: what is subscribed to.
+    """
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+
+    @checked
+    def subscribe(self, kind: type[N], callback: Callable[[N], object]) -> Callable[[], None]:
+        """Call ``callback`` with every notification of ``kind``; return a function that ends the subscription.
+
+        What was told before and still holds is told to it first. It takes no look at disk, network or keyring.
+        """
+        return self._bus.subscribe(kind, callback)
 
 
 def _run(who: str, notification: Notification, call: Callable[[], object]) -> None:

@@ -13,7 +13,7 @@ from rocketvpn_sdk.aio.running import AsyncGroup, Runner, awaited, on_loop, on_t
 from rocketvpn_sdk.client import Closed, RocketVPN
 from rocketvpn_sdk.config import Config
 from rocketvpn_sdk.entered import Challenge
-from rocketvpn_sdk.events import EventBus, call_directly
+from rocketvpn_sdk.events import Subscriptions, call_directly
 from rocketvpn_sdk.vault import Removal
 
 AsyncAuthenticator = Callable[[Challenge], Awaitable[str | None]]
@@ -111,7 +111,7 @@ class AsyncRocketVPN(AsyncGroup[RocketVPN]):
         await self.close()
 
     @property
-    def events(self) -> EventBus:
+    def events(self) -> Subscriptions:
         """What the SDK tells the app."""
         return self.plain().events
 

@@ -183,7 +183,7 @@ class Journal:
 
     def must_not_wait(self, never_wait: frozenset[str] | None = None) -> bool:
         """Return whether this thread is one of ``never_wait``; default: those of the journal."""
-        names = never_wait if isinstance(never_wait, frozenset) else self.never_wait
+        names = self.never_wait if type(never_wait) is not frozenset else never_wait
         return bool(names) and threading.current_thread().name in names
 
     def _make_room(self, waiting: int, never_wait: frozenset[str] | None) -> bool:

@@ -251,8 +251,8 @@ USES: dict[str, Callable[[RocketVPN, World, Callable[..., Any], Path], Any]] = {
     "progress": lambda rocket, _, behaviour, folder: rocket.rights.export(
         folder / "data.zip", progress=behaviour, overwrite=True
     ),
-    "dispatch": lambda rocket, *_: rocket.events.emit(Notification()),
-    "subscriber": lambda rocket, *_: rocket.events.emit(Notification()),
+    "dispatch": lambda rocket, *_: rocket._components.events.emit(Notification()),
+    "subscriber": lambda rocket, *_: rocket._components.events.emit(Notification()),
 }
 """A call that makes use of each."""
 

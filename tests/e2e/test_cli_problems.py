@@ -237,7 +237,7 @@ def test_no_command_advises_to_destroy_what_another_store_opens(bound: CommandLi
     """The folder was made with a passphrase; these settings name the keyring, and there is none."""
     wrong = CommandLine(settings(tmp_path, sandbox.client_file, secrets=None))
     commands = [name for name in COMMANDS if is_of_the_vault(name) and name != "reset"]
-    assert len(commands) == 45
+    assert len(commands) == 44
     for name in commands:
         arguments = [*name.split(), *ARGUMENTS.get(name, [])]
         done, plain = wrong.json(*arguments), wrong.run(*arguments)

@@ -128,6 +128,7 @@ def values(machine: Machine) -> Values:
         "body": lambda _: [b""],
         "policy.shown.notice": lambda rocket: [rocket.policy.notice()],
         "policy.accept.notice": lambda rocket: [rocket.policy.notice()],
+        "policy.acknowledge.notice": lambda rocket: list(rocket.policy.notices()),
         "release": lambda _: [made_up()],
         "report": lambda _: [prepared_nowhere()],
         "survey_id": lambda _: [SURVEY.id],

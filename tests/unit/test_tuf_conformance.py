@@ -118,7 +118,7 @@ def test_the_command_fetches_a_file_and_shows_what_it_trusts(command: Command, u
     for arguments in (["--target-name", "policy.json"], ["--target-name", "policy/none.json"]):
         assert command.run(*where, *targets, *arguments, "download").returncode == 1
     done = command.run("--any-name", *where, *targets, "--target-name", "policy.json", "download")
-    assert (done.returncode, "there is no such file" in done.stderr) == (1, True), done.stderr
+    assert (done.returncode, "no such file is signed" in done.stderr) == (1, True), done.stderr
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1:9/metadata/", "https://127.0.0.1:9/metadata/"])

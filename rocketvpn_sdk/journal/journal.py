@@ -340,7 +340,8 @@ class Journal:
             ValueRefused: ``logging`` knows no such level.
         """
         handler = self.handler(level)
-        from rocketvpn_sdk.journal.bridges import PrivateQueueHandler
+        with loading(self._vault.folder):
+            from rocketvpn_sdk.journal.bridges import PrivateQueueHandler
 
         return PrivateQueueHandler(queue, handler)
 
@@ -351,7 +352,8 @@ class Journal:
             ValueRefused: ``logging`` knows no such level.
         """
         handler = self.handler(level)
-        from rocketvpn_sdk.journal.bridges import StructlogProcessor
+        with loading(self._vault.folder):
+            from rocketvpn_sdk.journal.bridges import StructlogProcessor
 
         return StructlogProcessor(handler)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import traceback
 from collections.abc import Callable, Iterator
@@ -30,7 +29,7 @@ from rocketvpn_sdk.sandbox.tables import EXPIRING, PaymentRow, metadata
 
 T = TypeVar("T")
 
-CONNECTIONS = (os.cpu_count() or 1) + 1
+CONNECTIONS = 8
 """Connections of a process to PostgreSQL. More of them make each request cost more, and none be answered sooner."""
 _THREADS = 40
 """Requests that a process with SQLite works on at a time; they wait for each other there."""

@@ -93,6 +93,7 @@ ALLOWED: dict[str, tuple[set[str], str]] = {
     "sandbox/passing.py": ({"http", "ssl"}, "the relay and the gateway of the sandbox, no part of an app"),
     "sandbox/relayed.py": ({"subprocess"}, "starts those two"),
     "sandbox/": ({"anyio", "asyncio", "socket", "ssl"}, "the reference server: it listens, and is no part of an app"),
+    "platforms/users.py": ({"selectors"}, "waits for a process of another user, at the end of a pipe"),
     "platforms/__init__.py": ({"socket"}, "names of options, for a socket that it is given"),
     "platforms/running.py": ({"ctypes"}, "asks macOS for the name of the machine's run"),
     "witness/hook.py": ({"socket"}, "names of address families, to tell which sockets stay on this device"),

@@ -30,7 +30,7 @@ ARGUMENTS = {
     "policy explain": ["contact_email"],
     "policy diff": ["old.toml", "new.toml"],
     "policy lint": ["policy.toml"],
-    "policy stubs": ["app_policy.py"],
+    "policy stubs": ["-"],
     "diagnostics save": ["report.json"],
     "uninstall": ["org.example.vpn"],
     "updates certify": ["app"],

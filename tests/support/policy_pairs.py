@@ -29,6 +29,7 @@ from rocketvpn_sdk.policy.document import (
     Recipient,
     RetentionRules,
     RightsRules,
+    Vocabulary,
 )
 
 SAID = {"en": "A sentence.", "de": "Ein Satz."}
@@ -150,6 +151,7 @@ KEYS: dict[type, dict[str, Make]] = {
         "review_by": one(date(2026, 12, 1), date(2027, 6, 1), date(2028, 1, 1)),  # the first is over when it is asked
     },
     Feature: {"id": one(*FEATURES), "purposes": reasons, "fields": needed, "sentence": sentence},
+    Vocabulary: {"id": one("states", "errors"), "values": one(("up",), ("up", "down")), "sentence": sentence},
     FieldType: {key: type_part(key) for key in ("kind", "values", "min", "max", "pattern", "most")},
     RetentionRules: {"device": one(None, *KEPT), "server": one(None, *KEPT)},
     Field: {
@@ -171,11 +173,11 @@ KEYS: dict[type, dict[str, Make]] = {
 }  # fmt: skip
 PARTS = {
     "category": Category, "purpose": Purpose, "recipient": Recipient, "field": Field, "event": EventRule,
-    "operation": Operation, "feature": Feature, "minors": MinorsRules, "rights": RightsRules, "cap": Cap,
-    "type": FieldType, "retention": RetentionRules, "contract": Contract,
+    "operation": Operation, "feature": Feature, "vocabulary": Vocabulary,
+    "minors": MinorsRules, "rights": RightsRules, "cap": Cap, "type": FieldType, "retention": RetentionRules, "contract": Contract,
 }  # fmt: skip
-"""The keys that hold parts; of the first seven there are lists."""
-LISTS = tuple(PARTS)[:7]
+"""The keys that hold parts; of the first eight there are lists."""
+LISTS = tuple(PARTS)[:8]
 OFTEN = {Operation: 8, Field: 5, FieldType: 4, Purpose: 3, RetentionRules: 2, Recipient: 2, Contract: 2, Feature: 3}
 _BAG = [(kind, key) for kind, keys in KEYS.items() for key in keys for _ in range(OFTEN.get(kind, 1))] + [
     *((Document, table) for table in LISTS for _ in range(2)),
@@ -204,7 +206,7 @@ def base(rng: Random) -> Document:
         category=(Category(id="all", cap=Cap(device=KEPT[3], server=KEPT[3]), sentence=SAID),),
         purpose=tuple(_made(Purpose, rng, id=name) for name in PURPOSES[: rng.randint(2, 4)]),
         recipient=tuple(_made(Recipient, rng, id=name) for name in RECIPIENTS[: rng.randint(1, 2)]),
-        field=(), event=(), operation=(),
+        field=(), event=(), operation=(), vocabulary=(Vocabulary(id="states", values=("up", "down"), sentence=SAID),),
         minors=_made(MinorsRules, rng), rights=_made(RightsRules, rng),
     )  # fmt: skip
     document = replace(

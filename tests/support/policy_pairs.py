@@ -174,7 +174,8 @@ KEYS: dict[type, dict[str, Make]] = {
 PARTS = {
     "category": Category, "purpose": Purpose, "recipient": Recipient, "field": Field, "event": EventRule,
     "operation": Operation, "feature": Feature, "vocabulary": Vocabulary,
-    "minors": MinorsRules, "rights": RightsRules, "cap": Cap, "type": FieldType, "retention": RetentionRules, "contract": Contract,
+    "minors": MinorsRules, "rights": RightsRules, "cap": Cap,
+    "type": FieldType, "retention": RetentionRules, "contract": Contract,
 }  # fmt: skip
 """The keys that hold parts; of the first eight there are lists."""
 LISTS = tuple(PARTS)[:8]

@@ -33,6 +33,8 @@ from rocketvpn_sdk.policy.transform_order import at_least_as_strong
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
+BEFORE = NOW - 60 * DAY
+"""Before any contract of these policies has to be reviewed."""
 LIVE = ConsentChoice("granted", NOW + 1)
 IDENTITIES = ["none", "key", "device", "user"]
 DROP = Transform("drop")
@@ -65,16 +67,19 @@ def no_more(new: Decision, old: Decision) -> bool:
 
 
 def allows_more(old: Policy, new: Policy) -> bool:
-    """Whether some state allows a use or a call with ``new`` that it does not allow with ``old``, or for longer."""
-    for purpose, place in product(PURPOSES, PLACES):
+    """Whether some state allows a use or a call with ``new`` that it does not allow with ``old``, or for longer.
+
+    Also before a contract was to be reviewed: what only waits for that review is allowed all the same.
+    """
+    for purpose, place, now in product(PURPOSES, PLACES, (BEFORE, NOW)):
         for state in states_for(purpose, place):
             if not no_more(
-                purpose_allowed(new, state, purpose, place, NOW), purpose_allowed(old, state, purpose, place, NOW)
+                purpose_allowed(new, state, purpose, place, now), purpose_allowed(old, state, purpose, place, now)
             ):
                 return True
             for field in FIELDS:
                 question = field, purpose, place
-                if not no_more(decide(new, state, *question, NOW), decide(old, state, *question, NOW)):
+                if not no_more(decide(new, state, *question, now), decide(old, state, *question, now)):
                     return True
     return False
 
@@ -147,7 +152,7 @@ def field_worse(old: Policy, new: Policy, name: str) -> bool:
 
 def usable(policy: Policy, field: str, purpose: str, recipient: str) -> bool:
     everything = State(consents={purpose: LIVE, f"{purpose}/{recipient}": LIVE}, adult=True)
-    return decide(policy, everything, field, purpose, recipient, NOW).allowed
+    return decide(policy, everything, field, purpose, recipient, BEFORE).allowed
 
 
 def tells_more(old: Policy, new: Policy) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import CommandLine, Done
+from support.until import until
 
 from rocketvpn_sdk.cli import codes
 from rocketvpn_sdk.cli.demo import ending, exported
@@ -70,7 +71,7 @@ def test_the_demo_with_a_keyring_leaves_nothing_in_it(tmp_path: Path):
     cli = CommandLine(TMPDIR=str(tmp_path), DBUS_SESSION_BUS_ADDRESS=os.environ["DBUS_SESSION_BUS_ADDRESS"])
     document = all_held(cli.json("demo"))
     assert document["secret_store"] == "system keyring"
-    assert entries() == before
+    until(lambda: entries() <= before)  # other tests use this keyring, and tidy up after them
     assert left_in(tmp_path) == []
 
 

@@ -16,6 +16,7 @@ from support.app_events import SessionConnected
 from support.browser import Watched, browser
 from support.command_line import PASSPHRASE, CommandLine, settings
 from support.exports import Unpacked
+from support.until import until
 from support.world import tunnel_key
 
 from rocketvpn_sdk import Config, PassphraseSecrets, RocketVPN
@@ -260,7 +261,7 @@ def what_a_search_finds_before(person: Person) -> None:
     assert found(person, person.stick) == everything - {"address", "old e-mail"}  # never stored; corrected
     assert found(person, person.sandbox.folder) == everything - {"address", "log line", "old e-mail"}
     assert found(person, person.home) == set()
-    assert ("rocketvpn-sdk/" in in_keyring(person)) == (person.store == "keyring")
+    assert "rocketvpn-sdk/" in in_keyring(person) or person.store != "keyring"
     assert person.home in person.app.folder.parents
     assert all_files(person.app.folder)
 
@@ -269,7 +270,7 @@ def what_a_search_finds_after(person: Person) -> None:
     assert not person.app.folder.exists()
     assert person.cli.json("status").document["vault"] is None
     assert found(person, person.home) == set()
-    assert "rocketvpn-sdk" not in in_keyring(person)
+    until(lambda: "rocketvpn-sdk" not in in_keyring(person))  # other tests use this keyring, and tidy up after them
 
     rows = person.sandbox.rows()
     (request,) = rows["rights_requests"]

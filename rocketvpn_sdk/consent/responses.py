@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import ClassVar
 
 import msgspec
@@ -16,7 +15,6 @@ from rocketvpn_sdk.vault.transaction import Transaction
 SURVEYS = "surveys"
 """The name of the document that holds ``SurveyRecord``."""
 SURVEY = "survey_id"
-_PLACES = 100
 
 
 class Answered(MaskedRepr, frozen=True):
@@ -40,11 +38,6 @@ class SurveyRecord(MaskedRepr, frozen=True, kw_only=True):
     """From 0 to 99, at random: it decides for which surveys this device is picked."""
     answered: tuple[Answered, ...] = ()
     declined: tuple[str, ...] = ()
-
-    @classmethod
-    def drawn(cls) -> SurveyRecord:
-        """Return an empty record with a new number."""
-        return cls(number=secrets.randbelow(_PLACES))
 
     def answer_to(self, survey: str) -> Answered | None:
         """Return what is remembered of an answered survey; ``None``: it was not answered."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checks_arguments
-from rocketvpn_sdk.audience import Device, meant_for
-from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.offers import OFFERS, OfferRecord
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.groups.choosing import Choosing
 from rocketvpn_sdk.policy.decide import SIGNALLED as PURPOSE
 from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.signed_files.lists import read_list
@@ -66,7 +63,7 @@ class Offers:
         self._context = context
         self._trusted = trusted
         self._connect = connect
-        self._app_version = app_version
+        self._choosing = Choosing(context, PURPOSE, _RECORD, OFFERS, OfferRecord, app_version)
 
     def available(self, language: str = "en") -> tuple[Offer, ...]:
         """Fetch the signed list, and return what is for this user; nothing without a consent to ``cross_service``.
@@ -122,10 +119,10 @@ class Offers:
     def _meant(self, files: TrustedFiles) -> list[ListedOffer]:
         """Return what is for this user, whoever may see it: what is fetched is the same."""
         listed = read_list(files, OFFERS_TARGET, OfferList).offers
-        record = self._record()
+        record = self._choosing.record()
         if record is None:
             return []
-        return [offer for offer in meant_for(self._device(record), listed) if offer.id not in record.settled]
+        return [offer for offer in self._choosing.of(listed, record) if offer.id not in record.settled]
 
     def _listed(self, offer_id: str) -> ListedOffer:
         for offer in self._meant(self._trusted()):
@@ -133,36 +130,11 @@ class Offers:
                 return offer
         raise ValueRefused(name=_ID, problem=_NONE)
 
-    def _record(self) -> OfferRecord | None:
-        """Return what is remembered, made at first; ``None``: nobody agreed to other services."""
-        vault, permit = self._context.vault, self._context.permit
-        if not permit.field(_RECORD, PURPOSE).allowed:
-            return None
-        held = vault.get(OFFERS, OfferRecord)
-        if held is None:
-            with vault.write() as transaction:
-                held = transaction.get(OFFERS, OfferRecord) or OfferRecord(number=secrets.randbelow(100))
-                transaction.put(OFFERS, held)
-            if not permit.field(_RECORD, PURPOSE).allowed:  # the consent ended meanwhile
-                with vault.write() as transaction:
-                    transaction.drop(OFFERS)
-                return None
-        return held
-
     def _settle(self, offer_id: str) -> None:
         with self._context.vault.write() as transaction:
             held = transaction.get(OFFERS, OfferRecord)
             if held is not None:  # else the consent ended meanwhile
                 transaction.put(OFFERS, msgspec.structs.replace(held, settled=(*held.settled, offer_id)))
-
-    def _device(self, record: OfferRecord) -> Device:
-        permit = self._context.permit
-        return Device(
-            platform=platforms.kind() if permit.field("platform", PURPOSE).allowed else None,
-            app_version=self._app_version if permit.field("app_version", PURPOSE).allowed else None,
-            number=record.number,
-            today=utc(self._context.vault.now()).date(),
-        )
 
 
 def _shown(listed: ListedOffer, language: str) -> Offer:

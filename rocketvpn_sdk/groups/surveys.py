@@ -6,14 +6,13 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checks_arguments
-from rocketvpn_sdk.audience import Device, meant_for
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.consent.reports import ANSWER, ERASE, FIELD, RELAYED
 from rocketvpn_sdk.consent.responses import SURVEY, SURVEYS, SurveyRecord, erase_response, response_item
 from rocketvpn_sdk.context import Context
 from rocketvpn_sdk.errors import ValueRefused
+from rocketvpn_sdk.groups.choosing import Choosing
 from rocketvpn_sdk.policy.wording import text_in
 from rocketvpn_sdk.signed_files.lists import keep_route, read_list
 from rocketvpn_sdk.surveys.answers import LONGEST_TEXT, TEXT, Part, decode, encode, parts_of
@@ -61,7 +60,7 @@ class Surveys:
         self._context = context
         self._trusted = trusted
         self._connect = connect
-        self._app_version = app_version
+        self._choosing = Choosing(context, PURPOSE, RECORD, SURVEYS, SurveyRecord, app_version)
         self._used: set[str] = set()
         """The numbers of answers that were given: the operator keeps nothing more under one that was erased."""
 
@@ -196,10 +195,10 @@ class Surveys:
         ``settled``: also what was answered or declined.
         """
         listed = list(usable(read_list(files, SURVEYS_TARGET, SurveyList)))
-        record = self._record()
+        record = self._choosing.record()
         if record is None:
             return []
-        found = meant_for(self._device(record), listed)
+        found = self._choosing.of(listed, record)
         return [survey for survey in found if settled or not record.is_settled(survey.id)]
 
     def _listed(self, survey_id: str, *, settled: bool = False) -> ListedSurvey:
@@ -207,31 +206,6 @@ class Surveys:
             if survey.id == survey_id:
                 return survey
         raise ValueRefused(name="survey_id", problem=_NONE)
-
-    def _record(self) -> SurveyRecord | None:
-        """Return what is remembered, made at first; ``None``: nobody agreed to surveys, or the app collects nothing."""
-        vault, permit = self._context.vault, self._context.permit
-        if not permit.held().state.collect or not permit.field(RECORD, PURPOSE).allowed:
-            return None
-        held = vault.get(SURVEYS, SurveyRecord)
-        if held is None:
-            with vault.write() as transaction:
-                held = transaction.get(SURVEYS, SurveyRecord) or SurveyRecord.drawn()
-                transaction.put(SURVEYS, held)
-            if not permit.field(RECORD, PURPOSE).allowed:  # the consent ended meanwhile
-                with vault.write() as transaction:
-                    transaction.drop(SURVEYS)
-                return None
-        return held
-
-    def _device(self, record: SurveyRecord) -> Device:
-        permit = self._context.permit
-        return Device(
-            platform=platforms.kind() if permit.field("platform", PURPOSE).allowed else None,
-            app_version=self._app_version if permit.field("app_version", PURPOSE).allowed else None,
-            number=record.number,
-            today=utc(self._context.vault.now()).date(),
-        )
 
     def _require_allowed(self) -> None:
         self._connect().oblivious.require_allowed(ANSWER, RELAYED[ANSWER], ERASE, RELAYED[ERASE])

@@ -13,6 +13,7 @@ from support.reporting import agree
 from support.world import World
 
 from rocketvpn_sdk import RocketVPN
+from rocketvpn_sdk.consent.offers import OFFERS, OfferRecord
 from rocketvpn_sdk.errors import EgressBlocked, RequestRefused, ValueRefused
 from rocketvpn_sdk.sandbox import Sandbox
 from rocketvpn_sdk.wire import Audience, OfferList
@@ -50,6 +51,15 @@ def test_offers_are_shown_to_who_agreed_and_to_nobody_else(user: World) -> None:
         )
         rocket.consent.declare_age(False)
         assert ids(rocket) == []
+
+
+def test_an_app_that_collects_nothing_shows_no_offers_and_remembers_none(user: World) -> None:
+    with RocketVPN.open(user.config(collect=False)) as rocket:
+        agree(rocket, CONSENTS[:1])
+        assert ids(rocket) == []
+        with pytest.raises(ValueRefused, match="no such offer"):
+            rocket.offers.hide(OFFER.id)
+        assert rocket._components.vault.get(OFFERS, OfferRecord) is None
 
 
 @pytest.mark.clause("S1", "P1")

@@ -266,8 +266,8 @@ class Vault(OneHolder):
                     yield transaction
                     transaction.request_rotation(self.clock.time())
                     after.callback(then)  # before the commit: an interrupt just after it must not skip it
-            except Exception:
-                after.pop_all()  # nothing was destroyed
+            except Exception:  # whatever it was: nothing was destroyed, and nothing is to be forgotten
+                after.pop_all()
                 raise
             try:
                 self._keyed_store.rotate()

@@ -81,7 +81,7 @@ def test_attack_a_module_without_a_file_says_that_it_has_one(rocket: RocketVPN, 
             return compile(f"'the tunnel to {ADDRESS} is up'; x = 'the tunnel to {ADDRESS} is up'", name, "exec")
 
     module = types.ModuleType("forged_module")
-    module.__loader__ = Loader()  # type: ignore[assignment]
+    module.__loader__ = Loader()  # type: ignore[assignment] # an attack: a loader that lies
     module.__spec__ = None
     module.__dict__["log"] = log
     sys.modules["forged_module"] = module
@@ -144,16 +144,16 @@ def shouting(*_: Any) -> str:
 
 
 class Count(int):
-    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
 
 class Ratio(float):
-    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
 
 class Word(str):
     __slots__ = ()
-    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -165,7 +165,7 @@ class Word(str):
 class Level(enum.IntEnum):
     LOW = 1
 
-    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
     @property
     def name(self) -> str:
@@ -175,7 +175,7 @@ class Level(enum.IntEnum):
 class State(str, enum.Enum):  # noqa: UP042 - as older code has it
     UP = "de-fra"
 
-    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
 
 class Meta(type):
@@ -187,14 +187,14 @@ class Meta(type):
             return NAME
         return super().__getattribute__(name)
 
-    __repr__ = __str__ = shouting  # type: ignore[assignment]
+    __repr__ = __str__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
 
 class Named(Exception, metaclass=Meta):
-    __str__ = __repr__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
     @property
-    def args(self) -> Any:  # type: ignore[override]
+    def args(self) -> Any:  # type: ignore[override] # an attack: arguments that run code
         return (NAME,)
 
 
@@ -203,7 +203,7 @@ class Pretending:
     def __class__(self) -> Any:
         return int
 
-    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = shouting  # type: ignore[assignment] # an attack: what a class may do to its own text
 
 
 def endless(*_: Any) -> str:
@@ -272,7 +272,7 @@ def test_attack_a_class_that_says_something_else(rocket: RocketVPN, log: logging
     log.info("value: %s", make())
     log.info("value: %(one)s", {"one": make()})
     assert kept(rocket) == [f"value: {shown}"] * 2
-    assert log.handlers[0].failed == 0  # type: ignore[attr-defined]
+    assert log.handlers[0].failed == 0  # type: ignore[attr-defined] # it is our handler
 
 
 def test_attack_a_message_that_is_such_a_value(rocket: RocketVPN, log: logging.Logger) -> None:
@@ -280,7 +280,7 @@ def test_attack_a_message_that_is_such_a_value(rocket: RocketVPN, log: logging.L
         log.info(make())
     log.info(Word("the tunnel is up"))
     said = kept(rocket)
-    assert len(said) + log.handlers[0].failed == 9  # type: ignore[attr-defined]
+    assert len(said) + log.handlers[0].failed == 9  # type: ignore[attr-defined] # it is our handler
 
 
 def test_attack_a_message_that_claims_to_be_private_already(rocket: RocketVPN, log: logging.Logger) -> None:
@@ -314,7 +314,7 @@ def test_attack_a_function_named_after_somebody(rocket: RocketVPN, log: logging.
     names = {"log": log}
     exec(compile(f"def Lena_Fischer():\n    raise ValueError({ADDRESS!r})", f"/home/{NAME}/x.py", "exec"), names)
     try:
-        names["Lena_Fischer"]()  # type: ignore[operator]
+        names["Lena_Fischer"]()  # type: ignore[operator] # a name that exec made
     except ValueError:
         log.exception("failed")
     (entry,) = rocket.journal.read()

@@ -39,7 +39,7 @@ def opened(folder: Path, **options: Any) -> RocketVPN:
 
 def done_while_the_disk_is_stuck(rocket: RocketVPN, name: str, work: Callable[[], object]) -> bool:
     """Return whether ``work`` came to its end on a thread called ``name``, while nothing could be sealed."""
-    with rocket._components.journal._log._writing:  # type: ignore[attr-defined]
+    with rocket._components.journal._log._writing:  # type: ignore[attr-defined] # the real vault's log
         thread = threading.Thread(target=work, name=name, daemon=True)
         thread.start()
         thread.join(3 if name == "worker" else 60)
@@ -113,4 +113,4 @@ def test_names_of_threads_are_a_list_of_texts(tmp_path: Path, value: Any) -> Non
 
 def test_what_is_kept_of_text_is_one_of_two(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="log_text"):
-        Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=tmp_path, log_text="plain")  # type: ignore[arg-type]
+        Config("https://api.rocketvpn.example", "org.example.vpn", data_dir=tmp_path, log_text="plain")  # type: ignore[arg-type] # what a user could pass

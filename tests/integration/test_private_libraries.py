@@ -43,7 +43,7 @@ def recorded(rocket: RocketVPN, monkeypatch: pytest.MonkeyPatch) -> Iterator[Roc
     names = ("urllib3", "httpx", "httpcore", "asyncio")
     for name in names:
         monkeypatch.setattr(logging.getLogger(name), "level", logging.DEBUG)
-        logging.getLogger(name).manager._clear_cache()  # type: ignore[attr-defined]
+        logging.getLogger(name).manager._clear_cache()  # type: ignore[attr-defined] # logging's own, for a test that changes levels
     root.addHandler(handler)
     yield rocket
     root.removeHandler(handler)
@@ -126,7 +126,7 @@ def closed_port() -> int:
 
 
 def structured(*processors: Any, **options: Any) -> Any:
-    return structlog.wrap_logger(structlog.PrintLogger(Nowhere()), processors=list(processors), **options)  # type: ignore[arg-type]
+    return structlog.wrap_logger(structlog.PrintLogger(Nowhere()), processors=list(processors), **options)  # type: ignore[arg-type] # structlog types it as anything
 
 
 class Nowhere:

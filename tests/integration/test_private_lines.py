@@ -255,7 +255,7 @@ def test_a_warning_keeps_its_kind_and_place(rocket: RocketVPN, monkeypatch: pyte
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             logging.captureWarnings(True)
-            monkeypatch.setattr(warnings, "showwarning", logging._showwarning)  # type: ignore[attr-defined]
+            monkeypatch.setattr(warnings, "showwarning", logging._showwarning)  # type: ignore[attr-defined] # what captureWarnings puts there
             warnings.warn("this way is old", DeprecationWarning, stacklevel=1)
             warnings.warn(f"no answer from {ADDRESS}", RuntimeWarning, stacklevel=1)
     finally:
@@ -318,7 +318,7 @@ def test_what_waits_in_memory_holds_no_value(tmp_path: Path) -> None:
     with opened(tmp_path / "vault", limits=Limits(flush_interval=3600.0)) as rocket:
         for log in logger_to(rocket.journal.handler()):
             log.info("connected to %s as %s, %s", ADDRESS, NAME, {"mail": MAIL})
-        waiting = list(rocket._components.journal._backlog._given)  # type: ignore[attr-defined]
+        waiting = list(rocket._components.journal._backlog._given)  # type: ignore[attr-defined] # the real backlog
         assert len(waiting) == 1
         line = waiting[0][3][2]
         assert found_in(repr((line.template, line.parts, line.fields)), PLANTED) == []

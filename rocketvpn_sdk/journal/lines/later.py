@@ -22,7 +22,7 @@ _UNNAMED = "[error]"
 
 
 class Later(msgspec.Struct, frozen=True):
-    """The base."""
+    """The base of what is settled when a line is sealed."""
 
     def settled(self, known: Callable[[str], str], key: bytes | None) -> str:
         """Return the text.
@@ -31,7 +31,7 @@ class Later(msgspec.Struct, frozen=True):
             known: takes what the device knows of itself out of a text.
             key: the key for hashes; ``None``: there is none, so no hash either.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # each kind says it
 
 
 class PublicText(Later, frozen=True):

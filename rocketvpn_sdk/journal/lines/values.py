@@ -17,7 +17,7 @@ class PrivateValue(msgspec.Struct):
 
     def text(self, key: bytes | None) -> str:
         """Return what is kept; ``key`` is for hashes."""
-        raise NotImplementedError
+        raise NotImplementedError  # each kind says it
 
     @property
     def needs_key(self) -> bool:

@@ -1,4 +1,4 @@
-"""Whether something signed for some devices is for this one: decided here, and told to nobody. Pure.
+"""Chooses, on the device, whether a signed survey or offer is for it. Nobody is told. Pure.
 
 Touches: nothing. Start with ``Device``.
 """

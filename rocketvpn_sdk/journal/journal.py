@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rocketvpn_sdk import platforms
 from rocketvpn_sdk.arguments import checked
 from rocketvpn_sdk.clock import utc
 from rocketvpn_sdk.context import Context
-from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultBusy, VaultError, VaultLocked
+from rocketvpn_sdk.errors import EventUndeclared, ValueRefused, VaultBusy, VaultError
 from rocketvpn_sdk.files import loading
 from rocketvpn_sdk.journal.backlog import Backlog
 from rocketvpn_sdk.journal.compiled import CompiledEvent
-from rocketvpn_sdk.journal.entry import Entry, JournalStats, Tally, levels_from, tally
+from rocketvpn_sdk.journal.entry import Entry, JournalStats, levels_from
 from rocketvpn_sdk.journal.event import Event, LogMessage, shape_of
 from rocketvpn_sdk.journal.flusher import Flusher
-from rocketvpn_sdk.journal.inventory import Inventory, take_inventory
-from rocketvpn_sdk.journal.known import DOCUMENTS, Identifiers, Known
+from rocketvpn_sdk.journal.inventory import Inventory
+from rocketvpn_sdk.journal.known import Known
 from rocketvpn_sdk.journal.lines.line import Texts
+from rocketvpn_sdk.journal.own_values import OwnValues
+from rocketvpn_sdk.journal.reader import Reader
 from rocketvpn_sdk.journal.reentrancy import ReentrancyGuard, inside_another_call
 from rocketvpn_sdk.journal.retention import RetentionPurge
 from rocketvpn_sdk.journal.scrub import Scrubber
@@ -46,12 +47,8 @@ _MOST_BATCHES_UNAWAITED = 16
 """The same on a thread that never waits: there is nothing to hold it back."""
 _TRIES = 10
 """How often the vault may change under us before we say that it is busy."""
-_LOOK_AROUND = 60.0
-"""Seconds after which the addresses of the interfaces are read again."""
 _PERMIT_LIFE = 60.0
 """Seconds for which a permit's answer is used again; consent and age change seldom, records come often."""
-
-_EPOCH = utc(0.0)
 
 
 class Journal:
@@ -82,14 +79,14 @@ class Journal:
         self.texts = Texts(self.scrubber) if private else None
         self._words_of: tuple[Policy, ...] = ()
         self.never_wait = frozenset(never_wait)
-        self._known_at = -1
-        self._looked_around = -math.inf
         self._vault = vault
         self._log = log
         self._permit = permit
         self._time = context.clock.time
+        self._own = OwnValues(self.own_values, vault, self._time)
         self._moment = vault.moments.now
         self._retention = RetentionPurge(vault, log, _STREAM, limits.log_bytes, lambda: permit.policies)
+        self._reader = Reader(vault, log, self._retention, self._seal)
         self._uncapped = 0  # batches
         self._batch_records = limits.batch_records
         self._backlog = Backlog(vault, log, self._ask, limits.locked_records)
@@ -205,15 +202,8 @@ class Journal:
 
     def _bring_in(self) -> None:
         """Hand what waits to the log, and hold what is there, not sealed yet, against what holds now."""
-        if not 0 <= self._time() - self._looked_around < _LOOK_AROUND:
-            self._looked_around = self._time()
-            self.own_values.here(platforms.interface_addresses())
-        binding = self._binding()
-        if binding is not None:
-            self.own_values.now(binding, and_before=True)  # a line that waits was written under the binding of before
-        self._backlog.bring_in(self._events.values())
-        if binding is not None:
-            self.own_values.now(binding)
+        with self._own.renewed():
+            self._backlog.bring_in(self._events.values())
 
     def _seal(self) -> None:
         """Seal what waits and may be kept: asked of the very state of the vault in which it is sealed.
@@ -227,17 +217,6 @@ class Journal:
             if self._log.commit(self._retention.lifetimes().partition, basis):
                 return
         raise VaultBusy(cause="changing")
-
-    def _binding(self) -> list[str] | None:
-        """Return what the vault says this device is bound by; ``None``: it says what it said before."""
-        if not self._vault.unlocked:
-            return None
-        stamp = self._vault.stamp()
-        if stamp == self._known_at:
-            return None
-        found = [self._vault.get(name, Identifiers) or Identifiers() for name in DOCUMENTS]
-        self._known_at = stamp
-        return [value for each in found for value in msgspec.structs.astuple(each)]
 
     def flush(self) -> None:
         """Minimise and seal what waits; it survives a kill when this returns.
@@ -383,11 +362,8 @@ class Journal:
             VaultLocked: unlock first.
             VaultDamaged: the log is not what was written.
         """
-        if not self._vault.unlocked:
-            raise VaultLocked
-        self._retention.purge_daily()
         levels = levels_from(level)
-        entries = self._entries(since.timestamp() if since else None, until.timestamp() if until else None)
+        entries = self._reader.entries(since.timestamp() if since else None, until.timestamp() if until else None)
         if event is not None or levels is not None:
             entries = (
                 entry
@@ -396,29 +372,13 @@ class Journal:
             )
         return entries if limit is None else iter(deque(entries, maxlen=min(max(limit, 0), sys.maxsize)))
 
-    def _entries(self, since: float | None, until: float | None) -> Iterator[Entry]:
-        self._seal()
-        said, when = math.nan, _EPOCH  # times are coarse: most records have that of the one before
-        lifetimes = self._retention.lifetimes()
-        for records in self._log.read_blocks(since=since, until=until, kept=lifetimes.partition, sift=lifetimes.sift):
-            for at, _, (purpose, name, fields) in records:
-                if at != said:
-                    said, when = at, utc(at)
-                yield Entry(when, name, purpose, fields)
-
     def inventory(self, samples: int = 0) -> Inventory:
         """Count everything that is held, field by field, with the newest ``samples`` entries: for the report.
 
         Raises:
             VaultLocked, VaultDamaged: as for ``read``.
         """
-        if not self._vault.unlocked:
-            raise VaultLocked
-        self._retention.purge_daily()
-        self._seal()
-        lifetimes = self._retention.lifetimes()
-        counted = take_inventory(self._log.read_blocks(kept=lifetimes.partition, sift=lifetimes.sift), samples)
-        return msgspec.structs.replace(counted, capped=self._retention.capped())
+        return self._reader.inventory(samples)
 
     def purge_daily(self) -> None:
         """Purge if the last purge was a day ago; the root's rotation is then owed.
@@ -455,7 +415,7 @@ class Journal:
         Raises:
             VaultLocked: unlock first.
         """
-        counted, capped = self._count()
+        counted, capped = self._reader.count()
         next_purge = self._retention.next_purge()
         return JournalStats(
             **msgspec.structs.asdict(counted),
@@ -466,15 +426,6 @@ class Journal:
             capped=capped,
             refused=self._refused + self._backlog.refused,
         )
-
-    def _count(self) -> tuple[Tally, int]:
-        """Count what is held, and what the cap removed before: no record is counted as both."""
-        capped = self._retention.capped()
-        while True:
-            counted = tally(self.read())
-            before, capped = capped, self._retention.capped()
-            if capped == before:
-                return counted, capped
 
     # ------------------------------------------------------------ the end
 

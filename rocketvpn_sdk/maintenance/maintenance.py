@@ -12,7 +12,7 @@ from rocketvpn_sdk.consent.reports import ANSWER, RELAYED, REPORTS, SEND, SentRe
 from rocketvpn_sdk.consent.responses import SURVEYS, SurveyRecord, forget_old_responses
 from rocketvpn_sdk.errors import SecretStoreError, VaultBusy, VaultClosed, VaultLocked
 from rocketvpn_sdk.files import loading
-from rocketvpn_sdk.maintenance.safeguards import Safeguards
+from rocketvpn_sdk.maintenance.safeguards import tell_of_blocked
 from rocketvpn_sdk.maintenance.worker import (
     CHECK_AGAIN,
     HOUR,
@@ -65,7 +65,6 @@ class Maintenance:
 
     def __init__(self, components: Components) -> None:
         self._components = components
-        self._safeguards = Safeguards(components.context)
         self.background = Background(self._jobs(), components.config.clock)
         """Does the same when it is due, once it is started."""
 
@@ -101,7 +100,7 @@ class Maintenance:
         """Do everything that is due, and deliver what waits, ahead of its time; see ``RocketVPN.sync``."""
         components = self._components
         components.journal.purge_daily()
-        self._safeguards.tell()
+        tell_of_blocked(self._components.context)
         if components.versions.in_force().pending is not None:
             components.policies.settle()
         with suppress(SecretStoreError, VaultBusy):  # stays pending, and status() shows it
@@ -165,7 +164,7 @@ class Maintenance:
         self._components.vault.save_clock()  # so that a process that is killed forgets an hour at most
         self._components.decisions.settle()
         self._forget_handles()
-        self._safeguards.tell()
+        tell_of_blocked(self._components.context)
 
     def _forget_handles(self) -> None:
         components = self._components

@@ -19,7 +19,7 @@ _SAID = marked(
 class SafeguardExpired(Notification, frozen=True, kw_only=True):
     """The day has passed by which a recipient's contract was to be reviewed: nothing goes there any more.
 
-    Told once for each recipient and day while the app runs. Show it to the user.
+    Told once for each recipient and day, and to who subscribes later. Show it to the user.
     """
 
     recipient: str
@@ -29,24 +29,19 @@ class SafeguardExpired(Notification, frozen=True, kw_only=True):
     """For the user."""
 
 
-class Safeguards:
-    """Looks for contracts whose review is late. Thread-safe: at worst, two threads tell the same at once.
+def tell_of_blocked(context: Context) -> None:
+    """Tell the app of each recipient that is newly blocked, and let go those that are not blocked any more."""
 
-    Args:
-        context: which versions hold, how late it is, and where ``SafeguardExpired`` goes.
-    """
+    def blocked() -> dict[str, Notification]:
+        held = context.permit.held()
+        return {
+            part.id: SafeguardExpired(
+                recipient=part.id,
+                review_by=part.contract.review_by,
+                sentence=translate(_SAID).format(quoted(part.sentence, FALLBACK), part.contract.review_by),
+            )
+            for part in blocked_recipients(held.policies, held.now)
+            if part.contract is not None
+        }
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._told: frozenset[tuple[str, date]] = frozenset()
-
-    def tell(self) -> None:
-        """Tell the app of each recipient that is blocked, and of which it was not told yet."""
-        held = self._context.permit.held()
-        for part in blocked_recipients(held.policies, held.now):
-            if part.contract is None or (part.id, part.contract.review_by) in self._told:
-                continue
-            day = part.contract.review_by
-            self._told |= {(part.id, day)}
-            sentence = translate(_SAID).format(quoted(part.sentence, FALLBACK), day)
-            self._context.events.emit(SafeguardExpired(recipient=part.id, review_by=day, sentence=sentence))
+    context.events.renew(SafeguardExpired, blocked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,8 @@ class FileSink(Sink):
                 self.hashed.update(piece)
         except OSError as error:
             self._problem = error
+        except MemoryError:
+            self._problem = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
         except ValueError:  # the file was closed meanwhile: an interrupt of the wait for this
             return
 

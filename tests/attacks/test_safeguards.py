@@ -127,6 +127,9 @@ def test_the_user_is_told_once_in_the_report_and_in_the_status(rocket: RocketVPN
     clock.advance(2 * DAY)
     for _ in range(2):
         rocket.sync()
+    later: list[SafeguardExpired] = []
+    rocket.events.subscribe(SafeguardExpired, later.append)
+    assert later == told, "to who subscribes later, too"
     notice = {each.recipient: each for each in told}["relay"]
     assert len(told) == len({each.recipient for each in told}), "once for each"
     assert f"by {notice.review_by}" in notice.sentence

@@ -94,8 +94,8 @@ def follows(old: Policy, operation: Operation) -> bool:
     """Whether ``operation``, as a newer version has it, may go while ``old`` still binds.
 
     It is one of the SDK's own, for rights, security or software, in both; every field of it already goes to the same
-    recipient for the same purpose, under as many names; every member of the protocol is of a type that such a call has
-    under the same name; nothing goes more exactly, and it says no more about who calls.
+    recipient for the same purpose, under as many names; every member of the protocol is of a type that such a call to
+    that recipient has under the same name; nothing goes more exactly, and it says no more about who calls.
     """
     known = old.operations.get(operation.id)
     before = known or operation
@@ -149,7 +149,7 @@ def _names(operation: Operation) -> Counter[str]:
 
 
 def _words_known(old: Policy, own: Iterable[Operation], operation: Operation) -> bool:
-    known = [members_of(old, each) for each in own]
+    known = [members_of(old, each) for each in own if each.recipient == operation.recipient]
     return all(
         any(
             name in each

@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 from random import Random
 from typing import Any, NamedTuple
 
@@ -157,15 +158,16 @@ def _from_inside(act: Act, here: Permit) -> Iterator[dict[str, Any]]:
     policy = here.policies[-1]
     for name, value in act.values:
         field = policy.fields.get(policy.operations[act.name].names.get(name, name))
-        if (
-            field is None
-            or field.type.kind != "integer"
-            or not isinstance(value, int)
-            or value >= (field.type.min or 0)
-        ):
+        if field is None or field.type.kind != "integer":
             continue
-        for other in VALUES["integer"]:
-            given = dict(act.values) | {name: other}
+        least = field.type.min or 0
+        listed = value if isinstance(value, tuple) else (value,)
+        below = [isinstance(each, int) and each < least for each in listed]
+        if not any(below):
+            continue
+        choices = (VALUES["integer"] if low else (each,) for each, low in zip(listed, below, strict=True))
+        for inside in product(*choices):
+            given = dict(act.values) | {name: inside if isinstance(value, tuple) else inside[0]}
             there = sent(here, act.name, given)
             if there is not None and there.values == act.values:
                 yield given

@@ -97,6 +97,16 @@ def test_what_only_the_apps_own_calls_carry_does_not_count():
     assert not follows(policy, changed(VIEW, fields=(*VIEW.fields, field)))
 
 
+@pytest.mark.clause("X2", "U7")
+def test_attack_a_word_that_only_another_recipient_has_heard():
+    words = ISSUE.protocol_types
+    assert words
+    assert follows(OLD, changed(CORRECT, protocol=words))
+    to_the_relay = OLD.operations["diagnostics.relay_erasure"]
+    assert follows(OLD, to_the_relay)
+    assert not follows(OLD, changed(to_the_relay, protocol=words))
+
+
 DOWNLOAD = OLD.operations["updates.download"]
 
 

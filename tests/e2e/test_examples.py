@@ -220,7 +220,7 @@ def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path, monkeypat
     (code,) = CODE.findall(README)
     client = tomllib.loads(sandbox.client_file.read_text("utf-8"))
 
-    def config(server: str, app_id: str, events: Any, authenticator: Any) -> Config:
+    def config(server: str, app_id: str, authenticator: Any) -> Config:
         """Take what the README decides, and the sandbox in place of the server that does not exist."""
         assert server.startswith("https://")
         return Config(
@@ -228,7 +228,6 @@ def test_the_code_in_the_readme_runs(sandbox: Sandbox, tmp_path: Path, monkeypat
             app_id=app_id,
             trust=Path(client["trust"]),
             policy=bundled_policy().with_hosts("operator", tuple(client["hosts"])),
-            events=events,
             data_dir=tmp_path / "vault",
             secrets=MemorySecrets(),
             authenticator=authenticator,
